@@ -1,0 +1,137 @@
+# Every path is relative, so that the repository may lie in a folder whose name holds spaces.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+# Two workers: what the smallest machine that this is tested on has. A file's tests share its servers and its data.
+PYTEST := $(RUN) pytest -n 2 --dist loadfile
+
+# What a user gives is taken raw, never expanded by make, and reaches the shell as an environment variable only:
+# no value can become a command.
+PYTHON ?= python3
+override PYTHON := $(value PYTHON)
+override SOURCE := $(value SOURCE)
+override WEEK := $(value WEEK)
+override ENVIRONMENT := $(value ENVIRONMENT)
+override FAIL_ON := $(value FAIL_ON)
+override LAB_ARGS := $(value LAB_ARGS)
+export PYTHON SOURCE WEEK ENVIRONMENT FAIL_ON LAB_ARGS
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)$$/  \1\t\2/p' Makefile | expand -t 12
+
+# --- the environment: one folder, and one stamp for each set of requirements in it ---
+
+.PHONY: venv
+venv: $(VENV)/.core
+
+$(VENV)/pyvenv.cfg:
+	@command -v "$$PYTHON" >/dev/null || \
+	    { echo "'$$PYTHON' is not there. Install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=python3.12" >&2; exit 2; }
+	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	    { echo "$$("$$PYTHON" --version 2>&1) cannot be used. Name a Python 3.11, 3.12 or 3.13: make PYTHON=python3.12" >&2; exit 2; }
+	@"$$PYTHON" -m venv $(VENV) || \
+	    { rm -rf $(VENV); echo "'$$PYTHON' cannot make an environment; see above (Debian: apt-get install python3-venv)." >&2; exit 2; }
+
+# Only what the lock names, each file held against its hash; the package itself is then linked, with nothing fetched.
+define install
+	@echo "Installing requirements/$(1).txt into $(VENV)"
+	@$(RUN) pip install --quiet --require-hashes --requirement requirements/$(1).txt
+	@$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
+endef
+
+$(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(call install,core)
+	@touch $@
+
+$(VENV)/.lab: requirements/lab.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(call install,lab)
+	@touch $(VENV)/.core $@
+
+$(VENV)/.test: requirements/test.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(call install,test)
+	@touch $(VENV)/.core $(VENV)/.lab $@
+
+# --- for those who read and make reports ---
+
+.PHONY: report
+report: $(VENV)/.core ## make the weekly report [SOURCE=http://host:9090] [WEEK=2026-W47] [ENVIRONMENT=name] [FAIL_ON=fail]
+	@$(BIN)/python -m cloudxai_analysis.cli report \
+	    $${SOURCE:+"--source=$$SOURCE"} $${WEEK:+"--week=$$WEEK"} \
+	    $${ENVIRONMENT:+"--environment=$$ENVIRONMENT"} $${FAIL_ON:+"--fail-on=$$FAIL_ON"}
+
+.PHONY: lab
+lab: $(VENV)/.lab ## open the notebooks in JupyterLab [LAB_ARGS="--no-browser"]
+	@$(RUN) jupyterlab $$LAB_ARGS notebooks
+
+# --- for those who change the code ---
+
+.PHONY: check
+check: $(VENV)/.test ## lint, types, architecture and the quick tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(BIN)/lint-imports
+	$(PYTEST) -m "not server and not browser and not notebook"
+
+# The committed notebooks show the demo under default settings, whatever the machine's user has configured; they run in
+# a fresh outputs folder, because a lake in use has later versions.
+.PHONY: test
+test: $(VENV)/.test servers ## every test: with real servers, a real browser, and each notebook
+	@set -euo pipefail; marks=""; \
+	command -v prometheus >/dev/null && command -v promtool >/dev/null || marks="not server"; \
+	command -v chromium >/dev/null || marks="$${marks:+$$marks and }not browser"; \
+	env -u PROMETHEUS_URL $(PYTEST) -m "$$marks"; \
+	outputs=$$(mktemp -d); trap 'rm -rf "$$outputs"' EXIT; \
+	env -u PROMETHEUS_URL CLOUDXAI_SETTINGS="$$PWD/cloudxai.toml.example" CLOUDXAI_OUTPUTS="$$outputs" \
+	    $(RUN) pytest --nbval --nbval-cell-timeout 600 notebooks; \
+	if [ -n "$$marks" ]; then echo "LEFT OUT, because prometheus, promtool or chromium is missing: tests that are not '$$marks'"; fi
+
+.PHONY: servers
+servers:
+	@set -e; missing=""; \
+	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=" prometheus"; \
+	command -v chromium >/dev/null || missing+=" chromium"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing$$missing with apt-get"; \
+	    apt-get update --quiet=2; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $$missing >/dev/null; \
+	else \
+	    echo "Missing:$$missing (as root, make test installs them with apt-get). Tests that need them are left out."; \
+	fi
+
+.PHONY: bench
+bench: $(VENV)/.test ## run each benchmark; each prints one table
+	@set -e; for benchmark in benchmarks/[!_]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+.PHONY: evaluate
+evaluate: $(VENV)/.core ## hold the suite's findings against planted truth, over many seeds of the demo
+	@$(RUN) cloudxai_analysis.evaluate
+
+# uv resolves for every platform at once and writes hashes; test.txt comes first and the smaller sets are held to it,
+# so that a report is made with the very versions that were tested. setuptools is in the locks because it links the package.
+LOCK := $(RUN) uv pip compile pyproject.toml - --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
+.PHONY: lock
+lock: | $(VENV)/pyvenv.cfg ## write requirements/*.txt anew from pyproject.toml [UPGRADE=1]
+	@$(RUN) pip install --quiet uv
+	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --extra lab --extra test --output-file requirements/test.txt
+	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --constraint requirements/test.txt --extra lab --output-file requirements/lab.txt
+	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --constraint requirements/test.txt --output-file requirements/core.txt
+
+.PHONY: clean
+clean: ## remove the environment and every cache; outputs/ stays
+	rm -rf $(VENV) build dist *.egg-info .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,189 @@
+"""The command line: `cloudxai report`, `pull`, `status`, `params` and `ledger`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudxai_analysis.errors import CloudxaiError, UsageError
+
+# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
+
+_WEEK = click.option(
+    "--week", default="last", metavar="WEEK", help="2026-W47, 2026-11, 2026-Q4, 'last' (whole ISO week) or 'current'."
+)
+_SOURCE = click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
+_ENVIRONMENT = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="cloudxai-analysis")
+def main_group() -> None:
+    """Is the beta stable enough for v1.0? Answers from Prometheus telemetry; only ever observes.
+
+    Exit codes: 0 done, 1 the verdict is what --fail-on names, 2 usage or settings, 3 source unreachable, 4 source
+    answered wrongly or the window holds no data, 5 lake damaged, 6 notebook failed, 7 lake locked, 8 refused for
+    security, 130 interrupted.
+    """
+
+
+@main_group.command()
+@_WEEK
+@_SOURCE
+@_ENVIRONMENT
+@click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
+def report(week: str, source: str, environment: str, fail_on: str) -> int:
+    """Pull what is missing, run the weekly notebook, and publish the report."""
+    from cloudxai_analysis.report.weekly import weekly_report
+    from cloudxai_analysis.terminal import show_progress
+
+    with show_progress() as steps:
+        published = weekly_report(week, source=source, environment=environment, steps=steps)
+    for line in published.lines:
+        click.echo(line)
+    click.echo(f"Report: {published.page}")
+    failing = {"never": (), "fail": ("fail",), "warn": ("fail", "warn")}[fail_on]
+    return 1 if published.status in failing else 0
+
+
+@main_group.command(name="pull")
+@_WEEK
+@_SOURCE
+@_ENVIRONMENT
+def pull_command(week: str, source: str, environment: str) -> int:
+    """Pull what the lake lacks of a window and the weeks before it."""
+    from cloudxai_analysis.opening import refresh
+    from cloudxai_analysis.terminal import show_progress
+
+    with show_progress() as steps:
+        refreshed = refresh(week, source=source, environment=environment, progress=steps.pull)
+    pulled = refreshed.pulled
+    click.echo(
+        f"{refreshed.environment.name}: {pulled.samples_pulled:,} samples in {pulled.tiles_pulled} of {pulled.tiles} "
+        f"tiles, {pulled.seconds:.1f} s; the lake is at version {pulled.version}."
+    )
+    for warning in pulled.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return 0
+
+
+@main_group.command()
+@_SOURCE
+@_ENVIRONMENT
+def status(source: str, environment: str) -> int:
+    """Say what the lake holds and which reports are published."""
+    from cloudxai_analysis.status import status_lines
+
+    for line in status_lines(source=source, environment=environment):
+        click.echo(line)
+    return 0
+
+
+@main_group.command()
+@click.argument("notebook")
+def params(notebook: str) -> int:
+    """Show the typed parameters of NOTEBOOK, a name like weekly_report or a path."""
+    from cloudxai_analysis.report.parameters import parameter_lines
+    from cloudxai_analysis.settings import find_notebook, load_settings
+
+    for line in parameter_lines(find_notebook(load_settings(), notebook)):
+        click.echo(line)
+    return 0
+
+
+@main_group.group()
+def ledger() -> None:
+    """Read and extend the append-only ledger of incidents."""
+
+
+@ledger.command(name="show")
+@_SOURCE
+@_ENVIRONMENT
+def ledger_show(source: str, environment: str) -> int:
+    """Print the ledger's entries, oldest first, as JSON Lines."""
+    from cloudxai_analysis.ledger import Ledger
+
+    for entry in Ledger(_settled(source, environment).ledger).entries():
+        click.echo(entry.model_dump_json())
+    return 0
+
+
+@ledger.command(name="add")
+@click.argument("entry", metavar="JSON")
+@_SOURCE
+@_ENVIRONMENT
+def ledger_add(entry: str, source: str, environment: str) -> int:
+    """Append one entry, given as JSON, such as
+    '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by": "on-call"}'.
+    """
+    import json
+
+    from cloudxai_analysis.ledger import Ledger
+
+    try:
+        given = json.loads(entry)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"Entry is no JSON: {error}. Give one object, as in docs/howto.") from None
+    file = _settled(source, environment).ledger
+    Ledger(file).append({"written_at": datetime.now(UTC).isoformat(), **given})
+    click.echo(f"Appended to {file}")
+    return 0
+
+
+def _settled(source: str, environment: str) -> Any:
+    from cloudxai_analysis.settings import load_settings, resolve_environment
+
+    return resolve_environment(load_settings(), source=source or None, name=environment or None)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every error is one line on stderr and a documented exit code."""
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    sys.exit(_exit_code(lambda: main_group.main(arguments, "cloudxai", standalone_mode=False)))
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    try:
+        return int(run() or 0)
+    except CloudxaiError as error:
+        _say(str(error))
+        return error.exit_code
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        _say(error.format_message())
+        return 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _say("interrupted; what was committed stays, and the same command goes on from there.")
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # the last door: a traceback belongs in the log, never on a user's terminal
+        _say(f"unexpected {type(error).__name__}: {error}. The traceback is in {_log_traceback()}.")
+        return 1
+
+
+def _say(message: str) -> None:
+    click.echo(f"cloudxai: {' '.join(message.split())}", err=True)
+
+
+def _log_traceback() -> Path:
+    from cloudxai_analysis.settings import project_folder
+
+    file = project_folder() / "outputs" / "cloudxai.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.now(UTC).isoformat()} {traceback.format_exc()}\n")
+    file.chmod(0o600)
+    return file
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The metric contract: what the platform promises to export, by the role each metric plays."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cloudxai_analysis.errors import UsageError
+
+DEFAULT_CONTRACT = Path(__file__).with_name("contract.toml")
+
+
+class Metric(BaseModel):
+    """One promised metric: its name, kind, labels, unit and, of a cost, its declared semantics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram"]
+    labels: tuple[str, ...]
+    optional_labels: tuple[str, ...] = ()
+    unit: str
+    semantics: Literal["rate", "cumulative", "window_total"] | None = None
+    since: str = "0.9"
+    scope: Literal["target", "rules"] = "target"
+    locked: bool = False
+    help: str
+
+    @property
+    def series_names(self) -> tuple[str, ...]:
+        """The names that the metric's series carry: of a histogram `_bucket`, `_count` and `_sum`."""
+        if self.kind == "histogram":
+            return tuple(f"{self.name}{suffix}" for suffix in ("_bucket", "_count", "_sum"))
+        return (self.name,)
+
+
+class AlertRule(BaseModel):
+    """One promised alert rule: the topic it speaks of, and whether it wakes someone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: Literal["readiness", "cardinality", "cost"]
+    severity: str
+    paging: bool
+    for_seconds: int
+    help: str
+
+
+class Contract(BaseModel):
+    """The platform's metrics by role, its alert rules, the guard's cap and the currency of its costs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    platform: str
+    platform_version: str
+    tenant_label: str = "tenant"
+    process_labels: tuple[str, ...] = ("job", "instance")
+    tenant_cap: int = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    jobs: tuple[str, ...]
+    evaluation_interval_seconds: int = Field(gt=0)
+    metrics: dict[str, Metric]
+    alerts: dict[str, AlertRule]
+
+    def __getitem__(self, role: str) -> Metric:
+        """The metric that plays `role`; raises UsageError where the contract names none."""
+        if role not in self.metrics:
+            raise UsageError(f"Contract of {self.platform} has no role '{role}'. It has {', '.join(self.metrics)}.")
+        return self.metrics[role]
+
+    def series_names(self) -> tuple[str, ...]:
+        """Every series name that a pull asks for, in the contract's order."""
+        return tuple(name for metric in self.metrics.values() for name in metric.series_names)
+
+    def scope_of(self, series_name: str) -> Literal["target", "rules"]:
+        """Whether the series called `series_name` are scraped from targets or made by rules."""
+        scopes = (metric.scope for metric in self.metrics.values() if series_name in metric.series_names)
+        return next(scopes, "target")
+
+
+@cache
+def load_contract(path: Path = DEFAULT_CONTRACT) -> Contract:
+    """The contract kept in the TOML file at `path`.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, is no TOML, or a key of it is unknown, missing or of the wrong type.
+    """
+    try:
+        return Contract.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"Contract {path} cannot be read: {error}. Point `contract` at a TOML file.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"Contract {path}, key '{where}': {first['msg']}.") from None

@@ -1,0 +1,70 @@
+"""The errors a user can meet, each with its exit code.
+
+::
+
+    CloudxaiError                1  never raised itself
+    ├── UsageError               2  a parameter, a week, a key of the settings is wrong
+    ├── SourceUnreachable        3  nobody answered: refused, DNS, TLS, time-out
+    ├── SourceAnswerError        4  somebody answered, but wrongly or in part
+    │   └── NoData               4  the window holds no sample at all
+    ├── LakeDamaged              5  a file of the lake is not what was written
+    ├── NotebookFailed           6  a cell raised, was not run, or the kernel died
+    ├── LakeLocked               7  another run writes to the same lake
+    └── RefusedForSecurity       8  a redirect, a path or a value that must not be followed
+
+Every message is one line: what was asked, of which source and window, what came back, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class CloudxaiError(Exception):
+    """Base of every error that a user of the suite can meet; `exit_code` is the process's exit status."""
+
+    exit_code = 1
+
+
+class UsageError(CloudxaiError):
+    """A parameter, a window's name or a key of the settings is wrong."""
+
+    exit_code = 2
+
+
+class SourceUnreachable(CloudxaiError):
+    """The source did not answer."""
+
+    exit_code = 3
+
+
+class SourceAnswerError(CloudxaiError):
+    """The source answered wrongly, or in part."""
+
+    exit_code = 4
+
+
+class NoData(SourceAnswerError):
+    """The source has not a single sample of the contract's metrics in the window."""
+
+
+class LakeDamaged(CloudxaiError):
+    """A file of the lake is missing, unreadable or not what was written."""
+
+    exit_code = 5
+
+
+class NotebookFailed(CloudxaiError):
+    """A notebook raised, ended early, or its run cannot be proven complete."""
+
+    exit_code = 6
+
+
+class LakeLocked(CloudxaiError):
+    """Another run is writing to the same lake."""
+
+    exit_code = 7
+
+
+class RefusedForSecurity(CloudxaiError):
+    """Something asked for that must not be done, such as a redirect to another host."""
+
+    exit_code = 8

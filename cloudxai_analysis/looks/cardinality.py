@@ -1,0 +1,148 @@
+"""Looks at the tenant labels: how many, how near the cap, who came and went, whom the guard refused."""
+
+from __future__ import annotations
+
+from cloudxai_analysis.figures import cardinality as figures
+from cloudxai_analysis.looks import Look
+from cloudxai_analysis.looks.compose import compose
+from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.study import Study
+
+
+def tenants(study: Study) -> Look:
+    """Active and held tenants against the cap."""
+    topic, cap = study.cardinality, study.contract.tenant_cap
+    active, held = study.within(topic.active_tenants), topic.held
+    last = int(active["tenants"].iloc[-1]) if len(active) else 0
+    first = int(topic.active_tenants["tenants"].iloc[0]) if len(topic.active_tenants) else 0
+    return compose(
+        study,
+        "cardinality-tenants",
+        heading=f"{count(last, 'tenant')} active at the end of the window, {count(last - first, 'tenant')} more than "
+        f"when the history begins."
+        if last >= first
+        else f"{count(last, 'tenant')} active at the end of the window, {first - last} fewer than at first.",
+        defined="tenants",
+        measure="measures.cardinality.active_tenants",
+        note=f"Most in one hour of this window: {count(active['tenants'].max(), 'tenant')} over all processes; "
+        f"the cap is {cap} a process.",
+        frame=active,
+        caption="Active tenants by hour",
+        role="tenant_readiness",
+        draw=lambda ax: figures.tenants_and_cap(
+            ax, topic.active_tenants, held, cap=cap, events=study.telemetry.restarts
+        ),
+        empty="no tenant exported readiness in this window",
+    )
+
+
+def headroom(study: Study) -> Look:
+    """How many tenant labels are left before the guard refuses."""
+    frame = study.within(study.cardinality.headroom)
+    least = frame["headroom"].min() if len(frame) else float("nan")
+    return compose(
+        study,
+        "cardinality-headroom",
+        check="headroom",
+        defined="headroom",
+        measure="measures.cardinality.headroom",
+        note=f"The least of the window was {count(least, 'label')} of {study.contract.tenant_cap}.",
+        frame=frame,
+        caption="Headroom by hour, of the process with the least",
+        role="tenant_readiness",
+        draw=lambda ax: figures.headroom_over_time(
+            ax, study.cardinality.headroom, cap=study.contract.tenant_cap, warn_share=study.bounds.headroom_share
+        ),
+        empty="no held tenants are known in this window",
+    )
+
+
+def rejections(study: Study) -> Look:
+    """When the guard refused, and how often."""
+    frame = study.within(study.cardinality.rejections)
+    refusals = study.cardinality.refusals
+    return compose(
+        study,
+        "cardinality-rejections",
+        check="rejections",
+        defined="rejections",
+        measure="measures.cardinality.rejections",
+        note=f"{count(refusals['rejections'].sum(), 'refused request')} in {count(len(refusals), 'stretch', 'stretches')}. "
+        "While a guard refuses, every figure per tenant undercounts.",
+        frame=frame[frame["rejections"] > 0].reset_index(drop=True),
+        caption="Hours with rejections",
+        role="rejections",
+        draw=lambda ax: figures.rejections_by_hour(ax, frame),
+        empty="the guard refused nothing in this window",
+    )
+
+
+def guard(study: Study) -> Look:
+    """Whether the guard keeps its two promises."""
+    return compose(
+        study,
+        "cardinality-guard",
+        check="guard",
+        defined="guard",
+        measure="measures.guard.guard_invariants",
+        note="A tenant admitted and removed between two scrapes is not seen; the scrape interval bounds this check.",
+        frame=study.cardinality.guard,
+        caption="Invariants I1 and I2 by process",
+        role="rejections",
+        empty="no process exported tenants in this window",
+    )
+
+
+def churn(study: Study) -> Look:
+    """How many tenants come and go from day to day."""
+    frame = study.within(study.cardinality.churn, "day")
+    return compose(
+        study,
+        "cardinality-churn",
+        check="churn",
+        defined="churn",
+        measure="measures.cardinality.tenant_churn",
+        note=f"{count(frame['came'].sum(), 'arrival')} and {count(frame['left'].sum(), 'departure')} over the window; "
+        f"highest day {percent(frame['churn'].max() if len(frame) else float('nan'))}.",
+        frame=frame,
+        caption="Churn by day",
+        role="tenant_readiness",
+        draw=lambda ax: figures.churn_by_day(ax, frame, bound=study.bounds.daily_churn),
+        empty="no covered day in this window",
+    )
+
+
+def tenant_sets(study: Study) -> Look:
+    """Who is new, back, still there, or gone."""
+    frame = study.cardinality.tenant_sets
+    by_set = frame["set"].value_counts()
+    new, back, lost = (int(by_set.get(name, 0)) for name in ("new", "returning", "lost"))
+    return compose(
+        study,
+        "cardinality-sets",
+        heading=f"{count(new, 'new tenant')}, {back} returning, {lost} lost.",
+        defined="tenant_sets",
+        measure="measures.cardinality.tenant_sets",
+        note=f"{count(int(by_set.get('stayed', 0)), 'tenant')} stayed from the week before.",
+        frame=frame,
+        caption="Tenants by set",
+        role="tenant_readiness",
+        draw=lambda ax: figures.tenant_sets_by_week(ax, study.cardinality.tenant_sets_by_week),
+        empty="no tenant was seen in this window or the week before",
+    )
+
+
+def identifiers(study: Study) -> Look:
+    """Which tenant labels look generated."""
+    return compose(
+        study,
+        "cardinality-identifiers",
+        check="identifiers",
+        defined="identifiers",
+        measure="measures.identifiers.unstable_identifiers",
+        note="Generated labels use up the cap for everybody until the process restarts.",
+        frame=study.cardinality.unstable_identifiers,
+        caption="Generated-looking labels by stem and shape",
+        role="tenant_readiness",
+        empty="no tenant label of this window looks generated",
+    )

@@ -1,0 +1,80 @@
+"""One look from its parts, with what every look says the same way: definition, window, samples, CSV."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cloudxai_analysis import judge
+from cloudxai_analysis.looks import Look
+from cloudxai_analysis.study import Study
+
+_DEFINITIONS = Path(__file__).parent.parent / "definitions.toml"
+
+
+@cache
+def definitions() -> dict[str, dict[str, str]]:
+    """Term and text of every definition, by key."""
+    return tomllib.loads(_DEFINITIONS.read_text(encoding="utf-8"))
+
+
+def compose(
+    study: Study,
+    key: str,
+    *,
+    defined: str,
+    measure: str,
+    note: str,
+    frame: pd.DataFrame,
+    caption: str,
+    check: str = "",
+    heading: str = "",
+    role: str = "",
+    draw: Callable[[Any], Any] | None = None,
+    empty: str = "",
+    size: tuple[float, float] = (7.2, 3.4),
+) -> Look:
+    """The look called `key`; its heading is the finding of `check` where none is given.
+
+    `frame` is shown as the table and written in full to `data/<key>.csv`; `role` names the metric whose samples are
+    counted; `empty` is the reason that stands where there is nothing to show.
+    """
+    definition = definitions()[defined]
+    finding = heading or judge.check(study, check).finding
+    samples = _samples(study, role)
+    return Look(
+        key=key,
+        section=key.split("-", 1)[0],
+        heading=finding,
+        note=note,
+        draw=draw if len(frame) else None,
+        size=size,
+        table=frame,
+        caption=caption,
+        definition=f"{definition['term']}: {definition['text']}",
+        measure=measure,
+        window=study.seen,
+        got=samples,
+        expected=_expected(study) if role == "up" else None,
+        alt=f"{finding} {note}".strip(),
+        csv=f"{key}.csv",
+        checks=(check,) if check else (),
+        empty=empty if not len(frame) else "",
+    )
+
+
+def _samples(study: Study, role: str) -> int | None:
+    if not role:
+        return None
+    inventory = study.telemetry.inventory
+    names = study.contract[role].series_names
+    return int(inventory.loc[inventory["metric"].isin(names), "samples"].sum())
+
+
+def _expected(study: Study) -> int:
+    return int(study.within(study.telemetry.coverage, "day")["expected"].sum())

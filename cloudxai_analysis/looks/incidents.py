@@ -1,0 +1,24 @@
+"""Looks at the ledger of incidents."""
+
+from __future__ import annotations
+
+from cloudxai_analysis.looks import Look
+from cloudxai_analysis.looks.compose import compose
+from cloudxai_analysis.phrases import count
+from cloudxai_analysis.study import Study
+
+
+def incidents(study: Study) -> Look:
+    """What people wrote down in the window."""
+    frame = study.within(study.alerts.incidents, "start").drop(columns="alerts")
+    return compose(
+        study,
+        "incidents-ledger",
+        check="incidents",
+        defined="incidents",
+        measure="ledger.Ledger.incidents",
+        note=f"{count((frame['tenant'] == '').sum(), 'incident')} concerned the whole platform.",
+        frame=frame,
+        caption="Incidents of the ledger that began in the window",
+        empty="the ledger has no incident in this window",
+    )

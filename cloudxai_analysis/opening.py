@@ -1,0 +1,111 @@
+"""The door for notebooks and the command line: settle the environment, pull what is missing, open the study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cloudxai_analysis.errors import NoData
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.pull import Pulled, pull
+from cloudxai_analysis.settings import DEMO_SOURCE, Environment, load_settings, resolve_environment
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.window import Window, named_window
+
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What bringing a lake up to date gave: the environment, the window asked for, and the pull."""
+
+    environment: Environment
+    window: Window
+    pulled: Pulled
+
+
+def refresh(
+    week: str = "last", *, source: str = "", environment: str = "", progress: Progress | None = None
+) -> Refreshed:
+    """Pull what the environment's lake lacks of the window and of the weeks before it.
+
+    Raises
+    ------
+    UsageError
+        The window's name, the environment or a setting is wrong.
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    origin = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    extent = origin.extent()
+    # The demo's clock stands at its end; any other source's goes with ours, in whole minutes so that a pull can repeat.
+    now = extent.end if extent else datetime.now(UTC).replace(second=0, microsecond=0)
+    window = named_window(week, now)
+    pulled = pull(
+        origin,
+        open_lake(settled.lake),
+        settled.contract,
+        window.with_history(settled.settings.history_weeks),
+        matchers=settled.settings.matchers,
+        rule_matchers=settled.settings.rule_matchers,
+        now=now,
+        progress=progress,
+        lock_seconds=settled.limits.lock_seconds,
+    )
+    if settled.source.startswith(DEMO_SOURCE):
+        Ledger(settled.ledger).seed(origin.ledger_entries())
+    return Refreshed(settled, window, pulled)
+
+
+def open_study(
+    week: str = "last",
+    *,
+    source: str = "",
+    environment: str = "",
+    pull_missing: bool = True,
+    lake_version: int = 0,
+) -> Study:
+    """The study of one window, on one pinned version of the environment's lake.
+
+    `pull_missing` first asks the source for what the lake lacks; `lake_version` 0 means the newest, another re-opens
+    the version that an older summary names.
+
+    Raises
+    ------
+    UsageError
+        The window's name, the environment or a setting is wrong.
+    NoData
+        The lake holds no sample of the window.
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    if pull_missing:
+        settled = refresh(week, source=source, environment=environment).environment
+    else:
+        settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    snapshot = open_lake(settled.lake).snapshot(lake_version or None)
+    # What was seen ends where the pull ended, whatever time it is now: the same version gives the same report.
+    now = datetime.fromisoformat(snapshot.provenance["now"])
+    window = named_window(week, now)
+    study = Study(
+        settled,
+        window,
+        snapshot,
+        ledger=Ledger(settled.ledger),
+        now=now,
+        provenance={
+            "source": snapshot.provenance["source"],
+            "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
+            "warnings": snapshot.provenance.get("warnings", []),
+        },
+    )
+    if not study.telemetry.inventory["samples"].sum():
+        raise NoData(
+            f"Window {window} of environment '{settled.name}' holds no sample of the {settled.contract.platform} "
+            f"contract. Choose another week (`cloudxai status` lists those in the lake) or check the matchers."
+        )
+    return study

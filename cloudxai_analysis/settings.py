@@ -1,0 +1,290 @@
+"""The suite's settings as one typed object: TOML file, then environment variables, then flags."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from cloudxai_analysis.contract import DEFAULT_CONTRACT, Contract, load_contract
+from cloudxai_analysis.errors import UsageError
+
+DEMO_SOURCE = "demo://"
+SETTINGS_FILE = "cloudxai.toml"
+_PREFIX = "CLOUDXAI_"
+
+
+class Bounds(BaseModel):
+    """The bounds that verdicts judge by; a measure knows none of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coverage: float = Field(0.95, gt=0, le=1, description="least share of expected scrapes on a covered day")
+    headroom_share: float = Field(0.15, ge=0, lt=1, description="warn when less than this share of the cap is free")
+    daily_churn: float = Field(0.25, gt=0, description="warn when a covered day's churn is above this share")
+    unstable_identifiers: int = Field(3, gt=0, description="warn from this many generated-looking names of one stem")
+    cost_anomaly_floor: float = Field(0.50, ge=0, description="least excess of an anomalous hour, in the currency")
+    reconciliation_drift: float = Field(0.05, gt=0, description="warn when estimate and total differ by this share")
+    false_positive_rate: float = Field(0.25, gt=0, lt=1, description="largest rate of a paging rule, 28 days")
+    availability: float = Field(0.999, gt=0, lt=1, description="readiness SLO over 30 days")
+    transitions_per_hour: float = Field(10, gt=0, description="most global readiness transitions in one hour")
+    check_latency_seconds: float = Field(0.2, gt=0, description="p95 of the readiness check")
+
+
+class Limits(BaseModel):
+    """Every limit of the suite: deadlines, bytes and rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request_timeout_seconds: float = Field(60, gt=0, description="one answer of the source")
+    connect_timeout_seconds: float = Field(5, gt=0, description="one connection to the source")
+    total_deadline_seconds: float = Field(600, gt=0, description="one request with all its retries")
+    retries: int = Field(4, ge=0, description="further attempts after a failure that may pass")
+    response_bytes: int = Field(512 * 1024 * 1024, gt=0, description="largest answer that is read")
+    notebook_seconds: float = Field(1800, gt=0, description="one notebook, from kernel start to last cell")
+    table_rows: int = Field(50, gt=0, description="rows of a table in the report; the CSV has all")
+    lock_seconds: float = Field(10, ge=0, description="wait for another run on the same lake")
+
+
+class EnvironmentSettings(BaseModel):
+    """One watched platform: where its telemetry comes from, and what holds for it alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str | None = None
+    matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of scraped series")
+    rule_matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of ALERTS")
+    tenant_cap: int | None = Field(None, gt=0)
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    zone: str = Field("UTC", description="time zone of those on call, for alerts at night")
+    history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    bearer_token_file: Path | None = None
+    ca_file: Path | None = None
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"'{zone}' is no time zone; give a name like 'Europe/Berlin'") from None
+        return zone
+
+
+class Settings(BaseSettings):
+    """All settings; read them with `load_settings`, which turns every mistake into one line."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    outputs: Path = Path("outputs")
+    notebooks: Path = Path("notebooks")
+    contract: Path = DEFAULT_CONTRACT
+    default_environment: str | None = None
+    environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
+    bounds: Bounds = Bounds()
+    limits: Limits = Limits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags beat environment variables, which beat the TOML file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+class Environment(BaseModel):
+    """A watched platform with everything settled: its name, source, contract, bounds and folders."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+    outputs: Path
+    contract: Contract
+    bounds: Bounds
+    limits: Limits
+    settings: EnvironmentSettings
+
+    @property
+    def folder(self) -> Path:
+        """Where the environment's lake, ledger and reports lie."""
+        return self.outputs / self.name
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the environment's lake."""
+        return self.folder / "lake"
+
+    @property
+    def ledger(self) -> Path:
+        """File of the environment's incident ledger."""
+        return self.folder / "ledger" / "incidents.jsonl"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the environment's published reports."""
+        return self.folder / "reports"
+
+
+def project_folder() -> Path:
+    """The nearest folder, from the working one upward, with `cloudxai.toml`, or with `notebooks/` and `pyproject.toml`.
+
+    The settings' relative paths start there, so a notebook run from `notebooks/` finds the lake of `make report`.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / SETTINGS_FILE).is_file() or (
+            (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file()
+        ):
+            return folder
+    return here
+
+
+def settings_file() -> Path:
+    """The TOML file that settings are read from: `CLOUDXAI_SETTINGS`, or `cloudxai.toml` in the project's folder."""
+    return Path(os.environ.get(f"{_PREFIX}SETTINGS") or project_folder() / SETTINGS_FILE)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings of this run; flags that are None do not count.
+
+    Raises
+    ------
+    UsageError
+        A key is unknown (the near miss is named) or a value is wrong; a named settings file does not exist.
+    """
+    file = settings_file()
+    if os.environ.get(f"{_PREFIX}SETTINGS") and not file.is_file():
+        raise UsageError(f"Settings file {file} does not exist. Unset {_PREFIX}SETTINGS or correct it.")
+    given = {key: value for key, value in flags.items() if value is not None}
+    try:
+        _refuse_unknown_variables()
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise UsageError(_one_line(error, file)) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"Settings file {file} cannot be read: {error}.") from None
+    anchored = {key: project_folder() / getattr(settings, key) for key in ("outputs", "notebooks")}
+    return settings.model_copy(update=anchored)
+
+
+def resolve_environment(settings: Settings, *, source: str | None = None, name: str | None = None) -> Environment:
+    """The environment to work in, with its source, contract, cap and currency settled.
+
+    The name is the one given, else that of the configured environment with this source, else the default one's, else
+    made from the source. The source is the one given, else the environment's, else `PROMETHEUS_URL`, else the demo.
+
+    Raises
+    ------
+    UsageError
+        The name cannot name a folder, or is neither configured nor accompanied by a source.
+    """
+    source = source or None
+    if name is None and source is None:
+        name = settings.default_environment
+    if name is not None and name not in settings.environments and source is None and name != "demo":
+        raise UsageError(f"Unknown environment '{name}'.{near_miss(name, [*settings.environments, 'demo'])}")
+    if source is None and name is not None:
+        chosen = settings.environments.get(name, EnvironmentSettings())
+        source = chosen.source or (DEMO_SOURCE if name == "demo" else os.environ.get("PROMETHEUS_URL"))
+    source = source or os.environ.get("PROMETHEUS_URL") or DEMO_SOURCE
+    if name is None:
+        named = (key for key, value in settings.environments.items() if value.source == source)
+        name = next(named, None) or environment_name(source)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise UsageError(f"Invalid environment '{name}'. A name has letters, digits, '.', '_' and '-' only.")
+    own = settings.environments.get(name, EnvironmentSettings())
+    contract = load_contract(settings.contract)
+    overrides = {"tenant_cap": own.tenant_cap, "currency": own.currency}
+    contract = contract.model_copy(update={key: value for key, value in overrides.items() if value is not None})
+    return Environment(
+        name=name,
+        source=source,
+        outputs=settings.outputs,
+        contract=contract,
+        bounds=settings.bounds,
+        limits=settings.limits,
+        settings=own,
+    )
+
+
+def environment_name(source: str) -> str:
+    """A folder's name made from a source without its credentials: 'demo' of 'demo://', else host, port and path."""
+    try:
+        parts = urlsplit(source)
+        place = f"{parts.hostname or ''}-{parts.port or ''}{parts.path}"
+    except ValueError:
+        raise UsageError(f"Invalid source '{source}'. A source is demo:// or a URL like http://host:9090.") from None
+    if parts.scheme == "demo":
+        place = "-".join(["demo", *(f"{key}-{value}" for key, value in parse_qsl(parts.query))])
+    return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"
+
+
+def near_miss(word: str, known: list[str]) -> str:
+    """' Did you mean 'x'?' where a known word is near, else the list of the known ones."""
+    near = difflib.get_close_matches(word, known, n=1)
+    if near:
+        return f" Did you mean '{near[0]}'?"
+    return f" Known: {', '.join(known)}." if known else ""
+
+
+def _refuse_unknown_variables() -> None:
+    # pydantic-settings passes over variables it does not know, so a typo would run the default in silence.
+    known = {name.upper() for name in Settings.model_fields} | {"SETTINGS"}
+    for variable in os.environ:
+        if variable.startswith(_PREFIX):
+            key = variable.removeprefix(_PREFIX).split("__")[0]
+            if key not in known:
+                near = near_miss(variable, [f"{_PREFIX}{name}" for name in sorted(known)])
+                raise UsageError(f"Unknown environment variable {variable}.{near}")
+
+
+def _one_line(error: ValidationError, file: Path) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return f"Unknown key '{key}' in the settings ({file}, {_PREFIX}…).{near_miss(path[-1], _known_keys(path))}"
+    return f"Invalid value of '{key}' in the settings ({file}, {_PREFIX}…): {first['msg']}."
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    rooms: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
+    model = rooms.get(path[0], Settings) if len(path) > 1 else Settings
+    return list(model.model_fields)
+
+
+def find_notebook(settings: Settings, name: str) -> Path:
+    """The notebook called `name` in the notebooks' folder, or at that path.
+
+    Raises
+    ------
+    UsageError
+        There is none; the near miss is named.
+    """
+    for path in (Path(name), settings.notebooks / name, settings.notebooks / f"{name}.ipynb"):
+        if path.is_file() and path.suffix == ".ipynb":
+            return path
+    known = sorted(path.stem for path in settings.notebooks.glob("*.ipynb"))
+    raise UsageError(f"No notebook '{name}' in {settings.notebooks}.{near_miss(name, known)}")

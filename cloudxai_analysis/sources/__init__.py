@@ -1,0 +1,1 @@
+"""Sources of telemetry, behind one small interface: `demo://` and Prometheus."""

@@ -1,0 +1,81 @@
+"""What every source gives: raw samples of one metric over one window, and the interface that gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudxai_analysis.window import Window
+
+STALENESS_MARKER_BITS = 0x7FF0000000000002
+Labels = Mapping[str, str]
+
+
+def canonical_labels(labels: Labels) -> str:
+    """A label set as one string, the same on every machine: compact JSON, sorted by name, empty values left out."""
+    kept = {name: value for name, value in sorted(labels.items()) if value != ""}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class SeriesBatch:
+    """Raw samples of one metric: series `i` owns the samples from `offsets[i]` to `offsets[i + 1]`.
+
+    `labels` leave out `__name__`; `times` are int64 milliseconds since the epoch, ascending within a series, without
+    doubles; `values` are float64 with every bit kept, staleness markers included.
+    """
+
+    metric: str
+    labels: tuple[Labels, ...]
+    offsets: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, metric: str, series: Sequence[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]) -> SeriesBatch:
+        """A batch of series given one by one, as (labels, times, values); series without a sample are left out."""
+        kept = [item for item in series if len(item[1])]
+        lengths = np.array([len(times) for _, times, _ in kept], dtype=np.int64)
+        return cls(
+            metric=metric,
+            labels=tuple(labels for labels, _, _ in kept),
+            offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)]),
+            times=np.concatenate([np.empty(0, dtype=np.int64), *(times for _, times, _ in kept)]),
+            values=np.concatenate([np.empty(0, dtype=np.float64), *(values for _, _, values in kept)]),
+        )
+
+    @property
+    def samples(self) -> int:
+        """Number of samples in the batch, markers included."""
+        return len(self.times)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Source(Protocol):
+    """Where telemetry comes from; it is only ever read."""
+
+    @property
+    def name(self) -> str:
+        """The source's URL without credentials."""
+
+    def describe(self) -> dict[str, Any]:
+        """Provenance: `kind`, `source`, `version`, `way` (how samples are read) and `hides_markers` (bool)."""
+
+    def extent(self) -> Window | None:
+        """First to last moment with data where the source knows it (the demo does), else None."""
+
+    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
+        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
+
+        Raises
+        ------
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The source did not answer, or answered wrongly or in part.
+        """

@@ -1,0 +1,49 @@
+"""What an environment holds: its lake, its ledger and its published reports, in a few lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.settings import Environment, load_settings, resolve_environment
+
+
+def status_lines(*, source: str = "", environment: str = "") -> Iterator[str]:
+    """Lines on the lake, the ledger and each published report of an environment; asks no source.
+
+    Raises
+    ------
+    UsageError, LakeDamaged
+        The environment is unknown; the lake cannot be read.
+    """
+    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    yield f"Environment {settled.name}, in {settled.folder}"
+    yield _lake_line(settled)
+    yield f"Ledger: {len(list(Ledger(settled.ledger).entries()))} entries"
+    yield from _report_lines(settled)
+
+
+def _lake_line(settled: Environment) -> str:
+    lake = open_lake(settled.lake)
+    if not lake.exists:
+        return "Lake: empty; `cloudxai pull` fills it"
+    snapshot = lake.snapshot()
+    tiles = snapshot.tiles()
+    source = snapshot.provenance["source"]["source"]
+    return (
+        f"Lake: version {snapshot.version}, {tiles['samples'].sum():,} samples of {tiles['metric'].nunique()} metrics, "
+        f"{tiles['date'].min()} to {tiles['date'].max()}, from {source}"
+    )
+
+
+def _report_lines(settled: Environment) -> Iterator[str]:
+    found = sorted(settled.reports.glob("*/summary.json"))
+    if not found:
+        yield "Reports: none; `cloudxai report` makes one"
+    for file in found:
+        yield f"Report {json.loads(file.read_text(encoding='utf-8'))['headline']}"
+        stale = file.parent.with_suffix(".stale")
+        if stale.is_file():
+            yield f"  stale: {stale.read_text(encoding='utf-8').splitlines()[0]}"

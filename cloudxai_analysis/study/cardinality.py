@@ -1,0 +1,97 @@
+"""Tenant labels of a window: active, held, headroom, churn, the guard."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+
+import pandas as pd
+
+from cloudxai_analysis.measures import cardinality, guard, identifiers
+from cloudxai_analysis.study.opened import Opened
+from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.window import Window
+
+
+class Cardinality:
+    """Frames on the tenant labels and their guard."""
+
+    def __init__(self, opened: Opened, telemetry: Telemetry) -> None:
+        self._opened = opened
+        self._telemetry = telemetry
+
+    @cached_property
+    def tenant_hours(self) -> pd.DataFrame:
+        """Hourly rollups of tenant readiness, the metric that every tenant has."""
+        return self._opened.hours("tenant_readiness")
+
+    @cached_property
+    def active_tenants(self) -> pd.DataFrame:
+        """Active tenants by hour, over the history."""
+        return cardinality.active_tenants(self.tenant_hours)
+
+    @cached_property
+    def arrivals(self) -> pd.DataFrame:
+        """When each process first saw each tenant since its start."""
+        return cardinality.tenant_arrivals(self.tenant_hours, self._telemetry.starts)
+
+    @cached_property
+    def held(self) -> pd.DataFrame:
+        """Held tenants by process and hour, over the history."""
+        return cardinality.held_tenants(self.arrivals, self._opened.history)
+
+    @cached_property
+    def headroom(self) -> pd.DataFrame:
+        """Headroom by hour, over the history."""
+        return cardinality.headroom(self.held, cap=self._opened.contract.tenant_cap)
+
+    @cached_property
+    def churn(self) -> pd.DataFrame:
+        """Churn by day, over the history."""
+        return cardinality.tenant_churn(self.tenant_hours, self._telemetry.covered)
+
+    @cached_property
+    def tenant_sets(self) -> pd.DataFrame:
+        """New, returning, stayed and lost tenants of the window."""
+        return cardinality.tenant_sets(self.tenant_hours, self._opened.seen)
+
+    @cached_property
+    def tenant_sets_by_week(self) -> pd.DataFrame:
+        """Number of new, returning, stayed and lost tenants, one row per `week` of the history."""
+        weeks = list(self._opened.history.weeks())
+        counts = [cardinality.tenant_sets(self.tenant_hours, week)["set"].value_counts() for week in weeks]
+        frame = pd.DataFrame(counts, index=[week.name for week in weeks])
+        frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
+        return frame.rename_axis("week").reset_index()
+
+    @cached_property
+    def rejection_samples(self) -> pd.DataFrame:
+        """Raw samples of the rejection counter, in the window and the hour before it."""
+        return self._opened.samples(
+            "rejections", Window(self._opened.seen.start - timedelta(hours=1), self._opened.seen.end)
+        )
+
+    @cached_property
+    def rejections(self) -> pd.DataFrame:
+        """Rejections by process and hour, over the history."""
+        return cardinality.rejections(self._opened.hours("rejections"))
+
+    @cached_property
+    def refusals(self) -> pd.DataFrame:
+        """Stretches of the window in which a guard refused labels."""
+        return self._opened.within(guard.refusals(self.rejection_samples), "start")
+
+    @cached_property
+    def guard(self) -> pd.DataFrame:
+        """The guard's invariants by process, in the window."""
+        samples = self._opened.samples("tenant_readiness", self._opened.seen)
+        return guard.guard_invariants(
+            samples, self.arrivals, self.rejection_samples, cap=self._opened.contract.tenant_cap
+        )
+
+    @cached_property
+    def unstable_identifiers(self) -> pd.DataFrame:
+        """Generated-looking tenant labels that were seen in the window."""
+        seen = self._opened.within(self.tenant_hours, "hour").groupby("tenant", observed=True)
+        tenants = seen.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max")).reset_index()
+        return identifiers.unstable_identifiers(tenants)

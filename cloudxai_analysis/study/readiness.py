@@ -1,0 +1,84 @@
+"""Readiness of a window: availability, error budget, outages, latency."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+
+import pandas as pd
+
+from cloudxai_analysis.measures import readiness
+from cloudxai_analysis.study.opened import Opened
+from cloudxai_analysis.window import Window
+
+SLO_DAYS = 30
+
+
+class Readiness:
+    """Frames on readiness, global and by tenant."""
+
+    def __init__(self, opened: Opened, tenant_hours: pd.DataFrame) -> None:
+        self._opened = opened
+        self._tenant_hours = tenant_hours
+
+    @cached_property
+    def slo_window(self) -> Window:
+        """The 30 days that end with what was seen."""
+        return Window(self._opened.seen.end - timedelta(days=SLO_DAYS), self._opened.seen.end)
+
+    @cached_property
+    def readiness(self) -> pd.DataFrame:
+        """Global readiness at each scrape, over the history."""
+        return readiness.global_readiness(self._opened.samples("readiness"))
+
+    @cached_property
+    def availability(self) -> pd.DataFrame:
+        """Availability in the window."""
+        return readiness.availability(self.readiness, self._opened.seen)
+
+    @cached_property
+    def slo_availability(self) -> pd.DataFrame:
+        """Availability over the 30 days of the SLO."""
+        return readiness.availability(self.readiness, self.slo_window)
+
+    @cached_property
+    def daily_availability(self) -> pd.DataFrame:
+        """Availability by day, over the history."""
+        return readiness.daily_availability(self.readiness)
+
+    @cached_property
+    def rolling_availability(self) -> pd.DataFrame:
+        """Availability of the 30 days before each day's end."""
+        return readiness.rolling_availability(self.readiness, days=SLO_DAYS)
+
+    @cached_property
+    def error_budget(self) -> pd.DataFrame:
+        """Error budget of the 30 days."""
+        return readiness.error_budget(self.readiness, self.slo_window, slo=self._opened.bounds.availability)
+
+    @cached_property
+    def outages(self) -> pd.DataFrame:
+        """Stretches in which the platform was not ready, begun in the window."""
+        frame = self.readiness.rename(columns={"ready": "value"})
+        return self._opened.within(readiness.outages(frame), "start")
+
+    @cached_property
+    def tenant_outages(self) -> pd.DataFrame:
+        """Stretches in which a tenant was not ready, begun in the window."""
+        samples = self._opened.samples("tenant_readiness", self._opened.seen)
+        return self._opened.within(readiness.outages(samples, by=("tenant", "instance")), "start")
+
+    @cached_property
+    def tenant_availability(self) -> pd.DataFrame:
+        """Availability by tenant, in the window."""
+        return readiness.tenant_availability(self._opened.within(self._tenant_hours, "hour"))
+
+    @cached_property
+    def transitions(self) -> pd.DataFrame:
+        """Global readiness transitions by hour, over the history."""
+        return readiness.transitions(self._opened.hours("readiness_transitions"))
+
+    @cached_property
+    def check_latency(self) -> pd.DataFrame:
+        """95th percentile of the readiness check by hour, over the history."""
+        return readiness.check_latency(self._opened.hours("readiness_check", suffix="_bucket"))

@@ -1,0 +1,64 @@
+"""The study: one window of one environment, its five topics side by side."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.settings import Environment
+from cloudxai_analysis.study.alerts import Alerts
+from cloudxai_analysis.study.cardinality import Cardinality
+from cloudxai_analysis.study.cost import Cost
+from cloudxai_analysis.study.opened import Frames, Opened
+from cloudxai_analysis.study.readiness import Readiness
+from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.window import Window
+
+
+class Study(Opened):
+    """One window of one environment, opened on one lake version; `provenance` says which and whence."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        window: Window,
+        frames: Frames,
+        *,
+        ledger: Ledger,
+        now: datetime,
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(environment, window, frames, ledger, now)
+        self.provenance = provenance or {}
+
+    @property
+    def partial(self) -> bool:
+        """Whether the window had not ended when the telemetry was pulled."""
+        return self.seen.end < self.window.end
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Coverage, gaps, process starts, inventory."""
+        return Telemetry(self)
+
+    @cached_property
+    def cardinality(self) -> Cardinality:
+        """Tenant labels: active, held, headroom, churn, the guard."""
+        return Cardinality(self, self.telemetry)
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Costs by tenant, day and week; movers, anomalies, semantics."""
+        return Cost(self, self.telemetry)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Episodes, their judgement, noise, what was missed."""
+        return Alerts(self)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Availability, error budget, outages, latency."""
+        return Readiness(self, self.cardinality.tenant_hours)

@@ -1,0 +1,212 @@
+"""The tiles of the first screen: one number each, with its trend, its bound and where it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from cloudxai_analysis import judge
+from cloudxai_analysis.measures import judgement
+from cloudxai_analysis.phrases import NO_DATA, count, money, percent, signed
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.window import Window
+
+SPARK_WEEKS = 13
+MEDIAN_WEEKS = 4
+
+
+def rounded(value: float | None) -> float | None:
+    """Nine significant digits, None for unknown: enough for people, and the same bytes on every machine."""
+    if value is None or math.isnan(value):
+        return None
+    return float(f"{value:.9g}")
+
+
+def tiles(study: Study) -> list[dict[str, Any]]:
+    """The five tiles, in the order in which they are read."""
+    return [_availability(study), _headroom(study), _cost(study), _false_positives(study), _coverage(study)]
+
+
+def _availability(study: Study) -> dict[str, Any]:
+    topic, bound = study.readiness, study.bounds.availability
+    week = topic.availability["availability"].iloc[0]
+    rolling = topic.rolling_availability
+
+    def at_end(window: Window) -> float:
+        known = rolling[rolling["day"] <= window.end]["availability"]
+        return float(known.iloc[-1]) if len(known) else math.nan
+
+    return _tile(
+        study,
+        key="availability",
+        label="Availability, 30 days",
+        value=topic.slo_availability["availability"].iloc[0],
+        by_week=_by_week(study, at_end),
+        say=lambda share: percent(share, 3),
+        say_change=lambda change: f"{signed(f'{change * 100:.3f}', change)} points",
+        unit="share",
+        detail=f"{percent(week, 3)} in {study.window.name} alone",
+        bound=bound,
+        bound_text=f"objective {percent(bound, 1)}",
+        good="up",
+        link="readiness-availability",
+    )
+
+
+def _headroom(study: Study) -> dict[str, Any]:
+    frame, cap = study.cardinality.headroom, study.contract.tenant_cap
+
+    def last(window: Window) -> float:
+        hours = study.within(frame, "hour", window)["headroom"]
+        return float(hours.iloc[-1]) if len(hours) else math.nan
+
+    least = study.within(frame)["headroom"].min()
+    bound = round(study.bounds.headroom_share * cap)
+    return _tile(
+        study,
+        key="headroom",
+        label="Tenant labels left",
+        value=last(study.seen),
+        by_week=_by_week(study, last),
+        say=lambda labels: f"{labels:.0f} of {cap}",
+        say_change=lambda change: f"{change:+.0f}",
+        unit="labels",
+        detail=f"least in the window: {least:.0f}" if not math.isnan(least) else "",
+        bound=bound,
+        bound_text=f"warn under {bound}",
+        good="up",
+        link="cardinality-headroom",
+    )
+
+
+def _cost(study: Study) -> dict[str, Any]:
+    weekly, currency = study.cost.weekly_costs, study.contract.currency
+
+    def total(window: Window) -> float:
+        found = weekly[(weekly["start"] == window.start) & (weekly["currency"] == currency)]["cost"]
+        return float(found.iloc[0]) if len(found) else math.nan
+
+    costs = study.cost.costs
+    own = costs[costs["currency"] == currency]
+    before = study.cost.cost_movers["before"].sum()
+    tile = _tile(
+        study,
+        key="cost",
+        label=f"Cost of all tenants, {study.window.name}",
+        value=float(own["cost"].sum()) if len(own) else math.nan,
+        by_week=_by_week(study, total),
+        say=lambda amount: money(amount, currency),
+        say_change=lambda change: signed(money(change, currency), change)
+        + (f" ({change / before:+.1%})".replace("%", " %") if before else ""),
+        unit=currency,
+        detail=f"{count(len(own), 'tenant')}, estimate",
+        bound=None,
+        bound_text="",
+        good="down",
+        link="cost-weeks",
+    )
+    return tile | {"status": judge.check(study, "anomalies").status} if tile["value"] is not None else tile
+
+
+def _false_positives(study: Study) -> dict[str, Any]:
+    topic, bound = study.alerts, study.bounds.false_positive_rate
+    pooled = topic.pooled_false_positives.iloc[0]
+
+    def rate(window: Window) -> float:
+        episodes = study.within(topic.judged_history, "fired_at", window)
+        return float(judgement.pooled_rate(episodes, topic.paging_rules)["rate"].iloc[0])
+
+    interval = f"95 % interval {percent(pooled['low'], 0)} to {percent(pooled['high'], 0)}"
+    tile = _tile(
+        study,
+        key="false_positives",
+        label="False pages, 28 days",
+        value=pooled["rate"],
+        by_week=_by_week(study, rate),
+        say=lambda share: percent(share, 0),
+        say_change=lambda change: f"{change * 100:+.0f} points, week alone",
+        unit="share",
+        detail=f"{interval}, n = {pooled['trials']:.0f}",
+        bound=bound,
+        bound_text=f"at most {percent(bound, 0)}",
+        good="down",
+        link="alerts-false-positives",
+    )
+    if tile["value"] is None:
+        tile["missing"] = "no page fired, or none was judged, in 28 days"
+    return tile
+
+
+def _coverage(study: Study) -> dict[str, Any]:
+    frame, bound = study.telemetry.coverage, study.bounds.coverage
+
+    def share(window: Window) -> float:
+        days = study.within(frame, "day", window)
+        expected = days["expected"].sum()
+        return float(days["scrapes"].sum() / expected) if expected else math.nan
+
+    days = study.within(study.telemetry.covered, "day")
+    return _tile(
+        study,
+        key="coverage",
+        label="Telemetry there",
+        value=share(study.seen),
+        by_week=_by_week(study, share),
+        say=lambda value: percent(value, 2),
+        say_change=lambda change: f"{signed(f'{change * 100:.2f}', change)} points",
+        unit="share",
+        detail=f"{int(days['covered'].sum())} of {count(len(days), 'day')} covered",
+        bound=bound,
+        bound_text=f"a day needs {percent(bound, 0)}",
+        good="up",
+        link="telemetry-coverage",
+    )
+
+
+def _by_week(study: Study, value: Callable[[Window], float]) -> list[float]:
+    return [value(week) for week in study.history.weeks()][-SPARK_WEEKS:]
+
+
+def _tile(
+    study: Study,
+    *,
+    key: str,
+    label: str,
+    value: float,
+    by_week: list[float],
+    say: Callable[[float], str],
+    say_change: Callable[[float], str],
+    unit: str,
+    detail: str,
+    bound: float | None,
+    bound_text: str,
+    good: str,
+    link: str,
+) -> dict[str, Any]:
+    known = rounded(value)
+    before = [week for week in by_week[:-1] if not math.isnan(week)]
+    change = by_week[-1] - by_week[-2] if len(by_week) > 1 else math.nan
+    median = float(pd.Series(before[-MEDIAN_WEEKS:]).median()) if before else math.nan
+    status = judge.check(study, key).status if key in judge.KEYS else "pass"
+    return {
+        "key": key,
+        "label": label,
+        "value": known,
+        "text": NO_DATA if known is None else say(known),
+        "unit": unit,
+        "detail": detail if known is not None else "",
+        "bound": bound,
+        "bound_text": bound_text,
+        "good": good,
+        "status": "unknown" if known is None else status,
+        "change_week": rounded(change),
+        "change_week_text": "" if math.isnan(change) else say_change(change),
+        "median4": rounded(median),
+        "median4_text": "" if math.isnan(median) else say(median),
+        "spark": [rounded(week) for week in by_week],
+        "link": link,
+        "missing": "" if known is not None else judge.check(study, key).finding if key in judge.KEYS else NO_DATA,
+    }

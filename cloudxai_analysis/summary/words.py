@@ -1,0 +1,119 @@
+"""The week in words: headline, paragraph, banners, and what to consider, made from the checks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cloudxai_analysis.phrases import percent
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.verdicts import Check, Status
+
+MOST_CONSIDERATIONS = 7
+WORDS: dict[Status, str] = {"pass": "pass", "warn": "warning", "fail": "failed", "unknown": "unknown"}
+# What weighs more for the question "stable enough for v1.0?" stands first, and where its evidence lies on the page.
+EVIDENCE = {
+    "availability": "readiness-availability",
+    "guard": "cardinality-guard",
+    "headroom": "cardinality-headroom",
+    "rejections": "cardinality-rejections",
+    "outages": "readiness-outages",
+    "missed": "alerts-missed",
+    "false_positives": "alerts-false-positives",
+    "identifiers": "cardinality-identifiers",
+    "semantics": "cost-semantics",
+    "anomalies": "cost-anomalies",
+    "storms": "alerts-storms",
+    "flapping": "alerts-flapping",
+    "transitions": "readiness-transitions",
+    "latency": "readiness-latency",
+    "incidents": "incidents-ledger",
+    "gaps": "telemetry-gaps",
+    "coverage": "telemetry-coverage",
+    "churn": "cardinality-churn",
+    "reconciliation": "cost-reconciliation",
+    "conservation": "cost-weeks",
+    "tenants": "readiness-tenants",
+    "restarts": "telemetry-restarts",
+}
+_RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
+_SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
+
+
+def by_weight(checks: Iterable[Check]) -> list[Check]:
+    """The checks, worst first, and within a status by what weighs most for the decision."""
+    return sorted(checks, key=lambda check: (_SEVERITY[check.status], _RANK[check.key]))
+
+
+def headline(study: Study, status: Status, checks: list[Check]) -> str:
+    """The verdict as a title: '2026-W46: warning – …'."""
+    leading = _leading(status, checks)
+    return f"{study.window.name}: {WORDS[status]}{' so far' if study.partial else ''} – {_sentence(leading)}"
+
+
+def paragraph(study: Study, status: Status, checks: list[Check]) -> str:
+    """What happened, why we believe it, what to consider, in at most sixty words."""
+    warned = [check for check in by_weight(checks) if check.status in ("fail", "warn")]
+    coverage = study.within(study.telemetry.coverage, "day")
+    expected = coverage["expected"].sum()
+    share = percent(coverage["scrapes"].sum() / expected) if expected else "none"
+    happened = f"{len(warned)} of {len(checks)} checks ask for attention." if warned else "No check asks for attention."
+    second = f"Next: {_sentence(warned[1])}." if len(warned) > 1 else ""
+    consider = f"Consider: {_sentence_text(warned[0].action)}." if warned and warned[0].action else ""
+    believed = f"{share} of the expected scrapes are there."
+    return _at_most(60, happened, believed, consider, second)
+
+
+def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
+    """What is missing or uncertain, said before what is there."""
+    found = []
+    if study.partial:
+        found.append(
+            {"kind": "partial", "text": f"The window is under way: data up to {study.seen.end:%Y-%m-%d %H:%M} UTC."}
+        )
+    for check in checks:
+        if check.key in ("gaps", "coverage") and check.status != "pass":
+            found.append({"kind": "gap", "text": check.finding})
+        elif check.key == "rejections" and check.status == "warn":
+            text = "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
+            found.append({"kind": "taint", "text": f"{check.finding} {text}"})
+    unknown = [check for check in checks if check.status == "unknown"]
+    found += [{"kind": "unknown", "text": f"Not known – {check.finding}"} for check in unknown]
+    found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
+    return found
+
+
+def considerations(checks: list[Check]) -> list[dict[str, str]]:
+    """What people may consider, ranked, as drafts for them to decide on."""
+    asked = [check for check in by_weight(checks) if check.status in ("fail", "warn") and check.action]
+    return [
+        {
+            "text": check.action,
+            "effect": check.size,
+            "evidence": f"#{EVIDENCE[check.key]}",
+            "decides": check.decides,
+            "check": check.key,
+        }
+        for check in asked[:MOST_CONSIDERATIONS]
+    ]
+
+
+def _leading(status: Status, checks: list[Check]) -> Check:
+    ranked = by_weight(checks)
+    return next((check for check in ranked if check.status == status), ranked[0])
+
+
+def _sentence(check: Check) -> str:
+    return _sentence_text(check.finding)
+
+
+def _sentence_text(text: str) -> str:
+    return text.rstrip(".")
+
+
+def _at_most(words: int, *sentences: str) -> str:
+    kept: list[str] = []
+    for sentence in filter(None, sentences):
+        if sum(len(part.split()) for part in (*kept, sentence)) <= words:
+            kept.append(sentence)
+    return " ".join(kept)

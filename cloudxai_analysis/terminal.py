@@ -1,0 +1,56 @@
+"""Progress on the terminal: a bar where a person looks on, a line a step where nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Steps:
+    """The steps of a long command; each method is handed to the work as its progress callback."""
+
+    def __init__(self, console: Console, bar: Progress | None) -> None:
+        self._console = console
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+        self._said: set[str] = set()
+
+    def pull(self, done: int, total: int, samples: int) -> None:
+        """Tiles pulled of those missing, and samples so far."""
+        self._advance("pull", done, total, f"{samples:,} samples")
+
+    def section(self, done: int, total: int, name: str) -> None:
+        """Cells run of the notebook's, and the heading that is being worked on."""
+        self._advance("notebook", done, total, name)
+
+    def _advance(self, step: str, done: int, total: int, detail: str) -> None:
+        if self._bar is not None:
+            if step not in self._tasks:
+                self._tasks[step] = self._bar.add_task(step, total=total, detail="")
+            self._bar.update(self._tasks[step], completed=done, total=total, detail=detail)
+        elif step == "notebook" and detail and detail not in self._said:
+            self._said.add(detail)
+            self._console.print(f"notebook: {detail}", markup=False, highlight=False)
+        elif step == "pull" and done == total:
+            self._console.print(f"pull: {done} tiles, {detail}", markup=False, highlight=False)
+
+
+@contextmanager
+def show_progress() -> Iterator[Steps]:
+    """Progress on stderr while the block runs."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Steps(console, None)
+        return
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield Steps(console, bar)

@@ -1,0 +1,76 @@
+"""What a notebook begins and ends with: the week's headline, and the files that its report is published from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from cloudxai_analysis.looks import Headline, Look, alerts, cardinality, cost, incidents, readiness, telemetry
+from cloudxai_analysis.report.compare import since
+from cloudxai_analysis.report.csv_cells import write_csv
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.summary import summarise
+from cloudxai_analysis.window import WEEK, week_of
+
+# Every look of the weekly report, in the page's order; each leaves its whole table as a CSV beside the report.
+LOOKS: tuple[Callable[[Study], Look], ...] = (
+    telemetry.coverage,
+    telemetry.gaps,
+    telemetry.restarts,
+    telemetry.inventory,
+    cardinality.tenants,
+    cardinality.headroom,
+    cardinality.rejections,
+    cardinality.guard,
+    cardinality.identifiers,
+    cardinality.churn,
+    cardinality.tenant_sets,
+    cost.by_week,
+    cost.by_tenant,
+    cost.movers,
+    cost.anomalies,
+    cost.semantics,
+    cost.reconciliation,
+    cost.billing,
+    alerts.episodes,
+    alerts.false_positives,
+    alerts.noise,
+    alerts.missed,
+    alerts.storms,
+    alerts.flapping,
+    readiness.availability,
+    readiness.error_budget,
+    readiness.outages,
+    readiness.transitions,
+    readiness.latency,
+    readiness.tenant_outages,
+    incidents.incidents,
+)
+
+
+def headline(study: Study, *, run: str = "") -> Headline:
+    """The week's verdict, tiles and checks, with what changed since the report published for the window before."""
+    summary = summarise(study)
+    before = week_of(study.window.start - WEEK).name
+    published = study.environment.reports / before / "summary.json"
+    earlier = json.loads(published.read_text(encoding="utf-8")) if published.is_file() else None
+    return Headline(summary=summary, run=run, since=since(summary, earlier))
+
+
+def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
+    """Write `summary.json`, `run.json` and `data/*.csv` into the folder `output`, and say so; '' writes nothing."""
+    if not output:
+        return "Nothing written: no output folder was given."
+    folder = Path(output)
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    for look in (make(study) for make in LOOKS):
+        write_csv(look.table, data / look.csv)
+    _write_json(folder / "summary.json", summarise(study))
+    _write_json(folder / "run.json", {"run": run, "provenance": study.provenance})
+    return f"Written: summary.json and {len(LOOKS)} tables."
+
+
+def _write_json(file: Path, content: object) -> None:
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
