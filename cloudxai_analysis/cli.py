@@ -41,7 +41,7 @@ def main_group() -> None:
 @click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
 def report(week: str, source: str, environment: str, fail_on: str) -> int:
     """Pull what is missing, run the weekly notebook, and publish the report."""
-    from cloudxai_analysis.report.weekly import weekly_report
+    from cloudxai_analysis.publication import weekly_report
     from cloudxai_analysis.terminal import show_progress
 
     with show_progress() as steps:

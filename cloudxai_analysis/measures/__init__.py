@@ -1,0 +1,1 @@
+"""Measures: pure functions from frames to frames, one tidy table per question."""

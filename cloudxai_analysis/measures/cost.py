@@ -1,0 +1,211 @@
+"""What the tenants cost: by window, day and week, who moved, how concentrated, and held against other totals."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.window import Window, week_of
+
+Semantics = Literal["rate", "cumulative", "window_total"]
+
+_TIME = "datetime64[us, UTC]"
+_HOURLY = {"tenant": "str", "currency": "str", "hour": _TIME, "cost": "float64"}
+_COSTS = {"tenant": "str", "currency": "str", "cost": "float64"}
+_DAILY = {"day": _TIME, "tenant": "str", "currency": "str", "cost": "float64"}
+_WEEKLY = {"week": "str", "start": _TIME, "currency": "str", "cost": "float64", "tenants": "int64"}
+_MOVERS = {
+    "tenant": "str",
+    "currency": "str",
+    "cost": "float64",
+    "before": "float64",
+    "change": "float64",
+    "relative": "float64",
+}
+_CONCENTRATION = {"currency": "str", "tenants": "int64", "top10_share": "float64", "gini": "float64"}
+_WINDOW = {"tenant": "str", "window": "str", "currency": "str", "cost": "float64", "at": _TIME}
+_RECONCILED = {"tenant": "str", "currency": "str", "estimate": "float64", "other": "float64", "drift": "float64"}
+_CONSERVED = {"currency": "str", "allocated": "float64", "total": "float64", "rest": "float64"}
+
+
+def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
+    """Cost of each tenant in each hour, added over its series.
+
+    Columns: tenant, currency (of the series' label, else `currency`), hour, cost (in the currency): of a `rate` the
+    integral over the hour, of a `cumulative` gauge its observed increase.
+
+    Raises
+    ------
+    UsageError
+        The gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
+    """
+    if semantics == "rate":
+        cost = hours["integral"] / 3600.0
+    elif semantics == "cumulative":
+        cost = hours["increase"]
+    else:
+        raise UsageError(
+            f"Cost by hour or day of a gauge with semantics '{semantics}'. The contract must declare it 'rate' or "
+            "'cumulative'; a window_total is read whole, by window_costs."
+        )
+    frame = pd.DataFrame({"tenant": hours["tenant"], "currency": _currencies(hours, currency), "hour": hours["hour"]})
+    frame["cost"] = cost
+    return _summed(frame, ["tenant", "currency", "hour"], _HOURLY)
+
+
+def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
+    """Cost of each tenant over a window, the largest first.
+
+    Columns: tenant, currency, cost (in the currency). Of a `rate` the integral, of a `cumulative` gauge the observed
+    increase; of a `window_total` the last value before the window's end (give the rows of one labelled window).
+
+    Raises
+    ------
+    UsageError
+        The gauge has no declared semantics.
+    """
+    inside = hours[(hours["hour"] >= window.start) & (hours["hour"] < window.end)]
+    if semantics == "window_total":
+        named = inside.assign(currency=_currencies(inside, currency))
+        costs = _last_values(named, ["tenant", "currency"])[["tenant", "currency", "cost"]]
+    else:
+        costs = hourly_costs(inside, semantics=semantics, currency=currency)
+    costs = _summed(costs, ["tenant", "currency"], _COSTS)
+    return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
+
+
+def costs_by_day(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
+    """Cost of each tenant on each UTC day.
+
+    Columns: day (its start), tenant, currency, cost (in the currency).
+
+    Raises
+    ------
+    UsageError
+        The gauge is a `window_total`, or has no declared semantics.
+    """
+    hourly = hourly_costs(hours, semantics=semantics, currency=currency)
+    return _summed(hourly.assign(day=hourly["hour"].dt.floor("D")), ["day", "tenant", "currency"], _DAILY)
+
+
+def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
+    """Cost of all tenants by ISO week.
+
+    Columns: week (name), start (Monday), currency, cost (in the currency), tenants (number with a cost that week).
+    """
+    start = daily["day"] - pd.to_timedelta(daily["day"].dt.day_of_week, unit="D")
+    grouped = daily.assign(start=start).groupby(["start", "currency"], observed=True)
+    weekly = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
+    names = {moment: week_of(moment.to_pydatetime()).name for moment in weekly["start"].unique()}
+    weekly["week"] = weekly["start"].map(names)
+    return weekly[list(_WEEKLY)].astype(_WEEKLY)
+
+
+def cost_movers(costs: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Change of each tenant's cost against the window before, the largest change first.
+
+    Columns: tenant, currency, cost, before, change (all in the currency; a tenant that is absent costs 0), relative
+    (change / before; NaN where before is 0 or the tenant was absent).
+    """
+    keys = ["tenant", "currency"]
+    frame = costs[[*keys, "cost"]].merge(before[[*keys, "cost"]], how="outer", on=keys, suffixes=("", "_before"))
+    frame["before"] = frame["cost_before"].fillna(0.0)
+    frame["cost"] = frame["cost"].fillna(0.0)
+    frame["change"] = frame["cost"] - frame["before"]
+    frame["relative"] = frame["change"] / frame["before"].where(frame["before"] != 0)
+    order = frame["change"].abs().sort_values(ascending=False, kind="stable").index
+    return frame.loc[order, list(_MOVERS)].astype(_MOVERS).reset_index(drop=True)
+
+
+def concentration(costs: pd.DataFrame) -> pd.DataFrame:
+    """How unevenly the cost lies on the tenants, one row per currency.
+
+    Columns: currency, tenants, top10_share (share of the ten largest, 0..1), gini (0 all equal, towards 1 one pays
+    all). Both are NaN where nothing was spent or a cost is negative.
+
+    Gini: 2 Σ i·x_i / (n Σ x) − (n + 1) / n over costs in ascending order (Glasser, 1962, Journal of the American
+    Statistical Association 57).
+    """
+    rows = []
+    for currency, group in costs.groupby("currency", observed=True):
+        ascending = np.sort(group["cost"].to_numpy(dtype="float64"))
+        total = ascending.sum()
+        known = total > 0 and ascending[0] >= 0
+        rows.append(
+            {
+                "currency": currency,
+                "tenants": len(ascending),
+                "top10_share": ascending[-10:].sum() / total if known else np.nan,
+                "gini": _gini(ascending) if known else np.nan,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_CONCENTRATION)).astype(_CONCENTRATION)
+
+
+def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
+    """What a billing-window or rolling gauge says at its last sample, by tenant and labelled window.
+
+    Columns: tenant, window (the label's value), currency ('' where the series carry none), cost (in the currency),
+    at (last sample). A tenant on several processes in that hour is their sum; processes it had left are not counted.
+    """
+    named = hours.assign(window=hours[window_label], currency=_currencies(hours, ""))
+    return _last_values(named, ["tenant", "window", "currency"])[list(_WINDOW)].astype(_WINDOW)
+
+
+def reconciliation(costs: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Our integrated estimate held against what another gauge says, for the tenants that both know.
+
+    Columns: tenant, currency, estimate, other (both in the currency), drift (estimate / other − 1; 0 where both are
+    0, infinite where only the other is), the largest drift first.
+    """
+    keys = ["tenant", "currency"]
+    frame = costs[[*keys, "cost"]].merge(other[[*keys, "cost"]], on=keys, suffixes=("", "_other"))
+    frame = frame.rename(columns={"cost": "estimate", "cost_other": "other"})
+    difference = (frame["estimate"] - frame["other"]).to_numpy(dtype="float64")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["drift"] = np.where(difference == 0, 0.0, difference / frame["other"].to_numpy(dtype="float64"))
+    order = frame["drift"].abs().sort_values(ascending=False, kind="stable").index
+    return frame.loc[order, list(_RECONCILED)].astype(_RECONCILED).reset_index(drop=True)
+
+
+def conservation(costs: pd.DataFrame, total: pd.DataFrame) -> pd.DataFrame:
+    """What of a total from elsewhere (columns currency, total) the tenants' costs explain.
+
+    Columns: currency, allocated (sum over tenants), total, rest (total − allocated: shown, never spread), all in the
+    currency; one row per currency of `total`.
+    """
+    allocated = costs.groupby("currency", observed=True)["cost"].sum().rename("allocated").reset_index()
+    allocated["currency"] = allocated["currency"].astype("str")
+    frame = total[["currency", "total"]].astype({"currency": "str"}).merge(allocated, how="left", on="currency")
+    frame["allocated"] = frame["allocated"].fillna(0.0)
+    frame["rest"] = frame["total"] - frame["allocated"]
+    return frame[list(_CONSERVED)].astype(_CONSERVED)
+
+
+def _currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
+    if "currency" not in hours:
+        return pd.Series(currency, index=hours.index, dtype="str")
+    label = hours["currency"].astype("str")
+    return label.where(label != "", currency)
+
+
+def _summed(frame: pd.DataFrame, keys: list[str], schema: dict[str, str]) -> pd.DataFrame:
+    summed = frame.groupby(keys, observed=True)["cost"].sum().reset_index()
+    return summed[list(schema)].astype(schema)
+
+
+def _last_values(hours: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    known = hours[hours["samples"] > 0]
+    newest = known.groupby(keys, observed=True)["hour"].transform("max")
+    last = known[known["hour"] == newest]
+    return last.groupby(keys, observed=True).agg(cost=("last", "sum"), at=("last_ts", "max")).reset_index()
+
+
+def _gini(ascending: NDArray[np.float64]) -> float:
+    n = len(ascending)
+    ranks = np.arange(1, n + 1)
+    return float(2.0 * (ranks * ascending).sum() / (n * ascending.sum()) - (n + 1) / n)

@@ -1,0 +1,242 @@
+"""Alert episodes held against the truth that people wrote down: which were right, and which incidents went unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
+
+_TIME = "datetime64[us, UTC]"
+_JUDGED = {"judgement": "str", "incident": "str", "by": "str"}
+_RATES = {
+    "alertname": "str",
+    "severity": "str",
+    "episodes": "int64",
+    "trials": "int64",
+    "true_positives": "int64",
+    "false_positives": "int64",
+    "rate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "judged_share": "float64",
+}
+_RECALL = {
+    "alertname": "str",
+    "incidents": "int64",
+    "caught": "int64",
+    "recall": "float64",
+    "detection_seconds": "float64",
+    "reset_seconds": "float64",
+}
+_MISSED = {"id": "str", "start": _TIME, "end": _TIME, "tenant": "str", "summary": "str", "near_miss": "str"}
+_MEANING = {"actionable": "true", "noise": "false", "unknown": "unjudged"}
+
+
+def judged(
+    episodes: pd.DataFrame,
+    incidents: pd.DataFrame,
+    labels: pd.DataFrame,
+    complete: pd.DataFrame,
+    *,
+    before_minutes: float = 10,
+    after_minutes: float = 30,
+    standing_minutes: float = 60,
+    label_seconds: float = 60,
+) -> pd.DataFrame:
+    """The episodes, each with what the ledger says of it.
+
+    `incidents`, `labels`, `complete` as the ledger gives them. An incident speaks of the episodes of its tenant (a
+    global one of all) and of its `alerts`, where it names them. A label speaks of the episode of its rule and tenant
+    whose `fired_at` it gives, to within `label_seconds`.
+
+    Columns: the episodes' own, and
+
+    * judgement: 'true' where an analyst labelled it actionable, or `fired_at` lies in an incident widened by
+      `before_minutes` and `after_minutes`; 'standing' where it began earlier, at most `standing_minutes` before the
+      incident's start, and still fired in the widened incident; 'false' where it was labelled noise, or is neither of
+      these and the ledger is declared complete for `fired_at`; else 'unjudged', as is one labelled unknown. A label
+      beats an incident; of several labels the last written counts. An episode cut off by the window's start has no
+      known beginning, and only a label judges it.
+    * incident: `id` of the incident that it caught or stood in; ''.
+    * by: 'label', 'incident', 'ledger' (declared complete) or ''.
+    """
+    pairs = matches(
+        episodes,
+        incidents,
+        before_minutes=before_minutes,
+        after_minutes=after_minutes,
+        standing_minutes=standing_minutes,
+    )
+    best = pairs.drop_duplicates("row").set_index("row").reindex(range(len(episodes)))
+    known = ~episodes["cut_start"].to_numpy(dtype=bool)
+    caught = known & best.index.isin(pairs.loc[pairs["caught"], "row"])
+    stood = known & best["id"].notna().to_numpy() & ~caught
+    label = _labelled(episodes, labels, label_seconds)
+
+    judgement = np.where(known & _declared(episodes, complete), "false", "unjudged")
+    judgement = np.where(stood, "standing", np.where(caught, "true", judgement))
+    by = np.where(caught | stood, "incident", np.where(judgement == "false", "ledger", ""))
+    labelled = label != ""
+    judgement = np.where(labelled, label, judgement)
+    by = np.where(labelled, "label", by)
+    met = (caught & (judgement == "true")) | (stood & (judgement == "standing"))
+    incident = np.where(met, best["id"].astype("str").to_numpy(dtype=object), "")
+    return episodes.assign(judgement=judgement, incident=incident, by=by).astype(_JUDGED)
+
+
+def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
+    """False-positive rate of each rule: false / (true + false positives), with its 95 % Wilson interval.
+
+    As people on call say it; statistics call it the false discovery rate. Episodes of one rule and one judgement that
+    begin within 60 min of the first of them are one trial.
+
+    Columns: alertname, severity, episodes (all of the rule, judged or not), trials (true and false ones), of which
+    true_positives and false_positives, rate, low, high (NaN without a trial), judged_share (share of the episodes
+    that are not 'unjudged'); the rule with the most false positives first.
+    """
+    opens = _trials(judged)
+    rows = [
+        _rate_row(group, opens, alertname=str(group["alertname"].iloc[0]), severity=str(group["severity"].iloc[0]))
+        for _, group in judged.groupby(["alertname", "severity"], observed=True)
+    ]
+    frame = pd.DataFrame(rows, columns=list(_RATES)).astype(_RATES)
+    return frame.sort_values(["false_positives", "alertname"], ascending=[False, True], ignore_index=True)
+
+
+def pooled_rate(judged: pd.DataFrame, alertnames: Collection[str]) -> pd.DataFrame:
+    """False-positive rate of several rules together: one row as `false_positive_rates` gives, whatever was judged.
+
+    Trials are made within each rule and added up; `alertname` lists the rules.
+    """
+    ours = judged[judged["alertname"].isin(list(alertnames))]
+    row = _rate_row(ours, _trials(ours), alertname=", ".join(alertnames), severity="")
+    return pd.DataFrame([row], columns=list(_RATES)).astype(_RATES)
+
+
+def recall(
+    judged: pd.DataFrame, incidents: pd.DataFrame, *, before_minutes: float = 10, after_minutes: float = 30
+) -> pd.DataFrame:
+    """Of the incidents that name a rule, how many it caught.
+
+    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
+    detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
+    reset_seconds (median of that episode's `resolved_at` minus the incident's end); NaN where nothing was caught or
+    an end is not known.
+    """
+    caught = _caught(judged, incidents, before_minutes, after_minutes).drop_duplicates(["id", "alertname"])
+    named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
+    named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
+    grouped = named.merge(caught, how="left", on=["id", "alertname"]).groupby("alertname")
+    frame = grouped.agg(
+        incidents=("id", "size"),
+        caught=("detection", "count"),
+        detection_seconds=("detection", "median"),
+        reset_seconds=("reset", "median"),
+    )
+    frame["recall"] = frame["caught"] / frame["incidents"]
+    return frame.reset_index()[list(_RECALL)].astype(_RECALL)
+
+
+def missed_incidents(
+    judged: pd.DataFrame,
+    incidents: pd.DataFrame,
+    pendings: pd.DataFrame,
+    *,
+    before_minutes: float = 10,
+    after_minutes: float = 30,
+) -> pd.DataFrame:
+    """Incidents without a single true positive, by start.
+
+    Columns: id, start, end (NaT while it goes on), tenant ('' for all), summary, near_miss (the first alert of its
+    scope that was pending during the incident and did not fire; '' for none).
+    """
+    caught = _caught(judged, incidents, before_minutes, after_minutes)["id"]
+    missed = incidents[~incidents["id"].isin(caught)].sort_values(["start", "id"], ignore_index=True)
+    waiting = pendings.sort_values("pending_at", ignore_index=True)
+    began, ended = moments(waiting["pending_at"])[:, np.newaxis], moments(waiting["ended_at"])[:, np.newaxis]
+    during = in_scope(waiting, missed) & (began < ends(missed)) & (ended > moments(missed["start"]))
+    row, place = np.nonzero(during)
+    near = pd.DataFrame({"place": place, "alertname": waiting["alertname"].astype("str").iloc[row].to_numpy()})
+    first = near.drop_duplicates("place").set_index("place")["alertname"]
+    return missed.assign(near_miss=first.reindex(missed.index, fill_value=""))[list(_MISSED)].astype(_MISSED)
+
+
+def _labelled(episodes: pd.DataFrame, labels: pd.DataFrame, label_seconds: float) -> NDArray[np.object_]:
+    """What an analyst's label makes of each episode; '' where there is none."""
+    keys = {"alertname": "str", "tenant": "str"}
+    left = episodes[[*keys, "fired_at"]].astype(keys).reset_index(drop=True).reset_index(names="row")
+    right = labels[[*keys, "fired_at", "judgement"]].astype(keys).reset_index(drop=True).reset_index(names="order")
+    joined = left.merge(right, on=list(keys), suffixes=("", "_said"))
+    joined = joined[(joined["fired_at"] - joined["fired_at_said"]).abs() <= pd.Timedelta(seconds=label_seconds)]
+    last = joined.sort_values("order").drop_duplicates("row", keep="last").set_index("row")["judgement"]
+    return last.map(_MEANING).reindex(left.index, fill_value="").to_numpy(dtype=object)
+
+
+def _declared(episodes: pd.DataFrame, complete: pd.DataFrame) -> NDArray[np.bool_]:
+    fired = moments(episodes["fired_at"])[:, np.newaxis]
+    inside = (fired >= moments(complete["start"])) & (fired < moments(complete["end"]))
+    return np.asarray(inside.any(axis=1), dtype=bool)
+
+
+def _caught(judged: pd.DataFrame, incidents: pd.DataFrame, before_minutes: float, after_minutes: float) -> pd.DataFrame:
+    """True positives by incident, the first first: id, alertname, detection and reset (seconds)."""
+    right = judged[judged["judgement"] == "true"].sort_values("fired_at", ignore_index=True)
+    pairs = matches(right, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
+    episode = right.iloc[pairs["row"].to_numpy()].reset_index(drop=True)
+    incident = incidents.iloc[pairs["place"].to_numpy()].reset_index(drop=True)
+    resolved = episode["resolved_at"].where(~episode["cut_end"].astype(bool))
+    return pd.DataFrame(
+        {
+            "id": incident["id"].astype("str"),
+            "alertname": episode["alertname"].astype("str"),
+            "detection": (episode["fired_at"] - incident["start"]).dt.total_seconds(),
+            "reset": (resolved - incident["end"]).dt.total_seconds(),
+        }
+    )
+
+
+def _trials(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
+    """True at the first episode of each trial, which takes in those of its rule and judgement up to `minutes` later."""
+    opens = pd.Series(False, index=judged.index)
+    within = np.timedelta64(round(minutes * 60_000_000), "us")
+    for _, group in judged.groupby(["alertname", "severity", "judgement"], observed=True):
+        ordered = group["fired_at"].sort_values()
+        begun = moments(ordered)
+        place = 0
+        while place < len(begun):
+            opens[ordered.index[place]] = True
+            place = int(np.searchsorted(begun, begun[place] + within, side="right"))
+    return opens
+
+
+def _rate_row(episodes: pd.DataFrame, opens: pd.Series, *, alertname: str, severity: str) -> dict[str, object]:
+    counts = episodes.loc[opens.loc[episodes.index], "judgement"].value_counts()
+    right, wrong = int(counts.get("true", 0)), int(counts.get("false", 0))
+    low, high = _wilson(wrong, right + wrong)
+    return {
+        "alertname": alertname,
+        "severity": severity,
+        "episodes": len(episodes),
+        "trials": right + wrong,
+        "true_positives": right,
+        "false_positives": wrong,
+        "rate": wrong / (right + wrong) if right + wrong else np.nan,
+        "low": low,
+        "high": high,
+        "judged_share": (episodes["judgement"] != "unjudged").mean() if len(episodes) else np.nan,
+    }
+
+
+def _wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (Wilson, 1927, Journal of the American Statistical Association 22)."""
+    if not trials:
+        return np.nan, np.nan
+    # A second and a half to import, and a ledger without judgements never needs it.
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)

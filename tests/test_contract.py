@@ -1,0 +1,165 @@
+"""The metric contract: what it promises, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloudxai_analysis.contract import DEFAULT_CONTRACT, load_contract
+from cloudxai_analysis.errors import UsageError
+
+SMALLEST = """
+version = "1"
+platform = "Other"
+platform_version = "2.0"
+tenant_cap = 5
+currency = "USD"
+jobs = ["other"]
+evaluation_interval_seconds = 15
+
+[metrics.readiness]
+name = "ready"
+kind = "gauge"
+labels = []
+unit = "1"
+help = "Ready."
+
+[alerts.NotReady]
+topic = "readiness"
+severity = "page"
+paging = true
+for_seconds = 60
+help = "Not ready."
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "contract.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_default_contract_names_the_platforms_metrics() -> None:
+    contract = load_contract()
+    assert {role: metric.name for role, metric in contract.metrics.items()} == {
+        "readiness": "readiness_state",
+        "readiness_transitions": "readiness_transitions_total",
+        "readiness_check": "readiness_check_duration_seconds",
+        "tenant_readiness": "tenant_readiness_state",
+        "tenant_transitions": "tenant_readiness_transitions_total",
+        "rejections": "tenant_label_rejections_total",
+        "cost": "tenant_cost_estimate",
+        "cost_rolling": "tenant_cost_estimate_rolling",
+        "cost_billing": "tenant_cost_billing_window",
+        "process_start": "process_start_time_seconds",
+        "up": "up",
+        "scrape_duration": "scrape_duration_seconds",
+        "scrape_samples": "scrape_samples_scraped",
+        "alerts": "ALERTS",
+    }
+    assert (contract.tenant_cap, contract.currency, contract.tenant_label) == (100, "EUR", "tenant")
+
+
+def test_default_contract_holds_the_betas_rules() -> None:
+    alerts = load_contract().alerts
+    assert {name for name, rule in alerts.items() if rule.paging} == {"TenantReadinessBreach", "ServiceNotReady"}
+    assert {name: rule.for_seconds for name, rule in alerts.items() if rule.for_seconds} == {
+        "TenantReadinessBreach": 120,
+        "ServiceNotReady": 300,
+        "ReadinessLatencyHigh": 300,
+    }
+    assert [name for name, rule in alerts.items() if rule.topic == "cardinality"] == ["TenantLabelCardinalityExceeded"]
+
+
+def test_only_the_global_gauges_meaning_is_locked() -> None:
+    assert [role for role, metric in load_contract().metrics.items() if metric.locked] == ["readiness"]
+
+
+def test_only_cost_gauges_declare_semantics() -> None:
+    declared = {role: metric.semantics for role, metric in load_contract().metrics.items() if metric.semantics}
+    assert declared == {"cost": "rate", "cost_rolling": "window_total", "cost_billing": "cumulative"}
+
+
+def test_kinds_are_those_of_the_naming_rules() -> None:
+    # Prometheus' naming practice: counters, and only counters, end in _total.
+    for metric in load_contract().metrics.values():
+        assert (metric.kind == "counter") == metric.name.endswith("_total"), metric.name
+
+
+def test_histogram_is_three_series_names() -> None:
+    contract = load_contract()
+    assert contract["readiness_check"].series_names == (
+        "readiness_check_duration_seconds_bucket",
+        "readiness_check_duration_seconds_count",
+        "readiness_check_duration_seconds_sum",
+    )
+    assert contract["up"].series_names == ("up",)
+    assert len(contract.series_names()) == len(set(contract.series_names())) == len(contract.metrics) + 2
+
+
+def test_only_alerts_come_from_rules() -> None:
+    contract = load_contract()
+    assert [name for name in contract.series_names() if contract.scope_of(name) == "rules"] == ["ALERTS"]
+    assert contract.scope_of("readiness_check_duration_seconds_bucket") == "target"
+    assert contract.scope_of("never_heard_of") == "target"
+
+
+def test_unknown_role_is_told_which_there_are() -> None:
+    with pytest.raises(UsageError, match=r"Contract of CloudxAi has no role 'costs'. It has readiness, "):
+        load_contract()["costs"]
+
+
+def test_another_platform_is_another_file(tmp_path: Path) -> None:
+    contract = load_contract(written(tmp_path, SMALLEST))
+    assert (contract.platform, contract.tenant_cap, contract.currency) == ("Other", 5, "USD")
+    assert contract.series_names() == ("ready",)
+    assert contract.process_labels == ("job", "instance")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('kind = "gauge"', 'kind = "gage"', "metrics.readiness.kind"),
+        ("labels = []", "", "metrics.readiness.labels"),
+        ('unit = "1"', 'unit = "1"\nsemantic = "rate"', "metrics.readiness.semantic"),
+        ('unit = "1"', 'unit = "1"\nsemantics = "total"', "metrics.readiness.semantics"),
+        ("tenant_cap = 5", "tenant_cap = 0", "tenant_cap"),
+        ("tenant_cap = 5", 'tenant_cap = "five"', "tenant_cap"),
+        ('currency = "USD"', 'currency = "dollars"', "currency"),
+        ("evaluation_interval_seconds = 15", "evaluation_interval_seconds = -15", "evaluation_interval_seconds"),
+        ('topic = "readiness"', 'topic = "weather"', "alerts.NotReady.topic"),
+        ("paging = true", "", "alerts.NotReady.paging"),
+    ],
+)
+def test_wrong_contract_names_file_and_key(tmp_path: Path, old: str, new: str, key: str) -> None:
+    file = written(tmp_path, SMALLEST.replace(old, new))
+    with pytest.raises(UsageError) as caught:
+        load_contract(file)
+    assert str(caught.value).startswith(f"Contract {file}, key '{key}': ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["version = ", "a = 1\na = 2", "\x00"])
+def test_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot be read: .*Point `contract` at a TOML file"):
+        load_contract(written(tmp_path, text))
+
+
+def test_missing_file_and_foreign_bytes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_contract(tmp_path / "absent.toml")
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b'platform = "\xe9"')
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_contract(latin)
+
+
+def test_contract_cannot_be_changed_in_place() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_contract().tenant_cap = 7
+
+
+def test_default_contract_lies_in_the_package() -> None:
+    assert DEFAULT_CONTRACT.name == "contract.toml"
+    assert DEFAULT_CONTRACT.is_file()

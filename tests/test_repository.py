@@ -1,0 +1,83 @@
+"""The rules of the house: small documented modules, light imports, no machine's paths, nothing left out of a wheel."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cloudxai_analysis"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_module_is_one_idea(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(ast.parse(text)), "the module has no docstring"
+
+
+def undocumented(body: list[ast.stmt], within: str = "") -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                yield f"{within}{node.name}"
+            if isinstance(node, ast.ClassDef):
+                yield from undocumented(node.body, f"{node.name}.")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_what_is_public_has_a_docstring(path: Path) -> None:
+    assert list(undocumented(ast.parse(path.read_text(encoding="utf-8")).body)) == []
+
+
+# Named apart from their slashes, so that this file does not name one itself.
+HOMES = ("home", "Users", "root", "work")
+
+
+def kept_files() -> Iterator[Path]:
+    folders = ("cloudxai_analysis", "tests", "docs", "notebooks", "benchmarks", "reference", ".ci")
+    kinds = {".py", ".md", ".toml", ".ipynb", ".json", ".jinja", ".css", ".yml", ".yaml", ".txt", ".example", ""}
+    listed = [path for folder in folders for path in (ROOT / folder).rglob("*")] + list(ROOT.glob("*"))
+    for path in listed:
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and path.suffix in kinds and "__pycache__" not in parts and path.name != "cloudxai.toml":
+            yield path
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    place = re.compile(rf"(?<![\w.~>])/(?:{'|'.join(HOMES)})/\w")
+    for path in kept_files():
+        lines = path.read_text(encoding="utf-8").split("\n")
+        assert [line[:120] for line in lines if place.search(line)] == [], named(path)
+
+
+def test_help_answers_before_anything_heavy_is_imported() -> None:
+    heavy = ("scipy", "statsmodels", "matplotlib", "papermill", "numba", "deltalake", "pyarrow", "pandas", "numpy")
+    look = (
+        "import sys; from cloudxai_analysis import errors, window, contract, settings, cli;"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_package_carries_what_is_not_code() -> None:
+    # A file beside the modules that no pattern of package-data names would be missing from a wheel.
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]
+    carried = {path for pattern in patterns["cloudxai_analysis"] for path in PACKAGE.glob(pattern)}
+    data = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    numba_caches = {path for path in data if "__pycache__" in path.parts}
+    assert data - numba_caches == carried

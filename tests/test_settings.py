@@ -1,0 +1,323 @@
+"""Settings: their order, what a mistake is told, which environment a run works in, and the docs' table of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from shutil import copyfile
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+import annotated_types
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cloudxai_analysis.contract import DEFAULT_CONTRACT
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.settings import (
+    Bounds,
+    EnvironmentSettings,
+    Limits,
+    Settings,
+    environment_name,
+    find_notebook,
+    load_settings,
+    project_folder,
+    resolve_environment,
+)
+
+REPOSITORY = Path(__file__).parents[1]
+EXAMPLE = REPOSITORY / "cloudxai.toml.example"
+PAGE = REPOSITORY / "docs" / "howto" / "configure-an-environment.md"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and none of the settings of whoever runs the tests."""
+    for variable in os.environ:
+        if variable.upper().startswith("CLOUDXAI_") or variable == "PROMETHEUS_URL":
+            monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "cloudxai.toml").write_text(text, encoding="utf-8")
+
+
+def test_defaults_need_no_file(folder: Path) -> None:
+    settings = load_settings()
+    assert settings.outputs == folder / "outputs"
+    assert settings.bounds == Bounds()
+    assert settings.limits == Limits()
+    assert settings.environments == {}
+
+
+def test_default_bounds_are_the_documented_ones() -> None:
+    # The readiness objective and the platform's own rule thresholds: 99.9 %, 10 transitions an hour, p95 under 200 ms.
+    bounds = Bounds()
+    assert (bounds.availability, bounds.transitions_per_hour, bounds.check_latency_seconds) == (0.999, 10, 0.2)
+    assert (bounds.coverage, bounds.false_positive_rate) == (0.95, 0.25)
+
+
+def test_flags_beat_variables_and_variables_beat_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, 'outputs = "from_file"\n[bounds]\ncoverage = 0.8\ndaily_churn = 0.5\n')
+    assert load_settings().outputs == folder / "from_file"
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", "from_variable")
+    monkeypatch.setenv("CLOUDXAI_BOUNDS__COVERAGE", "0.7")
+    settings = load_settings()
+    assert settings.outputs == folder / "from_variable"
+    assert (settings.bounds.coverage, settings.bounds.daily_churn) == (0.7, 0.5)
+    assert load_settings(outputs=Path("from_flag")).outputs == folder / "from_flag"
+    assert load_settings(outputs=None).outputs == folder / "from_variable"
+
+
+def test_folders_are_found_from_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, "")
+    (folder / "notebooks" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(folder / "notebooks" / "deep")
+    assert project_folder() == folder
+    assert load_settings().outputs == folder / "outputs"
+
+
+def test_clone_without_settings_file_is_found_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "notebooks").mkdir()
+    (folder / "pyproject.toml").touch()
+    monkeypatch.chdir(folder / "notebooks")
+    assert project_folder() == folder
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[bounds]\ncoverge = 0.9", r"Unknown key 'bounds.coverge' .* Did you mean 'coverage'\?"),
+        ("bound = 1", r"Unknown key 'bound' .* Did you mean 'bounds'\?"),
+        ('[environments.beta]\nsorce = "x"', r"'environments.beta.sorce' .* Did you mean 'source'\?"),
+        ("[limits]\nretry = 1", r"Unknown key 'limits.retry' .* Did you mean 'retries'\?"),
+        ("[bounds]\ncoverage = 1.01", "Invalid value of 'bounds.coverage' .* less than or equal to 1"),
+        ("[bounds]\ncoverage = 0", "Invalid value of 'bounds.coverage' .* greater than 0"),
+        ("[bounds]\ncoverage = nan", "Invalid value of 'bounds.coverage'"),
+        ('[bounds]\ncoverage = "most"', "Invalid value of 'bounds.coverage' .* valid number"),
+        ("[limits]\nretries = -1", "Invalid value of 'limits.retries'"),
+        ("[limits]\nretries = 1.5", "Invalid value of 'limits.retries'"),
+        ('[environments.beta]\nzone = "Mars/Olympus"', "'Mars/Olympus' is no time zone; give a name like"),
+        ('[environments.beta]\nzone = "Europe"', "'Europe' is no time zone; give a name like"),
+        ('[environments.beta]\nzone = "../../passwd"', "is no time zone"),
+        ('[environments.beta]\ncurrency = "euro"', "Invalid value of 'environments.beta.currency'"),
+        ("[environments.beta]\ntenant_cap = 0", "Invalid value of 'environments.beta.tenant_cap'"),
+        ("[environments.beta]\nhistory_weeks = 53", "Invalid value of 'environments.beta.history_weeks'"),
+        ("outputs = ", "cannot be read"),
+        ("a = 1\na = 2", "cannot be read"),
+    ],
+)
+def test_mistake_in_the_file_is_one_line_that_names_it(folder: Path, text: str, message: str) -> None:
+    write(folder, text)
+    with pytest.raises(UsageError, match=message) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+    assert str(folder / "cloudxai.toml") in str(caught.value)
+
+
+def test_file_in_another_encoding_is_refused(folder: Path) -> None:
+    (folder / "cloudxai.toml").write_bytes(b'outputs = "\xe9"')
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("CLOUDXAI_BOUND__COVERAGE", "0.9", "Unknown environment variable .* Did you mean 'CLOUDXAI_BOUNDS'"),
+        ("CLOUDXAI_OUTPUT", "x", "Unknown environment variable CLOUDXAI_OUTPUT. Did you mean 'CLOUDXAI_OUTPUTS'"),
+        ("CLOUDXAI_BOUNDS__COVERGE", "0.9", "Unknown key 'bounds.coverge'"),
+        ("CLOUDXAI_LIMITS__RETRIES", "many", "Invalid value of 'limits.retries'"),
+        ("CLOUDXAI_ENVIRONMENTS", "{bad", "environments"),
+        ("CLOUDXAI_SETTINGS", "absent.toml", "Settings file absent.toml does not exist"),
+    ],
+)
+def test_mistake_in_a_variable_is_told(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match=message):
+        load_settings()
+
+
+def test_settings_file_may_lie_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "other.toml").write_text("[bounds]\ncoverage = 0.5\n", encoding="utf-8")
+    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(folder / "other.toml"))
+    assert load_settings().bounds.coverage == 0.5
+
+
+BETA = """
+[environments.beta]
+source = "http://beta:9090"
+tenant_cap = 50
+currency = "USD"
+"""
+
+
+def test_without_anything_the_demo_is_meant() -> None:
+    chosen = resolve_environment(load_settings())
+    assert (chosen.name, chosen.source) == ("demo", "demo://")
+    assert (chosen.contract.tenant_cap, chosen.contract.currency) == (100, "EUR")
+
+
+def test_environment_brings_its_source_cap_and_currency(folder: Path) -> None:
+    write(folder, BETA)
+    chosen = resolve_environment(load_settings(), name="beta")
+    assert (chosen.name, chosen.source) == ("beta", "http://beta:9090")
+    assert (chosen.contract.tenant_cap, chosen.contract.currency) == (50, "USD")
+
+
+def test_environment_is_found_by_its_source(folder: Path) -> None:
+    write(folder, BETA)
+    chosen = resolve_environment(load_settings(), source="http://beta:9090")
+    assert (chosen.name, chosen.contract.tenant_cap) == ("beta", 50)
+
+
+def test_default_environment_beats_the_variable_of_the_source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_URL", "http://elsewhere:9090")
+    assert resolve_environment(load_settings()).source == "http://elsewhere:9090"
+    assert resolve_environment(load_settings(), name="demo").source == "demo://"
+    write(folder, f'default_environment = "beta"\n{BETA}')
+    assert resolve_environment(load_settings()).source == "http://beta:9090"
+    assert resolve_environment(load_settings(), source="http://third:9090").source == "http://third:9090"
+
+
+def test_unknown_environment_names_the_near_miss(folder: Path) -> None:
+    write(folder, BETA)
+    with pytest.raises(UsageError, match=r"Unknown environment 'bata'. Did you mean 'beta'\?"):
+        resolve_environment(load_settings(), name="bata")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "-flag", "a b", "a\n", "\u00e9t\u00e9", "x" * 101])
+def test_name_that_could_leave_its_folder_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="Invalid environment"):
+        resolve_environment(load_settings(), source="demo://", name=name)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("demo://", "demo"),
+        ("demo://?seed=7&scenario=clean", "demo-seed-7-scenario-clean"),
+        ("http://localhost:9090", "localhost-9090"),
+        ("https://user:secret@metrics.example.org/prometheus/", "metrics-example-org-prometheus"),
+        ("http://[::1]:9090", "1-9090"),
+        ("http://", "unnamed"),
+    ],
+)
+def test_environment_named_by_its_source_holds_no_credential(source: str, name: str) -> None:
+    assert environment_name(source) == name
+    assert resolve_environment(load_settings(), source=source).name == name
+
+
+def test_refusal_of_a_source_does_not_repeat_its_password() -> None:
+    with pytest.raises(UsageError, match="Invalid source") as caught:
+        environment_name("http://user:secret@host:port/")
+    assert "secret" not in str(caught.value)
+
+
+def test_environments_folders_lie_under_its_name(folder: Path) -> None:
+    chosen = resolve_environment(load_settings())
+    assert chosen.lake == folder / "outputs" / "demo" / "lake"
+    assert chosen.ledger == folder / "outputs" / "demo" / "ledger" / "incidents.jsonl"
+    assert chosen.reports == folder / "outputs" / "demo" / "reports"
+
+
+def test_headers_stay_out_of_what_is_printed(folder: Path) -> None:
+    write(folder, f'{BETA}\n[environments.beta.headers]\nX-Key = "s3cret"\n')
+    settings = load_settings()
+    assert settings.environments["beta"].headers == {"X-Key": "s3cret"}
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in str(resolve_environment(settings, name="beta"))
+
+
+def test_notebook_is_found_by_name_or_path(folder: Path) -> None:
+    (folder / "notebooks").mkdir()
+    file = folder / "notebooks" / "03_cost.ipynb"
+    file.touch()
+    settings = load_settings()
+    assert find_notebook(settings, "03_cost") == find_notebook(settings, "03_cost.ipynb") == file
+    assert find_notebook(settings, str(file)) == file
+    with pytest.raises(UsageError, match=r"No notebook '03_costs' in .* Did you mean '03_cost'\?"):
+        find_notebook(settings, "03_costs")
+
+
+def test_example_file_says_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = load_settings()
+    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(EXAMPLE))
+    assert load_settings() == without
+
+
+@pytest.mark.parametrize("model", [Settings, Bounds, Limits, EnvironmentSettings])
+def test_example_file_shows_every_key(model: type[BaseModel]) -> None:
+    shown = re.findall(r"^(?:# )?(?:(\w+) =|\[(\w+)[.\]])", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(model.model_fields) <= {key or table for key, table in shown}
+
+
+def test_example_environment_works_when_taken_out_of_its_comments(folder: Path) -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    write(folder, "\n".join(re.sub(r"^# (?=\[|\w+ = )", "", line) for line in lines))
+    (folder / "contracts").mkdir()
+    copyfile(DEFAULT_CONTRACT, folder / "contracts" / "other-platform.toml")
+    chosen = resolve_environment(load_settings())
+    assert (chosen.name, chosen.source) == ("beta", "https://prometheus.example.org")
+    assert chosen.settings.headers == {"X-Scope-OrgID": "beta"}
+
+
+KINDS = {float: "number", int: "whole number", Path: "path", str: "text", dict: "table"}
+SIGNS = {annotated_types.Gt: ">", annotated_types.Ge: "≥", annotated_types.Lt: "<", annotated_types.Le: "≤"}
+OF_EACH: tuple[tuple[type[BaseModel], str], ...] = (
+    (Settings, ""),
+    (EnvironmentSettings, "environments.NAME."),
+    (Bounds, "bounds."),
+    (Limits, "limits."),
+)
+
+
+def table_row(key: str, field: FieldInfo) -> tuple[str, str, str, str]:
+    """Key, kind, default and allowed values of one setting, as the docs' table shows them."""
+    optional = isinstance(field.annotation, UnionType)
+    kind = get_args(field.annotation)[0] if optional else get_origin(field.annotation) or field.annotation
+    limits = [f"{SIGNS[type(item)]} {edge(item):g}" for item in field.metadata if type(item) in SIGNS]
+    patterns = [f"`{item.pattern}`" for item in field.metadata if getattr(item, "pattern", None)]
+    default = default_text(field.get_default(call_default_factory=True))
+    return f"`{key}`", KINDS[kind], default, ", ".join(limits + patterns)
+
+
+def edge(limit: Any) -> float:
+    return next(float(getattr(limit, name)) for name in ("gt", "ge", "lt", "le") if hasattr(limit, name))
+
+
+def default_text(default: Any) -> str:
+    if default in (None, {}):
+        return ""
+    if default == DEFAULT_CONTRACT:
+        return "the package's `contract.toml`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def expected_rows() -> dict[str, tuple[tuple[str, str, str, str], str]]:
+    """By key: the four columns that follow from the code, and the description that the fifth begins with."""
+    rows = {}
+    for model, prefix in OF_EACH:
+        for name, field in model.model_fields.items():
+            if name not in ("environments", "bounds", "limits"):
+                row = table_row(prefix + name, field)
+                rows[row[0]] = (row, field.description or "")
+    return rows
+
+
+def test_docs_table_lists_every_setting_with_its_default_and_bounds() -> None:
+    lines = re.findall(r"^\| (`.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    shown = {cells[0]: cells for cells in ([cell.strip() for cell in line.split(" | ")] for line in lines)}
+    expected = expected_rows()
+    assert list(shown) == list(expected)
+    for key, (row, description) in expected.items():
+        assert tuple(shown[key][:4]) == row
+        assert shown[key][4], f"{key} has no meaning in {PAGE.name}"
+        assert shown[key][4].startswith(description), f"{key} means '{description}' in the code"
