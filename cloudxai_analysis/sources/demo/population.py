@@ -1,0 +1,218 @@
+"""Who lives when: tenants that come, go and return, and the guard that admits or refuses their labels."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.sources.demo.draws import Draws, Integers
+from cloudxai_analysis.sources.scenario import EXTENT, Arrival, Burst, Restart, Scenario
+
+MINUTES = int(EXTENT.duration.total_seconds()) // 60
+INSTANCES = ("cloudxai-0:8080", "cloudxai-1:8080")
+CAP = 100
+DAY_MINUTES = 1440
+_RESIDENTS = {INSTANCES[0]: 32, INSTANCES[1]: 10}
+_NEWCOMERS = {INSTANCES[0]: 17, INSTANCES[1]: 3}
+_LEAVERS = 9
+_RETURNERS = 3
+_RETRY_MINUTES = 5
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Plausible tenant names; some look generated at a glance and are not."""
+    return tuple(Path(__file__).with_name("names.txt").read_text(encoding="utf-8").split())
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A tenant wants to be served by an instance from one minute to another; the guard has the last word."""
+
+    tenant: str
+    instance: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A tenant's label is held and exported by one process from one minute to another (excluded)."""
+
+    tenant: str
+    instance: str
+    start: int
+    end: int
+    generated: bool = False
+
+
+@dataclass(frozen=True)
+class Downtime:
+    """An instance does not answer in these minutes, and a new process answers after them."""
+
+    instance: str
+    start: int
+    end: int
+
+
+@dataclass
+class Population:
+    """Every stay, and by instance the requests that its guard refused in each minute."""
+
+    residents: tuple[str, ...]
+    stays: list[Stay] = field(default_factory=list)
+    refused: dict[str, Integers] = field(default_factory=dict)
+
+
+def downtimes(scenario: Scenario) -> list[Downtime]:
+    """When processes are down, by the scenario's restarts; raises UsageError where two of one instance overlap."""
+    found: list[Downtime] = []
+    for event in scenario.of(Restart):
+        down = Downtime(event.instance, event.minute, event.minute + event.minutes)
+        if any(other.instance == down.instance and other.end >= down.start for other in found):
+            raise UsageError(
+                f"Scenario {scenario.name}: restarts of {down.instance} overlap at {event.at.isoformat()}."
+            )
+        found.append(down)
+    return found
+
+
+def populate(scenario: Scenario, draws: Draws) -> Population:
+    """The tenants of the six weeks, each admitted or refused as the guard of its process would.
+
+    `residents` are those that stay on the first instance throughout and are named by no event: the ones that an event
+    without a tenant may choose from.
+    """
+    named = sorted({name for event in scenario.events if (name := getattr(event, "tenant", ""))})
+    arriving = {event.tenant for event in scenario.of(Arrival)}
+    wishes, residents = _wishes(draws, [name for name in named if name not in arriving], set(named))
+    wishes += [Wish(event.tenant, event.instance, event.minute, MINUTES) for event in scenario.of(Arrival)]
+    population = Population(residents)
+    for instance in INSTANCES:
+        bursts = [event for event in scenario.of(Burst) if event.instance == instance]
+        down = [stretch for stretch in downtimes(scenario) if stretch.instance == instance]
+        door = _Door(instance, draws, down)
+        door.open([wish for wish in wishes if wish.instance == instance], bursts)
+        population.stays += door.stays
+        population.refused[instance] = door.refused
+    return population
+
+
+def _wishes(draws: Draws, first: list[str], taken: set[str]) -> tuple[list[Wish], tuple[str, ...]]:
+    unused = iter(draws.shuffled("names", [name for name in names() if name not in taken]))
+    wishes: list[Wish] = []
+    settled: list[str] = []
+    for instance in INSTANCES:
+        count = max(0, _RESIDENTS[instance] - (len(first) if instance == INSTANCES[0] else 0))
+        own = [next(unused) for _ in range(count)]
+        leaving = own[: (_LEAVERS * count) // sum(_RESIDENTS.values())]
+        wishes += [wish for name in leaving for wish in _leaving(name, instance, draws, returns=_RETURNERS)]
+        wishes += [Wish(name, instance, 0, MINUTES) for name in own[len(leaving) :]]
+        if instance == INSTANCES[0]:
+            wishes += [Wish(name, instance, 0, MINUTES) for name in first]
+            settled = own[len(leaving) :]
+        for number in range(_NEWCOMERS[instance]):
+            start = draws.one(f"comes/{instance}/{number}", 60, MINUTES - DAY_MINUTES)
+            wishes.append(Wish(next(unused), instance, start, MINUTES))
+    return wishes, tuple(settled)
+
+
+def _leaving(name: str, instance: str, draws: Draws, *, returns: int) -> list[Wish]:
+    left = draws.one(f"leaves/{name}", 5 * DAY_MINUTES, MINUTES - 2 * DAY_MINUTES)
+    stays = [Wish(name, instance, 0, left)]
+    back = left + draws.one(f"away/{name}", 3 * DAY_MINUTES, 12 * DAY_MINUTES)
+    if draws.one(f"returns/{name}", 1, _LEAVERS) <= returns and back < MINUTES:
+        stays.append(Wish(name, instance, back, MINUTES))
+    return stays
+
+
+class _Door:
+    """One instance's guard: at most `CAP` distinct labels in the life of a process, whoever comes first."""
+
+    def __init__(self, instance: str, draws: Draws, down: list[Downtime]) -> None:
+        self.instance, self.draws, self.down = instance, draws, down
+        self.stays: list[Stay] = []
+        self.refused: Integers = np.zeros(MINUTES, dtype=np.int64)
+        self._held: set[str] = set()
+        self._open: dict[str, tuple[int, int, bool]] = {}
+        self._queue: list[tuple[int, int, int, Any]] = []
+        self._order = 0
+
+    def open(self, wishes: list[Wish], bursts: list[Burst]) -> None:
+        """Let everybody come in the order of their minutes."""
+        for stretch in self.down:
+            self._at(stretch.start, 0, None)
+        for wish in sorted(wishes, key=lambda wish: (wish.start, wish.tenant)):
+            self._at(wish.start, 1, wish)
+        for event in bursts:
+            for minute in range(event.minute, min(event.minute + event.minutes, MINUTES)):
+                self._at(minute, 2, event)
+        while self._queue:
+            minute, _, order, guest = heapq.heappop(self._queue)
+            if guest is None:
+                self._stop(minute)
+            elif isinstance(guest, Wish):
+                self._ask(guest, minute, order)
+            elif self._answers_at(minute) == minute:
+                self._flood(guest, minute)
+        self._close_all(MINUTES)
+
+    def _at(self, minute: int, rank: int, guest: Any) -> None:
+        self._order += 1
+        heapq.heappush(self._queue, (minute, rank, self._order, guest))
+
+    def _answers_at(self, minute: int) -> int:
+        return next((stretch.end for stretch in self.down if stretch.start <= minute < stretch.end), minute)
+
+    def _ask(self, wish: Wish, minute: int, order: int) -> None:
+        answered = self._answers_at(minute)
+        if minute >= min(wish.end, MINUTES):
+            return
+        if answered > minute:
+            self._at(answered, 1, Wish(wish.tenant, wish.instance, answered, wish.end))
+        elif self._admit(wish.tenant):
+            self._close(wish.tenant, minute)
+            self._open[wish.tenant] = (minute, min(wish.end, MINUTES), False)
+        else:
+            self.refused[minute] += 1
+            again = minute + self.draws.one(f"retry/{self.instance}/{order}", 2, _RETRY_MINUTES)
+            self._at(again, 1, wish)
+
+    def _flood(self, event: Burst, minute: int) -> None:
+        for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
+            name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
+            if self._admit(name):
+                self._open[name] = (minute, MINUTES, True)
+            else:
+                self.refused[minute] += 1
+
+    def _admit(self, tenant: str) -> bool:
+        if tenant not in self._held and len(self._held) >= CAP:
+            return False
+        self._held.add(tenant)
+        return True
+
+    def _stop(self, minute: int) -> None:
+        again = self._answers_at(minute)
+        for tenant, (_, end, generated) in list(self._open.items()):
+            if not generated and end > again:
+                self._at(again, 1, Wish(tenant, self.instance, again, end))
+        self._close_all(minute)
+        self._held.clear()
+
+    def _close_all(self, minute: int) -> None:
+        for tenant in list(self._open):
+            self._close(tenant, minute)
+
+    def _close(self, tenant: str, minute: int) -> None:
+        if tenant not in self._open:
+            return
+        start, end, generated = self._open.pop(tenant)
+        if start < min(end, minute):
+            self.stays.append(Stay(tenant, self.instance, start, min(end, minute), generated))

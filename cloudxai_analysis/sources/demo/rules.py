@@ -1,0 +1,81 @@
+"""ALERTS as the beta's rules would have set it, evaluated at each minute on the samples of that minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.sources.demo.draws import Integers
+from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES
+from cloudxai_analysis.sources.demo.traces import JOB, Trace, Traces, tenant_labels
+from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, Mask
+
+_FLIPS_IN_TEN_MINUTES = 10
+_FLIPS_IN_AN_HOUR = 10
+_WITHIN_200_MS = 3  # the first buckets that lie within 0.2 s
+_RATE_MINUTES = 5
+
+
+def alert_traces(traces: Traces) -> list[Trace]:
+    """The series of ALERTS, pending and firing, by rule and label set."""
+    found = [*_tenant_rules(traces), *_process_rules(traces), *_service_rules(traces)]
+    return [trace for trace in found if len(trace.minutes)]
+
+
+def _tenant_rules(traces: Traces) -> Iterator[Trace]:
+    world = traces.world
+    masks: dict[tuple[tuple[str, str], ...], Mask] = {}
+    for stay, minutes in traces.stays:
+        mask = masks.setdefault(tuple(sorted(tenant_labels(stay).items())), np.zeros(MINUTES, dtype=bool))
+        mask[minutes] = True
+    for key, there in masks.items():
+        labels = dict(key)
+        down = world.tenant_not_ready(labels["tenant"])
+        flips = np.where(there, traces.tenant_flips[labels["tenant"]], 0)
+        yield from _alert("TenantReadinessBreach", labels, there & down)
+        yield from _alert("TenantFlapping", labels, there & (_over(flips, 10) > _FLIPS_IN_TEN_MINUTES))
+
+
+def _process_rules(traces: Traces) -> Iterator[Trace]:
+    world = traces.world
+    for instance in INSTANCES:
+        labels, there = {"instance": instance, "job": JOB}, world.scraped[instance]
+        refused = _over(world.population.refused[instance], _RATE_MINUTES)
+        yield from _alert("TenantLabelCardinalityExceeded", labels, there & (refused > 0))
+        yield from _alert("ReadinessFlapping", labels, there & (_over(traces.global_flips, 60) > _FLIPS_IN_AN_HOUR))
+        quick = _over(world.checks(instance)[:, :_WITHIN_200_MS].sum(axis=1), _RATE_MINUTES)
+        # The 95th percentile lies over 0.2 s where fewer than 95 % of the checks ended within it.
+        slow = 20 * quick < 19 * _over(np.full(MINUTES, CHECKS_A_MINUTE, dtype=np.int64), _RATE_MINUTES)
+        yield from _alert("ReadinessLatencyHigh", labels, there & slow)
+
+
+def _service_rules(traces: Traces) -> Iterator[Trace]:
+    seen = np.logical_or.reduce([traces.world.scraped[instance] for instance in INSTANCES])
+    yield from _alert("ServiceNotReady", {"job": JOB}, seen & traces.world.not_ready)
+
+
+def _over(steps: Integers, minutes: int) -> Integers:
+    total = np.cumsum(steps)
+    before = np.concatenate([np.zeros(minutes, dtype=np.int64), total[:-minutes]])
+    return total - before
+
+
+def _alert(alertname: str, labels: dict[str, str], true: Mask) -> Iterator[Trace]:
+    if not true.any():
+        return
+    rule = load_contract().alerts[alertname]
+    since = _minutes_true(true)
+    firing = true & (since >= rule.for_seconds // 60)
+    for state, mask in (("pending", true & ~firing), ("firing", firing)):
+        at = np.flatnonzero(mask).astype(np.int32)
+        named = {**labels, "alertname": alertname, "alertstate": state, "severity": rule.severity}
+        yield Trace(named, at, np.ones(len(at), dtype=np.int8))
+
+
+def _minutes_true(true: Mask) -> NDArray[np.int64]:
+    index = np.arange(len(true))
+    false_at = np.maximum.accumulate(np.where(true, -1, index))
+    return np.where(true, index - false_at - 1, 0)

@@ -1,0 +1,95 @@
+"""What the beta's people wrote into the ledger about the planted events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from cloudxai_analysis.sources.demo.population import CAP
+from cloudxai_analysis.sources.demo.traces import Trace, Traces
+from cloudxai_analysis.sources.demo.truth import end_of, false_firings, moment, refusing
+from cloudxai_analysis.sources.demo.world import Cast
+from cloudxai_analysis.sources.scenario import (
+    EXTENT,
+    AlertStorm,
+    Burst,
+    FlappingTenant,
+    ReadinessIncident,
+    TenantIncident,
+)
+
+_ON_CALL = "on-call"
+
+
+def ledger_entries(traces: Traces, alerts: list[Trace]) -> list[dict[str, Any]]:
+    """What the beta's on-call wrote: an incident for each true event, labels on every other false alert."""
+    found: list[dict[str, Any]] = []
+    for part in traces.world.cast:
+        if isinstance(part.event, TenantIncident) and part.event.ledger:
+            found.append(_tenant_incident(part, "TenantReadinessBreach", "not ready"))
+        elif isinstance(part.event, FlappingTenant) and part.event.ledger:
+            found.append(_tenant_incident(part, "TenantFlapping", "flips between ready and not ready"))
+        elif isinstance(part.event, AlertStorm) and part.event.ledger:
+            end = part.event.at + timedelta(minutes=part.event.minutes + 8)
+            summary = f"Shared database failed over; {len(part.tenants)} tenants not ready"
+            found.append(_incident(part.event.at, end, ["TenantReadinessBreach"], "major", summary))
+    for event in traces.world.scenario.of(ReadinessIncident):
+        if event.ledger:
+            summary = "The platform answered not ready to everybody"
+            found.append(_incident(event.at, end_of(event), ["ServiceNotReady"], "critical", summary))
+    found += _cardinality_incidents(traces)
+    found.sort(key=lambda entry: entry["start"])
+    for number, entry in enumerate(found, start=1):
+        entry["id"] = f"INC-{number:03d}"
+    return [*found, *_labels(traces, alerts), _completeness()]
+
+
+def _cardinality_incidents(traces: Traces) -> list[dict[str, Any]]:
+    found = []
+    for event in traces.world.scenario.of(Burst):
+        for first, last, _ in refusing(traces, event.instance):
+            if event.ledger and event.minute <= first < event.minute + event.minutes:
+                summary = f"A client sent generated tenant names ({event.stem}…); the guard of {CAP} labels refused"
+                rule = ["TenantLabelCardinalityExceeded"]
+                found.append(_incident(event.at, moment(last + 6), rule, "major", summary))
+    return found
+
+
+def _tenant_incident(part: Cast, alertname: str, what: str) -> dict[str, Any]:
+    tenant = part.tenants[0]
+    entry = _incident(part.event.at, end_of(part.event), [alertname], "minor", f"{tenant} {what}")
+    return {**entry, "tenant": tenant}
+
+
+def _incident(start: datetime, end: datetime, alerts: list[str], severity: str, summary: str) -> dict[str, Any]:
+    return {
+        "kind": "incident",
+        "written_at": end + timedelta(minutes=25),
+        "by": _ON_CALL,
+        "start": start,
+        "end": end,
+        "alerts": alerts,
+        "severity": severity,
+        "summary": summary,
+        "source": "on-call log",
+    }
+
+
+def _labels(traces: Traces, alerts: list[Trace]) -> Iterator[dict[str, Any]]:
+    for number, (_, (name, tenant, first, last)) in enumerate(false_firings(traces, alerts)):
+        if number % 2 == 0:
+            yield {
+                "kind": "label",
+                "written_at": moment(last) + timedelta(hours=9),
+                "by": "analyst",
+                "alertname": name,
+                "tenant": tenant,
+                "fired_at": moment(first),
+                "judgement": "noise",
+            }
+
+
+def _completeness() -> dict[str, Any]:
+    start, end = EXTENT.start, EXTENT.end
+    return {"kind": "complete", "written_at": end, "by": _ON_CALL, "start": start, "end": end}

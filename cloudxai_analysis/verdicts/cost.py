@@ -1,0 +1,321 @@
+"""Verdicts on what the tenants cost: sudden costs, gauges that are not what they are declared, and sums that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from cloudxai_analysis.phrases import count, moment, money, percent
+from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.window import WEEK, Window
+
+_SECTION = "cost"
+_OWNER = "the owner of the cost figures"
+_LONGEST_NAME = 60
+
+
+def anomalies_check(
+    anomalies: pd.DataFrame, basis: pd.DataFrame, *, window: Window, currency: str, floor: float
+) -> Check:
+    """Whether a tenant cost more than its own history explains: `warn` where one did.
+
+    `anomalies` as `measures.anomalies.cost_anomalies` gives them, `basis` as `anomaly_basis`; `currency` is that of
+    rows that name none, `floor` the least excess of an hour. The value is the excess of the largest anomaly; one event
+    `cost_spike` per anomaly. `unknown` where no tenant has a cost, or none has the history to be judged by.
+    """
+    judged, tenants = int(basis["judged"].sum()), len(basis)
+    common: dict[str, Any] = {"bound": floor, "bound_key": "cost_anomaly_floor"}
+    if len(anomalies):
+        return _anomalous(anomalies, window, currency, common)
+    if not tenants:
+        return _unknown("anomalies", f"No tenant exported a cost estimate in {_name(window)}: no cost could be judged.")
+    if not judged:
+        return _unknown(
+            "anomalies",
+            f"Cost anomalies of {_name(window)} are unknown: none of {count(tenants, 'tenant')} has three covered "
+            "weeks of history.",
+            **common,
+        )
+    rest = f"; {tenants - judged} more have too little history" if tenants > judged else ""
+    return Check(
+        key="anomalies",
+        section=_SECTION,
+        status="pass",
+        finding=f"None of {count(judged, 'tenant')} cost more in {_name(window)} than its history explains{rest}.",
+        value=0.0,
+        unit=currency,
+        samples="the tenants' cost estimates, hour by hour, and the four weeks before",
+        disproof="a bill or a usage log that shows a cost the estimate did not rise with",
+        **common,
+    )
+
+
+def semantics_check(
+    breaks: pd.DataFrame, costs: pd.DataFrame, covered: pd.DataFrame, *, window: Window, least_days: int = 3
+) -> Check:
+    """Whether the cost gauges behave as they are declared: `warn` where one does not.
+
+    `breaks` as `measures.semantics.semantics_breaks` gives them, over the window and the week before, `costs` the
+    tenants' costs of the window, `covered` the covered days. The value is the number of tenants; one event
+    `semantics_break` per finding. `unknown` where there is no cost, or where fewer than `least_days` days are covered.
+    """
+    if len(breaks):
+        return _broken(breaks)
+    if costs.empty:
+        return _unknown(
+            "semantics", f"No tenant exported a cost estimate in {_name(window)}: no gauge could be judged."
+        )
+    days = len(_covered_days(covered, window.with_history(1)))
+    if days < least_days:
+        return _unknown(
+            "semantics",
+            f"Whether cost gauges behave as declared is unknown: {count(days, 'covered day')} in {_name(window)} and "
+            f"the week before, {least_days} are needed.",
+        )
+    return Check(
+        key="semantics",
+        section=_SECTION,
+        status="pass",
+        finding=f"The cost gauges of {count(costs['tenant'].nunique(), 'tenant')} behaved as declared on "
+        f"{count(days, 'covered day')} up to the end of {_name(window)}.",
+        value=0.0,
+        unit="tenants",
+        samples="every sample of the cost gauges, in the window and the week before",
+        disproof="the code of the exporter, where it sets the gauge",
+    )
+
+
+def reconciliation_check(
+    reconciliation: pd.DataFrame, covered: pd.DataFrame, *, window: Window, drift: float, least: float = 0.5
+) -> Check:
+    """Whether our sum over the last 7 days and the platform's own agree, tenant by tenant: `warn` on a drift.
+
+    `reconciliation` as `measures.cost.reconciliation` gives it, `covered` the covered days. A tenant drifts where the
+    relative difference exceeds `drift` and the difference `least` (in the currency: the few minutes of a tenant that
+    just came tell nothing). The value is the largest relative difference among the tenants with a difference of
+    `least`. `unknown` where there is nothing to hold against, or where a day is not covered: our own sum is short then.
+    """
+    common: dict[str, Any] = {"bound": drift, "bound_key": "reconciliation_drift", "unit": "share"}
+    if reconciliation.empty:
+        return _unknown(
+            "reconciliation",
+            f"Our 7-day cost up to {moment(window.end)} could be held against nothing: no process exports the "
+            "platform's own 7-day cost.",
+            **common,
+        )
+    frame = reconciliation.assign(away=(reconciliation["estimate"] - reconciliation["other"]).abs())
+    material = frame[frame["away"] >= least]
+    over = material[material["drift"].abs() > drift]
+    largest = float(material["drift"].abs().max()) if len(material) else 0.0
+    week = Window(window.end - WEEK, window.end)
+    blind = len(list(week.days())) - len(_covered_days(covered, week))
+    if len(over) and blind:
+        return _unknown(
+            "reconciliation",
+            f"{count(len(over), 'tenant')} of {len(frame)} differ by over {percent(drift, 0)}, but "
+            f"{count(blind, 'day')} of the 7 up to {moment(window.end)} are not covered, so our own sum is short.",
+            value=largest,
+            **common,
+        )
+    return (
+        _drifted(over, len(frame), largest, window, common)
+        if len(over)
+        else Check(
+            key="reconciliation",
+            section=_SECTION,
+            status="pass",
+            finding=f"Our cost of the 7 days up to {moment(window.end)} agrees with the platform's own for "
+            f"{count(len(frame), 'tenant')} ({_sums(frame)}), to within {percent(drift, 0)}.",
+            value=largest,
+            samples="our hourly integrals against the last sample of the 7-day gauge",
+            disproof="a tenant that one of the two leaves out",
+            **common,
+        )
+    )
+
+
+def conservation_check(
+    costs: pd.DataFrame, conservation: pd.DataFrame | None = None, *, window: Window, drift: float
+) -> Check:
+    """Whether the tenants' costs add up to a total from elsewhere: `warn` where the rest exceeds `drift` of it.
+
+    `costs` by tenant over the window; `conservation` as `measures.cost.conservation` gives it, None or empty where no
+    total is configured, which is `unknown`. The value is the largest rest as a share of its total.
+    """
+    common: dict[str, Any] = {"bound": drift, "bound_key": "reconciliation_drift", "unit": "share"}
+    if conservation is None or conservation.empty:
+        held = f"the tenants' {_totals(costs, 'cost')}" if len(costs) else "the tenants' costs"
+        return _unknown(
+            "conservation",
+            f"Whether {held} of {_name(window)} are the whole cost is unknown: no total from elsewhere is configured.",
+            **common,
+        )
+    if costs.empty:
+        return _unknown("conservation", f"No tenant has a cost in {_name(window)} to hold against the total.", **common)
+    known = conservation[conservation["total"] > 0]
+    if known.empty:
+        return _unknown(
+            "conservation", f"The total given for {_name(window)} is not above 0: no rest is known.", **common
+        )
+    share = (known["rest"] / known["total"]).abs()
+    row = known.iloc[int(share.to_numpy().argmax())]
+    over = float(share.max()) > drift
+    side = "unallocated" if row["rest"] >= 0 else "allocated beyond the total"
+    return Check(
+        key="conservation",
+        section=_SECTION,
+        status="warn" if over else "pass",
+        finding=f"The tenants' costs of {_name(window)} are {money(row['allocated'], row['currency'])} of a total of "
+        f"{money(row['total'], row['currency'])}: {money(abs(row['rest']), row['currency'])} ({percent(share.max())}) "
+        f"{side}.",
+        value=float(share.max()),
+        size=f"{money(abs(row['rest']), row['currency'])} {side}",
+        samples="the tenants' costs over the window against the configured total",
+        disproof="a part of the total that no tenant causes",
+        action="Find out which cost the tenants' estimates leave out before they are used for prices." if over else "",
+        decides=_OWNER if over else "",
+        **common,
+    )
+
+
+def _anomalous(anomalies: pd.DataFrame, window: Window, currency: str, common: dict[str, Any]) -> Check:
+    frame = anomalies.assign(currency=anomalies["currency"].astype("str").where(anomalies["currency"] != "", currency))
+    top = _largest(frame, "excess")
+    tenants = frame["tenant"].nunique()
+    begun = moment(top["start"])
+    largest = (
+        f"{_short(top['tenant'])} cost {money(top['excess'], top['currency'])} more than its history explains from "
+        f"{begun}, for {count(top['hours'], 'hour')} ({money(top['cost'], top['currency'])} instead of "
+        f"{money(top['expected'], top['currency'])})"
+    )
+    if len(frame) == 1:
+        finding = f"{largest}."
+    else:
+        of_whom = "" if tenants == 1 else f" of {count(tenants, 'tenant')}"
+        finding = f"{count(len(frame), 'sudden cost')}{of_whom} in {_name(window)}, the largest: {largest}."
+    return Check(
+        key="anomalies",
+        section=_SECTION,
+        status="warn",
+        finding=finding,
+        value=float(top["excess"]),
+        unit=str(top["currency"]),
+        size=f"{_totals(frame, 'excess')} beyond what was expected in {_name(window)}",
+        since=_time(frame["start"].min()),
+        samples=f"hourly cost of {_short(top['tenant'])} from {begun} to {moment(top['end'])}, {top['score']:.0f} "
+        "robust standard deviations above its hour of the week",
+        disproof="a known job of the tenant in those hours, or a change of what the estimate counts",
+        action=f"Ask what {_short(top['tenant'])} ran from {begun}, and whether it should be billed or stopped.",
+        decides=_OWNER,
+        events=tuple(_event("cost_spike", row, size=row["excess"], unit=row["currency"]) for row in _rows(frame)),
+        **common,
+    )
+
+
+def _broken(breaks: pd.DataFrame) -> Check:
+    grows = breaks["finding"] == "only_grows"
+    frame = breaks.assign(
+        size=breaks["rises"].where(grows, breaks["falls"]), unit=grows.map({True: "rises", False: "falls"})
+    )
+    frame = frame.sort_values("size", ascending=False, kind="stable", ignore_index=True)
+    top, tenants = frame.iloc[0], frame["tenant"].nunique()
+    span = f"from {moment(top['start'])} to {moment(top['end'])}"
+    if top["finding"] == "only_grows":
+        what = f"{count(top['rises'], 'rise')} and no fall {span}, though it is declared a rate"
+    else:
+        what = f"{count(top['falls'], 'fall')} within its billing window {span}, though it is declared to accumulate"
+    lead = f"The cost gauge of {_short(top['tenant'])}"
+    many = (
+        f"The cost gauges of {count(tenants, 'tenant')} contradict their declaration; that of {_short(top['tenant'])}"
+    )
+    return Check(
+        key="semantics",
+        section=_SECTION,
+        status="warn",
+        finding=f"{lead if tenants == 1 else many} shows {what}.",
+        value=float(tenants),
+        unit="tenants",
+        size=f"cost sums of {count(tenants, 'tenant')} are not what they seem",
+        since=_time(frame["start"].min()),
+        samples=f"every sample of the cost gauge of {_short(top['tenant'])}, {span}",
+        disproof="a usage that really grew all that time without a single pause",
+        action=f"Check in the exporter what the cost gauge of {_short(top['tenant'])} holds before its cost is used.",
+        decides=_OWNER,
+        events=tuple(_event("semantics_break", row, size=row["size"], unit=row["unit"]) for row in _rows(frame)),
+    )
+
+
+def _drifted(over: pd.DataFrame, compared: int, largest: float, window: Window, common: dict[str, Any]) -> Check:
+    top = _largest(over, "away")
+    return Check(
+        key="reconciliation",
+        section=_SECTION,
+        status="warn",
+        finding=f"Our cost of the 7 days up to {moment(window.end)} differs from the platform's own by over "
+        f"{percent(common['bound'], 0)} for {len(over)} of {count(compared, 'tenant')}, most of all for "
+        f"{_short(top['tenant'])}: {money(top['estimate'], top['currency'])} against "
+        f"{money(top['other'], top['currency'])}.",
+        value=largest,
+        size=f"{_totals(over, 'away')} between the two",
+        since=window.end - timedelta(days=7),
+        samples="our hourly integrals against the last sample of the 7-day gauge",
+        disproof="a restart of the process that emptied its 7-day sum",
+        action="Find out which of the two sums is right before either is shown to tenants.",
+        decides=_OWNER,
+        **common,
+    )
+
+
+def _unknown(key: str, finding: str, **more: Any) -> Check:
+    return Check(key=key, section=_SECTION, status="unknown", finding=finding, **more)
+
+
+def _covered_days(covered: pd.DataFrame, window: Window) -> pd.DataFrame:
+    first = window.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    return covered[covered["covered"].astype(bool) & (covered["day"] >= first) & (covered["day"] < window.end)]
+
+
+def _totals(frame: pd.DataFrame, column: str) -> str:
+    """The column's sums, by currency: costs in two currencies are never added up."""
+    sums = frame.groupby("currency", observed=True)[column].sum()
+    return " and ".join(money(float(amount), str(currency)) for currency, amount in sums.items())
+
+
+def _sums(frame: pd.DataFrame) -> str:
+    return f"{_totals(frame, 'estimate')} against {_totals(frame, 'other')}"
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return frame.to_dict("records")
+
+
+def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
+    return frame.iloc[int(frame[column].to_numpy().argmax())]
+
+
+def _event(kind: str, row: dict[Hashable, Any], *, size: float, unit: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "place": str(row["tenant"]),
+        "start": _time(row["start"]),
+        "end": _time(row["end"]),
+        "size": float(size),
+        "unit": str(unit),
+    }
+
+
+def _time(time: Any) -> datetime | None:
+    return None if pd.isna(time) else pd.Timestamp(time).to_pydatetime()
+
+
+def _name(window: Window) -> str:
+    return window.name or str(window)
+
+
+def _short(tenant: str) -> str:
+    """A tenant's name on one line and short enough for a headline; the events hold it whole."""
+    line = " ".join(str(tenant).split()) or "a tenant without a name"
+    return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"
