@@ -85,11 +85,12 @@ def storms(
     A storm is a stretch of `minutes` minutes in which at least `least` episodes began, and at least `times` times the
     median of the counts in whole `minutes` of the clock that are not zero over the `days` days up to it. The storm's
     own episodes are left out of that median: else a platform whose only alerts are one storm would have none.
-    Overlapping stretches are one storm.
+    Overlapping stretches are one storm. Episodes cut off by the window's start are left out: when they began is not
+    known, and all of them would seem to begin at once.
 
     Columns: start (first `fired_at`), end (of the last such stretch), episodes (number), alertname (most frequent).
     """
-    frame = episodes.sort_values("fired_at", ignore_index=True)
+    frame = episodes[~episodes["cut_start"].astype(bool)].sort_values("fired_at", ignore_index=True)
     begun = frame["fired_at"].dt.as_unit("us").astype("int64").to_numpy()
     width = round(minutes * 60_000_000)
     count = np.searchsorted(begun, begun + width, side="left") - np.arange(len(begun))

@@ -144,6 +144,27 @@ def expected_costs(
     return frame.sort_values(["tenant", "currency", "hour"], ignore_index=True)
 
 
+def expected_course(
+    hours: pd.DataFrame,
+    window: Window,
+    covered: pd.DataFrame,
+    *,
+    floor: float = 0.0,
+    threshold: float = 6.0,
+    semantics: Semantics = "rate",
+) -> pd.DataFrame:
+    """What one tenant cost in each judged hour of the window, beside what its hour of the week lets expect.
+
+    `hours` are the cost gauge's hours of that tenant alone, in the window and 4 weeks before; `floor` and `threshold`
+    as for `cost_anomalies`.
+
+    Columns: hour, cost, expected, low, high (in the currency, added over the tenant's currencies); by hour. Hours with
+    too little history are left out.
+    """
+    frame = expected_costs(hours, window, covered, floor=floor, threshold=threshold, semantics=semantics)
+    return frame.groupby("hour")[["cost", "expected", "low", "high"]].sum().reset_index()
+
+
 def anomaly_basis(
     hours: pd.DataFrame, window: Window, covered: pd.DataFrame, *, semantics: Semantics = "rate"
 ) -> pd.DataFrame:

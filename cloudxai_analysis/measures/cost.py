@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,6 @@ _MOVERS = {
     "relative": "float64",
 }
 _CONCENTRATION = {"currency": "str", "tenants": "int64", "top10_share": "float64", "gini": "float64"}
-_WINDOW = {"tenant": "str", "window": "str", "currency": "str", "cost": "float64", "at": _TIME}
 _RECONCILED = {"tenant": "str", "currency": "str", "estimate": "float64", "other": "float64", "drift": "float64"}
 _CONSERVED = {"currency": "str", "allocated": "float64", "total": "float64", "rest": "float64"}
 
@@ -36,7 +36,7 @@ def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     """Cost of each tenant in each hour, added over its series.
 
     Columns: tenant, currency (of the series' label, else `currency`), hour, cost (in the currency): of a `rate` the
-    integral over the hour, of a `cumulative` gauge its observed increase.
+    integral over the hour, of a `cumulative` gauge its observed increase. An hour of NaN alone has no row.
 
     Raises
     ------
@@ -54,6 +54,8 @@ def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
         )
     frame = pd.DataFrame({"tenant": hours["tenant"], "currency": _currencies(hours, currency), "hour": hours["hour"]})
     frame["cost"] = cost
+    # An hour of NaN or markers costs nothing that is known, unless the value before it was still held.
+    frame = frame[(hours["samples"] > 0) | (frame["cost"] != 0)]
     return _summed(frame, ["tenant", "currency", "hour"], _HOURLY)
 
 
@@ -149,19 +151,29 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
     """What a billing-window or rolling gauge says at its last sample, by tenant and labelled window.
 
-    Columns: tenant, window (the label's value), currency ('' where the series carry none), cost (in the currency),
-    at (last sample). A tenant on several processes in that hour is their sum; processes it had left are not counted.
+    Columns: tenant, the label's value under its own name `window_label`, currency ('' where the series carry none),
+    cost (in the currency), at (last sample). A tenant on several processes in that hour is their sum; processes it had
+    left are not counted.
     """
-    named = hours.assign(window=hours[window_label], currency=_currencies(hours, ""))
-    return _last_values(named, ["tenant", "window", "currency"])[list(_WINDOW)].astype(_WINDOW)
+    schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": _TIME}
+    named = hours.assign(currency=_currencies(hours, ""))
+    return _last_values(named, ["tenant", window_label, "currency"])[list(schema)].astype(schema)
 
 
-def reconciliation(costs: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def reconciliation(
+    costs: pd.DataFrame, other: pd.DataFrame, *, end: datetime | None = None, late_minutes: float = 60
+) -> pd.DataFrame:
     """Our integrated estimate held against what another gauge says, for the tenants that both know.
+
+    `other` as `window_costs` gives it; where it has the column `at`, tenants whose last sample is over `late_minutes`
+    before `end` (by default the newest of all) are left out: their gauge speaks of an earlier stretch than `costs`.
 
     Columns: tenant, currency, estimate, other (both in the currency), drift (estimate / other − 1; 0 where both are
     0, infinite where only the other is), the largest drift first.
     """
+    if "at" in other:
+        newest = pd.Timestamp(end) if end else other["at"].max()
+        other = other[other["at"] >= newest - pd.Timedelta(minutes=late_minutes)]
     keys = ["tenant", "currency"]
     frame = costs[[*keys, "cost"]].merge(other[[*keys, "cost"]], on=keys, suffixes=("", "_other"))
     frame = frame.rename(columns={"cost": "estimate", "cost_other": "other"})

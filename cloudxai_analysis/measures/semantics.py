@@ -23,8 +23,8 @@ def semantics_breaks(
 ) -> pd.DataFrame:
     """Tenants whose cost gauge behaves unlike its declared semantics.
 
-    `samples` of the gauge, by series and time; `starts` the process starts; `covered` the covered days. A fall within
-    two scrapes of a start of its process is a restart and counts for nothing.
+    `samples` of the gauge, sorted by series and time; `starts` the process starts; `covered` the covered days. A fall
+    within two scrapes of a start of its process is a restart and counts for nothing.
 
     Columns: tenant, finding, rises, falls (numbers of steps), start, end; one row per tenant.
 
@@ -49,8 +49,7 @@ def semantics_breaks(
 
 def _steps(samples: pd.DataFrame) -> pd.DataFrame:
     """The samples with each one's step from the sample before; NaN at a series' first."""
-    frame = samples[samples["value"].notna()]
-    frame = frame.sort_values(["series_id", "time"], kind="stable", ignore_index=True)
+    frame = samples[samples["value"].notna()].reset_index(drop=True)
     first = (frame["series_id"] != frame["series_id"].shift()).to_numpy()
     columns = ["series_id", "job", "instance", "tenant", "billing_window", "time"]
     steps = frame[[column for column in columns if column in frame]].copy()
@@ -60,38 +59,39 @@ def _steps(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _near_start(steps: pd.DataFrame, starts: pd.DataFrame) -> NDArray[np.bool_]:
-    """Whether a start of the process lies between the two samples of a step, or within two scrapes of the later."""
+    """Whether a step is a fall with a start of its process between its samples, or within two scrapes of them."""
     near = np.zeros(len(steps), dtype=bool)
     two_scrapes = 2 * (steps["time"] - steps["before"]).median()
     if starts.empty or pd.isna(two_scrapes):
         return near
-    columns = (starts["job"].astype("str"), starts["instance"].astype("str"), starts["started_at"])
-    for job, instance, started_at in zip(*columns, strict=True):
-        close = (steps["time"] >= started_at - two_scrapes) & (steps["before"] < started_at + two_scrapes)
-        places = close.to_numpy().nonzero()[0]
-        rows = steps.iloc[places]
-        near[places] |= ((rows["job"] == job) & (rows["instance"] == instance)).to_numpy(dtype=bool)
+    falls = np.flatnonzero((steps["step"] < 0).to_numpy())
+    fallen = steps.iloc[falls]
+    # Milliseconds since the epoch: an order that searchsorted knows, whatever the frames' own units are.
+    opened, closed = _milliseconds(fallen["before"] - two_scrapes), _milliseconds(fallen["time"] + two_scrapes)
+    for (job, instance), group in starts.groupby([starts["job"].astype("str"), starts["instance"].astype("str")]):
+        began = np.sort(_milliseconds(group["started_at"]))
+        between = np.searchsorted(began, closed, side="right") > np.searchsorted(began, opened, side="right")
+        near[falls] |= between & ((fallen["job"] == job) & (fallen["instance"] == instance)).to_numpy(dtype=bool)
     return near
 
 
+def _milliseconds(times: pd.Series) -> NDArray[np.int64]:
+    return np.asarray(times.dt.as_unit("ms").astype("int64"))
+
+
 def _only_grows(steps: pd.DataFrame, covered: pd.DataFrame, *, least_rises: int, least_days: int) -> pd.DataFrame:
-    breaks = steps["step"].isna() | ((steps["step"] < 0) & ~steps["restart"])
-    run = breaks.cumsum()
-    rises = (steps["step"] > 0) & ~steps["restart"]
-    per_run = rises.groupby(run).sum()
+    step = steps["step"].to_numpy()
+    run = np.cumsum(np.isnan(step) | ((step < 0) & ~steps["restart"].to_numpy()))
     # Most runs of a real rate are two or three samples long: only the few candidates are looked at any further.
-    candidates = per_run.index[per_run >= least_rises]
-    kept = run.isin(candidates)
-    days = pd.DataFrame({"run": run[kept], "day": steps.loc[kept, "time"].dt.floor("D")}).drop_duplicates()
-    days = days[days["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])]
-    long_enough = days.groupby("run").size()
-    kept &= run.isin(long_enough.index[long_enough >= least_days])
-    stretches = (
-        steps[kept].groupby(run[kept]).agg(tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"))
-    )
-    stretches["rises"] = per_run
-    stretches = stretches.assign(finding="only_grows", falls=0).sort_values("rises", ascending=False, kind="stable")
-    return stretches.drop_duplicates("tenant")
+    rises = np.bincount(run[step > 0], minlength=run[-1] + 1)
+    kept = rises[run] >= least_rises
+    candidates = steps.loc[kept, ["tenant", "time"]].astype({"tenant": "str"}).assign(run=run[kept])
+    on_covered = candidates["time"].dt.floor("D").isin(covered.loc[covered["covered"].astype(bool), "day"])
+    days = candidates["time"].dt.floor("D").where(on_covered).groupby(candidates["run"]).nunique()
+    grouped = candidates.groupby("run").agg(tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"))
+    stretches = grouped[days >= least_days].assign(finding="only_grows", falls=0)
+    stretches["rises"] = rises[stretches.index.to_numpy()]
+    return stretches.sort_values("rises", ascending=False, kind="stable").drop_duplicates("tenant")
 
 
 def _falls_in_window(steps: pd.DataFrame) -> pd.DataFrame:

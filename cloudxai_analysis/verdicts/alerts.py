@@ -167,7 +167,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
             key="missed",
             section=_SECTION,
             status="pass",
-            finding=f"{found} of the ledger in {_name(window)} was told of by an alert."
+            finding=f"{found} of the ledger in {_name(window)} raised an alert."
             if total
             else f"The ledger, declared complete, has 0 incidents in {_name(window)} that an alert could have missed.",
             value=0.0,

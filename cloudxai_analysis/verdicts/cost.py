@@ -18,14 +18,24 @@ _LONGEST_NAME = 60
 
 
 def anomalies_check(
-    anomalies: pd.DataFrame, basis: pd.DataFrame, *, window: Window, currency: str, floor: float
+    anomalies: pd.DataFrame,
+    basis: pd.DataFrame,
+    breaks: pd.DataFrame,
+    *,
+    window: Window,
+    currency: str,
+    floor: float,
 ) -> Check:
     """Whether a tenant cost more than its own history explains: `warn` where one did.
 
-    `anomalies` as `measures.anomalies.cost_anomalies` gives them, `basis` as `anomaly_basis`; `currency` is that of
-    rows that name none, `floor` the least excess of an hour. The value is the excess of the largest anomaly; one event
-    `cost_spike` per anomaly. `unknown` where no tenant has a cost, or none has the history to be judged by.
+    `anomalies` as `measures.anomalies.cost_anomalies` gives them, `basis` as `anomaly_basis`, `breaks` as
+    `measures.semantics.semantics_breaks`: a gauge that is not what it is declared to be shows no cost, and its tenant
+    is left to that check. `currency` is that of rows that name none, `floor` the least excess of an hour. The value is
+    the excess of the largest anomaly; one event `cost_spike` per anomaly. `unknown` where no tenant has a cost, or none
+    has the history to be judged by.
     """
+    anomalies = anomalies[~anomalies["tenant"].isin(breaks["tenant"])]
+    basis = basis[~basis["tenant"].isin(breaks["tenant"])]
     judged, tenants = int(basis["judged"].sum()), len(basis)
     common: dict[str, Any] = {"bound": floor, "bound_key": "cost_anomaly_floor"}
     if len(anomalies):

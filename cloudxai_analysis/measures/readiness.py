@@ -1,0 +1,200 @@
+"""Readiness: how available the platform was, what is left of the error budget, when it was not ready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from cloudxai_analysis.window import Window
+
+_TIME = "datetime64[us, UTC]"
+_READINESS = {"time": _TIME, "ready": "float64"}
+_DAILY = {"day": _TIME, "samples": "int64", "availability": "float64"}
+_ROLLING = {"day": _TIME, "availability": "float64", "samples": "int64"}
+_OUTAGES = {"start": _TIME, "end": _TIME, "not_ready_samples": "int64", "minutes": "float64"}
+_TRANSITIONS = {"hour": _TIME, "transitions": "float64"}
+_LATENCY = {"hour": _TIME, "seconds": "float64"}
+_TENANTS = {"tenant": "str", "samples": "int64", "availability": "float64", "transitions": "int64"}
+
+
+def global_readiness(samples: pd.DataFrame) -> pd.DataFrame:
+    """The platform's readiness at each scrape: the minimum over its instances.
+
+    `samples` of the global gauge. Instances are scraped at different moments: samples of one step belong together, the
+    step being the median one.
+
+    Columns: time (of the step's first sample), ready (0 or 1).
+    """
+    known = samples[samples["value"].notna()].sort_values("time", ignore_index=True)
+    step = _median_step(known)
+    if known.empty or step == 0:
+        found = known.groupby("time", as_index=False)["value"].min()
+    else:
+        passed = (known["time"] - known["time"].iloc[0]).dt.total_seconds()
+        slot = np.floor(passed / step + 0.5)
+        found = known.groupby(slot).agg(time=("time", "min"), value=("value", "min"))
+    return _typed(found.rename(columns={"value": "ready"}).reset_index(drop=True), _READINESS)
+
+
+def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Availability over a window, as one row: the mean of the gauge's samples.
+
+    Columns: samples, ready_samples, availability (0 to 1; NaN without samples), not_ready_minutes.
+    """
+    inside = readiness[(readiness["time"] >= window.start) & (readiness["time"] < window.end)]
+    samples, ready = len(inside), float(inside["ready"].sum())
+    row = {
+        "samples": samples,
+        "ready_samples": int(ready),
+        "availability": ready / samples if samples else np.nan,
+        "not_ready_minutes": (samples - ready) * _step_of(inside["time"]) / 60,
+    }
+    return pd.DataFrame([row])
+
+
+def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
+    """Availability by day; a day without a sample has no row.
+
+    Columns: day, samples, availability.
+    """
+    found = readiness.groupby(readiness["time"].dt.floor("D"))["ready"].agg(["size", "mean"]).reset_index()
+    return _typed(found.set_axis(["day", "samples", "availability"], axis=1), _DAILY)
+
+
+def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataFrame:
+    """Availability over the `days` days that end with each day.
+
+    Columns: day (its end), availability, samples (in those days).
+    """
+    if readiness.empty:
+        return _typed([], _ROLLING)
+    by_day = readiness.groupby(readiness["time"].dt.floor("D"))["ready"].agg(["size", "sum"]).asfreq("D", fill_value=0)
+    sums = by_day.rolling(days, min_periods=1).sum()
+    found = pd.DataFrame({"day": sums.index + pd.Timedelta(days=1), "samples": sums["size"].to_numpy()})
+    found["availability"] = (sums["sum"] / sums["size"].where(sums["size"] > 0)).to_numpy()
+    return _typed(found, _ROLLING)
+
+
+def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.DataFrame:
+    """What an objective allows over a window, and what is used of it, as one row.
+
+    The budget is (1 - slo) of the window's time (Google, Site Reliability Engineering, chapter 3).
+
+    Columns: availability, allowed_minutes, used_minutes, remaining_share (1 untouched, negative overdrawn).
+    """
+    measured = availability(readiness, window).iloc[0]
+    allowed = (1 - slo) * window.duration.total_seconds() / 60
+    used = measured["not_ready_minutes"] if measured["samples"] else np.nan
+    row = {
+        "availability": measured["availability"],
+        "allowed_minutes": allowed,
+        "used_minutes": used,
+        "remaining_share": 1 - used / allowed if allowed else np.nan,
+    }
+    return pd.DataFrame([row])
+
+
+def outages(samples: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Stretches of neighbouring samples that are 0.
+
+    `samples` with time, value and the columns `by`, each combination of which is one gauge.
+
+    Columns: those of `by`, start (first sample not ready), end (first ready one after; NaT where the data end),
+    not_ready_samples, minutes (samples x the median step: time without samples counts for nothing).
+    """
+    keys = list(by)
+    known = samples.loc[samples["value"].notna(), ["time", "value", *keys]]
+    group = known.groupby(keys, observed=True).ngroup().to_numpy() if keys else np.zeros(len(known), dtype="int64")
+    order = np.lexsort((known["time"].to_numpy(), group))
+    known, group = known.iloc[order].reset_index(drop=True), group[order]
+    down = (known["value"] == 0).to_numpy()
+    other = np.concatenate([[True], group[1:] != group[:-1]]) if len(known) else np.zeros(0, dtype=bool)
+    begins = np.flatnonzero(down & (other | ~np.concatenate([[False], down[:-1]])))
+    ends = np.flatnonzero(down & np.concatenate([other[1:] | ~down[1:], [True]])) if len(known) else begins
+    found = known.loc[begins, keys].reset_index(drop=True)
+    found["start"] = known["time"].to_numpy()[begins]
+    after = ends + 1
+    cut = (after >= len(known)) | np.concatenate([other, [True]])[after] if len(known) else np.zeros(0, dtype=bool)
+    last = np.where(cut, np.datetime64("NaT", "us"), known["time"].to_numpy()[np.minimum(after, len(known) - 1)])
+    found["end"] = last
+    found["not_ready_samples"] = ends - begins + 1
+    found["minutes"] = found["not_ready_samples"] * _usual_step(known["time"], other) / 60
+    for column in ("start", "end"):
+        found[column] = pd.to_datetime(found[column], utc=True)
+    columns = dict.fromkeys(keys, "str") | _OUTAGES
+    return _typed(found, columns).sort_values(["start", *keys], ignore_index=True)
+
+
+def transitions(hours: pd.DataFrame) -> pd.DataFrame:
+    """Flips of the global readiness by hour: of the instance that saw most.
+
+    Columns: hour, transitions.
+    """
+    by_process = hours.groupby(["hour", "job", "instance"], observed=True)["increase"].sum()
+    found = by_process.groupby("hour").max().rename("transitions").reset_index()
+    return _typed(found, _TRANSITIONS)
+
+
+def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
+    """A quantile of the readiness check's duration by hour, over all instances.
+
+    `bucket_hours` are the hourly rollups of the histogram's buckets, with `le`. Linear within the bucket that holds
+    the quantile, the upper bound of the last finite bucket where it lies beyond: Prometheus' `histogram_quantile`.
+
+    Columns: hour, seconds; an hour without a check has no row.
+    """
+    if bucket_hours.empty:
+        return _typed([], _LATENCY)
+    counts = bucket_hours.groupby(["hour", bucket_hours["le"].astype("str")], observed=True)["increase"].sum()
+    table = counts.unstack("le", fill_value=0.0)
+    table = table[sorted(table.columns, key=float)]
+    bounds, within = np.array([float(le) for le in table.columns]), table.to_numpy()
+    total = within[:, -1]
+    rank = quantile * total
+    bucket = np.minimum((within < rank[:, None]).sum(axis=1), len(bounds) - 1)
+    row = np.arange(len(table))
+    below = np.where(bucket > 0, within[row, bucket - 1], 0.0)
+    lower = np.where(bucket > 0, bounds[bucket - 1], 0.0)
+    inside = within[row, bucket] - below
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seconds = lower + (bounds[bucket] - lower) * (rank - below) / inside
+    beyond = np.isinf(bounds[bucket])
+    seconds = np.where(beyond, bounds[-2] if len(bounds) > 1 else np.nan, seconds)
+    found = pd.DataFrame({"hour": table.index, "seconds": seconds})
+    return _typed(found[total > 0].reset_index(drop=True), _LATENCY)
+
+
+def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
+    """Availability of each tenant: the mean of its gauge's samples, the least available first.
+
+    Columns: tenant, samples, availability, transitions (changes between neighbouring samples).
+    """
+    by_tenant = hours.groupby("tenant", observed=True)[["samples", "sum", "changes"]].sum()
+    by_tenant = by_tenant[by_tenant["samples"] > 0]
+    found = by_tenant.assign(availability=by_tenant["sum"] / by_tenant["samples"]).reset_index()
+    found = found.rename(columns={"changes": "transitions"})
+    return _typed(found, _TENANTS).sort_values(["availability", "tenant"], ignore_index=True)
+
+
+def _median_step(known: pd.DataFrame) -> float:
+    if known.empty:
+        return 0.0
+    ordered = known.sort_values(["series_id", "time"])
+    step = ordered["time"].diff().dt.total_seconds().where(ordered["series_id"] == ordered["series_id"].shift())
+    return float(step.median()) if step.notna().any() else 0.0
+
+
+def _step_of(times: pd.Series) -> float:
+    # A single sample stands for no known time.
+    return float(times.diff().dt.total_seconds().median()) if len(times) > 1 else 0.0
+
+
+def _usual_step(times: pd.Series, other: np.ndarray) -> float:
+    steps = times.diff().dt.total_seconds()[~other]
+    return float(steps.median()) if len(steps) else 0.0
+
+
+def _typed(rows: object, types: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
