@@ -3,6 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+import pandas as pd
 
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import Check, alerts, cardinality, cost, incidents, readiness, telemetry
+
+_CHECKS: dict[str, Callable[[Study], Check]] = {
+    "coverage": lambda study: telemetry.coverage_check(
+        study.within(study.telemetry.coverage, "day"),
+        study.within(study.telemetry.covered, "day"),
+        window=study.seen,
+        least=study.bounds.coverage,
+    ),
+    "gaps": lambda study: telemetry.gaps_check(
+        study.telemetry.gaps, study.within(study.telemetry.coverage, "day"), window=study.seen
+    ),
+    "restarts": lambda study: telemetry.restarts_check(
+        study.telemetry.restarts, study.telemetry.starts, window=study.seen
+    ),
+    "headroom": lambda study: cardinality.headroom_check(
+        study.within(study.cardinality.headroom),
+        window=study.seen,
+        cap=study.contract.tenant_cap,
+        share=study.bounds.headroom_share,
+    ),
+    "guard": lambda study: cardinality.guard_check(
+        study.cardinality.guard, window=study.seen, cap=study.contract.tenant_cap
+    ),
+    "rejections": lambda study: cardinality.rejections_check(
+        study.cardinality.refusals, study.within(study.cardinality.rejections), window=study.seen
+    ),
+    "identifiers": lambda study: cardinality.identifiers_check(
+        study.cardinality.unstable_identifiers,
+        study.readiness.tenant_availability,
+        window=study.seen,
+        least=study.bounds.unstable_identifiers,
+    ),
+    "churn": lambda study: cardinality.churn_check(
+        study.within(study.cardinality.churn, "day"), window=study.seen, bound=study.bounds.daily_churn
+    ),
+    "anomalies": lambda study: cost.anomalies_check(
+        study.cost.cost_anomalies,
+        study.cost.anomaly_basis,
+        study.cost.semantics_breaks,
+        window=study.seen,
+        currency=study.contract.currency,
+        floor=study.bounds.cost_anomaly_floor,
+    ),
+    "semantics": lambda study: cost.semantics_check(
+        study.cost.semantics_breaks, study.cost.costs, study.telemetry.covered, window=study.seen
+    ),
+    "reconciliation": lambda study: cost.reconciliation_check(
+        study.cost.reconciliation,
+        study.telemetry.covered,
+        window=study.seen,
+        drift=study.bounds.reconciliation_drift,
+    ),
+    "conservation": lambda study: cost.conservation_check(
+        study.cost.costs, window=study.seen, drift=study.bounds.reconciliation_drift
+    ),
+    "false_positives": lambda study: alerts.false_positives_check(
+        study.alerts.pooled_false_positives,
+        study.alerts.judged,
+        study.telemetry.covered,
+        window=study.alerts.alert_window,
+        bound=study.bounds.false_positive_rate,
+    ),
+    "storms": lambda study: alerts.storms_check(
+        study.alerts.storms, study.alerts.week_episodes, study.telemetry.covered, window=study.seen
+    ),
+    "flapping": lambda study: alerts.flapping_check(
+        study.alerts.flapping_tenants,
+        study.alerts.flapping_alerts,
+        study.readiness.tenant_availability,
+        window=study.seen,
+    ),
+    "missed": lambda study: alerts.missed_check(
+        study.alerts.missed_incidents,
+        study.within(study.alerts.incidents, "start"),
+        study.ledger.complete(),
+        window=study.seen,
+    ),
+    "availability": lambda study: readiness.availability_check(
+        study.readiness.slo_availability,
+        study.readiness.error_budget,
+        study.telemetry.covered,
+        slo_window=study.readiness.slo_window,
+        slo=study.bounds.availability,
+    ),
+    "outages": lambda study: readiness.outages_check(
+        study.readiness.outages, study.readiness.availability, window=study.seen
+    ),
+    "transitions": lambda study: readiness.transitions_check(
+        study.within(study.readiness.transitions), window=study.seen, bound=study.bounds.transitions_per_hour
+    ),
+    "latency": lambda study: readiness.latency_check(
+        study.within(study.readiness.check_latency), window=study.seen, bound=study.bounds.check_latency_seconds
+    ),
+    "tenants": lambda study: readiness.tenants_check(
+        study.readiness.tenant_outages, study.readiness.tenant_availability, window=study.seen
+    ),
+    "incidents": lambda study: incidents.incidents_check(
+        study.alerts.incidents, study.ledger.complete(), window=study.seen
+    ),
+}
+KEYS = tuple(_CHECKS)
+_made: WeakKeyDictionary[Study, dict[str, Check]] = WeakKeyDictionary()
+
+
+def check(study: Study, key: str) -> Check:
+    """The verdict called `key`, made once per study."""
+    made = _made.setdefault(study, {})
+    if key not in made:
+        made[key] = _CHECKS[key](study)
+    return made[key]
+
+
+def checks(study: Study) -> list[Check]:
+    """Every verdict, in the order of the report's sections."""
+    return [check(study, key) for key in KEYS]
+
+
+def check_table(study: Study, section: str = "") -> pd.DataFrame:
+    """The verdicts of one section, or of all, as a table.
+
+    Columns: check, status, finding, value, unit, bound.
+    """
+    found = [one for one in checks(study) if section in ("", one.section)]
+    rows = [(one.key, one.status, one.finding, one.value, one.unit, one.bound) for one in found]
+    return pd.DataFrame(rows, columns=["check", "status", "finding", "value", "unit", "bound"])

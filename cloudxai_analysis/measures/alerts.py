@@ -71,7 +71,8 @@ def pendings(alerts: pd.DataFrame, *, interval_seconds: float) -> pd.DataFrame:
     firing = _stretches(alerts, "firing", interval_seconds)
     pending = _stretches(alerts, "pending", interval_seconds)
     frame = pending.sort_values(["first", *_LABELS], ignore_index=True)
-    frame = frame[_fired_after(frame, firing, pd.Timedelta(seconds=2 * interval_seconds)).isna()].copy()
+    fired = _fired_after(frame, firing, pd.Timedelta(seconds=2 * interval_seconds))
+    frame = frame[fired.reindex(frame.index).isna()].copy()
     frame["pending_at"] = frame["first"]
     frame["ended_at"] = frame["last"] + pd.Timedelta(seconds=interval_seconds)
     return frame[list(_PENDINGS)].astype(_PENDINGS).reset_index(drop=True)

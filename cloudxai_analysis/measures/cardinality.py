@@ -5,25 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.window import WEEK, Window
 
-_TIME = "datetime64[us, UTC]"
 _TARGET = ["job", "instance"]
-_ACTIVE = {"hour": _TIME, "tenants": "int64"}
+_ACTIVE = {"hour": TIME, "tenants": "int64"}
 _ARRIVALS = {
     "job": "str",
     "instance": "str",
-    "started_at": _TIME,
+    "started_at": TIME,
     "tenant": "str",
-    "seen_at": _TIME,
-    "last_seen": _TIME,
+    "seen_at": TIME,
+    "last_seen": TIME,
 }
-_HELD = {"job": "str", "instance": "str", "hour": _TIME, "held": "int64"}
-_HEADROOM = {"hour": _TIME, "headroom": "int64", "job": "str", "instance": "str", "held": "int64"}
-_CHURN = {"day": _TIME, "tenants": "int64", "came": "float64", "left": "float64", "churn": "float64"}
-_SETS = {"tenant": "str", "set": "str", "first_seen": _TIME, "last_seen": _TIME}
-_REJECTIONS = {"hour": _TIME, "job": "str", "instance": "str", "rejections": "float64"}
+_HELD = {"job": "str", "instance": "str", "hour": TIME, "held": "int64"}
+_HEADROOM = {"hour": TIME, "headroom": "int64", "job": "str", "instance": "str", "held": "int64"}
+_CHURN = {"day": TIME, "tenants": "int64", "came": "float64", "left": "float64", "churn": "float64"}
+_SETS = {"tenant": "str", "set": "str", "first_seen": TIME, "last_seen": TIME}
+_REJECTIONS = {"hour": TIME, "job": "str", "instance": "str", "rejections": "float64"}
 _HOUR = pd.Timedelta(hours=1)
+_NAIVE = "datetime64[us]"  # searched as plain integers, in UTC
 
 
 def active_tenants(hours: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def active_tenants(hours: pd.DataFrame) -> pd.DataFrame:
     """
     there = hours[hours["samples"] > 0]
     found = there.groupby("hour", observed=True)["tenant"].nunique().rename("tenants").reset_index()
-    return _typed(found, _ACTIVE)
+    return typed(found, _ACTIVE)
 
 
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
@@ -52,20 +53,17 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
         for (job, instance), own in there.groupby(_TARGET, observed=True)
     ]
     if not parts:
-        return _typed([], _ARRIVALS)
-    return _typed(pd.concat(parts, ignore_index=True), _ARRIVALS)
+        return typed([], _ARRIVALS)
+    return typed(pd.concat(parts, ignore_index=True), _ARRIVALS)
 
 
 def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     starts = starts.sort_values("seen_at", ignore_index=True)
     # One more run in front, for samples before the first known start.
-    seen = starts["seen_at"].to_numpy()
-    first_run = np.searchsorted(seen, own["first_ts"].to_numpy(), side="right")
-    last_run = np.searchsorted(seen, own["last_ts"].to_numpy(), side="right")
-    before = pd.DataFrame(
-        {"run": first_run, "tenant": own["tenant"].to_numpy(), "seen_at": own["first_ts"].to_numpy()}
-    )
-    before["last_seen"] = own["last_ts"].to_numpy()
+    seen = starts["seen_at"].to_numpy(_NAIVE)
+    first, last = own["first_ts"].to_numpy(_NAIVE), own["last_ts"].to_numpy(_NAIVE)
+    first_run, last_run = np.searchsorted(seen, first, side="right"), np.searchsorted(seen, last, side="right")
+    before = pd.DataFrame({"run": first_run, "tenant": own["tenant"].to_numpy(), "seen_at": first, "last_seen": last})
     later = before[last_run > first_run].copy()
     later["run"] = last_run[last_run > first_run]
     if len(later):
@@ -74,11 +72,10 @@ def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
         before.loc[cut, "last_seen"] = before.loc[cut, "seen_at"]
     runs = pd.concat([before, later], ignore_index=True).groupby(["run", "tenant"], observed=True)
     found = runs.agg(seen_at=("seen_at", "min"), last_seen=("last_seen", "max")).reset_index()
-    known = pd.concat([pd.Series([pd.NaT], dtype=_TIME), starts["started_at"]], ignore_index=True)
+    known = pd.concat([pd.Series([pd.NaT], dtype=TIME), starts["started_at"]], ignore_index=True)
     for column in ("seen_at", "last_seen"):
-        found[column] = pd.to_datetime(found[column], utc=True)
-    # The first process seen may have begun before the first sample of it: run 0 is then the same as run 1.
-    return found.assign(started_at=known.to_numpy()[found["run"]])
+        found[column] = found[column].dt.tz_localize("UTC")
+    return found.assign(started_at=known.iloc[found["run"]].array)
 
 
 def held_tenants(arrivals: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -94,13 +91,14 @@ def held_tenants(arrivals: pd.DataFrame, window: Window) -> pd.DataFrame:
         runs = sorted(own.groupby(own["started_at"].fillna(pd.Timestamp(0, tz="UTC"))), key=lambda run: run[0])
         begins = [run["seen_at"].min() for _, run in runs]
         kept = ends[(ends > begins[0]) & (ends - _HOUR <= own["last_seen"].max())]
-        of_run = np.searchsorted(pd.DatetimeIndex(begins).as_unit("us"), kept, side="left") - 1
+        at = kept.to_numpy(_NAIVE)
+        of_run = np.searchsorted(pd.DatetimeIndex(begins).to_numpy(_NAIVE), at, side="left") - 1
         held = np.zeros(len(kept), dtype="int64")
         for number, (_, run) in enumerate(runs):
             mine = of_run == number
-            held[mine] = np.searchsorted(np.sort(run["seen_at"].to_numpy()), kept[mine].tz_localize(None), side="left")
+            held[mine] = np.searchsorted(np.sort(run["seen_at"].to_numpy(_NAIVE)), at[mine], side="left")
         parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": kept - _HOUR, "held": held}))
-    return _typed(pd.concat(parts, ignore_index=True) if parts else [], _HELD)
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], _HELD)
 
 
 def headroom(held: pd.DataFrame, *, cap: int) -> pd.DataFrame:
@@ -109,7 +107,7 @@ def headroom(held: pd.DataFrame, *, cap: int) -> pd.DataFrame:
     Columns: hour, headroom, job, instance, held (of the process with the least).
     """
     fullest = held.sort_values(["hour", "held", "instance"], ascending=[True, False, True]).drop_duplicates("hour")
-    return _typed(fullest.assign(headroom=cap - fullest["held"]).reset_index(drop=True), _HEADROOM)
+    return typed(fullest.assign(headroom=cap - fullest["held"]).reset_index(drop=True), _HEADROOM)
 
 
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +126,7 @@ def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     came, left, either = (seen & ~before).sum(1), (before & ~seen).sum(1), (seen | before).sum(1)
     found = pd.DataFrame({"day": days, "tenants": seen.sum(1), "came": came, "left": left})
     found["churn"] = np.divide(came + left, either, out=np.full(len(days), np.nan), where=either > 0)
-    found = _typed(found, _CHURN)
+    found = typed(found, _CHURN)
     found.loc[~known, ["came", "left", "churn"]] = np.nan
     return found
 
@@ -148,7 +146,7 @@ def tenant_sets(hours: pd.DataFrame, week: Window) -> pd.DataFrame:
         [current & ~earlier, current & last_week, current, last_week], ["new", "stayed", "returning", "lost"], ""
     )
     found = span[span["set"] != ""].reset_index().sort_values(["set", "tenant"], ignore_index=True)
-    return _typed(found, _SETS)
+    return typed(found, _SETS)
 
 
 def _tenants(hours: pd.DataFrame, start: object, end: object) -> pd.Series:
@@ -164,8 +162,4 @@ def rejections(hours: pd.DataFrame) -> pd.DataFrame:
     Columns: hour, job, instance, rejections.
     """
     total = hours.groupby(["hour", *_TARGET], observed=True)["increase"].sum()
-    return _typed(total.rename("rejections").reset_index(), _REJECTIONS)
-
-
-def _typed(rows: object, types: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return typed(total.rename("rejections").reset_index(), _REJECTIONS)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-_TIME = "datetime64[us, UTC]"
+from cloudxai_analysis.measures.frames import TIME, typed
+
 _TARGET = ["job", "instance"]
-_REFUSALS = {"job": "str", "instance": "str", "start": _TIME, "end": _TIME, "rejections": "float64"}
+_REFUSALS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "rejections": "float64"}
 _INVARIANTS = {
     "job": "str",
     "instance": "str",
     "most_tenants": "int64",
-    "most_at": _TIME,
+    "most_at": TIME,
     "within_cap": "bool",
     "rejections": "float64",
     "below_cap": "float64",
-    "below_cap_at": _TIME,
+    "below_cap_at": TIME,
     "only_at_cap": "boolean",
 }
 
@@ -37,7 +38,7 @@ def refusals(samples: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFram
     found = steps.groupby([*_TARGET, stretch], observed=True).agg(
         start=("time", "min"), end=("time", "max"), rejections=("step", "sum")
     )
-    return _typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), _REFUSALS)
+    return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), _REFUSALS)
 
 
 def guard_invariants(
@@ -72,7 +73,7 @@ def guard_invariants(
                 "only_at_cap": _only_at_cap(refused, below, held_by),
             }
         )
-    return _typed(rows, _INVARIANTS)
+    return typed(rows, _INVARIANTS)
 
 
 def _only_at_cap(refused: pd.DataFrame, below: pd.DataFrame, held_by: pd.DataFrame) -> object:
@@ -94,13 +95,13 @@ def _run_of(held_by: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
 def _held_at(held_by: pd.DataFrame, moments: pd.Series) -> np.ndarray:
     """Tenants that the process running at each moment had seen by then."""
     runs = sorted(held_by.groupby(held_by["started_at"].fillna(pd.Timestamp(0, tz="UTC"))), key=lambda run: run[0])
-    at = moments.to_numpy()
+    at = moments.to_numpy("datetime64[us]")
     held = np.zeros(len(at), dtype="int64")
-    begins = np.array([run["seen_at"].min().tz_localize(None) for _, run in runs], dtype="datetime64[us]")
+    begins = pd.DatetimeIndex([run["seen_at"].min() for _, run in runs], tz="UTC").to_numpy("datetime64[us]")
     of_run = np.searchsorted(begins, at, side="right") - 1
     for number, (_, run) in enumerate(runs):
         mine = of_run == number
-        held[mine] = np.searchsorted(np.sort(run["seen_at"].to_numpy()), at[mine], side="right")
+        held[mine] = np.searchsorted(np.sort(run["seen_at"].to_numpy("datetime64[us]")), at[mine], side="right")
     return held
 
 
@@ -112,7 +113,3 @@ def _refusing(samples: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(step=step.where(frame["series_id"] == frame["series_id"].shift(), 0.0))
     risen = frame[frame["step"] > 0].astype({"job": "str", "instance": "str"})
     return risen.groupby([*_TARGET, "time"], as_index=False)["step"].sum()
-
-
-def _typed(rows: object, types: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -6,19 +6,20 @@ import re
 
 import pandas as pd
 
-_TIME = "datetime64[us, UTC]"
+from cloudxai_analysis.measures.frames import TIME, typed
+
 _FOUND = {
     "stem": "str",
     "shape": "str",
     "count": "int64",
     "examples": "object",
-    "first_seen": _TIME,
-    "last_seen": _TIME,
+    "first_seen": TIME,
+    "last_seen": TIME,
 }
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _SEPARATED_HEX = re.compile(r"(?P<stem>.*[-_.:/|])(?P<tail>[0-9a-f]{6,})", re.IGNORECASE | re.DOTALL)
 _OPEN_HEX = re.compile(r"(?P<stem>.*?)(?P<tail>[0-9a-f]{8,})", re.IGNORECASE | re.DOTALL)
-_TIMESTAMP = re.compile(r"(?P<stem>.*?)(?P<tail>1[5-9]\d{8}(\d{3})?|20\d\d[01]\d[0-3]\d(\d{2,6})?)", re.DOTALL)
+TIMESTAMP = re.compile(r"(?P<stem>.*?)(?P<tail>1[5-9]\d{8}(\d{3})?|20\d\d[01]\d[0-3]\d(\d{2,6})?)", re.DOTALL)
 _COUNTER = re.compile(r"(?P<stem>.*?)(?P<tail>\d+)", re.DOTALL)
 _EXAMPLES = 3
 # People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
@@ -49,14 +50,14 @@ def unstable_identifiers(tenants: pd.DataFrame) -> pd.DataFrame:
         for (stem, shape), group in frame[frame["shape"] != ""].groupby(["stem", "shape"])
         if group["tenant"].nunique() >= _LEAST[shape] and _looks_random(shape, group["tail"])
     ]
-    found = pd.DataFrame(rows, columns=list(_FOUND)).astype(_FOUND)
+    found = typed(rows, _FOUND)
     return found.sort_values(["count", "stem"], ascending=[False, True], ignore_index=True)
 
 
 def _shape(name: str) -> tuple[str, str, str]:
     if match := _UUID.search(name):
         return name[: match.start()], "uuid", match[0]
-    for shape, pattern in (("timestamp", _TIMESTAMP), ("hex", _SEPARATED_HEX), ("hex", _OPEN_HEX)):
+    for shape, pattern in (("timestamp", TIMESTAMP), ("hex", _SEPARATED_HEX), ("hex", _OPEN_HEX)):
         if match := pattern.fullmatch(name):
             return match["stem"], shape, match["tail"]
     if match := _COUNTER.fullmatch(name):

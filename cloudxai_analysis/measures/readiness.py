@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.window import Window
 
-_TIME = "datetime64[us, UTC]"
-_READINESS = {"time": _TIME, "ready": "float64"}
-_DAILY = {"day": _TIME, "samples": "int64", "availability": "float64"}
-_ROLLING = {"day": _TIME, "availability": "float64", "samples": "int64"}
-_OUTAGES = {"start": _TIME, "end": _TIME, "not_ready_samples": "int64", "minutes": "float64"}
-_TRANSITIONS = {"hour": _TIME, "transitions": "float64"}
-_LATENCY = {"hour": _TIME, "seconds": "float64"}
+_READINESS = {"time": TIME, "ready": "float64"}
+_DAILY = {"day": TIME, "samples": "int64", "availability": "float64"}
+_ROLLING = {"day": TIME, "availability": "float64", "samples": "int64"}
+_OUTAGES = {"start": TIME, "end": TIME, "not_ready_samples": "int64", "minutes": "float64"}
+_TRANSITIONS = {"hour": TIME, "transitions": "float64"}
+_LATENCY = {"hour": TIME, "seconds": "float64"}
 _TENANTS = {"tenant": "str", "samples": "int64", "availability": "float64", "transitions": "int64"}
 
 
@@ -35,7 +35,7 @@ def global_readiness(samples: pd.DataFrame) -> pd.DataFrame:
         passed = (known["time"] - known["time"].iloc[0]).dt.total_seconds()
         slot = np.floor(passed / step + 0.5)
         found = known.groupby(slot).agg(time=("time", "min"), value=("value", "min"))
-    return _typed(found.rename(columns={"value": "ready"}).reset_index(drop=True), _READINESS)
+    return typed(found.rename(columns={"value": "ready"}).reset_index(drop=True), _READINESS)
 
 
 def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
     Columns: day, samples, availability.
     """
     found = readiness.groupby(readiness["time"].dt.floor("D"))["ready"].agg(["size", "mean"]).reset_index()
-    return _typed(found.set_axis(["day", "samples", "availability"], axis=1), _DAILY)
+    return typed(found.set_axis(["day", "samples", "availability"], axis=1), _DAILY)
 
 
 def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataFrame:
@@ -69,12 +69,12 @@ def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataF
     Columns: day (its end), availability, samples (in those days).
     """
     if readiness.empty:
-        return _typed([], _ROLLING)
+        return typed([], _ROLLING)
     by_day = readiness.groupby(readiness["time"].dt.floor("D"))["ready"].agg(["size", "sum"]).asfreq("D", fill_value=0)
     sums = by_day.rolling(days, min_periods=1).sum()
     found = pd.DataFrame({"day": sums.index + pd.Timedelta(days=1), "samples": sums["size"].to_numpy()})
     found["availability"] = (sums["sum"] / sums["size"].where(sums["size"] > 0)).to_numpy()
-    return _typed(found, _ROLLING)
+    return typed(found, _ROLLING)
 
 
 def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.DataFrame:
@@ -107,24 +107,22 @@ def outages(samples: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
     keys = list(by)
     known = samples.loc[samples["value"].notna(), ["time", "value", *keys]]
     group = known.groupby(keys, observed=True).ngroup().to_numpy() if keys else np.zeros(len(known), dtype="int64")
-    order = np.lexsort((known["time"].to_numpy(), group))
+    order = np.lexsort((known["time"].to_numpy("datetime64[us]"), group))
     known, group = known.iloc[order].reset_index(drop=True), group[order]
+    times = known["time"].to_numpy("datetime64[us]")
     down = (known["value"] == 0).to_numpy()
     other = np.concatenate([[True], group[1:] != group[:-1]]) if len(known) else np.zeros(0, dtype=bool)
     begins = np.flatnonzero(down & (other | ~np.concatenate([[False], down[:-1]])))
     ends = np.flatnonzero(down & np.concatenate([other[1:] | ~down[1:], [True]])) if len(known) else begins
     found = known.loc[begins, keys].reset_index(drop=True)
-    found["start"] = known["time"].to_numpy()[begins]
-    after = ends + 1
-    cut = (after >= len(known)) | np.concatenate([other, [True]])[after] if len(known) else np.zeros(0, dtype=bool)
-    last = np.where(cut, np.datetime64("NaT", "us"), known["time"].to_numpy()[np.minimum(after, len(known) - 1)])
-    found["end"] = last
+    cut = np.concatenate([other, [True]])[ends + 1]
+    after = np.concatenate([times, [np.datetime64("NaT", "us")]])[ends + 1]
+    found["start"] = pd.Series(times[begins]).dt.tz_localize("UTC")
+    found["end"] = pd.Series(np.where(cut, np.datetime64("NaT", "us"), after)).dt.tz_localize("UTC")
     found["not_ready_samples"] = ends - begins + 1
     found["minutes"] = found["not_ready_samples"] * _usual_step(known["time"], other) / 60
-    for column in ("start", "end"):
-        found[column] = pd.to_datetime(found[column], utc=True)
     columns = dict.fromkeys(keys, "str") | _OUTAGES
-    return _typed(found, columns).sort_values(["start", *keys], ignore_index=True)
+    return typed(found, columns).sort_values(["start", *keys], ignore_index=True)
 
 
 def transitions(hours: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +132,7 @@ def transitions(hours: pd.DataFrame) -> pd.DataFrame:
     """
     by_process = hours.groupby(["hour", "job", "instance"], observed=True)["increase"].sum()
     found = by_process.groupby("hour").max().rename("transitions").reset_index()
-    return _typed(found, _TRANSITIONS)
+    return typed(found, _TRANSITIONS)
 
 
 def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
@@ -146,7 +144,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     Columns: hour, seconds; an hour without a check has no row.
     """
     if bucket_hours.empty:
-        return _typed([], _LATENCY)
+        return typed([], _LATENCY)
     counts = bucket_hours.groupby(["hour", bucket_hours["le"].astype("str")], observed=True)["increase"].sum()
     table = counts.unstack("le", fill_value=0.0)
     table = table[sorted(table.columns, key=float)]
@@ -163,7 +161,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     beyond = np.isinf(bounds[bucket])
     seconds = np.where(beyond, bounds[-2] if len(bounds) > 1 else np.nan, seconds)
     found = pd.DataFrame({"hour": table.index, "seconds": seconds})
-    return _typed(found[total > 0].reset_index(drop=True), _LATENCY)
+    return typed(found[total > 0].reset_index(drop=True), _LATENCY)
 
 
 def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
@@ -175,7 +173,7 @@ def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
     by_tenant = by_tenant[by_tenant["samples"] > 0]
     found = by_tenant.assign(availability=by_tenant["sum"] / by_tenant["samples"]).reset_index()
     found = found.rename(columns={"changes": "transitions"})
-    return _typed(found, _TENANTS).sort_values(["availability", "tenant"], ignore_index=True)
+    return typed(found, _TENANTS).sort_values(["availability", "tenant"], ignore_index=True)
 
 
 def _median_step(known: pd.DataFrame) -> float:
@@ -194,7 +192,3 @@ def _step_of(times: pd.Series) -> float:
 def _usual_step(times: pd.Series, other: np.ndarray) -> float:
     steps = times.diff().dt.total_seconds()[~other]
     return float(steps.median()) if len(steps) else 0.0
-
-
-def _typed(rows: object, types: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -20,6 +20,7 @@ def semantics_breaks(
     semantics: Semantics | None,
     least_rises: int = 20,
     least_days: int = 3,
+    gap_steps: float = 2.5,
 ) -> pd.DataFrame:
     """Tenants whose cost gauge behaves unlike its declared semantics.
 
@@ -31,7 +32,8 @@ def semantics_breaks(
     * 'only_grows', of a `rate`: a stretch without a fall that has at least `least_rises` rises and samples on
       `least_days` covered days; of several the one with the most rises. It looks cumulative.
     * 'falls_in_window', of a `cumulative` gauge: it fell within its billing window (the series' `billing_window`
-      label; of series without one the UTC month). `start` and `end` are the first and last fall.
+      label; of series without one the UTC month). `start` and `end` are the first and last fall. A fall over more than
+      `gap_steps` median scrape intervals without a sample is none: the tenant had left, and its gauge began anew.
 
     A `window_total` may rise and fall: nothing is excluded, and nothing found.
     """
@@ -39,11 +41,12 @@ def semantics_breaks(
     if samples.empty or semantics not in ("rate", "cumulative"):
         return empty
     steps = _steps(samples)
-    steps["restart"] = _near_start(steps, starts)
+    scrape = (steps["time"] - steps["before"]).median()
+    steps["restart"] = _near_start(steps, starts, within=2 * scrape)
     if semantics == "rate":
         found = _only_grows(steps, covered, least_rises=least_rises, least_days=least_days)
     else:
-        found = _falls_in_window(steps)
+        found = _falls_in_window(steps, longest=gap_steps * scrape)
     return found[list(_BREAKS)].astype(_BREAKS).sort_values("tenant", ignore_index=True)
 
 
@@ -58,16 +61,13 @@ def _steps(samples: pd.DataFrame) -> pd.DataFrame:
     return steps
 
 
-def _near_start(steps: pd.DataFrame, starts: pd.DataFrame) -> NDArray[np.bool_]:
-    """Whether a step is a fall with a start of its process between its samples, or within two scrapes of them."""
+def _near_start(steps: pd.DataFrame, starts: pd.DataFrame, *, within: pd.Timedelta) -> NDArray[np.bool_]:
+    """Whether a step is a fall with a start of its process between its samples, or `within` that of them."""
     near = np.zeros(len(steps), dtype=bool)
-    two_scrapes = 2 * (steps["time"] - steps["before"]).median()
-    if starts.empty or pd.isna(two_scrapes):
-        return near
     falls = np.flatnonzero((steps["step"] < 0).to_numpy())
     fallen = steps.iloc[falls]
     # Milliseconds since the epoch: an order that searchsorted knows, whatever the frames' own units are.
-    opened, closed = _milliseconds(fallen["before"] - two_scrapes), _milliseconds(fallen["time"] + two_scrapes)
+    opened, closed = _milliseconds(fallen["before"] - within), _milliseconds(fallen["time"] + within)
     for (job, instance), group in starts.groupby([starts["job"].astype("str"), starts["instance"].astype("str")]):
         began = np.sort(_milliseconds(group["started_at"]))
         between = np.searchsorted(began, closed, side="right") > np.searchsorted(began, opened, side="right")
@@ -83,7 +83,7 @@ def _only_grows(steps: pd.DataFrame, covered: pd.DataFrame, *, least_rises: int,
     step = steps["step"].to_numpy()
     run = np.cumsum(np.isnan(step) | ((step < 0) & ~steps["restart"].to_numpy()))
     # Most runs of a real rate are two or three samples long: only the few candidates are looked at any further.
-    rises = np.bincount(run[step > 0], minlength=run[-1] + 1)
+    rises = np.bincount(run[step > 0], minlength=int(run.max(initial=0)) + 1)
     kept = rises[run] >= least_rises
     candidates = steps.loc[kept, ["tenant", "time"]].astype({"tenant": "str"}).assign(run=run[kept])
     on_covered = candidates["time"].dt.floor("D").isin(covered.loc[covered["covered"].astype(bool), "day"])
@@ -94,8 +94,8 @@ def _only_grows(steps: pd.DataFrame, covered: pd.DataFrame, *, least_rises: int,
     return stretches.sort_values("rises", ascending=False, kind="stable").drop_duplicates("tenant")
 
 
-def _falls_in_window(steps: pd.DataFrame) -> pd.DataFrame:
-    falls = steps[(steps["step"] < 0) & ~steps["restart"]]
+def _falls_in_window(steps: pd.DataFrame, *, longest: pd.Timedelta) -> pd.DataFrame:
+    falls = steps[(steps["step"] < 0) & ~steps["restart"] & (steps["time"] - steps["before"] <= longest)]
     falls = falls[~_new_window(falls)]
     found = falls.groupby(falls["tenant"].astype("str")).agg(
         falls=("time", "size"), start=("time", "min"), end=("time", "max")

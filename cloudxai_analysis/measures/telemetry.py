@@ -7,20 +7,21 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-_TIME = "datetime64[us, UTC]"
+from cloudxai_analysis.measures.frames import TIME, typed
+
 _TARGET = ["job", "instance"]
 _COVERAGE = {
     "job": "str",
     "instance": "str",
-    "day": _TIME,
+    "day": TIME,
     "step_seconds": "float64",
     "scrapes": "int64",
     "expected": "int64",
     "coverage": "float64",
 }
-_GAPS = {"job": "str", "instance": "str", "start": _TIME, "end": _TIME, "seconds": "float64", "missing": "int64"}
-_COVERED = {"day": _TIME, "coverage": "float64", "covered": "bool"}
-_STARTS = {"job": "str", "instance": "str", "started_at": _TIME, "seen_at": _TIME, "restarted": "bool"}
+_GAPS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "seconds": "float64", "missing": "int64"}
+_COVERED = {"day": TIME, "coverage": "float64", "covered": "bool"}
+_STARTS = {"job": "str", "instance": "str", "started_at": TIME, "seen_at": TIME, "restarted": "bool"}
 _INVENTORY = {"metric": "str", "series": "int64", "samples": "int64"}
 DAY = pd.Timedelta(days=1)
 
@@ -35,7 +36,7 @@ def scrape_coverage(up: pd.DataFrame) -> pd.DataFrame:
     between a target's first and last.
     """
     if up.empty:
-        return _typed([], _COVERAGE)
+        return typed([], _COVERAGE)
     frame = _by_series(up)
     frame["day"] = frame["time"].dt.floor("D")
     frame["step"] = _steps(frame)
@@ -45,7 +46,7 @@ def scrape_coverage(up: pd.DataFrame) -> pd.DataFrame:
     rows = [
         _days_of(target, life.loc[target], steps.loc[target], usual[target], frame) for target in life.index.to_list()
     ]
-    return _typed(pd.concat(rows, ignore_index=True), _COVERAGE)
+    return typed(pd.concat(rows, ignore_index=True), _COVERAGE)
 
 
 def _days_of(
@@ -87,9 +88,9 @@ def scrape_gaps(up: pd.DataFrame, *, gap_steps: float = 2.5) -> pd.DataFrame:
 
     Columns: job, instance, start (last sample before), end (first sample after), seconds, missing (scrapes).
     """
-    frame = _by_series(up).sort_values([*_TARGET, "time"], ignore_index=True)
-    frame["step"] = _steps(_by_series(up)).to_numpy() if len(frame) else np.empty(0)
-    usual = _by_series(up).assign(step=_steps(_by_series(up))).groupby(_TARGET, observed=True)["step"].median()
+    series = _by_series(up)
+    usual = series.assign(step=_steps(series)).groupby(_TARGET, observed=True)["step"].median()
+    frame = series.sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
     seconds = frame["time"].diff().dt.total_seconds().where(same)
     step = pd.Series(usual.reindex(pd.MultiIndex.from_frame(frame[_TARGET])).to_numpy(), index=frame.index)
@@ -100,7 +101,7 @@ def scrape_gaps(up: pd.DataFrame, *, gap_steps: float = 2.5) -> pd.DataFrame:
         seconds=seconds[wide],
         missing=(seconds[wide] / step[wide]).round().astype("int64") - 1,
     )
-    return _typed(found.reset_index(drop=True), _GAPS)
+    return typed(found.reset_index(drop=True), _GAPS)
 
 
 def covered_days(coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 0.95) -> pd.DataFrame:
@@ -109,13 +110,13 @@ def covered_days(coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 
     Columns: day, coverage (the smallest over the jobs' targets; 0 where a job has no target that day), covered (bool).
     """
     if coverage.empty:
-        return _typed([], _COVERED)
+        return typed([], _COVERED)
     days = pd.Index(sorted(coverage["day"].unique()), name="day")
     smallest = coverage.groupby(["day", "job"], observed=True)["coverage"].min().unstack("job")
     by_day = smallest.reindex(index=days, columns=list(jobs)).fillna(0.0).min(axis=1)
     found = by_day.rename("coverage").reset_index()
     found["covered"] = found["coverage"] >= least
-    return _typed(found, _COVERED)
+    return typed(found, _COVERED)
 
 
 def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +128,7 @@ def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
     same target was seen before it began).
     """
     if starts.empty:
-        return _typed([], _STARTS)
+        return typed([], _STARTS)
     frame = starts[starts["value"].notna()].sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
     # Started within one millisecond is the same start: some clients recompute it.
@@ -135,9 +136,9 @@ def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
     first["restarted"] = (first[_TARGET] == first[_TARGET].shift()).all(axis=1)
     first["started_at"] = pd.to_datetime((first["value"] * 1e6).round().astype("int64"), unit="us", utc=True)
     earlier = up[up["value"] == 1].groupby(_TARGET, observed=True)["time"].min()
-    known = earlier.reindex(pd.MultiIndex.from_frame(first[_TARGET])).to_numpy()
-    first["restarted"] |= pd.Series(known, index=first.index).dt.tz_localize("UTC") < first["started_at"]
-    return _typed(first.rename(columns={"time": "seen_at"})[list(_STARTS)].reset_index(drop=True), _STARTS)
+    known = earlier.reindex(pd.MultiIndex.from_frame(first[_TARGET])).to_numpy("datetime64[us]")
+    first["restarted"] |= known < first["started_at"].to_numpy("datetime64[us]")
+    return typed(first.rename(columns={"time": "seen_at"})[list(_STARTS)].reset_index(drop=True), _STARTS)
 
 
 def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -149,7 +150,7 @@ def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         {"metric": name, "series": hours["series_id"].nunique(), "samples": hours["samples"].sum()}
         for name, hours in hours_by_metric.items()
     ]
-    return _typed(rows, _INVENTORY)
+    return typed(rows, _INVENTORY)
 
 
 def _by_series(up: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +161,3 @@ def _by_series(up: pd.DataFrame) -> pd.DataFrame:
 def _steps(frame: pd.DataFrame) -> pd.Series:
     step = frame["time"].diff().dt.total_seconds()
     return step.where(frame["series_id"] == frame["series_id"].shift())
-
-
-def _typed(rows: object, types: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(types)).astype(dict(types))

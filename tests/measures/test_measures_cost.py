@@ -155,7 +155,7 @@ def test_window_costs_take_the_last_sample_of_each_labelled_window():
     )
     hours["billing_window"] = ["2026-10", "2026-11", "2026-11"]
     frame = cost.window_costs(hours, window_label="billing_window")
-    assert frame[["tenant", "window", "currency", "cost"]].values.tolist() == [
+    assert frame[["tenant", "billing_window", "currency", "cost"]].values.tolist() == [
         ["acme", "2026-10", "EUR", 80.0],
         ["acme", "2026-11", "EUR", 31.0],
     ]
@@ -197,3 +197,27 @@ def test_no_hours_give_empty_frames_with_the_right_columns():
     assert cost.tenant_costs(hours, WEEK, semantics="window_total", currency="EUR").empty
     for frame in (costs, daily, windows):
         assert frame.empty
+
+
+def test_a_tenant_of_nan_alone_has_no_cost_which_is_not_a_cost_of_zero():
+    hours = hours_of(("idle", "2026-11-09", 0.0, 0, 0), ("broken", "2026-11-09", 0.0, 0, np.nan))
+    hours["samples"] = [60, 0]
+    costs = cost.tenant_costs(hours, WEEK, semantics="rate", currency="EUR")
+    assert costs.values.tolist() == [["idle", "EUR", 0.0]]
+
+
+def test_a_gauge_that_stopped_days_ago_is_held_against_nothing():
+    costs = costs_of(here=100.0, gone=10.0)
+    other = costs_of(here=100.0, gone=70.0).assign(
+        at=pd.to_datetime(["2026-11-15 23:59", "2026-11-11 08:00"], utc=True).as_unit("us")
+    )
+    assert cost.reconciliation(costs, other)["tenant"].tolist() == ["here"]
+    # Known to end later, the newest sample is too old as well.
+    assert cost.reconciliation(costs, other, end=WEEK.end + pd.Timedelta(hours=2)).empty
+    assert len(cost.reconciliation(costs, other, late_minutes=7 * 24 * 60)) == 2
+
+
+@pytest.mark.parametrize("name", ["", "a,b", "=1+1", "<b>x</b>", "ta\nb", "ünï", "x" * 5000])
+def test_hostile_tenant_names_stay_what_they_are(name):
+    costs = cost.tenant_costs(hours_of((name, "2026-11-09", 3600.0, 0, 1)), WEEK, semantics="rate", currency="EUR")
+    assert costs.values.tolist() == [[name, "EUR", 1.0]]

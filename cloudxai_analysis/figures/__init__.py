@@ -1,0 +1,7 @@
+"""Pictures of the measures: each function draws one frame on the axes it is given, and says in the title what it shows."""
+
+from cloudxai_analysis.figures.sparkline import sparkline
+from cloudxai_analysis.figures.style import INK, PALETTE, empty, new_axes, title
+from cloudxai_analysis.figures.svg import to_svg
+
+__all__ = ["INK", "PALETTE", "empty", "new_axes", "sparkline", "title", "to_svg"]

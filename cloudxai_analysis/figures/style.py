@@ -1,0 +1,138 @@
+"""The looks that every figure shares: colours, sizes, the two-line title and the empty state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from cloudxai_analysis.figures.labels import text_width, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Of Okabe and Ito's eight colours (2008, Color Universal Design) these four stand out 3:1 from white and from a dark page.
+BLUE = "#0072b2"
+VERMILLION = "#d55e00"
+GREEN = "#009e73"
+PURPLE = "#cc79a7"
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE)
+
+INK = "#0b1f2a"  # the page's text colour: svg.py writes it as currentColor
+HATCH = "////"
+
+TITLE_SIZE = 12.5
+TEXT_SIZE = 10.5
+SMALL_SIZE = 9.5
+LINE = 14.0  # points from one line of text to the next
+
+_EDGE = 6.0
+_TOP = 48.0
+_BOTTOM = 38.0
+_STYLE = Path(__file__).parent / "cloudxai.mplstyle"
+
+P = ParamSpec("P")
+
+
+@cache
+def rc() -> dict[str, Any]:
+    """The style file's settings."""
+    import matplotlib
+
+    return dict(matplotlib.rc_params_from_file(str(_STYLE), use_default_template=False))
+
+
+def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
+    """`draw`, run under the style: matplotlib reads its settings when an artist is made, not when it is drawn."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Axes:
+        import matplotlib
+
+        with matplotlib.rc_context(rc()):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_axes(width: float = 7.2, height: float = 3.4) -> Axes:
+    """Axes alone in a figure of `width` × `height` inches, transparent and without any global state."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(rc()):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasSVG(figure)
+        figure.patch.set_visible(False)
+        axes = figure.add_subplot()
+        axes.patch.set_visible(False)
+        margins(axes)
+    return axes
+
+
+def margins(ax: Axes, *, left: float = 40.0, right: float = 14.0, top: float = _TOP, bottom: float = _BOTTOM) -> None:
+    """Leave that many points free around the axes."""
+    width, height = figure_size(ax)
+    # However long the labels, half of the figure stays for the data.
+    left, right = min(left, 0.45 * width), min(right, 0.35 * width)
+    ax.set_position((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
+
+
+def figure_size(ax: Axes) -> tuple[float, float]:
+    """Width and height of the whole figure in points."""
+    figure = ax.get_figure(root=True)
+    width, height = figure.get_size_inches() if figure else (7.2, 3.4)
+    return float(width) * 72, float(height) * 72
+
+
+def axes_size(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes in points."""
+    width, height = figure_size(ax)
+    box = ax.get_position()
+    return float(box.width) * width, float(box.height) * height
+
+
+def from_corner(ax: Axes, right: float, down: float) -> tuple[float, float]:
+    """The place, in fractions of the axes, that lies so many points right of and below the figure's top left corner."""
+    width, height = figure_size(ax)
+    box = ax.get_position()
+    return (
+        float((right / width - box.x0) / box.width),
+        float((1 - down / height - box.y0) / box.height),
+    )
+
+
+def title(ax: Axes, message: str, detail: str) -> Axes:
+    """Write what the figure says, and below it, smaller, the measure and the window.
+
+    Comes last: both lines start at the figure's edge, wherever the axes are.
+    """
+    room = figure_size(ax)[0] - 2 * _EDGE
+    message, detail = visible(message), visible(detail)
+    x, y = from_corner(ax, _EDGE, 16)
+    ax.set_title(message, loc="left", x=x, y=y, pad=0, fontsize=_fitting(message, TITLE_SIZE, room, bold=True))
+    x, y = from_corner(ax, _EDGE, 32)
+    size = _fitting(detail, TEXT_SIZE, room)
+    ax.text(x, y, detail, transform=ax.transAxes, va="baseline", ha="left", fontsize=size, gid="detail")
+    return ax
+
+
+@styled
+def empty(ax: Axes, reason: str) -> Axes:
+    """Say in the middle of the axes why nothing is drawn there."""
+    margins(ax)
+    ax.set_axis_off()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.fill_between([0, 1], 0, 1, facecolor="none", edgecolor=INK, hatch="/", linewidth=0, alpha=0.15)
+    ax.text(0.5, 0.62, "Nothing to draw", ha="center", va="baseline", fontsize=TITLE_SIZE, fontweight="bold")
+    reason = visible(reason)
+    size = _fitting(reason, TEXT_SIZE, axes_size(ax)[0] - 2 * _EDGE)
+    ax.text(0.5, 0.42, reason, ha="center", va="baseline", fontsize=size, gid="detail")
+    return ax
+
+
+def _fitting(text: str, size: float, room: float, *, bold: bool = False) -> float:
+    return min(size, size * room / max(text_width(text, size, bold=bold), 1.0))

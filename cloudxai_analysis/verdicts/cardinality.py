@@ -1,0 +1,269 @@
+"""Verdicts on the tenant labels: room left, the guard, who was refused, generated names, churn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts.evidence import event, named, short, when
+from cloudxai_analysis.window import Window
+
+_SECTION = "cardinality"
+_OWNER = "the platform team"
+
+
+def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: float) -> Check:
+    """How many tenant labels are left: `fail` with none at the window's end, `warn` where it came under `share` of cap.
+
+    `headroom` by hour, of the window, as `measures.cardinality.headroom` gives it; the value is the last hour's.
+    """
+    common: dict[str, Any] = {"unit": "labels", "bound": float(round(share * cap)), "bound_key": "headroom_share"}
+    if headroom.empty:
+        return Check(
+            key="headroom",
+            section=_SECTION,
+            status="unknown",
+            finding=f"How many tenant labels are left in {named(window)} is unknown: no process exported a tenant.",
+            **common,
+        )
+    last, least = headroom.iloc[-1], headroom.loc[headroom["headroom"].idxmin()]
+    tight = headroom[headroom["headroom"] < share * cap]
+    full = int((headroom["headroom"] <= 0).sum())
+    status = "fail" if last["headroom"] <= 0 else "warn" if len(tight) else "pass"
+    if status == "pass":
+        finding = (
+            f"{count(last['headroom'], 'tenant label')} of {cap} left at the end of {named(window)}, never fewer than "
+            f"{least['headroom']}."
+        )
+    elif status == "fail":
+        finding = f"{short(last['instance'])} has no tenant label left: all {cap} are held, new tenants are refused."
+    else:
+        was = f"was full for {count(full, 'hour')}" if full else f"had {count(least['headroom'], 'label')} left"
+        finding = (
+            f"{short(least['instance'])} {was} from {moment(tight['hour'].iloc[0])}; "
+            f"{last['headroom']} of {cap} labels were left at the end of {named(window)}."
+        )
+    asked: dict[str, Any] = {
+        "size": f"{count(len(tight), 'hour')} under {common['bound']:.0f} labels",
+        "since": when(tight["hour"].iloc[0]) if len(tight) else None,
+        "action": "Decide whether to raise the cap or to free labels, before the next tenants come.",
+        "decides": _OWNER,
+    }
+    return Check(
+        key="headroom",
+        section=_SECTION,
+        status=status,
+        finding=finding,
+        value=float(last["headroom"]),
+        samples="distinct tenants that each process had shown since its start",
+        disproof="tenants that a process held and that no scrape saw",
+        **(asked if status != "pass" else {}),
+        **common,
+    )
+
+
+def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
+    """Whether the guard keeps its promises: `fail` where a process broke one.
+
+    `guard` as `measures.guard.guard_invariants` gives it; the value is the number of broken promises.
+    """
+    if guard.empty:
+        return Check(
+            key="guard",
+            section=_SECTION,
+            status="unknown",
+            finding=f"Whether the guard works is unknown: no process exported a tenant in {named(window)}.",
+        )
+    over = guard[~guard["within_cap"]]
+    early = guard[guard["only_at_cap"].eq(False).fillna(False)]
+    common: dict[str, Any] = {"unit": "broken promises", "value": float(len(over) + len(early))}
+    samples = "distinct tenants at each scrape, against every step of the rejection counter"
+    if over.empty and early.empty:
+        most = guard.loc[guard["most_tenants"].idxmax()]
+        unsure = int((guard["only_at_cap"].isna() & (guard["rejections"] > 0)).sum())
+        rest = f"; of {count(unsure, 'process', 'processes')} the refusals cannot be judged" if unsure else ""
+        return Check(
+            key="guard",
+            section=_SECTION,
+            status="pass",
+            finding=f"The guard held: at most {count(most['most_tenants'], 'tenant')} of {cap} at one scrape, and "
+            f"{count(guard['rejections'].sum(), 'refusal')}, none below the cap{rest}.",
+            samples=samples,
+            disproof="a tenant that came and went between two scrapes",
+            **common,
+        )
+    if len(over):
+        worst = over.loc[over["most_tenants"].idxmax()]
+        finding = (
+            f"{short(worst['instance'])} exported {worst['most_tenants']} tenants at {moment(worst['most_at'])}, "
+            f"{worst['most_tenants'] - cap} more than its cap of {cap}."
+        )
+        since = worst["most_at"]
+    else:
+        worst = early.loc[early["below_cap"].idxmax()]
+        finding = (
+            f"{short(worst['instance'])} refused {count(worst['below_cap'], 'request')} while it held fewer than {cap} "
+            f"tenants, first at {moment(worst['below_cap_at'])}."
+        )
+        since = worst["below_cap_at"]
+    return Check(
+        key="guard",
+        section=_SECTION,
+        status="fail",
+        finding=finding,
+        size=count(common["value"], "broken promise"),
+        since=when(since),
+        samples=samples,
+        disproof="another cap in that process's configuration, or labels that it held before the telemetry begins",
+        action="Hold the process's configuration and the guard's code against these times.",
+        decides=_OWNER,
+        **common,
+    )
+
+
+def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window: Window) -> Check:
+    """Whether the guard refused anybody: `warn` where it did; one event `rejections` per stretch.
+
+    `refusals` as `measures.guard.refusals` gives them, `rejections` by hour; the value is the number of refused
+    requests. `unknown` where no process exports the counter.
+    """
+    if rejections.empty:
+        return Check(
+            key="rejections",
+            section=_SECTION,
+            status="unknown",
+            finding=f"Refused requests of {named(window)} are unknown: no process exports the rejection counter.",
+        )
+    if refusals.empty:
+        return Check(
+            key="rejections",
+            section=_SECTION,
+            status="pass",
+            finding=f"The guard refused no request in {named(window)}.",
+            value=0.0,
+            unit="requests",
+            samples="every step of the rejection counter",
+            disproof="refusals between a process's last scrape and its end",
+        )
+    total = refusals["rejections"].sum()
+    top = refusals.loc[refusals["rejections"].idxmax()]
+    rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
+    return Check(
+        key="rejections",
+        section=_SECTION,
+        status="warn",
+        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{rest}, most by "
+        f"{short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}.",
+        value=float(total),
+        unit="requests",
+        size=count(total, "refused request"),
+        since=when(refusals["start"].min()),
+        samples="every step of the rejection counter",
+        disproof="a load test that meant to be refused",
+        action="Find the client that sent the new tenant names, and tell the tenants who were refused.",
+        decides=_OWNER,
+        events=tuple(
+            event("rejections", row.instance, row.start, row.end, row.rejections, "requests")
+            for row in refusals.itertuples()
+        ),
+    )
+
+
+def identifiers_check(identifiers: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least: int) -> Check:
+    """Whether tenant labels look generated: `warn` from `least` names of one stem; one event `generated_names` each.
+
+    `identifiers` as `measures.identifiers.unstable_identifiers` gives them; `tenants` has one row per tenant seen.
+    """
+    if tenants.empty:
+        return Check(
+            key="identifiers",
+            section=_SECTION,
+            status="unknown",
+            finding=f"Whether tenant labels look generated is unknown: no tenant was seen in {named(window)}.",
+        )
+    found = identifiers[identifiers["count"] >= least]
+    common: dict[str, Any] = {"unit": "names", "bound": float(least), "bound_key": "unstable_identifiers"}
+    if found.empty:
+        return Check(
+            key="identifiers",
+            section=_SECTION,
+            status="pass",
+            finding=f"None of {count(len(tenants), 'tenant label')} in {named(window)} looks generated.",
+            value=0.0,
+            samples="every tenant label of the window",
+            disproof="the list of tenants that were signed up",
+            **common,
+        )
+    top = found.iloc[0]
+    total = int(found["count"].sum())
+    stem = f"'{short(top['stem'])}…'" if top["stem"] else "names without a stem"
+    rest = f", and {total - top['count']} of other stems" if len(found) > 1 else ""
+    return Check(
+        key="identifiers",
+        section=_SECTION,
+        status="warn",
+        finding=f"{top['count']} tenant labels look generated: {stem} followed by a {_SHAPES[top['shape']]}, first "
+        f"{moment(top['first_seen'])}{rest}.",
+        value=float(total),
+        size=f"{count(total, 'label')} of the cap",
+        since=when(found["first_seen"].min()),
+        samples=f"labels such as {', '.join(short(name) for name in top['examples'])}",
+        disproof="tenants that were really signed up under these names",
+        action=f"Find what sends the tenant names {stem}, and have it send the tenant's own name.",
+        decides=_OWNER,
+        events=tuple(
+            event("generated_names", row["stem"], row["first_seen"], row["last_seen"], row["count"], "names")
+            for row in found.to_dict("records")
+        ),
+        **common,
+    )
+
+
+_SHAPES = {"uuid": "UUID", "hex": "hex string", "timestamp": "time stamp", "counter": "running number"}
+
+
+def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:
+    """Whether many tenants came and went from one day to the next: `warn` where a day's churn is above `bound`.
+
+    `churn` by day, of the window, as `tenant_churn` gives it; the value is the highest. `unknown` where no day's is
+    known.
+    """
+    known = churn[churn["churn"].notna()]
+    common: dict[str, Any] = {"unit": "share", "bound": bound, "bound_key": "daily_churn"}
+    if known.empty:
+        return Check(
+            key="churn",
+            section=_SECTION,
+            status="unknown",
+            finding=f"Churn of {named(window)} is unknown: no two neighbouring days are covered.",
+            **common,
+        )
+    top = known.loc[known["churn"].idxmax()]
+    above = known[known["churn"] > bound]
+    day = f"{top['day']:%a} {top['day'].day} {top['day']:%b}"
+    finding = (
+        f"{percent(top['churn'], 0)} churn on {day}: {top['came']:.0f} tenants came, {top['left']:.0f} left"
+        if len(above)
+        else f"At most {percent(top['churn'], 0)} of the tenants came or went from one day to the next"
+    )
+    unknown = count(len(churn) - len(known), "day")
+    asked: dict[str, Any] = {
+        "size": f"{count(len(above), 'day')} above {percent(bound, 0)}",
+        "since": when(above["day"].min()) if len(above) else None,
+        "action": "Find out whether tenants left, or whether their labels only changed.",
+        "decides": _OWNER,
+    }
+    return Check(
+        key="churn",
+        section=_SECTION,
+        status="warn" if len(above) else "pass",
+        finding=f"{finding}{f'; {unknown} unknown' if len(known) < len(churn) else ''}.",
+        value=float(top["churn"]),
+        samples="tenants seen on neighbouring covered days",
+        disproof="a planned move of tenants on that day",
+        **(asked if len(above) else {}),
+        **common,
+    )

@@ -1,0 +1,61 @@
+"""The verdict on the ledger of incidents: is anything still open."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cloudxai_analysis.phrases import count, moment
+from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts.evidence import named, short, when
+from cloudxai_analysis.window import Window
+
+_SECTION = "incidents"
+
+
+def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: Window) -> Check:
+    """Whether an incident is still open at the window's end: `warn` where one is.
+
+    `incidents` of the ledger as `Ledger.incidents` gives them, `complete` the times that it is declared complete for.
+    The value is the number of open incidents; `unknown` where the ledger holds nothing and is not declared complete.
+    """
+    begun = incidents[incidents["start"] < window.end]
+    still = begun[begun["end"].isna() | (begun["end"] > window.end)]
+    own = begun[begun["start"] >= window.start]
+    declared = bool(((complete["start"] <= window.start) & (complete["end"] >= window.end)).any())
+    if len(still):
+        oldest = still.iloc[0]
+        return Check(
+            key="incidents",
+            section=_SECTION,
+            status="warn",
+            finding=f"{count(len(still), 'incident')} still open at the end of {named(window)}: {short(oldest['id'])}, "
+            f"since {moment(oldest['start'])}.",
+            value=float(len(still)),
+            unit="open incidents",
+            size=count(len(still), "open incident"),
+            since=when(oldest["start"]),
+            samples="every incident of the ledger",
+            disproof="an end that nobody wrote into the ledger",
+            action=f"Close {short(oldest['id'])} in the ledger, or say what is still to be done.",
+            decides="those on call",
+        )
+    if begun.empty and not declared:
+        return Check(
+            key="incidents",
+            section=_SECTION,
+            status="unknown",
+            finding=f"Whether there were incidents in {named(window)} is unknown: the ledger is empty and not declared "
+            "complete.",
+        )
+    return Check(
+        key="incidents",
+        section=_SECTION,
+        status="pass",
+        finding=f"{count(len(own), 'incident')} in {named(window)}, all resolved."
+        if len(own)
+        else f"No incident in {named(window)}{', by a ledger declared complete' if declared else ''}.",
+        value=0.0,
+        unit="open incidents",
+        samples="every incident of the ledger",
+        disproof="an incident that nobody wrote down",
+    )
