@@ -1,0 +1,80 @@
+"""Lines over time that say where they know nothing, and stay small however many hours they cover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cloudxai_analysis.figures.style import HATCH, INK, LINE, SMALL_SIZE, axes_size
+from cloudxai_analysis.figures.timeline import HOUR, Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_POINTS = 1000  # two for each point of the figure's width
+_UNKNOWN = "no data"
+
+
+def draw_line(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR, **looks: Any) -> None:
+    """Draw `y` over `x` broken wherever a step is missing or NaN, with at most a thousand points; lone points as dots."""
+    x, y = thinned(*broken(x, y, step=step))
+    ax.plot(x, y, **looks)
+    known = np.isfinite(y)
+    before, after = np.append(False, known[:-1]), np.append(known[1:], False)
+    alone = known & ~before & ~after
+    if alone.any():
+        ax.plot(x[alone], y[alone], linestyle="none", marker="o", markersize=3, color=looks.get("color", INK))
+
+
+def broken(x: Floats, y: Floats, *, step: float) -> tuple[Floats, Floats]:
+    """`x` and `y` in order, with a NaN put in wherever more than one and a half steps lie between two points."""
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], np.where(np.isfinite(y[order]), y[order], np.nan)
+    after = np.flatnonzero(np.diff(x) > 1.5 * step) + 1
+    return np.insert(x, after, x[after - 1] + step / 2), np.insert(y, after, np.nan)
+
+
+def thinned(x: Floats, y: Floats, *, most: int = _POINTS) -> tuple[Floats, Floats]:
+    """The first, least, greatest, last and unknown points of each of `most` / 4 stretches; all where they are few."""
+    if len(x) <= most or x[-1] <= x[0]:
+        return x, y
+    stretches = max(most // 4, 1)
+    stretch = np.minimum(((x - x[0]) / (x[-1] - x[0]) * stretches).astype(np.int64), stretches - 1)
+    bounds = np.append(np.flatnonzero(np.append(True, np.diff(stretch) > 0)), len(x))
+    kept: set[int] = set()
+    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        part = y[begin:end]
+        unknown = np.isnan(part)
+        kept.update((begin, end - 1))
+        if unknown.any():
+            kept.add(begin + int(np.argmax(unknown)))
+        if not unknown.all():
+            kept.update((begin + int(np.nanargmin(part)), begin + int(np.nanargmax(part))))
+    chosen = np.array(sorted(kept), dtype=np.int64)
+    return x[chosen], y[chosen]
+
+
+def hatch_unknown(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR) -> None:
+    """Hatch the stretches between the first and the last point of `x` that have no point, or none that is finite."""
+    known = np.sort(x[np.isfinite(y)])
+    if not len(known):
+        return
+    after = np.flatnonzero(np.diff(known) > 1.5 * step)
+    hatch(ax, [(float(known[place] + step), float(known[place + 1])) for place in after])
+
+
+def hatch(ax: Axes, stretches: list[tuple[float, float]], text: str = _UNKNOWN) -> None:
+    """Hatch stretches of the horizontal axis from bottom to top, and name the widest one that has room for it."""
+    if not stretches:
+        return
+    widths = [(start, end - start) for start, end in stretches]
+    transform = ax.get_xaxis_transform()
+    ax.broken_barh(
+        widths, (0, 1), transform=transform, facecolor="none", edgecolor=INK, hatch=HATCH, linewidth=0.6, alpha=0.45
+    )
+    start, width = max(widths, key=lambda stretch: stretch[1])
+    left, right = ax.get_xlim()
+    if width / (right - left) * axes_size(ax)[0] > LINE:
+        looks: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor", "ha": "left", "fontsize": SMALL_SIZE}
+        ax.text(start + width / 2, 0.06, text, transform=transform, va="center", clip_on=True, **looks)

@@ -1,0 +1,134 @@
+"""What is written onto a figure instead of a legend: bounds, names at the ends of lines, events, keys, lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloudxai_analysis.figures.labels import shortened, text_width
+from cloudxai_analysis.figures.style import (
+    INK,
+    LINE,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    axes_size,
+    figure_size,
+    from_corner,
+    margins,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KEY_TOP = 66.0  # points above axes that have a key below their title
+_GAP = 8.0
+
+
+class End(NamedTuple):
+    """What stands right of the axes at the height `value`, and the colour of the line that leads there."""
+
+    value: float
+    text: str
+    color: str = INK
+
+
+class Entry(NamedTuple):
+    """One entry of a key: a text, and the looks of the marker before it."""
+
+    text: str
+    looks: dict[str, Any]
+
+
+def end_room(ends: Sequence[End]) -> float:
+    """Points that the longest end label needs right of the axes."""
+    return _GAP + 10 + max((text_width(end.text, SMALL_SIZE) for end in ends), default=0.0)
+
+
+def bound_line(ax: Axes, value: float) -> None:
+    """Draw a bound on the vertical axis; its name goes to `end_labels`."""
+    ax.axhline(value, color=INK, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1.5)
+
+
+def end_labels(ax: Axes, ends: Sequence[End]) -> None:
+    """Name lines and bounds right of the axes, moved apart where they would overlap; after the limits are set."""
+    low, high = ax.get_ylim()
+    height = axes_size(ax)[1]
+    wanted = sorted((min(max((end.value - low) / (high - low), 0.0), 1.0), end) for end in ends)
+    places = _apart([share for share, _ in wanted], 12.5 / height)
+    for place, (share, end) in zip(places, wanted, strict=True):
+        width = _GAP / axes_size(ax)[0]
+        ax.plot(
+            [1, 1 + width], [share, place], transform=ax.transAxes, color=end.color, linewidth=0.9, clip_on=False
+        )
+        ax.text(
+            1 + 1.3 * width, place, end.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="end"
+        )
+
+
+def _apart(shares: list[float], least: float) -> list[float]:
+    """Ascending places at least `least` apart and as near to `shares` as a push up, then down from the top, leaves."""
+    places: list[float] = []
+    for share in shares:
+        places.append(max(share, places[-1] + least) if places else share)
+    ceiling = max(1.0, (len(shares) - 1) * least)
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], ceiling)
+        ceiling = places[number] - least
+    return places
+
+
+def event_lines(ax: Axes, events: Sequence[tuple[float, str]]) -> None:
+    """Mark moments by dotted lines, with their names at the top where there is room for them."""
+    left, right = ax.get_xlim()
+    inside = sorted((x, text) for x, text in events if left <= x <= right)
+    if not inside:
+        return
+    transform, width = ax.get_xaxis_transform(), axes_size(ax)[0]
+    xs = [x for x, _ in inside]
+    ax.vlines(xs, 0, 1, transform=transform, color=INK, linestyle=(0, (1, 2)), linewidth=1.1)
+    ax.plot(xs, [1.0] * len(xs), linestyle="none", marker="v", markersize=5, color=INK, transform=transform, clip_on=False)
+    free = -1.0
+    for x, text in inside:
+        long, place = text_width(text, SMALL_SIZE), (x - left) / (right - left) * width
+        start = place + 5 if place + 5 + long < width else place - 5 - long
+        if start <= free:
+            continue
+        ha = "left" if start > place else "right"
+        anchor = left + (place + (5 if ha == "left" else -5)) / width * (right - left)
+        ax.text(anchor, 1.0, text, transform=transform, ha=ha, va="top", fontsize=SMALL_SIZE)
+        free = start + long + 6
+
+
+def key(ax: Axes, entries: Sequence[Entry]) -> None:
+    """One line below the title that says what each marker means; the axes keep `KEY_TOP` points free for it."""
+    at, room = 10.0, figure_size(ax)[0]
+    for entry in entries:
+        wide = text_width(entry.text, SMALL_SIZE)
+        if at + 10 + wide > room:
+            break
+        x, y = from_corner(ax, at, 48)
+        ax.plot([x], [y], transform=ax.transAxes, linestyle="none", clip_on=False, **entry.looks)
+        x, _ = from_corner(ax, at + 8, 48)
+        ax.text(x, y, entry.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="key")
+        at += 8 + wide + 16
+
+
+def lanes_that_fit(ax: Axes, *, top: float = 48.0, bottom: float = 38.0) -> int:
+    """How many labelled lanes stand below each other without touching."""
+    return max(1, int((figure_size(ax)[1] - top - bottom) / LINE))
+
+
+def lanes(ax: Axes, labels: Sequence[str], *, right: float = 14.0, top: float = 48.0, bottom: float = 38.0) -> None:
+    """One lane per label from the top down, lane `i` at the height `i`."""
+    names = [shortened(label) for label in labels]
+    wide = max((text_width(name, TEXT_SIZE) for name in names), default=0.0)
+    margins(ax, left=wide + 12, right=right, top=top, bottom=bottom)
+    ax.set_ylim(max(len(names), 3) - 0.5, -0.5)
+    ax.set_yticks(range(len(names)), names)
+    ax.grid(visible=False, axis="y")
+    ax.grid(visible=True, axis="x")
+
+
+def left_out(drawn: int, all_: int, noun: str) -> str:
+    """', 10 of 23 tenants' where some are not drawn."""
+    return f", {drawn} of {all_} {noun}" if drawn < all_ else ""

@@ -1,0 +1,116 @@
+"""Time on the horizontal axis: in UTC, in days since 1970, with ticks where days, weeks and months begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cloudxai_analysis.window import Window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+
+HOUR = 1 / 24
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LABELS = 7  # about as many as fit side by side
+
+
+def days(moments: Iterable[datetime]) -> Floats:
+    """Days since 1970 of each moment, as matplotlib counts them; NaN of NaT."""
+    index = pd.to_datetime(pd.Series(list(moments), dtype="object"), utc=True)
+    stamps = pd.DatetimeIndex(index).as_unit("us")
+    return np.where(stamps.isna(), np.nan, stamps.asi8 / 86_400e6)
+
+
+def day_of(moment: datetime) -> float:
+    """Days since 1970 of one moment."""
+    return (moment - _EPOCH) / timedelta(days=1)
+
+
+def moment_of(day: float) -> datetime:
+    """The moment that many days after 1970, to the second."""
+    return _EPOCH + timedelta(seconds=round(float(day) * 86_400))
+
+
+def time_axis(ax: Axes, start: float, end: float, *, centred: bool = False) -> None:
+    """Give the axes the time from `start` to `end`; `centred` where marks fill whole days and their labels stand below."""
+    first, last = moment_of(start), moment_of(end)
+    ax.set_xlim(start, max(end, start + HOUR))
+    ticks, form = _ticks(first, last)
+    shift = 0.5 if centred else 0.0
+    places = [day_of(tick) + shift for tick in ticks]
+    ax.set_xticks(places, [_said(tick, form) for tick in ticks])
+    ax.set_xlabel(f"{_months(first, last)}, UTC", loc="left")
+
+
+def span_words(start: datetime, end: datetime) -> str:
+    """'9 to 15 Nov 2026' of the half-open stretch from the 9th to the 16th, 0:00."""
+    last = max(end - timedelta(microseconds=1), start)
+    if start.date() == last.date():
+        return f"{last.day} {last:%b %Y}"
+    if (start.year, start.month) == (last.year, last.month):
+        return f"{start.day} to {last.day} {last:%b %Y}"
+    year = "" if start.year == last.year else f" {start.year}"
+    return f"{start.day} {start:%b}{year} to {last.day} {last:%b %Y}"
+
+
+def window_words(window: Window) -> str:
+    """'2026-W46, 9 to 15 Nov 2026'."""
+    span = span_words(window.start, window.end)
+    return f"{window.name}, {span}" if window.name else span
+
+
+def frame_words(moments: pd.Series, *, step: timedelta) -> str:
+    """The stretch that a frame's buckets of length `step` cover."""
+    return span_words(moments.min().to_pydatetime(), (moments.max() + step).to_pydatetime())
+
+
+def day_words(moment: datetime) -> str:
+    """'Tue 10 Nov'."""
+    return f"{moment:%a} {moment.day} {moment:%b}"
+
+
+def _ticks(first: datetime, last: datetime) -> tuple[list[datetime], str]:
+    length = last - first
+    if length <= timedelta(days=2):
+        step = timedelta(hours=max(1, round(length / timedelta(hours=1) / _LABELS)))
+        return _every(first.replace(minute=0, second=0, microsecond=0), step, first, last), "%H:%M"
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    if length <= timedelta(days=10):
+        return _every(midnight, timedelta(days=1), first, last), "%a"
+    if length <= timedelta(days=140):
+        weeks = -(-length // timedelta(weeks=_LABELS))
+        monday = midnight - timedelta(days=midnight.weekday())
+        return _every(monday, timedelta(weeks=weeks), first, last), "%b"
+    months = pd.date_range(midnight.replace(day=1), last, freq="MS", tz=UTC).to_pydatetime()
+    inside = [month for month in months if first <= month < last]
+    return inside[:: -(-len(inside) // _LABELS)], "%b %Y"
+
+
+def _every(start: datetime, step: timedelta, first: datetime, last: datetime) -> list[datetime]:
+    count = (last - start) // step + 1
+    return [tick for tick in (start + step * number for number in range(count)) if first <= tick < last]
+
+
+def _said(tick: datetime, form: str) -> str:
+    if form == "%a":
+        return f"{tick:%a} {tick.day}"
+    if form == "%b":
+        return f"{tick.day} {tick:%b}"
+    return f"{tick:{form}}"
+
+
+def _months(first: datetime, last: datetime) -> str:
+    last = max(last - timedelta(microseconds=1), first)
+    if last - first <= timedelta(days=2):
+        return span_words(first, last)
+    if first.year != last.year:
+        return f"{first:%B %Y} to {last:%B %Y}"
+    return f"{last:%B %Y}" if first.month == last.month else f"{first:%B} to {last:%B %Y}"

@@ -1,0 +1,133 @@
+"""What a notebook's cell shows: a finding with its figure and table, or the week's headline."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cloudxai_analysis.looks.cells import table_cells, text_table
+from cloudxai_analysis.window import Window
+
+LOOK_MIME = "application/vnd.cloudxai.look+json"
+SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
+SVG_MIME = "image/svg+xml"
+_ROWS = 50
+_SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """One finding: a heading that says it, a figure, the table behind it, and where it comes from.
+
+    `key` is its anchor on the page; `draw` fills an Axes; `got` and `expected` count samples; `checks` are the
+    verdicts that it shows; `empty` is the reason where there is nothing to show.
+    """
+
+    key: str
+    section: str
+    heading: str
+    note: str
+    draw: Callable[[Any], Any] | None
+    size: tuple[float, float]
+    table: pd.DataFrame
+    caption: str
+    definition: str
+    measure: str
+    window: Window
+    got: int | None
+    expected: int | None
+    alt: str
+    csv: str
+    checks: tuple[str, ...] = ()
+    empty: str = ""
+
+    def svg(self) -> str:
+        """The figure as SVG whose identifiers begin with the look's key; '' where there is none."""
+        if self.draw is None:
+            return ""
+        from cloudxai_analysis.figures import new_axes
+        from cloudxai_analysis.figures.svg import to_svg
+
+        axes = new_axes(*self.size)
+        self.draw(axes)
+        return to_svg(axes.figure, self.key, self.alt)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the figure, as plain data; the table holds its first 50 rows, as text."""
+        columns, rows = table_cells(self.table.head(_ROWS))
+        return {
+            "key": self.key,
+            "section": self.section,
+            "heading": self.heading,
+            "note": self.note,
+            "caption": self.caption,
+            "columns": columns,
+            "rows": rows,
+            "total_rows": len(self.table),
+            "definition": self.definition,
+            "measure": self.measure,
+            "window": str(self.window),
+            "got": self.got,
+            "expected": self.expected,
+            "alt": self.alt,
+            "csv": self.csv,
+            "checks": list(self.checks),
+            "empty": self.empty,
+        }
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import publish_display_data
+
+        publish_display_data({LOOK_MIME: self.as_dict(), "text/html": self._html(), "text/plain": self._text()})
+        if figure := self.svg():
+            publish_display_data({SVG_MIME: figure, "text/plain": self.alt}, metadata={"cloudxai": {"look": self.key}})
+
+    def _text(self) -> str:
+        body = self.empty or text_table(self.table)
+        return f"{self.heading}\n{self.note}\n\n{body}"
+
+    def _html(self) -> str:
+        body = f"<p><em>{html.escape(self.empty)}</em></p>" if self.empty else self._folded()
+        return f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>{body}"
+
+    def _folded(self) -> str:
+        columns, rows = table_cells(self.table.head(_ROWS))
+        head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in columns)
+        lines = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        more = f"; the first {_ROWS} of {len(self.table)} rows" if len(self.table) > _ROWS else ""
+        return (
+            f"<details><summary>{html.escape(self.caption)}{more}</summary>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
+        )
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The week's verdict with its summary, the run that made it, and what changed since the week before."""
+
+    summary: dict[str, Any]
+    run: str
+    since: dict[str, Any]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            SUMMARY_MIME: {"summary": self.summary, "run": self.run, "since": self.since},
+            "text/html": self._html(),
+            "text/plain": "\n".join([self.summary["headline"], self.summary["paragraph"], *self._tiles()]),
+        }
+
+    def _tiles(self) -> list[str]:
+        return [f"{tile['label']}: {tile['text']}" for tile in self.summary["tiles"]]
+
+    def _html(self) -> str:
+        summary = self.summary
+        shape = _SHAPES[summary["status"]]
+        tiles = "".join(f"<li>{html.escape(line)}</li>" for line in self._tiles())
+        return (
+            f"<p><strong>{shape} {html.escape(summary['headline'])}</strong></p>"
+            f"<p>{html.escape(summary['paragraph'])}</p><ul>{tiles}</ul>"
+        )

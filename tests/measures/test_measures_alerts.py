@@ -1,0 +1,212 @@
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.measures import alerts
+from cloudxai_analysis.window import parse_window
+
+WEEK = parse_window("2026-W46")  # 9 to 16 November
+EPISODES = [
+    "episode",
+    "alertname",
+    "severity",
+    "tenant",
+    "instance",
+    "pending_at",
+    "fired_at",
+    "resolved_at",
+    "seconds",
+    "cut_start",
+    "cut_end",
+]
+TIME = "datetime64[us, UTC]"
+
+
+def moment(text):
+    return pd.Timestamp(text if "-" in text else f"2026-11-11 {text}", tz="UTC")
+
+
+def firing(first, minutes, *, state="firing", name="TenantReadinessBreach", tenant="acme", end_marker=False, series=0):
+    """One sample a minute for that many minutes."""
+    frame = pd.DataFrame({"time": pd.date_range(moment(first), periods=minutes + end_marker, freq="min", unit="us")})
+    frame["value"] = 1.0
+    if end_marker:
+        frame.loc[minutes, "value"] = float("nan")
+    frame["series_id"] = series or hash((name, tenant, state)) % 2**62
+    labels = {"alertname": name, "alertstate": state, "severity": "page", "tenant": tenant, "job": "", "instance": ""}
+    for label, text in labels.items():
+        frame[label] = pd.Categorical([text] * len(frame))
+    return frame
+
+
+def samples(*frames):
+    return pd.concat(frames).sort_values(["series_id", "time"], ignore_index=True)
+
+
+def episodes(*frames, window=WEEK):
+    return alerts.episodes(samples(*frames), interval_seconds=60, window=window)
+
+
+def pendings(*frames):
+    return alerts.pendings(samples(*frames), interval_seconds=60)
+
+
+def test_an_episode_by_hand():
+    found = episodes(firing("10:00", 2, state="pending"), firing("10:02", 5))
+    assert list(found) == EPISODES
+    row = found.iloc[0]
+    assert len(found) == 1
+    assert row[["episode", "alertname", "severity", "tenant", "instance"]].tolist() == [
+        1,
+        "TenantReadinessBreach",
+        "page",
+        "acme",
+        "",
+    ]
+    # Pending at 10:00 and 10:01, firing from 10:02 to 10:06, so resolved by 10:07.
+    assert row[["pending_at", "fired_at", "resolved_at"]].tolist() == [
+        moment("10:00"),
+        moment("10:02"),
+        moment("10:07"),
+    ]
+    assert row["seconds"] == 300.0
+    assert not row["cut_start"]
+    assert not row["cut_end"]
+
+
+def test_samples_twice_the_interval_apart_are_one_episode_and_further_ones_two():
+    assert len(episodes(firing("10:00", 3), firing("10:04", 3))) == 1
+    assert len(episodes(firing("10:00", 3), firing("10:05", 3))) == 2
+
+
+def test_a_staleness_marker_ends_an_episode_at_once():
+    found = episodes(firing("10:00", 3, end_marker=True), firing("10:04", 3))
+    assert found["fired_at"].tolist() == [moment("10:00"), moment("10:04")]
+    assert found["resolved_at"].tolist() == [moment("10:03"), moment("10:07")]
+
+
+def test_label_sets_are_kept_apart():
+    found = episodes(firing("10:01", 3, tenant="b"), firing("10:00", 3, tenant="a"), firing("10:01", 3, tenant="b c"))
+    assert found["tenant"].tolist() == ["a", "b", "b c"]
+    assert found["episode"].tolist() == [1, 2, 3]
+
+
+def test_what_is_cut_off_by_the_window_is_said():
+    start = firing("2026-11-09 00:00", 5)
+    end = firing("2026-11-15 23:55", 5, tenant="b")
+    whole = firing("2026-11-09 00:03", 5, tenant="c")
+    found = episodes(start, end, whole).set_index("tenant")
+    assert found["cut_start"].to_dict() == {"acme": True, "c": False, "b": False}
+    assert found["cut_end"].to_dict() == {"acme": False, "c": False, "b": True}
+    # It was pending in the window, so it began in it; a marker says that it ended.
+    pending = firing("2026-11-09 00:00", 1, state="pending")
+    assert not episodes(pending, firing("2026-11-09 00:01", 3))["cut_start"].iloc[0]
+    assert not episodes(firing("2026-11-15 23:55", 4, end_marker=True))["cut_end"].iloc[0]
+
+
+def test_pending_that_fired_is_no_near_miss():
+    assert pendings(firing("10:00", 2, state="pending"), firing("10:02", 5)).empty
+    waited = firing("11:00", 4, state="pending")
+    later = firing("12:00", 2, state="pending", tenant="b")
+    fired = firing("12:02", 2, tenant="b")
+    found = pendings(later, fired, waited)
+    assert list(found) == ["alertname", "tenant", "instance", "pending_at", "ended_at"]
+    assert found[["tenant", "pending_at", "ended_at"]].values.tolist() == [["acme", moment("11:00"), moment("11:04")]]
+
+
+def test_several_pendings_of_which_the_last_sorted_fired():
+    # The order by end differs from the order by begin.
+    long = firing("10:00", 30, state="pending", tenant="long")
+    short = firing("10:05", 2, state="pending", tenant="short")
+    assert pendings(long, short, firing("10:30", 2, tenant="long"))["tenant"].tolist() == ["short"]
+    assert pendings(long, short, firing("10:07", 2, tenant="short"))["tenant"].tolist() == ["long"]
+
+
+def burst(first, count, *, name="TenantReadinessBreach", apart="30s"):
+    start = moment(first)
+    frame = pd.DataFrame({"fired_at": pd.date_range(start, periods=count, freq=apart, unit="us")})
+    frame["resolved_at"] = frame["fired_at"] + pd.Timedelta(minutes=5)
+    frame["seconds"] = 300.0
+    labels = {"alertname": name, "severity": "page", "instance": ""}
+    frame = frame.assign(**labels, tenant=[f"t{number}" for number in range(count)], cut_start=False, cut_end=False)
+    return frame.astype({"fired_at": TIME})
+
+
+def test_ten_episodes_within_ten_minutes_are_a_storm():
+    assert alerts.storms(burst("10:00", 9)).empty
+    found = alerts.storms(burst("10:00", 10))
+    assert found.values.tolist() == [[moment("10:00"), moment("10:10"), 10, "TenantReadinessBreach"]]
+    # The tenth begins exactly ten minutes after the first: outside.
+    assert alerts.storms(burst("10:00", 10, apart="4000s")).empty
+
+
+def test_a_storm_is_five_times_what_is_usual():
+    # Three a time, 40 times in the 28 days: 5 × 3 = 15 are needed.
+    usual = [burst(f"2026-10-{day:02d} {hour:02d}:02", 3) for day in range(15, 25) for hour in (1, 5, 9, 13)]
+    assert alerts.storms(pd.concat([*usual, burst("10:00", 14)])).empty
+    assert alerts.storms(pd.concat([*usual, burst("10:00", 15)]))["episodes"].tolist() == [15]
+    # Older than 28 days, they are not usual any more.
+    old = [frame.assign(fired_at=frame["fired_at"] - pd.Timedelta(days=30)) for frame in usual]
+    assert len(alerts.storms(pd.concat([*old, burst("10:00", 14)]))) == 1
+
+
+def test_a_storm_is_called_after_its_most_frequent_alert_and_two_storms_are_two():
+    mixed = pd.concat([burst("10:00", 4, name="B"), burst("10:01", 7, name="A"), burst("15:00", 12, name="C")])
+    ordinary = [burst(f"2026-11-{day:02d} 03:00", 1) for day in range(4, 8)]
+    found = alerts.storms(pd.concat([mixed, *ordinary]))
+    assert found[["episodes", "alertname"]].values.tolist() == [[11, "A"], [12, "C"]]
+
+
+def test_what_stood_when_the_window_began_is_no_storm():
+    assert alerts.storms(burst("10:00", 20, apart="1us").assign(cut_start=True)).empty
+
+
+def test_three_episodes_within_an_hour_flap():
+    def fired(*clocks, tenant="acme"):
+        frame = pd.concat([burst(clock, 1) for clock in clocks], ignore_index=True)
+        return frame.assign(tenant=tenant)
+
+    assert alerts.flapping(fired("10:00", "10:30")).empty
+    assert alerts.flapping(fired("10:00", "10:30", "11:01")).empty
+    found = alerts.flapping(fired("10:00", "10:30", "11:00", "11:30", "14:00"))
+    assert found.values.tolist() == [["TenantReadinessBreach", "acme", 4, moment("10:00"), moment("11:35")]]
+    assert alerts.flapping(pd.concat([fired("10:00", "10:30"), fired("10:40", tenant="b")])).empty
+    twice = alerts.flapping(fired("10:00", "10:10", "10:20", "15:00", "15:10", "15:20", "15:30"))
+    assert twice["episodes"].tolist() == [3, 4]
+
+
+def test_noise_counts_brief_ones_and_those_at_night_in_the_zone():
+    frame = pd.concat([burst("21:59", 1), burst("22:00", 1), burst("07:59", 1), burst("08:00", 1)])
+    frame["seconds"] = [299.0, 300.0, 60.0, 3600.0]
+    noise = alerts.weekly_noise(frame, zone="UTC")
+    assert noise.values.tolist() == [["TenantReadinessBreach", "page", 4, 2, 2, 4259.0]]
+    # Berlin is one hour ahead in November: 22:59, 23:00, 08:59 and 09:00.
+    assert alerts.weekly_noise(frame, zone="Europe/Berlin")["at_night"].tolist() == [2]
+    assert alerts.weekly_noise(frame.assign(cut_end=True), zone="UTC")["short_lived"].tolist() == [0]
+
+
+@pytest.mark.parametrize("label", ["tenant", "severity", "instance"])
+def test_labels_that_no_alert_carries_are_empty(label):
+    frame = firing("10:00", 3).drop(columns=[label])
+    assert alerts.episodes(frame, interval_seconds=60, window=WEEK)[label].tolist() == [""]
+
+
+def test_nothing_gives_empty_frames_with_the_right_columns():
+    nothing = firing("10:00", 1).iloc[:0]
+    for frame in (nothing, firing("10:00", 3).assign(value=float("nan"))):
+        found = alerts.episodes(frame, interval_seconds=60, window=WEEK)
+        assert list(found) == EPISODES
+        assert found.empty
+        assert {str(found[name].dtype) for name in ("pending_at", "fired_at", "resolved_at")} == {TIME}
+        assert list(alerts.storms(found)) == ["start", "end", "episodes", "alertname"]
+        assert list(alerts.flapping(found)) == ["alertname", "tenant", "episodes", "start", "end"]
+        assert list(alerts.weekly_noise(found, zone="UTC"))[2:] == ["episodes", "short_lived", "at_night", "seconds"]
+        waiting = alerts.pendings(frame, interval_seconds=60)
+        assert waiting.empty
+        assert str(waiting["pending_at"].dtype) == TIME
+
+
+def test_hostile_names_stay_what_they_are():
+    name = 'a"b,\n=c</td>'
+    assert episodes(firing("10:00", 3, tenant=name, name=name))[["alertname", "tenant"]].values.tolist() == [
+        [name, name]
+    ]

@@ -1,0 +1,206 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.measures.anomalies import anomaly_basis, cost_anomalies, expected_costs, expected_course
+from cloudxai_analysis.window import parse_window
+
+WEEK = parse_window("2026-W46")  # 9 to 16 November; the history begins on 12 October
+FIRST = pd.Timestamp("2026-10-12", tz="UTC")
+HOURS = 5 * 168
+SPIKE = 4 * 168 + 4 * 24 + 10  # Friday 13 November, 10:00
+ANOMALIES = ["tenant", "currency", "start", "end", "hours", "cost", "expected", "excess", "score"]
+COURSE = ["hour", "cost", "expected", "low", "high"]
+COVERED = pd.DataFrame({"day": pd.date_range(FIRST, periods=35, unit="us"), "covered": True})
+
+
+def hours_of(costs, *, tenant="acme", first=0, series=1, currency=""):
+    """One row per hour that cost `costs` in the currency, from hour `first` of the history on."""
+    costs = np.asarray(costs, dtype="float64")
+    frame = pd.DataFrame({"integral": np.nan_to_num(costs) * 3600})
+    frame["hour"] = pd.date_range(FIRST + pd.Timedelta(hours=first), periods=len(costs), freq="h", unit="us")
+    frame["samples"] = np.where(np.isnan(costs), 0, 60)
+    frame["series_id"] = series
+    frame["tenant"] = pd.Categorical([tenant] * len(frame))
+    frame["currency"] = pd.Categorical([currency] * len(frame))
+    return frame
+
+
+def joined(*frames):
+    return pd.concat(frames, ignore_index=True)
+
+
+def steady(level=2.0, hours=HOURS):
+    return np.full(hours, level)
+
+
+def rhythm(rng, *, noise=0.03, hours=HOURS):
+    """A tenant with days and weekends, and a noise of a few percent that grows with its cost."""
+    hour = np.arange(hours)
+    day = 1 + rng.uniform(0.1, 0.4) * np.sin(2 * np.pi * (hour % 24 - rng.integers(24)) / 24)
+    weekend = np.where(hour // 24 % 7 >= 5, rng.uniform(0.5, 1.0), 1.0)
+    return rng.lognormal(0.5, 0.8) * day * weekend * np.exp(rng.normal(0, noise, hours))
+
+
+def found(hours, covered=COVERED, *, window=WEEK, floor=0.5, **more):
+    return cost_anomalies(hours, window, covered, floor=floor, **more)
+
+
+def at(hour):
+    return FIRST + pd.Timedelta(hours=hour)
+
+
+def test_six_hours_of_three_times_the_cost_by_hand():
+    costs = steady(2.0)
+    costs[SPIKE : SPIKE + 6] = 6.0
+    frame = found(hours_of(costs))
+    assert list(frame) == ANOMALIES
+    # 6 hours, 36 instead of 12; the limit is the floor, 0.5 an hour: 4 / 0.5 × 6 = 48 robust standard deviations.
+    assert frame.values.tolist() == [["acme", "", at(SPIKE), at(SPIKE + 6), 6, 36.0, 12.0, 24.0, 48.0]]
+
+
+def test_a_single_hour_is_no_anomaly_and_two_are():
+    costs = steady()
+    costs[SPIKE] = 20.0
+    assert found(hours_of(costs)).empty
+    costs[SPIKE + 1] = 20.0
+    assert found(hours_of(costs))["hours"].tolist() == [2]
+    costs[SPIKE + 1], costs[SPIKE + 2] = 2.0, 20.0
+    assert found(hours_of(costs)).empty
+
+
+def test_an_hour_that_cost_less_is_none():
+    costs = steady()
+    costs[SPIKE : SPIKE + 6] = 0.0
+    assert found(hours_of(costs)).empty
+
+
+def test_the_configured_amount_and_five_percent_are_the_least():
+    costs = steady(2.0)
+    costs[SPIKE : SPIKE + 6] = 2.4
+    assert found(hours_of(costs)).empty
+    assert len(found(hours_of(costs), floor=0.3)) == 1
+    dear = steady(100.0)
+    dear[SPIKE : SPIKE + 6] = 104.0
+    assert found(hours_of(dear)).empty
+    dear[SPIKE : SPIKE + 6] = 106.0
+    assert found(hours_of(dear))["excess"].tolist() == [pytest.approx(36.0)]
+
+
+def test_a_cost_that_varies_that_much_each_week_is_none():
+    # The same hours cost three times as much each Friday: the hour of the week lets expect it.
+    costs = steady()
+    for week in range(5):
+        costs[week * 168 + 106 : week * 168 + 112] = 6.0
+    assert found(hours_of(costs)).empty
+
+
+def test_a_lasting_rise_is_a_finding_for_half_a_day_only():
+    costs = steady()
+    costs[SPIKE:] = 4.0
+    frame = found(hours_of(costs))
+    # In its 13th hour half of the 24 hours before are twice the usual, so 3 is expected and 4 too much; then 4 is.
+    assert frame[["start", "hours"]].values.tolist() == [[at(SPIKE), 13]]
+
+
+def test_the_process_it_ran_on_does_not_matter():
+    first, second = steady(), steady()
+    first[SPIKE + 3 :], second[: SPIKE + 3] = np.nan, np.nan
+    first[SPIKE : SPIKE + 3] = second[SPIKE + 3 : SPIKE + 6] = 6.0
+    frame = found(joined(hours_of(first[: SPIKE + 3]), hours_of(second[SPIKE + 3 :], first=SPIKE + 3, series=2)))
+    assert frame[["start", "hours", "excess"]].values.tolist() == [[at(SPIKE), 6, 24.0]]
+
+
+def test_two_covered_weeks_of_history_are_too_few():
+    costs = steady()
+    costs[SPIKE : SPIKE + 6] = 6.0
+    young = hours_of(costs[2 * 168 :], first=2 * 168)
+    assert found(young).empty
+    assert anomaly_basis(young, WEEK, COVERED).values.tolist() == [["acme", 2, False]]
+    three = hours_of(costs[168:], first=168)
+    assert len(found(three)) == 1
+    assert anomaly_basis(three, WEEK, COVERED).values.tolist() == [["acme", 3, True]]
+    # A day that is not covered is no history; two missing Fridays leave two.
+    fridays = COVERED["day"].isin([FIRST + pd.Timedelta(days=4), FIRST + pd.Timedelta(days=11)])
+    assert found(hours_of(costs), COVERED.assign(covered=~fridays)).empty
+
+
+def test_tenants_outside_the_window_have_no_basis():
+    assert anomaly_basis(hours_of(steady(hours=168)), WEEK, COVERED).empty
+
+
+def test_a_gap_and_hours_half_scraped_are_none():
+    costs = rhythm(np.random.default_rng(5))
+    costs[SPIKE - 30 : SPIKE - 28] *= 0.2
+    hours = hours_of(costs)
+    assert found(hours.drop(index=range(SPIKE, SPIKE + 5)).reset_index(drop=True)).empty
+
+
+def test_a_whole_quarter_is_judged_week_by_week():
+    costs = steady()
+    costs[SPIKE : SPIKE + 6] = 6.0
+    november = parse_window("2026-11")
+    frame = found(hours_of(costs), window=november)
+    assert frame["start"].tolist() == [at(SPIKE)]
+
+
+def test_currencies_are_kept_apart():
+    euros, dollars = steady(), steady()
+    dollars[SPIKE : SPIKE + 6] = 6.0
+    hours = joined(hours_of(euros, currency="EUR"), hours_of(dollars, currency="USD", series=2))
+    assert found(hours)[["currency", "excess"]].values.tolist() == [["USD", 24.0]]
+
+
+def test_clean_weeks_are_quiet_and_a_spike_in_them_is_found():
+    rng = np.random.default_rng(46)
+    for _ in range(3):
+        tenants = [hours_of(rhythm(rng), tenant=f"t{number}", series=number) for number in range(50)]
+        assert found(joined(*tenants)).empty
+        costs = np.maximum(rhythm(rng), 0.5)
+        regular = costs[SPIKE : SPIKE + 6].sum()
+        costs[SPIKE : SPIKE + 6] *= 3
+        frame = found(joined(*tenants, hours_of(costs, tenant="spike", series=99)))
+        assert frame[["tenant", "start", "end"]].values.tolist() == [["spike", at(SPIKE), at(SPIKE + 6)]]
+        assert frame["excess"].iloc[0] == pytest.approx(2 * regular, rel=0.1)
+
+
+def test_the_expected_course_is_the_one_the_anomalies_are_judged_by():
+    costs = steady(2.0)
+    costs[SPIKE : SPIKE + 6] = 6.0
+    hours = hours_of(costs)
+    course = expected_course(hours, WEEK, COVERED, floor=0.5)
+    assert list(course) == COURSE
+    assert len(course) == 168
+    assert course["hour"].iloc[[0, -1]].tolist() == [
+        pd.Timestamp(WEEK.start),
+        pd.Timestamp(WEEK.end) - pd.Timedelta("1h"),
+    ]
+    assert set(course["expected"]) == {2.0}
+    assert (course["low"].iloc[0], course["high"].iloc[0]) == (1.5, 2.5)
+    over = course[course["cost"] > course["high"]]
+    assert over["hour"].tolist() == [at(SPIKE + hour) for hour in range(6)]
+    # Without the configured amount the band is 5 % of the median hour.
+    assert expected_course(hours, WEEK, COVERED)["high"].iloc[0] == pytest.approx(2.1)
+
+
+@pytest.mark.parametrize("costs", [[], [1.0], [np.nan] * HOURS])
+def test_nothing_one_hour_and_nan_give_empty_frames(costs):
+    hours = hours_of(costs)
+    frames = {
+        "found": (found(hours), ANOMALIES),
+        "course": (expected_course(hours, WEEK, COVERED), COURSE),
+        "all": (expected_costs(hours, WEEK, COVERED, floor=0.5), ["tenant", "currency", *COURSE]),
+        "basis": (anomaly_basis(hours, WEEK, COVERED), ["tenant", "weeks", "judged"]),
+    }
+    for frame, columns in frames.values():
+        assert list(frame) == columns
+        assert frame.empty
+    assert str(frames["found"][0]["start"].dtype) == "datetime64[us, UTC]"
+    assert found(hours, COVERED.iloc[:0]).empty
+
+
+def test_hostile_names_stay_what_they_are():
+    costs = steady()
+    costs[SPIKE : SPIKE + 2] = 9.0
+    name = '<script>"\n=1'
+    assert found(hours_of(costs, tenant=name))["tenant"].tolist() == [name]
