@@ -1,4 +1,4 @@
-"""The command line: `cloudxai report`, `pull`, `status`, `params` and `ledger`."""
+"""The command line: `cloudxai report`, `pull`, `status`, `params`, `run` and `ledger`."""
 
 from __future__ import annotations
 
@@ -95,6 +95,26 @@ def params(notebook: str) -> int:
 
     for line in parameter_lines(find_notebook(load_settings(), notebook)):
         click.echo(line)
+    return 0
+
+
+@main_group.command()
+@click.argument("notebook")
+@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebook.")
+@click.option("--output", default="", metavar="FILE", help="The executed notebook; default: outputs/runs/NOTEBOOK.ipynb.")
+def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> int:
+    """Run NOTEBOOK with checked parameters, and keep it executed."""
+    from cloudxai_analysis.report.run import execute
+    from cloudxai_analysis.settings import find_notebook, load_settings
+    from cloudxai_analysis.terminal import show_progress
+
+    settings = load_settings()
+    found = find_notebook(settings, notebook)
+    target = Path(output) if output else settings.outputs / "runs" / found.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with show_progress() as steps:
+        execute(found, dict(parameters), target, seconds=settings.limits.notebook_seconds, progress=steps.section)
+    click.echo(f"Executed: {target}")
     return 0
 
 

@@ -20,9 +20,10 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What bringing a lake up to date gave: the environment, the window asked for, and the pull."""
+    """What bringing a lake up to date gave: the environment, the source without credentials, the window, the pull."""
 
     environment: Environment
+    source: str
     window: Window
     pulled: Pulled
 
@@ -58,7 +59,7 @@ def refresh(
     )
     if settled.source.startswith(DEMO_SOURCE):
         Ledger(settled.ledger).seed(origin.ledger_entries())
-    return Refreshed(settled, window, pulled)
+    return Refreshed(settled, origin.name, window, pulled)
 
 
 def open_study(

@@ -6,12 +6,13 @@ import json
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cloudxai_analysis.errors import CloudxaiError
-from cloudxai_analysis.opening import refresh
+from cloudxai_analysis.errors import CloudxaiError, NotebookFailed
+from cloudxai_analysis.opening import Refreshed, refresh
 from cloudxai_analysis.report.page import render
 from cloudxai_analysis.report.publish import building, mark_stale, publish
-from cloudxai_analysis.report.run import execute
+from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
 from cloudxai_analysis.settings import find_notebook, load_settings
 from cloudxai_analysis.terminal import Steps
 
@@ -41,23 +42,7 @@ def weekly_report(week: str, *, source: str, environment: str, steps: Steps) -> 
     run = uuid.uuid4().hex
     try:
         with building(target) as folder:
-            executed = execute(
-                find_notebook(load_settings(), NOTEBOOK),
-                {
-                    "week": window.name,
-                    "source": source,
-                    "environment": settled.name,
-                    "pull_missing": False,
-                    "output": str(folder),
-                    "run": run,
-                },
-                folder,
-                seconds=settled.limits.notebook_seconds,
-                progress=steps.section,
-            )
-            page = render(json.loads(executed.read_text(encoding="utf-8")))
-            (folder / f"{NOTEBOOK}.html").write_text(page, encoding="utf-8")
-            summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+            summary = _built(folder, refreshed, run, steps)
             publish(folder, target)
     except CloudxaiError as error:
         mark_stale(target, str(error))
@@ -65,7 +50,36 @@ def weekly_report(week: str, *, source: str, environment: str, steps: Steps) -> 
     return Published(summary["status"], _lines(summary), target / f"{NOTEBOOK}.html")
 
 
-def _lines(summary: dict) -> list[str]:
+def _built(folder: Path, refreshed: Refreshed, run: str, steps: Steps) -> dict[str, Any]:
+    """The report in `folder`: executed notebook, summary, tables and page; gives the summary."""
+    settled, window = refreshed.environment, refreshed.window
+    executed = folder / f"{NOTEBOOK}.ipynb"
+    parameters = {
+        "week": window.name,
+        "source": refreshed.source,
+        "environment": settled.name,
+        "pull_missing": False,
+        "output": str(folder),
+        "run": run,
+    }
+    try:
+        execute(
+            find_notebook(load_settings(), NOTEBOOK),
+            parameters,
+            executed,
+            seconds=settled.limits.notebook_seconds,
+            progress=steps.section,
+        )
+    except NotebookFailed as error:
+        kept = keep_failed(executed, settled.reports / f"{window.name}.failed.ipynb")
+        raise NotebookFailed(str(error).replace(str(executed), str(kept))) from None
+    summary = prove_summary(folder, run)
+    page = render(json.loads(executed.read_text(encoding="utf-8")))
+    (folder / f"{NOTEBOOK}.html").write_text(page, encoding="utf-8")
+    return summary
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
     sections: dict[str, list[str]] = {}
     for check in summary["checks"]:
         sections.setdefault(check["section"], []).append(f"{check['status']:>7}  {check['finding']}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.report.publish import stale_file
 from cloudxai_analysis.settings import Environment, load_settings, resolve_environment
 
 
@@ -39,11 +40,11 @@ def _lake_line(settled: Environment) -> str:
 
 
 def _report_lines(settled: Environment) -> Iterator[str]:
-    found = sorted(settled.reports.glob("*/summary.json"))
+    found = sorted(settled.reports.glob("[!.]*/summary.json"))
     if not found:
         yield "Reports: none; `cloudxai report` makes one"
     for file in found:
         yield f"Report {json.loads(file.read_text(encoding='utf-8'))['headline']}"
-        stale = file.parent.with_suffix(".stale")
+        stale = stale_file(file.parent)
         if stale.is_file():
             yield f"  stale: {stale.read_text(encoding='utf-8').splitlines()[0]}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from cloudxai_analysis.looks import Headline, Look, alerts, cardinality, cost, incidents, readiness, telemetry
 from cloudxai_analysis.report.compare import since
@@ -13,6 +14,7 @@ from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary import summarise
 from cloudxai_analysis.window import WEEK, week_of
 
+WEEKS_BACK = 13
 # Every look of the weekly report, in the page's order; each leaves its whole table as a CSV beside the report.
 LOOKS: tuple[Callable[[Study], Look], ...] = (
     telemetry.coverage,
@@ -52,10 +54,18 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
 def headline(study: Study, *, run: str = "") -> Headline:
     """The week's verdict, tiles and checks, with what changed since the report published for the window before."""
     summary = summarise(study)
-    before = week_of(study.window.start - WEEK).name
-    published = study.environment.reports / before / "summary.json"
-    earlier = json.loads(published.read_text(encoding="utf-8")) if published.is_file() else None
-    return Headline(summary=summary, run=run, since=since(summary, earlier))
+    return Headline(summary=summary, run=run, since=since(summary, list(_earlier(study))))
+
+
+def _earlier(study: Study) -> Iterator[dict[str, Any]]:
+    """The summaries published for the weeks before, newest first, as far back as none is missing."""
+    week = week_of(study.window.start)
+    for _ in range(WEEKS_BACK):
+        week = week_of(week.start - WEEK)
+        published = study.environment.reports / week.name / "summary.json"
+        if not published.is_file():
+            return
+        yield json.loads(published.read_text(encoding="utf-8"))
 
 
 def write_summary(study: Study, *, output: str = "", run: str = "") -> str:

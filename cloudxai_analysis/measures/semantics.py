@@ -41,7 +41,7 @@ def semantics_breaks(
     if samples.empty or semantics not in ("rate", "cumulative"):
         return empty
     steps = _steps(samples)
-    scrape = (steps["time"] - steps["before"]).median()
+    scrape = pd.Timedelta((steps["time"] - steps["before"]).median())
     steps["restart"] = _near_start(steps, starts, within=2 * scrape)
     if semantics == "rate":
         found = _only_grows(steps, covered, least_rises=least_rises, least_days=least_days)

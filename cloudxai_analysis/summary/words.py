@@ -78,7 +78,7 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
             text = "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
             found.append({"kind": "taint", "text": f"{check.finding} {text}"})
     unknown = [check for check in checks if check.status == "unknown"]
-    found += [{"kind": "unknown", "text": f"Not known – {check.finding}"} for check in unknown]
+    found += [{"kind": "unknown", "text": check.finding} for check in unknown]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
     return found
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import Window
 
 _SECTION = "alerts"
 _OWNER = "the on-call lead"
-_LONGEST_NAME = 60
 
 
 def false_positives_check(
@@ -31,8 +30,8 @@ def false_positives_check(
     false = judged[judged["judgement"] == "false"]
     common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "share"}
     common["events"] = tuple(
-        _event("false_alert", episode, place="alertname", start="fired_at", end="resolved_at", unit="episode")
-        for episode in _rows(false)
+        event("false_alert", row["alertname"], row["fired_at"], row["resolved_at"], 1, "episode")
+        for row in _rows(false)
     )
     if not row["trials"]:
         return _without_trials(int(row["episodes"]), covered, window, common)
@@ -40,7 +39,7 @@ def false_positives_check(
     interval = f"95 % interval {percent(row['low'], 0)} to {percent(row['high'], 0)}"
     rest = "" if row["judged_share"] == 1 else f"; {percent(row['judged_share'], 0)} of the episodes are judged"
     asked: dict[str, Any] = {
-        "since": _time(false["fired_at"].min()) if len(false) else None,
+        "since": when(false.loc[false["alertname"].isin(row["alertname"].split(", ")), "fired_at"].min()),
         "size": f"{count(row['false_positives'], 'false trial')}, each a page that called for nothing",
         "action": "Go through the false pages rule by rule, and draft a longer `for` or another threshold.",
         "decides": _OWNER,
@@ -74,7 +73,7 @@ def storms_check(storms: pd.DataFrame, episodes: pd.DataFrame, covered: pd.DataF
             key="storms",
             section=_SECTION,
             status="pass",
-            finding=f"{count(len(episodes), 'alert episode')} of {_name(window)} came in no storm.",
+            finding=f"{count(len(episodes), 'alert episode')} of {named(window)} came in no storm.",
             value=0.0,
             unit="storms",
             samples="begin of every alert episode",
@@ -82,23 +81,23 @@ def storms_check(storms: pd.DataFrame, episodes: pd.DataFrame, covered: pd.DataF
     top = _largest(storms, "episodes")
     begun = moment(top["start"])
     largest = (
-        f"{top['episodes']} alerts began within {_minutes(top)} from {begun}, most of them {_short(top['alertname'])}"
+        f"{top['episodes']} alerts began within {_minutes(top)} from {begun}, most of them {short(top['alertname'])}"
     )
     return Check(
         key="storms",
         section=_SECTION,
         status="warn",
-        finding=f"{largest}." if len(storms) == 1 else f"{len(storms)} alert storms in {_name(window)}: {largest}.",
+        finding=f"{largest}." if len(storms) == 1 else f"{len(storms)} alert storms in {named(window)}: {largest}.",
         value=float(len(storms)),
         unit="storms",
         size=f"{count(storms['episodes'].sum(), 'alert episode')} in {count(len(storms), 'storm')}",
-        since=_time(storms["start"].min()),
+        since=when(storms["start"].min()),
         samples=f"alert episodes begun from {begun} to {moment(top['end'])}",
         disproof="alerts that one message had grouped for those on call",
         action=f"Look for the one cause behind the {top['episodes']} alerts of {begun}, and group their messages.",
         decides=_OWNER,
         events=tuple(
-            _event("alert_storm", row, place="alertname", size=row["episodes"], unit="episodes")
+            event("alert_storm", row["alertname"], row["start"], row["end"], row["episodes"], "episodes")
             for row in _rows(storms)
         ),
     )
@@ -116,18 +115,18 @@ def flapping_check(
     """
     if flapping_tenants.empty and flapping_alerts.empty:
         if tenants.empty:
-            return _unknown("flapping", f"No tenant's readiness was exported in {_name(window)}: flapping is unknown.")
+            return _unknown("flapping", f"No tenant's readiness was exported in {named(window)}: flapping is unknown.")
         return Check(
             key="flapping",
             section=_SECTION,
             status="pass",
-            finding=f"None of {count(len(tenants), 'tenant')} flapped between ready and not ready in {_name(window)}.",
+            finding=f"None of {count(len(tenants), 'tenant')} flapped between ready and not ready in {named(window)}.",
             value=0.0,
             unit="tenants",
             samples="the tenants' transition counters and the begin of every alert episode",
         )
     events = _flaps(flapping_tenants, flapping_alerts)
-    names = {event["place"] for event in events}
+    names = {found["place"] for found in events}
     return Check(
         key="flapping",
         section=_SECTION,
@@ -137,7 +136,7 @@ def flapping_check(
         unit="tenants",
         size=f"{count(flapping_tenants['transitions'].sum(), 'transition')} and "
         f"{count(flapping_alerts['episodes'].sum(), 'repeated alert')}",
-        since=_time(pd.concat([flapping_tenants["start"], flapping_alerts["start"]]).min()),
+        since=when(pd.concat([flapping_tenants["start"], flapping_alerts["start"]]).min()),
         samples="the tenants' transition counters and the begin of every alert episode",
         disproof="a deploy or a test of that tenant at that time",
         action="Find out why its readiness check wavers, and draft a hysteresis or a longer `for`.",
@@ -159,7 +158,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
         if not total and not declared:
             return _unknown(
                 "missed",
-                f"Whether an incident went without an alert is unknown: the ledger has 0 for {_name(window)} and is "
+                f"Whether an incident went without an alert is unknown: the ledger has 0 for {named(window)} and is "
                 "not declared complete.",
             )
         found = f"Each of {count(total, 'incident')}" if total > 1 else "The 1 incident"
@@ -167,18 +166,18 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
             key="missed",
             section=_SECTION,
             status="pass",
-            finding=f"{found} of the ledger in {_name(window)} raised an alert."
+            finding=f"{found} of the ledger in {named(window)} raised an alert."
             if total
-            else f"The ledger, declared complete, has 0 incidents in {_name(window)} that an alert could have missed.",
+            else f"The ledger, declared complete, has 0 incidents in {named(window)} that an alert could have missed.",
             value=0.0,
             unit="incidents",
             samples="the ledger's incidents against every alert episode",
             disproof="" if declared else "an incident that nobody wrote down: the ledger is not declared complete",
         )
     first = missed.iloc[0]
-    near = f"; {_short(first['near_miss'])} was pending and never fired" if first["near_miss"] else ""
-    whom = f"tenant {_short(first['tenant'])}" if first["tenant"] else "the whole platform"
-    many = f"{len(missed)} of {count(total, 'incident')} in {_name(window)} went without an alert"
+    near = f"; {short(first['near_miss'])} was pending and never fired" if first["near_miss"] else ""
+    whom = f"tenant {short(first['tenant'])}" if first["tenant"] else "the whole platform"
+    many = f"{len(missed)} of {count(total, 'incident')} in {named(window)} went without an alert"
     return Check(
         key="missed",
         section=_SECTION,
@@ -187,8 +186,8 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
         value=float(len(missed)),
         unit="incidents",
         size=f"{count(len(missed), 'incident')} that people had to notice themselves",
-        since=_time(first["start"]),
-        samples=f"alert episodes around incident {', '.join(_short(name) for name in missed['id'].head(5))}",
+        since=when(first["start"]),
+        samples=f"alert episodes around incident {', '.join(short(name) for name in missed['id'].head(5))}",
         disproof="an alert outside of Prometheus that told of it, or a wrong time in the ledger",
         action="Shorten `for` of the rule that was pending, or draft a rule that sees such an incident."
         if (missed["near_miss"] != "").any()
@@ -217,33 +216,38 @@ def _without_trials(episodes: int, covered: pd.DataFrame, window: Window, common
 
 
 def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> tuple[dict[str, Any], ...]:
-    events = [_event("flapping_tenant", row, size=row["transitions"], unit="transitions") for row in _rows(tenants)]
+    events = [
+        event("flapping_tenant", row["tenant"], row["start"], row["end"], row["transitions"], "transitions")
+        for row in _rows(tenants)
+    ]
     counted = list(events)
     for row in _rows(alerts[alerts["tenant"] != ""]):
-        told = _event("flapping_tenant", row, size=row["episodes"], unit="episodes")
+        told = event("flapping_tenant", row["tenant"], row["start"], row["end"], row["episodes"], "episodes")
         # The alert's stretch trails the counter's by the rule's `for` and its way down.
         if not any(other["place"] == told["place"] and _overlap(other, told) for other in counted):
             events.append(told)
-    return tuple(sorted(events, key=lambda event: (event["start"], event["place"])))
+    return tuple(sorted(events, key=lambda found: (found["start"], found["place"])))
 
 
 def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(one["start"] <= other["end"] and other["start"] <= one["end"])
 
 
-def _flapping_finding(tenants: pd.DataFrame, alerts: pd.DataFrame, named: int, window: Window) -> str:
+def _flapping_finding(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, window: Window) -> str:
     if len(tenants):
         top = _largest(tenants, "transitions")
         what = (
-            f"{_short(top['tenant'])} flipped between ready and not ready {count(top['transitions'], 'time')} in "
+            f"{short(top['tenant'])} flipped between ready and not ready {count(top['transitions'], 'time')} in "
             f"{_minutes(top)} from {moment(top['start'])}"
         )
     else:
         top = _largest(alerts, "episodes")
-        whose = f" of {_short(top['tenant'])}" if top["tenant"] else ""
-        what = f"{_short(top['alertname'])}{whose} fired {top['episodes']} times in {_minutes(top)} from "
+        whose = f" of {short(top['tenant'])}" if top["tenant"] else ""
+        what = f"{short(top['alertname'])}{whose} fired {top['episodes']} times in {_minutes(top)} from "
         what += moment(top["start"])
-    return f"{what}." if named <= 1 else f"{count(named, 'tenant')} flapped in {_name(window)}, most of all: {what}."
+    return (
+        f"{what}." if flapped <= 1 else f"{count(flapped, 'tenant')} flapped in {named(window)}, most of all: {what}."
+    )
 
 
 def _unknown(key: str, finding: str, **more: Any) -> Check:
@@ -278,43 +282,9 @@ def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
     return frame.iloc[int(frame[column].to_numpy().argmax())]
 
 
-def _event(
-    kind: str,
-    row: dict[Hashable, Any],
-    *,
-    place: str = "tenant",
-    start: str = "start",
-    end: str = "end",
-    size: float = 1,
-    unit: str,
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "place": str(row[place]),
-        "start": _time(row[start]),
-        "end": _time(row[end]),
-        "size": float(size),
-        "unit": unit,
-    }
-
-
-def _time(time: Any) -> datetime | None:
-    return None if pd.isna(time) else pd.Timestamp(time).to_pydatetime()
-
-
 def _minutes(row: Any) -> str:
     return count((row["end"] - row["start"]).total_seconds() / 60, "minute")
 
 
 def _days(window: Window) -> str:
     return f"the {count(round(window.duration.total_seconds() / 86_400), 'day')} up to {moment(window.end)}"
-
-
-def _name(window: Window) -> str:
-    return window.name or str(window)
-
-
-def _short(name: str) -> str:
-    """A name on one line and short enough for a headline; the events hold it whole."""
-    line = " ".join(str(name).split()) or "a tenant without a name"
-    return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"

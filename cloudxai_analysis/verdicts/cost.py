@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment, money, percent
 from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import WEEK, Window
 
 _SECTION = "cost"
 _OWNER = "the owner of the cost figures"
-_LONGEST_NAME = 60
 
 
 def anomalies_check(
@@ -41,20 +41,21 @@ def anomalies_check(
     if len(anomalies):
         return _anomalous(anomalies, window, currency, common)
     if not tenants:
-        return _unknown("anomalies", f"No tenant exported a cost estimate in {_name(window)}: no cost could be judged.")
+        return _unknown("anomalies", f"No tenant exported a cost estimate in {named(window)}: no cost could be judged.")
     if not judged:
         return _unknown(
             "anomalies",
-            f"Cost anomalies of {_name(window)} are unknown: none of {count(tenants, 'tenant')} has three covered "
+            f"Cost anomalies of {named(window)} are unknown: none of {count(tenants, 'tenant')} has three covered "
             "weeks of history.",
             **common,
         )
-    rest = f"; {tenants - judged} more have too little history" if tenants > judged else ""
+    few = tenants - judged
+    rest = f"; {few} more {'has' if few == 1 else 'have'} too little history" if few else ""
     return Check(
         key="anomalies",
         section=_SECTION,
         status="pass",
-        finding=f"None of {count(judged, 'tenant')} cost more in {_name(window)} than its history explains{rest}.",
+        finding=f"None of {count(judged, 'tenant')} cost more in {named(window)} than its history explains{rest}.",
         value=0.0,
         unit=currency,
         samples="the tenants' cost estimates, hour by hour, and the four weeks before",
@@ -76,13 +77,13 @@ def semantics_check(
         return _broken(breaks)
     if costs.empty:
         return _unknown(
-            "semantics", f"No tenant exported a cost estimate in {_name(window)}: no gauge could be judged."
+            "semantics", f"No tenant exported a cost estimate in {named(window)}: no gauge could be judged."
         )
     days = len(_covered_days(covered, window.with_history(1)))
     if days < least_days:
         return _unknown(
             "semantics",
-            f"Whether cost gauges behave as declared is unknown: {count(days, 'covered day')} in {_name(window)} and "
+            f"Whether cost gauges behave as declared is unknown: {count(days, 'covered day')} in {named(window)} and "
             f"the week before, {least_days} are needed.",
         )
     return Check(
@@ -90,7 +91,7 @@ def semantics_check(
         section=_SECTION,
         status="pass",
         finding=f"The cost gauges of {count(costs['tenant'].nunique(), 'tenant')} behaved as declared on "
-        f"{count(days, 'covered day')} up to the end of {_name(window)}.",
+        f"{count(days, 'covered day')} up to the end of {named(window)}.",
         value=0.0,
         unit="tenants",
         samples="every sample of the cost gauges, in the window and the week before",
@@ -160,15 +161,15 @@ def conservation_check(
         held = f"the tenants' {_totals(costs, 'cost')}" if len(costs) else "the tenants' costs"
         return _unknown(
             "conservation",
-            f"Whether {held} of {_name(window)} are the whole cost is unknown: no total from elsewhere is configured.",
+            f"Whether {held} of {named(window)} are the whole cost is unknown: no total from elsewhere is configured.",
             **common,
         )
     if costs.empty:
-        return _unknown("conservation", f"No tenant has a cost in {_name(window)} to hold against the total.", **common)
+        return _unknown("conservation", f"No tenant has a cost in {named(window)} to hold against the total.", **common)
     known = conservation[conservation["total"] > 0]
     if known.empty:
         return _unknown(
-            "conservation", f"The total given for {_name(window)} is not above 0: no rest is known.", **common
+            "conservation", f"The total given for {named(window)} is not above 0: no rest is known.", **common
         )
     share = (known["rest"] / known["total"]).abs()
     row = known.iloc[int(share.to_numpy().argmax())]
@@ -178,7 +179,7 @@ def conservation_check(
         key="conservation",
         section=_SECTION,
         status="warn" if over else "pass",
-        finding=f"The tenants' costs of {_name(window)} are {money(row['allocated'], row['currency'])} of a total of "
+        finding=f"The tenants' costs of {named(window)} are {money(row['allocated'], row['currency'])} of a total of "
         f"{money(row['total'], row['currency'])}: {money(abs(row['rest']), row['currency'])} ({percent(share.max())}) "
         f"{side}.",
         value=float(share.max()),
@@ -197,7 +198,7 @@ def _anomalous(anomalies: pd.DataFrame, window: Window, currency: str, common: d
     tenants = frame["tenant"].nunique()
     begun = moment(top["start"])
     largest = (
-        f"{_short(top['tenant'])} cost {money(top['excess'], top['currency'])} more than its history explains from "
+        f"{short(top['tenant'])} cost {money(top['excess'], top['currency'])} more than its history explains from "
         f"{begun}, for {count(top['hours'], 'hour')} ({money(top['cost'], top['currency'])} instead of "
         f"{money(top['expected'], top['currency'])})"
     )
@@ -205,7 +206,7 @@ def _anomalous(anomalies: pd.DataFrame, window: Window, currency: str, common: d
         finding = f"{largest}."
     else:
         of_whom = "" if tenants == 1 else f" of {count(tenants, 'tenant')}"
-        finding = f"{count(len(frame), 'sudden cost')}{of_whom} in {_name(window)}, the largest: {largest}."
+        finding = f"{count(len(frame), 'sudden cost')}{of_whom} in {named(window)}, the largest: {largest}."
     return Check(
         key="anomalies",
         section=_SECTION,
@@ -213,14 +214,17 @@ def _anomalous(anomalies: pd.DataFrame, window: Window, currency: str, common: d
         finding=finding,
         value=float(top["excess"]),
         unit=str(top["currency"]),
-        size=f"{_totals(frame, 'excess')} beyond what was expected in {_name(window)}",
-        since=_time(frame["start"].min()),
-        samples=f"hourly cost of {_short(top['tenant'])} from {begun} to {moment(top['end'])}, {top['score']:.0f} "
+        size=f"{_totals(frame, 'excess')} beyond what was expected in {named(window)}",
+        since=when(frame["start"].min()),
+        samples=f"hourly cost of {short(top['tenant'])} from {begun} to {moment(top['end'])}, {top['score']:.0f} "
         "robust standard deviations above its hour of the week",
         disproof="a known job of the tenant in those hours, or a change of what the estimate counts",
-        action=f"Ask what {_short(top['tenant'])} ran from {begun}, and whether it should be billed or stopped.",
+        action=f"Ask what {short(top['tenant'])} ran from {begun}, and whether it should be billed or stopped.",
         decides=_OWNER,
-        events=tuple(_event("cost_spike", row, size=row["excess"], unit=row["currency"]) for row in _rows(frame)),
+        events=tuple(
+            event("cost_spike", row["tenant"], row["start"], row["end"], row["excess"], row["currency"])
+            for row in _rows(frame)
+        ),
         **common,
     )
 
@@ -237,10 +241,8 @@ def _broken(breaks: pd.DataFrame) -> Check:
         what = f"{count(top['rises'], 'rise')} and no fall {span}, though it is declared a rate"
     else:
         what = f"{count(top['falls'], 'fall')} within its billing window {span}, though it is declared to accumulate"
-    lead = f"The cost gauge of {_short(top['tenant'])}"
-    many = (
-        f"The cost gauges of {count(tenants, 'tenant')} contradict their declaration; that of {_short(top['tenant'])}"
-    )
+    lead = f"The cost gauge of {short(top['tenant'])}"
+    many = f"The cost gauges of {count(tenants, 'tenant')} contradict their declaration; that of {short(top['tenant'])}"
     return Check(
         key="semantics",
         section=_SECTION,
@@ -249,12 +251,15 @@ def _broken(breaks: pd.DataFrame) -> Check:
         value=float(tenants),
         unit="tenants",
         size=f"cost sums of {count(tenants, 'tenant')} are not what they seem",
-        since=_time(frame["start"].min()),
-        samples=f"every sample of the cost gauge of {_short(top['tenant'])}, {span}",
+        since=when(frame["start"].min()),
+        samples=f"every sample of the cost gauge of {short(top['tenant'])}, {span}",
         disproof="a usage that really grew all that time without a single pause",
-        action=f"Check in the exporter what the cost gauge of {_short(top['tenant'])} holds before its cost is used.",
+        action=f"Check in the exporter what the cost gauge of {short(top['tenant'])} holds before its cost is used.",
         decides=_OWNER,
-        events=tuple(_event("semantics_break", row, size=row["size"], unit=row["unit"]) for row in _rows(frame)),
+        events=tuple(
+            event("semantics_break", row["tenant"], row["start"], row["end"], row["size"], row["unit"])
+            for row in _rows(frame)
+        ),
     )
 
 
@@ -266,7 +271,7 @@ def _drifted(over: pd.DataFrame, compared: int, largest: float, window: Window, 
         status="warn",
         finding=f"Our cost of the 7 days up to {moment(window.end)} differs from the platform's own by over "
         f"{percent(common['bound'], 0)} for {len(over)} of {count(compared, 'tenant')}, most of all for "
-        f"{_short(top['tenant'])}: {money(top['estimate'], top['currency'])} against "
+        f"{short(top['tenant'])}: {money(top['estimate'], top['currency'])} against "
         f"{money(top['other'], top['currency'])}.",
         value=largest,
         size=f"{_totals(over, 'away')} between the two",
@@ -304,28 +309,3 @@ def _rows(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
 
 def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
     return frame.iloc[int(frame[column].to_numpy().argmax())]
-
-
-def _event(kind: str, row: dict[Hashable, Any], *, size: float, unit: str) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "place": str(row["tenant"]),
-        "start": _time(row["start"]),
-        "end": _time(row["end"]),
-        "size": float(size),
-        "unit": str(unit),
-    }
-
-
-def _time(time: Any) -> datetime | None:
-    return None if pd.isna(time) else pd.Timestamp(time).to_pydatetime()
-
-
-def _name(window: Window) -> str:
-    return window.name or str(window)
-
-
-def _short(tenant: str) -> str:
-    """A tenant's name on one line and short enough for a headline; the events hold it whole."""
-    line = " ".join(str(tenant).split()) or "a tenant without a name"
-    return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"

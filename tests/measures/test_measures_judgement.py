@@ -24,7 +24,7 @@ def moment(text):
 
 
 def times(texts):
-    found = [pd.NaT if text is None else moment(text) for text in texts]
+    found = [pd.NaT if pd.isna(text) else moment(text) for text in texts]
     return pd.Series(pd.to_datetime(found, utc=True)).astype(TIME)
 
 
