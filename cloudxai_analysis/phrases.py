@@ -17,8 +17,15 @@ def count(number: float, noun: str, plural: str = "") -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """'99.9 %' of 0.999."""
-    return NO_DATA if _missing(share) else f"{share * 100:.{digits}f} %"
+    """'99.9 %' of 0.999; a share under 1 is never rounded to '100 %', nor one over 0 to '0 %'."""
+    if _missing(share):
+        return NO_DATA
+    least = 10.0**-digits
+    if 1 - least / 200 <= share < 1:
+        return f"over {100 - least:.{digits}f} %"
+    if 0 < share < least / 200:
+        return f"under {least:.{digits}f} %"
+    return f"{share * 100:.{digits}f} %"
 
 
 def money(amount: float, currency: str) -> str:
@@ -29,8 +36,8 @@ def money(amount: float, currency: str) -> str:
 
 
 def signed(text: str, number: float) -> str:
-    """`text` with a plus before it where `number` is above zero."""
-    return f"+{text}" if number > 0 else text
+    """`text`, of a number, with its sign before it: a plus above zero, a minus sign below."""
+    return f"+{text}" if number > 0 else text.replace("-", "−", 1)
 
 
 def moment(time: datetime | None) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from cloudxai_analysis.figures.labels import shortened, text_width
 from cloudxai_analysis.figures.style import (
     INK,
@@ -57,12 +61,8 @@ def end_labels(ax: Axes, ends: Sequence[End]) -> None:
     places = _apart([share for share, _ in wanted], 12.5 / height)
     for place, (share, end) in zip(places, wanted, strict=True):
         width = _GAP / axes_size(ax)[0]
-        ax.plot(
-            [1, 1 + width], [share, place], transform=ax.transAxes, color=end.color, linewidth=0.9, clip_on=False
-        )
-        ax.text(
-            1 + 1.3 * width, place, end.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="end"
-        )
+        ax.plot([1, 1 + width], [share, place], transform=ax.transAxes, color=end.color, linewidth=0.9, clip_on=False)
+        ax.text(1 + 1.3 * width, place, end.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="end")
 
 
 def _apart(shares: list[float], least: float) -> list[float]:
@@ -86,7 +86,9 @@ def event_lines(ax: Axes, events: Sequence[tuple[float, str]]) -> None:
     transform, width = ax.get_xaxis_transform(), axes_size(ax)[0]
     xs = [x for x, _ in inside]
     ax.vlines(xs, 0, 1, transform=transform, color=INK, linestyle=(0, (1, 2)), linewidth=1.1)
-    ax.plot(xs, [1.0] * len(xs), linestyle="none", marker="v", markersize=5, color=INK, transform=transform, clip_on=False)
+    ax.plot(
+        xs, [1.0] * len(xs), linestyle="none", marker="v", markersize=5, color=INK, transform=transform, clip_on=False
+    )
     free = -1.0
     for x, text in inside:
         long, place = text_width(text, SMALL_SIZE), (x - left) / (right - left) * width
@@ -132,3 +134,9 @@ def lanes(ax: Axes, labels: Sequence[str], *, right: float = 14.0, top: float = 
 def left_out(drawn: int, all_: int, noun: str) -> str:
     """', 10 of 23 tenants' where some are not drawn."""
     return f", {drawn} of {all_} {noun}" if drawn < all_ else ""
+
+
+def lane_of(labels: pd.Series, shown: Sequence[str]) -> NDArray[np.float64]:
+    """The height of the lane that each label stands in."""
+    places = {name: place for place, name in enumerate(shown)}
+    return np.array([places[str(label)] for label in labels], dtype=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cloudxai_analysis.report.svg_check import allowed_svg
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parent
 EVALUATION = _PACKAGE / "evaluation.json"
+_UNIT = re.compile(r"(\d) (?=(?:%|[A-Z]{3}\b))")
 TITLES = {
     "telemetry": "Telemetry",
     "cardinality": "Tenant labels",
@@ -75,6 +77,7 @@ def render(notebook: dict[str, Any]) -> str:
         groups=[(group, GROUP_TITLES[group]) for group in GROUPS],
         sections=[_section(name, summary, looks) for name in TITLES],
         by_check=by_check,
+        status_of={check["key"]: check["status"] for check in summary["checks"]},
         glossary=_glossary(looks),
         evaluation=_evaluation(),
         style=Markup(style),  # noqa: S704 - our own file
@@ -95,10 +98,16 @@ def _template() -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_unbroken,
     )
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.filters["day"] = lambda moment: str(moment)[:16].replace("T", " ")
     return environment.get_template("report.html.jinja")
+
+
+def _unbroken(value: Any) -> Any:
+    """A number stays on the line of its unit."""
+    return _UNIT.sub("\\1\u00a0", value) if type(value) is str else value
 
 
 def _outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudxai_analysis.phrases import percent
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import Check, Status
+from cloudxai_analysis.verdicts import SECTIONS, Check, Status
 
 MOST_CONSIDERATIONS = 7
 WORDS: dict[Status, str] = {"pass": "pass", "warn": "warning", "fail": "failed", "unknown": "unknown"}
@@ -48,20 +48,24 @@ def by_weight(checks: Iterable[Check]) -> list[Check]:
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
     """The verdict as a title: '2026-W46: warning – …'."""
     leading = _leading(status, checks)
-    return f"{study.window.name}: {WORDS[status]}{' so far' if study.partial else ''} – {_sentence(leading)}"
+    return f"{study.window.name}: {WORDS[status]}{' so far' if study.partial else ''} – {_clause(leading)}"
 
 
 def paragraph(study: Study, status: Status, checks: list[Check]) -> str:
     """What happened, why we believe it, what to consider, in at most sixty words."""
     warned = [check for check in by_weight(checks) if check.status in ("fail", "warn")]
+    where = sorted({check.section for check in warned}, key=SECTIONS.index)
+    happened = (
+        f"{len(warned)} of {len(checks)} checks ask for attention ({', '.join(where)})."
+        if warned
+        else f"None of {len(checks)} checks asks for attention."
+    )
+    second = f"{_clause(warned[1])}." if len(warned) > 1 else ""
     coverage = study.within(study.telemetry.coverage, "day")
     expected = coverage["expected"].sum()
-    share = percent(coverage["scrapes"].sum() / expected) if expected else "none"
-    happened = f"{len(warned)} of {len(checks)} checks ask for attention." if warned else "No check asks for attention."
-    second = f"Next: {_sentence(warned[1])}." if len(warned) > 1 else ""
-    consider = f"Consider: {_sentence_text(warned[0].action)}." if warned and warned[0].action else ""
-    believed = f"{share} of the expected scrapes are there."
-    return _at_most(60, happened, believed, consider, second)
+    believed = f"{percent(coverage['scrapes'].sum() / expected, 2)} of the expected scrapes are there." if expected else ""
+    consider = f"To consider first: {_lower(warned[0].action)}" if warned and warned[0].action else ""
+    return _at_most(60, happened, second, believed, consider)
 
 
 def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
@@ -103,12 +107,13 @@ def _leading(status: Status, checks: list[Check]) -> Check:
     return next((check for check in ranked if check.status == status), ranked[0])
 
 
-def _sentence(check: Check) -> str:
-    return _sentence_text(check.finding)
+def _clause(check: Check) -> str:
+    """The finding up to its first semicolon: what it says, without what it adds."""
+    return check.finding.split("; ")[0].rstrip(".")
 
 
-def _sentence_text(text: str) -> str:
-    return text.rstrip(".")
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _at_most(words: int, *sentences: str) -> str:

@@ -41,10 +41,11 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
     elif status == "fail":
         finding = f"{short(last['instance'])} has no tenant label left: all {cap} are held, new tenants are refused."
     else:
-        was = f"was full for {count(full, 'hour')}" if full else f"had {count(least['headroom'], 'label')} left"
+        had = f"no tenant label left for {count(full, 'hour')}" if full else f"only {least['headroom']} tenant labels left"
+        day = tight["hour"].iloc[0]
         finding = (
-            f"{short(least['instance'])} {was} from {moment(tight['hour'].iloc[0])}; "
-            f"{last['headroom']} of {cap} labels were left at the end of {named(window)}."
+            f"{short(least['instance'])} had {had} on {day:%a} {day.day} {day:%b}; "
+            f"{last['headroom']} of {cap} were left at the end of {named(window)}."
         )
     asked: dict[str, Any] = {
         "size": f"{count(len(tight), 'hour')} under {common['bound']:.0f} labels",

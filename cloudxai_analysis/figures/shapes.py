@@ -1,0 +1,119 @@
+"""Bars drawn as one path however many they are, and the axis of values beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cloudxai_analysis.figures.labels import text_width
+from cloudxai_analysis.figures.style import HATCH, INK, SMALL_SIZE, TEXT_SIZE, axes_size
+from cloudxai_analysis.figures.timeline import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TINT = 0.35
+_COLUMNS = 400  # bars beyond which neighbours share one
+_AIR = 4.0
+
+
+def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
+    """Draw rectangles from their lower left corners as one path."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    left, low, wide, high = (np.atleast_1d(side) for side in np.broadcast_arrays(x, y, width, height))
+    known = np.isfinite(left) & np.isfinite(low) & np.isfinite(wide) & np.isfinite(high)
+    left, low, wide, high = (side[known].astype(float) for side in (left, low, wide, high))
+    if not len(left):
+        return
+    corners = np.stack(
+        [
+            np.stack([left, left + wide, left + wide, left, left], axis=1),
+            np.stack([low, low, low + high, low + high, low], axis=1),
+        ],
+        axis=2,
+    )
+    ax.add_patch(PathPatch(Path.make_compound_path_from_polys(corners), **looks))
+
+
+def tinted(
+    ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, *, color: str, hatch: str = ""
+) -> None:
+    """Rectangles with a firm edge and a light inside, on which text of the page's colour can be read."""
+    from matplotlib.colors import to_rgba
+
+    rectangles(ax, x, y, width, height, facecolor=to_rgba(color, _TINT), edgecolor=color, linewidth=1.2)
+    if hatch:
+        rectangles(ax, x, y, width, height, facecolor="none", edgecolor=color, linewidth=0, hatch=hatch)
+
+
+def hatched(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike) -> None:
+    """Rectangles that stand for what is not known."""
+    rectangles(ax, x, y, width, height, facecolor="none", edgecolor=INK, hatch=HATCH, linewidth=0.6, alpha=0.45)
+
+
+def wide_enough(ax: Axes, width: Floats, *, points: float = 2.0) -> Floats:
+    """`width` in units of the horizontal axis, made at least so many points wide as to be seen."""
+    left, right = ax.get_xlim()
+    return np.maximum(width, points / axes_size(ax)[0] * (right - left))
+
+
+def columns(ax: Axes, x: Floats, heights: Floats, *, width: float, color: str, base: Floats | None = None) -> None:
+    """Columns from `base` up, of which neighbours share the highest where there are more than can be told apart."""
+    base = np.zeros_like(heights) if base is None else base
+    some = heights > 0
+    x, heights, base = x[some], heights[some], base[some]
+    left, right = ax.get_xlim()
+    if len(x) > _COLUMNS:
+        cell = (right - left) / _COLUMNS
+        place = ((x - left) // cell).astype(np.int64)
+        tops = np.zeros(_COLUMNS + 1)
+        np.maximum.at(tops, np.clip(place, 0, _COLUMNS), base + heights)
+        used = np.flatnonzero(tops)
+        x, heights, base, width = left + used * cell, tops[used], np.zeros(len(used)), cell
+    wide = wide_enough(ax, np.full(len(x), width))
+    rectangles(ax, x, base, wide, heights, facecolor=color, edgecolor="none", linewidth=0)
+
+
+def value_ticks(ax: Axes, say: Callable[[float], str], *, whole: bool = False) -> float:
+    """Label the vertical axis within its limits by `say`; the points that the labels need left of the axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = sorted(ax.get_ylim())
+    ticks = MaxNLocator(nbins=4, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    slack = (high - low) * 1e-9
+    inside = [float(tick) for tick in ticks if low - slack <= tick <= high + slack]
+    labels = [say(tick) for tick in inside]
+    ax.set_yticks(inside, labels)
+    ax.set_ylim(low, high)
+    return max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 12
+
+
+def texts_at_ends(ax: Axes, values: Floats, texts: list[str]) -> None:
+    """Write `texts` behind the ends of horizontal bars at the heights 0, 1, ...; widens the axis until they fit."""
+    wide = axes_size(ax)[0]
+    before = max(
+        (text_width(text, SMALL_SIZE) for text, value in zip(texts, values, strict=True) if value < 0), default=0
+    )
+    after = max(
+        (text_width(text, SMALL_SIZE) for text, value in zip(texts, values, strict=True) if value >= 0), default=0
+    )
+    low, high = min(float(values.min(initial=0.0)), 0.0), max(float(values.max(initial=0.0)), 0.0)
+    for_bars = max(wide - (before + _AIR + 4 if before else 4) - (after + _AIR + 4), 0.25 * wide)
+    scale = ((high - low) or 1.0) / for_bars
+    ax.set_xlim(low - (before + _AIR + 4 if before else 0) * scale, high + (after + _AIR + 4) * scale)
+    for place, (value, text) in enumerate(zip(values, texts, strict=True)):
+        side = -1 if value < 0 else 1
+        ax.text(
+            value + side * _AIR * scale,
+            place,
+            text,
+            ha="right" if side < 0 else "left",
+            va="center",
+            fontsize=SMALL_SIZE,
+            gid="value",
+        )
