@@ -20,7 +20,8 @@ override WEEK := $(value WEEK)
 override ENVIRONMENT := $(value ENVIRONMENT)
 override FAIL_ON := $(value FAIL_ON)
 override LAB_ARGS := $(value LAB_ARGS)
-export PYTHON SOURCE WEEK ENVIRONMENT FAIL_ON LAB_ARGS
+override SEEDS := $(value SEEDS)
+export PYTHON SOURCE WEEK ENVIRONMENT FAIL_ON LAB_ARGS SEEDS
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -115,8 +116,8 @@ bench: $(VENV)/.test ## run each benchmark; each prints one table
 	@set -e; for benchmark in benchmarks/[!_]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
 .PHONY: evaluate
-evaluate: $(VENV)/.core ## hold the suite's findings against planted truth, over many seeds of the demo
-	@$(RUN) cloudxai_analysis.evaluate
+evaluate: $(VENV)/.core ## count false findings in clean weeks, and the smallest events found [SEEDS=200]
+	@$(BIN)/python -m cloudxai_analysis.cli evaluate $${SEEDS:+"--seeds=$$SEEDS"}
 
 # uv resolves for every platform at once and writes hashes; test.txt comes first and the smaller sets are held to it,
 # so that a report is made with the very versions that were tested. setuptools is in the locks because it links the package.

@@ -1,4 +1,4 @@
-"""The command line: `cloudxai report`, `pull`, `status`, `params`, `run` and `ledger`."""
+"""The command line: `cloudxai report`, `pull`, `status`, `params`, `run`, `evaluate` and `ledger`."""
 
 from __future__ import annotations
 
@@ -115,6 +115,25 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> 
     with show_progress() as steps:
         execute(found, dict(parameters), target, seconds=settings.limits.notebook_seconds, progress=steps.section)
     click.echo(f"Executed: {target}")
+    return 0
+
+
+@main_group.command()
+@click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="Clean weeks, and planted ones.")
+@click.option("--write", is_flag=True, help="Keep the result for the report's method section.")
+def evaluate(seeds: int, write: bool) -> int:
+    """Count the suite's own false findings in clean weeks, and the smallest planted events that it finds."""
+    import json
+
+    from cloudxai_analysis.evaluate import evaluate as run_evaluation
+    from cloudxai_analysis.evaluate import write_result
+    from cloudxai_analysis.terminal import show_progress
+
+    with show_progress() as steps:
+        result = run_evaluation(clean_seeds=seeds, planted_seeds=seeds, progress=steps.seed)
+    click.echo(json.dumps(result, indent=1))
+    if write:
+        write_result(result)
     return 0
 
 

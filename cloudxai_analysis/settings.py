@@ -31,7 +31,7 @@ class Bounds(BaseModel):
     headroom_share: float = Field(0.15, ge=0, lt=1, description="warn when less than this share of the cap is free")
     daily_churn: float = Field(0.25, gt=0, description="warn when a covered day's churn is above this share")
     unstable_identifiers: int = Field(3, gt=0, description="warn from this many generated-looking names of one stem")
-    cost_anomaly_floor: float = Field(0.50, ge=0, description="least excess of an anomalous hour, in the currency")
+    cost_anomaly_floor: float = Field(0.10, ge=0, description="least excess of an anomalous hour, in the currency")
     reconciliation_drift: float = Field(0.05, gt=0, description="warn when estimate and total differ by this share")
     false_positive_rate: float = Field(0.25, gt=0, lt=1, description="largest rate of a paging rule, 28 days")
     availability: float = Field(0.999, gt=0, lt=1, description="readiness SLO over 30 days")

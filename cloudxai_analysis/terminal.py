@@ -26,6 +26,10 @@ class Steps:
         """Cells run of the notebook's, and the heading that is being worked on."""
         self._advance("notebook", done, total, name)
 
+    def seed(self, done: int, total: int) -> None:
+        """Seeds evaluated of those asked for."""
+        self._advance("evaluate", done, total, "")
+
     def _advance(self, step: str, done: int, total: int, detail: str) -> None:
         if self._bar is not None:
             if step not in self._tasks:

@@ -1,4 +1,4 @@
-"""Pictures of the measures: each function draws one frame on the axes it is given, and says in the title what it shows."""
+"""Pictures of the measures: each function draws one frame on the axes it is given; the title says what it shows."""
 
 from cloudxai_analysis.figures.sparkline import sparkline
 from cloudxai_analysis.figures.style import INK, PALETTE, empty, new_axes, title

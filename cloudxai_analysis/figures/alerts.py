@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.labels import shortened
-from cloudxai_analysis.figures.marks import KEY_TOP, Entry, key, lane_of, lanes, lanes_that_fit, left_out
+from cloudxai_analysis.figures.marks import Entry, key, lane_of, lanes, lanes_that_fit, left_out
 from cloudxai_analysis.figures.shapes import rectangles, texts_at_ends, tinted, wide_enough
 from cloudxai_analysis.figures.style import (
     BLUE,
     GREEN,
     HATCH,
     INK,
+    KEY_TOP,
     SMALL_SIZE,
     VERMILLION,
     axes_size,
@@ -112,9 +113,9 @@ def noise_by_rule(ax: Axes, noise: pd.DataFrame) -> Axes:
     if noise.empty or not noise["episodes"].sum() > 0:
         return empty(ax, "no alert fired in this window")
     ordered = noise.sort_values("episodes", ascending=False, kind="stable")
-    shown = ordered.head(lanes_that_fit(ax, top=KEY_TOP))
+    shown = ordered.head(lanes_that_fit(ax, top=KEY_TOP, bottom=14))
     values, night = shown["episodes"].to_numpy(dtype=float), shown["at_night"].to_numpy(dtype=float)
-    lanes(ax, [str(name) for name in shown["alertname"]], top=KEY_TOP)
+    lanes(ax, [str(name) for name in shown["alertname"]], top=KEY_TOP, bottom=14)
     texts_at_ends(ax, values, [_noise(row) for _, row in shown.iterrows()])
     place = np.arange(len(shown), dtype=float)
     tinted(ax, 0.0, place - 0.34, values, 0.68, color=BLUE)
@@ -126,8 +127,8 @@ def noise_by_rule(ax: Axes, noise: pd.DataFrame) -> Axes:
         ax,
         [
             Entry("episodes", {"marker": "s", "color": BLUE, "markerfacecolor": "none"}),
-            Entry("hatched: begun at night", {"marker": "None"}),
-            Entry("short: under five minutes", {"marker": "None"}),
+            Entry("hatched: begun at night", {}),
+            Entry("short: under five minutes", {}),
         ],
     )
     first, total = ordered.iloc[0], int(noise["episodes"].sum())
@@ -180,6 +181,6 @@ def _rates_message(rates: pd.DataFrame) -> str:
         return "No rule could be judged"
     if not known["false_positives"].sum() > 0:
         return f"None of {known['trials'].sum():.0f} judged trials was false"
-    worst = known.loc[known["false_positives"].idxmax()]
+    worst = known.iloc[int(known["false_positives"].to_numpy().argmax())]
     name = shortened(str(worst["alertname"]), _TITLE_NAME)
     return f"{name} most often false: {worst['false_positives']:.0f} of {count(worst['trials'], 'trial')}"

@@ -11,7 +11,6 @@ import pandas as pd
 from cloudxai_analysis.figures.labels import shortened, without_port
 from cloudxai_analysis.figures.lines import draw_line, hatch_unknown
 from cloudxai_analysis.figures.marks import (
-    KEY_TOP,
     End,
     Entry,
     bound_line,
@@ -26,6 +25,7 @@ from cloudxai_analysis.figures.style import (
     BLUE,
     GREEN,
     INK,
+    KEY_TOP,
     PURPLE,
     SMALL_SIZE,
     VERMILLION,
@@ -42,7 +42,6 @@ from cloudxai_analysis.figures.timeline import (
     days,
     frame_words,
     moment_of,
-    span_words,
     time_axis,
 )
 from cloudxai_analysis.figures.weeks import week_axis
@@ -173,7 +172,8 @@ def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
         name = names[group[0]] if len(group) == 1 else f"{len(group)} other processes"
         entries.append(Entry(f"{name}: {heights.sum():,.0f}", {"marker": "s", "color": color}))
     key(ax, entries)
-    most = total.idxmax()
+    hatch_unknown(ax, x, np.ones(len(x)))
+    most = moment_of(float(x[int(total.to_numpy().argmax())]))
     detail = f"Refused requests by hour, {frame_words(rejections['hour'], step=_HOUR)} (UTC)"
     return title(
         ax, f"{total.sum():,.0f} refusals, {total.max():,.0f} of them on {day_words(most)}, {most:%H:%M}", detail
@@ -237,7 +237,7 @@ def _churn_message(churn: pd.DataFrame) -> str:
     known = churn[churn["churn"].notna()]
     if known.empty:
         return "Churn is unknown on every day"
-    highest = known.loc[known["churn"].idxmax()]
+    highest = known.iloc[int(known["churn"].to_numpy().argmax())]
     return f"Highest daily churn {percent(highest['churn'])}, on {day_words(highest['day'])}"
 
 

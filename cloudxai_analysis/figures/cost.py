@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOUR = timedelta(hours=1)
 _WEEK = timedelta(weeks=1)
+_FOOT = 14.0  # points below bars that need no axis
 _TITLE_NAME = 20  # characters of a tenant in a title
 
 
@@ -76,9 +77,9 @@ def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str, top: int = 10) 
     if known.empty:
         return empty(ax, f"no tenant cost anything in {currency} in this window")
     total = float(known["cost"].sum())
-    shown = known.head(min(top, lanes_that_fit(ax)))
+    shown = known.head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
     values = shown["cost"].to_numpy(dtype=float)
-    lanes(ax, [str(name) for name in shown["tenant"]])
+    lanes(ax, [str(name) for name in shown["tenant"]], bottom=_FOOT)
     texts_at_ends(ax, values, [_amount(value, total, currency) for value in values])
     rectangles(ax, 0.0, np.arange(len(values)) - 0.34, values, 0.68, facecolor=BLUE, edgecolor="none")
     _zero(ax)
@@ -104,9 +105,9 @@ def movers(ax: Axes, movers: pd.DataFrame, *, top: int = 10) -> Axes:
     currency = str(known["currency"].mode().iloc[0])
     ours = known[known["currency"] == currency]
     order = ours["change"].abs().sort_values(ascending=False, kind="stable").index
-    shown = ours.loc[order].head(min(top, lanes_that_fit(ax)))
+    shown = ours.loc[order].head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
     values = shown["change"].to_numpy(dtype=float)
-    lanes(ax, [str(name) for name in shown["tenant"]])
+    lanes(ax, [str(name) for name in shown["tenant"]], bottom=_FOOT)
     texts_at_ends(ax, values, [_change(row, currency) for _, row in shown.iterrows()])
     place = np.arange(len(values), dtype=float)
     for some, color, hatch in ((values >= 0, VERMILLION, ""), (values < 0, BLUE, HATCH)):
@@ -141,7 +142,7 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
     time_axis(ax, float(x.min()), float(x.max()) + HOUR)
     low = broken(x, hourly["low"].to_numpy(dtype=float), step=HOUR)
     high = broken(x, hourly["high"].to_numpy(dtype=float), step=HOUR)
-    ax.fill_between(low[0], low[1], high[1], facecolor=BLUE, alpha=0.18, linewidth=0)
+    ax.fill_between(low[0], low[1], high[1], facecolor=BLUE, alpha=0.28, linewidth=0)
     draw_line(ax, x, expected, color=INK, linewidth=1.2, linestyle=(0, (3, 2)))
     draw_line(ax, x, cost, color=BLUE)
     hatch_unknown(ax, x, cost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -12,36 +13,57 @@ MOST = 26  # characters of a label in a list
 _JOINERS = "\u200c\u200d"
 # Unassigned, private, surrogate, control, format, and the two kinds of line ends.
 _UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+_MANY_MARKS = re.compile(
+    "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_LETTER = 0.64  # of the font's size, a letter's width on average
 _NARROW = "iljtfrI.,:;'|!()[]/ -"
 _WIDE = "mwMW@%…—"
 
 
+def one_line(text: str) -> str:
+    """`text` without line breaks and doubled spaces."""
+    return " ".join(text.split())
+
+
 def visible(text: str) -> str:
-    """`text` on one line, with a replacement character for each one that would be invisible or reorder its neighbours."""
-    spaced = " ".join(text.split())
-    if spaced.isascii() and spaced.isprintable():
-        return spaced
-    kept = (c if c in _JOINERS or unicodedata.category(c) not in _UNSEEN else REPLACEMENT for c in spaced)
-    return "".join(kept)
+    """`text` on one line, with a replacement character for each one that is invisible or reorders its neighbours."""
+    line = one_line(text)
+    if line.isascii() and line.isprintable():
+        return line
+    kept = (c if c in _JOINERS or unicodedata.category(c) not in _UNSEEN else REPLACEMENT for c in line)
+    return _MANY_MARKS.sub(r"\1", "".join(kept))
 
 
 def shortened(label: str, most: int = MOST) -> str:
-    """`label` made visible, and shortened in the middle to `most` characters; '(none)' where it is empty."""
-    text = visible(label)
-    if not text:
-        return "(none)"
-    if len(text) <= most:
-        return text
-    tail = (most - 1) // 2
-    return f"{text[: most - 1 - tail]}{ELLIPSIS}{text[-tail:]}"
+    """`label` made visible, and shortened in the middle to about `most` letters' width; '(none)' where it is empty.
+
+    Text from right to left is isolated, so that it leaves the order of what stands beside it alone.
+    """
+    text = visible(label) or "(none)"
+    if len(text) > most or text_width(text, 1.0) > most * _LETTER:
+        text = _without_middle(text, most)
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+        return f"{_ISOLATE}{text}{_END_ISOLATE}"
+    return text
 
 
-def without_port(instances: Iterable[str]) -> dict[str, str]:
+def _without_middle(text: str, most: int) -> str:
+    for letters in range(min(most, len(text)) - 1, 1, -1):
+        tail = letters // 2
+        short = f"{text[: letters - tail]}{ELLIPSIS}{text[-tail:]}"
+        if text_width(short, 1.0) <= most * _LETTER:
+            return short
+    return ELLIPSIS
+
+
+def without_port(instances: Iterable[str], *, most: int = MOST) -> dict[str, str]:
     """Each instance with the name to show: without the port, where all have the same one."""
     names = sorted(set(instances))
     ports = {name.rpartition(":")[2] for name in names}
     same = len(ports) == 1 and all(name.rpartition(":")[0] for name in names)
-    return {name: shortened(name.rpartition(":")[0] if same else name) for name in names}
+    return {name: shortened(name.rpartition(":")[0] if same else name, most) for name in names}
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -54,7 +76,7 @@ def _width(character: str) -> float:
         return 0.38
     if character in _WIDE:
         return 0.95
-    if unicodedata.combining(character):
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
         return 0.0
     if unicodedata.east_asian_width(character) in "WF":
         return 1.0

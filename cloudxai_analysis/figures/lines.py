@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cloudxai_analysis.figures.style import HATCH, INK, LINE, SMALL_SIZE, axes_size
+from cloudxai_analysis.figures.labels import text_width
+from cloudxai_analysis.figures.shapes import hatched, rectangles
+from cloudxai_analysis.figures.style import INK, LINE, SMALL_SIZE, axes_size
 from cloudxai_analysis.figures.timeline import HOUR, Floats
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ _UNKNOWN = "no data"
 
 
 def draw_line(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR, **looks: Any) -> None:
-    """Draw `y` over `x` broken wherever a step is missing or NaN, with at most a thousand points; lone points as dots."""
+    """Draw `y` over `x`, broken wherever a step is missing or NaN; lone points as dots, long lines thinned."""
     x, y = thinned(*broken(x, y, step=step))
     ax.plot(x, y, **looks)
     known = np.isfinite(y)
@@ -43,7 +46,7 @@ def thinned(x: Floats, y: Floats, *, most: int = _POINTS) -> tuple[Floats, Float
     stretch = np.minimum(((x - x[0]) / (x[-1] - x[0]) * stretches).astype(np.int64), stretches - 1)
     bounds = np.append(np.flatnonzero(np.append(True, np.diff(stretch) > 0)), len(x))
     kept: set[int] = set()
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in pairwise(bounds):
         part = y[begin:end]
         unknown = np.isnan(part)
         kept.update((begin, end - 1))
@@ -68,13 +71,22 @@ def hatch(ax: Axes, stretches: list[tuple[float, float]], text: str = _UNKNOWN) 
     """Hatch stretches of the horizontal axis from bottom to top, and name the widest one that has room for it."""
     if not stretches:
         return
-    widths = [(start, end - start) for start, end in stretches]
     transform = ax.get_xaxis_transform()
-    ax.broken_barh(
-        widths, (0, 1), transform=transform, facecolor="none", edgecolor=INK, hatch=HATCH, linewidth=0.6, alpha=0.45
-    )
-    start, width = max(widths, key=lambda stretch: stretch[1])
+    start, end = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
     left, right = ax.get_xlim()
-    if width / (right - left) * axes_size(ax)[0] > LINE:
-        looks: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor", "ha": "left", "fontsize": SMALL_SIZE}
-        ax.text(start + width / 2, 0.06, text, transform=transform, va="center", clip_on=True, **looks)
+    points = axes_size(ax)[0] / (right - left)
+    wide, high, long = (end - start) * points, axes_size(ax)[1], text_width(text, SMALL_SIZE) + 10
+    # The text stands on clear ground: above the hatching where it fits across, else upright below it.
+    low, top = 0.0, 1.0
+    looks: dict[str, Any] = {"transform": transform, "fontsize": SMALL_SIZE, "clip_on": True, "gid": "unknown"}
+    if wide > long:
+        top = 1 - LINE / high
+        ax.text((start + end) / 2, 1 - 2 / high, text, ha="center", va="top", **looks)
+    elif wide > LINE - 2 and long < 0.8 * high:
+        low = long / high
+        upright: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor", "ha": "left", "va": "center"}
+        ax.text((start + end) / 2, 5 / high, text, **upright, **looks)
+    x = np.array([stretch[0] for stretch in stretches])
+    width = np.array([stretch[1] for stretch in stretches]) - x
+    rectangles(ax, x, 0.0, width, 1.0, facecolor="none", edgecolor=INK, linewidth=0.6, alpha=0.4, transform=transform)
+    hatched(ax, x, low, width, top - low, transform=transform, linewidth=0)

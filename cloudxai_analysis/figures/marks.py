@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.figures.labels import shortened, text_width
 from cloudxai_analysis.figures.style import (
+    BOTTOM,
     INK,
     LINE,
     SMALL_SIZE,
     TEXT_SIZE,
+    TOP,
     axes_size,
     figure_size,
     from_corner,
@@ -24,7 +26,6 @@ from cloudxai_analysis.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-KEY_TOP = 66.0  # points above axes that have a key below their title
 _GAP = 8.0
 
 
@@ -37,7 +38,7 @@ class End(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry of a key: a text, and the looks of the marker before it."""
+    """One entry of a key: a text, and the looks of the marker before it, if it has one."""
 
     text: str
     looks: dict[str, Any]
@@ -58,7 +59,7 @@ def end_labels(ax: Axes, ends: Sequence[End]) -> None:
     low, high = ax.get_ylim()
     height = axes_size(ax)[1]
     wanted = sorted((min(max((end.value - low) / (high - low), 0.0), 1.0), end) for end in ends)
-    places = _apart([share for share, _ in wanted], 12.5 / height)
+    places = _apart([share for share, _ in wanted], 13.0 / height)
     for place, (share, end) in zip(places, wanted, strict=True):
         width = _GAP / axes_size(ax)[0]
         ax.plot([1, 1 + width], [share, place], transform=ax.transAxes, color=end.color, linewidth=0.9, clip_on=False)
@@ -103,29 +104,31 @@ def event_lines(ax: Axes, events: Sequence[tuple[float, str]]) -> None:
 
 def key(ax: Axes, entries: Sequence[Entry]) -> None:
     """One line below the title that says what each marker means; the axes keep `KEY_TOP` points free for it."""
-    at, room = 10.0, figure_size(ax)[0]
+    at, room = 6.0, figure_size(ax)[0]
     for entry in entries:
-        wide = text_width(entry.text, SMALL_SIZE)
-        if at + 10 + wide > room:
+        before, wide = (14.0 if entry.looks else 0.0), text_width(entry.text, SMALL_SIZE)
+        if at + before + wide > room:
             break
-        x, y = from_corner(ax, at, 48)
-        ax.plot([x], [y], transform=ax.transAxes, linestyle="none", clip_on=False, **entry.looks)
-        x, _ = from_corner(ax, at + 8, 48)
+        if entry.looks:
+            x, y = from_corner(ax, at + 4, 53)
+            ax.plot([x], [y], transform=ax.transAxes, linestyle="none", clip_on=False, **entry.looks)
+        x, y = from_corner(ax, at + before, 53)
         ax.text(x, y, entry.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="key")
-        at += 8 + wide + 16
+        at += before + wide + 14
 
 
-def lanes_that_fit(ax: Axes, *, top: float = 48.0, bottom: float = 38.0) -> int:
+def lanes_that_fit(ax: Axes, *, top: float = TOP, bottom: float = BOTTOM) -> int:
     """How many labelled lanes stand below each other without touching."""
     return max(1, int((figure_size(ax)[1] - top - bottom) / LINE))
 
 
-def lanes(ax: Axes, labels: Sequence[str], *, right: float = 14.0, top: float = 48.0, bottom: float = 38.0) -> None:
+def lanes(ax: Axes, labels: Sequence[str], *, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
     """One lane per label from the top down, lane `i` at the height `i`."""
     names = [shortened(label) for label in labels]
     wide = max((text_width(name, TEXT_SIZE) for name in names), default=0.0)
     margins(ax, left=wide + 12, right=right, top=top, bottom=bottom)
-    ax.set_ylim(max(len(names), 3) - 0.5, -0.5)
+    middle, half = (len(names) - 1) / 2, max(len(names) / 2, 1.25)
+    ax.set_ylim(middle + half, middle - half)
     ax.set_yticks(range(len(names)), names)
     ax.grid(visible=False, axis="y")
     ax.grid(visible=True, axis="x")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.lines import draw_line, hatch, hatch_unknown
@@ -185,8 +186,8 @@ def tenant_outages(ax: Axes, outages: pd.DataFrame, window: Window) -> Axes:
         ax, start, lane - 0.32, wide_enough(ax, end - start, points=2.5), 0.64, facecolor=VERMILLION, edgecolor="none"
     )
     ax.plot(end[still], lane[still], linestyle="none", marker=">", markersize=7, color=INK, clip_on=False)
-    for place, name in enumerate(shown):
-        text = f"{duration(60 * float(table.loc[name, 'sum']))} in {table.loc[name, 'size']}"
+    for place, (minutes, number) in enumerate(table.head(len(shown)).to_numpy(dtype=float)):
+        text = f"{duration(60 * minutes)}, {number:.0f}×"
         ax.text(1.025, place, text, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE, gid="value")
     longest = duration(60 * float(table["sum"].iloc[0]))
     message = f"{count(len(table), 'tenant')} not ready; {shortened(shown[0], 20)} longest, {longest} in all"
@@ -201,7 +202,7 @@ def _availability_message(known: Floats, slo: float) -> str:
     return f"{under} of {count(len(known), 'day')} under {share_words(slo)}, worst {worst}"
 
 
-def _hatch_days(ax: Axes, x: Floats, known: Floats, samples: Floats) -> None:
+def _hatch_days(ax: Axes, x: Floats, known: NDArray[np.bool_], samples: Floats) -> None:
     hatch(ax, [(float(day), float(day) + 1) for day in x[~known]])
     unfinished = known & (samples < _ENOUGH * samples.max())
     hatch(ax, [(float(day), float(day) + 1) for day in x[unfinished]], "unfinished")

@@ -51,9 +51,10 @@ def tinted(
         rectangles(ax, x, y, width, height, facecolor="none", edgecolor=color, linewidth=0, hatch=hatch)
 
 
-def hatched(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike) -> None:
+def hatched(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
     """Rectangles that stand for what is not known."""
-    rectangles(ax, x, y, width, height, facecolor="none", edgecolor=INK, hatch=HATCH, linewidth=0.6, alpha=0.45)
+    unfilled = {"facecolor": "none", "edgecolor": INK, "linewidth": 0.6, "alpha": 0.4, "hatch": HATCH}
+    rectangles(ax, x, y, width, height, **{**unfilled, **looks})
 
 
 def wide_enough(ax: Axes, width: Floats, *, points: float = 2.0) -> Floats:
@@ -71,10 +72,11 @@ def columns(ax: Axes, x: Floats, heights: Floats, *, width: float, color: str, b
     if len(x) > _COLUMNS:
         cell = (right - left) / _COLUMNS
         place = ((x - left) // cell).astype(np.int64)
-        tops = np.zeros(_COLUMNS + 1)
-        np.maximum.at(tops, np.clip(place, 0, _COLUMNS), base + heights)
-        used = np.flatnonzero(tops)
-        x, heights, base, width = left + used * cell, tops[used], np.zeros(len(used)), cell
+        used, group = np.unique(place, return_inverse=True)
+        tops, feet = np.zeros(len(used)), np.zeros(len(used))
+        np.maximum.at(tops, group, base + heights)
+        np.maximum.at(feet, group, base)
+        x, heights, base, width = (left + used * cell).astype(np.float64), tops - feet, feet, cell
     wide = wide_enough(ax, np.full(len(x), width))
     rectangles(ax, x, base, wide, heights, facecolor=color, edgecolor="none", linewidth=0)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
-from cloudxai_analysis.figures.labels import text_width, visible
+from cloudxai_analysis.figures.labels import one_line, text_width
 
 if TYPE_CHECKING:
+    from matplotlib import RcParams
     from matplotlib.axes import Axes
 
-# Of Okabe and Ito's eight colours (2008, Color Universal Design) these four stand out 3:1 from white and from a dark page.
+# Of Okabe and Ito's eight colours (2008, Color Universal Design) these stand out 3:1 from white and a dark page alike.
 BLUE = "#0072b2"
 VERMILLION = "#d55e00"
 GREEN = "#009e73"
@@ -22,25 +23,26 @@ PALETTE = (BLUE, VERMILLION, GREEN, PURPLE)
 INK = "#0b1f2a"  # the page's text colour: svg.py writes it as currentColor
 HATCH = "////"
 
-TITLE_SIZE = 12.5
-TEXT_SIZE = 10.5
-SMALL_SIZE = 9.5
-LINE = 14.0  # points from one line of text to the next
+TITLE_SIZE = 13.5
+TEXT_SIZE = 11.5
+SMALL_SIZE = 11.0
+LINE = 15.0  # points from one line of text to the next
 
 _EDGE = 6.0
-_TOP = 48.0
-_BOTTOM = 38.0
+TOP = 50.0
+KEY_TOP = 68.0  # where a key stands below the title
+BOTTOM = 40.0
 _STYLE = Path(__file__).parent / "cloudxai.mplstyle"
 
 P = ParamSpec("P")
 
 
 @cache
-def rc() -> dict[str, Any]:
+def rc() -> RcParams:
     """The style file's settings."""
     import matplotlib
 
-    return dict(matplotlib.rc_params_from_file(str(_STYLE), use_default_template=False))
+    return matplotlib.rc_params_from_file(str(_STYLE), use_default_template=False)
 
 
 def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
@@ -72,7 +74,7 @@ def new_axes(width: float = 7.2, height: float = 3.4) -> Axes:
     return axes
 
 
-def margins(ax: Axes, *, left: float = 40.0, right: float = 14.0, top: float = _TOP, bottom: float = _BOTTOM) -> None:
+def margins(ax: Axes, *, left: float = 40.0, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
     """Leave that many points free around the axes."""
     width, height = figure_size(ax)
     # However long the labels, half of the figure stays for the data.
@@ -110,10 +112,10 @@ def title(ax: Axes, message: str, detail: str) -> Axes:
     Comes last: both lines start at the figure's edge, wherever the axes are.
     """
     room = figure_size(ax)[0] - 2 * _EDGE
-    message, detail = visible(message), visible(detail)
-    x, y = from_corner(ax, _EDGE, 16)
+    message, detail = one_line(message), one_line(detail)
+    x, y = from_corner(ax, _EDGE, 17)
     ax.set_title(message, loc="left", x=x, y=y, pad=0, fontsize=_fitting(message, TITLE_SIZE, room, bold=True))
-    x, y = from_corner(ax, _EDGE, 32)
+    x, y = from_corner(ax, _EDGE, 34)
     size = _fitting(detail, TEXT_SIZE, room)
     ax.text(x, y, detail, transform=ax.transAxes, va="baseline", ha="left", fontsize=size, gid="detail")
     return ax
@@ -128,7 +130,7 @@ def empty(ax: Axes, reason: str) -> Axes:
     ax.set_ylim(0, 1)
     ax.fill_between([0, 1], 0, 1, facecolor="none", edgecolor=INK, hatch="/", linewidth=0, alpha=0.15)
     ax.text(0.5, 0.62, "Nothing to draw", ha="center", va="baseline", fontsize=TITLE_SIZE, fontweight="bold")
-    reason = visible(reason)
+    reason = one_line(reason)
     size = _fitting(reason, TEXT_SIZE, axes_size(ax)[0] - 2 * _EDGE)
     ax.text(0.5, 0.42, reason, ha="center", va="baseline", fontsize=size, gid="detail")
     return ax

@@ -1,4 +1,4 @@
-"""A figure as SVG that can stand in a page beside others: text as text, the page's colour, no style, no clash of ids."""
+"""A figure as SVG that stands beside others in a page: text as text, the page's colour, no style, no clash of ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cloudxai_analysis.figures.labels import visible
 from cloudxai_analysis.figures.style import INK, rc
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _DROPPED = frozenset({"metadata", "style"})
 _COORDINATES = frozenset({"d", "x", "y", "width", "height", "transform", "points", "cx", "cy", "r"})
@@ -23,16 +23,17 @@ _REFERENCE = re.compile(r"url\(#([^)]*)\)")
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def to_svg(figure: Figure, prefix: str, label: str) -> str:
+def to_svg(figure: Figure | SubFigure, prefix: str, label: str) -> str:
     """`figure` as the text of one `<svg>` element; the same figure gives the same bytes.
 
     `prefix` goes before every id, so that it must be unique in the page; `label` is the text alternative, which holds
     the numbers. There is no size: the element fills the width that the page gives it. What matplotlib writes as inline
     style becomes attributes, because a page with a strict content-security policy ignores inline style.
     """
-    width, height = figure.get_size_inches()
+    root = figure.get_figure(root=True)
+    width, height = root.get_size_inches()
     writer = _Writer(re.sub(r"[^A-Za-z0-9_-]", "-", prefix))
-    writer.read(_drawn(figure))
+    writer.read(_drawn(root))
     name = escape(visible(label), quote=True)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width * 72:.6g} {height * 72:.6g}" role="img" '
@@ -114,8 +115,8 @@ class _Writer:
             elif key in _COORDINATES:
                 kept[key] = _LONG_NUMBER.sub(_rounded, " ".join(value.split()))
             else:
-                value = _REFERENCE.sub(lambda found: f"url(#{self._prefix}-{found[1]})", value)
-                kept[key] = "currentColor" if value == INK else value
+                renamed = _REFERENCE.sub(lambda found: f"url(#{self._prefix}-{found[1]})", value)
+                kept[key] = "currentColor" if renamed == INK else renamed
         return kept
 
 

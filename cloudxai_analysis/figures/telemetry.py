@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.labels import without_port
-from cloudxai_analysis.figures.marks import KEY_TOP, Entry, key, lane_of, lanes, lanes_that_fit, left_out
-from cloudxai_analysis.figures.shapes import hatched, rectangles, wide_enough
-from cloudxai_analysis.figures.style import BLUE, INK, SMALL_SIZE, VERMILLION, axes_size, empty, styled, title
+from cloudxai_analysis.figures.marks import Entry, key, lane_of, lanes, lanes_that_fit, left_out
+from cloudxai_analysis.figures.shapes import hatched, rectangles, tinted, wide_enough
+from cloudxai_analysis.figures.style import BLUE, INK, KEY_TOP, SMALL_SIZE, VERMILLION, axes_size, empty, styled, title
 from cloudxai_analysis.figures.timeline import Floats, day_of, days, frame_words, time_axis, window_words
 from cloudxai_analysis.figures.words import duration
 from cloudxai_analysis.phrases import count, percent
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 _DAY = timedelta(days=1)
 _TALL = 0.74  # of a lane, for 100 %
 _FOOT = 0.37
+_ROOM = 40.0  # points that a share needs
 
 
 @styled
 def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
     """One lane per target with one bar per day, as tall as the share of the expected scrapes that is there.
 
-    `coverage`: job, instance, day, expected, coverage. Days under `least` are crossed and carry their share; days
-    without a row are hatched.
+    `coverage`: job, instance, day, expected, coverage. Days under `least` carry their share; days without a row
+    are hatched.
     """
     if coverage.empty:
         return empty(ax, "no scrape of any target in this window")
@@ -44,19 +45,21 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
     frame = coverage[coverage["instance"].astype(str).isin(shown)]
     lane, day = lane_of(frame["instance"], shown), days(frame["day"])
     share = frame["coverage"].to_numpy(dtype=float)
-    under = ~(share >= least)
-    for some, looks in ((~under, {"facecolor": BLUE}), (under, {"facecolor": "none", "hatch": "xxxx"})):
-        color = VERMILLION if "hatch" in looks else BLUE
-        height = -_TALL * np.clip(share[some], 0, 1)
-        rectangles(ax, day[some] + 0.08, lane[some] + _FOOT, 0.84, height, edgecolor=color, linewidth=1.0, **looks)
-    _say_shares(ax, day[under], lane[under], share[under])
+    under, heights = ~(share >= least), -_TALL * np.clip(np.nan_to_num(share), 0, 1)
+    x, foot, narrow = day + 0.08, lane + _FOOT, _day_points(ax) < _ROOM
+    rectangles(ax, x[~under], foot[~under], 0.84, heights[~under], facecolor=BLUE, edgecolor=BLUE)
+    # Where the days are too narrow for their shares, a hatch tells the short ones.
+    tinted(ax, x[under], foot[under], 0.84, heights[under], color=VERMILLION, hatch="xxxx" if narrow else "")
+    for at, low, value in zip(day[under] + 0.5, foot[under] - 0.04, share[under], strict=True):
+        if not narrow:
+            ax.text(at, low, percent(value, 0), ha="center", va="bottom", fontsize=SMALL_SIZE, fontweight="bold")
     _hatch_missing(ax, day, lane, len(shown))
     key(
         ax,
         [
             Entry(f"at least {percent(least, 0)}", {"marker": "s", "color": BLUE}),
             Entry(f"under {percent(least, 0)}", {"marker": "X", "color": VERMILLION}),
-            Entry("hatched: no scrape", {"marker": "None"}),
+            Entry("hatched: no scrape", {}),
         ],
     )
     detail = f"Scrapes there, of those expected, {frame_words(coverage['day'], step=_DAY)} (UTC)"
@@ -95,12 +98,9 @@ def _coverage_message(coverage: pd.DataFrame, least: float) -> str:
     return f"{percent(total)} of scrapes there, all {len(coverage)} target-days covered"
 
 
-def _say_shares(ax: Axes, day: Floats, lane: Floats, share: Floats) -> None:
+def _day_points(ax: Axes) -> float:
     left, right = ax.get_xlim()
-    if axes_size(ax)[0] / (right - left) < 40:
-        return  # The days are narrower than a number; the table has them.
-    for x, y, value in zip(day, lane, share, strict=True):
-        ax.text(x + 0.5, y, percent(value, 0), ha="center", va="center", fontsize=SMALL_SIZE, fontweight="bold")
+    return axes_size(ax)[0] / (right - left)
 
 
 def _hatch_missing(ax: Axes, day: Floats, lane: Floats, number: int) -> None:

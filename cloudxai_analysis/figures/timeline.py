@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.figures.labels import text_width
+from cloudxai_analysis.figures.style import TEXT_SIZE, axes_size
 from cloudxai_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -40,13 +43,16 @@ def moment_of(day: float) -> datetime:
 
 
 def time_axis(ax: Axes, start: float, end: float, *, centred: bool = False) -> None:
-    """Give the axes the time from `start` to `end`; `centred` where marks fill whole days and their labels stand below."""
+    """Give the axes the time from `start` to `end`, after their margins; `centred` where a mark fills its whole day."""
     first, last = moment_of(start), moment_of(end)
     ax.set_xlim(start, max(end, start + HOUR))
     ticks, form = _ticks(first, last)
     shift = 0.5 if centred else 0.0
-    places = [day_of(tick) + shift for tick in ticks]
-    ax.set_xticks(places, [_said(tick, form) for tick in ticks])
+    labels = [_said(tick, form) for tick in ticks]
+    longest = max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 8
+    spacing = axes_size(ax)[0] / max(len(ticks), 1)
+    every = max(1, math.ceil(longest / spacing))
+    ax.set_xticks([day_of(tick) + shift for tick in ticks[::every]], labels[::every])
     ax.set_xlabel(f"{_months(first, last)}, UTC", loc="left")
 
 

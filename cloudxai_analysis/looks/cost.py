@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from cloudxai_analysis.figures import cost as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, money, percent, signed
-from cloudxai_analysis.measures.anomalies import expected_course
 from cloudxai_analysis.study import Study
 
 NO_COST = "no tenant exported a cost estimate in this window"
@@ -90,7 +91,10 @@ def movers(study: Study) -> Look:
 
 def anomalies(study: Study) -> Look:
     """Hours that cost more than their history explains."""
+    broken = study.cost.semantics_breaks["tenant"]
     frame, basis = study.cost.cost_anomalies, study.cost.anomaly_basis
+    # A gauge that is not what it is declared to be shows no cost: it is the next look's matter.
+    frame = frame[~frame["tenant"].isin(broken)].reset_index(drop=True)
     judged = int(basis["judged"].sum())
     return compose(
         study,
@@ -107,10 +111,9 @@ def anomalies(study: Study) -> Look:
     )
 
 
-def _draw_largest(ax: object, study: Study, frame: pd.DataFrame) -> object:
+def _draw_largest(ax: Any, study: Study, frame: pd.DataFrame) -> Any:
     largest = frame.loc[frame["excess"].idxmax()]
-    hours = study.cost.cost_hours[study.cost.cost_hours["tenant"] == largest["tenant"]]
-    return figures.anomaly(ax, expected_course(hours, study.seen, study.telemetry.covered), largest)
+    return figures.anomaly(ax, study.cost.expected_course(largest["tenant"]), largest)
 
 
 def semantics(study: Study) -> Look:

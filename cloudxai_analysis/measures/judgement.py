@@ -216,7 +216,7 @@ def _trials(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
 def _rate_row(episodes: pd.DataFrame, opens: pd.Series, *, alertname: str, severity: str) -> dict[str, object]:
     counts = episodes.loc[opens.loc[episodes.index], "judgement"].value_counts()
     right, wrong = int(counts.get("true", 0)), int(counts.get("false", 0))
-    low, high = _wilson(wrong, right + wrong)
+    low, high = wilson_interval(wrong, right + wrong)
     return {
         "alertname": alertname,
         "severity": severity,
@@ -231,7 +231,7 @@ def _rate_row(episodes: pd.DataFrame, opens: pd.Series, *, alertname: str, sever
     }
 
 
-def _wilson(successes: int, trials: int) -> tuple[float, float]:
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson, 1927, Journal of the American Statistical Association 22)."""
     if not trials:
         return np.nan, np.nan

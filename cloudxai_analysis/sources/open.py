@@ -1,29 +1,65 @@
-"""Which source a URL names."""
+"""The door to every source: a URL in, something that can be read out."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.settings import EnvironmentSettings, Limits, project_folder
 from cloudxai_analysis.sources.series import Source
+
+_FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:9090 or https://host/prometheus"
 
 
 def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> Source:
-    """The source that `url` names: the embedded demo, or a server with Prometheus' HTTP API.
+    """The source at `url`: the demo, or a Prometheus reached with the environment's headers, token and authorities.
+
+    Nothing is asked yet. A user and password in the URL are used and never shown.
 
     Raises
     ------
     UsageError
-        The URL is of no known kind, or names a demo that does not exist.
+        The URL is neither, or has parts that a source cannot have; a header, token or authorities file is wrong.
     """
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0].lower()
     if scheme == "demo":
         from cloudxai_analysis.sources.demo import DemoSource
 
         return DemoSource.from_url(url)
-    if scheme in ("http", "https"):
-        from cloudxai_analysis.sources.http_api import PrometheusSource
+    if scheme not in ("http", "https"):
+        raise UsageError(f"The source is neither the demo nor an http(s) URL. {_FORMS}.")
+    return _prometheus(url, limits, settings)
 
-        return PrometheusSource(url, limits=limits, settings=settings)
-    raise UsageError(f"Source '{url}' is neither demo:// nor an http(s) URL such as http://127.0.0.1:9090.")
+
+def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Source:
+    from cloudxai_analysis.sources.http_api import PrometheusSource
+    from cloudxai_analysis.sources.session import Credentials, ObservingSession
+
+    base, user, password = _address(url)
+    folder = project_folder()
+    credentials = Credentials(
+        user=user,
+        password=password,
+        token_file=folder / settings.bearer_token_file if settings.bearer_token_file else None,
+        headers=settings.headers,
+    )
+    ca_file = folder / settings.ca_file if settings.ca_file else None
+    return PrometheusSource(ObservingSession(base, limits=limits, credentials=credentials, ca_file=ca_file))
+
+
+def _address(url: str) -> tuple[str, str | None, str]:
+    """Base URL without credentials, user and password; no message may show the URL, which can hold a password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError(f"The source's URL has no proper host and port. {_FORMS}.") from None
+    if not host or any(not character.isprintable() or character.isspace() for character in url):
+        raise UsageError(f"The source's URL has no proper host, or holds spaces. {_FORMS}.")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise UsageError(f"The source's URL has a query or fragment, which a base URL has not. {_FORMS}.")
+    place = f"[{host}]" if ":" in host else host
+    if port is not None:
+        place += f":{port}"
+    user = None if parts.username is None else unquote(parts.username)
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}", user, unquote(parts.password or "")

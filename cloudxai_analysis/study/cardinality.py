@@ -57,8 +57,11 @@ class Cardinality:
 
     @cached_property
     def tenant_sets_by_week(self) -> pd.DataFrame:
-        """Number of new, returning, stayed and lost tenants, one row per `week` of the history."""
-        weeks = list(self._opened.history.weeks())
+        """Number of new, returning, stayed and lost tenants, one row per `week` of the history but its first.
+
+        In the first week every tenant would be new, which says nothing of the tenants.
+        """
+        weeks = list(self._opened.history.weeks())[1:]
         counts = [cardinality.tenant_sets(self.tenant_hours, week)["set"].value_counts() for week in weeks]
         frame = pd.DataFrame(counts, index=[week.name for week in weeks])
         frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")

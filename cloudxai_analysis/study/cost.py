@@ -62,29 +62,58 @@ class Cost:
     @cached_property
     def cost_anomalies(self) -> pd.DataFrame:
         """Hours of the window that cost more than the tenant's hour of the week explains."""
-        floor = self._opened.bounds.cost_anomaly_floor
-        return anomalies.cost_anomalies(self.cost_hours, self._opened.seen, self._telemetry.covered, floor=floor)
+        return anomalies.cost_anomalies(
+            self.cost_hours,
+            self._opened.seen,
+            self._telemetry.covered,
+            floor=self._opened.bounds.cost_anomaly_floor,
+            semantics=self._opened.contract["cost"].semantics,
+        )
 
     @cached_property
     def anomaly_basis(self) -> pd.DataFrame:
         """Which tenants have the history that an anomaly needs."""
-        return anomalies.anomaly_basis(self.cost_hours, self._opened.seen, self._telemetry.covered)
+        return anomalies.anomaly_basis(
+            self.cost_hours,
+            self._opened.seen,
+            self._telemetry.covered,
+            semantics=self._opened.contract["cost"].semantics,
+        )
+
+    def expected_course(self, tenant: str) -> pd.DataFrame:
+        """A tenant's cost by hour of the window, beside what its history lets expect."""
+        return anomalies.expected_course(
+            self.cost_hours[self.cost_hours["tenant"] == tenant],
+            self._opened.seen,
+            self._telemetry.covered,
+            floor=self._opened.bounds.cost_anomaly_floor,
+            semantics=self._opened.contract["cost"].semantics,
+        )
 
     @cached_property
     def semantics_breaks(self) -> pd.DataFrame:
-        """Cost gauges that behave unlike their declared semantics, over the window and the week before."""
-        window = self._opened.seen.with_history(1)
-        found = [
-            semantics.semantics_breaks(
-                self._opened.samples(role, window),
-                self._telemetry.starts,
-                self._telemetry.covered,
-                semantics=self._opened.contract[role].semantics,
-            ).assign(metric=self._opened.contract[role].name)
-            for role in ("cost", "cost_billing")
-            if role in self._opened.contract.metrics
-        ]
+        """Cost gauges that behaved unlike their declared semantics in the window or the week before.
+
+        The two weeks tell who; of those alone the whole history is read, to say since when.
+        """
+        roles = [role for role in ("cost", "cost_billing") if role in self._opened.contract.metrics]
+        recent = self._opened.seen.with_history(1)
+        found = []
+        for role in roles:
+            breaks = self._breaks(role, self._opened.samples(role, recent))
+            if len(breaks):
+                samples = self._opened.samples(role)
+                breaks = self._breaks(role, samples[samples["tenant"].isin(breaks["tenant"])])
+                breaks = breaks[breaks["end"] >= recent.start]
+            found.append(breaks)
         return pd.concat(found, ignore_index=True)
+
+    def _breaks(self, role: str, samples: pd.DataFrame) -> pd.DataFrame:
+        metric = self._opened.contract[role]
+        found = semantics.semantics_breaks(
+            samples, self._telemetry.starts, self._telemetry.covered, semantics=metric.semantics
+        )
+        return found.assign(metric=metric.name)
 
     @cached_property
     def billing_costs(self) -> pd.DataFrame:
@@ -101,4 +130,6 @@ class Cost:
         """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
         rolling = self.rolling_costs
         week = Window(self._opened.seen.end - WEEK, self._opened.seen.end)
-        return cost.reconciliation(self.costs_of(week), rolling[rolling["window"] == "7d"])
+        return cost.reconciliation(
+            self.costs_of(week), rolling[rolling["window"] == "7d"], end=self._opened.seen.end
+        )

@@ -36,6 +36,8 @@ EVIDENCE = {
     "tenants": "readiness-tenants",
     "restarts": "telemetry-restarts",
 }
+# Without a second source there is nothing to compare: told in the section, every week the same, and no banner.
+COMPARED_ELSEWHERE = ("conservation", "reconciliation")
 _RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
 _SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 
@@ -81,7 +83,7 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
         elif check.key == "rejections" and check.status == "warn":
             text = "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
             found.append({"kind": "taint", "text": f"{check.finding} {text}"})
-    unknown = [check for check in checks if check.status == "unknown"]
+    unknown = [check for check in checks if check.status == "unknown" and check.key not in COMPARED_ELSEWHERE]
     found += [{"kind": "unknown", "text": check.finding} for check in unknown]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
     return found

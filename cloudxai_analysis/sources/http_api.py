@@ -1,0 +1,282 @@
+"""Raw samples from Prometheus' HTTP API: range selectors, asked for in stretches that stay small."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudxai_analysis.errors import CloudxaiError, SourceAnswerError
+from cloudxai_analysis.sources.answers import NoSuchEndpoint, TooManySamples, one_line
+from cloudxai_analysis.sources.matchers import selector
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.session import ObservingSession
+from cloudxai_analysis.window import Window
+
+SAMPLES_PER_ANSWER = 500_000
+# What Prometheus takes for a NaN that is no staleness marker; JSON says 'NaN' only, and Python's bits are others.
+NORMAL_NAN_BITS = 0x7FF8000000000001
+# Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
+WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
+_NUMBER_CHARACTERS = frozenset("0123456789+-.eEInfNa")
+_log = logging.getLogger(__name__)
+
+_Series = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A metric, its matchers and a stretch `[start, end)` of milliseconds; `window` is the one that people asked for."""
+
+    metric: str
+    matchers: Labels
+    window: Window
+    start: int
+    end: int
+
+    @property
+    def selector(self) -> str:
+        """The series asked for, as PromQL."""
+        return selector(self.metric, self.matchers)
+
+    @property
+    def range_selector(self) -> str:
+        """The samples asked for, as PromQL to be evaluated at `last`.
+
+        Up to Prometheus 2 a range holds both of its ends, since 3.0 the later one only (migration guide, 'Range
+        selectors and lookback exclude samples coinciding with the left boundary'): this one is never too short.
+        """
+        return f"{self.selector}[{self.end - self.start}ms]"
+
+    @property
+    def last(self) -> str:
+        """The last millisecond of the stretch, as seconds since the epoch."""
+        return _seconds(self.end - 1)
+
+    def parts(self, count: int) -> Iterator[Stretch]:
+        """The stretch cut into at most `count` parts of near equal length."""
+        length = self.end - self.start
+        edges = sorted({self.start + length * part // count for part in range(count + 1)})
+        for start, end in zip(edges, edges[1:], strict=False):
+            yield replace(self, start=start, end=end)
+
+    def __str__(self) -> str:
+        return f"Asked for {one_line(self.selector)} in {self.window}"
+
+
+class PrometheusSource:
+    """A Prometheus, or what speaks its HTTP API; it is only ever read."""
+
+    def __init__(self, session: ObservingSession) -> None:
+        self.session = session
+        self._histograms: dict[str, int] = {}
+        self._warnings: list[str] = []
+        self._lock = Lock()
+
+    @property
+    def name(self) -> str:
+        """The server's base URL without credentials."""
+        return self.session.base
+
+    def describe(self) -> dict[str, Any]:
+        """Provenance; `warnings` is a living list: what later reads find stands in it, too.
+
+        Raises
+        ------
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or is no Prometheus.
+        """
+        return {
+            "kind": "prometheus",
+            "source": self.name,
+            "version": self._version,
+            "way": "range selectors over POST /api/v1/query",
+            "hides_markers": True,
+            "warnings": self._warnings,
+        }
+
+    def extent(self) -> None:
+        """None: a server's data goes on, and no endpoint says since when."""
+        return
+
+    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
+        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
+
+        Source: Prometheus docs, HTTP API, 'Instant queries' with a range selector. Staleness markers are not shown by
+        it, and native histograms are left out with a warning in `describe()`.
+
+        Raises
+        ------
+        UsageError
+            A matcher names no label.
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or answered wrongly or in part.
+        """
+        whole = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
+        found: dict[str, list[_Series]] = {}
+        if whole.start < whole.end:
+            for stretch, count in self._small(whole):
+                expected = count or (self._second_look(whole) if stretch == whole else 0)
+                if expected:
+                    self._collect(stretch, expected, found)
+        return SeriesBatch.of(metric, [_joined(found[key]) for key in sorted(found)])
+
+    def _small(self, stretch: Stretch) -> Iterator[tuple[Stretch, int]]:
+        """Parts of the stretch, in order, each with its number of samples, none too many for one answer."""
+        length = stretch.end - stretch.start
+        try:
+            count = self._count(stretch)
+        except TooManySamples:
+            if length == 1:
+                raise
+            parts = 2
+        else:
+            parts = min(-(-count // SAMPLES_PER_ANSWER), length)
+            if parts <= 1:
+                yield stretch, count
+                return
+        for part in stretch.parts(parts):
+            yield from self._small(part)
+
+    def _count(self, stretch: Stretch) -> int:
+        query = f"sum(count_over_time({stretch.range_selector}))"
+        data = self._ask(stretch, "query", {"query": query, "time": stretch.last})
+        with _well_formed(stretch, self.name):
+            return sum(int(item["value"][1]) for item in data["result"])
+
+    def _second_look(self, stretch: Stretch) -> int:
+        """The number of samples once more: emptiness is believed only after the index and a second count agree."""
+        about = {"match[]": stretch.selector}
+        edges = {"start": _seconds(stretch.start), "end": stretch.last}
+        if self._ask(stretch, "series", {**about, **edges}):
+            return self._count(stretch)
+        known = bool(self._ask(stretch, "series", {**about, "limit": "1"}))
+        why = "known, but not in this window (retention, or not exported then)" if known else "not known to the source"
+        _log.info("%s: no sample; the series is %s.", stretch, why)
+        return 0
+
+    def _collect(self, stretch: Stretch, expected: int, found: dict[str, list[_Series]]) -> None:
+        """Add the stretch's samples to `found`, by label set; what the server counted must all be there."""
+        got = 0
+        for part, data in self._matrices(stretch):
+            with _well_formed(stretch, self.name):
+                if data["resultType"] != "matrix":
+                    raise ValueError
+                for item in data["result"]:
+                    labels = _labels(item["metric"], part)
+                    pairs, histograms = item.get("values", []), len(item.get("histograms", []))
+                    times, values = _samples(pairs, part)
+                    found.setdefault(canonical_labels(labels), []).append((labels, times, values))
+                    got += len(pairs) + histograms
+                    self._warn(stretch.metric, histograms)
+        if got < expected:
+            raise SourceAnswerError(
+                f"{stretch}: source {self.name} counted {expected:,} samples and then gave {got:,}. "
+                "A partial answer is not taken for a whole one: run again."
+            )
+
+    def _matrices(self, stretch: Stretch) -> Iterator[tuple[Stretch, dict[str, Any]]]:
+        try:
+            data = self._ask(stretch, "query", {"query": stretch.range_selector, "time": stretch.last})
+        except TooManySamples:
+            if stretch.end - stretch.start == 1:
+                raise
+            for half in stretch.parts(2):
+                yield from self._matrices(half)
+        else:
+            yield stretch, data
+
+    def _ask(self, stretch: Stretch, endpoint: str, fields: dict[str, str]) -> Any:
+        url = f"{self.name}/api/v1/{endpoint}"
+        with asking(str(stretch)):
+            document = self.session.post(url, data={**fields, **WHOLE_ANSWERS}).json()
+            if infos := document.get("infos"):
+                raise SourceAnswerError(
+                    f"Source {self.name} answered with a remark that raw samples should not need: "
+                    f"'{one_line(infos)}'. Look at the metric's type there."
+                )
+        return document.get("data")
+
+    @cached_property
+    def _version(self) -> str:
+        try:
+            with asking("Asked for its version"):
+                build = self.session.get(f"{self.name}/api/v1/status/buildinfo").json()
+        except NoSuchEndpoint:
+            return "unknown"
+        data = build.get("data")
+        return one_line(data.get("version") or "unknown") if isinstance(data, dict) else "unknown"
+
+    def _warn(self, metric: str, histograms: int) -> None:
+        if not histograms:
+            return
+        with self._lock:
+            self._histograms[metric] = self._histograms.get(metric, 0) + histograms
+            self._warnings[:] = [
+                f"{name}: {count:,} native histogram samples were left out; only classic ones are read."
+                for name, count in sorted(self._histograms.items())
+            ]
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Put what was asked before every error of ours that is raised inside."""
+    try:
+        yield
+    except CloudxaiError as error:
+        raise type(error)(f"{what}: {error}") from None
+
+
+@contextmanager
+def _well_formed(stretch: Stretch, name: str) -> Iterator[None]:
+    """Turn what reading a document of the wrong shape raises into an error of ours."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        raise SourceAnswerError(
+            f"{stretch}: source {name} answered with JSON that is not what Prometheus gives for it. "
+            "Check that the URL is a Prometheus' and not another API's."
+        ) from None
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+
+
+def _labels(given: dict[str, str], asked: Stretch) -> Labels:
+    """The labels of an answered series without its name; raises ValueError where it is not one that was asked for."""
+    labels = dict(given)
+    foreign = labels.pop("__name__", None) != asked.metric or any(
+        labels.get(name, "") != value for name, value in asked.matchers.items()
+    )
+    if foreign or not all(isinstance(value, str) for value in labels.values()):
+        raise ValueError
+    canonical_labels(labels).encode()  # half a surrogate pair in JSON could not be written anywhere
+    return labels
+
+
+def _samples(pairs: list[list[Any]], asked: Stretch) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Times and values of the pairs in the stretch, exactly; raises ValueError where they are none, or out of order."""
+    texts = [text for _, text in pairs]
+    if not _NUMBER_CHARACTERS.issuperset("".join(texts)):
+        raise ValueError
+    values = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
+    values.view(np.int64)[np.isnan(values)] = NORMAL_NAN_BITS
+    # Seconds with three decimals are next to no double; a thousand times the nearest one rounds to the very millisecond.
+    times = np.rint(np.fromiter((seconds for seconds, _ in pairs), dtype=np.float64, count=len(pairs)) * 1000)
+    inside = (times >= asked.start) & (times < asked.end)
+    kept = times[inside].astype(np.int64)
+    if np.any(np.diff(kept) <= 0):
+        raise ValueError
+    return kept, values[inside]
+
+
+def _joined(pieces: list[_Series]) -> _Series:
+    return pieces[0][0], np.concatenate([times for _, times, _ in pieces]), np.concatenate([v for _, _, v in pieces])

@@ -1,0 +1,269 @@
+"""One hardened HTTP session: it only observes, waits for nothing for ever, and shows no credential."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3 import exceptions
+from urllib3.util.retry import Retry
+
+from cloudxai_analysis.errors import (
+    CloudxaiError,
+    RefusedForSecurity,
+    SourceAnswerError,
+    SourceUnreachable,
+    UsageError,
+)
+from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.sources.answers import Answer, one_line
+
+POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
+TRANSIENT = frozenset({429, 500, 502, 503, 504})
+LONGEST_WAIT_SECONDS = 60.0
+_CHUNK_BYTES = 1 << 16
+
+
+class CutShort(exceptions.ProtocolError):
+    """The body of an answer ended before its end."""
+
+
+@dataclass(frozen=True, repr=False)
+class Credentials(AuthBase):
+    """What a request carries to be let in; none of it is ever shown."""
+
+    user: str | None = None
+    password: str = ""
+    token_file: Path | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tokens_sent: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers.items():
+            # http.client would name the value in its own error.
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
+                raise UsageError(f"Header {name!r} of the environment cannot be sent; its name or value is malformed.")
+        if self.user is not None and self.token_file:
+            raise UsageError("The source has a password in its URL and a `bearer_token_file`. Keep one of them.")
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put headers and credentials on a request; the token is read from its file at each use."""
+        request.headers.update(self.headers)
+        if self.user is not None:
+            request.headers["Authorization"] = f"Basic {self._basic()}"
+        elif self.token_file:
+            token = self._token(self.token_file)
+            self.tokens_sent.add(token)
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    def hide(self, text: str) -> str:
+        """`text` with every secret replaced by `<secret>`."""
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = text.replace(secret, "<secret>")
+        return text
+
+    def _secrets(self) -> set[str]:
+        known = {self.user or "", self.password, *self.headers.values(), *self.tokens_sent}
+        known |= {word for value in self.headers.values() for word in value.split()}
+        if self.user is not None:
+            known.add(self._basic())
+        return {form for secret in known for form in (secret, quote(secret, safe="")) if form}
+
+    def _basic(self) -> str:
+        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+    @staticmethod
+    def _token(file: Path) -> str:
+        try:
+            token = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise UsageError(f"The bearer token cannot be read from {file}. Correct `bearer_token_file`.") from None
+        if not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise UsageError(f"File {file} holds no bearer token: it is empty, or has spaces or foreign characters.")
+        return token
+
+
+class ObservingSession(requests.Session):
+    """A session with one server: GET, and POST to those endpoints of the API that only read.
+
+    Every request has a deadline, a byte cap and bounded retries; TLS is verified, no redirect is followed, no cookie
+    kept, and nothing is taken from the machine's environment. What comes back is an `Answer`, or an error of ours.
+    """
+
+    def __init__(self, base: str, *, limits: Limits, credentials: Credentials, ca_file: Path | None = None) -> None:
+        super().__init__()
+        if ca_file is not None and not ca_file.is_file():
+            raise UsageError(f"File {ca_file} of certificate authorities is not there. Correct `ca_file`.")
+        self.base = base
+        self.auth = credentials
+        self.trust_env = False
+        self.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip", "Cache-Control": "no-store"})
+        self._credentials = credentials
+        self._limits = limits
+        self._verify = str(ca_file) if ca_file else True
+        # Retries are ours, below: urllib3's own would read the whole body of a failed answer, however long it is.
+        self._adapter = HTTPAdapter(max_retries=0, pool_connections=1, pool_maxsize=8)
+        self.mount("http://", self._adapter)
+        self.mount("https://", self._adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> Answer:
+        """The checked answer to a request; what a caller says about time-outs, TLS or redirects does not count.
+
+        Raises
+        ------
+        RefusedForSecurity
+            The request could change the server or goes to another one; the server redirects elsewhere.
+        SourceUnreachable
+            No answer within the deadlines, after every retry.
+        SourceAnswerError
+            The answer is wrong, cut short, too large or in part.
+        """
+        del kwargs
+        self._refuse_writes(request)
+        try:
+            return Answer.checked(self._persistent(request), say=self._say)
+        except CloudxaiError as error:
+            raise type(error)(f"Source {self.base} {error}") from None
+
+    def _say(self, words: object) -> str:
+        return one_line(self._credentials.hide(str(words)))
+
+    def _refuse_writes(self, request: requests.PreparedRequest) -> None:
+        url, base = urlsplit(str(request.url)), urlsplit(self.base)
+        elsewhere = (url.scheme, url.netloc) != (base.scheme, base.netloc)
+        reads = {f"{base.path}/api/v1/{endpoint}" for endpoint in POSTED}
+        if elsewhere or not (request.method == "GET" or (request.method == "POST" and url.path in reads)):
+            place = "another host" if elsewhere else one_line(url.path)
+            raise RefusedForSecurity(
+                f"Refused to send {request.method} to {place}: the suite only observes {self.base}, by GET and by "
+                f"POST to api/v1/({'|'.join(sorted(POSTED))})."
+            )
+
+    def _persistent(self, request: requests.PreparedRequest) -> requests.Response:
+        deadline = time.monotonic() + self._limits.total_deadline_seconds
+        retry = self._fresh_retry()
+        while True:
+            response, failure = None, None
+            try:
+                response = self._attempt(request, deadline)
+            except (requests.RequestException, exceptions.HTTPError) as error:
+                failure = _root(error)
+            if response is not None and response.status_code not in TRANSIENT:
+                return response
+            try:
+                retry = retry.increment(request.method, request.url, error=failure)
+                time.sleep(_wait(retry, response, deadline))
+            except (exceptions.MaxRetryError, TimeoutError):
+                if response is not None:
+                    return response
+                raise self._typed(failure) from None
+
+    def _fresh_retry(self) -> Retry:
+        return Retry(
+            total=self._limits.retries,
+            connect=min(self._limits.retries, 2),  # a closed port should be told soon, not after every backoff
+            other=0,  # TLS and broken encodings do not pass by waiting
+            allowed_methods=frozenset({"GET", "POST"}),  # each POST of ours only reads
+            backoff_factor=0.25,
+            backoff_jitter=0.25,
+        )
+
+    def _attempt(self, request: requests.PreparedRequest, deadline: float) -> requests.Response:
+        limits = self._limits
+        left = max(deadline - time.monotonic(), 0.001)
+        timeout = (min(limits.connect_timeout_seconds, left), min(limits.request_timeout_seconds, left))
+        try:
+            response = self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
+        except (OSError, ValueError) as error:
+            if isinstance(error, requests.RequestException):
+                raise
+            raise SourceUnreachable(f"could not be asked: {self._say(error)}. Check `ca_file` and the URL.") from None
+        try:
+            until = min(deadline, time.monotonic() + limits.request_timeout_seconds)
+            response._content = b"".join(self._body(response, until))
+        except exceptions.ProtocolError as error:
+            raise CutShort(str(error)) from None
+        finally:
+            response.close()
+        return response
+
+    def _body(self, response: requests.Response, until: float) -> Iterator[bytes]:
+        size = 0
+        # `read1` gives what has come; `read` would wait for a full chunk, for ever on a line that only drips.
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            size += len(chunk)
+            if size > self._limits.response_bytes:
+                raise SourceAnswerError(
+                    f"sent more than {self._limits.response_bytes:,} bytes, unpacked. Narrow the matchers, or raise "
+                    "`limits.response_bytes` if such answers are meant."
+                )
+            if time.monotonic() > until:
+                raise SourceUnreachable(
+                    "began an answer and did not finish it in time. Raise `limits.request_timeout_seconds` or "
+                    "`limits.total_deadline_seconds` if the server is meant to be slow."
+                )
+            yield chunk
+
+    def _typed(self, failure: Exception | None) -> CloudxaiError:
+        limits = self._limits
+        said = self._say(failure)
+        match failure:
+            case CutShort() | exceptions.DecodeError():
+                return SourceAnswerError(
+                    "cut its answer short or garbled it, so it is not taken for whole. Run again; look at the server "
+                    "and at what stands between."
+                )
+            case exceptions.NameResolutionError():
+                return SourceUnreachable("is unknown: its host name has no address. Check the spelling and the DNS.")
+            case exceptions.NewConnectionError():
+                cause = said.rpartition(": ")[2]
+                return SourceUnreachable(f"took no connection: {cause}. Check that it runs, and its host and port.")
+            case exceptions.ConnectTimeoutError():
+                return SourceUnreachable(
+                    f"took no connection within {limits.connect_timeout_seconds:g} s. Check host, port and network."
+                )
+            case exceptions.ReadTimeoutError():
+                return SourceUnreachable(
+                    f"gave no answer within {limits.request_timeout_seconds:g} s. Look at its load, or raise "
+                    "`limits.request_timeout_seconds`."
+                )
+            case exceptions.SSLError():
+                return SourceUnreachable(f"has no TLS that can be trusted: {said}. Check https, and `ca_file`.")
+        return SourceUnreachable(f"did not answer: {said}. Check that it runs, and the network.")
+
+
+def _root(error: Exception) -> Exception:
+    """The urllib3 error inside those that requests and urllib3 wrap around it."""
+    inner = error.args[0] if error.args else None
+    if isinstance(error, exceptions.MaxRetryError) and error.reason is not None:
+        return error.reason
+    if isinstance(error, requests.RequestException) and isinstance(inner, Exception):
+        return _root(inner)
+    return error
+
+
+def _wait(retry: Retry, response: requests.Response | None, deadline: float) -> float:
+    """Seconds to wait before the next attempt; raises TimeoutError where the deadline would pass meanwhile."""
+    asked = None
+    if response is not None:
+        try:
+            asked = retry.get_retry_after(response.raw)
+        except exceptions.InvalidHeader:
+            asked = None
+    wait = min(retry.get_backoff_time() if asked is None else asked, LONGEST_WAIT_SECONDS)
+    if time.monotonic() + wait > deadline:
+        raise TimeoutError
+    return wait
