@@ -101,7 +101,7 @@ def params(notebook: str) -> int:
 @main_group.command()
 @click.argument("notebook")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebook.")
-@click.option("--output", default="", metavar="FILE", help="The executed notebook; default: outputs/runs/NOTEBOOK.ipynb.")
+@click.option("--output", default="", metavar="FILE", help="Where it is kept; default: outputs/runs/NOTEBOOK.ipynb.")
 def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> int:
     """Run NOTEBOOK with checked parameters, and keep it executed."""
     from cloudxai_analysis.report.run import execute

@@ -39,6 +39,7 @@ FOUND_BY = {
     "semantics_break": "semantics",
 }
 FOUND_SHARE = 0.9
+Job = tuple[Callable[[int], Any], int]
 _CLEAN_SEEDS_FROM = 1_000
 _PLANTED_SEEDS_FROM = 5_000
 _DAY_MINUTES = 1440
@@ -129,7 +130,7 @@ def evaluate(
     *, clean_seeds: int, planted_seeds: int, workers: int = 2, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
     """False findings over clean weeks with their Wilson interval, and by kind the smallest size found."""
-    jobs = [(clean_findings, _CLEAN_SEEDS_FROM + number) for number in range(clean_seeds)]
+    jobs: list[Job] = [(clean_findings, _CLEAN_SEEDS_FROM + number) for number in range(clean_seeds)]
     jobs += [(planted_findings, _PLANTED_SEEDS_FROM + number) for number in range(planted_seeds)]
     results: list[Any] = []
     # Forked children of a process with threads can hang; spawned ones start clean.
@@ -141,7 +142,7 @@ def evaluate(
     return {"clean": _clean(results[:clean_seeds]), "sensitivity": _sensitivity(results[clean_seeds:])}
 
 
-def _run(job: tuple[Callable[[int], Any], int]) -> Any:
+def _run(job: Job) -> Any:
     work, seed = job
     return work(seed)
 

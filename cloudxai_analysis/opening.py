@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
 
 from cloudxai_analysis.errors import NoData
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.pull import Pulled, pull
-from cloudxai_analysis.settings import DEMO_SOURCE, Environment, load_settings, resolve_environment
+from cloudxai_analysis.settings import Environment, load_settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import Window, named_window
 
 Progress = Callable[[int, int, int], None]
+
+
+@runtime_checkable
+class Demonstrates(Protocol):
+    """A source that brings its own ledger along, as the demo does."""
+
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        """What its people wrote."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ def refresh(
         progress=progress,
         lock_seconds=settled.limits.lock_seconds,
     )
-    if settled.source.startswith(DEMO_SOURCE):
+    if isinstance(origin, Demonstrates):
         Ledger(settled.ledger).seed(origin.ledger_entries())
     return Refreshed(settled, origin.name, window, pulled)
 

@@ -42,7 +42,10 @@ def signed(text: str, number: float) -> str:
 
 def moment(time: datetime | None) -> str:
     """'Thu 12 Nov, 14:03 UTC'."""
-    return NO_DATA if time is None or time != time else f"{time:%a} {time.day} {time:%b, %H:%M} UTC"
+    # A missing time of a frame is a datetime, too, and has no year.
+    if time is None or time.year != time.year:
+        return NO_DATA
+    return f"{time:%a} {time.day} {time:%b, %H:%M} UTC"
 
 
 def _missing(number: float | None) -> bool:

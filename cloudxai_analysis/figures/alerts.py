@@ -51,7 +51,7 @@ def episodes_on_timeline(ax: Axes, judged: pd.DataFrame, window: Window) -> Axes
     frame = judged.assign(alertname=judged["alertname"].astype(str)).sort_values("fired_at", kind="stable")
     numbers = frame["alertname"].value_counts()
     shown = [str(name) for name in numbers.index[: lanes_that_fit(ax, top=KEY_TOP)]]
-    lanes(ax, shown, top=KEY_TOP)
+    lanes(ax, [shortened(name) for name in shown], top=KEY_TOP)
     time_axis(ax, day_of(window.start), day_of(window.end))
     frame = frame[frame["alertname"].isin(shown)]
     start, end = days(frame["fired_at"]), days(frame["resolved_at"])
@@ -85,7 +85,7 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         return empty(ax, "no alert fired, so that no rule could be wrong")
     shown = rates.head(lanes_that_fit(ax))
     said = [_trials(row) for _, row in shown.iterrows()]
-    lanes(ax, [str(name) for name in shown["alertname"]], right=118)
+    lanes(ax, _rules(shown), right=118)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks(np.linspace(0, 1, 5), [f"{share:.0f} %" for share in np.linspace(0, 100, 5)])
     ax.axvline(bound, color=INK, linewidth=1.1, linestyle=(0, (6, 3)))
@@ -115,7 +115,7 @@ def noise_by_rule(ax: Axes, noise: pd.DataFrame) -> Axes:
     ordered = noise.sort_values("episodes", ascending=False, kind="stable")
     shown = ordered.head(lanes_that_fit(ax, top=KEY_TOP, bottom=14))
     values, night = shown["episodes"].to_numpy(dtype=float), shown["at_night"].to_numpy(dtype=float)
-    lanes(ax, [str(name) for name in shown["alertname"]], top=KEY_TOP, bottom=14)
+    lanes(ax, _rules(shown), top=KEY_TOP, bottom=14)
     texts_at_ends(ax, values, [_noise(row) for _, row in shown.iterrows()])
     place = np.arange(len(shown), dtype=float)
     tinted(ax, 0.0, place - 0.34, values, 0.68, color=BLUE)
@@ -165,6 +165,16 @@ def _say_crowds(ax: Axes, lane: Floats, start: Floats, rank: Floats, size: Float
             va="center",
             fontsize=SMALL_SIZE,
         )
+
+
+def _rules(frame: pd.DataFrame) -> list[str]:
+    """The rules' names, with their severity where one name has several."""
+    names, severities = frame["alertname"].astype(str), frame["severity"].astype(str)
+    several = names.duplicated(keep=False)
+    return [
+        f"{shortened(name, 18)} {shortened(severity, 7)}" if twice else shortened(name)
+        for name, severity, twice in zip(names, severities, several, strict=True)
+    ]
 
 
 def _trials(row: pd.Series) -> str:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_END_NAME = 14  # characters of an instance beside a line
 _LINES = ((VERMILLION, (0, (5, 2))), (GREEN, (0, (2, 1.5))), (PURPLE, (0, (7, 2, 1.5, 2))))
 _SETS = (("stayed", BLUE, ""), ("returning", GREEN, "----"), ("new", PURPLE, "////"), ("lost", VERMILLION, "xxxx"))
 
@@ -65,9 +66,12 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     if active.empty and held.empty:
         return empty(ax, "no tenant was exported in this window")
     hours = pd.concat([active["hour"], held["hour"]])
-    fullest = held.sort_values("hour", kind="stable").groupby(held["instance"].astype(str))["held"].last()
-    fullest = fullest.sort_values(ascending=False, kind="stable")
-    shown, names = [str(name) for name in fullest.index[: len(_LINES)]], without_port(held["instance"].astype(str))
+    fullest = held.sort_values("hour", kind="stable").groupby("instance", observed=True)["held"].last()
+    fullest = fullest.rename(index=str).sort_values(ascending=False, kind="stable")
+    shown, names = (
+        [str(name) for name in fullest.index[: len(_LINES)]],
+        without_port(held["instance"].astype(str), most=_END_NAME),
+    )
     ends = [End(cap, f"cap {cap}")]
     if len(active):
         ends.append(End(float(active["tenants"].iloc[-1]), f"{active['tenants'].iloc[-1]:.0f} active", BLUE))
@@ -84,7 +88,7 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     x, y = days(active["hour"]), active["tenants"].to_numpy(dtype=float)
     draw_line(ax, x, y, color=BLUE)
     hatch_unknown(ax, x, y)
-    restarts = without_port([*held["instance"].astype(str), *events["instance"].astype(str)])
+    restarts = without_port([*held["instance"].astype(str), *events["instance"].astype(str)], most=_END_NAME)
     started = zip(days(events["started_at"]), events["instance"].astype(str), strict=True)
     event_lines(ax, [(float(at), f"restart {restarts[name]}") for at, name in started])
     end_labels(ax, ends)
@@ -115,7 +119,9 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, warn_share
     _say_least(ax, x, y)
     end_labels(ax, ends)
     detail = f"Headroom by hour under a cap of {cap}, {frame_words(headroom['hour'], step=_HOUR)} (UTC)"
-    return title(ax, f"{count(last, 'label')} left at the end, {np.nanmin(y):.0f} at the least", detail)
+    return title(
+        ax, f"{count(last, 'label')} left at the end, {np.nanmin(y):.0f} at the least".replace("-", "−"), detail
+    )
 
 
 @styled

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.figures.labels import shortened, visible
+from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.lines import broken, draw_line, hatch_unknown
 from cloudxai_analysis.figures.marks import End, end_labels, end_room, lanes, lanes_that_fit
 from cloudxai_analysis.figures.shapes import hatched, rectangles, texts_at_ends, tinted, value_ticks
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _HOUR = timedelta(hours=1)
 _WEEK = timedelta(weeks=1)
 _FOOT = 14.0  # points below bars that need no axis
+_UNIT = 8  # characters of a currency
 _TITLE_NAME = 20  # characters of a tenant in a title
 
 
@@ -45,9 +46,9 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
 
     `weekly`: week, start, currency, cost, tenants.
     """
-    known = weekly[weekly["currency"] == currency].sort_values("start")
+    known, unit = weekly[weekly["currency"] == currency].sort_values("start"), _unit(currency)
     if known.empty:
-        return empty(ax, f"no cost in {currency} in these weeks")
+        return empty(ax, f"no cost in {unit} in these weeks")
     starts = pd.date_range(known["start"].min(), known["start"].max(), freq="7D")
     cost = known.groupby("start")["cost"].sum().reindex(starts).to_numpy(dtype=float)
     names = [week_of(start.to_pydatetime()).name for start in starts]
@@ -60,10 +61,10 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     unfinished = there & ~whole
     tinted(ax, x[unfinished] - 0.38, 0.0, 0.76, cost[unfinished], color=BLUE, hatch=HATCH)
     hatched(ax, x[~there] - 0.38, 0.0, 0.76, np.full(int((~there).sum()), top))
-    _say_weeks(ax, cost, currency, partial=partial, top=top)
-    detail = f"Cost by ISO week in {currency}, {names[0]} to {names[-1]} (UTC)"
+    _say_weeks(ax, cost, unit, partial=partial, top=top)
+    detail = f"Cost by ISO week in {unit}, {names[0]} to {names[-1]} (UTC)"
     others = sorted({str(other) for other in weekly["currency"]} - {currency})
-    return title(ax, _week_message(names, cost, currency, partial=partial), detail + _others(others))
+    return title(ax, _week_message(names, cost, unit, partial=partial), detail + _others(others))
 
 
 @styled
@@ -73,23 +74,23 @@ def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str, top: int = 10) 
     `costs`: tenant, currency, cost.
     """
     known = costs[(costs["currency"] == currency) & costs["cost"].notna()]
-    known = known.sort_values("cost", ascending=False, kind="stable")
+    known, unit = known.sort_values("cost", ascending=False, kind="stable"), _unit(currency)
     if known.empty:
-        return empty(ax, f"no tenant cost anything in {currency} in this window")
+        return empty(ax, f"no tenant cost anything in {unit} in this window")
     total = float(known["cost"].sum())
     shown = known.head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
     values = shown["cost"].to_numpy(dtype=float)
-    lanes(ax, [str(name) for name in shown["tenant"]], bottom=_FOOT)
-    texts_at_ends(ax, values, [_amount(value, total, currency) for value in values])
+    lanes(ax, [shortened(str(name)) for name in shown["tenant"]], bottom=_FOOT)
+    texts_at_ends(ax, values, [_amount(value, total, unit) for value in values])
     rectangles(ax, 0.0, np.arange(len(values)) - 0.34, values, 0.68, facecolor=BLUE, edgecolor="none")
     _zero(ax)
     ax.set_xticks([])
     first = shortened(str(shown["tenant"].iloc[0]), _TITLE_NAME)
-    message = f"{first} costs most: {_amount(float(values[0]), total, currency)} of all"
+    message = f"{first} costs most: {_amount(float(values[0]), total, unit)} of all"
     rest = len(known) - len(shown)
-    further = f"; {count(rest, 'other')} cost {money(total - float(values.sum()), currency)}" if rest else ""
+    further = f"; {count(rest, 'other')} cost {money(total - float(values.sum()), unit)}" if rest else ""
     others = sorted({str(other) for other in costs["currency"]} - {currency})
-    return title(ax, message, f"Cost by tenant in the window, {currency}{further}{_others(others)}")
+    return title(ax, message, f"Cost by tenant in the window, {unit}{further}{_others(others)}")
 
 
 @styled
@@ -103,21 +104,21 @@ def movers(ax: Axes, movers: pd.DataFrame, *, top: int = 10) -> Axes:
         return empty(ax, "no tenant can be compared with the week before")
     # Amounts of two currencies on one axis would compare what cannot be compared: the one most tenants have is drawn.
     currency = str(known["currency"].mode().iloc[0])
-    ours = known[known["currency"] == currency]
+    ours, unit = known[known["currency"] == currency], _unit(currency)
     order = ours["change"].abs().sort_values(ascending=False, kind="stable").index
     shown = ours.loc[order].head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
     values = shown["change"].to_numpy(dtype=float)
-    lanes(ax, [str(name) for name in shown["tenant"]], bottom=_FOOT)
-    texts_at_ends(ax, values, [_change(row, currency) for _, row in shown.iterrows()])
+    lanes(ax, [shortened(str(name)) for name in shown["tenant"]], bottom=_FOOT)
+    texts_at_ends(ax, values, [_change(row, unit) for _, row in shown.iterrows()])
     place = np.arange(len(values), dtype=float)
     for some, color, hatch in ((values >= 0, VERMILLION, ""), (values < 0, BLUE, HATCH)):
         tinted(ax, 0.0, place[some] - 0.34, values[some], 0.68, color=color, hatch=hatch)
     _zero(ax)
     ax.set_xticks([])
     first = shortened(str(shown["tenant"].iloc[0]), _TITLE_NAME)
-    message = f"{first} moved most: {change_of(float(values[0]), currency)} against the week before"
+    message = f"{first} moved most: {change_of(float(values[0]), unit)} against the week before"
     others = sorted({str(other) for other in known["currency"]} - {currency})
-    detail = f"Change of cost, {currency}, {len(shown)} of {count(len(ours), 'tenant')}{_others(others)}"
+    detail = f"Change of cost, {unit}, {len(shown)} of {count(len(ours), 'tenant')}{_others(others)}"
     return title(ax, message, detail)
 
 
@@ -129,7 +130,7 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
     """
     if hourly.empty:
         return empty(ax, "no hour of this tenant can be compared with its history")
-    currency = str(anomaly["currency"])
+    unit = _unit(str(anomaly["currency"]))
     x, cost = days(hourly["hour"]), hourly["cost"].to_numpy(dtype=float)
     expected = hourly["expected"].to_numpy(dtype=float)
     ends = [
@@ -149,11 +150,15 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
     start, end = days([anomaly["start"], anomaly["end"]])
     inside = (x >= start) & (x < end)
     draw_line(ax, x[inside], cost[inside], color=VERMILLION, linewidth=3.2)
-    _say_excess(ax, float(start), float(end), f"{change_of(anomaly['excess'], currency)} in {anomaly['hours']:.0f} h")
+    _say_excess(ax, float(start), float(end), f"{change_of(anomaly['excess'], unit)} in {anomaly['hours']:.0f} h")
     end_labels(ax, ends)
     name = shortened(str(anomaly["tenant"]), _TITLE_NAME)
-    message = f"{name} cost {money(anomaly['excess'], currency)} more than expected in {anomaly['hours']:.0f} h"
-    return title(ax, message, f"Cost by hour in {currency}, {frame_words(hourly['hour'], step=_HOUR)} (UTC)")
+    message = f"{name} cost {money(anomaly['excess'], unit)} more than expected in {anomaly['hours']:.0f} h"
+    return title(ax, message, f"Cost by hour in {unit}, {frame_words(hourly['hour'], step=_HOUR)} (UTC)")
+
+
+def _unit(currency: str) -> str:
+    return shortened(currency, _UNIT)
 
 
 def _plain(value: float) -> str:
@@ -161,7 +166,7 @@ def _plain(value: float) -> str:
 
 
 def _others(currencies: list[str]) -> str:
-    return f"; {', '.join(visible(name) or 'none' for name in currencies)} not drawn" if currencies else ""
+    return f"; {', '.join(_unit(name) for name in currencies[:3])} not drawn" if currencies else ""
 
 
 def _amount(value: float, total: float, currency: str) -> str:

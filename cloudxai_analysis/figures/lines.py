@@ -15,7 +15,7 @@ from cloudxai_analysis.figures.timeline import HOUR, Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_POINTS = 1000  # two for each point of the figure's width
+_POINTS = 800  # nearly two for each point of the axes' width
 _UNKNOWN = "no data"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.figures.labels import shortened, text_width
+from cloudxai_analysis.figures.labels import text_width
 from cloudxai_analysis.figures.style import (
     BOTTOM,
     INK,
@@ -122,9 +122,8 @@ def lanes_that_fit(ax: Axes, *, top: float = TOP, bottom: float = BOTTOM) -> int
     return max(1, int((figure_size(ax)[1] - top - bottom) / LINE))
 
 
-def lanes(ax: Axes, labels: Sequence[str], *, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
-    """One lane per label from the top down, lane `i` at the height `i`."""
-    names = [shortened(label) for label in labels]
+def lanes(ax: Axes, names: Sequence[str], *, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
+    """One lane per name from the top down, lane `i` at the height `i`."""
     wide = max((text_width(name, TEXT_SIZE) for name in names), default=0.0)
     margins(ax, left=wide + 12, right=right, top=top, bottom=bottom)
     middle, half = (len(names) - 1) / 2, max(len(names) / 2, 1.25)

@@ -176,7 +176,7 @@ def tenant_outages(ax: Axes, outages: pd.DataFrame, window: Window) -> Axes:
     tenant = outages["tenant"].astype(str)
     table = outages.groupby(tenant)["minutes"].agg(["sum", "size"]).sort_values("sum", ascending=False, kind="stable")
     shown = [str(name) for name in table.index[: lanes_that_fit(ax)]]
-    lanes(ax, shown, right=92)
+    lanes(ax, [shortened(name) for name in shown], right=92)
     time_axis(ax, day_of(window.start), day_of(window.end))
     some = tenant.isin(shown).to_numpy()
     lane, start, end = lane_of(tenant[some], shown), days(outages["start"][some]), days(outages["end"][some])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TINT = 0.35
-_COLUMNS = 400  # bars beyond which neighbours share one
+_COLUMNS = 250  # bars beyond which neighbours share one
 _AIR = 4.0
 
 
@@ -32,8 +32,8 @@ def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: A
         return
     corners = np.stack(
         [
-            np.stack([left, left + wide, left + wide, left, left], axis=1),
-            np.stack([low, low, low + high, low + high, low], axis=1),
+            np.stack([left, left + wide, left + wide, left], axis=1),
+            np.stack([low, low, low + high, low + high], axis=1),
         ],
         axis=2,
     )

@@ -19,6 +19,7 @@ _DROPPED = frozenset({"metadata", "style"})
 _COORDINATES = frozenset({"d", "x", "y", "width", "height", "transform", "points", "cx", "cy", "r"})
 _ROOT = 'font-family="sans-serif" stroke-linejoin="round" stroke-linecap="butt"'
 _LONG_NUMBER = re.compile(r"-?\d*\.\d{3,}")
+_COMMAND = re.compile(" ?([MLCQz]) ?")
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -113,7 +114,8 @@ class _Writer:
             elif key.endswith("href"):
                 kept["href"] = f"#{self._prefix}-{value.removeprefix('#')}"
             elif key in _COORDINATES:
-                kept[key] = _LONG_NUMBER.sub(_rounded, " ".join(value.split()))
+                short = _LONG_NUMBER.sub(_rounded, " ".join(value.split()))
+                kept[key] = _COMMAND.sub(r"\1", short) if key == "d" else short
             else:
                 renamed = _REFERENCE.sub(lambda found: f"url(#{self._prefix}-{found[1]})", value)
                 kept[key] = "currentColor" if renamed == INK else renamed

@@ -46,7 +46,7 @@ def time_axis(ax: Axes, start: float, end: float, *, centred: bool = False) -> N
     """Give the axes the time from `start` to `end`, after their margins; `centred` where a mark fills its whole day."""
     first, last = moment_of(start), moment_of(end)
     ax.set_xlim(start, max(end, start + HOUR))
-    ticks, form = _ticks(first, last)
+    ticks, form = _ticks(first, last, least=timedelta(days=1) if centred else timedelta(hours=1))
     shift = 0.5 if centred else 0.0
     labels = [_said(tick, form) for tick in ticks]
     longest = max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 8
@@ -83,9 +83,9 @@ def day_words(moment: datetime) -> str:
     return f"{moment:%a} {moment.day} {moment:%b}"
 
 
-def _ticks(first: datetime, last: datetime) -> tuple[list[datetime], str]:
+def _ticks(first: datetime, last: datetime, *, least: timedelta) -> tuple[list[datetime], str]:
     length = last - first
-    if length <= timedelta(days=2):
+    if length <= timedelta(days=2) and least < timedelta(days=1):
         step = timedelta(hours=max(1, round(length / timedelta(hours=1) / _LABELS)))
         return _every(first.replace(minute=0, second=0, microsecond=0), step, first, last), "%H:%M"
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -26,4 +26,4 @@ def change_of(amount: float, currency: str) -> str:
 def share_words(share: float) -> str:
     """'100 %', '99.9 %', '98.681 %': three decimals at most, and 100 % only where it is all."""
     text = f"{share * 100:.3f}".rstrip("0").rstrip(".")
-    return "99.999 %" if text == "100" and share < 1 else f"{text} %"
+    return "99.999 %" if text == "100" and share < 1 - 1e-9 else f"{text} %"

@@ -225,6 +225,7 @@ def _empty_type(name: str) -> pa.DataType:
         return pa.dictionary(pa.int32(), pa.string())
     if name in ("time", "hour"):
         return pa.timestamp("us", tz="UTC")
-    return pa.float64() if name in ("value", "first", "last", "min", "max", "sum", "integral", "increase") else pa.int64()
+    floats = ("value", "first", "last", "min", "max", "sum", "integral", "increase")
+    return pa.float64() if name in floats else pa.int64()
 
 

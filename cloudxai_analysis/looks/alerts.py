@@ -39,7 +39,7 @@ def false_positives(study: Study) -> Look:
         check="false_positives",
         defined="false_positives",
         measure="measures.judgement.false_positive_rates",
-        note=f"{count(trials, 'trial')} from {count(judged, 'episode')} over 28 days; a wide interval means few trials.",
+        note=f"{count(trials, 'trial')} from {count(judged, 'episode')} in 28 days; a wide interval means few trials.",
         frame=frame,
         caption="False-positive rate by rule, 28 days, 95 % Wilson interval",
         role="alerts",

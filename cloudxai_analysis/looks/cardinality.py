@@ -67,8 +67,8 @@ def rejections(study: Study) -> Look:
         check="rejections",
         defined="rejections",
         measure="measures.cardinality.rejections",
-        note=f"{count(refusals['rejections'].sum(), 'refused request')} in {count(len(refusals), 'stretch', 'stretches')}. "
-        "While a guard refuses, every figure per tenant undercounts.",
+        note=f"{count(refusals['rejections'].sum(), 'refused request')} in "
+        f"{count(len(refusals), 'stretch', 'stretches')}. While a guard refuses, every figure per tenant undercounts.",
         frame=frame[frame["rejections"] > 0].reset_index(drop=True),
         caption="Hours with rejections",
         role="rejections",

@@ -84,7 +84,7 @@ def cost_anomalies(
     *,
     floor: float,
     threshold: float = 6.0,
-    semantics: Semantics = "rate",
+    semantics: Semantics | None = "rate",
     currency: str = "",
 ) -> pd.DataFrame:
     """Stretches of at least 2 neighbouring hours that cost more than the tenant's hour of the week explains.
@@ -128,7 +128,7 @@ def expected_costs(
     *,
     floor: float,
     threshold: float = 6.0,
-    semantics: Semantics = "rate",
+    semantics: Semantics | None = "rate",
     currency: str = "",
 ) -> pd.DataFrame:
     """What each judged hour of the window cost, and what the tenant's hour of the week lets expect.
@@ -151,7 +151,7 @@ def expected_course(
     *,
     floor: float = 0.0,
     threshold: float = 6.0,
-    semantics: Semantics = "rate",
+    semantics: Semantics | None = "rate",
 ) -> pd.DataFrame:
     """What one tenant cost in each judged hour of the window, beside what its hour of the week lets expect.
 
@@ -166,7 +166,7 @@ def expected_course(
 
 
 def anomaly_basis(
-    hours: pd.DataFrame, window: Window, covered: pd.DataFrame, *, semantics: Semantics = "rate"
+    hours: pd.DataFrame, window: Window, covered: pd.DataFrame, *, semantics: Semantics | None = "rate"
 ) -> pd.DataFrame:
     """Which of the window's tenants have the history that an anomaly needs.
 

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """Write `frame` in UTF-8, times in ISO 8601; text that a spreadsheet would run gets an apostrophe in front.
 
-    The rule is OWASP's on CSV injection; numbers stay numbers, negative ones included.
+    The rule is OWASP's on CSV injection, full-width signs included; numbers stay numbers, negative ones too. The file
+    appears whole or not at all.
     """
     safe = pd.DataFrame({name: _safe(frame[name]) for name in frame.columns}, columns=frame.columns)
-    safe.columns = [neutral(str(name)) for name in frame.columns]
-    safe.to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
+    safe.columns = pd.Index([neutral(str(name)) for name in frame.columns])
+    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.
+        with unfinished.open("w", encoding="utf-8", errors="replace", newline="") as stream:
+            safe.to_csv(stream, index=False, lineterminator="\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def neutral(value: Any) -> Any:
@@ -30,5 +42,9 @@ def _safe(column: pd.Series) -> pd.Series:
         return column.map(lambda time: None if pd.isna(time) else time.isoformat(), na_action=None).astype("object")
     if pd.api.types.is_numeric_dtype(column):
         return column
-    joined = column.map(lambda value: ", ".join(map(str, value)) if isinstance(value, tuple | list) else value)
+    joined = column.astype("object").map(lambda value: ", ".join(map(str, value)) if _several(value) else value)
     return joined.astype("object").map(neutral)
+
+
+def _several(value: object) -> bool:
+    return isinstance(value, tuple | list)

@@ -52,8 +52,8 @@ _ICONS = {
     "pass": '<circle cx="8" cy="8" r="7"/><path d="M4.5 8.2 7 10.7 11.6 5.6" class="mark"/>',
     "warn": '<path d="M8 1 15.4 14.5H.6Z"/><path d="M8 6v4M8 11.6v1.6" class="mark"/>',
     "fail": '<path d="M1.5 1.5h13v13h-13Z"/><path d="M5 5l6 6M11 5l-6 6" class="mark"/>',
-    "unknown": '<path d="M8 .8 15.2 8 8 15.2.8 8Z"/><path d="M6.3 6.4a1.8 1.8 0 1 1 2.6 1.6c-.7.4-.9.7-.9 1.3M8 11v1.2" '
-    'class="mark"/>',
+    "unknown": '<path d="M8 .8 15.2 8 8 15.2.8 8Z"/>'
+    '<path d="M6.3 6.4a1.8 1.8 0 1 1 2.6 1.6c-.7.4-.9.7-.9 1.3M8 11v1.2" class="mark"/>',
 }
 
 

@@ -10,50 +10,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 _BUILDING = ".building-"
 _PUBLISHED = ".published"
+KEPT = 3
 
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to build a report in; it is gone afterwards unless it was published."""
+    """A folder beside `target` to build a report in; it is gone afterwards unless it was published.
+
+    What builds that crashed have left there is cleared away first.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f"{_BUILDING}*"):
-        if not _alive(left):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = target.parent / f"{_BUILDING}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    _clear(target.parent)
+    folder = target.parent / f"{_BUILDING}{uuid.uuid4().hex[:12]}"
+    # The lock tells the living from the crashed; a process id would not, over reboots and containers.
+    with FileLock(_lock(folder)):
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            _remove(folder)
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Make `target` the report built in `folder`, in one step; the one before it is removed after that.
+    """Make `target` the report built in `folder`, in one step; the newest three that it was before stay on disk.
 
-    Everything is on disk before the step: files, their folder, then the link that is put in place of the old one.
+    Everything is on disk before the step: files, their folders, then the link that is put in place of the old one.
     """
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            _sync(file)
+    for path in sorted(folder.rglob("*")):
+        _sync(path)
+    _sync(folder)
     digest = hashlib.sha256((folder / "summary.json").read_bytes()).hexdigest()[:12]
     final = target.parent / _PUBLISHED / f"{target.name}-{digest}-{uuid.uuid4().hex[:8]}"
     final.parent.mkdir(exist_ok=True)
     os.rename(folder, final)
-    _sync(final)
     _sync(final.parent)
     if target.is_dir() and not target.is_symlink():
         # A folder of the same name that somebody made by hand is kept, under another name.
         os.rename(target, target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.old"))
-    link = target.parent / f"{_BUILDING}{os.getpid()}-link-{uuid.uuid4().hex[:8]}"
+    link = _link(folder)
     link.symlink_to(Path(_PUBLISHED) / final.name)
     os.replace(link, target)
     _sync(target.parent)
     stale_file(target).unlink(missing_ok=True)
-    for old in final.parent.glob(f"{target.name}-*"):
-        if old != final:
-            shutil.rmtree(old, ignore_errors=True)
+    _forget(target, final)
 
 
 def stale_file(target: Path) -> Path:
@@ -64,18 +67,43 @@ def stale_file(target: Path) -> Path:
 def mark_stale(target: Path, reason: str) -> None:
     """Note beside a published report that it could not be renewed; nothing happens where none is published."""
     if target.exists():
-        stale_file(target).write_text(f"{' '.join(reason.split())}\n", encoding="utf-8")
+        file = stale_file(target)
+        unfinished = file.with_name(f"{_BUILDING}{uuid.uuid4().hex[:12]}")
+        unfinished.write_text(f"{' '.join(reason.split())}\n", encoding="utf-8")
+        os.replace(unfinished, file)
 
 
-def _alive(folder: Path) -> bool:
-    pid = folder.name.removeprefix(_BUILDING).split("-")[0]
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+def _forget(target: Path, current: Path) -> None:
+    before = [old for old in current.parent.glob(f"{target.name}-*") if old != current]
+    before.sort(key=lambda old: old.stat().st_ctime_ns, reverse=True)
+    for old in before[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _clear(reports: Path) -> None:
+    for left in reports.glob(f"{_BUILDING}*"):
+        folder = left.with_suffix("")
+        try:
+            with FileLock(_lock(folder), timeout=0):
+                _remove(folder)
+        except Timeout:
+            continue
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_file():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    _link(folder).unlink(missing_ok=True)
+    _lock(folder).unlink(missing_ok=True)
+
+
+def _link(folder: Path) -> Path:
+    return folder.with_suffix(".link")
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
 
 
 def _sync(path: Path) -> None:

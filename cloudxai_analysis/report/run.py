@@ -6,16 +6,16 @@ import json
 import os
 import shutil
 import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cloudxai_analysis import errors
 from cloudxai_analysis.errors import CloudxaiError, NotebookFailed
 from cloudxai_analysis.report.parameters import checked_parameters
+from cloudxai_analysis.report.stamp import stamp
 
 SCHEMA = Path(__file__).parent.parent / "summary.schema.json"
 Progress = Callable[[int, int, str], None]
@@ -31,8 +31,9 @@ def execute(
 ) -> Path:
     """Run `notebook` with `parameters` and leave it, executed, at `target`.
 
-    `progress` is called with cells done, cells in all, and the heading being worked on. After `seconds` the kernel's
-    whole process group is ended. Of a run that fails, the notebook as far as it came stays at `target`.
+    `progress` is called with the cell's number, cells in all, and the heading being worked on. After `seconds`, or when
+    interrupted, the kernel's whole process group is ended. Of a run that fails, the notebook as far as it came stays at
+    `target`.
 
     Raises
     ------
@@ -47,31 +48,33 @@ def execute(
     import nbformat
     from jupyter_client.manager import AsyncKernelManager
     from papermill import execute_notebook
-    from papermill.exceptions import PapermillException
 
     manager = AsyncKernelManager(kernel_name="python3")
-    try:
-        with _deadline(manager, seconds) as expired:
-            execute_notebook(
-                notebook,
-                target,
-                given,
-                progress_bar=False,
-                kernel_name="python3",
-                autosave_cell_every=0,
-                km=manager,
-                on_cell_start=_headings(nbformat.read(notebook, as_version=4).cells, progress),
-            )
-    except PapermillException as error:
-        raise _raised(error, notebook, target) from None
-    except (RuntimeError, OSError, ValueError) as error:
-        # nbclient's dead kernel is a RuntimeError; papermill itself marks the cells of one as completed.
-        why = f"was ended after {seconds:g} s" if expired.is_set() else f"ended: {error}"
+    place = _Place.of(nbformat.read(notebook, as_version=4).cells, progress)
+    # In a thread of its own, because in the main one nbclient takes Ctrl-C for itself and reports a dead kernel.
+    with ThreadPoolExecutor(1, "notebook") as pool:
+        running = pool.submit(
+            execute_notebook,
+            notebook,
+            target,
+            given,
+            progress_bar=False,
+            kernel_name="python3",
+            autosave_cell_every=0,
+            km=manager,
+            on_cell_start=place.start,
+        )
+        expired = _wait(running, manager, seconds)
+    error = running.exception()
+    if expired:
         raise NotebookFailed(
-            f"Notebook {notebook.stem} {why}. As far as it came, it is kept in {target}; the limit is "
-            "`limits.notebook_seconds`."
-        ) from None
-    _prove_cells(target, notebook)
+            f"Notebook {notebook.stem} was ended after {seconds:g} s, at {place}. As far as it came, it is kept in "
+            f"{target}; the limit is `limits.notebook_seconds`."
+        )
+    if error is not None:
+        raise _failure(error, notebook, target, place) from None
+    _prove_cells(notebook, target)
+    stamp(target, notebook)
     return target
 
 
@@ -89,7 +92,7 @@ def prove_summary(folder: Path, run: str) -> dict[str, Any]:
         of_run = json.loads((folder / "run.json").read_text(encoding="utf-8"))["run"]
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         validate(summary, json.loads(SCHEMA.read_text(encoding="utf-8")))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise NotebookFailed(f"The run left no summary in {folder}: {error}. Nothing was published.") from None
     except ValidationError as error:
         where = ".".join(str(part) for part in error.absolute_path)
@@ -99,27 +102,13 @@ def prove_summary(folder: Path, run: str) -> dict[str, Any]:
     return summary
 
 
-@contextmanager
-def _deadline(manager: Any, seconds: float) -> Iterator[threading.Event]:
-    expired, over = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        if over.wait(seconds):
-            return
-        expired.set()
-        # The cell's own children belong to the kernel's process group, and end with it.
-        while not over.is_set():
-            end_kernel(manager)
-            time.sleep(0.2)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield expired
-    finally:
-        over.set()
-        thread.join()
-        end_kernel(manager)
+def keep_failed(executed: Path, kept: Path) -> Path:
+    """Move what a failed run left to `kept`, where a later run does not look; the path that now holds it."""
+    if executed.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(executed, kept)
+        return kept
+    return executed
 
 
 def end_kernel(manager: Any) -> None:
@@ -132,52 +121,90 @@ def end_kernel(manager: Any) -> None:
             return
 
 
-def _headings(cells: list[Any], progress: Progress | None) -> Callable[..., None]:
-    heading, by_cell = "", []
-    for cell in cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("#"):
-            heading = cell.source.splitlines()[0].lstrip("# ")
-        by_cell.append(heading)
+def _wait(running: Future[Any], manager: Any, seconds: float) -> bool:
+    """Whether the time was over before the run was; whatever happens, no process of the kernel's group lives on."""
+    try:
+        wait([running], timeout=seconds)
+        return not running.done()
+    finally:
+        # A kernel that is only being started has no group yet, so once is not enough.
+        while not running.done():
+            end_kernel(manager)
+            wait([running], timeout=0.2)
+        end_kernel(manager)
 
-    def start(cell: Any, cell_index: int) -> None:
-        if progress:
+
+@dataclass
+class _Place:
+    """Where in the notebook the run is."""
+
+    headings: list[str]
+    progress: Progress | None
+    cell: int = field(default=0)
+
+    @classmethod
+    def of(cls, cells: list[Any], progress: Progress | None) -> _Place:
+        heading, headings = "", []
+        for cell in cells:
+            if cell.cell_type == "markdown" and cell.source.startswith("#"):
+                heading = cell.source.splitlines()[0].lstrip("# ")
+            headings.append(heading)
+        return cls(headings, progress)
+
+    def start(self, cell: Any, cell_index: int) -> None:
+        """nbclient's hook, which passes both by name."""
+        del cell
+        self.cell = cell_index + 1
+        if self.progress:
             # papermill puts one cell of its own after the parameters.
-            at = min(cell_index, len(by_cell) - 1)
-            progress(at + 1, len(by_cell), by_cell[at])
+            at = min(self.cell, len(self.headings))
+            self.progress(at, len(self.headings), self.headings[at - 1])
 
-    return start
+    def __str__(self) -> str:
+        return f"cell {self.cell} of the executed notebook" if self.cell else "the kernel's start"
 
 
-def _raised(error: Any, notebook: Path, target: Path) -> CloudxaiError:
+def _failure(error: BaseException, notebook: Path, target: Path, place: _Place) -> BaseException:
+    from papermill.exceptions import PapermillException
+
+    if isinstance(error, PapermillException):
+        return _raised(error, notebook, target, place)
+    if isinstance(error, RuntimeError | OSError | ValueError):
+        # nbclient's dead kernel is a RuntimeError; papermill itself marks the cells of one as completed.
+        return NotebookFailed(
+            f"Notebook {notebook.stem} ended at {place}: {_line(error)}. As far as it came, it is kept in {target}."
+        )
+    return error
+
+
+def _raised(error: Any, notebook: Path, target: Path, place: _Place) -> CloudxaiError:
     name, value = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, CloudxaiError):
         return known(value)
-    cell = getattr(error, "exec_count", None)
-    line = " ".join(str(value).split())[:300]
     return NotebookFailed(
-        f"Notebook {notebook.stem}, cell [{cell}] raised {name}: {line}. As far as it came, it is kept in {target}."
+        f"Notebook {notebook.stem}, {place}, raised {name}: {_line(value)}. As far as it came, it is kept in {target}."
     )
 
 
-def _prove_cells(target: Path, notebook: Path) -> None:
+def _line(text: object) -> str:
+    return " ".join(str(text).split())[:300].rstrip(".")
+
+
+def _prove_cells(notebook: Path, target: Path) -> None:
     import nbformat
 
     for number, cell in enumerate(nbformat.read(target, as_version=4).cells, start=1):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
+        ended = next((output for output in cell.outputs if output.output_type == "error"), None)
+        if ended is not None:
+            raise NotebookFailed(
+                f"Notebook {notebook.stem}, cell {number} of the executed notebook, raised {ended.ename}: "
+                f"{_line(ended.evalue)}. It is kept in {target}."
+            )
         if cell.execution_count is None:
             raise NotebookFailed(
-                f"Notebook {notebook.stem} ended before cell {number}, which was never run. It is kept in {target}."
+                f"Notebook {notebook.stem} ended before cell {number} of the executed notebook, which was never run. "
+                f"It is kept in {target}."
             )
-        if any(output.output_type == "error" for output in cell.outputs):
-            raise NotebookFailed(f"Notebook {notebook.stem}, cell {number} raised. It is kept in {target}.")
-
-
-def keep_failed(executed: Path, kept: Path) -> Path:
-    """Move what a failed run left to `kept`, where a later run does not look; the path that now holds it."""
-    if executed.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(executed, kept)
-        return kept
-    return executed

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree  # noqa: S405 - see `allowed_svg`
+from xml.etree import ElementTree
 
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 _ELEMENTS = frozenset(
-    "svg g path text tspan defs use clipPath rect circle ellipse line polyline polygon pattern title desc".split()
+    (
+        *("svg", "g", "path", "text", "tspan", "defs", "use", "clipPath", "pattern", "title", "desc"),
+        *("rect", "circle", "ellipse", "line", "polyline", "polygon"),
+    )
 )
 _ATTRIBUTES = frozenset(
-    """
-    id d x y x1 y1 x2 y2 cx cy r rx ry width height points transform viewBox role aria-label aria-hidden focusable class
-    fill fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap
-    stroke-linejoin stroke-miterlimit opacity clip-path clip-rule font-size font-family font-weight font-style text-anchor
-    dominant-baseline patternUnits patternTransform patternContentUnits clipPathUnits href font font-stretch
-    font-variant
-    """.split()
+    (
+        *("id", "class", "role", "aria-label", "aria-hidden", "focusable", "viewBox", "transform", "href"),
+        *("d", "points", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "width", "height"),
+        *("fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray"),
+        *("stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "opacity"),
+        *("clip-path", "clip-rule", "clipPathUnits", "patternUnits", "patternContentUnits", "patternTransform"),
+        *("font", "font-size", "font-family", "font-weight", "font-style", "font-stretch", "font-variant"),
+        *("text-anchor", "dominant-baseline"),
+    )
 )
 
 

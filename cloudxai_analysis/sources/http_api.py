@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from threading import Lock
 from typing import Any
 
@@ -33,7 +34,7 @@ _Series = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Stretch:
-    """A metric, its matchers and a stretch `[start, end)` of milliseconds; `window` is the one that people asked for."""
+    """A metric, its matchers and a stretch `[start, end)` of milliseconds; `window` is the one people asked for."""
 
     metric: str
     matchers: Labels
@@ -64,7 +65,7 @@ class Stretch:
         """The stretch cut into at most `count` parts of near equal length."""
         length = self.end - self.start
         edges = sorted({self.start + length * part // count for part in range(count + 1)})
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             yield replace(self, start=start, end=end)
 
     def __str__(self) -> str:
@@ -269,7 +270,7 @@ def _samples(pairs: list[list[Any]], asked: Stretch) -> tuple[NDArray[np.int64],
         raise ValueError
     values = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
     values.view(np.int64)[np.isnan(values)] = NORMAL_NAN_BITS
-    # Seconds with three decimals are next to no double; a thousand times the nearest one rounds to the very millisecond.
+    # Few decimals are doubles, but a thousand times the nearest one rounds to the very millisecond.
     times = np.rint(np.fromiter((seconds for seconds, _ in pairs), dtype=np.float64, count=len(pairs)) * 1000)
     inside = (times >= asked.start) & (times < asked.end)
     kept = times[inside].astype(np.int64)

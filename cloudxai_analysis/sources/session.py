@@ -107,7 +107,7 @@ class ObservingSession(requests.Session):
         super().__init__()
         if ca_file is not None and not ca_file.is_file():
             raise UsageError(f"File {ca_file} of certificate authorities is not there. Correct `ca_file`.")
-        self.base = base
+        self.base = _normal(base)
         self.auth = credentials
         self.trust_env = False
         self.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip", "Cache-Control": "no-store"})
@@ -243,6 +243,16 @@ class ObservingSession(requests.Session):
             case exceptions.SSLError():
                 return SourceUnreachable(f"has no TLS that can be trusted: {said}. Check https, and `ca_file`.")
         return SourceUnreachable(f"did not answer: {said}. Check that it runs, and the network.")
+
+
+def _normal(base: str) -> str:
+    """The base URL as requests will write it, with an international host name in ASCII."""
+    prepared = requests.PreparedRequest()
+    try:
+        prepared.prepare_url(base, None)
+    except requests.RequestException:
+        raise UsageError("The source's URL has a host name that cannot be one. Correct it.") from None
+    return str(prepared.url).rstrip("/")
 
 
 def _root(error: Exception) -> Exception:

@@ -130,6 +130,4 @@ class Cost:
         """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
         rolling = self.rolling_costs
         week = Window(self._opened.seen.end - WEEK, self._opened.seen.end)
-        return cost.reconciliation(
-            self.costs_of(week), rolling[rolling["window"] == "7d"], end=self._opened.seen.end
-        )
+        return cost.reconciliation(self.costs_of(week), rolling[rolling["window"] == "7d"], end=self._opened.seen.end)

@@ -33,7 +33,7 @@ def summarise(study: Study) -> dict[str, Any]:
         },
         "status": status,
         "headline": headline(study, status, checks),
-        "paragraph": paragraph(study, status, checks),
+        "paragraph": paragraph(study, checks),
         "banners": banners(study, checks),
         "tiles": tiles(study),
         "template": template(study),
@@ -56,10 +56,8 @@ def summarise(study: Study) -> dict[str, Any]:
 def template(study: Study) -> dict[str, Any]:
     """The numbers that the platform's weekly template asks for, side by side."""
     rules, episodes = study.contract.alerts, study.alerts.week_episodes
-    fired = {
-        topic: int(episodes["alertname"].map(lambda name: name in rules and rules[name].topic == topic).sum())
-        for topic in ("readiness", "cardinality")
-    }
+    topics = episodes["alertname"].map(lambda name: rules[name].topic if name in rules else "").value_counts()
+    fired = {topic: int(topics.get(topic, 0)) for topic in ("readiness", "cardinality")}
     sets = study.cardinality.tenant_sets
     observed = int((sets["set"] != "lost").sum())
     rejected = study.within(study.cardinality.rejections)

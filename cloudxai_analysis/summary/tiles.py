@@ -99,8 +99,10 @@ def _cost(study: Study) -> dict[str, Any]:
         value=float(own["cost"].sum()) if len(own) else math.nan,
         by_week=_by_week(study, total),
         say=lambda amount: money(amount, currency),
-        say_change=lambda change: signed(money(change, currency), change)
-        + (f" ({signed(percent(change / before), change)})" if before else ""),
+        say_change=lambda change: (
+            signed(money(change, currency), change)
+            + (f" ({signed(percent(change / before), change)})" if before else "")
+        ),
         unit=currency,
         detail=f"{count(len(own), 'tenant')}, estimate",
         bound=None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cloudxai_analysis.phrases import percent
 from cloudxai_analysis.study import Study
@@ -53,7 +52,7 @@ def headline(study: Study, status: Status, checks: list[Check]) -> str:
     return f"{study.window.name}: {WORDS[status]}{' so far' if study.partial else ''} – {_clause(leading)}"
 
 
-def paragraph(study: Study, status: Status, checks: list[Check]) -> str:
+def paragraph(study: Study, checks: list[Check]) -> str:
     """What happened, why we believe it, what to consider, in at most sixty words."""
     warned = [check for check in by_weight(checks) if check.status in ("fail", "warn")]
     where = sorted({check.section for check in warned}, key=SECTIONS.index)
@@ -65,7 +64,9 @@ def paragraph(study: Study, status: Status, checks: list[Check]) -> str:
     second = f"{_clause(warned[1])}." if len(warned) > 1 else ""
     coverage = study.within(study.telemetry.coverage, "day")
     expected = coverage["expected"].sum()
-    believed = f"{percent(coverage['scrapes'].sum() / expected, 2)} of the expected scrapes are there." if expected else ""
+    believed = (
+        f"{percent(coverage['scrapes'].sum() / expected, 2)} of the expected scrapes are there." if expected else ""
+    )
     consider = f"To consider first: {_lower(warned[0].action)}" if warned and warned[0].action else ""
     return _at_most(60, happened, second, believed, consider)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment, percent
-from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts import Check, Status
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import Window
 
@@ -32,7 +32,7 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
     last, least = headroom.iloc[-1], headroom.loc[headroom["headroom"].idxmin()]
     tight = headroom[headroom["headroom"] < share * cap]
     full = int((headroom["headroom"] <= 0).sum())
-    status = "fail" if last["headroom"] <= 0 else "warn" if len(tight) else "pass"
+    status: Status = "fail" if last["headroom"] <= 0 else "warn" if len(tight) else "pass"
     if status == "pass":
         finding = (
             f"{count(last['headroom'], 'tenant label')} of {cap} left at the end of {named(window)}, never fewer than "
@@ -41,7 +41,11 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
     elif status == "fail":
         finding = f"{short(last['instance'])} has no tenant label left: all {cap} are held, new tenants are refused."
     else:
-        had = f"no tenant label left for {count(full, 'hour')}" if full else f"only {least['headroom']} tenant labels left"
+        had = (
+            f"no tenant label left for {count(full, 'hour')}"
+            if full
+            else f"only {least['headroom']} tenant labels left"
+        )
         day = tight["hour"].iloc[0]
         finding = (
             f"{short(least['instance'])} had {had} on {day:%a} {day.day} {day:%b}; "

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment, percent
-from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts import Check, Status
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import Window
 
@@ -40,7 +40,7 @@ def availability_check(
     # Days without telemetry are neither up nor down: the sentence says on how many the number stands.
     basis = "" if len(known) >= days else f", measured on {len(known)} covered of {days} days"
     share, remaining = measured["availability"], left["remaining_share"]
-    status = "fail" if share < slo else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
+    status: Status = "fail" if share < slo else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
     if status == "fail":
         budget_said = f"{left['used_minutes']:.0f} minutes not ready, {left['allowed_minutes']:.0f} allowed"
     else:
@@ -65,7 +65,9 @@ def availability_check(
     )
 
 
-def outages_check(outages: pd.DataFrame, availability: pd.DataFrame, *, window: Window, least_samples: int = 2) -> Check:
+def outages_check(
+    outages: pd.DataFrame, availability: pd.DataFrame, *, window: Window, least_samples: int = 2
+) -> Check:
     """Whether the platform was not ready in the window: `warn` from `least_samples` neighbouring samples on.
 
     `outages` as `measures.readiness.outages` gives them, of the window; one event `readiness_incident` for each of
@@ -131,7 +133,9 @@ def transitions_check(transitions: pd.DataFrame, *, window: Window, bound: float
     top = transitions.loc[transitions["transitions"].idxmax()]
     above = transitions[transitions["transitions"] > bound]
     if len(above):
-        finding = f"{top['transitions']:.0f} transitions in the hour from {moment(top['hour'])}, at most {bound:g} wanted."
+        finding = (
+            f"{top['transitions']:.0f} transitions in the hour from {moment(top['hour'])}, at most {bound:g} wanted."
+        )
     else:
         finding = f"At most {count(top['transitions'], 'readiness transition')} in any hour of {named(window)}."
     asked: dict[str, Any] = {
@@ -175,7 +179,9 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
             f"{top['seconds'] * 1000:.0f} ms, from {moment(above['hour'].iloc[0])}."
         )
     else:
-        finding = f"The readiness check's p95 stayed under {bound * 1000:.0f} ms: at most {top['seconds'] * 1000:.0f} ms."
+        finding = (
+            f"The readiness check's p95 stayed under {bound * 1000:.0f} ms: at most {top['seconds'] * 1000:.0f} ms."
+        )
     asked: dict[str, Any] = {
         "size": f"{count(len(above), 'hour')} above {bound * 1000:.0f} ms",
         "since": when(above["hour"].min()) if len(above) else None,
@@ -215,8 +221,8 @@ def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Windo
     else:
         top = long.loc[long["not_ready_samples"].idxmax()]
         finding = (
-            f"{affected} of {count(len(tenants), 'tenant')} were not ready at times, the longest {short(top['tenant'])} "
-            f"for {count(top['minutes'], 'minute')} from {moment(top['start'])}."
+            f"{affected} of {count(len(tenants), 'tenant')} were not ready at times, the longest "
+            f"{short(top['tenant'])} for {count(top['minutes'], 'minute')} from {moment(top['start'])}."
         )
     return Check(
         key="tenants",

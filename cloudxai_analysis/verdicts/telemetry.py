@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment, percent
@@ -20,7 +22,7 @@ def coverage_check(coverage: pd.DataFrame, covered: pd.DataFrame, *, window: Win
     value is the share of the expected scrapes; `unknown` without any sample of `up`.
     """
     expected = int(coverage["expected"].sum())
-    common = {"bound": least, "bound_key": "coverage", "unit": "share"}
+    common: dict[str, Any] = {"bound": least, "bound_key": "coverage", "unit": "share"}
     if not expected:
         return Check(
             key="coverage",
@@ -142,6 +144,7 @@ def restarts_check(restarts: pd.DataFrame, starts: pd.DataFrame, *, window: Wind
         samples="process_start_time_seconds of every process",
         disproof="a target that moved to another address",
         events=tuple(
-            event("restart", row.instance, row.started_at, row.started_at, 1, "restart") for row in restarts.itertuples()
+            event("restart", row.instance, row.started_at, row.started_at, 1, "restart")
+            for row in restarts.itertuples()
         ),
     )

@@ -200,7 +200,7 @@ def test_rolling_cost_is_the_sum_of_the_last_seven_days(beta):
     ],
 )
 def test_mistakes_in_the_url_are_named(url, part):
-    with pytest.raises(UsageError, match=".+") as error:
+    with pytest.raises(UsageError) as error:
         DemoSource.from_url(url)
     assert part in str(error.value)
     assert "\n" not in str(error.value)

@@ -1,0 +1,120 @@
+"""A small HTTP server on the loopback that answers as badly as a test wants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request, told to the server's script."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._play({})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self._play({name: values[0] for name, values in parse_qs(body).items()})
+
+    def _play(self, fields: dict[str, str]) -> None:
+        hostile = self.server.hostile
+        hostile.seen.append(Request(self.command, urlsplit(self.path).path, dict(self.headers), fields))
+        try:
+            hostile.script(self, fields)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, *words: object) -> None:
+        """Nothing: the tests look at `seen`."""
+
+    def head(self, status: int = 200, **headers: str) -> None:
+        """Send the status and headers, '_' standing for '-'."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def say(self, body: bytes, status: int = 200, **headers: str) -> None:
+        """Send a whole answer."""
+        self.head(status, **{"Content_Length": str(len(body)), **headers})
+        self.wfile.write(body)
+
+    def document(self, document: object, status: int = 200, **headers: str) -> None:
+        """Send a whole answer in JSON."""
+        self.say(json.dumps(document).encode(), status, **{"Content_Type": "application/json", **headers})
+
+
+Script = Callable[[Handler, Mapping[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a request looked like from the server's side."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    fields: dict[str, str]
+
+
+@dataclass
+class Hostile:
+    """A running hostile server: set `script`, ask, and look at `seen`."""
+
+    url: str
+    script: Script
+    seen: list[Request] = field(default_factory=list)
+    over: Event = field(default_factory=Event)
+
+    @property
+    def place(self) -> str:
+        """Host and port."""
+        return self.url.removeprefix("http://")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    hostile: Hostile
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing: that a client turns away from such a server is what the tests want."""
+
+
+@contextmanager
+def hostile_server() -> Iterator[Hostile]:
+    """A server that answers every request by its script, and at first with 404."""
+    server = _Server(("127.0.0.1", 0), Handler)
+    server.hostile = Hostile(f"http://127.0.0.1:{server.server_port}", lambda handler, _: handler.say(b"no", 404))
+    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    try:
+        yield server.hostile
+    finally:
+        server.hostile.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def vector(*values: object) -> dict[str, Any]:
+    """A success with an instant vector of these values."""
+    return success("vector", [{"metric": {}, "value": [0, value]} for value in values])
+
+
+def matrix(*series: dict[str, Any]) -> dict[str, Any]:
+    """A success with these series of samples."""
+    return success("matrix", list(series))
+
+
+def success(kind: str, result: object) -> dict[str, Any]:
+    """A success as Prometheus frames it."""
+    return {"status": "success", "data": {"resultType": kind, "result": result}}
