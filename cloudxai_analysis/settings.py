@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError
 
 from cloudxai_analysis.contract import DEFAULT_CONTRACT, Contract, load_contract
 from cloudxai_analysis.errors import UsageError
@@ -75,7 +76,7 @@ class EnvironmentSettings(BaseModel):
     def _zone_exists(cls, zone: str) -> str:
         try:
             ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"'{zone}' is no time zone; give a name like 'Europe/Berlin'") from None
         return zone
 
@@ -183,7 +184,10 @@ def load_settings(**flags: Any) -> Settings:
         settings = Settings(**given)
     except ValidationError as error:
         raise UsageError(_one_line(error, file)) from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except SettingsError as error:
+        # Its own message says which variable, its cause why; only the first is without the value.
+        raise UsageError(f"Settings of the environment ({_PREFIX}…): {error}. Objects are given as JSON.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"Settings file {file} cannot be read: {error}.") from None
     anchored = {key: project_folder() / getattr(settings, key) for key in ("outputs", "notebooks")}
     return settings.model_copy(update=anchored)
@@ -235,7 +239,8 @@ def environment_name(source: str) -> str:
         parts = urlsplit(source)
         place = f"{parts.hostname or ''}-{parts.port or ''}{parts.path}"
     except ValueError:
-        raise UsageError(f"Invalid source '{source}'. A source is demo:// or a URL like http://host:9090.") from None
+        shown = re.sub(r"//[^/@]*@", "//<secret>@", source)
+        raise UsageError(f"Invalid source '{shown}'. A source is demo:// or a URL like http://host:9090.") from None
     if parts.scheme == "demo":
         place = "-".join(["demo", *(f"{key}-{value}" for key, value in parse_qsl(parts.query))])
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"

@@ -106,17 +106,17 @@ def parse_window(name: str) -> Window:
     UsageError
         The name is none of these forms, or names a week or month that does not exist, as '2026-W60'.
     """
-    if match := re.fullmatch(r"(\d{4})-W(\d{2})", name):
+    if match := re.fullmatch(r"([0-9]{4})-W([0-9]{2})", name):
         year, week = int(match[1]), int(match[2])
         try:
             start = _midnight(date.fromisocalendar(year, week, 1))
-        except ValueError:
+            return Window(start, start + WEEK, name)
+        except (ValueError, OverflowError):
             last = date(year, 12, 28).isocalendar().week if 1 <= year <= 9998 else 52
             raise UsageError(f"Invalid week '{name}'. The ISO weeks of {year} are W01 to W{last}.") from None
-        return Window(start, start + WEEK, name)
-    if match := re.fullmatch(r"(\d{4})-(\d{2})", name):
+    if match := re.fullmatch(r"([0-9]{4})-([0-9]{2})", name):
         return _months(name, int(match[1]), int(match[2]), 1)
-    if match := re.fullmatch(r"(\d{4})-Q(\d)", name):
+    if match := re.fullmatch(r"([0-9]{4})-Q([0-9])", name):
         return _months(name, int(match[1]), 3 * int(match[2]) - 2, 3)
     raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.")
 
@@ -147,6 +147,6 @@ def _months(name: str, year: int, month: int, count: int) -> Window:
         start = _midnight(date(year, month, 1))
         after = month - 1 + count
         end = _midnight(date(year + after // 12, after % 12 + 1, 1))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.") from None
     return Window(start, end, name)

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,7 +72,9 @@ def prometheus(folder: Path, *, config: str = "global: {}\n", options: Sequence[
 
 
 @contextmanager
-def alertmanager(folder: Path, *, config: str = "route: {receiver: none}\nreceivers: [{name: none}]\n") -> Iterator[Server]:
+def alertmanager(
+    folder: Path, *, config: str = "route: {receiver: none}\nreceivers: [{name: none}]\n"
+) -> Iterator[Server]:
     """An Alertmanager that notifies nobody unless `config` says so."""
     (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
     command = [
@@ -122,7 +124,7 @@ def _load_block(folder: Path, batches: list[SeriesBatch], edge: tuple[int, int],
     return size
 
 
-def _write(write: object, batch: SeriesBatch, edge: tuple[int, int]) -> int:
+def _write(write: Callable[[str], object], batch: SeriesBatch, edge: tuple[int, int]) -> int:
     size = 0
     for labels, first, last in zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True):
         low, high = first + np.searchsorted(batch.times[first:last], edge)
@@ -137,10 +139,12 @@ def _write(write: object, batch: SeriesBatch, edge: tuple[int, int]) -> int:
 
 
 def _series_name(metric: str, labels: Labels) -> str:
-    def escaped(value: str) -> str:
-        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{metric}{{{pairs}}}"
 
-    return f"{metric}{{{','.join(f'{name}="{escaped(value)}"' for name, value in labels.items())}}}"
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 @lru_cache(maxsize=8)  # most series of a scrape share their times

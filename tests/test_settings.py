@@ -217,8 +217,8 @@ def test_environment_named_by_its_source_holds_no_credential(source: str, name: 
 
 def test_refusal_of_a_source_does_not_repeat_its_password() -> None:
     with pytest.raises(UsageError, match="Invalid source") as caught:
-        environment_name("http://user:secret@host:port/")
-    assert "secret" not in str(caught.value)
+        environment_name("http://user:hunter2@host:port/")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_environments_folders_lie_under_its_name(folder: Path) -> None:

@@ -104,10 +104,10 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, warn_share
 
     `headroom`: hour, headroom, job, instance, held.
     """
-    if headroom.empty:
+    if headroom.empty or headroom["headroom"].isna().all():
         return empty(ax, "no held tenants are known in this window")
     x, y = days(headroom["hour"]), headroom["headroom"].to_numpy(dtype=float)
-    warn, last = warn_share * cap, float(y[-1])
+    warn, last = warn_share * cap, float(y[np.isfinite(y)][-1])
     ends = [End(warn, f"warn under {warn:.0f}"), End(last, f"{last:.0f} left", BLUE)]
     ax.set_ylim(min(0.0, float(np.nanmin(y))), max(1.15 * float(np.nanmax(y)), 1.3 * warn, 1.0))
     margins(ax, left=value_ticks(ax, "{:.0f}".format, whole=True), right=end_room(ends))
@@ -141,7 +141,7 @@ def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
     time_axis(ax, float(x.min()), float(x.max()) + 1, centred=True)
     for some, color, hatch in ((known & (y <= bound), BLUE, ""), (known & (y > bound), VERMILLION, "xxxx")):
         tinted(ax, x[some] + 0.12, 0.0, 0.76, y[some], color=color, hatch=hatch)
-    hatched(ax, x[~known] + 0.12, 0.0, 0.76, np.full(int((~known).sum()), top))
+    hatched(ax, x[~known] + 0.12, 0.12 * top, 0.76, np.full(int((~known).sum()), 0.88 * top))
     bound_line(ax, bound)
     _say_churn(ax, churn, x, y, top)
     end_labels(ax, ends)

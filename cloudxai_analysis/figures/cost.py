@@ -46,7 +46,10 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
 
     `weekly`: week, start, currency, cost, tenants.
     """
-    known, unit = weekly[weekly["currency"] == currency].sort_values("start"), _unit(currency)
+    known, unit = (
+        weekly[(weekly["currency"] == currency) & weekly["cost"].notna()].sort_values("start"),
+        _unit(currency),
+    )
     if known.empty:
         return empty(ax, f"no cost in {unit} in these weeks")
     starts = pd.date_range(known["start"].min(), known["start"].max(), freq="7D")
@@ -60,7 +63,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     tinted(ax, x[whole] - 0.38, 0.0, 0.76, cost[whole], color=BLUE)
     unfinished = there & ~whole
     tinted(ax, x[unfinished] - 0.38, 0.0, 0.76, cost[unfinished], color=BLUE, hatch=HATCH)
-    hatched(ax, x[~there] - 0.38, 0.0, 0.76, np.full(int((~there).sum()), top))
+    hatched(ax, x[~there] - 0.38, 0.12 * top, 0.76, np.full(int((~there).sum()), 0.88 * top))
     _say_weeks(ax, cost, unit, partial=partial, top=top)
     detail = f"Cost by ISO week in {unit}, {names[0]} to {names[-1]} (UTC)"
     others = sorted({str(other) for other in weekly["currency"]} - {currency})
@@ -128,7 +131,7 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
 
     `hourly`: hour, cost, expected, low, high; `anomaly`: tenant, currency, start, end, hours, excess.
     """
-    if hourly.empty:
+    if hourly.empty or hourly["cost"].isna().all():
         return empty(ax, "no hour of this tenant can be compared with its history")
     unit = _unit(str(anomaly["currency"]))
     x, cost = days(hourly["hour"]), hourly["cost"].to_numpy(dtype=float)

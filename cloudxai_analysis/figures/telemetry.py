@@ -58,7 +58,7 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
         ax,
         [
             Entry(f"at least {percent(least, 0)}", {"marker": "s", "color": BLUE}),
-            Entry(f"under {percent(least, 0)}", {"marker": "X", "color": VERMILLION}),
+            Entry(f"under {percent(least, 0)}", {"marker": "s", "color": VERMILLION, "markerfacecolor": "none"}),
             Entry("hatched: no scrape", {}),
         ],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +14,14 @@ _WEIGHT = {"pass": 0, "unknown": 1, "warn": 2, "fail": 3}
 def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The checks that changed against the newest of the `earlier` summaries, which stand newest first.
 
-    Gives `before` (the window's name, None where there is no summary) and, for each group, items with check, status,
-    was, finding and weeks (how many reports in a row it has stood in, this one included). What turned unknown after a
-    finding is 'worse': nobody knows that it is gone.
+    Gives `before` (the window's name, None where there is no summary), `before_sha256` (of its file) and, for each
+    group, items with check, status, was, finding and weeks (how many reports in a row it has stood in, this one
+    included). What turned unknown after a finding is 'worse': nobody knows that it is gone.
     """
-    found: dict[str, Any] = {"before": earlier[0]["window"]["name"] if earlier else None}
+    found: dict[str, Any] = {
+        "before": earlier[0]["window"]["name"] if earlier else None,
+        "before_sha256": summary_sha256(earlier[0]) if earlier else None,
+    }
     found.update({group: [] for group in GROUPS})
     if not earlier:
         return found
@@ -34,6 +39,16 @@ def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[st
                 }
             )
     return found
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """The text of `summary.json`: the same summary gives the same bytes."""
+    return json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def summary_sha256(summary: dict[str, Any]) -> str:
+    """The SHA-256 of the file `summary.json` with this content, as `sha256sum` tells it."""
+    return hashlib.sha256(summary_text(summary).encode()).hexdigest()
 
 
 def _group(was: str, now: str) -> str:

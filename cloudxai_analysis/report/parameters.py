@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,22 +42,30 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
         raise NotebookFailed(f"Notebook {notebook} cannot be read: {type(error).__name__}: {error}.") from None
     source = next((cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])), "")
     try:
-        statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise NotebookFailed(f"Notebook {notebook}: the parameters' cell is no Python: {error}.") from None
-    lines = source.splitlines()
-    found = [_parameter(statement, lines) for statement in statements if isinstance(statement, ast.AnnAssign)]
+        found = list(_declared(source))
+    except (SyntaxError, ValueError) as error:
+        raise NotebookFailed(
+            f"Notebook {notebook}: the cell tagged 'parameters' may only hold lines like `name: str = 'x'`: {error}."
+        ) from None
     return {parameter.name: parameter for parameter in found}
 
 
-def _parameter(statement: ast.AnnAssign, lines: list[str]) -> Parameter:
-    comment = lines[(statement.end_lineno or 1) - 1][statement.end_col_offset or 0 :]
-    return Parameter(
-        name=ast.unparse(statement.target),
-        kind=ast.unparse(statement.annotation),
-        default=ast.literal_eval(statement.value) if statement.value else None,
-        comment=comment.strip().removeprefix("#").strip(),
-    )
+def _declared(source: str) -> Iterator[Parameter]:
+    lines = source.splitlines()
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id=kind), value=ast.expr() as value):
+                default = ast.literal_eval(value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                default = ast.literal_eval(value)
+                kind = type(default).__name__
+            case ast.Expr(value=ast.Constant()):
+                continue
+            case _:
+                raise ValueError(f"line {statement.lineno} declares none")
+        # The byte offset of the end is no character offset: a default may hold letters beyond ASCII.
+        last = lines[(statement.end_lineno or 1) - 1].encode()[statement.end_col_offset or 0 :].decode()
+        yield Parameter(name, kind, default, last.strip().removeprefix("#").strip())
 
 
 def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,22 +89,25 @@ def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, An
 
 def _typed(notebook: str, parameter: Parameter, value: Any) -> Any:
     kind = _TYPES.get(parameter.kind, str)
-    wrong = UsageError(
-        f"Parameter '{parameter.name}' of notebook {notebook} is {value!r}, which is no {parameter.kind}: "
-        f"{parameter.comment}."
-    )
-    if kind is bool and isinstance(value, str):
-        if value.lower() not in _TRUTH:
-            raise wrong
-        return _TRUTH[value.lower()]
-    if isinstance(value, str) and kind is not str:
-        try:
-            return kind(value)
-        except ValueError:
-            raise wrong from None
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise wrong
-    return value
+    read = _read(kind, value) if isinstance(value, str) else value
+    if kind is float and type(read) is int:
+        read = float(read)
+    if type(read) is not kind or (isinstance(read, float) and not math.isfinite(read)):
+        raise UsageError(
+            f"Parameter '{parameter.name}' of notebook {notebook} is {value!r}, which is no {parameter.kind}: "
+            f"{parameter.comment or f'such as {parameter.default!r}'}."
+        )
+    return read
+
+
+def _read(kind: type, text: str) -> Any:
+    """What `text` says as `kind`; None where it says nothing of it."""
+    if kind is bool:
+        return _TRUTH.get(text.lower())
+    try:
+        return kind(text)
+    except ValueError:
+        return None
 
 
 def parameter_lines(notebook: Path) -> Iterator[str]:

@@ -68,7 +68,7 @@ def mark_stale(target: Path, reason: str) -> None:
     """Note beside a published report that it could not be renewed; nothing happens where none is published."""
     if target.exists():
         file = stale_file(target)
-        unfinished = file.with_name(f"{_BUILDING}{uuid.uuid4().hex[:12]}")
+        unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
         unfinished.write_text(f"{' '.join(reason.split())}\n", encoding="utf-8")
         os.replace(unfinished, file)
 
@@ -91,8 +91,6 @@ def _clear(reports: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    if folder.is_file():
-        folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     _link(folder).unlink(missing_ok=True)
     _lock(folder).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,9 @@ def execute(
     """
     given = checked_parameters(notebook, parameters)
     import nbformat
-    from jupyter_client.manager import AsyncKernelManager
     from papermill import execute_notebook
 
-    manager = AsyncKernelManager(kernel_name="python3")
+    kernels: list[Any] = []
     place = _Place.of(nbformat.read(notebook, as_version=4).cells, progress)
     # In a thread of its own, because in the main one nbclient takes Ctrl-C for itself and reports a dead kernel.
     with ThreadPoolExecutor(1, "notebook") as pool:
@@ -61,10 +61,11 @@ def execute(
             progress_bar=False,
             kernel_name="python3",
             autosave_cell_every=0,
-            km=manager,
+            kernel_manager_class=_remembering(kernels),
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
             on_cell_start=place.start,
         )
-        expired = _wait(running, manager, seconds)
+        expired = _wait(running, kernels, seconds)
     error = running.exception()
     if expired:
         raise NotebookFailed(
@@ -111,17 +112,32 @@ def keep_failed(executed: Path, kept: Path) -> Path:
     return executed
 
 
-def end_kernel(manager: Any) -> None:
-    """End a kernel and everything in its process group; nothing happens where there is none."""
-    group = getattr(manager.provisioner, "pgid", None)
-    if group and group != os.getpgid(0):
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+def _remembering(kernels: list[Any]) -> type:
+    """A kernel manager that adds itself to `kernels`: nbclient makes, and tidies up, only a manager of its own."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Remembering(AsyncKernelManager):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            kernels.append(self)
+
+        async def _async_start_kernel(self, **kwargs: Any) -> None:
+            await super()._async_start_kernel(**kwargs)
+            self.group = getattr(self.provisioner, "pgid", None)
+
+    return Remembering
 
 
-def _wait(running: Future[Any], manager: Any, seconds: float) -> bool:
+def _end(kernels: list[Any]) -> None:
+    """End the kernels and everything in their process groups; nothing happens where there is none."""
+    for kernel in kernels:
+        group = getattr(kernel, "group", None)
+        if group and group != os.getpgid(0):
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+
+
+def _wait(running: Future[Any], kernels: list[Any], seconds: float) -> bool:
     """Whether the time was over before the run was; whatever happens, no process of the kernel's group lives on."""
     try:
         wait([running], timeout=seconds)
@@ -129,9 +145,9 @@ def _wait(running: Future[Any], manager: Any, seconds: float) -> bool:
     finally:
         # A kernel that is only being started has no group yet, so once is not enough.
         while not running.done():
-            end_kernel(manager)
+            _end(kernels)
             wait([running], timeout=0.2)
-        end_kernel(manager)
+        _end(kernels)
 
 
 @dataclass
