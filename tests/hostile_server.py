@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -75,11 +76,6 @@ class Hostile:
     seen: list[Request] = field(default_factory=list)
     over: Event = field(default_factory=Event)
 
-    @property
-    def place(self) -> str:
-        """Host and port."""
-        return self.url.removeprefix("http://")
-
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -90,10 +86,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def hostile_server() -> Iterator[Hostile]:
+def hostile_server(tls: SSLContext | None = None) -> Iterator[Hostile]:
     """A server that answers every request by its script, and at first with 404."""
     server = _Server(("127.0.0.1", 0), Handler)
-    server.hostile = Hostile(f"http://127.0.0.1:{server.server_port}", lambda handler, _: handler.say(b"no", 404))
+    if tls:
+        # The handshake belongs into the request's thread: one that fails must not end the server.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "https" if tls else "http"
+    server.hostile = Hostile(f"{scheme}://127.0.0.1:{server.server_port}", lambda handler, _: handler.say(b"no", 404))
     thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))
     thread.start()
     try:

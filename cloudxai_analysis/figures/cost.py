@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.labels import shortened
-from cloudxai_analysis.figures.lines import broken, draw_line, hatch_unknown
+from cloudxai_analysis.figures.lines import draw_band, draw_line, hatch_unknown
 from cloudxai_analysis.figures.marks import End, end_labels, end_room, lanes, lanes_that_fit
 from cloudxai_analysis.figures.shapes import hatched, rectangles, texts_at_ends, tinted, value_ticks
 from cloudxai_analysis.figures.style import (
@@ -144,9 +144,8 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
     ax.set_ylim(0, 1.22 * max(float(np.nanmax([cost, hourly["high"].to_numpy(dtype=float)])), 1e-9))
     margins(ax, left=value_ticks(ax, _plain), right=end_room(ends))
     time_axis(ax, float(x.min()), float(x.max()) + HOUR)
-    low = broken(x, hourly["low"].to_numpy(dtype=float), step=HOUR)
-    high = broken(x, hourly["high"].to_numpy(dtype=float), step=HOUR)
-    ax.fill_between(low[0], low[1], high[1], facecolor=BLUE, alpha=0.28, linewidth=0)
+    low, high = hourly["low"].to_numpy(dtype=float), hourly["high"].to_numpy(dtype=float)
+    draw_band(ax, x, low, high, facecolor=BLUE, alpha=0.28, linewidth=0)
     draw_line(ax, x, expected, color=INK, linewidth=1.2, linestyle=(0, (3, 2)))
     draw_line(ax, x, cost, color=BLUE)
     hatch_unknown(ax, x, cost)

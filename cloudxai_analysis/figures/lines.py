@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudxai_analysis.figures.labels import text_width
 from cloudxai_analysis.figures.shapes import hatched, rectangles
@@ -38,10 +39,22 @@ def broken(x: Floats, y: Floats, *, step: float) -> tuple[Floats, Floats]:
     return np.insert(x, after, x[after - 1] + step / 2), np.insert(y, after, np.nan)
 
 
+def draw_band(ax: Axes, x: Floats, low: Floats, high: Floats, *, step: float = HOUR, **looks: Any) -> None:
+    """Fill between `low` and `high` over `x`, broken and thinned as `draw_line` does."""
+    (at, foot), (_, top) = broken(x, low, step=step), broken(x, high, step=step)
+    kept = np.union1d(_kept(at, foot, _POINTS // 2), _kept(at, top, _POINTS // 2))
+    ax.fill_between(at[kept], foot[kept], top[kept], **looks)
+
+
 def thinned(x: Floats, y: Floats, *, most: int = _POINTS) -> tuple[Floats, Floats]:
     """The first, least, greatest, last and unknown points of each of `most` / 4 stretches; all where they are few."""
+    kept = _kept(x, y, most)
+    return x[kept], y[kept]
+
+
+def _kept(x: Floats, y: Floats, most: int) -> NDArray[np.int64]:
     if len(x) <= most or x[-1] <= x[0]:
-        return x, y
+        return np.arange(len(x))
     stretches = max(most // 4, 1)
     stretch = np.minimum(((x - x[0]) / (x[-1] - x[0]) * stretches).astype(np.int64), stretches - 1)
     bounds = np.append(np.flatnonzero(np.append(True, np.diff(stretch) > 0)), len(x))
@@ -54,8 +67,7 @@ def thinned(x: Floats, y: Floats, *, most: int = _POINTS) -> tuple[Floats, Float
             kept.add(begin + int(np.argmax(unknown)))
         if not unknown.all():
             kept.update((begin + int(np.nanargmin(part)), begin + int(np.nanargmax(part))))
-    chosen = np.array(sorted(kept), dtype=np.int64)
-    return x[chosen], y[chosen]
+    return np.array(sorted(kept), dtype=np.int64)
 
 
 def hatch_unknown(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR) -> None:

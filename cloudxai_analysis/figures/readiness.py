@@ -33,7 +33,16 @@ from cloudxai_analysis.figures.style import (
     styled,
     title,
 )
-from cloudxai_analysis.figures.timeline import HOUR, Floats, day_of, days, frame_words, time_axis, window_words
+from cloudxai_analysis.figures.timeline import (
+    HOUR,
+    Floats,
+    day_of,
+    days,
+    frame_words,
+    span_words,
+    time_axis,
+    window_words,
+)
 from cloudxai_analysis.figures.words import duration, share_words
 from cloudxai_analysis.phrases import count, percent
 from cloudxai_analysis.window import Window
@@ -87,7 +96,8 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     x = days(rolling["day"])
     y = 1 - (1 - rolling["availability"].to_numpy(dtype=float)) / (1 - slo)
     last = float(y[np.isfinite(y)][-1])
-    ends = [End(0.0, "used up"), End(last, f"{percent(last, 0).replace('-', '−')} left", BLUE)]
+    left = f"{percent(last, 0)} left" if last >= 0 else f"{percent(-last, 0)} over"
+    ends = [End(0.0, "used up"), End(last, left, BLUE)]
     low = min(0.0, float(np.nanmin(y)))
     ax.set_ylim(1.15 * low if low < 0 else 0.0, 1.08)
     margins(ax, left=value_ticks(ax, lambda share: f"{share * 100:.0f} %".replace("-", "−")), right=end_room(ends))
@@ -106,9 +116,8 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
         if last >= 0
         else f"Error budget overspent by {percent(-last, 0)}"
     )
-    detail = (
-        f"Error budget of {share_words(slo)} at each day's end, {frame_words(rolling['day'], step=timedelta(0))} (UTC)"
-    )
+    span = span_words((rolling["day"].min() - _DAY).to_pydatetime(), rolling["day"].max().to_pydatetime())
+    detail = f"Error budget of {share_words(slo)} at each day's end, {span} (UTC)"
     return title(ax, message, detail)
 
 

@@ -50,6 +50,24 @@ def semantics_breaks(
     return found[list(_BREAKS)].astype(_BREAKS).sort_values("tenant", ignore_index=True)
 
 
+def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
+    """`breaks` with each 'only_grows' that began before its samples do taken back to where it began.
+
+    `hours` are the gauge's hourly rollups over a longer time. Whole hours without a fall that lead up to the stretch
+    are added: `start` is the first sample of the first of them, `rises` grows by theirs. The samples tell exactly who
+    breaks the declaration; the rollups, which are fewer, tell since when.
+    """
+    found = breaks.copy()
+    for at, row in breaks[breaks["finding"] == "only_grows"].iterrows():
+        own = hours[(hours["tenant"] == row["tenant"]) & (hours["first_ts"] < row["start"].floor("h"))]
+        falls = own[own["resets"] > 0]
+        led = own[own["hour"] > falls["hour"].max()] if len(falls) else own
+        if len(led):
+            found.loc[at, "start"] = led["first_ts"].min()
+            found.loc[at, "rises"] = row["rises"] + int(led["changes"].sum())
+    return found
+
+
 def _steps(samples: pd.DataFrame) -> pd.DataFrame:
     """The samples with each one's step from the sample before; NaN at a series' first."""
     frame = samples[samples["value"].notna()].reset_index(drop=True)

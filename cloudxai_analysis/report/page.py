@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from markupsafe import Markup
 from cloudxai_analysis.errors import NotebookFailed
 from cloudxai_analysis.figures.sparkline import sparkline
 from cloudxai_analysis.looks.look import LOOK_MIME, SUMMARY_MIME, SVG_MIME
-from cloudxai_analysis.report.compare import GROUPS
+from cloudxai_analysis.report.compare import GROUPS, summary_sha256
+from cloudxai_analysis.report.said import named, readable, said
 from cloudxai_analysis.report.svg_check import allowed_svg
+from cloudxai_analysis.settings import Bounds
 
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parent
 EVALUATION = _PACKAGE / "evaluation.json"
-_UNIT = re.compile(r"(\d) (?=(?:%|[A-Z]{3}\b))")
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 TITLES = {
     "telemetry": "Telemetry",
     "cardinality": "Tenant labels",
@@ -70,24 +73,27 @@ def render(notebook: dict[str, Any]) -> str:
         raise NotebookFailed("The notebook holds no headline, so there is no page. Run weekly_report to its end.")
     summary = head["summary"]
     style = (_HERE / "report.css").read_text(encoding="utf-8")
-    by_check = {check: look["key"] for look in looks for check in look["checks"]}
-    return _template().render(
+    anchors = _anchors(summary, looks)
+    page = _template().render(
         summary=summary,
+        tiles=[{**tile, "trend": _trend(tile)} for tile in summary["tiles"]],
         since=head["since"],
         groups=[(group, GROUP_TITLES[group]) for group in GROUPS],
-        sections=[_section(name, summary, looks) for name in TITLES],
-        by_check=by_check,
-        status_of={check["key"]: check["status"] for check in summary["checks"]},
+        sections=[_section(name, summary, looks) for name in _section_names(looks)],
+        anchor=lambda link: _anchor(str(link), anchors),
+        checks={check["key"]: check for check in summary["checks"]},
         glossary=_glossary(looks),
         evaluation=_evaluation(),
+        bounds={key: field.description for key, field in Bounds.model_fields.items()},
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         words=WORDS,
         icons={status: Markup(icon) for status, icon in _ICONS.items()},  # noqa: S704 - our own shapes
         sparkline=lambda values: Markup(allowed_svg(sparkline(values))),  # noqa: S704 - checked just there
-        parameters=_parameters(notebook),
-        summary_hash=hashlib.sha256(json.dumps(summary, sort_keys=True).encode()).hexdigest(),
+        run=_run(notebook),
+        summary_sha256=summary_sha256(summary),
     )
+    return readable(page)
 
 
 @cache
@@ -98,47 +104,71 @@ def _template() -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_unbroken,
     )
+    environment.filters["said"] = said
+    environment.filters["named"] = named
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.filters["day"] = lambda moment: str(moment)[:16].replace("T", " ")
     return environment.get_template("report.html.jinja")
 
 
-def _unbroken(value: Any) -> Any:
-    """A number stays on the line of its unit."""
-    return _UNIT.sub("\\1\u00a0", value) if type(value) is str else value
-
-
 def _outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    head, looks = None, []
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if SUMMARY_MIME in data:
-                head = data[SUMMARY_MIME]
-            elif LOOK_MIME in data:
-                looks.append({**data[LOOK_MIME], "figure": ""})
-            elif SVG_MIME in data and looks:
-                svg = data[SVG_MIME]
-                figure = allowed_svg("".join(svg) if isinstance(svg, list) else svg)
-                looks[-1]["figure"] = Markup(figure)  # noqa: S704 - checked just above
-    return head, looks
+    head: dict[str, Any] | None = None
+    looks: dict[str, dict[str, Any]] = {}
+    for data in _bundles(notebook):
+        if SUMMARY_MIME in data:
+            head = data[SUMMARY_MIME]
+        elif LOOK_MIME in data:
+            look = data[LOOK_MIME]
+            looks.setdefault(look["key"], {**look, "figure": ""})
+        elif SVG_MIME in data and looks:
+            newest = next(reversed(looks.values()))
+            figure = allowed_svg("".join(data[SVG_MIME]), newest["key"])
+            newest["figure"] = Markup(figure)  # noqa: S704 - checked just above
+    return head, list(looks.values())
+
+
+def _bundles(notebook: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    return (output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", []))
+
+
+def _anchors(summary: dict[str, Any], looks: list[dict[str, Any]]) -> dict[str, str]:
+    """Where links lead: a look by its key, a check to the look that shows it, or else to its section."""
+    found = {name: name for name in _section_names(looks)}
+    found |= {check["key"]: check["section"] for check in summary["checks"]}
+    found |= {check: look["key"] for look in looks for check in look["checks"]}
+    return found | {look["key"]: look["key"] for look in looks}
+
+
+def _anchor(link: str, anchors: dict[str, str]) -> str:
+    key = link.removeprefix("#")
+    return anchors.get(key) or anchors.get(key.split("-", 1)[0], "main")
+
+
+def _trend(tile: dict[str, Any]) -> str:
+    if not tile["change_week"]:
+        return ""
+    return "better" if (tile["change_week"] > 0) == (tile["good"] == "up") else "worse"
+
+
+def _section_names(looks: list[dict[str, Any]]) -> list[str]:
+    """The report's sections in order; one that has no look still has its place, and so has one that is new to us."""
+    return list(dict.fromkeys([*TITLES, *(look["section"] for look in looks)]))
 
 
 def _section(name: str, summary: dict[str, Any], looks: list[dict[str, Any]]) -> dict[str, Any]:
     checks = [check for check in summary["checks"] if check["section"] == name]
     return {
         "name": name,
-        "title": TITLES[name],
-        "question": QUESTIONS[name],
+        "title": TITLES.get(name, name.capitalize()),
+        "question": QUESTIONS.get(name, ""),
         "status": _worst(check["status"] for check in checks),
         "checks": checks,
         "looks": [look for look in looks if look["section"] == name],
     }
 
 
-def _worst(statuses: Any) -> str:
+def _worst(statuses: Iterable[str]) -> str:
     found = set(statuses)
     return next((status for status in ("fail", "warn", "unknown", "pass") if status in found), "unknown")
 
@@ -152,7 +182,17 @@ def _evaluation() -> dict[str, Any] | None:
     return json.loads(EVALUATION.read_text(encoding="utf-8")) if EVALUATION.is_file() else None
 
 
-def _parameters(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The run's parameters without what names this run alone: its folder and its identifier."""
-    given = notebook.get("metadata", {}).get("papermill", {}).get("parameters", {})
-    return {name: value for name, value in sorted(given.items()) if name not in ("output", "run")}
+def _run(notebook: dict[str, Any]) -> dict[str, Any]:
+    """How the notebook was run: its file's hash, versions, seconds, and the parameters but those of this run alone."""
+    metadata = notebook.get("metadata", {})
+    papermill = metadata.get("papermill", {})
+    given = papermill.get("parameters", {})
+    return {
+        "stamp": metadata.get("cloudxai", {}),
+        "seconds": papermill.get("duration"),
+        "parameters": {
+            name: _CREDENTIALS.sub("", value) if isinstance(value, str) else value
+            for name, value in sorted(given.items())
+            if name not in ("output", "run")
+        },
+    }

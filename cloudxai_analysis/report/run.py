@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,13 @@ def execute(
     """
     given = checked_parameters(notebook, parameters)
     import nbformat
-    from papermill import execute_notebook
 
     kernels: list[Any] = []
     place = _Place.of(nbformat.read(notebook, as_version=4).cells, progress)
     # In a thread of its own, because in the main one nbclient takes Ctrl-C for itself and reports a dead kernel.
     with ThreadPoolExecutor(1, "notebook") as pool:
         running = pool.submit(
-            execute_notebook,
+            _papermill,
             notebook,
             target,
             given,
@@ -112,6 +112,16 @@ def keep_failed(executed: Path, kept: Path) -> Path:
     return executed
 
 
+def _papermill(*args: Any, **kwargs: Any) -> None:
+    from jupyter_core.utils import ensure_event_loop
+    from papermill import execute_notebook
+
+    # Without a handler of its own, its errors would come out on stderr beside our one line.
+    logging.getLogger("papermill").addHandler(logging.NullHandler())
+    with closing(ensure_event_loop()):
+        execute_notebook(*args, **kwargs)
+
+
 def _remembering(kernels: list[Any]) -> type:
     """A kernel manager that adds itself to `kernels`: nbclient makes, and tidies up, only a manager of its own."""
     from jupyter_client.manager import AsyncKernelManager
@@ -121,8 +131,11 @@ def _remembering(kernels: list[Any]) -> type:
             super().__init__(*args, **kwargs)
             kernels.append(self)
 
-        async def _async_start_kernel(self, **kwargs: Any) -> None:
-            await super()._async_start_kernel(**kwargs)
+        async def start_kernel(  # type: ignore[override]  # declared there as an attribute that holds a function
+            self, **kwargs: Any
+        ) -> None:
+            await self._async_start_kernel(**kwargs)
+            # After the shutdown the provisioner is gone, but a cell's own children may not be.
             self.group = getattr(self.provisioner, "pgid", None)
 
     return Remembering

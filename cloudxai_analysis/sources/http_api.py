@@ -73,10 +73,14 @@ class Stretch:
 
 
 class PrometheusSource:
-    """A Prometheus, or what speaks its HTTP API; it is only ever read."""
+    """A Prometheus, or what speaks its HTTP API; it is only ever read.
 
-    def __init__(self, session: ObservingSession) -> None:
+    No answer is asked for that holds more than about `samples_per_answer`: that bounds memory here and there.
+    """
+
+    def __init__(self, session: ObservingSession, *, samples_per_answer: int = SAMPLES_PER_ANSWER) -> None:
         self.session = session
+        self._samples_per_answer = samples_per_answer
         self._histograms: dict[str, int] = {}
         self._warnings: list[str] = []
         self._lock = Lock()
@@ -139,7 +143,7 @@ class PrometheusSource:
                 raise
             parts = 2
         else:
-            parts = min(-(-count // SAMPLES_PER_ANSWER), length)
+            parts = min(-(-count // self._samples_per_answer), length)
             if parts <= 1:
                 yield stretch, count
                 return

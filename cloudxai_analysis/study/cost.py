@@ -92,28 +92,19 @@ class Cost:
 
     @cached_property
     def semantics_breaks(self) -> pd.DataFrame:
-        """Cost gauges that behaved unlike their declared semantics in the window or the week before.
-
-        The two weeks tell who; of those alone the whole history is read, to say since when.
-        """
-        roles = [role for role in ("cost", "cost_billing") if role in self._opened.contract.metrics]
+        """Cost gauges that behaved unlike their declared semantics in the window or the week before, since when."""
         recent = self._opened.seen.with_history(1)
-        found = []
-        for role in roles:
-            breaks = self._breaks(role, self._opened.samples(role, recent))
-            if len(breaks):
-                samples = self._opened.samples(role)
-                breaks = self._breaks(role, samples[samples["tenant"].isin(breaks["tenant"])])
-                breaks = breaks[breaks["end"] >= recent.start]
-            found.append(breaks)
-        return pd.concat(found, ignore_index=True)
-
-    def _breaks(self, role: str, samples: pd.DataFrame) -> pd.DataFrame:
-        metric = self._opened.contract[role]
-        found = semantics.semantics_breaks(
-            samples, self._telemetry.starts, self._telemetry.covered, semantics=metric.semantics
-        )
-        return found.assign(metric=metric.name)
+        found = [
+            semantics.semantics_breaks(
+                self._opened.samples(role, recent),
+                self._telemetry.starts,
+                self._telemetry.covered,
+                semantics=self._opened.contract[role].semantics,
+            ).assign(metric=self._opened.contract[role].name)
+            for role in ("cost", "cost_billing")
+            if role in self._opened.contract.metrics
+        ]
+        return semantics.growing_since(pd.concat(found, ignore_index=True), self.cost_hours)
 
     @cached_property
     def billing_costs(self) -> pd.DataFrame:

@@ -1,24 +1,30 @@
 import math
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 import pytest
-from cloudxai_analysis.figures import sparkline
 from hypothesis import given
 from hypothesis import strategies as st
 
-SVG = "{http://www.w3.org/2000/svg}"
+from cloudxai_analysis.figures import sparkline
+
+
+def marks(svg, name):
+    """Attributes of each element called `name` of a well-formed document."""
+    found = []
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda element, attributes: found.append((element, attributes))
+    parser.Parse(svg.encode(), True)
+    return [attributes for element, attributes in found if name in ("*", element)]
 
 
 def lines(svg):
-    found = ElementTree.fromstring(svg).iter(f"{SVG}polyline")
-    return [[tuple(map(float, point.split(","))) for point in line.get("points").split()] for line in found]
+    return [
+        [tuple(map(float, point.split(","))) for point in line["points"].split()] for line in marks(svg, "polyline")
+    ]
 
 
 def dots(svg):
-    return [
-        (float(dot.get("cx")), float(dot.get("cy")), float(dot.get("r")))
-        for dot in ElementTree.fromstring(svg).iter(f"{SVG}circle")
-    ]
+    return [(float(dot["cx"]), float(dot["cy"]), float(dot["r"])) for dot in marks(svg, "circle")]
 
 
 def test_line_spans_the_box_and_ends_in_a_dot():
@@ -47,13 +53,13 @@ def test_only_the_last_thirteen_are_drawn():
 
 @pytest.mark.parametrize("values", [[], [None], [math.nan, None]])
 def test_nothing_known_draws_nothing(values):
-    assert list(ElementTree.fromstring(sparkline(values))) == []
+    assert len(marks(sparkline(values), "*")) == 1
 
 
 def test_takes_the_text_colour_and_is_hidden_from_screen_readers():
-    root = ElementTree.fromstring(sparkline([1.0, 2.0]))
-    assert root.get("aria-hidden") == "true"
-    assert {mark.get("stroke") or mark.get("fill") for mark in root} == {"currentColor"}
+    root, *drawn = marks(sparkline([1.0, 2.0]), "*")
+    assert root["aria-hidden"] == "true"
+    assert {mark.get("stroke", mark["fill"]) for mark in drawn} == {"currentColor"}
 
 
 @given(st.lists(st.one_of(st.none(), st.floats()), max_size=20))

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.http_api import PrometheusSource
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.series import Source
+
+
+def opened(url: str, **settings: object) -> Source:
+    return open_source(url, limits=Limits(), settings=EnvironmentSettings.model_validate(settings))
+
+
+def test_demo_is_the_demo_with_its_seed() -> None:
+    source = opened("demo://?seed=7&scenario=clean")
+    assert isinstance(source, DemoSource)
+    assert source.name == "demo://?seed=7&scenario=clean"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://localhost:9090", "http://localhost:9090"),
+        ("HTTP://LocalHost:9090/", "http://localhost:9090"),
+        ("https://example.org/prometheus/", "https://example.org/prometheus"),
+        ("http://[::1]:9090", "http://[::1]:9090"),
+        ("https://joe:geheim@example.org/prom", "https://example.org/prom"),
+        ("https://joe%40acme:p%2Fw@example.org", "https://example.org"),
+        ("http://müller.example:9090", "http://xn--mller-kva.example:9090"),
+    ],
+)
+def test_a_url_is_a_prometheus_named_without_credentials(url: str, name: str) -> None:
+    source = opened(url)
+    assert isinstance(source, PrometheusSource)
+    assert source.name == name
+    assert source.extent() is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "prometheus",
+        "localhost:9090",
+        "file:///etc/passwd",
+        "ftp://joe:geheim@host",
+        "http://",
+        "http://joe:geheim@",
+        "http://joe:ge/heim@host:9090",
+        "http://host:geheim",
+        "http://host:99999999",
+        "http://[::1",
+        "http://host:9090?token=geheim",
+        "http://host:9090/#geheim",
+        "http://ho st:9090",
+        "http://host:9090/a\nb",
+        "http://*.geheim.org",
+    ],
+)
+def test_anything_else_is_refused_in_one_line_that_does_not_repeat_it(url: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        opened(url)
+    assert "geheim" not in str(refused.value)
+    assert "heim@" not in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_wrong_header_token_or_authority_is_refused_without_its_value(tmp_path: Path) -> None:
+    url = "http://localhost:9090"
+    wrong: list[dict[str, object]] = [
+        {"headers": {"X-Scope-OrgID": "geheim\r\nX-Other: 1"}},
+        {"headers": {"X Scope": "geheim"}},
+        {"ca_file": tmp_path / "absent.pem"},
+    ]
+    for settings in wrong:
+        with pytest.raises(UsageError) as refused:
+            opened(url, **settings)
+        assert "geheim" not in str(refused.value)
+    with pytest.raises(UsageError, match="Keep one of them"):
+        opened("http://joe:geheim@localhost:9090", bearer_token_file=tmp_path / "token")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\xfe"])
+def test_a_token_that_cannot_be_used_is_named_by_its_file_only(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    source = opened("http://localhost:1", bearer_token_file=file)
+    with pytest.raises(CloudxaiError, match="token") as refused:
+        source.describe()
+    assert refused.value.exit_code == 2
+    assert str(file) in str(refused.value)
+    assert "two words" not in str(refused.value)

@@ -1,0 +1,304 @@
+"""The session against servers that answer badly: each fault its error, its exit code, one line, and no secret."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import ssl
+import subprocess
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from hostile_server import Handler, Hostile, Script, hostile_server, success, vector
+
+from cloudxai_analysis.errors import (
+    CloudxaiError,
+    RefusedForSecurity,
+    SourceAnswerError,
+    SourceUnreachable,
+)
+from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.sources.answers import NoSuchEndpoint, TooManySamples
+from cloudxai_analysis.sources.session import Credentials, ObservingSession
+
+SECRET = "geheim/%wort"
+QUICK = Limits(retries=1, request_timeout_seconds=5, connect_timeout_seconds=1, total_deadline_seconds=10)
+
+
+def limits(**changes: float) -> Limits:
+    return Limits.model_validate({**QUICK.model_dump(), **changes})
+
+
+def session_of(url: str, how: Limits = QUICK, **details: Any) -> ObservingSession:
+    credentials = Credentials(user="joe", password=SECRET, headers={"X-Scope-OrgID": "team-blue"})
+    return ObservingSession(url, **{"limits": how, "credentials": credentials, **details})
+
+
+def asked(url: str, how: Limits = QUICK, **details: Any) -> Any:
+    with session_of(url, how, **details) as session:
+        return session.post(f"{url}/api/v1/query", data={"query": "up"}).json()
+
+
+def refusal(url: str, how: Limits = QUICK, **details: Any) -> CloudxaiError:
+    """The error that asking raises, after a look that it is one line, names the server and shows no secret."""
+    with pytest.raises(CloudxaiError) as refused:
+        asked(url, how, **details)
+    shown = "".join(traceback.format_exception(refused.value))
+    said = str(refused.value)
+    assert url in said
+    assert said.isprintable()
+    for secret in (SECRET, "geheim%2F%25wort", "am9lOmdlaGVpbS8ld29ydA==", "team-blue"):
+        assert secret not in shown
+    return refused.value
+
+
+def assert_match(words: str, said: str) -> None:
+    assert re.search(words, said), said
+
+
+def says(body: bytes, status: int = 200, **headers: str) -> Script:
+    return lambda handler, _: handler.say(body, status, **headers)
+
+
+def gives(document: object, status: int = 200, **headers: str) -> Script:
+    return lambda handler, _: handler.document(document, status, **headers)
+
+
+def failed(kind: str, words: str) -> dict[str, str]:
+    return {"status": "error", "errorType": kind, "error": words}
+
+
+def cut_short(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.head(Content_Length="1000")
+    handler.wfile.write(b'{"status": "success"}')
+    handler.close_connection = True
+
+
+def without_last_chunk(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.head(Transfer_Encoding="chunked")
+    body = b'{"status": "success"}'
+    handler.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
+    handler.close_connection = True
+
+
+def closed(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.close_connection = True
+
+
+def endless(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.head(Content_Type="application/json")
+    handler.close_connection = True
+    while not handler.server.hostile.over.is_set():
+        handler.wfile.write(b" " * 65536)
+
+
+def dripping(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.head(Content_Length="100000")
+    while not handler.server.hostile.over.wait(0.02):
+        handler.wfile.write(b" ")
+
+
+def silent(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.server.hostile.over.wait()
+
+
+def echo(handler: Handler, fields: Mapping[str, str]) -> None:
+    sent = [handler.headers[name] for name in ("Authorization", "X-Scope-OrgID")]
+    handler.document(failed("bad_data", f"no: {sent} {SECRET} joe\n\x1b[31m</script>"), 400)
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "code", "words"),
+    [
+        (says(b"<html><title>Log in</title>", Content_Type="text/html"), SourceAnswerError, 4, "HTML .* login page"),
+        (says(b"no", 404), NoSuchEndpoint, 4, "404: there is no Prometheus API"),
+        (says(b"oops", 500), SourceAnswerError, 4, "HTTP 500. Look at its log"),
+        (says(b"", 503), SourceAnswerError, 4, "HTTP 503"),
+        (says(b""), SourceAnswerError, 4, "an empty body"),
+        (says(b'{"status": "success", "data": {'), SourceAnswerError, 4, "broken or foreign JSON"),
+        (says(b"[" * 200_000), SourceAnswerError, 4, "foreign JSON"),
+        (says(b'{"took": 3}'), SourceAnswerError, 4, "foreign JSON"),
+        (says(b'{"status": "\xff"}'), SourceAnswerError, 4, "foreign JSON"),
+        (says(b"not gzip", Content_Encoding="gzip"), SourceAnswerError, 4, "garbled"),
+        (gives(failed("execution", "it broke")), SourceAnswerError, 4, "status 'error': execution: 'it broke'"),
+        (gives(failed("bad_data", "parse error"), 400), SourceAnswerError, 4, "400: bad_data: 'parse error'"),
+        (gives(failed("execution", "too many samples"), 422), TooManySamples, 4, "too many samples"),
+        (gives(failed("execution", "division"), 422), SourceAnswerError, 4, "HTTP 422: execution: 'division'"),
+        (gives({**vector("1"), "warnings": ["store 3 is gone"]}), SourceAnswerError, 4, "in part: 'store 3 is gone'"),
+        (gives({**vector("1"), "isPartial": True}), SourceAnswerError, 4, "isPartial"),
+        (says(b"", 401), SourceAnswerError, 4, "refused the request with HTTP 401. Check the credentials"),
+        (gives(failed("x", "forbidden"), 403), SourceAnswerError, 4, "HTTP 403: x: 'forbidden'"),
+        (says(b"", 302, Location="http://example.org/x"), RefusedForSecurity, 8, "redirects to http://example.org,"),
+        (says(b"", 307, Location="//example.org"), RefusedForSecurity, 8, "example.org"),
+        (says(b"", 302, Location="http://127.0.0.1:1/"), RefusedForSecurity, 8, "not followed"),
+        (says(b"", 302, Location="http://[::1"), RefusedForSecurity, 8, "no URL"),
+        (says(b"", 302, Location="/login?next=/"), SourceAnswerError, 4, "path '/login' of the same host"),
+        (says(b"", 304), SourceAnswerError, 4, "HTTP 304"),
+        (cut_short, SourceAnswerError, 4, "cut its answer short"),
+        (without_last_chunk, SourceAnswerError, 4, "cut its answer short"),
+        (closed, SourceUnreachable, 3, "did not answer"),
+        (echo, SourceAnswerError, 4, "no: .*<secret>.*</script>"),
+    ],
+)
+def test_a_bad_answer_is_its_error(
+    hostile: Hostile, script: Script, error: type[CloudxaiError], code: int, words: str
+) -> None:
+    hostile.script = script
+    refused = refusal(hostile.url)
+    assert type(refused) is error
+    assert refused.exit_code == code
+    assert_match(words, str(refused))
+
+
+def test_an_endless_answer_is_read_up_to_the_cap(hostile: Hostile) -> None:
+    hostile.script = endless
+    refused = refusal(hostile.url, limits(response_bytes=1_000_000))
+    assert isinstance(refused, SourceAnswerError)
+    assert_match("more than 1,000,000 bytes.*limits.response_bytes", str(refused))
+
+
+def test_a_gzip_bomb_is_unpacked_up_to_the_cap(hostile: Hostile) -> None:
+    hostile.script = says(gzip.compress(b" " * 30_000_000), Content_Encoding="gzip")
+    assert_match("more than 1,000,000 bytes, unpacked", str(refusal(hostile.url, limits(response_bytes=1_000_000))))
+
+
+@pytest.mark.parametrize("changes", [{"request_timeout_seconds": 0.3}, {"total_deadline_seconds": 0.3}])
+def test_a_dripping_answer_ends_at_the_deadline(hostile: Hostile, changes: dict[str, float]) -> None:
+    hostile.script = dripping
+    refused = refusal(hostile.url, limits(**changes))
+    assert isinstance(refused, SourceUnreachable)
+    assert_match("did not finish it in time", str(refused))
+    assert len(hostile.seen) == 1
+
+
+def test_a_silent_server_is_asked_again_and_then_unreachable(hostile: Hostile) -> None:
+    hostile.script = silent
+    refused = refusal(hostile.url, limits(request_timeout_seconds=0.2))
+    assert isinstance(refused, SourceUnreachable)
+    assert_match("no answer within 0.2 s", str(refused))
+    assert len(hostile.seen) == 2
+
+
+@pytest.mark.parametrize("retry_after", ["0", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", None])
+@pytest.mark.parametrize("bad", [429, 502, 503, 504])
+def test_what_may_pass_is_asked_again(hostile: Hostile, bad: int, retry_after: str | None) -> None:
+    def script(handler: Handler, fields: Mapping[str, str]) -> None:
+        if len(hostile.seen) == 1:
+            handler.say(b"busy", bad, **({"Retry_After": retry_after} if retry_after else {}))
+        else:
+            handler.document(vector("7"))
+
+    hostile.script = script
+    assert asked(hostile.url) == vector("7")
+    assert [request.fields for request in hostile.seen] == [{"query": "up"}] * 2
+
+
+def test_an_answer_cut_short_is_asked_again(hostile: Hostile) -> None:
+    def script(handler: Handler, fields: Mapping[str, str]) -> None:
+        if len(hostile.seen) == 1:
+            cut_short(handler, fields)
+        else:
+            handler.document(vector("7"))
+
+    hostile.script = script
+    assert asked(hostile.url) == vector("7")
+
+
+def test_a_wait_beyond_the_deadline_is_not_waited(hostile: Hostile) -> None:
+    hostile.script = says(b"", 429, Retry_After="3600")
+    assert_match("HTTP 429. It is too busy", str(refusal(hostile.url)))
+    assert len(hostile.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422, 302])
+def test_what_does_not_pass_is_asked_once(hostile: Hostile, status: int) -> None:
+    hostile.script = says(b"", status, Location="/elsewhere")
+    refusal(hostile.url)
+    assert len(hostile.seen) == 1
+
+
+def test_a_closed_port_and_an_unknown_host_are_unreachable() -> None:
+    with hostile_server() as server:
+        url = server.url
+    for place, words in ((url, "took no connection: .*refused"), ("http://name.invalid:9090", "host name has no addr")):
+        refused = refusal(place)
+        assert isinstance(refused, SourceUnreachable)
+        assert_match(words, str(refused))
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path", ["/-/quit", "/api/v1/admin/tsdb/delete_series", "/api/v1/write", "/api/v1/query/../write"]
+)
+def test_nothing_but_reads_is_ever_sent(hostile: Hostile, method: str, path: str) -> None:
+    with session_of(hostile.url) as session, pytest.raises(RefusedForSecurity, match="only observes"):
+        session.request(method, hostile.url + path)
+    assert hostile.seen == []
+
+
+def test_no_other_host_is_asked(hostile: Hostile) -> None:
+    with session_of(hostile.url) as session, hostile_server() as other:
+        with pytest.raises(RefusedForSecurity, match="another host"):
+            session.get(f"{other.url}/api/v1/query")
+        assert other.seen == []
+
+
+def test_what_a_caller_asks_for_does_not_loosen_the_session(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    hostile.script = says(b"", 302, Location="http://example.org/")
+    with session_of(hostile.url) as session:
+        session.mount(hostile.url, requests.adapters.HTTPAdapter())
+        with pytest.raises(RefusedForSecurity):
+            session.get(f"{hostile.url}/api/v1/query", allow_redirects=True, verify=False, stream=True, timeout=None)
+    assert len(hostile.seen) == 1
+
+
+def test_credentials_and_headers_are_sent_and_never_shown(hostile: Hostile, tmp_path: Path) -> None:
+    hostile.script = gives(vector("1"), Set_Cookie="session=1")
+    asked(hostile.url)
+    token = tmp_path / "token"
+    token.write_text("token-1\n")
+    credentials = Credentials(token_file=token, headers={"X-Scope-OrgID": "team-blue"})
+    with session_of(hostile.url, credentials=credentials) as session:
+        session.get(f"{hostile.url}/api/v1/query")
+        token.write_text("token-2\n")
+        session.get(f"{hostile.url}/api/v1/query")
+        assert "team-blue" not in repr(vars(session))
+        assert "token-2" not in repr(vars(session))
+    sent = [request.headers for request in hostile.seen]
+    basic = "Basic am9lOmdlaGVpbS8ld29ydA=="
+    assert [headers["Authorization"] for headers in sent] == [basic, "Bearer token-1", "Bearer token-2"]
+    assert {headers["X-Scope-OrgID"] for headers in sent} == {"team-blue"}
+    assert not any("Cookie" in headers for headers in sent)
+
+
+def test_an_authority_is_trusted_only_when_it_is_named(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    with tls_server(tmp_path) as url:
+        refused = refusal(url)
+        assert isinstance(refused, SourceUnreachable)
+        assert_match("no TLS that can be trusted: .*self-signed certificate", str(refused))
+        assert asked(url, ca_file=tmp_path / "cert.pem") == success("vector", [])
+        assert_match(
+            "doesn't match|mismatch", str(refusal(url.replace("127.0.0.1", "localhost"), ca_file=tmp_path / "cert.pem"))
+        )
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[str]:
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with hostile_server(context) as server:
+        server.script = gives(success("vector", []))
+        yield server.url
