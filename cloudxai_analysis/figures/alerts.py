@@ -37,7 +37,8 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "unjudged": {"marker": "D", "color": INK, "markerfacecolor": "none"},
 }
 _STACK = 5  # episodes of the same moment that a lane shows beside each other
-_TITLE_NAME = 26
+_RULE_NAME = 30  # characters of a rule in a list, for names in one word of four or five
+_TITLE_NAME = 32
 
 
 @styled
@@ -51,7 +52,7 @@ def episodes_on_timeline(ax: Axes, judged: pd.DataFrame, window: Window) -> Axes
     frame = judged.assign(alertname=judged["alertname"].astype(str)).sort_values("fired_at", kind="stable")
     numbers = frame["alertname"].value_counts()
     shown = [str(name) for name in numbers.index[: lanes_that_fit(ax, top=KEY_TOP)]]
-    lanes(ax, [shortened(name) for name in shown], top=KEY_TOP)
+    lanes(ax, [shortened(name, _RULE_NAME) for name in shown], top=KEY_TOP)
     time_axis(ax, day_of(window.start), day_of(window.end))
     frame = frame[frame["alertname"].isin(shown)]
     start, end = days(frame["fired_at"]), days(frame["resolved_at"])
@@ -172,7 +173,7 @@ def _rules(frame: pd.DataFrame) -> list[str]:
     names, severities = frame["alertname"].astype(str), frame["severity"].astype(str)
     several = names.duplicated(keep=False)
     return [
-        f"{shortened(name, 18)} {shortened(severity, 7)}" if twice else shortened(name)
+        f"{shortened(name, 22)} {shortened(severity, 7)}" if twice else shortened(name, _RULE_NAME)
         for name, severity, twice in zip(names, severities, several, strict=True)
     ]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.labels import shortened, without_port
-from cloudxai_analysis.figures.lines import draw_line, hatch_unknown
+from cloudxai_analysis.figures.lines import draw_line, hatch, hatch_unknown
 from cloudxai_analysis.figures.marks import (
     End,
     Entry,
@@ -26,6 +26,7 @@ from cloudxai_analysis.figures.style import (
     GREEN,
     INK,
     KEY_TOP,
+    LINE,
     PURPLE,
     SMALL_SIZE,
     VERMILLION,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-_END_NAME = 14  # characters of an instance beside a line
+_END_NAME = 14  # characters of an instance beside a line or in a key
 _LINES = ((VERMILLION, (0, (5, 2))), (GREEN, (0, (2, 1.5))), (PURPLE, (0, (7, 2, 1.5, 2))))
 _SETS = (("stayed", BLUE, ""), ("returning", GREEN, "----"), ("new", PURPLE, "////"), ("lost", VERMILLION, "xxxx"))
 
@@ -82,11 +83,11 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     margins(ax, left=value_ticks(ax, "{:.0f}".format, whole=True), right=end_room(ends))
     time_axis(ax, float(days(hours).min()), float(days(hours).max()) + HOUR)
     bound_line(ax, cap)
+    x, y = days(active["hour"]), active["tenants"].to_numpy(dtype=float)
+    draw_line(ax, x, y, color=BLUE)
     for name, (color, dashes) in zip(shown, _LINES, strict=False):
         rows = held[held["instance"].astype(str) == name]
         draw_line(ax, days(rows["hour"]), rows["held"].to_numpy(dtype=float), color=color, linestyle=dashes)
-    x, y = days(active["hour"]), active["tenants"].to_numpy(dtype=float)
-    draw_line(ax, x, y, color=BLUE)
     hatch_unknown(ax, x, y)
     restarts = without_port([*held["instance"].astype(str), *events["instance"].astype(str)], most=_END_NAME)
     started = zip(days(events["started_at"]), events["instance"].astype(str), strict=True)
@@ -139,8 +140,8 @@ def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
     ax.set_ylim(0, top)
     margins(ax, left=value_ticks(ax, lambda share: f"{share * 100:g} %"), right=end_room(ends))
     time_axis(ax, float(x.min()), float(x.max()) + 1, centred=True)
-    for some, color, hatch in ((known & (y <= bound), BLUE, ""), (known & (y > bound), VERMILLION, "xxxx")):
-        tinted(ax, x[some] + 0.12, 0.0, 0.76, y[some], color=color, hatch=hatch)
+    for some, color, cross in ((known & (y <= bound), BLUE, ""), (known & (y > bound), VERMILLION, "xxxx")):
+        tinted(ax, x[some] + 0.12, 0.0, 0.76, y[some], color=color, hatch=cross)
     hatched(ax, x[~known] + 0.12, 0.12 * top, 0.76, np.full(int((~known).sum()), 0.88 * top))
     bound_line(ax, bound)
     _say_churn(ax, churn, x, y, top)
@@ -163,7 +164,7 @@ def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
     table = table.pivot_table(index="hour", columns="instance", values="rejections", aggfunc="sum", fill_value=0.0)
     busiest = table.sum().sort_values(ascending=False, kind="stable")
     busiest = busiest[busiest > 0]
-    names, total = without_port(rejections["instance"].astype(str)), table.sum(axis=1)
+    names, total = without_port(rejections["instance"].astype(str), most=_END_NAME), table.sum(axis=1)
     x, base = days(table.index), np.zeros(len(table))
     ax.set_ylim(0, 1.15 * float(total.max()))
     margins(ax, left=value_ticks(ax, "{:,.0f}".format, whole=True), top=KEY_TOP)
@@ -175,7 +176,7 @@ def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
         heights = table[group].sum(axis=1).to_numpy(dtype=float)
         columns(ax, x, heights, width=HOUR, color=color, base=base)
         base = base + heights
-        name = names[group[0]] if len(group) == 1 else f"{len(group)} other processes"
+        name = names[group[0]] if len(group) == 1 else f"{len(group)} others"
         entries.append(Entry(f"{name}: {heights.sum():,.0f}", {"marker": "s", "color": color}))
     key(ax, entries)
     hatch_unknown(ax, x, np.ones(len(x)))
@@ -201,13 +202,15 @@ def tenant_sets_by_week(ax: Axes, by_week: pd.DataFrame) -> Axes:
     margins(ax, left=value_ticks(ax, lambda value: f"{abs(value):.0f}", whole=True), right=end_room(ends))
     week_axis(ax, [str(week) for week in by_week["week"]])
     x, base = np.arange(len(by_week), dtype=float), np.zeros(len(by_week))
-    for name, color, hatch in _SETS:
+    for name, color, lines in _SETS:
         heights = by_week[name].to_numpy(dtype=float) * (-1 if name == "lost" else 1)
         some = heights != 0
         start = np.zeros(len(by_week)) if name == "lost" else base
-        tinted(ax, x[some] - 0.38, start[some], 0.76, heights[some], color=color, hatch=hatch)
+        tinted(ax, x[some] - 0.38, start[some], 0.76, heights[some], color=color, hatch=lines)
         if name != "lost":
             base = base + heights
+    unseen = x[(by_week[["new", "returning", "stayed", "lost"]] == 0).all(axis=1).to_numpy()]
+    hatch(ax, [(float(place) - 0.38, float(place) + 0.38) for place in unseen])
     ax.axhline(0, color=INK, linewidth=0.8)
     end_labels(ax, ends)
     said = ", ".join(f"{last[name]:.0f} {name}" for name in ("new", "returning", "stayed", "lost"))
@@ -228,11 +231,14 @@ def _say_least(ax: Axes, x: Floats, y: Floats) -> None:
     left, right = ax.get_xlim()
     moment = moment_of(float(x[least]))
     beyond = x[least] > (left + right) / 2
+    low, high = ax.get_ylim()
+    # All else lies above the least, so that the text stands below it where there is room.
+    below = (y[least] - low) / (high - low) * axes_size(ax)[1] > 1.5 * LINE
     ax.plot([x[least]], [y[least]], marker="v", markersize=7, color=INK, linestyle="none", clip_on=False)
     ax.annotate(
         f"least {y[least]:.0f}, {day_words(moment)}, {moment:%H:%M}",
         (float(x[least]), float(y[least])),
-        (-9 if beyond else 9, 5),
+        (-9 if beyond else 9, -LINE if below else 5),
         textcoords="offset points",
         ha="right" if beyond else "left",
         fontsize=SMALL_SIZE,

@@ -51,7 +51,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
         _unit(currency),
     )
     if known.empty:
-        return empty(ax, f"no cost in {unit} in these weeks")
+        return empty(ax, f"no cost{_in(unit)} in these weeks")
     starts = pd.date_range(known["start"].min(), known["start"].max(), freq="7D")
     cost = known.groupby("start")["cost"].sum().reindex(starts).to_numpy(dtype=float)
     names = [week_of(start.to_pydatetime()).name for start in starts]
@@ -65,7 +65,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     tinted(ax, x[unfinished] - 0.38, 0.0, 0.76, cost[unfinished], color=BLUE, hatch=HATCH)
     hatched(ax, x[~there] - 0.38, 0.12 * top, 0.76, np.full(int((~there).sum()), 0.88 * top))
     _say_weeks(ax, cost, unit, partial=partial, top=top)
-    detail = f"Cost by ISO week in {unit}, {names[0]} to {names[-1]} (UTC)"
+    detail = f"Cost by ISO week{_in(unit)}, {names[0]} to {names[-1]} (UTC)"
     others = sorted({str(other) for other in weekly["currency"]} - {currency})
     return title(ax, _week_message(names, cost, unit, partial=partial), detail + _others(others))
 
@@ -79,7 +79,7 @@ def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str, top: int = 10) 
     known = costs[(costs["currency"] == currency) & costs["cost"].notna()]
     known, unit = known.sort_values("cost", ascending=False, kind="stable"), _unit(currency)
     if known.empty:
-        return empty(ax, f"no tenant cost anything in {unit} in this window")
+        return empty(ax, f"no tenant cost anything{_in(unit)} in this window")
     total = float(known["cost"].sum())
     shown = known.head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
     values = shown["cost"].to_numpy(dtype=float)
@@ -156,11 +156,15 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
     end_labels(ax, ends)
     name = shortened(str(anomaly["tenant"]), _TITLE_NAME)
     message = f"{name} cost {money(anomaly['excess'], unit)} more than expected in {anomaly['hours']:.0f} h"
-    return title(ax, message, f"Cost by hour in {unit}, {frame_words(hourly['hour'], step=_HOUR)} (UTC)")
+    return title(ax, message, f"Cost by hour{_in(unit)}, {frame_words(hourly['hour'], step=_HOUR)} (UTC)")
 
 
 def _unit(currency: str) -> str:
-    return shortened(currency, _UNIT)
+    return shortened(currency, _UNIT) if currency else ""
+
+
+def _in(unit: str) -> str:
+    return f" in {unit}" if unit else ", no currency given"
 
 
 def _plain(value: float) -> str:
@@ -168,7 +172,7 @@ def _plain(value: float) -> str:
 
 
 def _others(currencies: list[str]) -> str:
-    return f"; {', '.join(_unit(name) for name in currencies[:3])} not drawn" if currencies else ""
+    return f"; {', '.join(_unit(name) or 'no currency' for name in currencies[:3])} not drawn" if currencies else ""
 
 
 def _amount(value: float, total: float, currency: str) -> str:

@@ -43,7 +43,7 @@ from cloudxai_analysis.figures.timeline import (
     time_axis,
     window_words,
 )
-from cloudxai_analysis.figures.words import duration, share_words
+from cloudxai_analysis.figures.words import duration, opening, share_words
 from cloudxai_analysis.phrases import count, percent
 from cloudxai_analysis.window import Window
 
@@ -99,7 +99,7 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     left = f"{percent(last, 0)} left" if last >= 0 else f"{percent(-last, 0)} over"
     ends = [End(0.0, "used up"), End(last, left, BLUE)]
     low = min(0.0, float(np.nanmin(y)))
-    ax.set_ylim(1.15 * low if low < 0 else 0.0, 1.08)
+    ax.set_ylim(1.15 * low if low < 0 else 0.0, 1.16)
     margins(ax, left=value_ticks(ax, lambda share: f"{share * 100:.0f} %".replace("-", "−")), right=end_room(ends))
     time_axis(ax, float(x.min()) - 0.5, float(x.max()) + 0.5)
     samples = rolling["samples"].to_numpy(dtype=float)
@@ -112,7 +112,7 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     hatch_unknown(ax, x, y, step=1.0)
     end_labels(ax, ends)
     message = (
-        f"{percent(last, 0)} of the error budget remains"
+        opening(f"{percent(last, 0)} of the error budget remains")
         if last >= 0
         else f"Error budget overspent by {percent(-last, 0)}"
     )

@@ -13,7 +13,7 @@ from cloudxai_analysis.figures.marks import Entry, key, lane_of, lanes, lanes_th
 from cloudxai_analysis.figures.shapes import hatched, rectangles, tinted, wide_enough
 from cloudxai_analysis.figures.style import BLUE, INK, KEY_TOP, SMALL_SIZE, VERMILLION, axes_size, empty, styled, title
 from cloudxai_analysis.figures.timeline import Floats, day_of, days, frame_words, time_axis, window_words
-from cloudxai_analysis.figures.words import duration
+from cloudxai_analysis.figures.words import duration, share_words
 from cloudxai_analysis.phrases import count, percent
 from cloudxai_analysis.window import Window
 
@@ -94,8 +94,8 @@ def _coverage_message(coverage: pd.DataFrame, least: float) -> str:
     total = float((share * expected).sum() / expected.sum()) if expected.sum() > 0 else float("nan")
     short = int((~(coverage["coverage"] >= least)).sum())
     if short:
-        return f"{percent(total)} of scrapes there, {short} of {len(coverage)} target-days short"
-    return f"{percent(total)} of scrapes there, all {len(coverage)} target-days covered"
+        return f"{share_words(total)} of scrapes there, {short} of {len(coverage)} target-days short"
+    return f"{share_words(total)} of scrapes there, all {len(coverage)} target-days covered"
 
 
 def _day_points(ax: Axes) -> float:

@@ -15,7 +15,7 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 
 
 def said(text: object) -> Markup:
-    """A sentence; a name, and a number with its unit, stay on one line, and a word that could reorder others is isolated."""
+    """A sentence: a number stays on its unit's line, and a word that could reorder its neighbours is isolated."""
     return Markup("").join(_word(word) for word in re.split(r"(\s+)", _UNIT.sub("\\1\u00a0", str(text))))
 
 

@@ -107,9 +107,9 @@ class PrometheusSource:
             "warnings": self._warnings,
         }
 
-    def extent(self) -> None:
+    def extent(self) -> Window | None:
         """None: a server's data goes on, and no endpoint says since when."""
-        return
+        return None
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.

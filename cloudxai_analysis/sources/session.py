@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import exceptions
 from urllib3.util.retry import Retry
@@ -26,6 +25,7 @@ from cloudxai_analysis.errors import (
 )
 from cloudxai_analysis.settings import Limits
 from cloudxai_analysis.sources.answers import Answer, one_line
+from cloudxai_analysis.sources.deadline import DeadlineAdapter
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -116,7 +116,7 @@ class ObservingSession(requests.Session):
         self._limits = limits
         self._verify = str(ca_file) if ca_file else True
         # Retries are ours, below: urllib3's own would read the whole body of a failed answer, however long it is.
-        self._adapter = HTTPAdapter(max_retries=0, pool_connections=1, pool_maxsize=8)
+        self._adapter = DeadlineAdapter(max_retries=0, pool_connections=1, pool_maxsize=8)
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
 

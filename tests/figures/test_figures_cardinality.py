@@ -126,6 +126,11 @@ def test_sets_say_the_last_week():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["W45", "W46"]
 
 
+def test_week_in_which_nobody_was_seen_is_no_zero():
+    ax = figures.tenant_sets_by_week(new_axes(), sets(("2026-W45", 0, 0, 0, 0), ("2026-W46", 12, 0, 0, 0)))
+    assert "no data" in said(ax)
+
+
 def test_empty_frames_say_why():
     none = pd.to_datetime(pd.Series([], dtype="str"), utc=True)
     hourless = active([]).assign(hour=none)

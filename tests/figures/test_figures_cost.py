@@ -91,6 +91,14 @@ def test_anomaly_says_its_excess():
     assert "Cost by hour in EUR, 9 to 15 Nov 2026 (UTC)" in said(ax)
 
 
+def test_anomaly_without_a_currency_says_so():
+    hourly = course()
+    ax = figures.anomaly(new_axes(), hourly, found(hourly).replace("EUR", ""))
+    assert message(ax) == "acme cost 12.60 more than expected in 6 h"
+    assert "Cost by hour, no currency given, 9 to 15 Nov 2026 (UTC)" in said(ax)
+    assert "+12.60 in 6 h" in said(ax)
+
+
 @pytest.mark.parametrize("tenant", ["x" * 300, "</text><script>", "$a_b$", "a\nb", ""])
 def test_any_tenant_gives_a_figure(tenant):
     hourly = course()

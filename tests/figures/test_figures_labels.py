@@ -44,7 +44,7 @@ def test_common_port_is_left_away_and_a_telling_one_kept():
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(45, "45 s"), (3000, "50 min"), (18720, "5.2 h"), (267840, "3.1 days"), (float("nan"), "no data")],
+    [(45, "45 s"), (60, "1 min"), (3000, "50 min"), (18720, "5.2 h"), (267840, "3.1 days"), (float("nan"), "no data")],
 )
 def test_duration(seconds, said):
     assert duration(seconds) == said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -229,7 +229,7 @@ def test_promql_goes_through_the_hardened_session(hostile: Hostile) -> None:
         promql(source, "up", START)
 
 
-def plays(*, count: object = 2, samples: Any = None, series: object = ()) -> Script:
+def plays(*, count: object = 2, samples: Any = None, series: Sequence[object] = ()) -> Script:
     """A server that counts, gives and knows what it is told to, whatever is true."""
 
     def script(handler: Handler, fields: Mapping[str, str]) -> None:
@@ -355,7 +355,7 @@ def test_a_server_without_buildinfo_is_described_and_no_prometheus_is_refused(ho
     with pytest.raises(NoSuchEndpoint, match="there is no Prometheus API under this URL"):
         source_at(hostile.url).read("up", {}, TWO_DAYS)
     hostile.script = lambda handler, _: handler.say(b"<html>", 200)
-    with pytest.raises(SourceAnswerError, match="Asked for its version: .* HTML"):
+    with pytest.raises(SourceAnswerError, match=r"Asked for its version: .* HTML"):
         source_at(hostile.url).describe()
     hostile.script = lambda handler, _: handler.document({"status": "success", "data": ["3.0"]})
     assert source_at(hostile.url).describe()["version"] == "unknown"

@@ -104,6 +104,13 @@ def dripping(handler: Handler, _: Mapping[str, str]) -> None:
         handler.wfile.write(b" ")
 
 
+def dripping_head(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    handler.close_connection = True
+    while not handler.server.hostile.over.wait(0.02):
+        handler.wfile.write(b"z")
+
+
 def silent(handler: Handler, _: Mapping[str, str]) -> None:
     handler.server.hostile.over.wait()
 
@@ -175,6 +182,11 @@ def test_a_dripping_answer_ends_at_the_deadline(hostile: Hostile, changes: dict[
     assert isinstance(refused, SourceUnreachable)
     assert_match("did not finish it in time", str(refused))
     assert len(hostile.seen) == 1
+
+
+def test_an_answer_whose_head_drips_ends_at_the_deadline(hostile: Hostile) -> None:
+    hostile.script = dripping_head
+    assert_match("no answer within 0.3 s", str(refusal(hostile.url, limits(request_timeout_seconds=0.3, retries=0))))
 
 
 def test_a_silent_server_is_asked_again_and_then_unreachable(hostile: Hostile) -> None:

@@ -1,0 +1,271 @@
+"""The command line as its users meet it: what it leaves behind, and how each mistake ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+HEAVY = ("pandas", "matplotlib", "papermill", "scipy", "numba", "pyarrow", "deltalake")
+
+
+def cloudxai(*arguments: str, outputs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, with its outputs in a folder of the test."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "cloudxai_analysis.cli", *arguments],
+        env={**clean, "CLOUDXAI_OUTPUTS": str(outputs), **environment},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What was said of the mistake: one line, no traceback."""
+    said = [line for line in done.stderr.splitlines() if line.startswith("cloudxai: ")]
+    assert len(said) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return said[0]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A folder with the demo's report, and what the command said."""
+    outputs = tmp_path_factory.mktemp("good")
+    done = cloudxai("report", outputs=outputs)
+    assert done.returncode == 0, done.stderr
+    return outputs, done
+
+
+@pytest.fixture
+def published(good, tmp_path) -> Path:
+    """A copy of that folder, to spoil."""
+    shutil.copytree(good[0], tmp_path / "outputs", symlinks=True)
+    return tmp_path / "outputs"
+
+
+def report_of(outputs: Path) -> bytes:
+    return (outputs / "demo" / "reports" / "2026-W46" / "weekly_report.html").read_bytes()
+
+
+@pytest.mark.notebook
+def test_report_leaves_page_notebook_summary_and_tables(good):
+    outputs, done = good
+    folder = outputs / "demo" / "reports" / "2026-W46"
+    assert {path.name for path in folder.iterdir()} >= {
+        "weekly_report.html",
+        "weekly_report.ipynb",
+        "summary.json",
+        "data",
+    }
+    assert len(list((folder / "data").glob("*.csv"))) > 25
+    lines = done.stdout.splitlines()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert lines[0] == summary["headline"]
+    assert lines[-1] == f"Report: {folder / 'weekly_report.html'}"
+    assert sorted(line.split()[0] for line in lines[1:-1]) == sorted({check["section"] for check in summary["checks"]})
+
+
+@pytest.mark.notebook
+def test_the_same_again_pulls_nothing_and_gives_the_same_bytes(good, published):
+    outputs, _ = good
+    before = {path: path.stat().st_mtime_ns for path in (published / "demo" / "lake").rglob("*.parquet")}
+    folder = published / "demo" / "reports" / "2026-W46"
+    page, summary = report_of(outputs), (folder / "summary.json").read_bytes()
+    done = cloudxai("report", outputs=published)
+    assert done.returncode == 0, done.stderr
+    assert "pull:" not in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in (published / "demo" / "lake").rglob("*.parquet")} == before
+    assert (folder / "summary.json").read_bytes() == summary
+    assert report_of(published) == page
+
+
+@pytest.mark.notebook
+def test_the_week_before_makes_a_since(published):
+    assert cloudxai("report", "--week", "2026-W45", outputs=published).returncode == 0
+    assert cloudxai("report", "--week", "2026-W46", outputs=published).returncode == 0
+    page = report_of(published).decode()
+    assert "Compared with 2026-W45" in page
+    assert "Still there" in page  # the cost gauge that contradicts its declaration, since W44
+
+
+@pytest.mark.notebook
+def test_fail_on_turns_the_verdict_into_the_exit_code(published):
+    assert cloudxai("report", "--fail-on", "warn", outputs=published).returncode == 1
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (["report", "--week", "2026-W60"], 2, "W01 to W53"),
+        (["report", "--week", "2027-W20"], 2, "lies in the future"),
+        (["report", "--week", "2026-W30"], 4, "no sample"),
+        (["report", "--week", "soon"], 2, "Invalid window"),
+        (["report", "--source", "demo://?sed=3"], 2, "Did you mean 'seed'?"),
+        (["report", "--source", "ftp://host"], 2, "demo://"),
+        (["report", "--environment", "dem"], 2, "Did you mean 'demo'?"),
+        (["run", "weekly_report", "-p", "wek", "2026-W46"], 2, "Did you mean 'week'?"),
+        (["run", "weekly_report", "-p", "lake_version", "seven"], 2, "no int"),
+        (["run", "weekly_reprot"], 2, "Did you mean 'weekly_report'?"),
+        (["report", "--wek", "2026-W46"], 2, "--week"),
+        (["ledger", "add", "{"], 2, "no JSON"),
+    ],
+)
+def test_a_mistake_is_one_line_and_the_last_good_report_stays(published, arguments, code, part):
+    before = report_of(published)
+    done = cloudxai(*arguments, outputs=published)
+    assert (done.returncode, part in one_line(done)) == (code, True), done.stderr
+    assert report_of(published) == before
+
+
+@pytest.mark.notebook
+def test_misspelt_key_of_the_settings(published, tmp_path):
+    file = tmp_path / "cloudxai.toml"
+    file.write_text("[bounds]\nheadrom_share = 0.2\n")
+    done = cloudxai("status", outputs=published, CLOUDXAI_SETTINGS=str(file))
+    assert done.returncode == 2
+    assert "Did you mean 'headroom_share'?" in one_line(done)
+
+
+@pytest.mark.notebook
+def test_unreachable_source(published):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    done = cloudxai("report", "--source", f"http://127.0.0.1:{port}", outputs=published, CLOUDXAI_LIMITS__RETRIES="0")
+    assert done.returncode == 3
+    assert f"127.0.0.1:{port}" in one_line(done)
+
+
+@pytest.mark.notebook
+def test_damaged_lake(published):
+    victim = max((published / "demo" / "lake" / "rollups").rglob("*.parquet"), key=lambda path: path.stat().st_size)
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    victim.write_bytes(content)
+    before = report_of(published)
+    done = cloudxai("report", outputs=published)
+    assert done.returncode == 5, done.stderr
+    assert victim.name in one_line(done)
+    assert report_of(published) == before
+    assert (published / "demo" / "reports" / "2026-W46.stale").read_text()
+
+
+def spoiled(folder: Path, code: str) -> Path:
+    """A notebooks' folder whose weekly report runs `code` in its middle."""
+    folder.mkdir()
+    notebook = nbformat.read(PROJECT / "notebooks" / "weekly_report.ipynb", as_version=4)
+    notebook.cells.insert(8, nbformat.v4.new_code_cell(code))
+    nbformat.write(notebook, folder / "weekly_report.ipynb")
+    return folder
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import sys; sys.exit(0)", "weekly_report"),
+        ("import os; os.kill(os.getpid(), 9)", "weekly_report"),
+    ],
+)
+def test_a_notebook_that_fails_is_not_published(published, tmp_path, code, part):
+    before = report_of(published)
+    done = cloudxai("report", outputs=published, CLOUDXAI_NOTEBOOKS=str(spoiled(tmp_path / "notebooks", code)))
+    assert done.returncode == 6, done.stderr
+    assert part in one_line(done)
+    assert report_of(published) == before
+    reports = published / "demo" / "reports"
+    assert part in (reports / "2026-W46.stale").read_text()
+    assert (reports / "2026-W46.failed.ipynb").is_file()
+    assert not list(reports.glob(".building-*"))
+    status = cloudxai("status", outputs=published)
+    assert "stale" in status.stdout
+
+
+@pytest.mark.notebook
+def test_a_notebook_that_hangs_is_ended_with_its_children(published, tmp_path):
+    mark = tmp_path / "child"
+    code = (
+        "import subprocess, time\n"
+        f"child = subprocess.Popen(['sleep', '300']); open({str(mark)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(300)"
+    )
+    done = cloudxai(
+        "report",
+        outputs=published,
+        CLOUDXAI_NOTEBOOKS=str(spoiled(tmp_path / "notebooks", code)),
+        CLOUDXAI_LIMITS__NOTEBOOK_SECONDS="15",
+    )
+    assert done.returncode == 6
+    assert "15 s" in one_line(done)
+    assert not Path(f"/proc/{mark.read_text()}").exists()
+
+
+@pytest.mark.notebook
+def test_interrupting_ends_the_kernel_and_says_so(published, tmp_path):
+    mark = tmp_path / "kernel"
+    code = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(300)"
+    environment = {
+        **os.environ,
+        "CLOUDXAI_OUTPUTS": str(published),
+        "CLOUDXAI_NOTEBOOKS": str(spoiled(tmp_path / "notebooks", code)),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cloudxai_analysis.cli", "report"],
+        env=environment,
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    while not (mark.exists() and mark.read_text()):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert not Path(f"/proc/{mark.read_text()}").exists()
+
+
+def test_help_is_quick_to_import(tmp_path):
+    code = (
+        "import sys\nfrom cloudxai_analysis.cli import main_group\n"
+        "main_group.main(['--help'], 'cloudxai', standalone_mode=False)\n"
+        f"print('loaded:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, timeout=60, check=True
+    )
+    assert "Exit codes" in done.stdout
+    assert "loaded: []" in done.stdout
+
+
+def test_params_show_name_type_default_and_comment(tmp_path):
+    done = cloudxai("params", "weekly_report", outputs=tmp_path)
+    assert done.returncode == 0, done.stderr
+    week = next(line for line in done.stdout.splitlines() if "week: str" in line)
+    assert "'last'" in week
+    assert "2026-W46" in week
+
+
+def test_status_of_an_empty_environment(tmp_path):
+    done = cloudxai("status", outputs=tmp_path)
+    assert done.returncode == 0
+    assert "Lake: empty" in done.stdout
