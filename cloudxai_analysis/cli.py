@@ -41,11 +41,16 @@ def main_group() -> None:
 @click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
 def report(week: str, source: str, environment: str, fail_on: str) -> int:
     """Pull what is missing, run the weekly notebook, and publish the report."""
-    from cloudxai_analysis.publication import weekly_report
-    from cloudxai_analysis.terminal import show_progress
+    from cloudxai_analysis.asked import settle
+    from cloudxai_analysis.report.kernel import kernel_under_way
 
-    with show_progress() as steps:
-        published = weekly_report(week, source=source, environment=environment, steps=steps)
+    asked = settle(week, source=source, environment=environment)
+    with kernel_under_way() as kernel:
+        from cloudxai_analysis.publication import weekly_report
+        from cloudxai_analysis.terminal import show_progress
+
+        with show_progress() as steps:
+            published = weekly_report(asked, steps=steps, kernel=kernel)
     for line in published.lines:
         click.echo(line)
     click.echo(f"Report: {published.page}")
@@ -59,14 +64,16 @@ def report(week: str, source: str, environment: str, fail_on: str) -> int:
 @_ENVIRONMENT
 def pull_command(week: str, source: str, environment: str) -> int:
     """Pull what the lake lacks of a window and the weeks before it."""
+    from cloudxai_analysis.asked import settle
+
+    asked = settle(week, source=source, environment=environment)
     from cloudxai_analysis.opening import refresh
     from cloudxai_analysis.terminal import show_progress
 
     with show_progress() as steps:
-        refreshed = refresh(week, source=source, environment=environment, progress=steps.pull)
-    pulled = refreshed.pulled
+        pulled = refresh(asked, progress=steps.pull).pulled
     click.echo(
-        f"{refreshed.environment.name}: {pulled.samples_pulled:,} samples in {pulled.tiles_pulled} of {pulled.tiles} "
+        f"{asked.environment.name}: {pulled.samples_pulled:,} samples in {pulled.tiles_pulled} of {pulled.tiles} "
         f"tiles, {pulled.seconds:.1f} s; the lake is at version {pulled.version}."
     )
     for warning in pulled.warnings:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from cloudxai_analysis.asked import Asked, settle
 from cloudxai_analysis.errors import NoData
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.pull import Pulled, pull
-from cloudxai_analysis.settings import Environment, load_settings, resolve_environment
+from cloudxai_analysis.settings import load_settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window, named_window
+from cloudxai_analysis.window import named_window
 
 Progress = Callable[[int, int, int], None]
 
@@ -29,46 +30,37 @@ class Demonstrates(Protocol):
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What bringing a lake up to date gave: the environment, the source without credentials, the window, the pull."""
+    """What bringing a lake up to date gave: what was asked for, the source without credentials, the pull."""
 
-    environment: Environment
+    asked: Asked
     source: str
-    window: Window
     pulled: Pulled
 
 
-def refresh(
-    week: str = "last", *, source: str = "", environment: str = "", progress: Progress | None = None
-) -> Refreshed:
+def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
     """Pull what the environment's lake lacks of the window and of the weeks before it.
 
     Raises
     ------
-    UsageError
-        The window's name, the environment or a setting is wrong.
     CloudxaiError
         Whatever the source or the lake raises.
     """
-    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    settled = asked.environment
     origin = open_source(settled.source, limits=settled.limits, settings=settled.settings)
-    extent = origin.extent()
-    # The demo's clock stands at its end; any other source's goes with ours, in whole minutes so that a pull can repeat.
-    now = extent.end if extent else datetime.now(UTC).replace(second=0, microsecond=0)
-    window = named_window(week, now)
     pulled = pull(
         origin,
         open_lake(settled.lake),
         settled.contract,
-        window.with_history(settled.settings.history_weeks),
+        asked.window.with_history(settled.settings.history_weeks),
         matchers=settled.settings.matchers,
         rule_matchers=settled.settings.rule_matchers,
-        now=now,
+        now=asked.now,
         progress=progress,
         lock_seconds=settled.limits.lock_seconds,
     )
     if isinstance(origin, Demonstrates):
         Ledger(settled.ledger).seed(origin.ledger_entries())
-    return Refreshed(settled, origin.name, window, pulled)
+    return Refreshed(asked, origin.name, pulled)
 
 
 def open_study(
@@ -94,7 +86,7 @@ def open_study(
         Whatever the source or the lake raises.
     """
     if pull_missing:
-        settled = refresh(week, source=source, environment=environment).environment
+        settled = refresh(settle(week, source=source, environment=environment)).asked.environment
     else:
         settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     snapshot = open_lake(settled.lake).snapshot(lake_version or None)

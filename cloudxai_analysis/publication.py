@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cloudxai_analysis.asked import Asked
 from cloudxai_analysis.errors import CloudxaiError, NotebookFailed
 from cloudxai_analysis.opening import Refreshed, refresh
+from cloudxai_analysis.report.kernel import Kernel
 from cloudxai_analysis.report.page import render
 from cloudxai_analysis.report.publish import building, mark_stale, publish
 from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
@@ -28,7 +30,7 @@ class Published:
     page: Path
 
 
-def weekly_report(week: str, *, source: str, environment: str, steps: Steps) -> Published:
+def weekly_report(asked: Asked, *, steps: Steps, kernel: Kernel | None = None) -> Published:
     """Pull what is missing, run the weekly notebook, and publish its page; the last good report stays until then.
 
     Raises
@@ -36,13 +38,12 @@ def weekly_report(week: str, *, source: str, environment: str, steps: Steps) -> 
     CloudxaiError
         Whatever a step raises; a report already published for the window is then marked stale with the reason.
     """
-    refreshed = refresh(week, source=source, environment=environment, progress=steps.pull)
-    settled, window = refreshed.environment, refreshed.window
-    target = settled.reports / window.name
+    target = asked.environment.reports / asked.window.name
     run = uuid.uuid4().hex
     try:
+        refreshed = refresh(asked, progress=steps.pull)
         with building(target) as folder:
-            summary = _built(folder, refreshed, run, steps)
+            summary = _built(folder, refreshed, run, steps, kernel)
             publish(folder, target)
     except CloudxaiError as error:
         mark_stale(target, str(error))
@@ -50,9 +51,9 @@ def weekly_report(week: str, *, source: str, environment: str, steps: Steps) -> 
     return Published(summary["status"], _lines(summary), target / f"{NOTEBOOK}.html")
 
 
-def _built(folder: Path, refreshed: Refreshed, run: str, steps: Steps) -> dict[str, Any]:
+def _built(folder: Path, refreshed: Refreshed, run: str, steps: Steps, kernel: Kernel | None) -> dict[str, Any]:
     """The report in `folder`: executed notebook, summary, tables and page; gives the summary."""
-    settled, window = refreshed.environment, refreshed.window
+    settled, window = refreshed.asked.environment, refreshed.asked.window
     executed = folder / f"{NOTEBOOK}.ipynb"
     parameters = {
         "week": window.name,
@@ -69,6 +70,7 @@ def _built(folder: Path, refreshed: Refreshed, run: str, steps: Steps) -> dict[s
             executed,
             seconds=settled.limits.notebook_seconds,
             progress=steps.section,
+            kernel=kernel,
         )
     except NotebookFailed as error:
         kept = keep_failed(executed, settled.reports / f"{window.name}.failed.ipynb")

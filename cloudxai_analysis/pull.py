@@ -13,11 +13,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cloudxai_analysis.contract import Contract
-from cloudxai_analysis.errors import LakeLocked, NoData, UsageError
+from cloudxai_analysis.errors import LakeLocked, NoData, SourceAnswerError, UsageError
 from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.tables import Lake
-from cloudxai_analysis.lake.tiles import Tile, write_tile
-from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, write_tile
+from cloudxai_analysis.sources.series import SeriesBatch, Source
 from cloudxai_analysis.window import Window
 
 WORKERS = 2
@@ -70,10 +70,14 @@ def pull(
         The lake holds telemetry of another source or other matchers.
     LakeLocked
         Another pull holds the lake longer than `lock_seconds`.
+    SourceAnswerError
+        The source gave samples that were not asked for.
     CloudxaiError
         Whatever the source or the lake raises.
     """
     started = time.monotonic()
+    # A tile's name says to the second how far it was asked for.
+    now = Window(now, now).start.replace(microsecond=0)
     by_scope = {"target": dict(matchers or {}), "rules": dict(rule_matchers or {})}
     described = source.describe()
     identity = {"source": described["source"], "matchers": by_scope}
@@ -84,9 +88,12 @@ def pull(
         if not missing and lake.exists:
             return Pulled(lake.snapshot().version, len(wanted), 0, 0, time.monotonic() - started)
 
+        remove_unfinished(lake.path)
+
         def fetch(tile: Wanted) -> Tile:
             asked = Window(tile.day.start, tile.until)
             batch = source.read(tile.metric, by_scope[contract.scope_of(tile.metric)], asked)
+            _refuse_others(batch, asked, described["source"])
             return write_tile(lake.path, batch, tile.day, tile.until, contract.tenant_label)
 
         tiles = _fetched(fetch, missing, executor, progress)
@@ -121,11 +128,24 @@ def _wanted(contract: Contract, window: Window, now: datetime) -> Iterator[Wante
 
 
 def _missing(lake: Lake, wanted: list[Wanted]) -> list[Wanted]:
+    """What the lake lacks of the wanted tiles: never pulled, grown since, or with a file that is gone."""
     if not lake.exists:
         return wanted
-    tiles = lake.snapshot().tiles()
+    snapshot = lake.snapshot()
+    tiles = snapshot.tiles()
     until = dict(zip(zip(tiles["metric"], tiles["date"], strict=True), tiles["until"], strict=True))
+    for lost in snapshot.lost():
+        until.pop(lost, None)
     return [tile for tile in wanted if until.get((tile.metric, tile.day.name), tile.day.start) < tile.until]
+
+
+def _refuse_others(batch: SeriesBatch, asked: Window, source: str) -> None:
+    # A sample of another day would be counted in two tiles.
+    if batch.samples and not asked.start_ms <= batch.times.min() <= batch.times.max() < asked.end_ms:
+        raise SourceAnswerError(
+            f"Source {source} gave samples of {batch.metric} from outside {asked}, which was asked for. "
+            "Nothing was pulled; look at the proxy or the adapter between it and this suite."
+        )
 
 
 def _held(lake: Lake, window: Window) -> bool:

@@ -1,16 +1,28 @@
-"""The hot loop of the lake: the points of one series and hour, rolled up."""
+"""The hot loop of the lake: the points of one series and hour, rolled up. Importing it imports numba."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
 def _choose_cache_folder() -> None:
     # numba raises at import time where neither the package's folder nor the home can be written.
-    if "NUMBA_CACHE_DIR" not in os.environ and not os.access(Path(__file__).parent, os.W_OK):
-        os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"cloudxai-numba-{os.getuid()}")
+    if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
+        return
+    folder = Path(tempfile.gettempdir()) / f"cloudxai-numba-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder) if _is_ours_alone(folder) else tempfile.mkdtemp(prefix="cloudxai-")
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    # numba runs what it finds in its cache: nobody else may have put it there.
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 _choose_cache_folder()
@@ -18,10 +30,7 @@ _choose_cache_folder()
 import numba  # noqa: E402  the cache folder is settled first
 import numpy as np  # noqa: E402
 
-INTEGERS = ("samples", "first_ts", "last_ts", "resets", "changes", "nan_samples", "stale_markers")
-EDGES = ("first_point_ts", "last_point_ts", "last_point_is_value")
-FLOATS = ("first", "last", "min", "max", "sum", "integral", "increase")
-HOLD_MS = 300_000
+from cloudxai_analysis.lake.fields import HOLD_MS  # noqa: E402
 
 
 @numba.njit(
@@ -60,10 +69,11 @@ def roll_up_groups(
                 first = least = most = value
                 first_ts = time
             else:
+                # Equal values are no step: of two infinite ones the difference would be NaN.
                 if value < last:
                     resets += 1
                     increase += value
-                else:
+                elif value > last:
                     increase += value - last
                 if value != last:
                     changes += 1

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from cloudxai_analysis.lake.kernels import EDGES, FLOATS, INTEGERS
-from cloudxai_analysis.lake.read import hours_frame, samples_frame
+from cloudxai_analysis.lake.fields import FIELDS
+from cloudxai_analysis.lake.frames import hours_frame, samples_frame, utc_times
 from cloudxai_analysis.lake.rollups import roll_up
-from cloudxai_analysis.lake.tiles import series_ids
 from cloudxai_analysis.sources.series import SeriesBatch, Source, canonical_labels
 from cloudxai_analysis.window import DAY, Window
 
@@ -29,30 +29,21 @@ class MemorySnapshot:
         """As `Snapshot.samples`."""
         batch = self._source.read(metric, self._matchers, window)
         codes = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
-        table = pa.table({**_series(batch, codes), "time": _times(batch.times), "value": batch.values})
+        table = pa.table({"labels": _labels(batch, codes), "time": utc_times(batch.times), "value": batch.values})
         return samples_frame(table, window, labels, markers=markers)
 
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
-        """As `Snapshot.hours`."""
-        batch = self._source.read(metric, self._matchers, Window(window.start - DAY, window.end))
+        """As `Snapshot.hours`: of whole days and the day before, since an hour's row looks back and to its end."""
+        days = list(window.days()) or [window]
+        wide = Window(days[0].start - DAY, days[-1].end)
+        extent = self._source.extent()
+        batch = self._source.read(metric, self._matchers, wide)
         rolled = roll_up(batch)
-        fields = {name: rolled[name] for name in (*INTEGERS, *EDGES, *FLOATS)}
-        table = pa.table({**_series(batch, rolled["series"]), "hour": _times(rolled["hour"]), **fields})
-        return hours_frame(table, window, labels)
+        fields = {name: rolled[name] for name in FIELDS}
+        table = pa.table({"labels": _labels(batch, rolled["series"]), "hour": utc_times(rolled["hour"]), **fields})
+        return hours_frame(table, window, labels, until_ms=extent.end_ms if extent else None)
 
 
-def _series(batch: SeriesBatch, codes: np.ndarray) -> dict[str, pa.Array]:
-    texts = [canonical_labels(labels) for labels in batch.labels]
-    ids = series_ids(texts)
-    order = np.argsort(ids, kind="stable")
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    sorted_texts = pa.array([texts[index] for index in order], type=pa.string())
-    return {
-        "series_id": pa.array(ids[codes] if len(ids) else np.zeros(0, dtype=np.int64)),
-        "labels": pa.DictionaryArray.from_arrays(pa.array(rank[codes] if len(ids) else rank), sorted_texts),
-    }
-
-
-def _times(milliseconds: np.ndarray) -> pa.Array:
-    return pa.array(milliseconds * 1_000, type=pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+def _labels(batch: SeriesBatch, codes: NDArray[np.integer]) -> pa.DictionaryArray:
+    texts = pa.array([canonical_labels(labels) for labels in batch.labels], type=pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), texts)

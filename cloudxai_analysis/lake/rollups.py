@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.lake.kernels import EDGES, FLOATS, HOLD_MS, INTEGERS, roll_up_groups
+from cloudxai_analysis.lake.fields import DAY_MS, EDGES, FIELDS, FLOATS, HOLD_MS, HOUR_MS, INTEGERS
 from cloudxai_analysis.sources.series import SeriesBatch
 
-HOUR_MS = 3_600_000
-FIELDS = (*INTEGERS, *EDGES, *FLOATS)
+_SUMMED = ["samples", "resets", "changes", "nan_samples", "stale_markers", "sum", "integral", "increase"]
 
 
 def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArray]:
@@ -25,6 +24,9 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
         `last`, `min`, `max`, `sum` (float64), `integral` (value x seconds, the last value's hold left open),
         `increase` (steps inside the hour; after a fall the new value, as Prometheus' `increase` takes a reset).
     """
+    # Reading needs no numba, and its import costs half a second in every kernel.
+    from cloudxai_analysis.lake.kernels import roll_up_groups
+
     series = np.repeat(np.arange(len(batch), dtype=np.int64), np.diff(batch.offsets))
     hours = batch.times // bucket_ms
     fresh = np.empty(len(hours), dtype=bool)
@@ -54,18 +56,13 @@ def merge(rollups: pd.DataFrame, *, by: list[str]) -> pd.DataFrame:
     rollups : DataFrame
         The columns of `by` and the fields of `roll_up`.
     """
-    step = _boundaries(rollups, by)
-    joined = rollups.assign(
-        increase=rollups["increase"] + step["increase"],
-        resets=rollups["resets"] + step["resets"],
-        changes=rollups["changes"] + step["changes"],
-        integral=rollups["integral"] + step["held"],
-    )
+    keys = rollups.groupby(by, sort=False, observed=True).ngroup().to_numpy()
+    order = np.argsort(keys, kind="stable")
+    joined = _stepped(rollups.iloc[order].reset_index(drop=True), keys[order], held=True)
     seen = joined["samples"] > 0
     for name in ("first_ts", "last_ts"):
         joined[name] = joined[name].where(seen)
     groups = joined.groupby(by, sort=False, observed=True)
-    summed = groups[["samples", "resets", "changes", "nan_samples", "stale_markers", "sum", "integral", "increase"]].sum()
     edges = groups.agg(
         first_ts=("first_ts", "first"),
         last_ts=("last_ts", "last"),
@@ -77,61 +74,76 @@ def merge(rollups: pd.DataFrame, *, by: list[str]) -> pd.DataFrame:
         last_point_ts=("last_point_ts", "last"),
         last_point_is_value=("last_point_is_value", "last"),
     )
-    merged = summed.join(edges).reset_index()
+    merged = groups[_SUMMED].sum(skipna=False).join(edges).reset_index()
     merged[["first_ts", "last_ts"]] = merged[["first_ts", "last_ts"]].fillna(0).astype("int64")
     return merged[[*by, *FIELDS]]
 
 
-def join_hours(rollups: pd.DataFrame) -> pd.DataFrame:
+@np.errstate(over="ignore", invalid="ignore")
+def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.DataFrame:
     """Hours with what reaches over their boundaries: the step from the value before, and its hold, split at the hour.
 
     A last value is held to the next point, 5 minutes at most. What of it lies after the hour's end counts in the next
-    hour's row; where the series has none, in its own.
+    hour's row; where the series has none, in its own, to the day's end and to `until_ms` (the moment up to which the
+    samples are known) at most. So an hour's row depends on its own day and on what stands before it, never on where the
+    frame ends.
 
     Parameters
     ----------
     rollups : DataFrame
         `series_id`, `hour` (int64 milliseconds) and the fields of `roll_up`, sorted by both.
     """
-    step = _boundaries(rollups, ["series_id"])
-    series = rollups["series_id"].to_numpy()
-    hour = rollups["hour"].to_numpy()
+    series, hour = rollups["series_id"].to_numpy(), rollups["hour"].to_numpy()
     last, last_ts = rollups["last"].to_numpy(), rollups["last_ts"].to_numpy()
     open_end = rollups["last_point_is_value"].to_numpy() == 1
-    follows = np.append(series[1:] == series[:-1], False) if len(series) else np.zeros(0, dtype=bool)
-    until = np.where(follows, np.append(rollups["first_point_ts"].to_numpy()[1:], 0), hour + HOUR_MS)
+    adjoining = np.zeros(len(hour), dtype=bool)
+    adjoining[:-1] = (series[1:] == series[:-1]) & (hour[1:] - hour[:-1] == HOUR_MS)
+    known_until = (hour // DAY_MS + 1) * DAY_MS
+    if until_ms is not None:
+        known_until = np.minimum(known_until, until_ms)
+    until = np.where(adjoining, np.roll(rollups["first_point_ts"].to_numpy(), -1), known_until)
     held_ms = np.where(open_end, np.clip(until - last_ts, 0, HOLD_MS), 0)
-    adjoining = follows & np.append(hour[1:] - hour[:-1] == HOUR_MS, False) if len(hour) else follows
     own_ms = np.where(adjoining, np.minimum(held_ms, hour + HOUR_MS - last_ts), held_ms)
-    value = np.where(open_end, last, 0.0)
-    own = value * own_ms / 1000.0
-    passed_on = value * (held_ms - own_ms) / 1000.0
-    received = np.append(0.0, passed_on[:-1]) if len(passed_on) else passed_on
+    passed_on = np.where(adjoining, _product(last, held_ms - own_ms), 0.0)
+    joined = _stepped(rollups, series, held=False)
+    received = np.concatenate([np.zeros(1), passed_on])[: len(hour)]
+    return joined.assign(integral=joined["integral"].to_numpy() + _product(last, own_ms) + received)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _stepped(rollups: pd.DataFrame, keys: NDArray, *, held: bool) -> pd.DataFrame:
+    """Each row with the step from the value before it of the same key, and the hold of that value where `held`."""
+    same = np.zeros(len(keys), dtype=bool)
+    same[1:] = keys[1:] == keys[:-1]
+    seen = rollups["samples"].to_numpy() > 0
+    first, last = rollups["first"].to_numpy(), rollups["last"].to_numpy()
+    before_row = _last_seen_before(seen, same)
+    known = seen & (before_row >= 0)
+    before = last[before_row] if len(last) else last
+    rose, fell = known & (first > before), known & (first < before)
+    step = np.where(rose, first - before, np.where(fell, first, 0.0))
+    integral = rollups["integral"].to_numpy()
+    if held:
+        open_before = np.roll((rollups["last_point_is_value"] == 1).to_numpy(), 1) & same
+        gap_ms = rollups["first_point_ts"].to_numpy() - np.roll(rollups["last_ts"].to_numpy(), 1)
+        integral = integral + _product(before, np.where(open_before, np.minimum(gap_ms, HOLD_MS), 0))
     return rollups.assign(
-        increase=rollups["increase"] + step["increase"],
-        resets=rollups["resets"] + step["resets"],
-        changes=rollups["changes"] + step["changes"],
-        integral=rollups["integral"].to_numpy() + own + received,
+        increase=rollups["increase"].to_numpy() + step,
+        resets=rollups["resets"].to_numpy() + fell,
+        changes=rollups["changes"].to_numpy() + (rose | fell),
+        integral=integral,
     )
 
 
-def _boundaries(rollups: pd.DataFrame, by: list[str]) -> dict[str, NDArray]:
-    """What each row adds to the rows of its key before it: `increase`, `resets`, `changes`, `held` (value x seconds)."""
-    seen = rollups["samples"].to_numpy() > 0
-    keys = rollups.groupby(by, sort=False, observed=True).ngroup().to_numpy()
-    same = np.append(False, keys[1:] == keys[:-1]) if len(keys) else np.zeros(0, dtype=bool)
-    last = rollups["last"].where(seen)
-    before = last.groupby(keys).ffill().shift().where(pd.Series(same, index=rollups.index)).to_numpy()
-    first = rollups["first"].to_numpy()
-    known = seen & ~np.isnan(before)
-    fell = known & (first < before)
-    rose = np.where(known, first - np.nan_to_num(before), 0.0)
-    open_before = np.append(0, rollups["last_point_is_value"].to_numpy()[:-1]) == 1 if len(keys) else same
-    last_ts = np.append(0, rollups["last_ts"].to_numpy()[:-1]) if len(keys) else np.zeros(0, dtype=np.int64)
-    hold_ms = np.minimum(rollups["first_point_ts"].to_numpy() - last_ts, HOLD_MS)
-    return {
-        "increase": np.where(fell, np.nan_to_num(first), rose),
-        "resets": fell.astype(np.int64),
-        "changes": (known & (first != before)).astype(np.int64),
-        "held": np.where(same & open_before, np.nan_to_num(before) * hold_ms / 1000.0, 0.0),
-    }
+def _last_seen_before(seen: NDArray[np.bool_], same: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each row the row of the same key before it that holds a value, or -1; rows of a key stand together."""
+    rows = np.arange(len(seen), dtype=np.int64)
+    start = np.maximum.accumulate(np.where(same, 0, rows))
+    latest = np.maximum.accumulate(np.where(seen, rows, -1))
+    before = np.concatenate([np.full(1, -1, dtype=np.int64), latest])[: len(seen)]
+    return np.where(before >= start, before, -1)
+
+
+def _product(value: NDArray[np.float64], milliseconds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Value x seconds, nothing where no time passed: of an infinite or missing value, too."""
+    return np.where(milliseconds > 0, value * milliseconds / 1000.0, 0.0)

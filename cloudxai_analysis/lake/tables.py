@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 
 from cloudxai_analysis.errors import LakeDamaged, UsageError
-from cloudxai_analysis.lake.kernels import EDGES, FLOATS, INTEGERS
+from cloudxai_analysis.lake.fields import EDGES, FLOATS, INTEGERS
 from cloudxai_analysis.lake.read import Snapshot
 
 PARTITIONS = ["metric", "date"]
@@ -27,6 +29,8 @@ ROLLUPS = pa.schema(
     ]
 )
 _KEYS = [("metric", pa.string()), ("date", pa.string())]
+_SEALED = ["path", "partition.metric", "partition.date", "num_records"]
+_FILE = [*_SEALED, "size_bytes", "modification_time"]
 
 
 class Lake:
@@ -38,7 +42,7 @@ class Lake:
     @property
     def exists(self) -> bool:
         """Whether anything has been published."""
-        return self._published_version() is not None
+        return self._published() is not None
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The published pair at a version of `rollups`, by default the newest.
@@ -50,28 +54,39 @@ class Lake:
         LakeDamaged
             The tables or their logs cannot be read.
         """
-        newest = self._published_version()
+        newest = self._published()
         if newest is None:
             raise UsageError(f"Lake {self.path} is empty. Fill it with `cloudxai pull` or `cloudxai report`.")
-        version = newest if version is None else version
-        if not 0 < version <= newest:
-            raise UsageError(f"Lake {self.path} has no version {version}. It has 1 to {newest}.")
-        provenance = commit_metadata(self.path / "rollups", version)
-        samples_version = int(provenance["samples_version"])
+        version = newest.version() if version is None else version
+        if not 0 < version <= newest.version():
+            raise UsageError(f"Lake {self.path} has no version {version}. It has 1 to {newest.version()}.")
+        stated = commit_metadata(self.path / "rollups", version)
+        rollups = newest if version == newest.version() else open_table(self.path / "rollups", version)
+        samples = open_table(self.path / "samples", stated["samples_version"])
+        files = {"rollups": table_files(rollups), "samples": table_files(samples)}
+        # A lake of the first days has no seal.
+        if (sealed := stated.pop("seal", None)) and sealed != seal(stated, files):
+            raise self._changed(version)
         return Snapshot(
             self.path,
             version=version,
-            samples_version=samples_version,
-            provenance=provenance,
-            rollup_files=_files(self.path / "rollups", version),
-            sample_files=_files(self.path / "samples", samples_version),
+            samples_version=samples.version(),
+            provenance=stated,
+            rollup_files=files["rollups"],
+            sample_files=files["samples"],
         )
 
-    def _published_version(self) -> int | None:
-        if not (self.path / "rollups" / "_delta_log").is_dir():
+    def _changed(self, version: int) -> LakeDamaged:
+        return LakeDamaged(
+            f"Lake {self.path} does not hold what was committed as version {version}: a log under _delta_log was "
+            "changed or damaged. Restore it, or move the lake away and pull again."
+        )
+
+    def _published(self) -> DeltaTable | None:
+        if not is_table(self.path / "rollups"):
             return None
-        version = open_table(self.path / "rollups").version()
-        return version or None
+        table = open_table(self.path / "rollups")
+        return table if table.version() else None
 
 
 def open_lake(path: Path) -> Lake:
@@ -89,11 +104,16 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
     """
     try:
         return DeltaTable(folder, version=version)
-    except (DeltaError, TableNotFoundError, OSError, ValueError) as error:
+    except (DeltaError, OSError, ValueError) as error:
         raise LakeDamaged(
             f"Lake table {folder} cannot be opened at version {version or 'newest'}: {_first_line(error)}. "
             f"Move {folder.parent} away and pull again."
         ) from None
+
+
+def is_table(folder: Path) -> bool:
+    """Whether a table was begun there; a log without any commit is what an interrupted beginning leaves."""
+    return any((folder / "_delta_log").glob("*.json"))
 
 
 def create_table(folder: Path, schema: pa.Schema) -> DeltaTable:
@@ -122,14 +142,33 @@ def commit_metadata(folder: Path, version: int) -> dict[str, Any]:
             entry = json.loads(line)
             if METADATA in entry.get("commitInfo", {}):
                 return dict(json.loads(entry["commitInfo"][METADATA]))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise LakeDamaged(f"Lake log {log} cannot be read: {_first_line(error)}. Pull into a new lake.") from None
     raise LakeDamaged(f"Lake log {log} was not written by this suite. Pull into a new lake.")
 
 
-def _files(folder: Path, version: int) -> list[dict[str, Any]]:
-    actions = open_table(folder, version).get_add_actions(flatten=True)
-    return pa.table(actions).select(["path", "partition.metric", "partition.date", "num_records"]).to_pylist()
+def table_files(table: DeltaTable) -> list[dict[str, Any]]:
+    """What a table's version holds, a dict for each file.
+
+    Raises
+    ------
+    LakeDamaged
+        Its log cannot be read.
+    """
+    try:
+        actions = pa.table(table.get_add_actions(flatten=True))
+        return actions.select(_FILE).to_pylist()
+    except (DeltaError, OSError, ValueError, KeyError) as error:
+        raise LakeDamaged(
+            f"Lake table {table.table_uri} lists no files of this suite: {_first_line(error)}. "
+            "Move the lake away and pull again."
+        ) from None
+
+
+def seal(stated: Mapping[str, Any], files: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
+    """A hash over what a commit states and the files of both tables, whose names hold the hashes of their contents."""
+    listed = {kind: sorted([file[name] for name in _SEALED] for file in found) for kind, found in files.items()}
+    return hashlib.sha256(json.dumps([stated, listed], sort_keys=True).encode()).hexdigest()
 
 
 def _first_line(error: Exception) -> str:

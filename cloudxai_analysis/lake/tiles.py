@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from cloudxai_analysis.errors import LakeDamaged
-from cloudxai_analysis.lake.kernels import EDGES, FLOATS, INTEGERS
+from cloudxai_analysis.lake.fields import FIELDS, series_ids
+from cloudxai_analysis.lake.frames import utc_times
 from cloudxai_analysis.lake.rollups import roll_up
-from cloudxai_analysis.lake.tables import ROLLUPS, SAMPLES
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 from cloudxai_analysis.window import Window
 
@@ -35,22 +34,6 @@ class Tile:
     added_rollups: AddAction
 
 
-def series_ids(labels: list[str]) -> np.ndarray:
-    """Stable 64-bit ids of canonical label sets: the first eight bytes of their SHA-256, signed.
-
-    Raises
-    ------
-    LakeDamaged
-        Two label sets share an id; both are named.
-    """
-    ids = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) for text in labels]
-    seen: dict[int, str] = {}
-    for number, text in zip(ids, labels, strict=True):
-        if seen.setdefault(number, text) != text:
-            raise LakeDamaged(f"Series {seen[number]} and {text} share the id {number}. Report this pair of labels.")
-    return np.array(ids, dtype=np.int64)
-
-
 def write_tile(lake: Path, batch: SeriesBatch, day: Window, until: datetime, tenant_label: str) -> Tile:
     """Write a tile's two files, private and synced; nothing names them until they are committed.
 
@@ -62,14 +45,14 @@ def write_tile(lake: Path, batch: SeriesBatch, day: Window, until: datetime, ten
     counts = np.diff(ordered.offsets)
     samples = {
         **{name: _spread(column, counts) for name, column in series.items()},
-        "time": pa.array(ordered.times * 1_000, type=pa.int64()).cast(SAMPLES.field("time").type),
+        "time": utc_times(ordered.times),
         "value": pa.array(ordered.values),
     }
     rolled = roll_up(ordered)
     rollups = {
         **{name: _pick(column, rolled["series"]) for name, column in series.items()},
-        "hour": pa.array(rolled["hour"] * 1_000, type=pa.int64()).cast(ROLLUPS.field("hour").type),
-        **{name: pa.array(rolled[name]) for name in (*INTEGERS, *EDGES, *FLOATS)},
+        "hour": utc_times(rolled["hour"]),
+        **{name: pa.array(rolled[name]) for name in FIELDS},
     }
     partition = {"metric": batch.metric, "date": day.name}
     stem = f"{day.name}/{int(until.timestamp())}-{_file_word(batch.metric)}"
@@ -80,6 +63,12 @@ def write_tile(lake: Path, batch: SeriesBatch, day: Window, until: datetime, ten
         added_samples=_write(lake / "samples", stem, pa.table(samples), partition),
         added_rollups=_write(lake / "rollups", stem, pa.table(rollups), partition),
     )
+
+
+def remove_unfinished(lake: Path) -> None:
+    """Remove the half-written files that a killed pull left; only for who holds the lake's lock."""
+    for file in lake.glob("*/*/*.building"):
+        file.unlink()
 
 
 def _file_word(metric: str) -> str:

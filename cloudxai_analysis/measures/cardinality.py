@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.window import WEEK, Window
@@ -25,6 +29,18 @@ _SETS = {"tenant": "str", "set": "str", "first_seen": TIME, "last_seen": TIME}
 _REJECTIONS = {"hour": TIME, "job": "str", "instance": "str", "rejections": "float64"}
 _HOUR = pd.Timedelta(hours=1)
 _NAIVE = "datetime64[us]"  # searched as plain integers, in UTC
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process from start to end: since when, when it first saw each tenant, and whether it was seen from its start.
+
+    Seen from its start it was if a tenant showed within an hour of it: else it may hold more than the samples know.
+    """
+
+    begin: pd.Timestamp
+    seen: NDArray[np.datetime64]
+    whole: bool
 
 
 def active_tenants(hours: pd.DataFrame) -> pd.DataFrame:
@@ -60,22 +76,52 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
 def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     starts = starts.sort_values("seen_at", ignore_index=True)
     # One more run in front, for samples before the first known start.
-    seen = starts["seen_at"].to_numpy(_NAIVE)
+    began = starts["seen_at"].to_numpy(_NAIVE)
     first, last = own["first_ts"].to_numpy(_NAIVE), own["last_ts"].to_numpy(_NAIVE)
-    first_run, last_run = np.searchsorted(seen, first, side="right"), np.searchsorted(seen, last, side="right")
-    before = pd.DataFrame({"run": first_run, "tenant": own["tenant"].to_numpy(), "seen_at": first, "last_seen": last})
-    later = before[last_run > first_run].copy()
-    later["run"] = last_run[last_run > first_run]
-    if len(later):
-        later["seen_at"] = seen[later["run"] - 1]
-        cut = last_run > first_run
-        before.loc[cut, "last_seen"] = before.loc[cut, "seen_at"]
-    runs = pd.concat([before, later], ignore_index=True).groupby(["run", "tenant"], observed=True)
-    found = runs.agg(seen_at=("seen_at", "min"), last_seen=("last_seen", "max")).reset_index()
+    first_run, last_run = np.searchsorted(began, first, side="right"), np.searchsorted(began, last, side="right")
+    # An hour with restarts in it is one row for each of its runs.
+    runs = last_run - first_run + 1
+    row = np.repeat(np.arange(len(own)), runs)
+    run = first_run[row] + np.arange(len(row)) - np.repeat(np.cumsum(runs) - runs, runs)
+    seen_at = first[row].copy()
+    later = run > first_run[row]
+    seen_at[later] = began[run[later] - 1]
+    parts = pd.DataFrame({"run": run, "tenant": own["tenant"].to_numpy()[row], "seen_at": seen_at})
+    parts["last_seen"] = np.where(run == last_run[row], last[row], seen_at)
+    found = parts.groupby(["run", "tenant"], observed=True).agg(
+        seen_at=("seen_at", "min"), last_seen=("last_seen", "max")
+    )
+    found = found.reset_index()
     known = pd.concat([pd.Series([pd.NaT], dtype=TIME), starts["started_at"]], ignore_index=True)
     for column in ("seen_at", "last_seen"):
         found[column] = found[column].dt.tz_localize("UTC")
     return found.assign(started_at=known.iloc[found["run"]].array)
+
+
+def process_runs(arrivals: pd.DataFrame) -> list[Run]:
+    """The runs of one process by time, from its arrivals; the first begins with its first tenant."""
+    runs: list[Run] = []
+    by_start = arrivals.groupby(arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
+    for started_at, own in sorted(by_start, key=lambda run: run[1]["seen_at"].min()):
+        first_seen = own["seen_at"].min()
+        # From its start on a process holds nothing, even if no tenant comes for hours.
+        restarted = bool(runs) and runs[-1].begin < started_at < first_seen
+        begin = started_at if restarted else first_seen
+        whole = own["started_at"].notna().all() and first_seen - started_at <= _HOUR
+        seen = np.sort(own["seen_at"].to_numpy(_NAIVE))
+        runs.append(Run(begin.tz_convert("UTC"), seen, bool(whole)))
+    return runs
+
+
+def held_at(runs: Sequence[Run], moments: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many tenants the run at each moment had seen by then, and which run that was; 0 and −1 before the first."""
+    begins = pd.DatetimeIndex([run.begin for run in runs], tz="UTC").to_numpy(_NAIVE)
+    of_run = np.searchsorted(begins, moments, side="right") - 1
+    held = np.zeros(len(moments), dtype="int64")
+    for number, run in enumerate(runs):
+        mine = of_run == number
+        held[mine] = np.searchsorted(run.seen, moments[mine], side="right")
+    return held, of_run
 
 
 def held_tenants(arrivals: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -88,15 +134,10 @@ def held_tenants(arrivals: pd.DataFrame, window: Window) -> pd.DataFrame:
     ends = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
     parts = []
     for (job, instance), own in arrivals.groupby(_TARGET, observed=True):
-        runs = sorted(own.groupby(own["started_at"].fillna(pd.Timestamp(0, tz="UTC"))), key=lambda run: run[0])
-        begins = [run["seen_at"].min() for _, run in runs]
-        kept = ends[(ends > begins[0]) & (ends - _HOUR <= own["last_seen"].max())]
-        at = kept.to_numpy(_NAIVE)
-        of_run = np.searchsorted(pd.DatetimeIndex(begins).to_numpy(_NAIVE), at, side="left") - 1
-        held = np.zeros(len(kept), dtype="int64")
-        for number, (_, run) in enumerate(runs):
-            mine = of_run == number
-            held[mine] = np.searchsorted(np.sort(run["seen_at"].to_numpy(_NAIVE)), at[mine], side="left")
+        runs = process_runs(own)
+        kept = ends[(ends > runs[0].begin) & (ends - _HOUR <= own["last_seen"].max())]
+        # The hour's end belongs to the next hour.
+        held, _ = held_at(runs, kept.to_numpy(_NAIVE) - np.timedelta64(1, "us"))
         parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": kept - _HOUR, "held": held}))
     return typed(pd.concat(parts, ignore_index=True) if parts else [], _HELD)
 
@@ -116,13 +157,16 @@ def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     Columns: day, tenants, came, left, churn (0 to 1); came, left and churn are NaN on the first day, on an uncovered
     one and on the day after one. Days are those of `covered`.
     """
+    covered = covered.sort_values("day", ignore_index=True)
     days = pd.DatetimeIndex(covered["day"]).as_unit("us")
     there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]]
     pairs = pd.DataFrame({"day": there["hour"].dt.floor("D"), "tenant": there["tenant"].astype("str")})
     seen = pd.crosstab(pairs["day"], pairs["tenant"]).reindex(days, fill_value=0).to_numpy() > 0
     before = np.vstack([np.zeros((1, seen.shape[1]), dtype=bool), seen[:-1]]) if len(days) else seen
     sure = covered["covered"].to_numpy(dtype=bool)
-    known = sure & np.concatenate([[False], sure[:-1]]) if len(days) else sure
+    # A day that is missing altogether is no covered one.
+    follows = (covered["day"].diff() == pd.Timedelta(days=1)).to_numpy()
+    known = sure & follows & np.concatenate([[False], sure[:-1]]) if len(days) else sure
     came, left, either = (seen & ~before).sum(1), (before & ~seen).sum(1), (seen | before).sum(1)
     found = pd.DataFrame({"day": days, "tenants": seen.sum(1), "came": came, "left": left})
     found["churn"] = np.divide(came + left, either, out=np.full(len(days), np.nan), where=either > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.measures.cardinality import held_at, process_runs
 from cloudxai_analysis.measures.frames import TIME, typed
 
 _TARGET = ["job", "instance"]
@@ -49,60 +50,49 @@ def guard_invariants(
     `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them.
 
     Columns: job, instance, most_tenants (at one scrape), most_at, within_cap (I1), rejections, below_cap (of them, how
-    many while fewer tenants than the cap were held), below_cap_at (the first of these), only_at_cap (I2; missing
-    where nothing was refused, or where the process is older than the telemetry, which may not know all that it holds).
+    many while a process that was seen from its start held fewer tenants than the cap), below_cap_at (the first of
+    these), only_at_cap (I2; missing where nothing was refused, and where the only refusals below the cap are those of a
+    process older than the telemetry, which may not know all that it holds).
     """
     steps = _refusing(rejection_samples)
     at_once = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
-    rows = []
-    for (job, instance), own in at_once.reset_index().groupby(_TARGET, observed=True):
-        most = own.loc[own["tenants"].idxmax()]
-        refused = steps[(steps["job"] == job) & (steps["instance"] == instance)]
-        held_by = arrivals[(arrivals["job"] == job) & (arrivals["instance"] == instance)]
-        below = refused[_held_at(held_by, refused["time"]) < cap]
-        rows.append(
-            {
-                "job": job,
-                "instance": instance,
-                "most_tenants": most["tenants"],
-                "most_at": most["time"],
-                "within_cap": most["tenants"] <= cap,
-                "rejections": refused["step"].sum(),
-                "below_cap": below["step"].sum(),
-                "below_cap_at": below["time"].min() if len(below) else pd.NaT,
-                "only_at_cap": _only_at_cap(refused, below, held_by),
-            }
-        )
+    at_once = at_once.reset_index().astype({"job": "str", "instance": "str"})
+    targets = pd.concat([at_once[_TARGET], steps[_TARGET]]).drop_duplicates().sort_values(_TARGET)
+    rows = [
+        {
+            "job": job,
+            "instance": instance,
+            **_most(_of(at_once, job, instance), cap),
+            **_refused(_of(steps, job, instance), _of(arrivals, job, instance), cap),
+        }
+        for job, instance in targets.itertuples(index=False)
+    ]
     return typed(rows, _INVARIANTS)
 
 
-def _only_at_cap(refused: pd.DataFrame, below: pd.DataFrame, held_by: pd.DataFrame) -> object:
-    if refused.empty:
-        return pd.NA
-    if below.empty:
-        return True
-    known = _run_of(held_by, below["time"].iloc[0])
-    older = known.empty or pd.isna(known["started_at"].iloc[0])
-    unseen = older or known["started_at"].iloc[0] < held_by["seen_at"].min() - pd.Timedelta(hours=1)
-    return pd.NA if unseen else False
+def _of(frame: pd.DataFrame, job: str, instance: str) -> pd.DataFrame:
+    return frame[(frame["job"] == job) & (frame["instance"] == instance)]
 
 
-def _run_of(held_by: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
-    seen = held_by[held_by["seen_at"] <= moment]
-    return seen[seen["started_at"] == seen["started_at"].max()] if seen["started_at"].notna().any() else seen
+def _most(at_once: pd.DataFrame, cap: int) -> dict[str, object]:
+    if at_once.empty:
+        return {"most_tenants": 0, "most_at": pd.NaT, "within_cap": True}
+    most = at_once.loc[at_once["tenants"].idxmax()]
+    return {"most_tenants": most["tenants"], "most_at": most["time"], "within_cap": most["tenants"] <= cap}
 
 
-def _held_at(held_by: pd.DataFrame, moments: pd.Series) -> np.ndarray:
-    """Tenants that the process running at each moment had seen by then."""
-    runs = sorted(held_by.groupby(held_by["started_at"].fillna(pd.Timestamp(0, tz="UTC"))), key=lambda run: run[0])
-    at = moments.to_numpy("datetime64[us]")
-    held = np.zeros(len(at), dtype="int64")
-    begins = pd.DatetimeIndex([run["seen_at"].min() for _, run in runs], tz="UTC").to_numpy("datetime64[us]")
-    of_run = np.searchsorted(begins, at, side="right") - 1
-    for number, (_, run) in enumerate(runs):
-        mine = of_run == number
-        held[mine] = np.searchsorted(np.sort(run["seen_at"].to_numpy("datetime64[us]")), at[mine], side="right")
-    return held
+def _refused(steps: pd.DataFrame, arrivals: pd.DataFrame, cap: int) -> dict[str, object]:
+    runs = process_runs(arrivals)
+    held, of_run = held_at(runs, steps["time"].to_numpy("datetime64[us]"))
+    whole = np.array([*(run.whole for run in runs), False])[of_run]
+    early = steps[(held < cap) & whole]
+    unsure = bool(((held < cap) & ~whole).any())
+    return {
+        "rejections": steps["step"].sum(),
+        "below_cap": early["step"].sum(),
+        "below_cap_at": early["time"].min() if len(early) else pd.NaT,
+        "only_at_cap": False if len(early) else pd.NA if unsure or steps.empty else True,
+    }
 
 
 def _refusing(samples: pd.DataFrame) -> pd.DataFrame:

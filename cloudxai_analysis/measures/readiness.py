@@ -23,19 +23,40 @@ def global_readiness(samples: pd.DataFrame) -> pd.DataFrame:
     """The platform's readiness at each scrape: the minimum over its instances.
 
     `samples` of the global gauge. Instances are scraped at different moments: samples of one step belong together, the
-    step being the median one.
+    step being the median one of the day.
 
     Columns: time (of the step's first sample), ready (0 or 1).
     """
     known = samples[samples["value"].notna()].sort_values("time", ignore_index=True)
-    step = _median_step(known)
-    if known.empty or step == 0:
-        found = known.groupby("time", as_index=False)["value"].min()
-    else:
-        passed = (known["time"] - known["time"].iloc[0]).dt.total_seconds()
-        slot = np.floor(passed / step + 0.5)
-        found = known.groupby(slot).agg(time=("time", "min"), value=("value", "min"))
-    return typed(found.rename(columns={"value": "ready"}).reset_index(drop=True), _READINESS)
+    if known.empty:
+        return typed([], _READINESS)
+    found = known.groupby(_slots(known)).agg(time=("time", "min"), ready=("value", "min"))
+    return typed(found.reset_index(drop=True), _READINESS)
+
+
+def _slots(known: pd.DataFrame) -> np.ndarray:
+    """For each sample, by time, the number of the scrape it belongs to."""
+    step, day = _steps(known), known["time"].dt.floor("D")
+    by_day = step.groupby(day).median().ffill().bfill()
+    # Only a step that changes by more than the scrapes' jitter parts the samples: else a pair would part at midnight.
+    part = ((by_day / by_day.shift() - 1).abs() > 0.01).cumsum().reindex(day).to_numpy()
+    moment = known["time"].dt.as_unit("us").astype("int64").to_numpy()
+    slot = np.zeros(len(known), dtype="int64")
+    for number in np.unique(part):
+        mine = part == number
+        width = step[mine].median()
+        slot[mine] = _slots_of(moment[mine], 0 if np.isnan(width) else round(width * 1e6))
+    return np.cumsum(np.diff(slot, prepend=slot[0]) + np.diff(part, prepend=part[0]) != 0)
+
+
+def _slots_of(moment: np.ndarray, width: int) -> np.ndarray:
+    if not width:
+        return moment
+    # Each step begins in the middle of the longest time in which none of the instances is scraped.
+    phase = np.unique(moment % width)
+    quiet = np.diff(phase, append=phase[0] + width)
+    begin = phase[quiet.argmax()] + quiet.max() // 2
+    return (moment - begin) // width
 
 
 def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -139,16 +160,21 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     """A quantile of the readiness check's duration by hour, over all instances.
 
     `bucket_hours` are the hourly rollups of the histogram's buckets, with `le`. Linear within the bucket that holds
-    the quantile, the upper bound of the last finite bucket where it lies beyond: Prometheus' `histogram_quantile`.
+    the quantile, the upper bound of the last finite bucket where it lies beyond: Prometheus' `histogram_quantile`
+    (promql/quantile.go), which knows nothing without a bucket `+Inf`.
 
     Columns: hour, seconds; an hour without a check has no row.
     """
     if bucket_hours.empty:
         return typed([], _LATENCY)
-    counts = bucket_hours.groupby(["hour", bucket_hours["le"].astype("str")], observed=True)["increase"].sum()
-    table = counts.unstack("le", fill_value=0.0)
-    table = table[sorted(table.columns, key=float)]
-    bounds, within = np.array([float(le) for le in table.columns]), table.to_numpy()
+    # By number, since '1' and '1.0' are one bound.
+    bound = pd.to_numeric(bucket_hours["le"].astype("str"), errors="coerce").rename("le")
+    counts = bucket_hours.groupby(["hour", bound], observed=True)["increase"].sum()
+    table = counts.unstack("le", fill_value=0.0).sort_index(axis=1)
+    # Instances may have different bounds: their sums grow with the bound all the same.
+    bounds, within = table.columns.to_numpy(dtype="float64"), np.maximum.accumulate(table.to_numpy(), axis=1)
+    if not len(bounds) or not np.isinf(bounds[-1]):
+        return typed([], _LATENCY)
     total = within[:, -1]
     rank = quantile * total
     bucket = np.minimum((within < rank[:, None]).sum(axis=1), len(bounds) - 1)
@@ -176,17 +202,15 @@ def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
     return typed(found, _TENANTS).sort_values(["availability", "tenant"], ignore_index=True)
 
 
-def _median_step(known: pd.DataFrame) -> float:
-    if known.empty:
-        return 0.0
-    ordered = known.sort_values(["series_id", "time"])
-    step = ordered["time"].diff().dt.total_seconds().where(ordered["series_id"] == ordered["series_id"].shift())
-    return float(step.median()) if step.notna().any() else 0.0
+def _steps(known: pd.DataFrame) -> pd.Series:
+    """Seconds since the sample before of the same series; missing at its first, and where a sample is there twice."""
+    step = known["time"].groupby(known["series_id"]).diff().dt.total_seconds()
+    return step.where(step > 0)
 
 
 def _step_of(times: pd.Series) -> float:
     # A single sample stands for no known time.
-    return float(times.diff().dt.total_seconds().median()) if len(times) > 1 else 0.0
+    return float(times.sort_values().diff().dt.total_seconds().median()) if len(times) > 1 else 0.0
 
 
 def _usual_step(times: pd.Series, other: np.ndarray) -> float:

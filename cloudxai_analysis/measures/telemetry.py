@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,8 @@ def scrape_coverage(up: pd.DataFrame) -> pd.DataFrame:
     """Coverage of each target by day: scrapes that succeeded, of those expected.
 
     `up` are samples with job and instance. The step is the median one of the day; scrapes are expected from the
-    target's first sample to its last, so that a hole at midnight counts; doubles of one scrape count once.
+    target's first sample to its last, so that a hole at midnight counts; doubles of one scrape, and the two of a pair
+    that scrapes the same target, count once.
 
     Columns: job, instance, day, step_seconds, scrapes, expected, coverage (0 to 1); also days without any sample
     between a target's first and last.
@@ -40,26 +41,19 @@ def scrape_coverage(up: pd.DataFrame) -> pd.DataFrame:
     frame = _by_series(up)
     frame["day"] = frame["time"].dt.floor("D")
     frame["step"] = _steps(frame)
-    steps = frame.groupby([*_TARGET, "day"], observed=True)["step"].median()
-    life = frame.groupby(_TARGET, observed=True)["time"].agg(["min", "max"])
-    usual = frame.groupby(_TARGET, observed=True)["step"].median()
-    rows = [
-        _days_of(target, life.loc[target], steps.loc[target], usual[target], frame) for target in life.index.to_list()
-    ]
+    rows = [_days_of(target, own) for target, own in frame.groupby(_TARGET)]
     return typed(pd.concat(rows, ignore_index=True), _COVERAGE)
 
 
-def _days_of(
-    target: tuple[str, str], life: pd.Series, steps: pd.Series, usual: float, frame: pd.DataFrame
-) -> pd.DataFrame:
-    own = frame[(frame["job"] == target[0]) & (frame["instance"] == target[1])]
+def _days_of(target: Sequence[str], own: pd.DataFrame) -> pd.DataFrame:
+    life = own["time"].agg(["min", "max"])
     days = pd.date_range(life["min"].floor("D"), life["max"].floor("D"), freq="D", unit="us")
-    step = steps.reindex(days).fillna(usual).to_numpy()
+    step = own.groupby("day")["step"].median().reindex(days).fillna(own["step"].median()).to_numpy()
     step_time = pd.to_timedelta(np.nan_to_num(step, nan=0.0), unit="s")
     ends = np.minimum(days + DAY, life["max"] + step_time)
     seconds = (ends - np.maximum(days, life["min"])).total_seconds().to_numpy()
     # A single sample shows no step: it is what could be expected.
-    expected = np.where(np.isnan(step), 1, np.rint(seconds / np.where(step > 0, step, 1))).astype("int64")
+    expected = np.where(np.isnan(step), 1, np.rint(seconds / np.where(np.isnan(step), 1, step))).astype("int64")
     scrapes = np.minimum(_scrapes(own, days, step), expected)
     return pd.DataFrame(
         {
@@ -75,33 +69,48 @@ def _days_of(
 
 
 def _scrapes(own: pd.DataFrame, days: pd.DatetimeIndex, step: np.ndarray) -> np.ndarray:
+    """By day, the slots of one step in which a scrape succeeded, whichever of the target's series shows it."""
     done = own[own["value"] == 1]
     index = days.get_indexer(done["day"])
-    offset = (done["time"] - done["time"].groupby(done["day"]).transform("min")).dt.total_seconds().to_numpy()
     width = np.where(np.isnan(step[index]), 1, step[index])
-    slots = np.unique(np.column_stack([index, np.rint(offset / width).astype("int64")]), axis=0)
+    # Each series is counted from its own first scrape: the two of a pair may lie half a step apart.
+    first = done["time"].groupby([done["series_id"], done["day"]]).transform("min")
+    lead = (first - done["time"].groupby(done["day"]).transform("min")).dt.total_seconds().to_numpy()
+    offset = (done["time"] - first).dt.total_seconds().to_numpy()
+    slot = np.floor(lead / width) + np.floor(offset / width + 0.5)
+    slots = np.unique(np.column_stack([index, slot.astype("int64")]), axis=0)
     return np.bincount(slots[:, 0], minlength=len(days))
 
 
 def scrape_gaps(up: pd.DataFrame, *, gap_steps: float = 2.5) -> pd.DataFrame:
-    """Stretches longer than `gap_steps` median steps without any sample of `up`, one row per target and gap.
+    """Stretches longer than `gap_steps` steps without any sample of `up`, one row per target and gap.
+
+    The step is the median one of the day; where it changes, the longest of the days that the gap touches and of those
+    beside them, so that a slower scrape is no gap.
 
     Columns: job, instance, start (last sample before), end (first sample after), seconds, missing (scrapes).
     """
     series = _by_series(up)
-    usual = series.assign(step=_steps(series)).groupby(_TARGET, observed=True)["step"].median()
+    step_by_day = _step_by_day(series)
     frame = series.sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
-    seconds = frame["time"].diff().dt.total_seconds().where(same)
-    step = pd.Series(usual.reindex(pd.MultiIndex.from_frame(frame[_TARGET])).to_numpy(), index=frame.index)
-    wide = seconds > gap_steps * step
-    found = frame.loc[wide, _TARGET].assign(
-        start=frame["time"].shift()[wide],
-        end=frame["time"][wide],
-        seconds=seconds[wide],
-        missing=(seconds[wide] / step[wide]).round().astype("int64") - 1,
-    )
+    frame["start"] = frame["time"].shift().where(same)
+    frame["seconds"] = (frame["time"] - frame["start"]).dt.total_seconds()
+    for edge in ("start", "time"):
+        day = pd.MultiIndex.from_arrays([frame["job"], frame["instance"], frame[edge].dt.floor("D")])
+        frame[f"{edge}_step"] = step_by_day.reindex(day).to_numpy()
+    frame["step"] = frame[["start_step", "time_step"]].max(axis=1)
+    found = frame[frame["seconds"] > gap_steps * frame["step"]].rename(columns={"time": "end"})
+    found = found.assign(missing=(found["seconds"] / found["step"]).round().astype("int64") - 1)
     return typed(found.reset_index(drop=True), _GAPS)
+
+
+def _step_by_day(series: pd.DataFrame) -> pd.Series:
+    """By job, instance and day with a step: the longest median step of the day and of those before and after it."""
+    steps = series.assign(step=_steps(series), day=series["time"].dt.floor("D"))
+    by_day = steps.groupby([*_TARGET, "day"])["step"].median().dropna()
+    around = by_day.groupby(_TARGET).rolling(3, center=True, min_periods=1).max()
+    return around.set_axis(by_day.index)
 
 
 def covered_days(coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 0.95) -> pd.DataFrame:
@@ -119,10 +128,11 @@ def covered_days(coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 
     return typed(found, _COVERED)
 
 
-def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
+def process_starts(starts: pd.DataFrame, up: pd.DataFrame, *, clock_seconds: float = 2.0) -> pd.DataFrame:
     """Each process that was seen, by target and time.
 
-    `starts` are samples of `process_start_time_seconds`, `up` those of `up`, both with job and instance.
+    `starts` are samples of `process_start_time_seconds`, `up` those of `up`, both with job and instance. A start that
+    moves by at most `clock_seconds`, and not to after the sample before, is the same process.
 
     Columns: job, instance, started_at (what the process says), seen_at (its first sample), restarted (a process of the
     same target was seen before it began).
@@ -131,8 +141,11 @@ def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
         return typed([], _STARTS)
     frame = starts[starts["value"].notna()].sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
-    # Started within one millisecond is the same start: some clients recompute it.
-    first = frame[~(same & ((frame["value"] - frame["value"].shift()).abs() < 1e-3))].copy()
+    before = frame["time"].shift().dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64") / 1e6
+    # Some clients recompute their start from a clock that is being set: seconds apart, and before the last sample.
+    apart = (frame["value"] - frame["value"].shift()).abs()
+    recomputed = (apart < 1e-3) | ((apart <= clock_seconds) & (frame["value"] < before))
+    first = frame[~(same & recomputed)].copy()
     first["restarted"] = (first[_TARGET] == first[_TARGET].shift()).all(axis=1)
     first["started_at"] = pd.to_datetime((first["value"] * 1e6).round().astype("int64"), unit="us", utc=True)
     earlier = up[up["value"] == 1].groupby(_TARGET, observed=True)["time"].min()
@@ -159,5 +172,6 @@ def _by_series(up: pd.DataFrame) -> pd.DataFrame:
 
 
 def _steps(frame: pd.DataFrame) -> pd.Series:
+    """Seconds since the sample before of the same series; missing at its first, and where a sample is there twice."""
     step = frame["time"].diff().dt.total_seconds()
-    return step.where(frame["series_id"] == frame["series_id"].shift())
+    return step.where((frame["series_id"] == frame["series_id"].shift()) & (step > 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import uuid
 from pathlib import Path
@@ -24,7 +25,8 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     try:
         # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.
         with unfinished.open("w", encoding="utf-8", errors="replace", newline="") as stream:
-            safe.to_csv(stream, index=False, lineterminator="\n")
+            # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
+            safe.to_csv(stream, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(unfinished, file)
@@ -42,9 +44,6 @@ def _safe(column: pd.Series) -> pd.Series:
         return column.map(lambda time: None if pd.isna(time) else time.isoformat(), na_action=None).astype("object")
     if pd.api.types.is_numeric_dtype(column):
         return column
-    joined = column.astype("object").map(lambda value: ", ".join(map(str, value)) if _several(value) else value)
-    return joined.astype("object").map(neutral)
-
-
-def _several(value: object) -> bool:
-    return isinstance(value, tuple | list)
+    joined = (", ".join(map(str, value)) if isinstance(value, tuple | list) else value for value in column)
+    # As objects: pandas' own strings cannot hold half of a surrogate pair.
+    return pd.Series([neutral(value) for value in joined], index=column.index, dtype="object")

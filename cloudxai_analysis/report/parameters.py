@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from cloudxai_analysis.errors import NotebookFailed, UsageError
 from cloudxai_analysis.settings import near_miss
 
+NBFORMAT = 4
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -34,13 +36,18 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
     NotebookFailed
         The file is no notebook, or its parameters cannot be read.
     """
-    import nbformat
-
     try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        if content["nbformat"] != NBFORMAT:
+            raise ValueError(f"it is of format {content['nbformat']}, not {NBFORMAT}")
+        sources = [
+            "".join(cell["source"])
+            for cell in content["cells"]
+            if "parameters" in cell.get("metadata", {}).get("tags", [])
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotebookFailed(f"Notebook {notebook} cannot be read: {type(error).__name__}: {error}.") from None
-    source = next((cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])), "")
+    source = sources[0] if sources else ""
     try:
         found = list(_declared(source))
     except (SyntaxError, ValueError) as error:

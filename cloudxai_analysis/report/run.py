@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cloudxai_analysis import errors
 from cloudxai_analysis.errors import CloudxaiError, NotebookFailed
+from cloudxai_analysis.report.kernel import Kernel, kernel_under_way
 from cloudxai_analysis.report.parameters import checked_parameters
 from cloudxai_analysis.report.stamp import stamp
 
@@ -30,8 +29,9 @@ def execute(
     *,
     seconds: float,
     progress: Progress | None = None,
+    kernel: Kernel | None = None,
 ) -> Path:
-    """Run `notebook` with `parameters` and leave it, executed, at `target`.
+    """Run `notebook` with `parameters` and leave it, executed, at `target`, in `kernel` where one is under way.
 
     `progress` is called with the cell's number, cells in all, and the heading being worked on. After `seconds`, or when
     interrupted, the kernel's whole process group is ended. Of a run that fails, the notebook as far as it came stays at
@@ -49,10 +49,9 @@ def execute(
     given = checked_parameters(notebook, parameters)
     import nbformat
 
-    kernels: list[Any] = []
     place = _Place.of(nbformat.read(notebook, as_version=4).cells, progress)
     # In a thread of its own, because in the main one nbclient takes Ctrl-C for itself and reports a dead kernel.
-    with ThreadPoolExecutor(1, "notebook") as pool:
+    with nullcontext(kernel) if kernel else kernel_under_way() as own, ThreadPoolExecutor(1, "notebook") as pool:
         running = pool.submit(
             _papermill,
             notebook,
@@ -60,12 +59,12 @@ def execute(
             given,
             progress_bar=False,
             kernel_name="python3",
+            engine_name="cloudxai",
             autosave_cell_every=0,
-            kernel_manager_class=_remembering(kernels),
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            kernel_manager_class=_adopting(own),
             on_cell_start=place.start,
         )
-        expired = _wait(running, kernels, seconds)
+        expired = _wait(running, own, seconds)
     error = running.exception()
     if expired:
         raise NotebookFailed(
@@ -115,52 +114,49 @@ def keep_failed(executed: Path, kept: Path) -> Path:
 def _papermill(*args: Any, **kwargs: Any) -> None:
     from jupyter_core.utils import ensure_event_loop
     from papermill import execute_notebook
+    from papermill.engines import NBClientEngine, papermill_engines
 
+    class SavingAtTheEnd(NBClientEngine):
+        """Papermill writes the whole notebook before and after each cell; a file nobody reads yet needs that once."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **how: Any) -> Any:
+            path, nb_man.output_path = nb_man.output_path, None
+            try:
+                return super().execute_managed_notebook(nb_man, kernel_name, **how)
+            finally:
+                nb_man.output_path = path
+                nb_man.save()
+
+    papermill_engines.register("cloudxai", SavingAtTheEnd)
     # Without a handler of its own, its errors would come out on stderr beside our one line.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     with closing(ensure_event_loop()):
         execute_notebook(*args, **kwargs)
 
 
-def _remembering(kernels: list[Any]) -> type:
-    """A kernel manager that adds itself to `kernels`: nbclient makes, and tidies up, only a manager of its own."""
+def _adopting(kernel: Kernel) -> type:
+    """The class that nbclient makes its kernel's manager of: it gives the one under way, which nbclient then tidies up."""
     from jupyter_client.manager import AsyncKernelManager
 
-    class Remembering(AsyncKernelManager):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            kernels.append(self)
+    class Adopting(AsyncKernelManager):
+        def __new__(cls, *_: Any, **__: Any) -> Any:
+            return kernel.manager()
 
-        async def start_kernel(  # type: ignore[override]  # declared there as an attribute that holds a function
-            self, **kwargs: Any
-        ) -> None:
-            await self._async_start_kernel(**kwargs)
-            # After the shutdown the provisioner is gone, but a cell's own children may not be.
-            self.group = getattr(self.provisioner, "pgid", None)
-
-    return Remembering
+    return Adopting
 
 
-def _end(kernels: list[Any]) -> None:
-    """End the kernels and everything in their process groups; nothing happens where there is none."""
-    for kernel in kernels:
-        group = getattr(kernel, "group", None)
-        if group and group != os.getpgid(0):
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
-
-
-def _wait(running: Future[Any], kernels: list[Any], seconds: float) -> bool:
+def _wait(running: Future[Any], kernel: Kernel, seconds: float) -> bool:
     """Whether the time was over before the run was; whatever happens, no process of the kernel's group lives on."""
     try:
         wait([running], timeout=seconds)
         return not running.done()
     finally:
-        # A kernel that is only being started has no group yet, so once is not enough.
+        # A kernel that nbclient starts anew has another group, so once is not enough.
         while not running.done():
-            _end(kernels)
+            kernel.end()
             wait([running], timeout=0.2)
-        _end(kernels)
+        kernel.end()
 
 
 @dataclass

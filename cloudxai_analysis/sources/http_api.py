@@ -22,6 +22,7 @@ from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.window import Window
 
 SAMPLES_PER_ANSWER = 500_000
+MOST_SAMPLES = 500_000_000  # of one metric in one window: 8 GB in memory
 # What Prometheus takes for a NaN that is no staleness marker; JSON says 'NaN' only, and Python's bits are others.
 NORMAL_NAN_BITS = 0x7FF8000000000001
 # Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
@@ -154,7 +155,12 @@ class PrometheusSource:
         query = f"sum(count_over_time({stretch.range_selector}))"
         data = self._ask(stretch, "query", {"query": query, "time": stretch.last})
         with _well_formed(stretch, self.name):
-            return sum(int(item["value"][1]) for item in data["result"])
+            count = sum(int(float(item["value"][1])) for item in data["result"])
+        if count > MOST_SAMPLES:
+            raise SourceAnswerError(
+                f"{stretch}: source {self.name} has {count:,} samples, more than {MOST_SAMPLES:,}. Narrow the matchers."
+            )
+        return count
 
     def _second_look(self, stretch: Stretch) -> int:
         """The number of samples once more: emptiness is believed only after the index and a second count agree."""
@@ -244,7 +250,7 @@ def _well_formed(stretch: Stretch, name: str) -> Iterator[None]:
     """Turn what reading a document of the wrong shape raises into an error of ours."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         raise SourceAnswerError(
             f"{stretch}: source {name} answered with JSON that is not what Prometheus gives for it. "
             "Check that the URL is a Prometheus' and not another API's."

@@ -67,6 +67,7 @@ class Cost:
             self._opened.seen,
             self._telemetry.covered,
             floor=self._opened.bounds.cost_anomaly_floor,
+            currency=self._opened.contract.currency,
             semantics=self._opened.contract["cost"].semantics,
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from hostile_server import Handler, Hostile, Script, matrix, success, vector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import Server, series
+from servers import Server, alertmanager, series
 
 from cloudxai_analysis.errors import CloudxaiError, NoData, RefusedForSecurity, SourceAnswerError, UsageError
 from cloudxai_analysis.settings import EnvironmentSettings, Limits
@@ -282,11 +284,18 @@ def test_json_that_is_not_what_was_asked_for_is_refused(hostile: Hostile, sample
     assert said.isprintable()
 
 
-@pytest.mark.parametrize("count", ["many", "", "1e99x"])
+@pytest.mark.parametrize("count", ["many", "", "NaN", "+Inf"])
 def test_a_count_that_is_no_number_is_refused(hostile: Hostile, count: str) -> None:
     hostile.script = lambda handler, _: handler.document(vector(count))
     with pytest.raises(SourceAnswerError, match="not what Prometheus gives"):
         source_at(hostile.url).read("up", {}, TWO_DAYS)
+
+
+def test_more_samples_than_memory_can_hold_are_not_asked_for(hostile: Hostile) -> None:
+    hostile.script = plays(count="1e+18")
+    with pytest.raises(SourceAnswerError, match=r"has 1,000,000,000,000,000,000 samples, .* Narrow the matchers"):
+        source_at(hostile.url).read("up", {}, TWO_DAYS)
+    assert len(hostile.seen) == 1
 
 
 def test_fewer_samples_than_were_counted_are_a_partial_answer(hostile: Hostile) -> None:
@@ -301,6 +310,24 @@ def test_what_lies_outside_of_the_window_is_left_out(hostile: Hostile) -> None:
     hostile.script = plays(samples=matrix(outside))
     got = source_at(hostile.url).read("up", {}, TWO_DAYS)
     assert (got.times.tolist(), got.values.tolist()) == ([START_MS, START_MS + 60_500], [1, 2])
+
+
+def test_the_range_holds_the_first_millisecond_under_every_version_of_prometheus(hostile: Hostile) -> None:
+    # Up to Prometheus 2 a range is [time - length, time], since 3.0 it is (time - length, time].
+    hostile.script = plays(samples=matrix(up(*FINE)))
+    source_at(hostile.url).read("up", {}, Window(at(500), at(2_000)))
+    count, samples = (request.fields for request in hostile.seen)
+    assert count["query"] == 'sum(count_over_time({__name__="up"}[1500ms]))'
+    assert samples["query"] == '{__name__="up"}[1500ms]'
+    assert {count["time"], samples["time"]} == {"1794182401.999"}
+
+
+def test_times_are_exact_to_the_millisecond_where_doubles_are_coarsest(hostile: Hostile) -> None:
+    # Just above a power of two the thousandfold of the nearest double is not yet the millisecond.
+    times = range(2**30 * 1000, 2**30 * 1000 + 2_000)
+    hostile.script = plays(count=2_000, samples=matrix(up(*([ms / 1000, "1"] for ms in times))))
+    day = Window(datetime(2004, 1, 10, tzinfo=UTC), datetime(2004, 1, 11, tzinfo=UTC))
+    assert source_at(hostile.url).read("up", {}, day).times.tolist() == list(times)
 
 
 def test_a_remark_on_raw_samples_is_refused(hostile: Hostile) -> None:
@@ -343,6 +370,14 @@ def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile
     ]
     assert {request.headers["Cache-Control"] for request in hostile.seen} == {"no-store"}
     assert {request.fields["partial_response"] for request in hostile.seen} == {"false"}
+
+
+@pytest.mark.server
+def test_another_real_server_is_no_prometheus(tmp_path: Path) -> None:
+    if shutil.which("prometheus-alertmanager") is None:
+        pytest.skip("prometheus-alertmanager is not installed")
+    with alertmanager(tmp_path) as server, pytest.raises(NoSuchEndpoint, match="no Prometheus API under this URL"):
+        source_at(server.url).read("up", {}, TWO_DAYS)
 
 
 def test_an_empty_window_is_not_even_asked_for(hostile: Hostile) -> None:

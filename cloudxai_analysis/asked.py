@@ -1,0 +1,42 @@
+"""What was asked for: the environment and the window, settled before anything heavy is loaded or any kernel starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cloudxai_analysis.settings import DEMO_SOURCE, Environment, load_settings, resolve_environment
+from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.window import Window, named_window
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An environment with everything settled, a window of it, and the time that it is there."""
+
+    environment: Environment
+    window: Window
+    now: datetime
+
+
+def settle(week: str = "last", *, source: str = "", environment: str = "") -> Asked:
+    """The environment and the window that these words name.
+
+    Raises
+    ------
+    UsageError
+        The window's name, the environment or a setting is wrong, or the window lies in the future.
+    """
+    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    now = clock(settled.source)
+    return Asked(settled, named_window(week, now), now)
+
+
+def clock(source: str) -> datetime:
+    """What time it is at a source: the demo's clock stands at its end, any other's goes with ours.
+
+    In whole minutes, so that a pull can be repeated.
+    """
+    if source.startswith(DEMO_SOURCE):
+        return EXTENT.end
+    return datetime.now(UTC).replace(second=0, microsecond=0)

@@ -1,0 +1,69 @@
+"""Since last week: which checks are new, worse, better, gone or still there, and for how long."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executed import check, summary
+
+from cloudxai_analysis.report.compare import GROUPS, since, summary_sha256, summary_text
+
+
+def week(name: str, **statuses: str) -> dict[str, Any]:
+    """A summary with the name of its week and its checks alone."""
+    checks = [check(key, "cost", status, f"{key} is {status}") for key, status in statuses.items()]
+    return {"window": {"name": name}, "checks": checks}
+
+
+def test_the_first_report_has_none_before_it() -> None:
+    found = since(week("2026-W46", gaps="warn"), [])
+    assert found == {"before": None, "before_sha256": None, **{group: [] for group in GROUPS}}
+    assert GROUPS == ("new", "worse", "better", "gone", "still")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "group"),
+    [
+        ("pass", "warn", "new"),
+        ("pass", "fail", "new"),
+        ("pass", "unknown", "new"),
+        ("warn", "fail", "worse"),
+        ("warn", "unknown", "worse"),
+        ("fail", "unknown", "worse"),
+        ("unknown", "warn", "new"),
+        ("fail", "warn", "better"),
+        ("unknown", "pass", "better"),
+        ("warn", "pass", "gone"),
+        ("fail", "pass", "gone"),
+        ("warn", "warn", "still"),
+        ("fail", "fail", "still"),
+        ("pass", "pass", ""),
+        ("unknown", "unknown", ""),
+    ],
+)
+def test_each_change_has_its_group(was: str, now: str, group: str) -> None:
+    found = since(week("2026-W46", gaps=now), [week("2026-W45", gaps=was)])
+    assert [name for name in GROUPS if found[name]] == ([group] if group else [])
+
+
+def test_a_check_that_the_week_before_did_not_have_is_new() -> None:
+    found = since(week("2026-W46", gaps="pass", storms="warn"), [week("2026-W45", gaps="pass")])
+    assert found["new"] == [{"check": "storms", "status": "warn", "was": "", "finding": "storms is warn", "weeks": 1}]
+
+
+def test_it_says_for_how_many_reports_in_a_row() -> None:
+    earlier = [week("2026-W45", gaps="warn"), week("2026-W44", gaps="fail"), week("2026-W43", gaps="pass")]
+    found = since(week("2026-W46", gaps="warn"), [*earlier, week("2026-W42", gaps="warn")])
+    assert found["before"] == "2026-W45"
+    assert found["still"][0]["weeks"] == 3
+
+
+def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "summary.json"
+    file.write_text(summary_text(summary("naïve")), encoding="utf-8")
+    told = subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert summary_sha256(summary("naïve")) == told == hashlib.sha256(file.read_bytes()).hexdigest()
