@@ -101,6 +101,7 @@ test: $(VENV)/.test servers ## every test: with real servers, a real browser, an
 servers:
 	@set -e; missing=""; \
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=" prometheus"; \
+	command -v prometheus-alertmanager >/dev/null || missing+=" prometheus-alertmanager"; \
 	command -v chromium >/dev/null || missing+=" chromium"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

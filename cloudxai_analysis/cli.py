@@ -221,9 +221,13 @@ def _say(message: str) -> None:
 
 
 def _log_traceback() -> Path:
-    from cloudxai_analysis.settings import project_folder
+    from cloudxai_analysis.settings import load_settings, project_folder
 
-    file = project_folder() / "outputs" / "cloudxai.log"
+    try:
+        folder = load_settings().outputs
+    except CloudxaiError:
+        folder = project_folder() / "outputs"
+    file = folder / "cloudxai.log"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{datetime.now(UTC).isoformat()} {traceback.format_exc()}\n")

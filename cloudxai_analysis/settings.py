@@ -239,7 +239,7 @@ def environment_name(source: str) -> str:
         parts = urlsplit(source)
         place = f"{parts.hostname or ''}-{parts.port or ''}{parts.path}"
     except ValueError:
-        shown = re.sub(r"//[^/@]*@", "//<secret>@", source)
+        shown = re.sub(r"//.*@", "//<secret>@", source)
         raise UsageError(f"Invalid source '{shown}'. A source is demo:// or a URL like http://host:9090.") from None
     if parts.scheme == "demo":
         place = "-".join(["demo", *(f"{key}-{value}" for key, value in parse_qsl(parts.query))])

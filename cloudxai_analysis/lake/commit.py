@@ -63,7 +63,7 @@ def _added(file: _File) -> AddAction:
         path=file["path"],
         size=file["size_bytes"],
         partition_values=_partition(file),
-        modification_time=int(file["modification_time"].timestamp() * 1_000),
+        modification_time=file["modification_time"],
         data_change=True,
         stats=json.dumps({"numRecords": file["num_records"]}),
     )
@@ -85,8 +85,9 @@ def _partition(file: _File) -> dict[str, str | None]:
 
 def _listed(add: AddAction) -> _File:
     """What the table will list of a file that is added to it."""
+    named = {f"partition.{name}": value for name, value in add.partition_values.items()}
     records = json.loads(add.stats)["numRecords"]
-    return {"path": add.path, **{f"partition.{k}": v for k, v in add.partition_values.items()}, "num_records": records}
+    return {"path": add.path, **named, "num_records": records, "size_bytes": add.size}
 
 
 def _commit(table: DeltaTable, wanted: list[AddAction], metadata: dict[str, Any]) -> int:

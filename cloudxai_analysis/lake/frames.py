@@ -89,7 +89,7 @@ def _label_columns(
     codes: NDArray[np.integer], texts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, pd.Categorical]:
     present = np.flatnonzero(np.bincount(codes, minlength=len(texts))) if len(texts) else np.empty(0, dtype=np.int64)
-    parsed = [json.loads(texts[code]) for code in present]
+    parsed = [json.loads(texts[int(code)]) for code in present]
     columns = {}
     for name in labels:
         values = [found.get(name, "") for found in parsed]

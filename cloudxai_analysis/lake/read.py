@@ -1,9 +1,8 @@
-"""Reading one published version: every file's hash and page checksums are verified before a number leaves it."""
+"""Reading one published version: every file is held against its hash, each time, before a number leaves it."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +15,6 @@ import pyarrow.parquet as pq
 from cloudxai_analysis.errors import LakeDamaged
 from cloudxai_analysis.lake.frames import ROLLUP_COLUMNS, SAMPLE_COLUMNS, empty_table, hours_frame, samples_frame
 from cloudxai_analysis.window import DAY, Window
-
-_VERIFIED: set[tuple[Path, int, int]] = set()
 
 
 class Snapshot:
@@ -138,25 +135,19 @@ def _table(paths: list[Path], columns: Sequence[str]) -> pa.Table:
 
 def _read(path: Path, columns: Sequence[str]) -> pa.Table:
     try:
-        data = _verified(path)
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True, read_dictionary=["labels"])
+        file = pq.ParquetFile(pa.BufferReader(_verified(path)), read_dictionary=["labels"])
         return file.read(list(columns), use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, (str(error).splitlines() or [""])[0]) from None
 
 
 def _verified(path: Path) -> bytes:
-    """The file's bytes, held against the hash in its name once, and again if the file was written to since."""
-    with path.open("rb") as file:
-        state = os.fstat(file.fileno())
-        data = file.read()
-    seen = (path, state.st_mtime_ns, state.st_ino)
-    if seen not in _VERIFIED:
-        named = path.stem.split("-")[-1]
-        found = hashlib.sha256(data).hexdigest()[: len(named)]
-        if found != named:
-            raise _damaged(path, f"its SHA-256 begins with {found}, its name says {named}")
-        _VERIFIED.add(seen)
+    """The file's bytes, held against the hash in its name: the very bytes that are then decoded."""
+    data = path.read_bytes()
+    named = path.stem.split("-")[-1]
+    found = hashlib.sha256(data).hexdigest()[: len(named)]
+    if found != named:
+        raise _damaged(path, f"its SHA-256 begins with {found}, its name says {named}")
     return data
 
 

@@ -44,6 +44,7 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
     return rolled
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def merge(rollups: pd.DataFrame, *, by: list[str]) -> pd.DataFrame:
     """Neighbouring rollups joined into one row per key; rows of a key stand in time order.
 

@@ -29,8 +29,8 @@ ROLLUPS = pa.schema(
     ]
 )
 _KEYS = [("metric", pa.string()), ("date", pa.string())]
-_SEALED = ["path", "partition.metric", "partition.date", "num_records"]
-_FILE = [*_SEALED, "size_bytes", "modification_time"]
+_SEALED = ["path", "partition.metric", "partition.date", "num_records", "size_bytes"]
+_FILE = [*_SEALED, "modification_time"]
 
 
 class Lake:
@@ -61,8 +61,11 @@ class Lake:
         if not 0 < version <= newest.version():
             raise UsageError(f"Lake {self.path} has no version {version}. It has 1 to {newest.version()}.")
         stated = commit_metadata(self.path / "rollups", version)
+        samples_version = stated.get("samples_version")
+        if not isinstance(samples_version, int):
+            raise self._changed(version)
         rollups = newest if version == newest.version() else open_table(self.path / "rollups", version)
-        samples = open_table(self.path / "samples", stated["samples_version"])
+        samples = open_table(self.path / "samples", samples_version)
         files = {"rollups": table_files(rollups), "samples": table_files(samples)}
         # A lake of the first days has no seal.
         if (sealed := stated.pop("seal", None)) and sealed != seal(stated, files):
@@ -70,7 +73,7 @@ class Lake:
         return Snapshot(
             self.path,
             version=version,
-            samples_version=samples.version(),
+            samples_version=samples_version,
             provenance=stated,
             rollup_files=files["rollups"],
             sample_files=files["samples"],

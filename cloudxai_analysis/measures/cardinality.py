@@ -28,6 +28,7 @@ _CHURN = {"day": TIME, "tenants": "int64", "came": "float64", "left": "float64",
 _SETS = {"tenant": "str", "set": "str", "first_seen": TIME, "last_seen": TIME}
 _REJECTIONS = {"hour": TIME, "job": "str", "instance": "str", "rejections": "float64"}
 _HOUR = pd.Timedelta(hours=1)
+_CLOCK = pd.Timedelta(minutes=1)
 _NAIVE = "datetime64[us]"  # searched as plain integers, in UTC
 
 
@@ -104,9 +105,9 @@ def process_runs(arrivals: pd.DataFrame) -> list[Run]:
     by_start = arrivals.groupby(arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
     for started_at, own in sorted(by_start, key=lambda run: run[1]["seen_at"].min()):
         first_seen = own["seen_at"].min()
-        # From its start on a process holds nothing, even if no tenant comes for hours.
-        restarted = bool(runs) and runs[-1].begin < started_at < first_seen
-        begin = started_at if restarted else first_seen
+        # From its start on a process holds nothing, even if no tenant comes for hours; its clock may be slow.
+        restarted = bool(runs) and runs[-1].begin < started_at
+        begin = min(started_at + _CLOCK, first_seen) if restarted else first_seen
         whole = own["started_at"].notna().all() and first_seen - started_at <= _HOUR
         seen = np.sort(own["seen_at"].to_numpy(_NAIVE))
         runs.append(Run(begin.tz_convert("UTC"), seen, bool(whole)))

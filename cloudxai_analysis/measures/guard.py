@@ -23,16 +23,17 @@ _INVARIANTS = {
 }
 
 
-def refusals(samples: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
+def refusals(samples: pd.DataFrame, *, starts: pd.DataFrame | None = None, apart_minutes: float = 60) -> pd.DataFrame:
     """Stretches in which a process's guard refused, with the exact number of refused requests.
 
-    `samples` of the rejection counter with job and instance. A step counts at the later of its two samples, a fall is
-    a reset and counts the value after it, a series' first sample counts nothing; steps no further apart than
-    `apart_minutes` are one stretch.
+    `samples` of the rejection counter with job and instance; `starts` as `process_starts` gives them, if known. A step
+    counts at the later of its two samples, and a fall is a reset and counts the value after it. A series' first sample
+    counts nothing, unless its process began after the first of all samples: then it began at 0, and its value counts.
+    Steps no further apart than `apart_minutes` are one stretch.
 
-    Columns: job, instance, start (first refusing sample), end (last one), rejections.
+    Columns: job, instance, start (first refusing sample), end (last one), rejections (requests); by start.
     """
-    steps = _refusing(samples)
+    steps = _refusing(samples, starts)
     same = (steps[_TARGET] == steps[_TARGET].shift()).all(axis=1)
     near = steps["time"].diff() <= pd.Timedelta(minutes=apart_minutes)
     stretch = (~(same & near)).cumsum().rename("stretch")
@@ -43,18 +44,24 @@ def refusals(samples: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFram
 
 
 def guard_invariants(
-    tenant_samples: pd.DataFrame, arrivals: pd.DataFrame, rejection_samples: pd.DataFrame, *, cap: int
+    tenant_samples: pd.DataFrame,
+    arrivals: pd.DataFrame,
+    rejection_samples: pd.DataFrame,
+    *,
+    cap: int,
+    starts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
 
-    `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them.
+    `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them;
+    `rejection_samples` and `starts` as for `refusals`.
 
     Columns: job, instance, most_tenants (at one scrape), most_at, within_cap (I1), rejections, below_cap (of them, how
     many while a process that was seen from its start held fewer tenants than the cap), below_cap_at (the first of
     these), only_at_cap (I2; missing where nothing was refused, and where the only refusals below the cap are those of a
     process older than the telemetry, which may not know all that it holds).
     """
-    steps = _refusing(rejection_samples)
+    steps = _refusing(rejection_samples, starts)
     at_once = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
     at_once = at_once.reset_index().astype({"job": "str", "instance": "str"})
     targets = pd.concat([at_once[_TARGET], steps[_TARGET]]).drop_duplicates().sort_values(_TARGET)
@@ -95,11 +102,25 @@ def _refused(steps: pd.DataFrame, arrivals: pd.DataFrame, cap: int) -> dict[str,
     }
 
 
-def _refusing(samples: pd.DataFrame) -> pd.DataFrame:
+def _refusing(samples: pd.DataFrame, starts: pd.DataFrame | None) -> pd.DataFrame:
     """Samples at which a process's counters had risen: job, instance, time, step."""
     frame = samples[samples["value"].notna()].sort_values(["series_id", "time"], kind="stable", ignore_index=True)
+    frame = frame.astype({"job": "str", "instance": "str"})
     change = frame["value"].diff()
     step = change.where(change >= 0, frame["value"])
-    frame = frame.assign(step=step.where(frame["series_id"] == frame["series_id"].shift(), 0.0))
-    risen = frame[frame["step"] > 0].astype({"job": "str", "instance": "str"})
-    return risen.groupby([*_TARGET, "time"], as_index=False)["step"].sum()
+    first = frame["series_id"] != frame["series_id"].shift()
+    step[first] = frame.loc[first, "value"].where(_began_within(frame[first], frame["time"].min(), starts), 0.0)
+    frame["step"] = step
+    return frame[frame["step"] > 0].groupby([*_TARGET, "time"], as_index=False)["step"].sum()
+
+
+def _began_within(firsts: pd.DataFrame, begin: pd.Timestamp, starts: pd.DataFrame | None) -> pd.Series:
+    """Whether the process of each series began between `begin` and the series' first sample."""
+    began = pd.Series(False, index=firsts.index)
+    if starts is None or firsts.empty:
+        return began
+    for job, instance, started_at in starts.loc[starts["started_at"] > begin, [*_TARGET, "started_at"]].itertuples(
+        index=False
+    ):
+        began |= (firsts["job"] == job) & (firsts["instance"] == instance) & (firsts["time"] >= started_at)
+    return began

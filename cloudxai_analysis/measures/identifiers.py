@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -16,28 +17,53 @@ _FOUND = {
     "first_seen": TIME,
     "last_seen": TIME,
 }
-_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
-_SEPARATED_HEX = re.compile(r"(?P<stem>.*[-_.:/|])(?P<tail>[0-9a-f]{6,})", re.IGNORECASE | re.DOTALL)
-_OPEN_HEX = re.compile(r"(?P<stem>.*?)(?P<tail>[0-9a-f]{8,})", re.IGNORECASE | re.DOTALL)
-TIMESTAMP = re.compile(r"(?P<stem>.*?)(?P<tail>1[5-9]\d{8}(\d{3})?|20\d\d[01]\d[0-3]\d(\d{2,6})?)", re.DOTALL)
-_COUNTER = re.compile(r"(?P<stem>.*?)(?P<tail>\d+)", re.DOTALL)
+# Every pattern is of bounded length, or a run of one kind of character: a label of a megabyte costs a megabyte's time.
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_BARE_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_WRITTEN_TIME = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T_ -]?[0-2][0-9][:.-]?[0-5][0-9])?")
+_EPOCH = re.compile(r"1[5-9][0-9]{8}(?:[0-9]{3}){0,3}")  # seconds to nanoseconds, from 2017 to 2033
+_DATE = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?")
+_WORD = re.compile(r"[0-9A-Za-z]+")
+_HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+# In words that happen to be hex, as 'facade01', digits stand at the end; in random strings letters follow them, too.
+_MIXED = re.compile(r"[0-9][a-f]", re.IGNORECASE)
+_DIGITS, _HEX_DIGITS = "0123456789", "0123456789abcdefABCDEF"
+_SHORTEST_WORD, _SHORTEST_TAIL = 6, 8  # hex digits, of a word of their own and at the end of one
 _EXAMPLES = 3
 # People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
 _LEAST = {"uuid": 2, "hex": 3, "timestamp": 3, "counter": 12}
+_MIXED_SHARE = 0.5  # of 8 random hex digits 94 % are mixed, of 6 still 86 %
+_NEW_SHARE = 0.5
+_NEW_AFTER = pd.Timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What of a label may be generated: the stem before it, its shape, and the generated part."""
+
+    stem: str
+    shape: str
+    part: str
 
 
 def unstable_identifiers(tenants: pd.DataFrame) -> pd.DataFrame:
     """Groups of tenant labels that share a stem and the shape of what follows it.
 
-    `tenants` has tenant, first_seen and last_seen. A group needs two UUIDs, three hex strings (most of them with a
-    digit and with a letter) or timestamps, or twelve counters.
+    `tenants` has tenant, first_seen and last_seen (UTC), one row per label. A group needs two UUIDs, three hex strings
+    (at least half with a letter after a digit, which words do not have) or three timestamps, or twelve counters, of
+    which at least half came over an hour after the first label of all: numbered tenants that stay are none.
 
-    Columns: stem, shape ('uuid', 'hex', 'timestamp' or 'counter'), count, examples (tuple of at most three labels),
-    first_seen, last_seen; the largest group first.
+    Columns: stem, shape ('uuid', 'hex', 'timestamp' or 'counter'), count (labels), examples (tuple of at most three
+    labels), first_seen, last_seen (UTC); the largest group first.
     """
-    shaped = [(*_shape(name), name) for name in tenants["tenant"].astype("str")]
-    frame = pd.DataFrame(shaped, columns=["stem", "shape", "tail", "tenant"])
-    frame[["first_seen", "last_seen"]] = tenants[["first_seen", "last_seen"]].to_numpy()
+    if tenants.empty:
+        return typed([], _FOUND)
+    names = tenants["tenant"].astype("str")
+    shapes = _joined([_shape(name) for name in names], list(names))
+    frame = tenants.assign(
+        tenant=names, stem=[s.stem for s in shapes], shape=[s.shape for s in shapes], part=[s.part for s in shapes]
+    )
+    frame["new"] = frame["first_seen"] > frame["first_seen"].min() + _NEW_AFTER
     rows = [
         {
             "stem": stem,
@@ -48,26 +74,65 @@ def unstable_identifiers(tenants: pd.DataFrame) -> pd.DataFrame:
             "last_seen": group["last_seen"].max(),
         }
         for (stem, shape), group in frame[frame["shape"] != ""].groupby(["stem", "shape"])
-        if group["tenant"].nunique() >= _LEAST[shape] and _looks_random(shape, group["tail"])
+        if group["tenant"].nunique() >= _LEAST[shape] and _looks_generated(shape, group)
     ]
-    found = typed(rows, _FOUND)
-    return found.sort_values(["count", "stem"], ascending=[False, True], ignore_index=True)
+    return typed(rows, _FOUND).sort_values(["count", "stem"], ascending=[False, True], ignore_index=True)
 
 
-def _shape(name: str) -> tuple[str, str, str]:
+def _looks_generated(shape: str, group: pd.DataFrame) -> bool:
+    if shape == "hex":
+        return bool(group["part"].str.contains(_MIXED).mean() >= _MIXED_SHARE)
+    return shape != "counter" or bool(group["new"].mean() >= _NEW_SHARE)
+
+
+def _shape(name: str) -> _Shape:
     if match := _UUID.search(name):
-        return name[: match.start()], "uuid", match[0]
-    for shape, pattern in (("timestamp", TIMESTAMP), ("hex", _SEPARATED_HEX), ("hex", _OPEN_HEX)):
-        if match := pattern.fullmatch(name):
-            return match["stem"], shape, match["tail"]
-    if match := _COUNTER.fullmatch(name):
-        return match["stem"], "counter", match["tail"]
-    return name, "", ""
+        return _Shape(name[: match.start()], "uuid", match[0])
+    if match := _WRITTEN_TIME.search(name):
+        return _Shape(name[: match.start()], "timestamp", match[0])
+    number = None
+    for match in _WORD.finditer(name):
+        word, before = match[0], name[: match.start()]
+        head = word.rstrip(_DIGITS)
+        digits = word[len(head) :]
+        if _EPOCH.fullmatch(digits) or _DATE.fullmatch(digits):
+            return _Shape(before + head, "timestamp", digits)
+        if found := _hex_of(before, word):
+            return found
+        number = _Shape(before + head, "counter", digits) if digits and match.end() == len(name) else None
+    return number or _Shape(name, "", "")
 
 
-def _looks_random(shape: str, tails: pd.Series) -> bool:
-    if shape != "hex":
-        return True
-    # Words such as 'facade' and 'deadbeef' have no digit; of random strings of six, nearly all have one.
-    digits, letters = tails.str.contains(r"\d").mean(), tails.str.contains(r"[a-fA-F]").mean()
-    return bool(digits >= 0.8 and letters >= 0.5)
+def _hex_of(before: str, word: str, *, mixed: bool = True) -> _Shape | None:
+    """The hex string that `word` is or ends with; only of one with a letter after a digit, unless told otherwise."""
+    if _BARE_UUID.fullmatch(word):
+        return _Shape(before, "uuid", word)
+    head = word.rstrip(_HEX_DIGITS)
+    part = word[len(head) :]
+    # Six digits that are a whole label are a short name rather than a number.
+    shortest = _SHORTEST_TAIL if head or not before else _SHORTEST_WORD
+    if len(part) < shortest or (mixed and not _MIXED.search(part)):
+        return None
+    return _Shape(before + head, "hex", part)
+
+
+def _joined(shapes: list[_Shape], names: list[str]) -> list[_Shape]:
+    """The shapes, with labels that end like their hex siblings, but by chance in digits alone, put beside them."""
+    siblings: dict[tuple[str, int], int] = {}
+    for shape in shapes:
+        if shape.shape == "hex":
+            siblings[shape.stem, len(shape.part)] = siblings.get((shape.stem, len(shape.part)), 0) + 1
+    if not siblings:
+        return shapes
+    return [
+        shape if shape.shape == "hex" else _sibling(shape, name, siblings)
+        for shape, name in zip(shapes, names, strict=True)
+    ]
+
+
+def _sibling(shape: _Shape, name: str, siblings: dict[tuple[str, int], int]) -> _Shape:
+    for match in _WORD.finditer(name):
+        other = _hex_of(name[: match.start()], match[0], mixed=False)
+        if other and siblings.get((other.stem, len(other.part)), 0) >= _LEAST["hex"]:
+            return other
+    return shape

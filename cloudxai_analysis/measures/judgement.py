@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -236,9 +237,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     if not trials:
         return np.nan, np.nan
     # scipy.stats has the whole interval, but takes over a second to import.
-    from scipy.special import ndtri
-
-    z = float(ndtri(0.975))
+    z = NormalDist().inv_cdf(0.975)
     share, weight = successes / trials, 1 + z**2 / trials
     middle = (share + z**2 / (2 * trials)) / weight
     half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / weight

@@ -48,7 +48,7 @@ def summary_text(summary: dict[str, Any]) -> str:
 
 def summary_sha256(summary: dict[str, Any]) -> str:
     """The SHA-256 of the file `summary.json` with this content, as `sha256sum` tells it."""
-    return hashlib.sha256(summary_text(summary).encode()).hexdigest()
+    return hashlib.sha256(summary_text(summary).encode(errors="replace")).hexdigest()
 
 
 def _group(was: str, now: str) -> str:

@@ -136,7 +136,7 @@ def _papermill(*args: Any, **kwargs: Any) -> None:
 
 
 def _adopting(kernel: Kernel) -> type:
-    """The class that nbclient makes its kernel's manager of: it gives the one under way, which nbclient then tidies up."""
+    """The class that nbclient makes its manager of: it gives the kernel under way, which nbclient then tidies up."""
     from jupyter_client.manager import AsyncKernelManager
 
     class Adopting(AsyncKernelManager):

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "scipy", "matplotlib", "papermill", "ipykernel")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
 
 
 def stamp(executed: Path, notebook: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,9 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
 
     `headroom` by hour, of the window, as `measures.cardinality.headroom` gives it; the value is the last hour's.
     """
-    common: dict[str, Any] = {"unit": "labels", "bound": float(round(share * cap)), "bound_key": "headroom_share"}
+    # Labels are whole: fewer than 7.5 are fewer than 8. Rounded first, since 0.07 x 100 is a little over 7.
+    bound = float(math.ceil(round(share * cap, 6)))
+    common: dict[str, Any] = {"unit": "labels", "bound": bound, "bound_key": "headroom_share"}
     if headroom.empty:
         return Check(
             key="headroom",
@@ -30,8 +33,8 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
             **common,
         )
     last, least = headroom.iloc[-1], headroom.loc[headroom["headroom"].idxmin()]
-    tight = headroom[headroom["headroom"] < share * cap]
-    full = int((headroom["headroom"] <= 0).sum())
+    tight = headroom[headroom["headroom"] < bound]
+    full = headroom[headroom["headroom"] <= 0]
     status: Status = "fail" if last["headroom"] <= 0 else "warn" if len(tight) else "pass"
     if status == "pass":
         finding = (
@@ -42,17 +45,18 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
         finding = f"{short(last['instance'])} has no tenant label left: all {cap} are held, new tenants are refused."
     else:
         had = (
-            f"no tenant label left for {count(full, 'hour')}"
-            if full
-            else f"only {least['headroom']} tenant labels left"
+            f"no tenant label left for {count(len(full), 'hour')}"
+            if len(full)
+            else f"only {count(least['headroom'], 'tenant label')} left"
         )
-        day = tight["hour"].iloc[0]
+        day = least["hour"]
+        since = "from" if len(full) and full["hour"].max().floor("D") > day else "on"
         finding = (
-            f"{short(least['instance'])} had {had} on {day:%a} {day.day} {day:%b}; "
+            f"{short(least['instance'])} had {had} {since} {day:%a} {day.day} {day:%b}; "
             f"{last['headroom']} of {cap} were left at the end of {named(window)}."
         )
     asked: dict[str, Any] = {
-        "size": f"{count(len(tight), 'hour')} under {common['bound']:.0f} labels",
+        "size": f"{count(len(tight), 'hour')} under {bound:.0f} labels",
         "since": when(tight["hour"].iloc[0]) if len(tight) else None,
         "action": "Decide whether to raise the cap or to free labels, before the next tenants come.",
         "decides": _OWNER,
@@ -73,7 +77,8 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
 def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
     """Whether the guard keeps its promises: `fail` where a process broke one.
 
-    `guard` as `measures.guard.guard_invariants` gives it; the value is the number of broken promises.
+    `guard` as `measures.guard.guard_invariants` gives it; the value is the number of broken promises. `unknown`
+    without a process, or where none is seen to be broken and the refusals of one cannot be judged.
     """
     if guard.empty:
         return Check(
@@ -87,19 +92,7 @@ def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
     common: dict[str, Any] = {"unit": "broken promises", "value": float(len(over) + len(early))}
     samples = "distinct tenants at each scrape, against every step of the rejection counter"
     if over.empty and early.empty:
-        most = guard.loc[guard["most_tenants"].idxmax()]
-        unsure = int((guard["only_at_cap"].isna() & (guard["rejections"] > 0)).sum())
-        rest = f"; of {count(unsure, 'process', 'processes')} the refusals cannot be judged" if unsure else ""
-        return Check(
-            key="guard",
-            section=_SECTION,
-            status="pass",
-            finding=f"The guard held: at most {count(most['most_tenants'], 'tenant')} of {cap} at one scrape, and "
-            f"{count(guard['rejections'].sum(), 'refusal')}, none below the cap{rest}.",
-            samples=samples,
-            disproof="a tenant that came and went between two scrapes",
-            **common,
-        )
+        return _guard_held(guard, window, cap, {"samples": samples, **common})
     if len(over):
         worst = over.loc[over["most_tenants"].idxmax()]
         finding = (
@@ -129,11 +122,33 @@ def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
     )
 
 
+def _guard_held(guard: pd.DataFrame, window: Window, cap: int, common: dict[str, Any]) -> Check:
+    most = f"at most {count(guard['most_tenants'].max(), 'tenant')} of {cap} at one scrape"
+    refusals = count(guard["rejections"].sum(), "refusal")
+    unsure = guard[guard["only_at_cap"].isna() & (guard["rejections"] > 0)]
+    if len(unsure):
+        finding = (
+            f"Whether the guard works is unknown: {count(unsure['rejections'].sum(), 'refusal')} in {named(window)} by "
+            f"{short(unsure['instance'].iloc[0])}, which may hold more tenants than the telemetry saw; {most}."
+        )
+        return Check(
+            key="guard", section=_SECTION, status="unknown", finding=finding, disproof="a longer history", **common
+        )
+    return Check(
+        key="guard",
+        section=_SECTION,
+        status="pass",
+        finding=f"The guard held: {most}, and {refusals}{', none below the cap' if guard['rejections'].sum() else ''}.",
+        disproof="a tenant that came and went between two scrapes",
+        **common,
+    )
+
+
 def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window: Window) -> Check:
     """Whether the guard refused anybody: `warn` where it did; one event `rejections` per stretch.
 
-    `refusals` as `measures.guard.refusals` gives them, `rejections` by hour; the value is the number of refused
-    requests. `unknown` where no process exports the counter.
+    `refusals` as `measures.guard.refusals` gives them, begun in the window, `rejections` by hour of the window; the
+    value is the number of refused requests. `unknown` where no process exports the counter.
     """
     if rejections.empty:
         return Check(
@@ -142,7 +157,10 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             status="unknown",
             finding=f"Refused requests of {named(window)} are unknown: no process exports the rejection counter.",
         )
-    if refusals.empty:
+    # By the hours: a stretch that began before the window goes on in it, and stands in no row of `refusals`.
+    refusing = rejections[rejections["rejections"] > 0]
+    total = refusing["rejections"].sum()
+    if refusals.empty and not total:
         return Check(
             key="rejections",
             section=_SECTION,
@@ -153,19 +171,22 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             samples="every step of the rejection counter",
             disproof="refusals between a process's last scrape and its end",
         )
-    total = refusals["rejections"].sum()
-    top = refusals.loc[refusals["rejections"].idxmax()]
-    rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
+    if len(refusals):
+        top = refusals.loc[refusals["rejections"].idxmax()]
+        rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
+        most = f"{rest}, most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}"
+    else:
+        top = refusing.loc[refusing["rejections"].idxmax()]
+        most = f", in a stretch of {short(top['instance'])} that began before"
     return Check(
         key="rejections",
         section=_SECTION,
         status="warn",
-        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{rest}, most by "
-        f"{short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}.",
+        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{most}.",
         value=float(total),
         unit="requests",
         size=count(total, "refused request"),
-        since=when(refusals["start"].min()),
+        since=when(_refusing_since(refusals, refusing)),
         samples="every step of the rejection counter",
         disproof="a load test that meant to be refused",
         action="Find the client that sent the new tenant names, and tell the tenants who were refused.",
@@ -175,6 +196,11 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             for row in refusals.itertuples()
         ),
     )
+
+
+def _refusing_since(refusals: pd.DataFrame, refusing: pd.DataFrame) -> pd.Timestamp:
+    start, hour = refusals["start"].min(), refusing["hour"].min()
+    return hour if pd.isna(start) or hour < start.floor("h") else start
 
 
 def identifiers_check(identifiers: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least: int) -> Check:
@@ -217,7 +243,7 @@ def identifiers_check(identifiers: pd.DataFrame, tenants: pd.DataFrame, *, windo
         since=when(found["first_seen"].min()),
         samples=f"labels such as {', '.join(short(name) for name in top['examples'])}",
         disproof="tenants that were really signed up under these names",
-        action=f"Find what sends the tenant names {stem}, and have it send the tenant's own name.",
+        action=f"Find what sends {'tenant ' if top['stem'] else ''}{stem}, and have it send the tenant's own name.",
         decides=_OWNER,
         events=tuple(
             event("generated_names", row["stem"], row["first_seen"], row["last_seen"], row["count"], "names")

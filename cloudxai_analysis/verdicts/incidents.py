@@ -23,7 +23,7 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
     own = begun[begun["start"] >= window.start]
     declared = bool(((complete["start"] <= window.start) & (complete["end"] >= window.end)).any())
     if len(still):
-        oldest = still.iloc[0]
+        oldest = still.loc[still["start"].idxmin()]
         return Check(
             key="incidents",
             section=_SECTION,

@@ -22,27 +22,29 @@ def availability_check(
     """Whether the objective is met: `fail` below it, `warn` where under a tenth of the error budget is left.
 
     `availability` and `budget` are one row each, over `slo_window`; `covered` the covered days. The value is the
-    availability; `unknown` without samples.
+    availability; `unknown` without samples, and without a covered day.
     """
     measured, left = availability.iloc[0], budget.iloc[0]
     days = round(slo_window.duration.total_seconds() / 86_400)
     common: dict[str, Any] = {"unit": "share", "bound": slo, "bound_key": "availability"}
-    if not measured["samples"]:
+    known = covered[(covered["day"] >= slo_window.start) & (covered["day"] < slo_window.end) & covered["covered"]]
+    if not measured["samples"] or known.empty:
+        why = "none of them is covered" if measured["samples"] else "no process exported readiness"
         return Check(
             key="availability",
             section=_SECTION,
             status="unknown",
-            finding=f"Availability over the {days} days up to {moment(slo_window.end)} is unknown: no process exported "
-            "readiness.",
+            finding=f"Availability over the {days} days up to {moment(slo_window.end)} is unknown: {why}.",
             **common,
         )
-    known = covered[(covered["day"] >= slo_window.start) & (covered["day"] < slo_window.end) & covered["covered"]]
     # Days without telemetry are neither up nor down: the sentence says on how many the number stands.
     basis = "" if len(known) >= days else f", measured on {len(known)} covered of {days} days"
     share, remaining = measured["availability"], left["remaining_share"]
     status: Status = "fail" if share < slo else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
     if status == "fail":
-        budget_said = f"{left['used_minutes']:.0f} minutes not ready, {left['allowed_minutes']:.0f} allowed"
+        # Allowed of the time that was measured: days without telemetry bring no budget of their own.
+        used = left["used_minutes"]
+        budget_said = f"{used:.0f} minutes not ready, {used * (1 - slo) / (1 - share):.0f} allowed"
     else:
         budget_said = f"{percent(remaining, 0)} of the error budget left"
     asked: dict[str, Any] = {
@@ -82,8 +84,13 @@ def outages_check(
         )
     long = outages[outages["not_ready_samples"] >= least_samples]
     brief = len(outages) - len(long)
+    # What no stretch begun in the window explains belongs to one that began before it.
+    row = availability.iloc[0]
+    before = int(row["samples"] - row["ready_samples"]) - int(outages["not_ready_samples"].sum())
+    if long.empty and before >= least_samples:
+        return _still_down(row, before, window)
     if long.empty:
-        blips = f", but for {count(brief, 'single sample')}" if brief else ""
+        blips = f", but for {count(brief + max(before, 0), 'single sample')}" if brief + max(before, 0) else ""
         return Check(
             key="outages",
             section=_SECTION,
@@ -113,6 +120,25 @@ def outages_check(
             event("readiness_incident", "global", row.start, row.end, row.not_ready_samples, "samples")
             for row in long.itertuples()
         ),
+    )
+
+
+def _still_down(measured: pd.Series, samples: int, window: Window) -> Check:
+    minutes = float(measured["not_ready_minutes"])
+    return Check(
+        key="outages",
+        section=_SECTION,
+        status="warn",
+        finding=f"The platform was not ready for {count(minutes, 'minute')} of {named(window)}, in a stretch that "
+        "began before.",
+        value=minutes,
+        unit="minutes",
+        size=f"{count(samples, 'sample')} not ready",
+        since=window.start,
+        samples="every sample of global readiness",
+        disproof="planned maintenance at that time",
+        action="Make sure that this stretch has an incident in the ledger, with its cause.",
+        decides=_OWNER,
     )
 
 
@@ -180,7 +206,7 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
         )
     else:
         finding = (
-            f"The readiness check's p95 stayed under {bound * 1000:.0f} ms: at most {top['seconds'] * 1000:.0f} ms."
+            f"The readiness check's p95 stayed within {bound * 1000:.0f} ms: at most {top['seconds'] * 1000:.0f} ms."
         )
     asked: dict[str, Any] = {
         "size": f"{count(len(above), 'hour')} above {bound * 1000:.0f} ms",
@@ -217,7 +243,8 @@ def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Windo
     long = outages[outages["not_ready_samples"] > 1]
     affected = long["tenant"].nunique()
     if long.empty:
-        finding = f"All of {count(len(tenants), 'tenant')} were ready, but for {count(len(outages), 'single sample')}."
+        blips = f", but for {count(len(outages), 'single sample')}" if len(outages) else ""
+        finding = f"Every one of {count(len(tenants), 'tenant')} was ready{blips}."
     else:
         top = long.loc[long["not_ready_samples"].idxmax()]
         finding = (

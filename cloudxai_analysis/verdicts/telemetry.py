@@ -49,7 +49,8 @@ def coverage_check(coverage: pd.DataFrame, covered: pd.DataFrame, *, window: Win
             disproof="a target that service discovery never had",
             **common,
         )
-    worst = blind["coverage"].min() if len(blind) else 0.0
+    dark = [day.start for day in window.days() if day.start not in set(covered["day"])]
+    worst = 0.0 if dark else blind["coverage"].min()
     return Check(
         key="coverage",
         section=_SECTION,
@@ -58,7 +59,7 @@ def coverage_check(coverage: pd.DataFrame, covered: pd.DataFrame, *, window: Win
         f"its scrapes; over the window {said}.",
         value=share,
         size=count(missing, "uncovered day"),
-        since=when(blind["day"].min()) if len(blind) else None,
+        since=when(min([*dark, *blind["day"]])),
         samples="every sample of `up`",
         disproof="a planned end of a target that service discovery kept",
         action="Find out why the targets were not scraped, before numbers of those days are used.",

@@ -67,7 +67,7 @@ def test_a_run_to_the_end_tells_of_its_progress_and_how_it_was_made(tmp_path: Pa
 def test_a_cell_that_fails_or_ends_the_run_is_named_and_the_notebook_kept(tmp_path: Path, cell: str, told: str) -> None:
     notebook, target = written(tmp_path, cell, "print('never')"), tmp_path / "out.ipynb"
     with pytest.raises(NotebookFailed, match=f"^Notebook small.*{told}.* kept in {target}") as raised:
-        execute(notebook, {}, target, seconds=60)
+        execute(notebook, {"rows": 1}, target, seconds=60)
     assert "\n" not in str(raised.value)
     assert "never" in target.read_text(encoding="utf-8")
 
@@ -84,8 +84,8 @@ def test_after_the_deadline_the_kernel_and_its_children_are_gone(tmp_path: Path)
         "import subprocess, time, pathlib\nchild = subprocess.Popen(['sleep', '300'])\n"
         "pathlib.Path(folder, 'child').write_text(str(child.pid))\ntime.sleep(300)"
     )
-    with pytest.raises(NotebookFailed, match=r"was ended after 6 s, at cell 4 of .* `limits\.notebook_seconds`\.$"):
-        execute(written(tmp_path, cell), {"folder": str(tmp_path)}, tmp_path / "out.ipynb", seconds=6)
+    with pytest.raises(NotebookFailed, match=r"was ended after 12 s, at cell 4 of .* `limits\.notebook_seconds`\.$"):
+        execute(written(tmp_path, cell), {"folder": str(tmp_path)}, tmp_path / "out.ipynb", seconds=12)
     assert not alive(int((tmp_path / "child").read_text()))
 
 

@@ -1,0 +1,196 @@
+"""Publication: all of a pull or none of it, whatever a crash or a damaged log leaves behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.lake.commit import publish
+from cloudxai_analysis.lake.read import Snapshot
+from cloudxai_analysis.lake.tables import Lake, open_lake
+from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, write_tile
+from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.window import Window
+
+MONDAY, TUESDAY, WEDNESDAY = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)).days()
+DAYS = Window(MONDAY.start, WEDNESDAY.end)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return open_lake(tmp_path / "lake")
+
+
+def tile(lake: Lake, day: Window, value: float, *, hours: int = 24) -> Tile:
+    """A day of one sample, asked for up to so many hours."""
+    batch = SeriesBatch.of("m", [({"a": "b"}, np.array([day.start_ms]), np.array([value]))])
+    return write_tile(lake.path, batch, day, day.start + timedelta(hours=hours), "tenant")
+
+
+def values(snapshot: Snapshot) -> list[float]:
+    """The lake's samples by day; rollups must tell the same."""
+    samples = snapshot.samples("m", DAYS)["value"].tolist()
+    assert snapshot.hours("m", DAYS)["last"].tolist() == samples
+    assert len(snapshot.tiles()) == len(samples)
+    return samples
+
+
+def newest_log(lake: Lake, table: str) -> Path:
+    return max((lake.path / table / "_delta_log").glob("*.json"))
+
+
+def test_nothing_is_there_before_the_first_publication(lake: Lake) -> None:
+    assert not lake.exists
+    with pytest.raises(UsageError, match="is empty"):
+        lake.snapshot()
+
+
+def test_a_publication_adds_and_replaces_and_older_versions_stay(lake: Lake) -> None:
+    assert publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {"source": "x"}) == 1
+    old = lake.snapshot()
+    assert publish(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)], {"source": "y"}) == 2
+    assert values(lake.snapshot()) == [1, 3, 4]
+    assert values(old) == [1, 2]
+    assert values(open_lake(lake.path).snapshot(1)) == [1, 2]
+    assert [lake.snapshot(version).provenance["source"] for version in (1, 2)] == ["x", "y"]
+    assert lake.snapshot(1).tiles()["until"].tolist() == [MONDAY.end, TUESDAY.start + timedelta(hours=9)]
+
+
+@pytest.mark.parametrize("version", [-1, 3])
+def test_a_version_that_is_not_there_is_named(lake: Lake, version: int) -> None:
+    publish(lake, [tile(lake, MONDAY, 1)], {})
+    publish(lake, [tile(lake, TUESDAY, 2)], {})
+    with pytest.raises(UsageError, match=f"no version {version}. It has 1 to 2"):
+        lake.snapshot(version)
+
+
+def interrupted(lake: Lake, tiles: list[Tile]) -> None:
+    """Leave what a crash between the two commits leaves: a commit of samples that no commit of rollups names."""
+    publish(lake, tiles, {})
+    newest_log(lake, "rollups").unlink()
+
+
+def test_samples_without_their_rollups_are_not_seen(lake: Lake) -> None:
+    publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {})
+    interrupted(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)])
+    assert values(lake.snapshot()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        pytest.param([(TUESDAY, 3), (WEDNESDAY, 4)], [1, 3, 4], id="the same pull"),
+        pytest.param([(WEDNESDAY, 5)], [1, 2, 5], id="another day: what was taken out comes back"),
+        pytest.param([(MONDAY, 1)], [1, 2], id="nothing new"),
+        pytest.param([], [1, 2], id="nothing at all"),
+    ],
+)
+def test_publication_after_an_interrupted_one(lake: Lake, again: list, expected: list[float]) -> None:
+    publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {})
+    interrupted(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)])
+    publish(lake, [tile(lake, day, value) for day, value in again], {})
+    assert values(lake.snapshot()) == expected
+    assert values(lake.snapshot(1)) == [1, 2]
+
+
+def test_the_first_publication_interrupted(lake: Lake) -> None:
+    interrupted(lake, [tile(lake, MONDAY, 1)])
+    assert not lake.exists
+    publish(lake, [tile(lake, TUESDAY, 2)], {})
+    assert values(lake.snapshot()) == [2]
+
+
+@pytest.mark.parametrize("table", ["samples", "rollups"])
+def test_a_table_whose_beginning_was_interrupted(lake: Lake, table: str) -> None:
+    (lake.path / table / "_delta_log").mkdir(parents=True)
+    assert not lake.exists
+    publish(lake, [tile(lake, MONDAY, 1)], {})
+    assert values(lake.snapshot()) == [1]
+
+
+def test_unfinished_files_are_removed_and_others_stay(lake: Lake) -> None:
+    publish(lake, [tile(lake, MONDAY, 1)], {})
+    unfinished = next(lake.path.glob("samples/2026-11-02/*")).with_suffix(".77.building")
+    unfinished.write_bytes(b"half")
+    remove_unfinished(lake.path)
+    assert not unfinished.exists()
+    assert values(lake.snapshot()) == [1]
+
+
+def test_foreign_files_in_the_tree_are_left_alone(lake: Lake) -> None:
+    foreign = lake.path / "samples" / "2026-11-02" / "notes.txt"
+    publish(lake, [tile(lake, MONDAY, 1)], {})
+    foreign.write_text("mine")
+    publish(lake, [tile(lake, TUESDAY, 2)], {})
+    assert values(lake.snapshot()) == [1, 2]
+    assert foreign.read_text() == "mine"
+
+
+def told(lake: Lake) -> tuple[dict, list]:
+    snapshot = lake.snapshot()
+    files = [sorted((file["path"], file["num_records"]) for file in found) for found in snapshot.files.values()]
+    return snapshot.provenance, [snapshot.tiles().to_dict(), *files, values(snapshot)]
+
+
+@pytest.mark.parametrize("table", ["samples", "rollups"])
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_a_changed_byte_of_a_log_is_refused_or_changes_nothing(
+    lake: Lake, tmp_path: Path, table: str, version: int
+) -> None:
+    publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {"window": "w", "now": "n"})
+    publish(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)], {"window": "w", "now": "n"})
+    provenance, seen = told(lake)
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(lake.path, spoilt)
+    log = spoilt / table / "_delta_log" / f"{version:020d}.json"
+    whole = log.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 23):
+        log.write_bytes(whole[:place] + bytes([whole[place] ^ 0x04]) + whole[place + 1 :])
+        try:
+            stated, found = told(open_lake(spoilt))
+        except LakeDamaged:
+            refused += 1
+            continue
+        assert found == seen
+        assert {name: stated.get(name) for name in provenance} == provenance
+    assert refused
+
+
+@pytest.mark.parametrize("table", ["samples", "rollups"])
+def test_a_log_that_is_gone_is_refused(lake: Lake, table: str) -> None:
+    for value, day in enumerate((MONDAY, TUESDAY, WEDNESDAY)):
+        publish(lake, [tile(lake, day, value)], {})
+    (lake.path / table / "_delta_log" / f"{2:020d}.json").unlink()
+    with pytest.raises(LakeDamaged, match=re.escape(str(lake.path))):
+        lake.snapshot()
+
+
+def test_a_lake_from_before_seals_is_read(lake: Lake) -> None:
+    publish(lake, [tile(lake, MONDAY, 1)], {"source": "x"})
+    log = newest_log(lake, "rollups")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line in lines:
+        if "commitInfo" in line:
+            stated = json.loads(line["commitInfo"]["cloudxai"])
+            del stated["seal"]
+            line["commitInfo"]["cloudxai"] = json.dumps(stated)
+    log.write_text("\n".join(map(json.dumps, lines)))
+    assert values(lake.snapshot()) == [1]
+
+
+def test_a_commit_of_someone_else_is_refused(lake: Lake) -> None:
+    from deltalake import DeltaTable
+
+    publish(lake, [tile(lake, MONDAY, 1)], {})
+    DeltaTable(lake.path / "rollups").delete()
+    with pytest.raises(LakeDamaged, match="not written by this suite"):
+        lake.snapshot()
+    assert values(lake.snapshot(1)) == [1]

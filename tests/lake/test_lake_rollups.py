@@ -1,0 +1,305 @@
+"""Rollups by hand, against a loop that reads like the definition, and as a monoid under merge."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from cloudxai_analysis.lake.fields import FIELDS
+from cloudxai_analysis.lake.rollups import join_hours, merge, roll_up
+from cloudxai_analysis.sources.series import SeriesBatch
+
+MARKER = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
+NAN = math.nan
+INF = math.inf
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+TEN = 20_000 * DAY + 10 * HOUR  # 10:00 of some day
+SUMS = ["sum", "integral", "increase"]
+EXACT = [name for name in FIELDS if name not in SUMS]
+
+# An example of these costs pandas some 20 ms.
+FEW = settings(max_examples=max(25, settings().max_examples // 4))
+
+Points = Sequence[tuple[int, float]]
+
+
+def batch(points: Points, more: Sequence[Points] = ()) -> SeriesBatch:
+    series = [
+        ({"series": str(number)}, np.array([t for t, _ in part], dtype=np.int64), np.array([v for _, v in part]))
+        for number, part in enumerate([points, *more])
+    ]
+    return SeriesBatch.of("m", series)
+
+
+def frame(points: Points, *, bucket_ms: int = HOUR) -> pd.DataFrame:
+    rolled = roll_up(batch(points), bucket_ms=bucket_ms)
+    return pd.DataFrame(rolled).rename(columns={"series": "series_id"})
+
+
+def every_minute(*values: float, start: int = TEN) -> Points:
+    return [(start + number * MINUTE, value) for number, value in enumerate(values)]
+
+
+def one(points: Points) -> dict[str, float]:
+    rows = frame(points)
+    assert len(rows) == 1
+    return rows.iloc[0].to_dict()
+
+
+def test_fields_of_an_hour_of_a_counter_with_resets() -> None:
+    row = one(every_minute(5, 7, 3, 3, 1))
+    assert {name: row[name] for name in ("samples", "first", "last", "min", "max", "sum")} == {
+        "samples": 5, "first": 5, "last": 1, "min": 1, "max": 7, "sum": 19,
+    }  # fmt: skip
+    # 5 to 7 is 2, the falls to 3 and to 1 count the values after them.
+    assert (row["increase"], row["resets"], row["changes"]) == (2 + 3 + 0 + 1, 2, 3)
+    assert row["integral"] == (5 + 7 + 3 + 3) * 60  # the last value's hold is left open
+    assert (row["first_ts"], row["last_ts"]) == (TEN, TEN + 4 * MINUTE)
+    assert (row["first_point_ts"], row["last_point_ts"], row["last_point_is_value"]) == (TEN, TEN + 4 * MINUTE, 1)
+
+
+def test_markers_and_nan_are_skipped_over_end_the_hold_and_are_counted_apart() -> None:
+    row = one(every_minute(1, NAN, 4, MARKER, 6, MARKER))
+    assert (row["samples"], row["nan_samples"], row["stale_markers"]) == (3, 1, 2)
+    assert (row["sum"], row["min"], row["max"], row["increase"], row["changes"]) == (11, 1, 6, 5, 2)
+    assert row["integral"] == (1 + 4 + 6) * 60
+    assert (row["last_ts"], row["last_point_ts"], row["last_point_is_value"]) == (TEN + 4 * MINUTE, TEN + 5 * MINUTE, 0)
+
+
+def test_an_hour_of_nan_alone_has_no_value() -> None:
+    row = one(every_minute(NAN, MARKER, NAN))
+    assert (row["samples"], row["nan_samples"], row["stale_markers"], row["resets"], row["changes"]) == (0, 2, 1, 0, 0)
+    assert all(math.isnan(row[name]) for name in ("first", "last", "min", "max"))
+    assert (row["sum"], row["integral"], row["increase"]) == (0, 0, 0)
+    joined = join_hours(frame(every_minute(NAN, MARKER, NAN)))
+    assert joined["integral"].tolist() == [0]
+
+
+def test_nothing_rolls_up_to_nothing() -> None:
+    empty = frame([])
+    assert len(empty) == 0
+    assert len(join_hours(empty)) == 0
+    merged = merge(empty, by=["series_id"])
+    assert len(merged) == 0
+    assert merged.columns.tolist() == ["series_id", *FIELDS]
+
+
+@pytest.mark.parametrize(
+    ("points", "integrals"),
+    [
+        pytest.param([(TEN, 2)], [2 * 300], id="single sample, five minutes"),
+        pytest.param([(TEN, 2), (TEN + 10 * MINUTE, 3)], [2 * 300 + 3 * 300], id="hold ends after five minutes"),
+        pytest.param([(TEN + 58 * MINUTE, 4), (TEN + 62 * MINUTE, 1)], [4 * 120, 4 * 120 + 300], id="split"),
+        pytest.param([(TEN + 58 * MINUTE, 4), (TEN + 70 * MINUTE, 1)], [4 * 120, 4 * 180 + 300], id="split, then gap"),
+        pytest.param([(TEN + 58 * MINUTE, 4), (TEN + 150 * MINUTE, 1)], [4 * 300, 300], id="no row to pass on to"),
+        pytest.param([(TEN + 58 * MINUTE, 4)], [4 * 300], id="the series ends"),
+        pytest.param([(TEN + 58 * MINUTE, 4), (TEN + 61 * MINUTE, MARKER)], [4 * 120, 4 * 60], id="ended by a marker"),
+        pytest.param([(TEN + 58 * MINUTE, 4), (TEN + 59 * MINUTE, MARKER)], [4 * 60], id="marker in the hour"),
+        pytest.param([(TEN + 60 * MINUTE - 1, 4), (TEN + 60 * MINUTE, 1)], [4 / 1000, 300], id="up to the hour's edge"),
+        pytest.param([(TEN + HOUR, 4), (TEN + 2 * HOUR, 1)], [4 * 300, 300], id="on the hour"),
+        pytest.param([(TEN + 838 * MINUTE, 4)], [4 * 120], id="not beyond the day's end"),
+        pytest.param(
+            [(TEN + 838 * MINUTE, 4), (TEN + 850 * MINUTE, 1)], [4 * 120, 4 * 180 + 300], id="into the next day"
+        ),
+    ],
+)
+def test_hold_of_a_value(points: Points, integrals: list[float]) -> None:
+    assert join_hours(frame(points))["integral"].tolist() == integrals
+
+
+def test_nothing_is_held_beyond_what_is_known() -> None:
+    rows = frame([(TEN + 59 * MINUTE, 4)])
+    assert join_hours(rows, until_ms=TEN + HOUR)["integral"].tolist() == [4 * 60]
+
+
+def test_step_over_the_hour_belongs_to_the_later_one() -> None:
+    rows = join_hours(frame([(TEN + 59 * MINUTE, 2), (TEN + HOUR, 3), (TEN + HOUR + MINUTE, 5), (TEN + 3 * HOUR, 1)]))
+    assert rows["increase"].tolist() == [0, 1 + 2, 1]
+    assert rows["resets"].tolist() == [0, 0, 1]
+    assert rows["changes"].tolist() == [0, 2, 1]
+
+
+def test_step_passes_over_an_hour_of_markers() -> None:
+    rows = join_hours(frame([(TEN, 2), (TEN + HOUR, MARKER), (TEN + 2 * HOUR, 9)]))
+    assert rows["increase"].tolist() == [0, 0, 7]
+    assert rows["integral"].tolist() == [2 * 300, 0, 9 * 300]
+
+
+def test_series_do_not_touch_each_other() -> None:
+    rolled = roll_up(batch([(TEN, 1), (TEN + HOUR, 4)], more=[[(TEN + HOUR, 10)]]))
+    rows = join_hours(pd.DataFrame(rolled).rename(columns={"series": "series_id"}))
+    assert rows["increase"].tolist() == [0, 3, 0]
+    assert rows["integral"].tolist() == [300, 4 * 300, 10 * 300]
+
+
+def test_infinite_values_make_no_nan_of_themselves() -> None:
+    rows = join_hours(frame([(TEN, INF), (TEN + MINUTE, INF), (TEN + HOUR, INF), (TEN + HOUR + MINUTE, 1)]))
+    assert rows["increase"].tolist() == [0, 1]
+    assert rows["resets"].tolist() == [0, 1]
+    assert rows["integral"].tolist() == [INF, INF]
+    minus = join_hours(frame([(TEN, 1), (TEN + HOUR, -INF)]))
+    assert (minus["increase"].tolist(), minus["integral"].tolist()) == ([0, -INF], [300, -INF])
+
+
+VALUES = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, 2.0, NAN, MARKER, 5e-324, -7.5]),
+    st.floats(-1e6, 1e6, allow_nan=False),
+)
+
+
+@st.composite
+def points_of_a_series(draw: st.DrawFn, values: st.SearchStrategy[float] = VALUES) -> Points:
+    """Ascending points within about four hours before a midnight and four after it, with gaps of every kind."""
+    gaps = st.sampled_from([1, 30_000, MINUTE, 299_999, 300_000, 300_001, 15 * MINUTE, HOUR, 150 * MINUTE])
+    steps = draw(st.lists(gaps, max_size=40))
+    start = TEN + draw(st.integers(10 * 60, 14 * 60)) * MINUTE
+    times = start + np.cumsum([0, *steps])
+    return [(int(time), draw(values)) for time in times]
+
+
+def by_the_definition(points: Points) -> dict[str, float]:
+    """One rollup of all points, its tail open, as a plain loop."""
+    values = [(t, v) for t, v in points if not math.isnan(v)]
+    steps = [(after - before, after) for (_, before), (_, after) in pairwise(values)]
+    held = [
+        value * min(after - time, 300_000) / 1000
+        for (time, value), (after, _) in pairwise(points)
+        if not math.isnan(value)
+    ]
+    markers = sum(struct.pack("<d", v) == struct.pack("<d", MARKER) for _, v in points)
+    only = [v for _, v in values]
+    return {
+        "samples": len(values),
+        "first_ts": values[0][0] if values else 0,
+        "last_ts": values[-1][0] if values else 0,
+        "resets": sum(step < 0 for step, _ in steps),
+        "changes": sum(step != 0 for step, _ in steps),
+        "nan_samples": len(points) - len(values) - markers,
+        "stale_markers": markers,
+        "first_point_ts": points[0][0],
+        "last_point_ts": points[-1][0],
+        "last_point_is_value": int(not math.isnan(points[-1][1])),
+        "first": only[0] if only else NAN,
+        "last": only[-1] if only else NAN,
+        "min": min(only, default=NAN),
+        "max": max(only, default=NAN),
+        "sum": math.fsum(only),
+        "integral": math.fsum(held),
+        "increase": math.fsum(step if step >= 0 else after for step, after in steps),
+    }
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame, scale: float) -> None:
+    """Equal: exactly, and to 1e-12 of what was added up for the three sums."""
+    pd.testing.assert_frame_equal(
+        found[EXACT].reset_index(drop=True), expected[EXACT].reset_index(drop=True), check_exact=True
+    )
+    assert_allclose(found[SUMS].to_numpy(), expected[SUMS].to_numpy(), rtol=1e-12, atol=1e-12 * scale)
+
+
+def size_of(points: Points) -> float:
+    return sum(abs(v) * 300 for _, v in points if not math.isnan(v))
+
+
+def cut(points: Points, edges: list[int]) -> list[Points]:
+    edges = sorted({0, *(min(edge, len(points)) for edge in edges), len(points)})
+    return [points[low:high] for low, high in pairwise(edges)]
+
+
+@given(points_of_a_series())
+def test_rollup_is_the_definition(points: Points) -> None:
+    found = frame(points, bucket_ms=10**15).drop(columns=["series_id", "hour"])
+    same(found, pd.DataFrame([by_the_definition(points)]), size_of(points))
+
+
+@FEW
+@given(points_of_a_series(), st.lists(st.integers(0, 40), max_size=6))
+def test_merge_of_the_parts_is_the_rollup_of_the_whole(points: Points, edges: list[int]) -> None:
+    parts = pd.concat([frame(part, bucket_ms=10**15) for part in cut(points, edges)])
+    same(merge(parts, by=["series_id"]), frame(points, bucket_ms=10**15), size_of(points))
+
+
+@FEW
+@given(points_of_a_series(), st.integers(0, 40), st.integers(0, 40))
+def test_merge_is_associative(points: Points, first: int, second: int) -> None:
+    parts = [frame(part, bucket_ms=10**15) for part in cut(points, [first, second])]
+    left = merge(pd.concat([merge(pd.concat(parts[:2]), by=["series_id"]), *parts[2:]]), by=["series_id"])
+    right = merge(pd.concat([*parts[:1], *([merge(pd.concat(parts[1:]), by=["series_id"])] if parts[1:] else [])]),
+                  by=["series_id"])  # fmt: skip
+    same(left, right, size_of(points))
+
+
+@FEW
+@given(points_of_a_series(), st.lists(st.integers(0, 40), max_size=6))
+def test_hours_of_batches_are_the_hours_of_the_whole(points: Points, edges: list[int]) -> None:
+    parts = pd.concat([frame(part) for part in cut(points, edges)])
+    hours = merge(parts, by=["series_id", "hour"])
+    same(join_hours(hours), join_hours(frame(points)), size_of(points))
+
+
+@FEW
+@given(points_of_a_series(st.sampled_from([0.0, 1.0, -3.0, INF, -INF, 1.5e308, NAN])), st.integers(0, 40))
+def test_merge_keeps_infinite_and_overflowing_values(points: Points, edge: int) -> None:
+    parts = pd.concat([frame(part, bucket_ms=10**15) for part in cut(points, [edge])])
+    whole = frame(points, bucket_ms=10**15)
+    merged = merge(parts, by=["series_id"])
+    pd.testing.assert_frame_equal(merged[EXACT], whole[EXACT], check_exact=True)
+    # What is added in another order may overflow at another place, but never turns into a number out of nothing.
+    for name in SUMS:
+        assert np.isfinite(merged[name].to_numpy()).all() == np.isfinite(whole[name].to_numpy()).all()
+
+
+@FEW
+@given(points_of_a_series())
+def test_hours_add_up_to_the_whole(points: Points) -> None:
+    hours, whole = join_hours(frame(points)), by_the_definition(points)
+    assert hours["samples"].sum() == whole["samples"]
+    assert hours["resets"].sum() == whole["resets"]
+    assert hours["changes"].sum() == whole["changes"]
+    assert_allclose(hours["increase"].sum(), whole["increase"], rtol=1e-12, atol=1e-12 * size_of(points))
+
+
+def hold_by_hour(points: Points, until: int) -> dict[int, float]:
+    """The integral of each hour with points, every value held by hand."""
+    hours = {time // HOUR for time, _ in points}
+    held = dict.fromkeys(sorted(hours), 0.0)
+    for (time, value), (after, _) in zip(points, [*points[1:], (until, 0.0)], strict=True):
+        if math.isnan(value):
+            continue
+        hour = time // HOUR
+        end = min(after, time + 300_000, until)
+        if end > (hour + 1) * HOUR and hour + 1 in hours:
+            held[hour + 1] += value * (end - (hour + 1) * HOUR) / 1000
+            end = (hour + 1) * HOUR
+        elif hour + 1 not in hours:
+            end = min(end, (time // DAY + 1) * DAY)
+        held[hour] += value * (end - time) / 1000
+    return held
+
+
+@FEW
+@given(points_of_a_series(), st.integers(1, 600_000))
+def test_integral_of_each_hour_is_the_hold_by_hand(points: Points, after: int) -> None:
+    until = points[-1][0] + after
+    hours = join_hours(frame(points), until_ms=until)
+    expected = hold_by_hour(points, until)
+    assert (hours["hour"] // HOUR).tolist() == list(expected)
+    assert_allclose(hours["integral"], list(expected.values()), rtol=1e-12, atol=1e-12 * size_of(points))
+
+
+def test_merge_joins_rows_of_a_key_that_do_not_stand_together() -> None:
+    rolled = pd.DataFrame(roll_up(batch([(TEN, 1), (TEN + HOUR, 4)], more=[[(TEN, 10), (TEN + HOUR, 30)]])))
+    merged = merge(rolled.iloc[[0, 2, 1, 3]], by=["series"])
+    assert merged["increase"].tolist() == [3, 20]
+    assert merged["integral"].tolist() == [300, 3_000]

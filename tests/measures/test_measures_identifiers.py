@@ -1,0 +1,167 @@
+import string
+import uuid
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudxai_analysis.measures.identifiers import unstable_identifiers
+
+COLUMNS = ["stem", "shape", "count", "examples", "first_seen", "last_seen"]
+MONDAY = pd.Timestamp("2026-11-09", tz="UTC")
+TUESDAY = pd.Timestamp("2026-11-10 09:41", tz="UTC")
+SUNDAY = pd.Timestamp("2026-11-15 23:59", tz="UTC")
+PLAUSIBLE = [
+    *("studio54", "team-7", "acme2", "facade", "deadbeef-labs", "365labs", "4ever", "b2b-shop", "7eleven", "abc123"),
+    *("decade", "cafe-decaf", "bead01", "shop-facade", "acme-2026", "v1", "münchen-3", "東京", "x", "", "acme/emea"),
+]
+
+
+def tenants_of(*names, first=MONDAY, last=SUNDAY):
+    frame = pd.DataFrame({"tenant": list(names), "first_seen": first, "last_seen": last})
+    return frame.astype({"tenant": "str", "first_seen": "datetime64[us, UTC]", "last_seen": "datetime64[us, UTC]"})
+
+
+def found(frame):
+    return unstable_identifiers(frame)[["stem", "shape", "count"]].values.tolist()
+
+
+def hexes(count, digits=8, seed=1):
+    """Distinct random hex strings, as a platform would draw them."""
+    draws = np.random.default_rng(seed).integers(0, 16, size=(count, digits))
+    return ["".join(string.hexdigits[digit] for digit in row) for row in draws]
+
+
+def test_no_tenant_is_an_empty_frame_with_its_columns():
+    empty = unstable_identifiers(tenants_of())
+    assert list(empty.columns) == COLUMNS
+    assert empty.empty
+    assert str(empty["first_seen"].dtype) == "datetime64[us, UTC]"
+
+
+def test_plausible_names_are_none_whatever_their_company():
+    assert found(tenants_of(*PLAUSIBLE)) == []
+
+
+def test_each_shape_is_told_with_its_stem():
+    frame = pd.concat(
+        [
+            tenants_of("acme", "globex"),
+            tenants_of(*(f"req-{tail}" for tail in ("1a2b3c4d", "9f8e7d6c", "0c1d2e3f")), first=TUESDAY),
+            tenants_of(*(f"run-{moment}" for moment in (1762767660, 1762767720, 1762767780, 1762767841))),
+            tenants_of("u-123e4567-e89b-42d3-a456-426614174000", "u-00112233-4455-4677-8899-aabbccddeeff"),
+            tenants_of(*(f"job{number}" for number in range(100, 112)), first=TUESDAY),
+        ],
+        ignore_index=True,
+    )
+    assert found(frame) == [
+        ["job", "counter", 12],
+        ["run-", "timestamp", 4],
+        ["req-", "hex", 3],
+        ["u-", "uuid", 2],
+    ]
+    hex_row = unstable_identifiers(frame).iloc[2]
+    assert hex_row["examples"] == ("req-0c1d2e3f", "req-1a2b3c4d", "req-9f8e7d6c")
+    assert (hex_row["first_seen"], hex_row["last_seen"]) == (TUESDAY, SUNDAY)
+
+
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        # Two generated parts: the stem ends before the first of them, else each label would be a stem of its own.
+        (["req-1a2b3c4d-5e6f7a8b", "req-9f8e7d6c-0a1b2c3d", "req-7c6d5e4f-1f2e3d4c"], ["req-", "hex", 3]),
+        # What follows a generated part is no part of the stem.
+        (["s_1a2b3c4d_eu", "s_9f8e7d6c_us", "s_7c6d5e4f_eu"], ["s_", "hex", 3]),
+        (["web1a2b3c4d", "web9f8e7d6c", "web7c6d5e4f"], ["w", "hex", 3]),
+        (["1a2b3c4d", "9f8e7d6c", "7c6d5e4f"], ["", "hex", 3]),
+        (["log-20261109", "log-20261110", "log-20261111"], ["log-", "timestamp", 3]),
+        (["log-2026-11-09T09:40", "log-2026-11-10", "log-2026-11-11"], ["log-", "timestamp", 3]),
+        (["t1762767660123", "t1762767720456", "t1762767780789"], ["t", "timestamp", 3]),
+        ([uuid.UUID(int=9**30).hex, uuid.UUID(int=7**35).hex], ["", "uuid", 2]),
+        (["A-123E4567-E89B-42D3-A456-426614174000-x", "A-123e4567-e89b-42d3-a456-426614174001"], ["A-", "uuid", 2]),
+    ],
+)
+def test_generated_parts_are_found_wherever_they_stand(names, row):
+    assert found(tenants_of("acme", *names)) == [row]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["req-1a2b3c4d", "req-9f8e7d6c"],  # two are an accident
+        ["a-1a2b3c4d", "b-9f8e7d6c", "c-7c6d5e4f"],  # no common stem
+        ["store10000001", "store10000002", "store10000003"],  # the 'e' of store is a hex digit
+        ["node-cafe01", "node-bead02", "node-face03"],  # words with a number
+        ["acme-2024", "acme-2025", "acme-2026"],  # years
+        ["c0ffee", "4dcafe", "f00d1e"],  # wordplay
+    ],
+)
+def test_too_few_or_too_like_words(names):
+    assert found(tenants_of(*names)) == []
+
+
+def test_the_count_is_exact_where_a_random_string_has_digits_or_letters_alone():
+    """Of 400 random strings of 8 hex digits some 2 % have no letter: these are counted with the others."""
+    names = [f"req-{tail}" for tail in hexes(400)]
+    bare = [name for name in names if name[4:].isdigit()]
+    assert len(bare) > 3
+    assert found(tenants_of("acme", *names, "req-20261110", "req-deadbeef")) == [["req-", "hex", 402]]
+
+
+def test_a_tenant_of_another_length_is_not_put_beside_the_hex_strings():
+    names = [f"req-{tail}" for tail in ("1a2b3c4d", "9f8e7d6c", "0c1d2e3f")]
+    assert found(tenants_of(*names, "req-1234567", "req-archive")) == [["req-", "hex", 3]]
+
+
+def test_numbered_tenants_that_stay_are_no_counter():
+    """Sixty were there on Monday and six came on Tuesday: 6 of 66 are fewer than half."""
+    there = tenants_of(*(f"tenant-{number:03}" for number in range(60)))
+    came = tenants_of(*(f"tenant-{number:03}" for number in range(60, 66)), first=TUESDAY)
+    assert found(pd.concat([there, came], ignore_index=True)) == []
+
+
+def test_a_run_of_numbers_that_came_within_the_window_is_a_counter():
+    came = tenants_of(*(f"batch-{number}" for number in range(12)), first=TUESDAY)
+    assert found(pd.concat([tenants_of("acme"), came], ignore_index=True)) == [["batch-", "counter", 12]]
+    assert found(pd.concat([tenants_of("acme"), came.iloc[:11]], ignore_index=True)) == []
+
+
+def test_one_label_seen_twice_is_one_label():
+    names = ["req-1a2b3c4d", "req-1a2b3c4d", "req-9f8e7d6c"]
+    assert found(tenants_of(*names)) == []
+
+
+def test_a_categorical_frame_gives_the_same():
+    frame = tenants_of("acme", *(f"req-{tail}" for tail in hexes(5)))
+    assert found(frame.astype({"tenant": "category"})) == found(frame)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a" * 200_000 + "z", "a-" * 100_000, "1a" * 100_000, "9" * 200_000, "\x00\n\u202e", "'; DROP TABLE", "=1+1"],
+)
+def test_a_hostile_label_is_read_in_time_and_is_none_of_a_kind(name):
+    assert found(tenants_of(name)) == []
+
+
+@given(st.lists(st.text(alphabet=string.ascii_lowercase, max_size=12), unique=True, max_size=30))
+def test_names_without_a_digit_are_never_generated(names):
+    assert found(tenants_of(*names)) == []
+
+
+@given(
+    stem=st.text(alphabet="ghijklmnopqrstuvwxyz", min_size=1, max_size=8),
+    separator=st.sampled_from("-_.:/|@ "),
+    tails=st.lists(st.uuids(version=4), min_size=6, max_size=30, unique=True),
+    digits=st.integers(8, 16),
+)
+def test_random_hex_on_any_stem_is_counted_exactly(stem, separator, tails, digits):
+    # Of six random strings three without a letter after a digit are less likely than one in ten thousand.
+    names = {f"{stem}{separator}{tail.hex[-digits:]}" for tail in tails}
+    mixed = sum(any(a.isdigit() and b.isalpha() for a, b in pairwise(n)) for n in names)
+    if mixed < max(3, len(names) / 2):
+        return
+    assert found(tenants_of("acme", *names)) == [[f"{stem}{separator}", "hex", len(names)]]

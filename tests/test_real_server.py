@@ -1,0 +1,190 @@
+"""The same week from the demo and from a real Prometheus that holds its samples: same samples, same summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pandas as pd
+import pytest
+import servers
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.settings import EnvironmentSettings, Limits, load_settings, resolve_environment
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.http_api import PrometheusSource
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.promql import promql
+from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.window import parse_window
+
+PROJECT = Path(__file__).parent.parent
+WEEK = parse_window("2026-W46")
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def demo() -> DemoSource:
+    return DemoSource()
+
+
+@pytest.fixture(scope="module")
+def server(start_prometheus: Callable[..., servers.Server], demo: DemoSource) -> servers.Server:
+    """A Prometheus that holds the demo's six weeks."""
+    return start_prometheus(demo.read(name, {}, EXTENT) for name in load_contract().series_names())
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, server, demo) -> Path:
+    """A folder with the report of the demo and that of the server, whose ledger says the same."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    Ledger(outputs / "live" / "ledger" / "incidents.jsonl").seed(demo.ledger_entries())
+    for arguments in (["--source", "demo://"], ["--source", server.url, "--environment", "live"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "cloudxai_analysis.cli", "report", "--week", WEEK.name, *arguments],
+            env={**os.environ, "CLOUDXAI_OUTPUTS": str(outputs)},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def study(outputs) -> Study:
+    """The week as it was pulled from the server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOUDXAI_OUTPUTS", str(outputs))
+        settled = resolve_environment(load_settings(), source="http://127.0.0.1:1", name="live")
+    return Study(
+        settled, WEEK, open_lake(settled.lake).snapshot(), ledger=Ledger(settled.ledger), now=EXTENT.end, provenance={}
+    )
+
+
+def summary(outputs: Path, environment: str) -> dict:
+    file = outputs / environment / "reports" / WEEK.name / "summary.json"
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def bits(values: pd.Series) -> np.ndarray:
+    return values.to_numpy(dtype="float64").view(np.int64)
+
+
+def test_samples_are_the_same_bit_for_bit(outputs, demo):
+    for environment in ("demo", "live"):
+        snapshot = open_lake(outputs / environment / "lake").snapshot()
+        for role in ("tenant_readiness", "cost", "rejections", "process_start", "alerts", "cost_rolling"):
+            metric = load_contract()[role]
+            frame = snapshot.samples(metric.name, WEEK, metric.labels)
+            batch = demo.read(metric.name, {}, WEEK)
+            assert len(frame) == batch.samples
+            assert np.array_equal(*(np.sort(values) for values in (bits(frame["value"]), batch.values.view(np.int64))))
+            assert np.array_equal(np.sort(frame["time"].astype("int64") // 1_000), np.sort(batch.times))
+
+
+def test_frames_are_the_same(outputs):
+    frames = []
+    for environment in ("demo", "live"):
+        snapshot = open_lake(outputs / environment / "lake").snapshot()
+        frames.append(snapshot.hours("tenant_cost_estimate", WEEK, ("job", "instance", "tenant")))
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+def test_summaries_are_the_same_but_for_provenance(outputs):
+    from_demo, from_server = summary(outputs, "demo"), summary(outputs, "live")
+    assert from_server["provenance"]["source"]["kind"] == "prometheus"
+    for document in (from_demo, from_server):
+        del document["provenance"], document["environment"]
+    assert from_server == from_demo
+
+
+def test_tables_are_the_same(outputs):
+    ours = outputs / "live" / "reports" / WEEK.name / "data"
+    for file in sorted((outputs / "demo" / "reports" / WEEK.name / "data").glob("*.csv")):
+        assert (ours / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_second_report_asks_the_server_for_no_samples(outputs, server, tmp_path):
+    shutil.copytree(outputs / "live", tmp_path / "live", symlinks=True)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cloudxai_analysis.cli", "pull", "--week", WEEK.name),
+            *("--source", server.url, "--environment", "live"),
+        ],
+        env={**os.environ, "CLOUDXAI_OUTPUTS": str(tmp_path)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert " 0 samples in 0 of " in done.stdout
+
+
+@pytest.fixture(scope="module")
+def ask(server) -> Callable[[str], pd.DataFrame]:
+    """The server's own answer to an instant query at the week's last moment."""
+    source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+    assert isinstance(source, PrometheusSource)
+    return lambda query: promql(source, query, WEEK.end - timedelta(milliseconds=1))
+
+
+def test_availability_is_what_promql_says(study, ask):
+    """Seven days of scrapes, the mean of the gauge: `avg_over_time`; both instances say the same."""
+    answer = ask("min(avg_over_time(readiness_state[7d]))")
+    assert study.readiness.availability["availability"].iloc[0] == pytest.approx(answer["value"].iloc[0], abs=1e-12)
+
+
+def test_active_tenants_are_what_promql_says(study, ask):
+    """The last hour: distinct tenants with a sample in it."""
+    answer = ask("count(count by (tenant) (count_over_time(tenant_readiness_state[1h])))")
+    assert study.cardinality.active_tenants["tenants"].iloc[-1] == answer["value"].iloc[0]
+
+
+def test_transitions_are_what_promql_says(study, ask):
+    """`changes` of the gauge counts what a scrape can see, and nothing flipped between two of them."""
+    answer = ask("max(changes(readiness_state[7d]))")
+    week = study.within(study.readiness.transitions)["transitions"].sum()
+    assert week == answer["value"].iloc[0]
+
+
+def test_top_costs_are_what_promql_says(study, ask):
+    """Each of 10,080 samples stands for a minute; of tenants that were there all week the two sums agree."""
+    answer = ask(
+        "topk(10, sum by (tenant) (sum_over_time(tenant_cost_estimate[7d]) / 60) "
+        "and sum by (tenant) (count_over_time(tenant_cost_estimate[7d])) >= 10070)"
+    )
+    ours = study.cost.costs.set_index("tenant")["cost"]
+    assert len(answer) == 10
+    for row in answer.itertuples():
+        # A scrape that failed is a minute that the integral holds over and the sum leaves out.
+        assert ours[row.tenant] == pytest.approx(row.value, rel=2e-3)
+
+
+def test_rejections_are_what_promql_says(study, ask):
+    """The counter's last value before the restart; `max_over_time` reads it without extrapolation."""
+    answer = ask("sum(max_over_time(tenant_label_rejections_total[7d]))")
+    assert study.cardinality.refusals["rejections"].sum() == answer["value"].iloc[0]
+
+
+def test_the_server_saw_nothing_but_reading(outputs, server):
+    """By its own count of requests, handler by handler."""
+    del outputs
+    with urlopen(f"{server.url}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    counted = [line for line in lines if line.startswith("prometheus_http_requests_total{")]
+    handlers = {line.split('handler="')[1].split('"')[0] for line in counted if not line.endswith(" 0")}
+    assert "/api/v1/query" in handlers
+    assert handlers <= {"/api/v1/query", "/api/v1/series", "/api/v1/status/buildinfo", "/-/ready", "/metrics"}
