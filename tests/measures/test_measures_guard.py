@@ -1,206 +1,250 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudxai_analysis.measures.guard import guard_invariants, refusals
+from cloudxai_analysis.measures import guard
 
-JOB, FIRST, SECOND = "cloudxai", "cloudxai-0:8080", "cloudxai-1:8080"
 TIME = "datetime64[us, UTC]"
-COLUMNS = [
-    *("job", "instance", "most_tenants", "most_at", "within_cap"),
-    *("rejections", "below_cap", "below_cap_at", "only_at_cap"),
-]
-CAP = 3
+BEGIN = pd.Timestamp("2026-11-10 09:00", tz="UTC")
 
 
-def at(clock):
-    return pd.Timestamp(f"2026-11-10 {clock}", tz="UTC")
+def at(minute):
+    return BEGIN + pd.Timedelta(minutes=minute)
 
 
-def counter(*points, instance=FIRST, tenant="", series_id=1):
-    """A rejection counter's samples: (clock, value)."""
-    frame = pd.DataFrame({"time": [at(clock) for clock, _ in points], "value": [float(value) for _, value in points]})
-    frame = frame.assign(series_id=series_id, job=JOB, instance=instance, tenant=tenant)
-    return categorical(frame.astype({"time": TIME}))
+def counter_of(*series, categorical=True):
+    """Samples of the rejection counter: per series its instance, and its value by minute."""
+    rows = [
+        (number, instance, at(minute), value)
+        for number, (instance, values) in enumerate(series)
+        for minute, value in values.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["series_id", "instance", "time", "value"]).assign(job="cloudxai")
+    frame = frame.astype({"series_id": "int64", "time": TIME, "value": "float64", "instance": "str", "job": "str"})
+    return frame.astype({"job": "category", "instance": "category"}) if categorical else frame
 
 
-def tenants(*points, instance=FIRST):
-    """Samples of a tenant gauge: (clock, names in one word)."""
-    rows = [(at(clock), name) for clock, names in points for name in names]
-    frame = pd.DataFrame(rows, columns=["time", "tenant"]).astype({"time": TIME})
-    return categorical(frame.assign(series_id=frame.groupby("tenant").ngroup(), value=1.0, job=JOB, instance=instance))
+def starts_of(*rows):
+    """One row per (instance, minute of the start)."""
+    frame = pd.DataFrame(rows, columns=["instance", "started_at"]).assign(job="cloudxai", restarted=True)
+    frame["started_at"] = pd.Series([at(minute) for _, minute in rows], dtype=TIME)
+    return frame.assign(seen_at=frame["started_at"]).astype({"instance": "str", "job": "str"})
 
 
-def arrivals(*points, started="09:00", instance=FIRST):
-    """When a process first saw each tenant: (clock, name)."""
-    frame = pd.DataFrame({"tenant": [name for _, name in points], "seen_at": [at(clock) for clock, _ in points]})
-    frame["started_at"] = at(started) if started else pd.NaT
-    frame["last_seen"] = at("23:00")
-    return frame.assign(job=JOB, instance=instance).astype(
-        {"seen_at": TIME, "last_seen": TIME, "started_at": TIME, "tenant": "str", "job": "str", "instance": "str"}
-    )
-
-
-def categorical(frame):
-    return frame.astype(dict.fromkeys(["job", "instance", "tenant"], "category"))
-
-
-def together(*frames):
-    """As the lake would give them: ids told apart, labels as categories again."""
-    parts = [frame.assign(series_id=frame["series_id"] + 100 * number) for number, frame in enumerate(frames)]
-    names = dict.fromkeys(["job", "instance", "tenant"], "str")
-    return categorical(pd.concat([part.astype(names) for part in parts], ignore_index=True))
-
-
-def judged(there, came, refused, cap=CAP):
-    frame = guard_invariants(there, came, refused, cap=cap)
-    assert frame.columns.tolist() == COLUMNS
-    return frame
-
-
-FULL = arrivals(("09:01", "a"), ("09:30", "b"), ("10:00", "c"))
-THERE = tenants(("09:01", "a"), ("10:00", "abc"), ("10:30", "ac"))
-
-
-def test_refusals_count_steps_at_the_later_sample():
-    samples = counter(("09:00", 7), ("09:01", 7), ("09:02", 9), ("09:03", 9), ("09:20", 14), ("09:21", 14))
-    assert refusals(samples).values.tolist() == [[JOB, FIRST, at("09:02"), at("09:20"), 7.0]]
-
-
-@pytest.mark.parametrize(("second", "stretches"), [("10:02", 1), ("10:03", 2)])
-def test_steps_an_hour_apart_are_one_stretch(second, stretches):
-    samples = counter(("09:00", 0), ("09:02", 1), (second, 2))
-    assert len(refusals(samples)) == stretches
-    assert refusals(samples)["rejections"].sum() == 2
-    assert len(refusals(samples, apart_minutes=5)) == 2
-
-
-def test_after_a_reset_the_new_value_counts():
-    samples = counter(("09:00", 100), ("09:01", 110), ("09:05", 0), ("09:06", 4), ("09:07", 1))
-    # 10 before the restart, 4 of the new process, and 1 of the one after it.
-    assert refusals(samples)[["start", "end", "rejections"]].values.tolist() == [[at("09:01"), at("09:07"), 15.0]]
-
-
-def test_counters_by_tenant_add_up_and_processes_do_not():
-    samples = together(
-        counter(("09:00", 0), ("09:01", 2), tenant="x"),
-        counter(("09:00", 5), ("09:01", 5), ("09:03", 8), tenant="y"),
-        counter(("09:00", 0), ("09:02", 40), instance=SECOND),
-    )
-    found = refusals(samples.sample(frac=1, random_state=2))
-    assert found[["instance", "start", "end", "rejections"]].values.tolist() == [
-        [FIRST, at("09:01"), at("09:03"), 5.0],
-        [SECOND, at("09:02"), at("09:02"), 40.0],
+def refusals(*series, **how):
+    found = guard.refusals(counter_of(*series), **how)
+    return [
+        [instance, (start - BEGIN).total_seconds() / 60, (end - BEGIN).total_seconds() / 60, rejections]
+        for _, instance, start, end, rejections in found.itertuples(index=False)
     ]
 
 
-def test_what_is_no_number_is_no_step():
-    samples = counter(("09:00", 1), ("09:01", np.nan), ("09:02", 3), ("09:03", np.nan))
-    assert refusals(samples)["rejections"].tolist() == [2.0]
-    assert refusals(counter(("09:00", np.nan), ("09:01", np.nan))).empty
-    assert refusals(counter(("09:00", 12))).empty
+def test_nothing_in_is_an_empty_frame_with_its_columns():
+    empty = guard.refusals(counter_of())
+    assert list(empty.columns) == ["job", "instance", "start", "end", "rejections"]
+    assert empty.empty
+    assert str(empty["start"].dtype) == TIME
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=40))
-def test_refusals_add_up_to_the_counters_own_growth(steps):
-    """One sample every five minutes: the stretches hold each step exactly once."""
-    times = pd.date_range(at("00:00"), periods=len(steps) + 1, freq="5min", unit="us")
-    frame = counter(("00:00", 0)).iloc[[0] * len(times)].reset_index(drop=True)
-    frame = frame.assign(time=times, value=np.concatenate([[0.0], np.cumsum(steps)]))
-    found = refusals(frame)
-    assert found["rejections"].sum() == sum(steps)
-    assert (found["start"] <= found["end"]).all()
-    assert not (found["start"].shift(-1) - found["end"] <= pd.Timedelta(hours=1)).any()
+def test_a_counter_that_rests_refused_nothing():
+    assert refusals(("a:80", {0: 7, 1: 7, 2: 7})) == []
+    assert refusals(("a:80", {0: 7})) == []
 
 
-def test_a_guard_that_refuses_at_the_cap_alone_keeps_both_promises():
-    frame = judged(THERE, FULL, counter(("09:59", 0), ("10:00", 1), ("10:10", 6)))
-    row = frame.iloc[0]
-    assert row[["job", "instance", "most_tenants", "within_cap"]].tolist() == [JOB, FIRST, 3, True]
-    assert (row["most_at"], row["rejections"], row["below_cap"]) == (at("10:00"), 6.0, 0.0)
-    assert bool(row["only_at_cap"])
+def test_a_stretch_runs_from_its_first_to_its_last_refusing_sample():
+    """0, 0, 3, 10, 10: 3 at minute 2 and 7 at minute 3."""
+    assert refusals(("a:80", {0: 0, 1: 0, 2: 3, 3: 10, 4: 10})) == [["a:80", 2, 3, 10]]
+
+
+def test_a_reset_counts_the_value_after_it():
+    """5 before the restart, then 2 of the new process, then 1."""
+    assert refusals(("a:80", {0: 40, 1: 45, 2: 2, 3: 3})) == [["a:80", 1, 3, 8]]
+    assert refusals(("a:80", {0: 40, 1: 0, 2: 0})) == []
+
+
+@pytest.mark.parametrize(("apart", "stretches"), [(59, 1), (60, 1), (61, 2)])
+def test_refusals_over_an_hour_apart_are_two_stretches(apart, stretches):
+    values = {minute: 1.0 for minute in range(1, 1 + apart)} | {0: 0.0, 1 + apart: 2.0}
+    assert len(refusals(("a:80", dict(sorted(values.items()))))) == stretches
+
+
+def test_what_was_refused_in_a_gap_shows_after_it():
+    assert refusals(("a:80", {0: 1, 90: 5})) == [["a:80", 90, 90, 4]]
+
+
+def test_the_series_of_a_process_are_added_up_and_processes_told_apart():
+    """Some builds have one series per refused tenant."""
+    found = refusals(("a:80", {0: 0, 1: 2}), ("a:80", {0: 1, 1: 4, 2: 5}), ("b:80", {0: 0, 1: 1}))
+    assert found == [["a:80", 1, 2, 6], ["b:80", 1, 1, 1]]
+
+
+def test_a_first_sample_counts_nothing_while_nobody_knows_its_process_to_be_new():
+    other = ("b:80", {0: 0, 1: 0})
+    assert refusals(("a:80", {5: 9, 6: 9}), other) == []
+    # It began before the samples do: the nine may be older than these.
+    assert refusals(("a:80", {5: 9, 6: 9}), other, starts=starts_of(("a:80", -30))) == []
+    assert refusals(("a:80", {5: 9, 6: 9}), other, starts=starts_of(("b:80", 3))) == []
+
+
+def test_a_first_sample_counts_from_zero_where_its_process_began_within_the_samples():
+    other = ("b:80", {0: 0, 1: 0})
+    starts = starts_of(("a:80", 4), ("b:80", -5))
+    assert refusals(("a:80", {5: 9, 6: 10}), other, starts=starts) == [["a:80", 5, 6, 10]]
+    assert refusals(("a:80", {5: 0, 6: 1}), other, starts=starts) == [["a:80", 6, 6, 1]]
+
+
+def test_nan_is_skipped_over():
+    assert refusals(("a:80", {0: 1, 1: np.nan, 2: 4})) == [["a:80", 2, 2, 3]]
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=8), min_size=1, max_size=4))
+def test_refusals_add_up_to_the_steps_of_every_process_life(lives):
+    """Each life counts up from 0 by its steps; a scrape sees it after each, from the zero of the first life on."""
+    values = [0.0]
+    for number, steps in enumerate(lives):
+        # A life that ends at no more than the next one's first value would hide its end: it begins with a scrape at 0.
+        values += [*([0.0] if number else []), *np.cumsum(steps)]
+    assert sum(row[3] for row in refusals(("a:80", dict(enumerate(values))))) == sum(map(sum, lives))
+
+
+def tenants_of(**there):
+    """Samples of a tenant gauge: per tenant its instance and minutes, as `acme=("a:80", range(5))`."""
+    rows = [
+        (number, instance, tenant, at(minute), 1.0)
+        for number, (tenant, (instance, minutes)) in enumerate(there.items())
+        for minute in minutes
+    ]
+    frame = pd.DataFrame(rows, columns=["series_id", "instance", "tenant", "time", "value"]).assign(job="cloudxai")
+    return frame.astype({"time": TIME} | dict.fromkeys(["job", "instance", "tenant"], "category"))
+
+
+def arrivals_of(*runs):
+    """One row per tenant of each run: (instance, minute of its start or None, minutes at which tenants came)."""
+    rows = [
+        (instance, pd.NaT if begun is None else at(begun), f"t{number}", at(minute))
+        for instance, begun, minutes in runs
+        for number, minute in enumerate(minutes)
+    ]
+    frame = pd.DataFrame(rows, columns=["instance", "started_at", "tenant", "seen_at"]).assign(job="cloudxai")
+    frame["started_at"] = pd.to_datetime(frame["started_at"], utc=True)
+    frame = frame.assign(last_seen=frame["seen_at"])
+    return frame.astype(dict.fromkeys(["started_at", "seen_at", "last_seen"], TIME) | {"job": "str", "instance": "str"})
+
+
+NOBODY, NO_COUNTER = tenants_of(), counter_of()
+THREE = {f"t{number}": ("a:80", range(number, 6)) for number in range(3)}  # one more each minute
+
+
+def invariants(tenants, arrivals, rejected, cap=3, **how):
+    return guard.guard_invariants(tenants, arrivals, rejected, cap=cap, **how).iloc[0]
+
+
+def test_without_tenants_and_counters_there_is_no_process_to_judge():
+    empty = guard.guard_invariants(NOBODY, arrivals_of(), NO_COUNTER, cap=3)
+    columns = "job instance most_tenants most_at within_cap rejections below_cap below_cap_at only_at_cap"
+    assert " ".join(empty.columns) == columns
+    assert empty.empty
+    assert str(empty["only_at_cap"].dtype) == "boolean"
+
+
+def test_most_tenants_are_counted_at_one_scrape_and_told_with_its_time():
+    """Four names in all, never more than three at once, first at minute 2."""
+    tenants = tenants_of(**THREE, later=("a:80", [6]))
+    row = invariants(tenants, arrivals_of(("a:80", -1, [0, 1, 2, 6])), NO_COUNTER)
+    assert (row["most_tenants"], row["most_at"], row["within_cap"]) == (3, at(2), True)
+    assert row["rejections"] == 0
+    assert row["only_at_cap"] is pd.NA
+
+
+def test_one_tenant_more_than_the_cap_breaks_the_first_promise():
+    row = invariants(tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), NO_COUNTER, cap=2)
+    assert (row["most_tenants"], row["most_at"], row["within_cap"]) == (3, at(2), False)
+
+
+def test_a_tenant_of_two_series_is_one_tenant():
+    twice = pd.concat([tenants_of(acme=("a:80", range(3))), tenants_of(acme=("a:80", range(3)))]).astype(
+        {"tenant": "category"}
+    )
+    assert invariants(twice, arrivals_of(("a:80", -1, [0])), NO_COUNTER, cap=1)["most_tenants"] == 1
+
+
+def test_refusals_at_the_cap_keep_the_second_promise():
+    """The third tenant came at minute 2; what was refused since the scrape before shows there, too."""
+    row = invariants(
+        tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), counter_of(("a:80", {0: 0, 1: 0, 2: 4, 3: 9}))
+    )
+    assert (row["rejections"], row["below_cap"], row["only_at_cap"]) == (9, 0, True)
     assert pd.isna(row["below_cap_at"])
 
 
-def test_more_tenants_at_one_scrape_than_the_cap_break_the_first_promise():
-    frame = judged(THERE, FULL, counter(("09:00", 0)), cap=2)
-    assert frame[["most_tenants", "most_at", "within_cap"]].values.tolist() == [[3, at("10:00"), False]]
-    assert frame["only_at_cap"].isna().all()
+def test_a_tenant_that_has_gone_is_still_held():
+    tenants = tenants_of(a=("a:80", [0]), b=("a:80", [1]), c=("a:80", [2]))
+    row = invariants(tenants, arrivals_of(("a:80", -1, [0, 1, 2])), counter_of(("a:80", {2: 0, 3: 5})))
+    assert row["only_at_cap"] == True  # noqa: E712 of the nullable kind
+    assert row["most_tenants"] == 1
 
 
 def test_a_refusal_below_the_cap_breaks_the_second_promise():
-    frame = judged(THERE, FULL, counter(("09:29", 0), ("09:30", 2), ("09:59", 5), ("10:00", 9)))
-    assert frame[["rejections", "below_cap", "below_cap_at", "only_at_cap"]].values.tolist() == [
-        [9.0, 5.0, at("09:30"), False]
-    ]
+    """Two at minute 1 with two of three held, seven more at the cap."""
+    row = invariants(
+        tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), counter_of(("a:80", {0: 0, 1: 2, 2: 9}))
+    )
+    assert (row["rejections"], row["below_cap"], row["below_cap_at"]) == (9, 2, at(1))
+    assert not row["only_at_cap"]
 
 
-def test_a_process_older_than_the_telemetry_may_hold_what_nobody_saw():
-    refused = counter(("09:29", 0), ("09:30", 2))
-    for started in ("", "08:00"):
-        frame = judged(THERE, FULL.assign(started_at=at(started) if started else pd.NaT).astype({"started_at": TIME}), refused)
-        assert frame["only_at_cap"].isna().all()
-        assert frame["below_cap"].tolist() == [0.0]
-    # An hour is the edge: a tenant that shows by then shows the process from its start.
-    hour = FULL.assign(started_at=at("08:01"))
-    assert judged(THERE, hour, refused)["only_at_cap"].tolist() == [False]
+def test_a_restarted_process_has_to_fill_up_again():
+    """The new process, begun at minute 9, refuses at minute 11 with one tenant."""
+    arrivals = arrivals_of(("a:80", -1, [0, 1, 2]), ("a:80", 9, [10, 12, 13]))
+    counter = counter_of(("a:80", {0: 0, 3: 5, 10: 0, 11: 4, 13: 6}))
+    row = invariants(tenants_of(**THREE), arrivals, counter)
+    assert (row["rejections"], row["below_cap"], row["below_cap_at"]) == (11, 4, at(11))
 
 
-def test_a_later_run_is_judged_although_the_first_one_cannot_be():
-    """The old process refuses with two seen, which proves nothing; the new one, seen from its start, with one."""
-    old = arrivals(("09:01", "a"), ("09:30", "b"), started="")
-    new = arrivals(("12:01", "a"), ("12:30", "b"), ("13:00", "c"), started="12:00")
-    came = pd.concat([old, new], ignore_index=True)
-    refused = counter(("09:00", 0), ("09:40", 50), ("12:01", 0), ("12:10", 3), ("13:10", 4))
-    frame = judged(THERE, came, refused)
-    assert frame[["rejections", "below_cap", "below_cap_at", "only_at_cap"]].values.tolist() == [
-        [54.0, 3.0, at("12:10"), False]
-    ]
+@pytest.mark.parametrize("begun", [None, -600])
+def test_a_process_older_than_the_telemetry_may_hold_more_than_was_seen(begun):
+    row = invariants(tenants_of(**THREE), arrivals_of(("a:80", begun, [0, 1])), counter_of(("a:80", {0: 0, 3: 5})))
+    assert row["only_at_cap"] is pd.NA
+    assert (row["rejections"], row["below_cap"]) == (5, 0)
 
 
-def test_a_new_process_that_refuses_everybody_is_not_at_the_cap_of_the_old_one():
-    came = pd.concat([FULL, arrivals(("15:20", "a"), started="15:00")], ignore_index=True)
-    frame = judged(THERE, came, counter(("10:00", 0), ("10:10", 4), ("15:05", 2)))
-    assert frame[["below_cap", "below_cap_at", "only_at_cap"]].values.tolist() == [[2.0, at("15:05"), False]]
-    # Within a minute of the start the clocks may differ: the sample may still be the old process's.
-    near = judged(THERE, came, counter(("10:00", 0), ("15:00", 4)))
-    assert near["only_at_cap"].tolist() == [True]
+def test_what_an_old_process_hides_does_not_excuse_the_new_one():
+    arrivals = arrivals_of(("a:80", -600, [0, 1]), ("a:80", 9, [10]))
+    row = invariants(tenants_of(**THREE), arrivals, counter_of(("a:80", {0: 0, 3: 5, 10: 0, 11: 2})))
+    assert (row["below_cap"], row["below_cap_at"]) == (2, at(11))
+    assert not row["only_at_cap"]
 
 
-def test_processes_are_judged_each_by_its_own_tenants():
-    there = together(THERE, tenants(("09:01", "xy"), instance=SECOND))
-    came = pd.concat([FULL, arrivals(("09:01", "x"), ("09:01", "y"), instance=SECOND)], ignore_index=True)
-    refused = together(counter(("09:59", 0), ("10:10", 4)), counter(("09:59", 0), ("10:10", 1), instance=SECOND))
-    frame = judged(there.sample(frac=1, random_state=4), came, refused)
-    assert frame["instance"].tolist() == [FIRST, SECOND]
-    assert frame["only_at_cap"].tolist() == [True, False]
-    assert frame["most_tenants"].tolist() == [3, 2]
+def test_a_process_that_refuses_all_and_shows_no_tenant_is_judged_too():
+    row = invariants(NOBODY, arrivals_of(), counter_of(("a:80", {0: 0, 3: 5})))
+    assert (row["most_tenants"], row["within_cap"], row["rejections"]) == (0, True, 5)
+    assert pd.isna(row["most_at"])
+    assert row["only_at_cap"] is pd.NA
 
 
-def test_a_process_that_refuses_and_shows_no_tenant_has_a_row():
-    frame = judged(THERE, FULL, counter(("09:00", 0), ("09:30", 8), instance=SECOND))
-    assert frame["instance"].tolist() == [FIRST, SECOND]
-    assert frame["rejections"].tolist() == [0.0, 8.0]
-    assert frame["most_tenants"].tolist() == [3, 0]
-    assert frame["only_at_cap"].isna().all()
+def test_processes_are_judged_each_by_itself():
+    tenants = tenants_of(**THREE, other=("b:80", range(3)))
+    counter = counter_of(("a:80", {0: 0, 3: 5}), ("b:80", {0: 0, 1: 1}), categorical=False)
+    frame = guard.guard_invariants(tenants, arrivals_of(("a:80", -1, [0, 1, 2]), ("b:80", -1, [0])), counter, cap=3)
+    assert frame[["instance", "most_tenants", "below_cap"]].values.tolist() == [["a:80", 3, 0], ["b:80", 1, 1]]
 
 
-def test_one_tenant_of_two_series_is_one_tenant():
-    there = together(THERE, tenants(("10:00", "abc")))
-    assert judged(there, FULL, counter(("09:00", 0)))["most_tenants"].tolist() == [3]
-
-
-def test_nothing_gives_empty_frames_with_the_right_columns():
-    none = counter(("09:00", 0)).iloc[:0]
-    frame = judged(THERE.iloc[:0], FULL.iloc[:0], none)
-    assert frame.empty
-    assert str(frame["only_at_cap"].dtype) == "boolean"
-    assert str(frame["most_at"].dtype) == TIME
-    stretches = refusals(none)
-    assert stretches.columns.tolist() == ["job", "instance", "start", "end", "rejections"]
-    assert stretches.empty
-    assert str(stretches["start"].dtype) == TIME
-    # Tenants, and no counter: nothing was refused as far as anybody knows.
-    assert judged(THERE, FULL, none)["rejections"].tolist() == [0.0]
+@settings(max_examples=40)
+@given(
+    arrived=st.lists(st.integers(0, 30), min_size=1, max_size=12),
+    refused=st.lists(st.integers(0, 3), min_size=31, max_size=31),
+    cap=st.integers(1, 8),
+)
+def test_the_second_promise_agrees_with_a_plain_count(arrived, refused, cap):
+    row = invariants(
+        tenants_of(acme=("a:80", range(31))),
+        arrivals_of(("a:80", -1, [0, *arrived])),
+        counter_of(("a:80", dict(enumerate(np.cumsum([0, *refused[1:]]).tolist())))),
+        cap=cap,
+    )
+    held = [1 + sum(minute <= now for minute in arrived) for now in range(31)]
+    early = [count for now, count in enumerate(refused) if now and held[now] < cap]
+    assert row["rejections"] == sum(refused[1:])
+    assert row["below_cap"] == sum(early)
