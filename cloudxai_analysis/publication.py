@@ -45,7 +45,7 @@ def weekly_report(asked: Asked, *, steps: Steps, kernel: Kernel | None = None) -
         with building(target) as folder:
             summary = _built(folder, refreshed, run, steps, kernel)
             publish(folder, target)
-    except CloudxaiError as error:
+    except (CloudxaiError, OSError) as error:
         mark_stale(target, str(error))
         raise
     return Published(summary["status"], _lines(summary), target / f"{NOTEBOOK}.html")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudxai_analysis.looks import Headline, Look, alerts, cardinality, cost, incidents, readiness, telemetry
-from cloudxai_analysis.report.compare import since
+from cloudxai_analysis.report.compare import since, summary_text
 from cloudxai_analysis.report.csv_cells import write_csv
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary import summarise
@@ -63,9 +63,11 @@ def _earlier(study: Study) -> Iterator[dict[str, Any]]:
     for _ in range(WEEKS_BACK):
         week = week_of(week.start - WEEK)
         published = study.environment.reports / week.name / "summary.json"
-        if not published.is_file():
+        try:
+            yield json.loads(published.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # None was published, or what was is damaged: the chain of weeks to compare with ends there.
             return
-        yield json.loads(published.read_text(encoding="utf-8"))
 
 
 def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
@@ -77,10 +79,6 @@ def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
     data.mkdir(parents=True, exist_ok=True)
     for look in (make(study) for make in LOOKS):
         write_csv(look.table, data / look.csv)
-    _write_json(folder / "summary.json", summarise(study))
-    _write_json(folder / "run.json", {"run": run, "provenance": study.provenance})
+    (folder / "summary.json").write_text(summary_text(summarise(study)), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps({"run": run}) + "\n", encoding="utf-8")
     return f"Written: summary.json and {len(LOOKS)} tables."
-
-
-def _write_json(file: Path, content: object) -> None:
-    file.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")

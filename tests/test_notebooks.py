@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -61,7 +62,7 @@ def test_its_rhythm(notebook):
     cells = nbformat.read(notebook, as_version=4).cells
     assert cells[0].source.startswith("# ")
     assert "What to do next" in "".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    for before, cell in zip(cells, cells[1:], strict=False):
+    for before, cell in pairwise(cells):
         if cell.cell_type != "code":
             continue
         lines = cell.source.splitlines()

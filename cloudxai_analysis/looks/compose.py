@@ -65,6 +65,7 @@ def compose(
         csv=f"{key}.csv",
         checks=(check,) if check else (),
         empty=empty if not len(frame) else "",
+        rows=study.environment.limits.table_rows,
     )
 
 

@@ -15,7 +15,6 @@ from cloudxai_analysis.window import Window
 LOOK_MIME = "application/vnd.cloudxai.look+json"
 SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
 SVG_MIME = "image/svg+xml"
-_ROWS = 50
 _SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
 
 
@@ -24,7 +23,7 @@ class Look:
     """One finding: a heading that says it, a figure, the table behind it, and where it comes from.
 
     `key` is its anchor on the page; `draw` fills an Axes; `got` and `expected` count samples; `checks` are the
-    verdicts that it shows; `empty` is the reason where there is nothing to show.
+    verdicts that it shows; `empty` is the reason where there is nothing to show; `rows` of the table are shown.
     """
 
     key: str
@@ -44,6 +43,7 @@ class Look:
     csv: str
     checks: tuple[str, ...] = ()
     empty: str = ""
+    rows: int = 50
 
     def svg(self) -> str:
         """The figure as SVG whose identifiers begin with the look's key; '' where there is none."""
@@ -57,8 +57,8 @@ class Look:
         return to_svg(axes.figure, self.key, self.alt)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the figure, as plain data; the table holds its first 50 rows, as text."""
-        columns, rows = table_cells(self.table.head(_ROWS))
+        """Everything but the figure, as plain data; the table holds its first `rows` rows, as text."""
+        columns, rows = table_cells(self.table.head(self.rows))
         return {
             "key": self.key,
             "section": self.section,
@@ -95,10 +95,10 @@ class Look:
         return f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>{body}"
 
     def _folded(self) -> str:
-        columns, rows = table_cells(self.table.head(_ROWS))
+        columns, rows = table_cells(self.table.head(self.rows))
         head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in columns)
         lines = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-        more = f"; the first {_ROWS} of {len(self.table)} rows" if len(self.table) > _ROWS else ""
+        more = f"; the first {self.rows} of {len(self.table)} rows" if len(self.table) > self.rows else ""
         return (
             f"<details><summary>{html.escape(self.caption)}{more}</summary>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"

@@ -30,7 +30,8 @@ class Kernel:
 
     def end(self) -> None:
         """End the kernel and everything in its process group; nothing happens where there is none any more."""
-        with suppress(Exception):  # what kept it from starting is told where the notebook runs
+        # What kept it from starting is told where the notebook runs.
+        if self._starting.exception() is None:
             end_group(self.manager())
 
 

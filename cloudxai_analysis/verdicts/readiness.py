@@ -248,7 +248,7 @@ def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Windo
     else:
         top = long.loc[long["not_ready_samples"].idxmax()]
         finding = (
-            f"{affected} of {count(len(tenants), 'tenant')} were not ready at times, the longest "
+            f"{affected} of {count(len(tenants), 'tenant')} were not ready for longer than one sample, the longest "
             f"{short(top['tenant'])} for {count(top['minutes'], 'minute')} from {moment(top['start'])}."
         )
     return Check(

@@ -1,295 +1,313 @@
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.measures import readiness
-from cloudxai_analysis.measures.readiness import availability, check_latency, error_budget, global_readiness, outages
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.window import Window
 
-FIRST, SECOND = "cloudxai-0:8080", "cloudxai-1:8080"
-WEEK = parse_window("2026-W46")  # 9 to 16 November
 TIME = "datetime64[us, UTC]"
+BEGIN = datetime(2026, 11, 9, tzinfo=UTC)
+DAY = Window(BEGIN, BEGIN + timedelta(days=1))
+INF = "+Inf"
 
 
-def at(text):
-    return pd.Timestamp(text, tz="UTC")
-
-
-def gauge(values, start="2026-11-09", step=60.0, instance=FIRST, **labels):
-    """Samples of one gauge, `step` seconds apart from `start` on."""
-    times = at(start) + pd.to_timedelta(np.arange(len(values)) * step, unit="s")
-    frame = pd.DataFrame({"time": times.as_unit("us"), "value": np.asarray(values, dtype="float64")})
-    frame["series_id"] = hash((instance, *labels.values())) % 10_000
-    return frame.assign(job="cloudxai", instance=instance, **labels)
-
-
-def samples_of(*gauges):
-    frame = pd.concat(gauges, ignore_index=True)
-    names = [name for name in ("job", "instance", "tenant") if name in frame]
-    return frame.astype(dict.fromkeys(names, "category"))
-
-
-def ready(count, *not_ready):
-    values = np.ones(count)
-    values[list(not_ready)] = 0
-    return values
-
-
-def as_samples(frame):
-    return frame.rename(columns={"ready": "value"})
-
-
-def test_one_instance_is_the_platform():
-    frame = global_readiness(samples_of(gauge([1, 0, 1])))
-    assert frame.values.tolist() == [
-        [at("2026-11-09 00:00"), 1.0],
-        [at("2026-11-09 00:01"), 0.0],
-        [at("2026-11-09 00:02"), 1.0],
+def samples_of(*gauges, step=60, categorical=True):
+    """One sample each step per gauge: (labels, values), a None is a sample that is not there."""
+    rows = [
+        {"series_id": number, "time": BEGIN + timedelta(seconds=place * step + labels.get("offset", 0)), "value": value}
+        | {name: labels.get(name, "") for name in ("job", "instance", "tenant")}
+        for number, (labels, values) in enumerate(gauges)
+        for place, value in enumerate(values)
+        if value is not None
     ]
+    frame = pd.DataFrame(rows, columns=["series_id", "time", "value", "job", "instance", "tenant"])
+    frame = frame.astype({"series_id": "int64", "time": TIME, "value": "float64"})
+    return frame.astype(dict.fromkeys(["job", "instance", "tenant"], "category" if categorical else "str"))
 
 
-@pytest.mark.parametrize("apart", [0.0, 7.0, 29.9, 30.0, 45.0, 59.0])
-def test_the_platform_is_ready_where_all_instances_are_whenever_they_are_scraped(apart):
-    first = gauge(ready(3000, 100, 101))
-    second = gauge(ready(3000, 101, 102, 2999), instance=SECOND)
-    second["time"] += pd.Timedelta(seconds=apart)
-    frame = global_readiness(samples_of(first, second))
-    # Each scrape of either instance is in one row; at most the two ends stand alone.
-    assert len(frame) in (3000, 3001)
-    assert (frame["ready"] == 0).sum() in (4, 5)
-    stretches = outages(as_samples(frame))
-    assert len(stretches) == 2
-    assert abs(stretches["start"].iloc[0] - at("2026-11-09 01:40")) <= pd.Timedelta(minutes=1)
+def one(values, **labels):
+    return samples_of(({"instance": "a:80", **labels}, values))
 
 
-def test_instances_half_a_step_apart_that_jitter_are_one_row_a_scrape():
-    """A few milliseconds around the half step neither part a scrape nor join two, also while one is away."""
-    late = pd.to_timedelta(np.random.default_rng(2).integers(-40, 40, 2 * 1440), unit="ms")
-    second = gauge(ready(2 * 1440, 2000), start="2026-11-09 00:00:30", instance=SECOND)
-    second["time"] += late
-    frame = global_readiness(samples_of(gauge(ready(1440)), second))
-    assert len(frame) in (2 * 1440, 2 * 1440 + 1)
-    assert outages(as_samples(frame))["not_ready_samples"].tolist() == [1]
+def ready_of(values, step=60):
+    """Global readiness as `global_readiness` gives it."""
+    frame = samples_of(({}, values), step=step)
+    return frame[["time", "value"]].rename(columns={"value": "ready"})
 
 
-def test_a_step_that_changes_is_taken_day_by_day():
-    """On the second day a scrape every 15 seconds: 5 samples not ready are 5, and not a minute each."""
-    second = gauge(ready(5760, *range(40, 45)), start="2026-11-10", step=15)
-    other = second.assign(instance=SECOND, series_id=2, value=1.0)
-    other["time"] += pd.Timedelta(seconds=5)
-    frame = global_readiness(samples_of(gauge(ready(1440)), second, other))
-    assert readiness.daily_availability(frame)["samples"].tolist() == [1440, 5760]
-    assert (frame["ready"] == 0).sum() == 5
+NOTHING = samples_of()
+NO_READY = readiness.global_readiness(NOTHING)
 
 
-def test_samples_in_any_order_twice_or_without_a_number():
-    samples = samples_of(gauge(ready(500, 7)), gauge(ready(500, 7), instance=SECOND))
-    expected = global_readiness(samples)
-    mixed = samples.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(global_readiness(mixed), expected)
-    pd.testing.assert_frame_equal(global_readiness(pd.concat([mixed, mixed])), expected)
-    gone = samples.assign(value=samples["value"].where(samples["instance"] == FIRST))
-    assert len(global_readiness(gone)) == 500
-    assert global_readiness(samples.assign(value=np.nan)).empty
-
-
-def test_availability_by_hand():
-    frame = global_readiness(samples_of(gauge(ready(1440, *range(36)))))
-    row = availability(frame, WEEK).iloc[0]
-    assert row.to_dict() == {"samples": 1440, "ready_samples": 1404, "availability": 0.975, "not_ready_minutes": 36.0}
-
-
-def test_availability_counts_the_half_open_window_alone():
-    frame = global_readiness(samples_of(gauge(ready(10, 0, 9), start="2026-11-15 23:51")))
-    assert availability(frame, WEEK).iloc[0]["samples"] == 9
-    assert availability(frame, WEEK).iloc[0]["not_ready_minutes"] == 1.0
-    assert availability(frame, parse_window("2026-W47")).iloc[0]["samples"] == 1
-    shuffled = frame.sample(frac=1, random_state=3)
-    pd.testing.assert_frame_equal(availability(shuffled, WEEK), availability(frame, WEEK))
-
-
-def test_availability_of_nothing_is_not_a_number():
-    row = availability(global_readiness(gauge([])), WEEK).iloc[0]
-    assert (row["samples"], row["ready_samples"], row["not_ready_minutes"]) == (0, 0, 0.0)
-    assert np.isnan(row["availability"])
-    budget = error_budget(global_readiness(gauge([])), WEEK, slo=0.999).iloc[0]
-    assert budget["allowed_minutes"] == pytest.approx(10.08)
-    assert budget[["availability", "used_minutes", "remaining_share"]].isna().all()
-
-
-def test_the_error_budget_of_thirty_days_is_43_minutes():
-    frame = global_readiness(samples_of(gauge(ready(30 * 1440, *range(27)), start="2026-10-17")))
-    month = Window(at("2026-10-17").to_pydatetime(), WEEK.end)
-    row = error_budget(frame, month, slo=0.999).iloc[0]
-    assert row["allowed_minutes"] == pytest.approx(43.2)
-    assert row["used_minutes"] == 27.0
-    assert row["remaining_share"] == pytest.approx(0.375)
-    assert row["availability"] == pytest.approx(1 - 27 / 43_200)
-    assert np.isnan(error_budget(frame, month, slo=1.0).iloc[0]["remaining_share"])
-
-
-def test_days_and_the_thirty_days_before_each():
-    frame = global_readiness(
-        samples_of(gauge(ready(1440, *range(144))), gauge(ready(720), start="2026-11-11").assign(series_id=2))
+def hours_of(*rows, columns):
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["hour"] = pd.Series([BEGIN + timedelta(hours=hour) for hour in frame["hour"]], dtype=TIME)
+    return frame.assign(job="cloudxai").astype(
+        {name: "category" for name in ("job", "instance", "tenant", "le") if name in ("job", *columns)}
     )
-    daily = readiness.daily_availability(frame)
-    assert daily[["samples", "availability"]].values.tolist() == [[1440, 0.9], [720, 1.0]]
-    rolling = readiness.rolling_availability(frame, days=2)
-    assert rolling["day"].tolist() == [at("2026-11-10"), at("2026-11-11"), at("2026-11-12")]
-    assert rolling["samples"].tolist() == [1440, 1440, 720]
-    assert rolling["availability"].tolist() == [0.9, 0.9, 1.0]
-    assert np.isnan(readiness.rolling_availability(frame, days=1)["availability"].iloc[1])
 
 
-def test_an_outage_is_from_the_first_sample_not_ready_to_the_first_ready_one():
-    frame = outages(samples_of(gauge(ready(20, 4, 5, 6, 12))))
-    assert frame.values.tolist() == [
-        [at("2026-11-09 00:04"), at("2026-11-09 00:07"), 3, 3.0],
-        [at("2026-11-09 00:12"), at("2026-11-09 00:13"), 1, 1.0],
-    ]
-
-
-def test_an_outage_at_the_end_of_the_data_is_not_over():
-    frame = outages(samples_of(gauge(ready(5, 0, 3, 4))))
-    assert frame["start"].tolist() == [at("2026-11-09 00:00"), at("2026-11-09 00:03")]
-    assert frame["end"].isna().tolist() == [False, True]
-    alone = outages(samples_of(gauge([0])))
-    assert alone[["not_ready_samples", "minutes"]].values.tolist() == [[1, 0.0]]
-
-
-def test_time_without_samples_counts_for_nothing():
-    samples = samples_of(gauge(ready(10, 8, 9)), gauge(ready(10, 0), start="2026-11-09 03:00"))
-    frame = outages(samples)
-    assert frame[["start", "end", "not_ready_samples", "minutes"]].values.tolist() == [
-        [at("2026-11-09 00:08"), at("2026-11-09 03:01"), 3, 3.0]
-    ]
-
-
-def test_outages_of_tenants_are_told_apart_whatever_their_names():
-    names = ["", "a,b", "=1+1", "x" * 5000]
-    parts = [gauge(ready(10, number), tenant=name) for number, name in enumerate(names)]
-    samples = samples_of(*parts, gauge(ready(10, 0), tenant="", instance=SECOND))
-    frame = outages(samples.sample(frac=1, random_state=8), by=("tenant", "instance"))
-    assert frame.columns.tolist() == ["tenant", "instance", "start", "end", "not_ready_samples", "minutes"]
-    assert frame["tenant"].tolist() == ["", "", "a,b", "=1+1", "x" * 5000]
-    assert frame["not_ready_samples"].tolist() == [1] * 5
-    assert frame["start"].dt.minute.tolist() == [0, 0, 1, 2, 3]
-
-
-@given(st.lists(st.sampled_from([0.0, 1.0, np.nan]), max_size=60))
-def test_outages_hold_every_sample_that_is_not_ready(values):
-    frame = outages(samples_of(gauge(values)))
-    assert frame["not_ready_samples"].sum() == sum(value == 0 for value in values)
-    ends = frame["end"].dropna().tolist()
-    assert all(end <= start for end, start in zip(ends, frame["start"].tolist()[1:], strict=False))
-
-
-def test_transitions_are_those_of_the_instance_that_saw_most():
-    hours = pd.DataFrame(
-        {
-            "hour": [at("2026-11-09 10:00")] * 3 + [at("2026-11-09 11:00")],
-            "job": "cloudxai",
-            "instance": pd.Categorical([FIRST, SECOND, SECOND, FIRST]),
-            "increase": [2.0, 3.0, 1.0, 0.0],
-        }
-    )
-    frame = readiness.transitions(hours)
-    assert frame.values.tolist() == [[at("2026-11-09 10:00"), 4.0], [at("2026-11-09 11:00"), 0.0]]
-
-
-def buckets(instance=FIRST, hour="2026-11-09 10:00", **counts):
-    """Hourly increases of cumulative buckets: le_0_1=3 for `le` 0.1."""
-    bounds = [name.removeprefix("le_").replace("_", ".").replace("Inf", "+Inf") for name in counts]
-    frame = pd.DataFrame({"le": bounds, "increase": [float(count) for count in counts.values()]})
-    return frame.assign(hour=at(hour), job="cloudxai", instance=instance).astype({"le": "category"})
-
-
-def seconds_of(*parts, quantile=0.95):
-    frame = pd.concat([part.astype({"le": "str"}) for part in parts]).astype({"le": "category"})
-    return check_latency(frame, quantile=quantile)["seconds"].tolist()
-
-
-def test_the_quantile_is_linear_within_its_bucket():
-    """Of 100 checks 90 within 0.1 s and 98 within 0.2 s: the 95th lies 5/8 of the way between."""
-    assert seconds_of(buckets(le_0_1=90, le_0_2=98, le_0_5=100, le_Inf=100)) == pytest.approx([0.1625])
-    # The first bucket begins at 0: the 45th of 90.
-    assert seconds_of(buckets(le_0_1=90, le_Inf=90), quantile=0.5) == pytest.approx([0.05])
-    # Exactly at a bound.
-    assert seconds_of(buckets(le_0_1=95, le_0_2=100, le_Inf=100)) == pytest.approx([0.1])
-
-
-def test_beyond_the_last_finite_bound_that_bound_is_all_that_is_known():
-    assert seconds_of(buckets(le_0_1=10, le_0_2=20, le_Inf=100)) == [0.2]
-
-
-def test_instances_add_up_and_one_bound_may_be_written_in_two_ways():
-    one = buckets(le_0_1=90, le_1=100, le_Inf=100)
-    other = buckets(instance=SECOND, le_0_10=0, le_1_0=100, le_Inf=100)
-    # 90 of 200 within 0.1 s, all within 1 s: the 190th lies 100/110 of the way.
-    assert seconds_of(one, other) == pytest.approx([0.1 + 0.9 * 100 / 110])
-
-
-def test_bounds_that_only_one_instance_has_do_not_hide_what_lies_below():
-    """Prometheus mends such sums by letting none fall below the one before it: 190 of 200 within 0.2 s stay so."""
-    one = buckets(le_0_1=95, le_0_2=95, le_Inf=100)
-    other = buckets(instance=SECOND, le_0_1=95, le_0_2=95, le_0_3=97, le_Inf=100)
-    assert seconds_of(one, other) == pytest.approx([0.1])
-
-
-def test_without_an_infinite_bucket_or_a_check_nothing_is_known():
-    assert seconds_of(buckets(le_0_1=90, le_0_2=98)) == []
-    assert seconds_of(buckets(le_0_1=0, le_Inf=0)) == []
-    assert seconds_of(buckets(le_0_1=0, le_Inf=0), buckets(hour="2026-11-09 11:00", le_0_1=4, le_Inf=4)) != []
-    assert seconds_of(buckets(le_=5)) == []
-
-
-@given(
-    st.lists(st.integers(0, 50), min_size=4, max_size=4).filter(any),
-    st.floats(0.01, 0.99),
-)
-def test_the_quantile_lies_in_the_bucket_that_holds_it(counts, quantile):
-    """Counted by hand from the separate buckets: the first whose running total reaches the rank."""
-    bounds, total = [0.0, 0.1, 0.2, 0.5], np.cumsum(counts)
-    found = seconds_of(
-        buckets(le_0_1=total[0], le_0_2=total[1], le_0_5=total[2], le_Inf=total[3]), quantile=quantile
-    )
-    index = int(np.argmax(total >= quantile * total[-1]))
-    low, high = (bounds[index], bounds[index + 1]) if index < 3 else (0.5, 0.5)
-    assert low - 1e-9 <= found[0] <= high + 1e-9
-
-
-def test_tenants_least_available_first():
-    hours = pd.DataFrame(
-        {
-            "tenant": pd.Categorical(["b", "a", "a", "c", "silent"]),
-            "samples": [60, 60, 40, 60, 0],
-            "sum": [60.0, 30.0, 40.0, 60.0, 0.0],
-            "changes": [0, 2, 1, 0, 0],
-        }
-    )
-    frame = readiness.tenant_availability(hours)
-    assert frame.values.tolist() == [["a", 100, 0.7, 3], ["b", 60, 1.0, 0], ["c", 60, 1.0, 0]]
-
-
-def test_nothing_gives_empty_frames_with_the_right_columns():
-    none = samples_of(gauge([], tenant="a"))
-    hours = pd.DataFrame({"tenant": [], "samples": [], "sum": [], "changes": []})
-    flips = pd.DataFrame({"hour": pd.to_datetime([], utc=True), "job": [], "instance": [], "increase": []})
-    known = global_readiness(none)
+def test_nothing_in_is_an_empty_frame_with_its_columns():
+    no_hours = hours_of(columns=["hour", "instance", "tenant", "le", "increase", "samples", "sum", "changes"])
     frames = {
-        "time ready": known,
-        "day samples availability": readiness.daily_availability(known),
-        "day availability samples": readiness.rolling_availability(known),
-        "start end not_ready_samples minutes": outages(as_samples(known)),
-        "tenant start end not_ready_samples minutes": outages(none, by=("tenant",)),
-        "hour transitions": readiness.transitions(flips),
-        "hour seconds": check_latency(buckets()),
-        "tenant samples availability transitions": readiness.tenant_availability(hours),
+        "time ready": NO_READY,
+        "day samples availability": readiness.daily_availability(NO_READY),
+        "day availability samples": readiness.rolling_availability(NO_READY, days=30),
+        "start end not_ready_samples minutes": readiness.outages(NOTHING),
+        "tenant instance start end not_ready_samples minutes": readiness.outages(NOTHING, by=("tenant", "instance")),
+        "hour transitions": readiness.transitions(no_hours),
+        "hour seconds": readiness.check_latency(no_hours),
+        "tenant samples availability transitions": readiness.tenant_availability(no_hours),
     }
     for columns, frame in frames.items():
+        assert " ".join(frame.columns) == columns
         assert frame.empty
-        assert " ".join(frame) == columns
-        for name in {"time", "day", "start", "end", "hour"} & set(frame):
-            assert str(frame[name].dtype) == TIME
+        times = frame.columns.intersection(["time", "day", "start", "end", "hour"])
+        assert all(str(frame[column].dtype) == TIME for column in times)
+
+
+def test_without_samples_availability_is_unknown_and_nothing_is_used():
+    row = readiness.availability(NO_READY, DAY).iloc[0]
+    assert (row["samples"], row["ready_samples"], row["not_ready_minutes"]) == (0, 0, 0)
+    assert np.isnan(row["availability"])
+    budget = readiness.error_budget(NO_READY, DAY, slo=0.999).iloc[0]
+    assert np.isnan(budget["used_minutes"])
+    assert np.isnan(budget["remaining_share"])
+    assert budget["allowed_minutes"] == pytest.approx(1.44)
+
+
+def test_the_platform_is_as_ready_as_its_least_ready_process():
+    samples = samples_of(({"instance": "a:80"}, [1, 1, 0, 1]), ({"instance": "b:80"}, [1, 0, 1, 1]))
+    frame = readiness.global_readiness(samples)
+    assert frame["ready"].tolist() == [1, 0, 0, 1]
+    assert frame["time"].tolist() == [BEGIN + timedelta(minutes=minute) for minute in range(4)]
+
+
+@pytest.mark.parametrize("offset", [1, 15, 29.5, 30, 30.5, 45, 59])
+def test_processes_that_are_scraped_at_different_moments_make_one_sample_a_step(offset):
+    """Over two days, one process once not ready: one sample of 2,880, wherever in the minute it is scraped."""
+    values = [1] * 2880
+    values[700] = 0
+    samples = samples_of(({"instance": "a:80"}, [1] * 2880), ({"instance": "b:80", "offset": offset}, values))
+    frame = readiness.global_readiness(samples)
+    assert 2880 <= len(frame) <= 2881
+    assert (frame["ready"] == 0).sum() == 1
+
+
+def test_a_process_that_is_away_does_not_count():
+    samples = samples_of(({"instance": "a:80"}, [1, 1, 1, 1]), ({"instance": "b:80"}, [0, None, None, 1]))
+    assert readiness.global_readiness(samples)["ready"].tolist() == [0, 1, 1, 1]
+
+
+def test_a_gap_makes_no_sample():
+    assert len(readiness.global_readiness(one([1, None, None, None, 1]))) == 2
+
+
+def test_one_sample_is_one_sample():
+    assert readiness.global_readiness(one([0])).values.tolist() == [[BEGIN, 0.0]]
+    assert readiness.availability(readiness.global_readiness(one([0])), DAY)["not_ready_minutes"].tolist() == [0.0]
+
+
+def test_availability_is_the_mean_of_the_samples_in_the_window():
+    """Three of 1,440 minutes not ready; the sample at the window's end belongs to the next one."""
+    values = [1] * 1440 + [0]
+    values[10] = values[11] = values[500] = 0
+    row = readiness.availability(ready_of(values), DAY).iloc[0]
+    assert (row["samples"], row["ready_samples"], row["not_ready_minutes"]) == (1440, 1437, 3.0)
+    assert row["availability"] == 1437 / 1440
+
+
+def test_missing_samples_count_neither_way():
+    values = [1, 1, None, None, 0, 1]
+    row = readiness.availability(ready_of(values), DAY).iloc[0]
+    assert (row["samples"], row["availability"], row["not_ready_minutes"]) == (4, 0.75, 1.0)
+
+
+def test_every_day_has_its_own_availability_and_an_empty_one_no_row():
+    """Scrapes every 6 h: four a day; none on the second."""
+    frame = readiness.daily_availability(ready_of([1, 1, 0, 1, *[None] * 4, 1, 1], step=6 * 3600))
+    assert frame["day"].dt.day.tolist() == [9, 11]
+    assert frame[["samples", "availability"]].values.tolist() == [[4, 0.75], [2, 1.0]]
+
+
+def test_rolling_availability_stands_at_the_days_end():
+    """Two days: (3 + 4)/8 at the end of the second; then an empty day, (4 + 0)/4; then (0 + 2)/2."""
+    ready = ready_of([1, 1, 0, 1, 1, 1, 1, 1, *[None] * 4, 1, 1], step=6 * 3600)
+    frame = readiness.rolling_availability(ready, days=2)
+    assert frame["day"].dt.day.tolist() == [10, 11, 12, 13]
+    assert frame[["availability", "samples"]].values.tolist() == [[0.75, 4], [7 / 8, 8], [1.0, 4], [1.0, 2]]
+
+
+def test_days_without_any_sample_in_reach_are_unknown():
+    ready = ready_of([1, *[None] * 11, 1], step=6 * 3600)
+    frame = readiness.rolling_availability(ready, days=1)
+    np.testing.assert_array_equal(frame["availability"], [1, np.nan, np.nan, 1])
+
+
+def test_the_error_budget_is_what_the_objective_leaves():
+    """99.9 % of 30 days leave 43.2 minutes (the figure that every SRE book prints); 10.8 used are a quarter."""
+    month = Window(BEGIN, BEGIN + timedelta(days=30))
+    values = [1] * (30 * 1440)
+    values[:10] = [0] * 10
+    row = readiness.error_budget(ready_of(values), month, slo=0.999).iloc[0]
+    assert row["allowed_minutes"] == pytest.approx(43.2)
+    assert row["used_minutes"] == 10
+    assert row["remaining_share"] == pytest.approx(1 - 10 / 43.2)
+    assert readiness.error_budget(ready_of([0] * 1440), DAY, slo=0.999)["remaining_share"].iloc[0] == pytest.approx(
+        1 - 1440 / 1.44
+    )
+
+
+def minutes_of(frame):
+    """Start and end in minutes, None where it is not over, and the two sizes."""
+    return [
+        [
+            (row.start - BEGIN).total_seconds() / 60,
+            None if pd.isna(row.end) else (row.end - BEGIN).total_seconds() / 60,
+            row.not_ready_samples,
+            row.minutes,
+        ]
+        for row in frame.itertuples()
+    ]
+
+
+def test_an_outage_runs_to_the_first_ready_sample_after_it():
+    assert minutes_of(readiness.outages(one([1, 0, 0, 0, 1, 1]))) == [[1, 4, 3, 3.0]]
+
+
+def test_outages_at_the_edges():
+    """Not ready from the first sample on, and still so at the last one."""
+    assert minutes_of(readiness.outages(one([0, 1, 0, 0]))) == [[0, 1, 1, 1.0], [2, None, 2, 2.0]]
+    assert minutes_of(readiness.outages(one([0]))) == [[0, None, 1, 0.0]]
+    assert readiness.outages(one([1, 1])).empty
+
+
+def test_a_gap_parts_no_outage_and_counts_for_nothing():
+    values = [1, 0, None, None, None, 0, 1, 1, 1]
+    assert minutes_of(readiness.outages(one(values))) == [[1, 6, 2, 2.0]]
+
+
+def test_nan_is_no_sample():
+    assert minutes_of(readiness.outages(one([1, 0, np.nan, 0, 1]))) == [[1, 4, 2, 2.0]]
+
+
+@pytest.mark.parametrize("categorical", [True, False])
+def test_each_gauge_has_its_own_outages_whatever_its_name(categorical):
+    samples = samples_of(
+        ({"tenant": "=1+1", "instance": "a:80"}, [1, 0, 0, 1]),
+        ({"tenant": "<b>", "instance": "a:80"}, [0, 0, 1, 1]),
+        ({"tenant": "=1+1", "instance": "b:80"}, [1, 1, 1, 0]),
+        categorical=categorical,
+    )
+    frame = readiness.outages(samples, by=("tenant", "instance"))
+    assert frame[["tenant", "instance"]].values.tolist() == [["<b>", "a:80"], ["=1+1", "a:80"], ["=1+1", "b:80"]]
+    assert minutes_of(frame) == [[0, 2, 2, 2.0], [1, 3, 2, 2.0], [3, None, 1, 1.0]]
+    assert str(frame["tenant"].dtype) == "str"
+
+
+@given(st.lists(st.lists(st.sampled_from([0, 1]), min_size=1, max_size=30), min_size=1, max_size=4))
+def test_outages_hold_every_sample_that_is_not_ready_once(gauges):
+    samples = samples_of(*(({"tenant": f"t{number}"}, values) for number, values in enumerate(gauges)))
+    frame = readiness.outages(samples.sample(frac=1, random_state=1), by=("tenant",))
+    assert frame["not_ready_samples"].sum() == sum(values.count(0) for values in gauges)
+    # A stretch begins at each 0 that no 0 goes before.
+    begins = sum("".join(map(str, [1, *values])).count("10") for values in gauges)
+    assert len(frame) == begins
+    ended = frame[frame["end"].notna()]
+    assert (ended["end"] - ended["start"] == pd.to_timedelta(ended["not_ready_samples"], unit="min")).all()
+
+
+def test_transitions_are_those_of_the_process_that_saw_most():
+    columns = ["hour", "instance", "increase"]
+    hours = hours_of((0, "a:80", 2.0), (0, "b:80", 3.0), (1, "a:80", 0.0), columns=columns)
+    assert readiness.transitions(hours)["transitions"].tolist() == [3.0, 0.0]
+
+
+def latency_of(*rows, quantile=0.95):
+    """One row per (hour, instance, le, increase)."""
+    hours = hours_of(*rows, columns=["hour", "instance", "le", "increase"])
+    frame = readiness.check_latency(hours, quantile=quantile)
+    return [[hour.hour, seconds] for hour, seconds in frame.itertuples(index=False)]
+
+
+def buckets(counts, hour=0, instance="a:80"):
+    return [(hour, instance, le, float(count)) for le, count in counts.items()]
+
+
+@pytest.mark.parametrize(
+    ("quantile", "seconds"),
+    [
+        # 100 checks: 50 up to 0.1 s, 40 more up to 0.2 s, 10 more up to 0.5 s.
+        (0.25, 0.05),  # half of the first bucket, which begins at 0
+        (0.5, 0.1),  # the whole first bucket
+        (0.7, 0.15),  # 20 of the 40 of the second: 0.1 + 0.1 x 20 / 40
+        (0.95, 0.35),  # 5 of the 10 of the third: 0.2 + 0.3 x 5 / 10
+        (1.0, 0.5),
+    ],
+)
+def test_a_quantile_is_linear_within_its_bucket(quantile, seconds):
+    rows = buckets({"0.1": 50, "0.2": 90, "0.5": 100, INF: 100})
+    assert latency_of(*rows, quantile=quantile) == [[0, pytest.approx(seconds)]]
+
+
+def test_beyond_the_last_finite_bucket_its_bound_is_all_that_is_known():
+    """Ten of a hundred took longer than 0.2 s."""
+    assert latency_of(*buckets({"0.1": 50, "0.2": 90, INF: 100})) == [[0, 0.2]]
+
+
+def test_the_increases_of_all_processes_are_added_up():
+    """Together 50, 90, 100 as above; spellings of one bound are one bucket."""
+    rows = buckets({"0.1": 50, "0.2": 60, "0.5": 60, INF: 60}) + buckets(
+        {"0.10": 0, "0.2": 30, "5e-1": 40, INF: 40}, instance="b:80"
+    )
+    assert latency_of(*rows) == [[0, pytest.approx(0.35)]]
+
+
+def test_bounds_are_sorted_as_numbers():
+    rows = buckets({INF: 100, "10": 100, "2.5": 90, "1": 50})
+    assert latency_of(*rows, quantile=0.7) == [[0, pytest.approx(1.75)]]
+
+
+def test_an_hour_without_a_check_and_a_histogram_without_its_end_are_unknown():
+    rows = [*buckets({"0.1": 0, INF: 0}), *buckets({"0.1": 4, INF: 4}, hour=1)]
+    assert latency_of(*rows, quantile=0.5) == [[1, pytest.approx(0.05)]]
+    assert latency_of(*buckets({"0.1": 50, "0.2": 100})) == []
+
+
+def test_a_single_bucket_says_nothing():
+    assert all(np.isnan(seconds) for _, seconds in latency_of(*buckets({INF: 10})))
+
+
+@settings(max_examples=60)
+@given(
+    counts=st.lists(st.integers(0, 50), min_size=3, max_size=8).filter(any),
+    quantile=st.floats(0.01, 1.0),
+)
+def test_the_quantile_lies_in_the_bucket_that_holds_it(counts, quantile):
+    bounds = [0.1 * 2**number for number in range(len(counts) - 1)]
+    within = np.cumsum(counts)
+    rows = buckets(dict(zip([f"{bound:g}" for bound in bounds] + [INF], within, strict=True)))
+    [[_, seconds]] = latency_of(*rows, quantile=quantile)
+    place = int(np.searchsorted(within, quantile * within[-1], side="left"))
+    if place >= len(bounds):
+        assert seconds == pytest.approx(bounds[-1])
+    else:
+        assert (bounds[place - 1] if place else 0) <= seconds <= bounds[place] * (1 + 1e-9)
+
+
+def test_the_least_available_tenant_stands_first():
+    """acme: (50 + 60) of 120 samples on two processes; beta: all 60."""
+    columns = ["hour", "instance", "tenant", "samples", "sum", "changes"]
+    hours = hours_of(
+        (0, "a:80", "beta", 60, 60.0, 0),
+        (0, "a:80", "acme", 60, 50.0, 4),
+        (1, "b:80", "acme", 60, 60.0, 1),
+        (1, "b:80", "gone", 0, 0.0, 0),
+        columns=columns,
+    )
+    frame = readiness.tenant_availability(hours)
+    assert frame.values.tolist() == [["acme", 120, 110 / 120, 5], ["beta", 60, 1.0, 0]]

@@ -186,3 +186,17 @@ def test_with_forced_colours_the_status_keeps_its_shape_and_word(opened: Callabl
     badge = page.locator(".tile .badge").first
     assert badge.inner_text() == "Warning"
     assert badge.locator("svg").bounding_box()["width"] > 8
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 320])
+def test_axe_finds_no_violation(opened: Callable[..., Any], scheme: str, width: int) -> None:
+    import axe_playwright_python
+
+    page = opened(width=width, scheme=scheme)
+    for fold in page.locator("details").all():
+        fold.evaluate("fold => fold.open = true")
+    # By evaluate, because the page's policy lets no script element in.
+    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
