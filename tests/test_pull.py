@@ -71,6 +71,7 @@ class Late(Watched):
     """A source with a sample that was not asked for."""
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
+        del matchers
         return SeriesBatch.of(metric, [({}, np.array([window.end_ms]), np.ones(1))])
 
 
@@ -314,7 +315,7 @@ def test_a_source_that_fails_in_the_middle_leaves_the_lake_as_it_was(
 
 
 def test_samples_that_were_not_asked_for_are_refused(lake: Lake) -> None:
-    with pytest.raises(SourceAnswerError, match=r"samples of up from outside 2026-10-05 00:00 to 2026-10-06"):
+    with pytest.raises(SourceAnswerError, match=r"samples of [a-z_]+ from outside 2026-10-05 00:00 to 2026-10-06"):
         pulled(lake, Window(START, START + DAY), source=Late())
     assert not lake.exists
 
@@ -371,35 +372,31 @@ def test_the_lake_is_private_under_any_umask(lake: Lake) -> None:
 
 # The child ends itself at a named point: no handler runs, no buffer is flushed.
 CHILD = """
-import os, signal, sys
+import os, signal, sys, threading
+from datetime import timedelta
 from pathlib import Path
-sys.path.insert(0, str(Path(sys.argv[1])))
-import test_pull
-event, name, times = sys.argv[3], sys.argv[4], int(sys.argv[5])
-seen = 0
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lake import kernels
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.pull import pull
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.window import DAY, Window
+path, event, name, times, *roles = sys.argv[1:]
+whole, demo, left = load_contract(), DemoSource(), [int(times)]
+contract = whole.model_copy(update={"metrics": {role: whole.metrics[role] for role in roles}})
 def watch(frame, kind, _):
-    global seen
-    if kind == event and frame.f_code.co_name == name:
-        seen += 1
-        if seen == times:
+    if kind == event and frame.f_code.co_qualname == name:
+        left[0] -= 1
+        if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
-if name == "read":
-    test_pull.pulled(test_pull.open_lake(Path(sys.argv[2])), source=test_pull.Watched(test_pull.kill_at(times)))
+start, now = demo.extent().start, demo.extent().end
+threading.setprofile(watch)
 sys.setprofile(watch)
-test_pull.pulled(test_pull.open_lake(Path(sys.argv[2])))
+pull(demo, open_lake(Path(path)), contract, Window(start, start + 3 * DAY), now=now)
 """
 
-
-def kill_at(number: int) -> Callable[[int], None]:
-    def kill(count: int) -> None:
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return kill
-
-
 POINTS = [
-    pytest.param("call", "read", 6, id="in the middle of the reads"),
+    pytest.param("call", "DemoSource.read", 6, id="in the middle of the reads"),
     pytest.param("call", "publish", 1, id="before the first commit"),
     pytest.param("return", "_commit", 1, id="between the two commits"),
     pytest.param("return", "_commit", 2, id="after the second commit"),
@@ -407,8 +404,8 @@ POINTS = [
 
 
 def killed(lake: Lake, event: str, name: str, times: int) -> None:
-    words = [str(Path(__file__).parent), str(lake.path), event, name, str(times)]
-    done = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True)
+    words = [str(lake.path), event, name, str(times), *ROLES]
+    done = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

@@ -90,30 +90,28 @@ def _shape(name: str) -> _Shape:
         return _Shape(name[: match.start()], "uuid", match[0])
     if match := _WRITTEN_TIME.search(name):
         return _Shape(name[: match.start()], "timestamp", match[0])
-    number = None
-    for match in _WORD.finditer(name):
-        word, before = match[0], name[: match.start()]
-        head = word.rstrip(_DIGITS)
-        digits = word[len(head) :]
+    for word in _WORD.finditer(name):
+        digits = word[0][len(word[0].rstrip(_DIGITS)) :]
         if _EPOCH.fullmatch(digits) or _DATE.fullmatch(digits):
-            return _Shape(before + head, "timestamp", digits)
-        if found := _hex_of(before, word):
+            return _Shape(name[: word.end() - len(digits)], "timestamp", digits)
+        if found := _hex_of(name, word):
             return found
-        number = _Shape(before + head, "counter", digits) if digits and match.end() == len(name) else None
-    return number or _Shape(name, "", "")
+        if digits and word.end() == len(name):
+            return _Shape(name[: len(name) - len(digits)], "counter", digits)
+    return _Shape(name, "", "")
 
 
-def _hex_of(before: str, word: str, *, mixed: bool = True) -> _Shape | None:
-    """The hex string that `word` is or ends with; only of one with a letter after a digit, unless told otherwise."""
-    if _BARE_UUID.fullmatch(word):
-        return _Shape(before, "uuid", word)
-    head = word.rstrip(_HEX_DIGITS)
-    part = word[len(head) :]
-    # Six digits that are a whole label are a short name rather than a number.
-    shortest = _SHORTEST_TAIL if head or not before else _SHORTEST_WORD
+def _hex_of(name: str, word: re.Match[str], *, mixed: bool = True) -> _Shape | None:
+    """The hex string that a word is or ends with; only of one with a letter after a digit, unless told otherwise."""
+    if _BARE_UUID.fullmatch(word[0]):
+        return _Shape(name[: word.start()], "uuid", word[0])
+    part = word[0][len(word[0].rstrip(_HEX_DIGITS)) :]
+    # Six hex digits behind a separator are a word of their own; elsewhere they may be the end of a name.
+    separate = len(part) == len(word[0]) and word.start() > 0
+    shortest = _SHORTEST_WORD if separate else _SHORTEST_TAIL
     if len(part) < shortest or (mixed and not _MIXED.search(part)):
         return None
-    return _Shape(before + head, "hex", part)
+    return _Shape(name[: word.end() - len(part)], "hex", part)
 
 
 def _joined(shapes: list[_Shape], names: list[str]) -> list[_Shape]:
@@ -131,8 +129,8 @@ def _joined(shapes: list[_Shape], names: list[str]) -> list[_Shape]:
 
 
 def _sibling(shape: _Shape, name: str, siblings: dict[tuple[str, int], int]) -> _Shape:
-    for match in _WORD.finditer(name):
-        other = _hex_of(name[: match.start()], match[0], mixed=False)
+    for word in _WORD.finditer(name):
+        other = _hex_of(name, word, mixed=False)
         if other and siblings.get((other.stem, len(other.part)), 0) >= _LEAST["hex"]:
             return other
     return shape

@@ -24,6 +24,7 @@ _COVERED = {"day": TIME, "coverage": "float64", "covered": "bool"}
 _STARTS = {"job": "str", "instance": "str", "started_at": TIME, "seen_at": TIME, "restarted": "bool"}
 _INVENTORY = {"metric": "str", "series": "int64", "samples": "int64"}
 DAY = pd.Timedelta(days=1)
+_LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
 
 
 def scrape_coverage(up: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +140,8 @@ def process_starts(starts: pd.DataFrame, up: pd.DataFrame, *, clock_seconds: flo
     """
     if starts.empty:
         return typed([], _STARTS)
-    frame = starts[starts["value"].notna()].sort_values([*_TARGET, "time"], ignore_index=True)
+    frame = starts[starts["value"].between(0, _LAST_SECOND, inclusive="right")]
+    frame = frame.sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
     before = frame["time"].shift().dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64") / 1e6
     # Some clients recompute their start from a clock that is being set: seconds apart, and before the last sample.

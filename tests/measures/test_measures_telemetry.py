@@ -289,9 +289,12 @@ def test_a_crash_loop_is_told_start_by_start():
     assert [row[3] for row in starts(samples)] == [False, True, True, True]
 
 
-def test_a_start_that_is_no_time_is_none():
-    samples = starts_of(("a:80", f"{DAY} 00:00", np.nan), ("a:80", f"{DAY} 00:01", seconds("2026-11-01 12:00")))
-    assert starts(samples) == [["a:80", "01 12:00:00", "09 00:01", False]]
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, 1e12, 0.0, -5.0])
+def test_a_start_that_is_no_time_is_none(value):
+    begun = seconds("2026-11-01 12:00")
+    samples = starts_of(*(("a:80", f"{DAY} 00:0{minute}", now) for minute, now in enumerate([begun, value, begun])))
+    assert starts(samples) == [["a:80", "01 12:00:00", "09 00:00", False]]
+    assert starts(samples.iloc[1:2]) == []
 
 
 def test_an_inventory_counts_series_and_samples_in_the_order_given():

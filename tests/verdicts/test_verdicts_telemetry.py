@@ -1,0 +1,161 @@
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.verdicts import telemetry
+from cloudxai_analysis.window import Window, parse_window
+
+WEEK = parse_window("2026-W46")
+TIME = "datetime64[us, UTC]"
+GAPS = ["instance", "start", "end", "seconds", "missing"]
+STARTS = ["instance", "started_at", "seen_at", "restarted"]
+
+
+def at(text):
+    return pd.Timestamp(text, tz="UTC")
+
+
+def covered_of(*shares, first="2026-11-09", least=0.95):
+    days = pd.date_range(first, periods=len(shares), tz="UTC", unit="us")
+    frame = pd.DataFrame({"day": days, "coverage": list(shares)})
+    return frame.assign(covered=frame["coverage"] >= least)
+
+
+def coverage_of(scrapes, expected=1440, days=7):
+    return pd.DataFrame({"instance": "a", "scrapes": [scrapes] * days, "expected": [expected] * days})
+
+
+def no_coverage():
+    return coverage_of(0).iloc[:0]
+
+
+def coverage_check(covered, coverage=None, window=WEEK):
+    coverage = coverage_of(1440) if coverage is None else coverage
+    return telemetry.coverage_check(coverage, covered, window=window, least=0.95)
+
+
+def gaps_of(*rows):
+    frame = pd.DataFrame(rows, columns=GAPS)
+    return frame.assign(start=pd.to_datetime(frame["start"], utc=True), end=pd.to_datetime(frame["end"], utc=True))
+
+
+def starts_of(*rows):
+    frame = pd.DataFrame(rows, columns=STARTS)
+    return frame.assign(started_at=pd.to_datetime(frame["started_at"], utc=True))
+
+
+GAP = ("cloudxai-1:8080", "2026-11-11 14:19", "2026-11-11 15:10", 3060.0, 50)
+START = ("cloudxai-0:8080", "2026-11-10 19:03:48", "2026-11-10 19:04", True)
+
+
+def test_a_whole_week_of_scrapes_passes_with_its_share():
+    check = coverage_check(covered_of(*[1.0] * 7), coverage_of(1439))
+    assert (check.status, check.value) == ("pass", 1439 / 1440)
+    assert check.finding == ("99.93 % of 10,080 expected scrapes succeeded, and all 7 days of 2026-W46 are covered.")
+    assert (check.bound, check.bound_key, check.unit) == (0.95, "coverage", "share")
+
+
+def test_one_day_under_the_bound_warns():
+    check = coverage_check(covered_of(1.0, 1.0, 0.9499, 1.0, 0.5, 1.0, 1.0))
+    assert check.status == "warn"
+    assert check.finding.startswith("2 of 7 days of 2026-W46 not covered, the least with 50.0 % of its scrapes;")
+    assert check.since == datetime(2026, 11, 11, tzinfo=UTC)
+    assert check.size == "2 uncovered days"
+    assert check.action
+    assert coverage_check(covered_of(*[0.95] * 7)).status == "pass"
+
+
+def test_a_day_without_any_row_is_not_covered_either():
+    """Of Monday and Tuesday nothing is known at all; Friday has 90 %."""
+    check = coverage_check(covered_of(1.0, 1.0, 0.9, 1.0, 1.0, first="2026-11-11"))
+    assert check.finding.startswith("3 of 7 days of 2026-W46 not covered, the least with 0.0 %")
+    assert check.since == datetime(2026, 11, 9, tzinfo=UTC)
+
+
+def test_a_day_under_way_is_one_of_the_days():
+    window = Window(WEEK.start, datetime(2026, 11, 11, 9, tzinfo=UTC), WEEK.name)
+    check = coverage_check(covered_of(1.0, 1.0, 1.0), window=window)
+    assert "all 3 days of 2026-W46 are covered" in check.finding
+
+
+def test_coverage_without_a_sample_of_up_is_unknown():
+    check = coverage_check(covered_of(), no_coverage())
+    assert (check.status, check.value) == ("unknown", None)
+    assert check.finding == "No sample of `up` for the contract's jobs in 2026-W46: nobody knows what was scraped."
+
+
+def test_no_gap_passes():
+    check = telemetry.gaps_check(gaps_of(), coverage_of(1440), window=WEEK)
+    assert (check.status, check.value, check.events) == ("pass", 0.0, ())
+    assert check.finding == "No gap in the scrapes of 1 target in 2026-W46."
+
+
+def test_a_gap_warns_with_target_length_and_event():
+    check = telemetry.gaps_check(gaps_of(GAP), coverage_of(1440), window=WEEK)
+    assert (check.status, check.value, check.size) == ("warn", 50.0, "50 scrapes missing")
+    assert check.finding == "cloudxai-1:8080 was not scraped for 51 minutes from Wed 11 Nov, 14:19 UTC."
+    assert check.since == datetime(2026, 11, 11, 14, 19, tzinfo=UTC)
+    assert check.events == (
+        {
+            "kind": "scrape_gap",
+            "place": "cloudxai-1:8080",
+            "start": datetime(2026, 11, 11, 14, 19, tzinfo=UTC),
+            "end": datetime(2026, 11, 11, 15, 10, tzinfo=UTC),
+            "size": 50.0,
+            "unit": "scrapes",
+        },
+    )
+
+
+def test_of_several_gaps_the_longest_is_named():
+    short = ("cloudxai-0:8080", "2026-11-10 03:00", "2026-11-10 03:04", 240.0, 3)
+    check = telemetry.gaps_check(gaps_of(short, GAP), coverage_of(1440), window=WEEK)
+    assert check.finding.endswith("51 minutes from Wed 11 Nov, 14:19 UTC, the longest of 2 gaps.")
+    assert (check.value, check.since) == (53.0, datetime(2026, 11, 10, 3, tzinfo=UTC))
+    assert len(check.events) == 2
+
+
+def test_gaps_without_a_sample_of_up_are_unknown():
+    check = telemetry.gaps_check(gaps_of(), no_coverage(), window=WEEK)
+    assert check.status == "unknown"
+    assert "there is no sample of `up` at all" in check.finding
+
+
+def test_a_restart_is_told_and_is_no_warning():
+    check = telemetry.restarts_check(starts_of(START), starts_of(START), window=WEEK)
+    assert (check.status, check.value) == ("pass", 1.0)
+    assert check.finding == "1 restart in 2026-W46, the last of cloudxai-0:8080 on Tue 10 Nov, 19:03 UTC."
+    moment = datetime(2026, 11, 10, 19, 3, 48, tzinfo=UTC)
+    assert check.events == (
+        {"kind": "restart", "place": START[0], "start": moment, "end": moment, "size": 1.0, "unit": "restart"},
+    )
+
+
+def test_no_restart_and_no_known_start():
+    none = telemetry.restarts_check(starts_of(), starts_of(START), window=WEEK)
+    assert (none.status, none.value, none.finding) == ("pass", 0.0, "No process restarted in 2026-W46.")
+    unknown = telemetry.restarts_check(starts_of(), starts_of(), window=WEEK)
+    assert (unknown.status, unknown.value) == ("unknown", None)
+    assert unknown.finding == "Restarts in 2026-W46 are unknown: no process exports when it began."
+
+
+@pytest.mark.parametrize("name", ["x\ny" + "z" * 5000, "", "a,b"])
+def test_a_hostile_instance_leaves_the_headline_one_short_line(name):
+    check = telemetry.gaps_check(gaps_of((name, *GAP[1:])), coverage_of(1440), window=WEEK)
+    assert len(check.finding) < 200
+    assert "\n" not in check.finding
+    assert check.events[0]["place"] == name
+
+
+def test_every_check_is_plain_data_of_the_telemetry_section():
+    checks = [
+        coverage_check(covered_of(*[1.0] * 7)),
+        telemetry.gaps_check(gaps_of(GAP), coverage_of(1440), window=WEEK),
+        telemetry.restarts_check(starts_of(START), starts_of(START), window=WEEK),
+    ]
+    assert [check.key for check in checks] == ["coverage", "gaps", "restarts"]
+    for check in checks:
+        assert check.section == "telemetry"
+        assert check.as_dict()["finding"].endswith(".")
+        assert any(letter.isdigit() for letter in check.finding)
