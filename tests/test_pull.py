@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -370,48 +371,72 @@ def test_the_lake_is_private_under_any_umask(lake: Lake) -> None:
     assert stat.S_IMODE(lake.path.stat().st_mode) == 0o700
 
 
-# The child ends itself at a named point: no handler runs, no buffer is flushed.
-CHILD = """
-import os, signal, sys, threading
-from datetime import timedelta
+# A child ends itself at a named point of a pull: no handler runs, no buffer is flushed. They are forked from one
+# process that has imported everything and opened nothing, since the imports take longer than all of the rest.
+MORTALS = """
+import json, os, signal, sys, threading
 from pathlib import Path
 from cloudxai_analysis.contract import load_contract
-from cloudxai_analysis.lake import kernels
+from cloudxai_analysis.lake import commit, kernels
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.pull import pull
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.window import DAY, Window
-path, event, name, times, *roles = sys.argv[1:]
-whole, demo, left = load_contract(), DemoSource(), [int(times)]
-contract = whole.model_copy(update={"metrics": {role: whole.metrics[role] for role in roles}})
-def watch(frame, kind, _):
-    if kind == event and frame.f_code.co_qualname == name:
-        left[0] -= 1
-        if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-start, now = demo.extent().start, demo.extent().end
-threading.setprofile(watch)
-sys.setprofile(watch)
-pull(demo, open_lake(Path(path)), contract, Window(start, start + 3 * DAY), now=now)
+
+def pull_until(path, event, name, times):
+    whole, demo, left = load_contract(), DemoSource(), [times]
+    contract = whole.model_copy(update={"metrics": {role: whole.metrics[role] for role in sys.argv[1:]}})
+    def watch(frame, kind, _):
+        if kind == event and frame.f_code.co_qualname == name:
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+    start, now = demo.extent().start, demo.extent().end
+    threading.setprofile(watch)
+    sys.setprofile(watch)
+    pull(demo, open_lake(Path(path)), contract, Window(start, start + 3 * DAY), now=now)
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        try:
+            pull_until(*json.loads(line))
+        finally:
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def killed() -> Iterator[Callable[..., None]]:
+    """A function that pulls the three days into a lake, and is killed at the n-th call of, or return from, a name."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MORTALS, *ROLES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        sink, answers = process.stdin, process.stdout
+
+        def kill(lake: Lake, event: str, name: str, times: int) -> None:
+            sink.write(json.dumps([str(lake.path), event, name, times]) + "\n")
+            sink.flush()
+            assert answers.readline() == f"{-signal.SIGKILL:d}\n"
+
+        yield kill
+
 
 POINTS = [
     pytest.param("call", "DemoSource.read", 6, id="in the middle of the reads"),
+    pytest.param("return", "_write_private", 9, id="in the middle of the writes"),
     pytest.param("call", "publish", 1, id="before the first commit"),
     pytest.param("return", "_commit", 1, id="between the two commits"),
     pytest.param("return", "_commit", 2, id="after the second commit"),
 ]
 
 
-def killed(lake: Lake, event: str, name: str, times: int) -> None:
-    words = [str(lake.path), event, name, str(times), *ROLES]
-    done = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
-
 @pytest.mark.parametrize(("event", "name", "times"), POINTS)
 def test_a_killed_pull_shows_the_old_lake_and_the_next_one_converges(
-    lake: Lake, undisturbed: Snapshot, event: str, name: str, times: int
+    lake: Lake, undisturbed: Snapshot, killed: Callable[..., None], event: str, name: str, times: int
 ) -> None:
     pulled(lake, now=START + timedelta(days=1, hours=10))
     before = frames(lake.snapshot())
@@ -429,7 +454,7 @@ def test_a_killed_pull_shows_the_old_lake_and_the_next_one_converges(
     ("name", "times"), [pytest.param("create_table", 1, id="one table begun"), pytest.param("_commit", 1, id="half")]
 )
 def test_a_first_pull_that_is_killed_leaves_an_empty_lake(
-    lake: Lake, undisturbed: Snapshot, name: str, times: int
+    lake: Lake, undisturbed: Snapshot, killed: Callable[..., None], name: str, times: int
 ) -> None:
     killed(lake, "return", name, times)
     assert not lake.exists

@@ -83,35 +83,24 @@ def _scrapes(own: pd.DataFrame, days: pd.DatetimeIndex, step: np.ndarray) -> np.
     return np.bincount(slots[:, 0], minlength=len(days))
 
 
-def scrape_gaps(up: pd.DataFrame, *, gap_steps: float = 2.5) -> pd.DataFrame:
+def scrape_gaps(up: pd.DataFrame, *, gap_steps: float = 2.5, around: int = 30) -> pd.DataFrame:
     """Stretches longer than `gap_steps` steps without any sample of `up`, one row per target and gap.
 
-    The step is the median one of the day; where it changes, the longest of the days that the gap touches and of those
-    beside them, so that a slower scrape is no gap.
+    The step is the median one of the `around` samples before and after, so that another scrape interval is no gap, and
+    a time with few samples hides none beside it.
 
     Columns: job, instance, start (last sample before), end (first sample after), seconds, missing (scrapes).
     """
     series = _by_series(up)
-    step_by_day = _step_by_day(series)
-    frame = series.sort_values([*_TARGET, "time"], ignore_index=True)
+    frame = series.assign(step=_steps(series)).sort_values([*_TARGET, "time"], ignore_index=True)
+    local = frame.groupby(_TARGET)["step"].rolling(2 * around + 1, center=True, min_periods=1).median()
+    frame["step"] = local.droplevel(_TARGET)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
     frame["start"] = frame["time"].shift().where(same)
     frame["seconds"] = (frame["time"] - frame["start"]).dt.total_seconds()
-    for edge in ("start", "time"):
-        day = pd.MultiIndex.from_arrays([frame["job"], frame["instance"], frame[edge].dt.floor("D")])
-        frame[f"{edge}_step"] = step_by_day.reindex(day).to_numpy()
-    frame["step"] = frame[["start_step", "time_step"]].max(axis=1)
     found = frame[frame["seconds"] > gap_steps * frame["step"]].rename(columns={"time": "end"})
     found = found.assign(missing=(found["seconds"] / found["step"]).round().astype("int64") - 1)
     return typed(found.reset_index(drop=True), _GAPS)
-
-
-def _step_by_day(series: pd.DataFrame) -> pd.Series:
-    """By job, instance and day with a step: the longest median step of the day and of those before and after it."""
-    steps = series.assign(step=_steps(series), day=series["time"].dt.floor("D"))
-    by_day = steps.groupby([*_TARGET, "day"])["step"].median().dropna()
-    around = by_day.groupby(_TARGET).rolling(3, center=True, min_periods=1).max()
-    return around.set_axis(by_day.index)
 
 
 def covered_days(coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 0.95) -> pd.DataFrame:
