@@ -118,7 +118,9 @@ def test_every_measure_is_defined_and_every_defined_one_is_there() -> None:
         for path in (PACKAGE / "measures").glob("*.py")
         for function in public_functions(path)
         # Two rooms hold parts that measures share, and what gives no frame is such a part, too.
-        if path.stem not in ("frames", "matching") and function.returns is not None and ast.unparse(function.returns).endswith("DataFrame")
+        if path.stem not in ("frames", "matching")
+        and function.returns is not None
+        and ast.unparse(function.returns).endswith("DataFrame")
     }
     rooms = {path.stem for path in (PACKAGE / "measures").glob("[!_]*.py")}
     names = re.findall(r"`(\w+)\.(\w+)`", read("docs", "definitions.md"))

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[str, int, str | list[dict[str, Any]]]] = {
         5,
         [
             _event("burst", "11-11T06:00", instance=SECOND, minutes=60, per_minute=5, stem="sess_"),
-            _event("restart", "11-12T06:00", instance=SECOND, minutes=4),
+            _event("restart", "11-11T10:00", instance=SECOND, minutes=4),
         ],
     ),
     "burst-under-the-cap": ("2026-W45", 5, [_event("burst", "11-07T22:00", minutes=10, per_minute=1, stem="job.")]),
@@ -122,7 +122,7 @@ def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def _found(row: dict[Any, Any], study: Study) -> list[dict[str, Any]]:
-    """The events of the check meant for a planted one that share its kind, its place and, but for `APART`, its start."""
+    """The events of the check meant for a planted one that share its kind and place, and about its start."""
     apart = APART.get(row["kind"], MINUTE)
     return [
         event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.looks.cells import table_cells, text_table
+from cloudxai_analysis.verdicts import Check
 from cloudxai_analysis.window import Window
 
 LOOK_MIME = "application/vnd.cloudxai.look+json"
@@ -84,7 +86,10 @@ class Look:
 
         publish_display_data({LOOK_MIME: self.as_dict(), "text/html": self._html(), "text/plain": self._text()})
         if figure := self.svg():
-            publish_display_data({SVG_MIME: figure, "text/plain": self.alt}, metadata={"cloudxai": {"look": self.key}})
+            publish_display_data(
+                {SVG_MIME: figure, "text/html": as_image(figure, self.alt), "text/plain": self.alt},
+                metadata={"cloudxai": {"look": self.key}},
+            )
 
     def _text(self) -> str:
         body = self.empty or text_table(self.table)
@@ -103,6 +108,33 @@ class Look:
             f"<details><summary>{html.escape(self.caption)}{more}</summary>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
         )
+
+
+def as_image(svg: str, alt: str) -> str:
+    """A figure as an image on white: of a notebook that it does not trust yet, JupyterLab shows no SVG."""
+    drawn = svg.replace("<svg ", '<svg color="#1c2126" ', 1)
+    drawn = drawn.replace("</title>", '</title><rect width="100%" height="100%" fill="#ffffff"/>', 1)
+    data = base64.b64encode(drawn.encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt, quote=True)}" width="720">'
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Checks as a notebook shows them: each with its status by shape and word, and its whole finding."""
+
+    checks: tuple[Check, ...]
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{_SHAPES[check.status]} {check.status}</td><td>{html.escape(check.key)}</td>"
+            f'<td style="text-align:left">{html.escape(check.finding)}</td></tr>'
+            for check in self.checks
+        )
+        head = "<tr><th>status</th><th>check</th><th style='text-align:left'>finding</th></tr>"
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{_SHAPES[check.status]} {check.status:<7} {check.finding}" for check in self.checks)
 
 
 @dataclass(frozen=True)

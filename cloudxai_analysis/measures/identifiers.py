@@ -20,7 +20,10 @@ _FOUND = {
 # Every pattern is of bounded length, or a run of one kind of character: a label of a megabyte costs a megabyte's time.
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _BARE_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-_WRITTEN_TIME = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T_ -]?[0-2][0-9][:.-]?[0-5][0-9])?")
+_WRITTEN_TIME = re.compile(
+    r"20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T_ -]?[0-2][0-9][:.-]?[0-5][0-9])?"
+    r"|20[0-9]{2}[01][0-9][0-3][0-9]T[0-2][0-9][0-5][0-9]"
+)
 _EPOCH = re.compile(r"1[5-9][0-9]{8}(?:[0-9]{3}){0,3}")  # seconds to nanoseconds, from 2017 to 2033
 _DATE = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?")
 _WORD = re.compile(r"[0-9A-Za-z]+")

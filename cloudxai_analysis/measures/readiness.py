@@ -46,7 +46,7 @@ def _slots(known: pd.DataFrame) -> np.ndarray:
         mine = part == number
         width = step[mine].median()
         slot[mine] = _slots_of(moment[mine], 0 if np.isnan(width) else round(width * 1e6))
-    return np.cumsum(np.diff(slot, prepend=slot[0]) + np.diff(part, prepend=part[0]) != 0)
+    return np.cumsum((np.diff(slot, prepend=slot[0]) != 0) | (np.diff(part, prepend=part[0]) != 0))
 
 
 def _slots_of(moment: np.ndarray, width: int) -> np.ndarray:

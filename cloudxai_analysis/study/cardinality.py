@@ -82,14 +82,18 @@ class Cardinality:
     @cached_property
     def refusals(self) -> pd.DataFrame:
         """Stretches of the window in which a guard refused labels."""
-        return self._opened.within(guard.refusals(self.rejection_samples), "start")
+        return self._opened.within(guard.refusals(self.rejection_samples, starts=self._telemetry.starts), "start")
 
     @cached_property
     def guard(self) -> pd.DataFrame:
         """The guard's invariants by process, in the window."""
         samples = self._opened.samples("tenant_readiness", self._opened.seen)
         return guard.guard_invariants(
-            samples, self.arrivals, self.rejection_samples, cap=self._opened.contract.tenant_cap
+            samples,
+            self.arrivals,
+            self.rejection_samples,
+            cap=self._opened.contract.tenant_cap,
+            starts=self._telemetry.starts,
         )
 
     @cached_property
