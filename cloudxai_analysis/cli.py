@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.phrases import plain
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -52,7 +53,7 @@ def report(week: str, source: str, environment: str, fail_on: str) -> int:
         with show_progress() as steps:
             published = weekly_report(asked, steps=steps, kernel=kernel)
     for line in published.lines:
-        click.echo(line)
+        click.echo(plain(line))
     click.echo(f"Report: {published.page}")
     failing = {"never": (), "fail": ("fail",), "warn": ("fail", "warn")}[fail_on]
     return 1 if published.status in failing else 0
@@ -89,7 +90,7 @@ def status(source: str, environment: str) -> int:
     from cloudxai_analysis.status import status_lines
 
     for line in status_lines(source=source, environment=environment):
-        click.echo(line)
+        click.echo(plain(line))
     return 0
 
 
@@ -217,7 +218,7 @@ def _exit_code(run: Callable[[], Any]) -> int:
 
 
 def _say(message: str) -> None:
-    click.echo(f"cloudxai: {' '.join(message.split())}", err=True)
+    click.echo(plain(f"cloudxai: {' '.join(message.split())}"), err=True)
 
 
 def _log_traceback() -> Path:

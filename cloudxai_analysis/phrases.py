@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from datetime import datetime
 
 NO_DATA = "no data"
@@ -46,6 +47,11 @@ def moment(time: datetime | None) -> str:
     if time is None or time.year != time.year:
         return NO_DATA
     return f"{time:%a} {time.day} {time:%b, %H:%M} UTC"
+
+
+def plain(text: str) -> str:
+    """`text` for a terminal: what would steer it, or turn the text round, becomes a replacement character."""
+    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf") else sign for sign in text)
 
 
 def _missing(number: float | None) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 # Imported by name alone: the notebook's own imports then find them, and none of its names is there before it says so.
 _LOADED = ("cloudxai_analysis.weekly", "cloudxai_analysis.opening", "matplotlib.backends.backend_svg")
 ARGUMENTS = (
-    "--IPKernelApp.log_level=ERROR",
+    "--IPKernelApp.log_level=CRITICAL",
     f"--IPKernelApp.exec_lines=[{', '.join(repr(f'__import__({name!r})') for name in _LOADED)}]",
 )
 

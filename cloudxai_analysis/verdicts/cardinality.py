@@ -157,9 +157,10 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             status="unknown",
             finding=f"Refused requests of {named(window)} are unknown: no process exports the rejection counter.",
         )
-    # By the hours: a stretch that began before the window goes on in it, and stands in no row of `refusals`.
+    # The hours know what is refused in a stretch that began before the window, the stretches what a new process refused
+    # before its first scrape.
     refusing = rejections[rejections["rejections"] > 0]
-    total = refusing["rejections"].sum()
+    total = max(refusing["rejections"].sum(), refusals["rejections"].sum())
     if refusals.empty and not total:
         return Check(
             key="rejections",

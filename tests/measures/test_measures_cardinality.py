@@ -117,6 +117,19 @@ def test_a_restart_begins_with_an_empty_list():
     ]
 
 
+def test_two_restarts_within_an_hour_are_three_processes():
+    """What an hour's rollup cannot tell apart counts for each process that it reaches over."""
+    hours = hours_of(("a:80", "acme", "09 00:00", "09 00:59"), ("a:80", "beta", "09 00:25", "09 00:35"))
+    starts = starts_of(("a:80", "09 00:19", "09 00:20"), ("a:80", "09 00:29", "09 00:30"))
+    assert arrivals_of(hours, starts) == [
+        ["a:80", "", "acme", "09 00:00"],
+        ["a:80", "09 00:19", "acme", "09 00:20"],
+        ["a:80", "09 00:19", "beta", "09 00:25"],
+        ["a:80", "09 00:29", "acme", "09 00:30"],
+        ["a:80", "09 00:29", "beta", "09 00:30"],
+    ]
+
+
 def test_samples_before_the_first_known_start_are_of_a_process_of_unknown_age():
     hours = hours_of(("a:80", "acme", "09 00:00", "09 00:59"), ("a:80", "acme", "09 03:00", "09 03:59"))
     starts = starts_of(("a:80", "09 02:59", "09 03:00"))

@@ -98,6 +98,25 @@ def test_processes_that_are_scraped_at_different_moments_make_one_sample_a_step(
     assert (frame["ready"] == 0).sum() == 1
 
 
+def test_processes_half_a_step_apart_that_jitter_make_one_sample_a_step():
+    """A few milliseconds around the half step neither part a scrape nor join two, also while the other is away."""
+    samples = samples_of(({"instance": "a:80"}, [1] * 1440), ({"instance": "b:80", "offset": 30}, [1] * 2000 + [0] * 3))
+    late = np.random.default_rng(2).integers(-40, 40, len(samples))
+    samples["time"] += pd.to_timedelta(np.where(samples["instance"] == "b:80", late, 0), unit="ms")
+    frame = readiness.global_readiness(samples.sample(frac=1, random_state=1))
+    assert len(frame) in (2003, 2004)
+    assert (frame["ready"] == 0).sum() == 3
+
+
+def test_a_step_that_changes_is_taken_day_by_day():
+    """Every 15 seconds on the second day: 5 samples not ready are 5, and not a minute each."""
+    second = samples_of(({"instance": "a:80"}, [1] * 40 + [0] * 5 + [1] * 5715), step=15)
+    second["time"] += pd.Timedelta(days=1)
+    frame = readiness.global_readiness(pd.concat([one([1] * 1440), second.astype({"instance": "str"})]))
+    assert readiness.daily_availability(frame)["samples"].tolist() == [1440, 5760]
+    assert (frame["ready"] == 0).sum() == 5
+
+
 def test_a_process_that_is_away_does_not_count():
     samples = samples_of(({"instance": "a:80"}, [1, 1, 1, 1]), ({"instance": "b:80"}, [0, None, None, 1]))
     assert readiness.global_readiness(samples)["ready"].tolist() == [0, 1, 1, 1]
@@ -265,6 +284,14 @@ def test_the_increases_of_all_processes_are_added_up():
         {"0.10": 0, "0.2": 30, "5e-1": 40, INF: 40}, instance="b:80"
     )
     assert latency_of(*rows) == [[0, pytest.approx(0.35)]]
+
+
+def test_bounds_that_only_one_process_has_do_not_hide_what_lies_below():
+    """Prometheus lets no sum fall below the one before it: 190 of 200 within 0.1 s stay so."""
+    rows = buckets({"0.1": 95, "0.2": 95, INF: 100}) + buckets(
+        {"0.1": 95, "0.2": 95, "0.3": 97, INF: 100}, instance="b:80"
+    )
+    assert latency_of(*rows) == [[0, pytest.approx(0.1)]]
 
 
 def test_bounds_are_sorted_as_numbers():

@@ -208,6 +208,12 @@ def test_a_stretch_that_began_before_the_window_is_no_silence():
     assert check.since == datetime(2026, 11, 9, tzinfo=UTC)
 
 
+def test_what_a_new_process_refused_before_its_first_scrape_is_in_the_stretch_alone():
+    check = rejections_check(STRETCH, hours=(("2026-11-10 09:00", 0.0),))
+    assert (check.status, check.value) == ("warn", 384.0)
+    assert check.since == datetime(2026, 11, 10, 9, 48, tzinfo=UTC)
+
+
 def test_no_refusal_passes_and_no_counter_is_unknown():
     quiet = rejections_check(hours=(("2026-11-09 00:00", 0.0),))
     assert (quiet.status, quiet.value) == ("pass", 0.0)
