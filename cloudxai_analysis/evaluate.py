@@ -155,8 +155,8 @@ def _clean(findings: list[list[str]]) -> dict[str, Any]:
         "weeks": len(findings),
         "false_weeks": false,
         "rate": round(false / len(findings), 4) if findings else None,
-        "low": round(low, 4),
-        "high": round(high, 4),
+        "low": round(low, 4) if findings else None,
+        "high": round(high, 4) if findings else None,
         "by_check": {str(key): int(count) for key, count in by_check.items()},
     }
 

@@ -81,8 +81,9 @@ class Cardinality:
 
     @cached_property
     def refusals(self) -> pd.DataFrame:
-        """Stretches of the window in which a guard refused labels."""
-        return self._opened.within(guard.refusals(self.rejection_samples, starts=self._telemetry.starts), "start")
+        """Stretches in which a guard refused labels that overlap the window; known from an hour before it."""
+        found, seen = guard.refusals(self.rejection_samples, starts=self._telemetry.starts), self._opened.seen
+        return found[(found["start"] < seen.end) & (found["end"] >= seen.start)].reset_index(drop=True)
 
     @cached_property
     def guard(self) -> pd.DataFrame:

@@ -47,12 +47,16 @@ def ledger_entries(traces: Traces, alerts: list[Trace]) -> list[dict[str, Any]]:
 
 def _cardinality_incidents(traces: Traces) -> list[dict[str, Any]]:
     found = []
-    for event in traces.world.scenario.of(Burst):
-        for first, last, _ in refusing(traces, event.instance):
-            if event.ledger and event.minute <= first < event.minute + event.minutes:
-                summary = f"A client sent generated tenant names ({event.stem}…); the guard of {CAP} labels refused"
+    bursts = [event for event in traces.world.scenario.of(Burst) if event.ledger]
+    for instance in {event.instance for event in bursts}:
+        for first, last, _ in refusing(traces, instance):
+            begun = [event for event in bursts if event.instance == instance and event.minute <= first]
+            if begun:
+                # Newcomers refused long after the burst are its consequence, too, and have an incident of their own.
+                start = begun[-1].at if first < begun[-1].minute + begun[-1].minutes else moment(first)
+                summary = f"Generated tenant names ({begun[-1].stem}…) fill the guard of {CAP} labels; it refuses"
                 rule = ["TenantLabelCardinalityExceeded"]
-                found.append(_incident(event.at, moment(last + 6), rule, "major", summary))
+                found.append(_incident(start, moment(last + 6), rule, "major", summary))
     return found
 
 
