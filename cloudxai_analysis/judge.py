@@ -21,7 +21,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.telemetry.gaps, study.within(study.telemetry.coverage, "day"), window=study.seen
     ),
     "restarts": lambda study: telemetry.restarts_check(
-        study.telemetry.restarts, study.telemetry.starts, window=study.seen
+        study.telemetry.restarts, study.telemetry.starts, study.ledger.stretches(), window=study.seen
     ),
     "headroom": lambda study: cardinality.headroom_check(
         study.within(study.cardinality.headroom),
@@ -69,6 +69,14 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.alerts.judged,
         study.telemetry.covered,
         window=study.alerts.alert_window,
+        bound=study.bounds.false_positive_rate,
+    ),
+    "noise": lambda study: alerts.noise_check(
+        study.alerts.false_positives,
+        study.alerts.judged,
+        study.telemetry.covered,
+        window=study.alerts.alert_window,
+        paging=study.alerts.paging_rules,
         bound=study.bounds.false_positive_rate,
     ),
     "storms": lambda study: alerts.storms_check(

@@ -55,10 +55,11 @@ def noise(study: Study) -> Look:
     return compose(
         study,
         "alerts-noise",
-        heading=f"{count(night, 'episode')} at night, {brief} shorter than five minutes.",
+        check="noise",
         defined="noise",
         measure="measures.alerts.weekly_noise",
-        note=f"Night is 22:00 to 08:00, {study.environment.settings.zone}.",
+        note=f"In the window {count(night, 'episode')} began at night (22:00 to 08:00, "
+        f"{study.environment.settings.zone}), {brief} lasted less than five minutes.",
         frame=frame,
         caption="Episodes by rule, in the window",
         role="alerts",

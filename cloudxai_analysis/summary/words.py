@@ -22,6 +22,7 @@ EVIDENCE = {
     "identifiers": "cardinality-identifiers",
     "semantics": "cost-semantics",
     "anomalies": "cost-anomalies",
+    "noise": "alerts-noise",
     "storms": "alerts-storms",
     "flapping": "alerts-flapping",
     "transitions": "readiness-transitions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import pandas as pd
@@ -55,6 +55,62 @@ def false_positives_check(
         f"{row['trials']:.0f}",
         disproof="an incident that is missing from the ledger, or a label that calls a false page actionable",
         **(asked if over else {}),
+        **common,
+    )
+
+
+def noise_check(
+    rates: pd.DataFrame,
+    judged: pd.DataFrame,
+    covered: pd.DataFrame,
+    *,
+    window: Window,
+    paging: Collection[str],
+    bound: float,
+) -> Check:
+    """Whether rules that wake nobody cry wolf: `warn` where one's rate of false firings is over the bound.
+
+    `rates` by rule, as `measures.judgement.false_positive_rates` gives them, over `window`; `judged` the episodes in
+    it, `covered` the covered days; `paging` the rules that `false_positives_check` judges. The value is the highest
+    rate; `unknown` where some fired and none was judged, or none fired and no day is covered.
+    """
+    others = rates[~rates["alertname"].isin(list(paging))]
+    known = others[others["trials"] > 0]
+    common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "share"}
+    if known.empty and len(others):
+        finding = f"Whether {count(len(others), 'rule')} that wake nobody were right is unknown: no episode is judged."
+        return _unknown("noise", finding, **common)
+    if known.empty and not _seen(covered, window):
+        return _unknown("noise", _blind("false alerts", window), **common)
+    over = known[known["rate"] > bound].sort_values("rate", ascending=False, kind="stable")
+    if over.empty:
+        return Check(
+            key="noise",
+            section=_SECTION,
+            status="pass",
+            finding=f"{count(len(known), 'rule')} that wake nobody fired in {_days(window)}, none falsely in more than "
+            f"{percent(bound, 0)} of its trials.",
+            value=float(known["rate"].max()) if len(known) else None,
+            samples="every sample of ALERTS",
+            disproof="a label that calls an episode noise",
+            **common,
+        )
+    top = over.iloc[0]
+    false = judged[(judged["judgement"] == "false") & judged["alertname"].isin(list(over["alertname"]))]
+    return Check(
+        key="noise",
+        section=_SECTION,
+        status="warn",
+        finding=f"{short(top['alertname'])} was false in {top['false_positives']} of "
+        f"{count(top['trials'], 'judged trial')} in {_days(window)}; at most {percent(bound, 0)} is wanted"
+        + (f", and {len(over) - 1} more rules are above it." if len(over) > 1 else "."),
+        value=float(top["rate"]),
+        size=f"{count(over['false_positives'].sum(), 'false trial')} of {count(len(over), 'rule')}",
+        since=when(false["fired_at"].min()),
+        samples=f"episodes of {', '.join(short(name) for name in over['alertname'])}",
+        disproof="an incident that is missing from the ledger",
+        action=f"Draft another threshold or a longer `for` of {short(top['alertname'])}, or drop it.",
+        decides=_OWNER,
         **common,
     )
 

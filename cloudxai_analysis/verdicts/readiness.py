@@ -227,11 +227,11 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
     )
 
 
-def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Window) -> Check:
-    """Which tenants were not ready, as information: always `pass` where tenants are known.
+def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least_samples: int = 3) -> Check:
+    """Which tenants were not ready: `warn` where one was not for `least_samples` neighbouring samples.
 
     `outages` by tenant as `measures.readiness.outages` gives them; `tenants` has one row per tenant seen. The value is
-    the number of tenants that were not ready for two samples or more.
+    the number of tenants; shorter stretches are told, and are no warning: the platform's page waits as long.
     """
     if tenants.empty:
         return Check(
@@ -240,25 +240,31 @@ def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Windo
             status="unknown",
             finding=f"Which tenants were ready in {named(window)} is unknown: none exported readiness.",
         )
-    long = outages[outages["not_ready_samples"] > 1]
+    long = outages[outages["not_ready_samples"] >= least_samples]
     affected = long["tenant"].nunique()
     if long.empty:
-        blips = f", but for {count(len(outages), 'single sample')}" if len(outages) else ""
+        blips = f", but for {count(len(outages), 'brief stretch', 'brief stretches')}" if len(outages) else ""
         finding = f"Every one of {count(len(tenants), 'tenant')} was ready{blips}."
     else:
         top = long.loc[long["not_ready_samples"].idxmax()]
         finding = (
-            f"{affected} of {count(len(tenants), 'tenant')} were not ready for longer than one sample, the longest "
+            f"{affected} of {count(len(tenants), 'tenant')} not ready for {least_samples} samples or more, the longest "
             f"{short(top['tenant'])} for {count(top['minutes'], 'minute')} from {moment(top['start'])}."
         )
+    asked: dict[str, Any] = {
+        "size": f"{count(affected, 'tenant')} in {count(len(long), 'stretch', 'stretches')}",
+        "action": "Make sure that each of these tenants knows why, and that an incident says it.",
+        "decides": _OWNER,
+    }
     return Check(
         key="tenants",
         section=_SECTION,
-        status="pass",
+        status="warn" if affected else "pass",
         finding=finding,
         value=float(affected),
         unit="tenants",
         since=when(long["start"].min()) if len(long) else None,
         samples="every sample of tenant readiness",
         disproof="a tenant that was not exported at that time",
+        **(asked if affected else {}),
     )

@@ -114,10 +114,14 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
     )
 
 
-def restarts_check(restarts: pd.DataFrame, starts: pd.DataFrame, *, window: Window) -> Check:
-    """Which processes began anew, as information: always `pass` where starts are known; one event `restart` each.
+def restarts_check(
+    restarts: pd.DataFrame, starts: pd.DataFrame, planned: pd.DataFrame, *, window: Window, apart_minutes: float = 30
+) -> Check:
+    """Whether processes restarted that nobody had planned to: `warn` where one did; one event `restart` each.
 
-    `restarts` and `starts` as `process_starts` gives them, the first of the window, the second of the history.
+    `restarts` and `starts` as `process_starts` gives them, the first of the window, the second of the history;
+    `planned` the ledger's deploys and maintenance, as `Ledger.stretches` gives them: one that is no further than
+    `apart_minutes` away explains a restart. `unknown` where no process exports when it began.
     """
     if starts.empty:
         return Check(
@@ -126,18 +130,27 @@ def restarts_check(restarts: pd.DataFrame, starts: pd.DataFrame, *, window: Wind
             status="unknown",
             finding=f"Restarts in {named(window)} are unknown: no process exports when it began.",
         )
+    unplanned = restarts[~_planned(restarts, planned, pd.Timedelta(minutes=apart_minutes))]
     if restarts.empty:
         found = f"No process restarted in {named(window)}."
+    elif unplanned.empty:
+        found = f"{count(len(restarts), 'restart')} in {named(window)}, each at a deploy or maintenance of the ledger."
     else:
-        last = restarts.iloc[-1]
+        last = unplanned.iloc[-1]
+        others = f"; {count(len(restarts) - 1, 'more restart')} in {named(window)}" if len(restarts) > 1 else ""
         found = (
-            f"{count(len(restarts), 'restart')} in {named(window)}, the last of {short(last['instance'])} on "
-            f"{moment(last['started_at'])}."
+            f"{short(last['instance'])} restarted on {moment(last['started_at'])}, and no deploy or maintenance in the "
+            f"ledger says why{others}."
         )
+    asked: dict[str, Any] = {
+        "size": count(len(unplanned), "unplanned restart"),
+        "action": "Find out why the process restarted, or write the deploy into the ledger.",
+        "decides": "the platform team",
+    }
     return Check(
         key="restarts",
         section=_SECTION,
-        status="pass",
+        status="warn" if len(unplanned) else "pass",
         finding=found,
         value=float(len(restarts)),
         unit="restarts",
@@ -148,4 +161,17 @@ def restarts_check(restarts: pd.DataFrame, starts: pd.DataFrame, *, window: Wind
             event("restart", row.instance, row.started_at, row.started_at, 1, "restart")
             for row in restarts.itertuples()
         ),
+        **(asked if len(unplanned) else {}),
+    )
+
+
+def _planned(restarts: pd.DataFrame, planned: pd.DataFrame, apart: pd.Timedelta) -> pd.Series:
+    common = planned[planned["tenant"] == ""]
+    return pd.Series(
+        [
+            bool(((common["start"] - apart <= at) & (at <= common["end"] + apart)).any())
+            for at in restarts["started_at"]
+        ],
+        index=restarts.index,
+        dtype=bool,
     )

@@ -231,3 +231,27 @@ def test_every_check_is_plain_data_of_the_alerts_section():
         assert check.section == "alerts"
         assert check.as_dict()["finding"].endswith(".")
         assert any(letter.isdigit() for letter in check.finding)
+
+
+def noise_check(rates=(), *, false_at=(), covered=COVERED):
+    """Rates of rules as (name, trials, false), and when false episodes fired."""
+    frame = pd.DataFrame(rates, columns=["alertname", "trials", "false_positives"])
+    frame["rate"] = frame["false_positives"] / frame["trials"].where(frame["trials"] > 0)
+    judged = pd.DataFrame(false_at, columns=["alertname", "fired_at"]).assign(judgement="false")
+    judged["fired_at"] = pd.to_datetime(judged["fired_at"], utc=True)
+    return alerts.noise_check(frame, judged, covered, window=MONTH, paging=("Page",), bound=0.25)
+
+
+def test_a_rule_that_wakes_nobody_and_is_mostly_false_asks_for_people():
+    """3 of 3 is 100 %, above 25 %; the paging rule is another check's matter."""
+    check = noise_check([("Slow", 3, 3), ("Good", 8, 2), ("Page", 4, 4)], false_at=[("Slow", "2026-11-03 04:00")])
+    assert (check.status, check.value) == ("warn", 1.0)
+    assert check.finding.startswith("Slow was false in 3 of 3 judged trials")
+    assert check.since.isoformat() == "2026-11-03T04:00:00+00:00"
+
+
+def test_noise_at_the_bound_passes_and_unjudged_noise_is_unknown():
+    assert noise_check([("Good", 8, 2)]).status == "pass"
+    assert noise_check().status == "pass"
+    assert noise_check([("New", 0, 0)]).status == "unknown"
+    assert noise_check(covered=BLIND).status == "unknown"

@@ -184,14 +184,15 @@ def test_latency_without_a_duration_is_unknown(values):
     assert "no duration was exported in 2026-W46" in check.finding
 
 
-def test_tenants_are_told_and_are_no_warning():
+def test_tenants_that_were_not_ready_as_long_as_a_page_waits_ask_for_people():
     check = tenants_check(OUTAGE, BLIP, BLIP, names=("a", "b", "a"))
-    assert (check.status, check.value) == ("pass", 1.0)
+    assert (check.status, check.value) == ("warn", 1.0)
     assert check.finding == (
-        "1 of 110 tenants were not ready for longer than one sample, the longest a for 19 minutes from "
-        "Thu 12 Nov, 10:23 UTC."
+        "1 of 110 tenants not ready for 3 samples or more, the longest a for 19 minutes from Thu 12 Nov, 10:23 UTC."
     )
-    assert tenants_check(BLIP, names=("a",)).finding == "Every one of 110 tenants was ready, but for 1 single sample."
+    brief = tenants_check(BLIP, names=("a",))
+    assert (brief.status, brief.value) == ("pass", 0.0)
+    assert brief.finding == "Every one of 110 tenants was ready, but for 1 brief stretch."
     assert tenants_check().finding == "Every one of 110 tenants was ready."
 
 

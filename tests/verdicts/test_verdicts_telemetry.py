@@ -122,10 +122,36 @@ def test_gaps_without_a_sample_of_up_are_unknown():
     assert "there is no sample of `up` at all" in check.finding
 
 
-def test_a_restart_is_told_and_is_no_warning():
-    check = telemetry.restarts_check(starts_of(START), starts_of(START), window=WEEK)
-    assert (check.status, check.value) == ("pass", 1.0)
-    assert check.finding == "1 restart in 2026-W46, the last of cloudxai-0:8080 on Tue 10 Nov, 19:03 UTC."
+def planned_of(*rows):
+    """Deploys and maintenance of the ledger: kind, start, end, tenant."""
+    frame = pd.DataFrame(rows, columns=["kind", "start", "end", "tenant"])
+    return frame.assign(start=pd.to_datetime(frame["start"], utc=True), end=pd.to_datetime(frame["end"], utc=True))
+
+
+def restarts_check(*restarts, planned=(), starts=(START,)):
+    return telemetry.restarts_check(starts_of(*restarts), starts_of(*starts), planned_of(*planned), window=WEEK)
+
+
+@pytest.mark.parametrize(
+    ("planned", "status"),
+    [
+        ([], "warn"),
+        ([("deploy", "2026-11-10 18:00", "2026-11-10 18:40", "")], "pass"),
+        ([("maintenance", "2026-11-10 19:30", "2026-11-10 20:00", "")], "pass"),
+        ([("deploy", "2026-11-10 18:00", "2026-11-10 18:33", "")], "warn"),
+        ([("deploy", "2026-11-10 18:00", "2026-11-10 20:00", "acme")], "warn"),
+    ],
+)
+def test_a_deploy_within_half_an_hour_explains_a_restart(planned, status):
+    assert restarts_check(START, planned=planned).status == status
+
+
+def test_a_restart_that_nobody_planned_asks_for_people():
+    check = restarts_check(START)
+    assert (check.status, check.value) == ("warn", 1.0)
+    assert check.finding == (
+        "cloudxai-0:8080 restarted on Tue 10 Nov, 19:03 UTC, and no deploy or maintenance in the ledger says why."
+    )
     moment = datetime(2026, 11, 10, 19, 3, 48, tzinfo=UTC)
     assert check.events == (
         {"kind": "restart", "place": START[0], "start": moment, "end": moment, "size": 1.0, "unit": "restart"},
@@ -133,9 +159,9 @@ def test_a_restart_is_told_and_is_no_warning():
 
 
 def test_no_restart_and_no_known_start():
-    none = telemetry.restarts_check(starts_of(), starts_of(START), window=WEEK)
+    none = restarts_check()
     assert (none.status, none.value, none.finding) == ("pass", 0.0, "No process restarted in 2026-W46.")
-    unknown = telemetry.restarts_check(starts_of(), starts_of(), window=WEEK)
+    unknown = restarts_check(starts=())
     assert (unknown.status, unknown.value) == ("unknown", None)
     assert unknown.finding == "Restarts in 2026-W46 are unknown: no process exports when it began."
 
@@ -152,7 +178,7 @@ def test_every_check_is_plain_data_of_the_telemetry_section():
     checks = [
         coverage_check(covered_of(*[1.0] * 7)),
         telemetry.gaps_check(gaps_of(GAP), coverage_of(1440), window=WEEK),
-        telemetry.restarts_check(starts_of(START), starts_of(START), window=WEEK),
+        restarts_check(START),
     ]
     assert [check.key for check in checks] == ["coverage", "gaps", "restarts"]
     for check in checks:
