@@ -50,6 +50,20 @@ def semantics_breaks(
     return found[list(_BREAKS)].astype(_BREAKS).sort_values("tenant", ignore_index=True)
 
 
+def suspects(hours: pd.DataFrame, *, semantics: Semantics | None, least_hours: int = 8) -> set[str]:
+    """The tenants whose samples can hold a break, by the gauge's hourly rollups, which are fewer.
+
+    Of a `rate` those with `least_hours` hours in a row without a fall: a stretch that touches three days has more, also
+    where a restart falls into its middle. Of a `cumulative` gauge those with any fall.
+    """
+    falls = hours["resets"] > 0
+    if semantics == "cumulative":
+        return set(hours.loc[falls, "tenant"].astype("str"))
+    run = (falls | (hours["series_id"] != hours["series_id"].shift())).cumsum()
+    long = run.groupby(run).transform("size") >= least_hours
+    return set(hours.loc[long, "tenant"].astype("str"))
+
+
 def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
     """`breaks` with each 'only_grows' that began before its samples do taken back to where it began.
 

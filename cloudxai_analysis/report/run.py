@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, nullcontext
@@ -47,6 +49,7 @@ def execute(
         The error that a cell raised, with its own exit code.
     """
     given = checked_parameters(notebook, parameters)
+    _import_jsonschema()
     import nbformat
 
     place = _Place.of(nbformat.read(notebook, as_version=4).cells, progress)
@@ -61,6 +64,7 @@ def execute(
             kernel_name="python3",
             engine_name="cloudxai",
             autosave_cell_every=0,
+            shutdown_kernel="immediate",
             kernel_manager_class=_adopting(own),
             on_cell_start=place.start,
         )
@@ -133,6 +137,19 @@ def _papermill(*args: Any, **kwargs: Any) -> None:
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     with closing(ensure_event_loop()):
         execute_notebook(*args, **kwargs)
+
+
+def _import_jsonschema() -> None:
+    """Load jsonschema without the grammar of URIs that it compiles, for a second, where JupyterLab is installed.
+
+    It serves formats that neither a notebook's schema nor the summary's has.
+    """
+    if "jsonschema" not in sys.modules:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # None is what makes an import fail
+        try:
+            importlib.import_module("jsonschema")
+        finally:
+            del sys.modules["rfc3987_syntax"]
 
 
 def _adopting(kernel: Kernel) -> type:

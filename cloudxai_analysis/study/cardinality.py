@@ -26,6 +26,11 @@ class Cardinality:
         return self._opened.hours("tenant_readiness")
 
     @cached_property
+    def tenant_samples(self) -> pd.DataFrame:
+        """Raw samples of tenant readiness, in the window."""
+        return self._opened.samples("tenant_readiness", self._opened.seen)
+
+    @cached_property
     def active_tenants(self) -> pd.DataFrame:
         """Active tenants by hour, over the history."""
         return cardinality.active_tenants(self.tenant_hours)
@@ -88,9 +93,8 @@ class Cardinality:
     @cached_property
     def guard(self) -> pd.DataFrame:
         """The guard's invariants by process, in the window."""
-        samples = self._opened.samples("tenant_readiness", self._opened.seen)
         return guard.guard_invariants(
-            samples,
+            self.tenant_samples,
             self.arrivals,
             self.rejection_samples,
             cap=self._opened.contract.tenant_cap,

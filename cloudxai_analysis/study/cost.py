@@ -94,18 +94,23 @@ class Cost:
     @cached_property
     def semantics_breaks(self) -> pd.DataFrame:
         """Cost gauges that behaved unlike their declared semantics in the window or the week before, since when."""
-        recent = self._opened.seen.with_history(1)
-        found = [
-            semantics.semantics_breaks(
-                self._opened.samples(role, recent),
-                self._telemetry.starts,
-                self._telemetry.covered,
-                semantics=self._opened.contract[role].semantics,
-            ).assign(metric=self._opened.contract[role].name)
-            for role in ("cost", "cost_billing")
-            if role in self._opened.contract.metrics
-        ]
-        return semantics.growing_since(pd.concat(found, ignore_index=True), self.cost_hours)
+        roles = [role for role in ("cost", "cost_billing") if role in self._opened.contract.metrics]
+        found = pd.concat([self._breaks(role) for role in roles], ignore_index=True)
+        return semantics.growing_since(found, self.cost_hours)
+
+    def _breaks(self, role: str) -> pd.DataFrame:
+        metric, recent = self._opened.contract[role], self._opened.seen.with_history(1)
+        hours = self.cost_hours if role == "cost" else self._opened.hours(role)
+        suspects = semantics.suspects(self._opened.within(hours, "hour", recent), semantics=metric.semantics)
+        window = recent if suspects else Window(recent.end, recent.end)
+        samples = self._opened.samples(role, window)
+        found = semantics.semantics_breaks(
+            samples[samples["tenant"].isin(list(suspects))],
+            self._telemetry.starts,
+            self._telemetry.covered,
+            semantics=metric.semantics,
+        )
+        return found.assign(metric=metric.name)
 
     @cached_property
     def billing_costs(self) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from cloudxai_analysis.measures import readiness
+from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.window import Window
 
@@ -17,9 +18,9 @@ SLO_DAYS = 30
 class Readiness:
     """Frames on readiness, global and by tenant."""
 
-    def __init__(self, opened: Opened, tenant_hours: pd.DataFrame) -> None:
+    def __init__(self, opened: Opened, cardinality: Cardinality) -> None:
         self._opened = opened
-        self._tenant_hours = tenant_hours
+        self._cardinality = cardinality
 
     @cached_property
     def slo_window(self) -> Window:
@@ -65,13 +66,13 @@ class Readiness:
     @cached_property
     def tenant_outages(self) -> pd.DataFrame:
         """Stretches in which a tenant was not ready, begun in the window."""
-        samples = self._opened.samples("tenant_readiness", self._opened.seen)
+        samples = self._cardinality.tenant_samples
         return self._opened.within(readiness.outages(samples, by=("tenant", "instance")), "start")
 
     @cached_property
     def tenant_availability(self) -> pd.DataFrame:
         """Availability by tenant, in the window."""
-        return readiness.tenant_availability(self._opened.within(self._tenant_hours, "hour"))
+        return readiness.tenant_availability(self._opened.within(self._cardinality.tenant_hours, "hour"))
 
     @cached_property
     def transitions(self) -> pd.DataFrame:

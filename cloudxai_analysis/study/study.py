@@ -61,4 +61,4 @@ class Study(Opened):
     @cached_property
     def readiness(self) -> Readiness:
         """Availability, error budget, outages, latency."""
-        return Readiness(self, self.cardinality.tenant_hours)
+        return Readiness(self, self.cardinality)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from cloudxai_analysis import judge
 from cloudxai_analysis.phrases import count, percent
@@ -16,8 +18,17 @@ SCHEMA = "1"
 _ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not judged"}
 
 
+_made: WeakKeyDictionary[Study, dict[str, Any]] = WeakKeyDictionary()
+
+
 def summarise(study: Study) -> dict[str, Any]:
-    """The content of `summary.json`: plain data, floats at nine digits, no time of running."""
+    """The content of `summary.json`, made once per study: plain data, floats at nine digits, no time of running."""
+    if study not in _made:
+        _made[study] = _summarised(study)
+    return deepcopy(_made[study])
+
+
+def _summarised(study: Study) -> dict[str, Any]:
     checks = judge.checks(study)
     status = week_status(checks)
     contract = study.contract
