@@ -62,6 +62,7 @@ def test_a_week_under_way_is_marked_partial(under_way):
     assert summary["window"]["name"] == "2026-W46"
     assert summary["window"]["partial_until"] == "2026-11-12T06:00:00+00:00"
     assert "so far" in summary["headline"]
+    assert len(summary["paragraph"].split()) <= 60
     assert "partial" in [banner["kind"] for banner in summary["banners"]]
     validate(summary, json.loads(SCHEMA.read_text(encoding="utf-8")))
 

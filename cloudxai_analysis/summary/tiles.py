@@ -131,7 +131,7 @@ def _false_positives(study: Study) -> dict[str, Any]:
         say=lambda share: percent(share, 0),
         say_change=lambda change: f"{signed(f'{change * 100:.0f}', change)} points",
         unit="share",
-        detail=f"{interval}, n = {pooled['trials']:.0f}; by week of its own in the line",
+        detail=f"{interval}, n = {pooled['trials']:.0f}; the line shows each week alone",
         bound=bound,
         bound_text=f"at most {percent(bound, 0)}",
         good="down",

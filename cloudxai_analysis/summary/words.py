@@ -9,6 +9,7 @@ from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import SECTIONS, Check, Status
 
 MOST_CONSIDERATIONS = 7
+MOST_WORDS = 60
 WORDS: dict[Status, str] = {"pass": "pass", "warn": "warning", "fail": "failed", "unknown": "unknown"}
 # What weighs more for the question "stable enough for v1.0?" stands first, and where its evidence lies on the page.
 EVIDENCE = {
@@ -69,7 +70,9 @@ def paragraph(study: Study, checks: list[Check]) -> str:
         f"{percent(coverage['scrapes'].sum() / expected, 2)} of the expected scrapes are there." if expected else ""
     )
     consider = f"To consider first: {_lower(warned[0].action)}" if warned and warned[0].action else ""
-    return _at_most(60, happened, second, believed, consider)
+    whole = " ".join(filter(None, (happened, second, believed, consider)))
+    # The second finding stands further down, too; what to consider is what the reader came for.
+    return whole if len(whole.split()) <= MOST_WORDS else _at_most(MOST_WORDS, happened, believed, consider)
 
 
 def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
