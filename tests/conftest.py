@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -25,8 +26,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what needs a server that is not installed; in continuous integration that is an error."""
-    if item.get_closest_marker("server") and (missing := servers.missing_tools()):
-        said = f"{' and '.join(missing)} not installed (Debian package prometheus)"
+    wanted = list(servers.TOOLS) if item.get_closest_marker("server") else []
+    wanted += [tool for mark in item.iter_markers("needs") for tool in mark.args]
+    if missing := [tool for tool in wanted if shutil.which(tool) is None]:
+        said = f"{' and '.join(missing)} not installed"
         if servers.tools_may_be_missing():
             pytest.skip(said)
         pytest.fail(said, pytrace=False)

@@ -43,11 +43,6 @@ class Server:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
 
-def missing_tools() -> list[str]:
-    """The commands that tests marked `server` need and this machine has not."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
-
-
 def tools_may_be_missing() -> bool:
     """Whether a missing tool only leaves tests out; in continuous integration it is an error."""
     return os.environ.get("CI") != "true"

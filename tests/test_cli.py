@@ -157,6 +157,18 @@ def test_unreachable_source(published):
 
 
 @pytest.mark.notebook
+def test_a_url_that_is_no_prometheus(published, hostile):
+    hostile.script = lambda handler, _: handler.say(b"<html>Log in, please</html>", Content_Type="text/html")
+    before = report_of(published)
+    source = hostile.url.replace("http://", "http://joe:hunter2@")
+    done = cloudxai("report", "--week", "2026-W46", "--source", source, outputs=published)
+    assert done.returncode == 4, done.stderr
+    assert "127.0.0.1" in one_line(done)
+    assert "hunter2" not in done.stderr + done.stdout
+    assert report_of(published) == before
+
+
+@pytest.mark.notebook
 def test_damaged_lake(published):
     victim = max((published / "demo" / "lake" / "rollups").rglob("*.parquet"), key=lambda path: path.stat().st_size)
     content = bytearray(victim.read_bytes())

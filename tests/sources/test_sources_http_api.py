@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -373,9 +372,8 @@ def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile
 
 
 @pytest.mark.server
+@pytest.mark.needs("prometheus-alertmanager")
 def test_another_real_server_is_no_prometheus(tmp_path: Path) -> None:
-    if shutil.which("prometheus-alertmanager") is None:
-        pytest.skip("prometheus-alertmanager is not installed")
     with alertmanager(tmp_path) as server, pytest.raises(NoSuchEndpoint, match="no Prometheus API under this URL"):
         source_at(server.url).read("up", {}, TWO_DAYS)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import shutil
 import ssl
 import subprocess
 import traceback
@@ -290,9 +289,8 @@ def test_credentials_and_headers_are_sent_and_never_shown(hostile: Hostile, tmp_
     assert not any("Cookie" in headers for headers in sent)
 
 
+@pytest.mark.needs("openssl")
 def test_an_authority_is_trusted_only_when_it_is_named(tmp_path: Path) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
     with tls_server(tmp_path) as url:
         refused = refusal(url)
         assert isinstance(refused, SourceUnreachable)
