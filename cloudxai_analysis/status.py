@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
@@ -39,12 +40,20 @@ def _lake_line(settled: Environment) -> str:
     )
 
 
+def _headline(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["headline"])
+    except (OSError, ValueError, KeyError, TypeError):
+        week = file.parent.name
+        return f"{week}: its summary.json cannot be read; `cloudxai report --week {week}` makes it anew"
+
+
 def _report_lines(settled: Environment) -> Iterator[str]:
     found = sorted(settled.reports.glob("[!.]*/summary.json"))
     if not found:
         yield "Reports: none; `cloudxai report` makes one"
     for file in found:
-        yield f"Report {json.loads(file.read_text(encoding='utf-8'))['headline']}"
+        yield f"Report {_headline(file)}"
         stale = stale_file(file.parent)
         if stale.is_file():
             yield f"  stale: {stale.read_text(encoding='utf-8').splitlines()[0]}"
