@@ -60,6 +60,18 @@ class Answer(requests.Response):
         return self.document
 
 
+def refuse_failure(response: requests.Response, *, say: Say) -> None:
+    """Raise what a status of failure or a redirect means; the body must already be read.
+
+    Raises
+    ------
+    SourceAnswerError, RefusedForSecurity
+        The status is an error's; the server redirects.
+    """
+    _refuse_redirect(response, say)
+    _refuse_status(response, _document(response), say)
+
+
 def one_line(text: object, *, most: int = _MOST_TEXT) -> str:
     """Words of a server, printable, on one line and not endless."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(str(text).split()))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -24,13 +25,17 @@ from cloudxai_analysis.errors import (
     UsageError,
 )
 from cloudxai_analysis.settings import Limits
-from cloudxai_analysis.sources.answers import Answer, one_line
+from cloudxai_analysis.sources.answers import Answer, one_line, refuse_failure
 from cloudxai_analysis.sources.deadline import DeadlineAdapter
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
+
+T = TypeVar("T")
+# What takes a body in pieces, and begins anew when it is called again: an answer cut short is asked for once more.
+Read = Callable[[requests.Response, Iterator[bytes]], T]
 
 
 class CutShort(exceptions.ProtocolError):
@@ -134,8 +139,35 @@ class ObservingSession(requests.Session):
         """
         del kwargs
         self._refuse_writes(request)
+        with self._named():
+            response, _ = self._persistent(request, _whole, self._limits.request_timeout_seconds)
+            return Answer.checked(response, say=self._say)
+
+    def receive(self, endpoint: str, *, read: Read[T], data: Any, headers: Mapping[str, str] | None = None) -> T:
+        """What `read` makes of the answer to a POST to `api/v1/` and `endpoint`, which comes in pieces.
+
+        The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
+        ours, whose message goes on from 'Source http://host'.
+
+        Raises
+        ------
+        RefusedForSecurity, SourceUnreachable, SourceAnswerError
+            As `send`; the status is an error's.
+        """
+        url = f"{self.base}/api/v1/{endpoint}"
+        request = self.prepare_request(requests.Request("POST", url, data=data, headers=dict(headers or {})))
+        self._refuse_writes(request)
+        with self._named():
+            response, result = self._persistent(request, read, self._limits.total_deadline_seconds)
+            if result is None:
+                refuse_failure(response, say=self._say)
+                raise SourceAnswerError(f"answered HTTP {response.status_code} without the samples asked for.")
+            return result
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
         try:
-            return Answer.checked(self._persistent(request), say=self._say)
+            yield
         except CloudxaiError as error:
             raise type(error)(f"Source {self.base} {error}") from None
 
@@ -153,23 +185,26 @@ class ObservingSession(requests.Session):
                 f"POST to api/v1/({'|'.join(sorted(POSTED))})."
             )
 
-    def _persistent(self, request: requests.PreparedRequest) -> requests.Response:
+    def _persistent(
+        self, request: requests.PreparedRequest, read: Read[T], body_seconds: float
+    ) -> tuple[requests.Response, T | None]:
+        """The last answer, with its whole body where it is a failure, and what `read` made of it where it is none."""
         deadline = time.monotonic() + self._limits.total_deadline_seconds
         retry = self._fresh_retry()
         while True:
-            response, failure = None, None
+            response, result, failure = None, None, None
             try:
-                response = self._attempt(request, deadline)
+                response, result = self._attempt(request, deadline, read, body_seconds)
             except (requests.RequestException, exceptions.HTTPError) as error:
                 failure = _root(error)
             if response is not None and response.status_code not in TRANSIENT:
-                return response
+                return response, result
             try:
                 retry = retry.increment(request.method, request.url, error=failure)
                 time.sleep(_wait(retry, response, deadline))
             except (exceptions.MaxRetryError, TimeoutError):
                 if response is not None:
-                    return response
+                    return response, None
                 raise self._typed(failure) from None
 
     def _fresh_retry(self) -> Retry:
@@ -182,7 +217,9 @@ class ObservingSession(requests.Session):
             backoff_jitter=0.25,
         )
 
-    def _attempt(self, request: requests.PreparedRequest, deadline: float) -> requests.Response:
+    def _attempt(
+        self, request: requests.PreparedRequest, deadline: float, read: Read[T], body_seconds: float
+    ) -> tuple[requests.Response, T | None]:
         limits = self._limits
         left = max(deadline - time.monotonic(), 0.001)
         timeout = (min(limits.connect_timeout_seconds, left), min(limits.request_timeout_seconds, left))
@@ -193,13 +230,15 @@ class ObservingSession(requests.Session):
                 raise
             raise SourceUnreachable(f"could not be asked: {self._say(error)}. Check `ca_file` and the URL.") from None
         try:
-            until = min(deadline, time.monotonic() + limits.request_timeout_seconds)
-            response._content = b"".join(self._body(response, until))
+            body = self._body(response, min(deadline, time.monotonic() + body_seconds))
+            if response.status_code == 200:
+                return response, read(response, body)
+            response._content = b"".join(body)
+            return response, None
         except exceptions.ProtocolError as error:
             raise CutShort(str(error)) from None
         finally:
             response.close()
-        return response
 
     def _body(self, response: requests.Response, until: float) -> Iterator[bytes]:
         size = 0
@@ -244,6 +283,10 @@ class ObservingSession(requests.Session):
             case exceptions.SSLError():
                 return SourceUnreachable(f"has no TLS that can be trusted: {said}. Check https, and `ca_file`.")
         return SourceUnreachable(f"did not answer: {said}. Check that it runs, and the network.")
+
+
+def _whole(response: requests.Response, body: Iterator[bytes]) -> None:
+    response._content = b"".join(body)
 
 
 def _normal(base: str) -> str:
