@@ -77,6 +77,10 @@ class Contract(BaseModel):
         """Every series name that a pull asks for, in the contract's order."""
         return tuple(name for metric in self.metrics.values() for name in metric.series_names)
 
+    def counts(self, series_name: str) -> bool:
+        """Whether the series called `series_name` only ever rise, restarts aside: counters, and all of a histogram."""
+        return any(series_name in metric.series_names and metric.kind != "gauge" for metric in self.metrics.values())
+
     def scope_of(self, series_name: str) -> Literal["target", "rules"]:
         """Whether the series called `series_name` are scraped from targets or made by rules."""
         scopes = (metric.scope for metric in self.metrics.values() if series_name in metric.series_names)

@@ -8,6 +8,7 @@
     ├── SourceAnswerError        4  somebody answered, but wrongly or in part
     │   └── NoData               4  the window holds no sample at all
     ├── LakeDamaged              5  a file of the lake is not what was written
+    ├── LakeUnwritable           5  its disk is full, read-only or failing
     ├── NotebookFailed           6  a cell raised, was not run, or the kernel died
     ├── LakeLocked               7  another run writes to the same lake
     └── RefusedForSecurity       8  a redirect, a path or a value that must not be followed
@@ -48,6 +49,12 @@ class NoData(SourceAnswerError):
 
 class LakeDamaged(CloudxaiError):
     """A file of the lake is missing, unreadable or not what was written."""
+
+    exit_code = 5
+
+
+class LakeUnwritable(CloudxaiError):
+    """The lake's disk is full, read-only or failing; what was committed before stays."""
 
     exit_code = 5
 

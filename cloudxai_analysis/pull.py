@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from cloudxai_analysis.contract import Contract
-from cloudxai_analysis.errors import LakeLocked, NoData, SourceAnswerError, UsageError
+from cloudxai_analysis.errors import NoData, SourceAnswerError, UsageError
 from cloudxai_analysis.lake.commit import publish
+from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake
-from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, write_tile
+from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, unpublished_tile, write_tile
+from cloudxai_analysis.plan import REWIND, TileKey, Wanted, missing_tiles, wanted_tiles
+from cloudxai_analysis.sources.replicas import LEAD_IN, merge_replicas
 from cloudxai_analysis.sources.series import SeriesBatch, Source
 from cloudxai_analysis.window import Window
 
 WORKERS = 2
+TILE_FORMAT = 2  # raised when the same samples would be written otherwise: what an older pull left is not taken up
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull did: the lake's version after it, tiles asked for and pulled, samples, seconds, warnings."""
+    """What a pull did: the lake's version after it, tiles asked for and brought, samples, seconds, warnings.
+
+    Of the tiles brought, `tiles_resumed` were taken up from an interrupted pull and not asked for again.
+    """
 
     version: int
     tiles: int
@@ -33,15 +39,7 @@ class Pulled:
     samples_pulled: int
     seconds: float
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One tile to pull: a metric, its day, and the moment up to which the day is asked for."""
-
-    metric: str
-    day: Window
-    until: datetime
+    tiles_resumed: int = 0
 
 
 def pull(
@@ -52,15 +50,23 @@ def pull(
     *,
     matchers: Mapping[str, str] | None = None,
     rule_matchers: Mapping[str, str] | None = None,
+    replica_labels: Sequence[str] = (),
     now: datetime,
+    rewind: timedelta = REWIND,
+    concurrency: int = WORKERS,
     executor: Executor | None = None,
     progress: Callable[[int, int, int], None] | None = None,
     lock_seconds: float = 10.0,
+    again: Collection[TileKey] = (),
+    accept: Callable[[Tile], None] | None = None,
 ) -> Pulled:
-    """Bring into the lake what it lacks of a window; a day still growing at the last pull is pulled again.
+    """Bring into the lake what it lacks of a window.
 
-    `progress` is called with tiles done, tiles missing and samples so far. Nothing is visible before the one commit at
-    the end, and an interrupted pull leaves the lake as it was.
+    A day that was still growing at the last pull, or ended less than `rewind` before it, is pulled again: samples may
+    come late. Series that differ in `replica_labels` only are one. `again` names tiles to be pulled although the lake
+    has them; `accept` is called with each tile before the commit, and may raise. `progress` is called with tiles done,
+    tiles missing and samples so far. Nothing is visible before the one commit at the end; an interrupted pull leaves
+    the lake as it was, and the next takes up the tiles that it had finished.
 
     Raises
     ------
@@ -80,23 +86,32 @@ def pull(
     now = Window(now, now).start.replace(microsecond=0)
     by_scope = {"target": dict(matchers or {}), "rules": dict(rule_matchers or {})}
     described = source.describe()
-    identity = {"source": described["source"], "matchers": by_scope}
-    with _locked(lake, lock_seconds):
+    identity: dict[str, Any] = {"source": described["source"], "matchers": by_scope}
+    if replica_labels:
+        identity["replica_labels"] = sorted(replica_labels)
+    with locked_lake(lake, lock_seconds):
         _refuse_other_source(lake, identity)
-        wanted = list(_wanted(contract, window, now))
-        missing = _missing(lake, wanted)
+        wanted = wanted_tiles(contract, window, now, rewind)
+        missing = missing_tiles(lake, wanted, again=again)
         if not missing and lake.exists:
             return Pulled(lake.snapshot().version, len(wanted), 0, 0, time.monotonic() - started)
 
         remove_unfinished(lake.path)
+        mark = _mark(identity, described, contract)
 
-        def fetch(tile: Wanted) -> Tile:
-            asked = Window(tile.day.start, tile.until)
-            batch = source.read(tile.metric, by_scope[contract.scope_of(tile.metric)], asked)
-            _refuse_others(batch, asked, described["source"])
-            return write_tile(lake.path, batch, tile.day, tile.until, contract.tenant_label)
+        def fetch(tile: Wanted) -> tuple[Tile, bool]:
+            left = None if tile.key in again else unpublished_tile(lake.path, tile.metric, tile.day, tile.asked, mark)
+            if left:
+                return left, True
+            kind = by_scope[contract.scope_of(tile.metric)]
+            batch = _read(source, tile, kind, replica_labels, counter=contract.counts(tile.metric))
+            return write_tile(lake.path, batch, tile.day, tile.asked, contract.tenant_label, identity=mark), False
 
-        tiles = _fetched(fetch, missing, executor, progress)
+        fetched = _fetched(fetch, missing, executor, concurrency, progress)
+        tiles = [tile for tile, _ in fetched]
+        if accept:
+            for tile in tiles:
+                accept(tile)
         samples = sum(tile.samples for tile in tiles)
         if not samples and not _held(lake, window):
             raise NoData(
@@ -117,35 +132,31 @@ def pull(
                 "warnings": list(warnings),
             },
         )
-    return Pulled(version, len(wanted), len(tiles), samples, time.monotonic() - started, warnings)
+    resumed = sum(taken_up for _, taken_up in fetched)
+    return Pulled(version, len(wanted), len(tiles), samples, time.monotonic() - started, warnings, resumed)
 
 
-def _wanted(contract: Contract, window: Window, now: datetime) -> Iterator[Wanted]:
-    for day in window.days():
-        if day.start < now:
-            for metric in contract.series_names():
-                yield Wanted(metric, day, min(day.end, now))
+def _mark(identity: dict[str, Any], described: Mapping[str, Any], contract: Contract) -> str:
+    """What an unpublished tile must have been made from and by, as a word for its file's name."""
+    made = [identity, described.get("way"), contract.tenant_label, TILE_FORMAT]
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _missing(lake: Lake, wanted: list[Wanted]) -> list[Wanted]:
-    """What the lake lacks of the wanted tiles: never pulled, grown since, or with a file that is gone."""
-    if not lake.exists:
-        return wanted
-    snapshot = lake.snapshot()
-    tiles = snapshot.tiles()
-    until = dict(zip(zip(tiles["metric"], tiles["date"], strict=True), tiles["until"], strict=True))
-    for lost in snapshot.lost():
-        until.pop(lost, None)
-    return [tile for tile in wanted if until.get((tile.metric, tile.day.name), tile.day.start) < tile.until]
-
-
-def _refuse_others(batch: SeriesBatch, asked: Window, source: str) -> None:
+def _read(
+    source: Source, tile: Wanted, matchers: Mapping[str, str], replica_labels: Sequence[str], *, counter: bool
+) -> SeriesBatch:
+    asked = tile.window
+    if replica_labels:
+        # Which replica counts at midnight depends on who was there before.
+        asked = Window(asked.start - LEAD_IN, asked.end)
+    batch = source.read(tile.metric, matchers, asked)
     # A sample of another day would be counted in two tiles.
     if batch.samples and not asked.start_ms <= batch.times.min() <= batch.times.max() < asked.end_ms:
         raise SourceAnswerError(
-            f"Source {source} gave samples of {batch.metric} from outside {asked}, which was asked for. "
+            f"Source {source.name} gave samples of {batch.metric} from outside {asked}, which was asked for. "
             "Nothing was pulled; look at the proxy or the adapter between it and this suite."
         )
+    return merge_replicas(batch, replica_labels, tile.window, counter=counter) if replica_labels else batch
 
 
 def _held(lake: Lake, window: Window) -> bool:
@@ -157,18 +168,19 @@ def _held(lake: Lake, window: Window) -> bool:
 
 
 def _fetched(
-    fetch: Callable[[Wanted], Tile],
+    fetch: Callable[[Wanted], tuple[Tile, bool]],
     missing: list[Wanted],
     executor: Executor | None,
+    concurrency: int,
     progress: Callable[[int, int, int], None] | None,
-) -> list[Tile]:
+) -> list[tuple[Tile, bool]]:
     own = executor is None
-    pool = executor or ThreadPoolExecutor(WORKERS)
-    futures: list[Future[Tile]] = [pool.submit(fetch, tile) for tile in missing]
+    pool = executor or ThreadPoolExecutor(concurrency)
+    futures: list[Future[tuple[Tile, bool]]] = [pool.submit(fetch, tile) for tile in missing]
     samples = 0
     try:
         for done, future in enumerate(as_completed(futures), start=1):
-            samples += future.result().samples
+            samples += future.result()[0].samples
             if progress:
                 progress(done, len(missing), samples)
     except BaseException:
@@ -190,20 +202,3 @@ def _refuse_other_source(lake: Lake, identity: dict[str, Any]) -> None:
             f"Lake {lake.path} holds telemetry of {held['source']} (matchers {held['matchers']}), not of "
             f"{identity['source']} (matchers {identity['matchers']}). Name another --environment for it."
         )
-
-
-@contextmanager
-def _locked(lake: Lake, seconds: float) -> Iterator[None]:
-    lake.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(lake.path / ".lock", timeout=seconds)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LakeLocked(
-            f"Lake {lake.path} is being written by another run; waited {seconds:g} s. Wait for it, or raise "
-            "`limits.lock_seconds`."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()

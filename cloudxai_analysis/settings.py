@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +19,7 @@ from cloudxai_analysis.contract import DEFAULT_CONTRACT, Contract, load_contract
 from cloudxai_analysis.errors import UsageError
 
 DEMO_SOURCE = "demo://"
+Way = Literal["auto", "remote_read", "export", "range_selectors"]
 SETTINGS_FILE = "cloudxai.toml"
 _PREFIX = "CLOUDXAI_"
 
@@ -50,6 +51,8 @@ class Limits(BaseModel):
     total_deadline_seconds: float = Field(600, gt=0, description="one request with all its retries")
     retries: int = Field(4, ge=0, description="further attempts after a failure that may pass")
     response_bytes: int = Field(512 * 1024 * 1024, gt=0, description="largest answer that is read")
+    frame_bytes: int = Field(32 * 1024 * 1024, gt=0, description="largest frame of a remote read")
+    concurrency: int = Field(2, ge=1, le=32, description="tiles asked of the source at the same time")
     notebook_seconds: float = Field(1800, gt=0, description="one notebook, from kernel start to last cell")
     table_rows: int = Field(50, gt=0, description="rows of a table in the report; the CSV has all")
     lock_seconds: float = Field(10, ge=0, description="wait for another run on the same lake")
@@ -66,6 +69,9 @@ class EnvironmentSettings(BaseModel):
     tenant_cap: int | None = Field(None, gt=0)
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     zone: str = Field("UTC", description="time zone of those on call, for alerts at night")
+    way: Way = Field("auto", description="how samples are read: the fastest that the server offers, or one of them")
+    replica_labels: tuple[str, ...] = Field((), description="labels that tell the replicas of an HA pair apart")
+    rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")
     history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     bearer_token_file: Path | None = None

@@ -1,36 +1,31 @@
-"""The hot loop of the lake: the points of one series and hour, rolled up. Importing it imports numba."""
+"""The hot loops of the lake: where series and hours begin, and their points rolled up. Importing it imports numba."""
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
-from contextlib import suppress
-from pathlib import Path
+import numpy as np
+
+from cloudxai_analysis.lake.fields import HOLD_MS
+from cloudxai_analysis.numba_cache import numba
 
 
-def _choose_cache_folder() -> None:
-    # numba raises at import time where neither the package's folder nor the home can be written.
-    if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
-        return
-    folder = Path(tempfile.gettempdir()) / f"cloudxai-numba-{os.getuid()}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    os.environ["NUMBA_CACHE_DIR"] = str(folder) if _is_ours_alone(folder) else tempfile.mkdtemp(prefix="cloudxai-")
-
-
-def _is_ours_alone(folder: Path) -> bool:
-    # numba runs what it finds in its cache: nobody else may have put it there.
-    found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
-
-
-_choose_cache_folder()
-
-import numba  # noqa: E402  the cache folder is settled first
-import numpy as np  # noqa: E402
-
-from cloudxai_analysis.lake.fields import HOLD_MS  # noqa: E402
+@numba.njit(
+    "int64(int64[::1], int64[::1], int64, int64[::1], int64[::1])",
+    cache=True,
+    nogil=True,
+)
+def mark_groups(offsets: np.ndarray, times: np.ndarray, bucket: int, edges: np.ndarray, series: np.ndarray) -> int:
+    """Count the groups of one series and bucket of time, and write where each begins and its series, while they fit."""
+    groups = 0
+    for index in range(len(offsets) - 1):
+        ends_before = np.int64(0)
+        for point in range(offsets[index], offsets[index + 1]):
+            if point == offsets[index] or times[point] >= ends_before:
+                ends_before = (times[point] // bucket + 1) * bucket
+                if groups < len(edges):
+                    edges[groups] = point
+                    series[groups] = index
+                groups += 1
+    return groups
 
 
 @numba.njit(

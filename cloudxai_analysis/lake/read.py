@@ -38,12 +38,18 @@ class Snapshot:
         self._files = {"rollups": _by_tile(rollup_files), "samples": _by_tile(sample_files)}
 
     def tiles(self) -> pd.DataFrame:
-        """One row per tile: `metric`, `date` (str), `until` (time up to which it was asked for), `samples` (int)."""
+        """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples` (int)."""
         rows = [
-            {"metric": metric, "date": date, "until": tile_until(file["path"]), "samples": file["num_records"]}
+            {
+                "metric": metric,
+                "date": date,
+                "asked": tile_asked(file["path"]),
+                "until": min(tile_asked(file["path"]), pd.Timestamp(date, tz="UTC") + pd.Timedelta(days=1)),
+                "samples": file["num_records"],
+            }
             for (metric, date), file in self._files["samples"].items()
         ]
-        return pd.DataFrame(rows, columns=["metric", "date", "until", "samples"])
+        return pd.DataFrame(rows, columns=["metric", "date", "asked", "until", "samples"])
 
     def lost(self) -> set[tuple[str, str]]:
         """The metric and date of the tiles of which a file is gone."""
@@ -96,7 +102,7 @@ class Snapshot:
             A file is missing or not what was written; it is named.
         """
         paths = self._paths("rollups", metric, Window(window.start - DAY, window.end))
-        until_ms = max((_until_seconds(path.name) * 1_000 for path in paths), default=None)
+        until_ms = max((_asked_seconds(path.name) * 1_000 for path in paths), default=None)
         return hours_frame(_table(paths, ROLLUP_COLUMNS), window, labels, until_ms=until_ms)
 
     def extent(self) -> Window | None:
@@ -114,12 +120,12 @@ class Snapshot:
         return [self.path / kind / files[metric, day]["path"] for day in days if files[metric, day]["num_records"]]
 
 
-def tile_until(path: str) -> pd.Timestamp:
-    """The moment up to which a tile was asked for, from its file's name."""
-    return pd.Timestamp(_until_seconds(Path(path).name), unit="s", tz="UTC")
+def tile_asked(path: str) -> pd.Timestamp:
+    """The moment at which a tile was asked for, from its file's name."""
+    return pd.Timestamp(_asked_seconds(Path(path).name), unit="s", tz="UTC")
 
 
-def _until_seconds(name: str) -> int:
+def _asked_seconds(name: str) -> int:
     return int(name.split("-", maxsplit=1)[0])
 
 

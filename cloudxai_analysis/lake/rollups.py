@@ -25,20 +25,19 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
         `increase` (steps inside the hour; after a fall the new value, as Prometheus' `increase` takes a reset).
     """
     # Reading needs no numba, and its import costs half a second in every kernel.
-    from cloudxai_analysis.lake.kernels import roll_up_groups
+    from cloudxai_analysis.lake.kernels import mark_groups, roll_up_groups
 
-    series = np.repeat(np.arange(len(batch), dtype=np.int64), np.diff(batch.offsets))
-    hours = batch.times // bucket_ms
-    fresh = np.empty(len(hours), dtype=bool)
-    fresh[:1] = True
-    fresh[1:] = (hours[1:] != hours[:-1]) | (series[1:] != series[:-1])
-    starts = np.flatnonzero(fresh)
-    edges = np.append(starts, len(hours)).astype(np.int64)
-    whole = np.empty((len(starts), len(INTEGERS) + len(EDGES)), dtype=np.int64)
-    real = np.empty((len(starts), len(FLOATS)), dtype=np.float64)
-    times, values = np.ascontiguousarray(batch.times), np.ascontiguousarray(batch.values)
+    offsets, times = np.ascontiguousarray(batch.offsets), np.ascontiguousarray(batch.times)
+    values = np.ascontiguousarray(batch.values)
+    none = np.empty(0, dtype=np.int64)
+    groups = mark_groups(offsets, times, bucket_ms, none, none)
+    starts, series = np.empty(groups, dtype=np.int64), np.empty(groups, dtype=np.int64)
+    mark_groups(offsets, times, bucket_ms, starts, series)
+    edges = np.append(starts, len(times)).astype(np.int64)
+    whole = np.empty((groups, len(INTEGERS) + len(EDGES)), dtype=np.int64)
+    real = np.empty((groups, len(FLOATS)), dtype=np.float64)
     roll_up_groups(edges, times, values, values.view(np.int64), whole, real)
-    rolled: dict[str, NDArray] = {"series": series[starts], "hour": hours[starts] * bucket_ms}
+    rolled: dict[str, NDArray] = {"series": series, "hour": times[starts] // bucket_ms * bucket_ms}
     rolled |= {name: np.ascontiguousarray(whole[:, column]) for column, name in enumerate((*INTEGERS, *EDGES))}
     rolled |= {name: np.ascontiguousarray(real[:, column]) for column, name in enumerate(FLOATS)}
     return rolled

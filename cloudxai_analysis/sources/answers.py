@@ -19,7 +19,11 @@ class TooManySamples(SourceAnswerError):
     """The server will not load so many samples at once; a shorter stretch may do."""
 
 
-class NoSuchEndpoint(SourceAnswerError):
+class Declined(SourceAnswerError):
+    """The server does not take such a request; it is up, and others may do."""
+
+
+class NoSuchEndpoint(Declined):
     """The server has nothing under the path asked for."""
 
 
@@ -131,7 +135,8 @@ def _refuse_status(response: requests.Response, document: dict[str, Any] | None,
     if status == 422 and any(word in words.lower() for word in ("too many", "exceed", "limit")):
         raise TooManySamples(f"answered HTTP 422{words}. Narrow the matchers, or raise the server's query limits.")
     if status != 200:
-        raise SourceAnswerError(f"answered HTTP {status}{words}. {_next_step(status)}")
+        kind = Declined if 400 <= status < 500 and status != 429 else SourceAnswerError
+        raise kind(f"answered HTTP {status}{words}. {_next_step(status)}")
     if document is not None and document["status"] != "success":
         raise SourceAnswerError(f"answered with status '{say(document['status'])}'{words}. Look at its log.")
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from cloudxai_analysis.errors import CloudxaiError, SourceAnswerError
 from cloudxai_analysis.sources.answers import NoSuchEndpoint, TooManySamples, one_line
 from cloudxai_analysis.sources.matchers import selector
+from cloudxai_analysis.sources.notes import Notes
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.window import Window
@@ -27,6 +27,7 @@ MOST_SAMPLES = 500_000_000  # of one metric in one window: 8 GB in memory
 NORMAL_NAN_BITS = 0x7FF8000000000001
 # Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
 WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
+HISTOGRAMS_LEFT_OUT = "native histogram samples were left out; only classic ones are read."
 _NUMBER_CHARACTERS = frozenset("0123456789+-.eEInfNa")
 _log = logging.getLogger(__name__)
 
@@ -82,9 +83,7 @@ class PrometheusSource:
     def __init__(self, session: ObservingSession, *, samples_per_answer: int = SAMPLES_PER_ANSWER) -> None:
         self.session = session
         self._samples_per_answer = samples_per_answer
-        self._histograms: dict[str, int] = {}
-        self._warnings: list[str] = []
-        self._lock = Lock()
+        self.notes = Notes()
 
     @property
     def name(self) -> str:
@@ -102,10 +101,10 @@ class PrometheusSource:
         return {
             "kind": "prometheus",
             "source": self.name,
-            "version": self._version,
+            "version": self.version,
             "way": "range selectors over POST /api/v1/query",
             "hides_markers": True,
-            "warnings": self._warnings,
+            "warnings": self.notes.lines,
         }
 
     def extent(self) -> Window | None:
@@ -129,7 +128,7 @@ class PrometheusSource:
         found: dict[str, list[_Series]] = {}
         if whole.start < whole.end:
             for stretch, count in self._small(whole):
-                expected = count or (self._second_look(whole) if stretch == whole else 0)
+                expected = count or (self.second_look(whole) if stretch == whole else 0)
                 if expected:
                     self._collect(stretch, expected, found)
         return SeriesBatch.of(metric, [_joined(found[key]) for key in sorted(found)])
@@ -138,7 +137,7 @@ class PrometheusSource:
         """Parts of the stretch, in order, each with its number of samples, none too many for one answer."""
         length = stretch.end - stretch.start
         try:
-            count = self._count(stretch)
+            count = self.count(stretch)
         except TooManySamples:
             if length == 1:
                 raise
@@ -151,7 +150,8 @@ class PrometheusSource:
         for part in stretch.parts(parts):
             yield from self._small(part)
 
-    def _count(self, stretch: Stretch) -> int:
+    def count(self, stretch: Stretch) -> int:
+        """How many samples the server counts in the stretch, staleness markers left out."""
         query = f"sum(count_over_time({stretch.range_selector}))"
         data = self._ask(stretch, "query", {"query": query, "time": stretch.last})
         with _well_formed(stretch, self.name):
@@ -162,12 +162,12 @@ class PrometheusSource:
             )
         return count
 
-    def _second_look(self, stretch: Stretch) -> int:
+    def second_look(self, stretch: Stretch) -> int:
         """The number of samples once more: emptiness is believed only after the index and a second count agree."""
         about = {"match[]": stretch.selector}
         edges = {"start": _seconds(stretch.start), "end": stretch.last}
         if self._ask(stretch, "series", {**about, **edges}):
-            return self._count(stretch)
+            return self.count(stretch)
         known = bool(self._ask(stretch, "series", {**about, "limit": "1"}))
         why = "known, but not in this window (retention, or not exported then)" if known else "not known to the source"
         _log.info("%s: no sample; the series is %s.", stretch, why)
@@ -181,12 +181,12 @@ class PrometheusSource:
                 if data["resultType"] != "matrix":
                     raise ValueError
                 for item in data["result"]:
-                    labels = _labels(item["metric"], part)
+                    labels = asked_labels(item["metric"], part)
                     pairs, histograms = item.get("values", []), len(item.get("histograms", []))
                     times, values = _samples(pairs, part)
                     found.setdefault(canonical_labels(labels), []).append((labels, times, values))
                     got += len(pairs) + histograms
-                    self._warn(stretch.metric, histograms)
+                    self.notes.add(stretch.metric, histograms, HISTOGRAMS_LEFT_OUT)
         if got < expected:
             raise SourceAnswerError(
                 f"{stretch}: source {self.name} counted {expected:,} samples and then gave {got:,}. "
@@ -216,7 +216,8 @@ class PrometheusSource:
         return document.get("data")
 
     @cached_property
-    def _version(self) -> str:
+    def version(self) -> str:
+        """What the server says of its version, or 'unknown'."""
         try:
             with asking("Asked for its version"):
                 build = self.session.get(f"{self.name}/api/v1/status/buildinfo").json()
@@ -224,16 +225,6 @@ class PrometheusSource:
             return "unknown"
         data = build.get("data")
         return one_line(data.get("version") or "unknown") if isinstance(data, dict) else "unknown"
-
-    def _warn(self, metric: str, histograms: int) -> None:
-        if not histograms:
-            return
-        with self._lock:
-            self._histograms[metric] = self._histograms.get(metric, 0) + histograms
-            self._warnings[:] = [
-                f"{name}: {count:,} native histogram samples were left out; only classic ones are read."
-                for name, count in sorted(self._histograms.items())
-            ]
 
 
 @contextmanager
@@ -261,7 +252,7 @@ def _seconds(milliseconds: int) -> str:
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 
-def _labels(given: dict[str, str], asked: Stretch) -> Labels:
+def asked_labels(given: dict[str, str], asked: Stretch) -> Labels:
     """The labels of an answered series without its name; raises ValueError where it is not one that was asked for."""
     labels = dict(given)
     foreign = labels.pop("__name__", None) != asked.metric or any(

@@ -113,6 +113,7 @@ class ObservingSession(requests.Session):
         if ca_file is not None and not ca_file.is_file():
             raise UsageError(f"File {ca_file} of certificate authorities is not there. Correct `ca_file`.")
         self.base = _normal(base)
+        self.received = 0
         self.auth = credentials
         self.trust_env = False
         # Unpacked on purpose: packing costs the server more than half of its speed, at every rate above 7 MB/s.
@@ -245,6 +246,7 @@ class ObservingSession(requests.Session):
         # `read1` gives what has come; `read` would wait for a full chunk, for ever on a line that only drips.
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             size += len(chunk)
+            self.received += len(chunk)
             if size > self._limits.response_bytes:
                 raise SourceAnswerError(
                     f"sent more than {self._limits.response_bytes:,} bytes, unpacked. Narrow the matchers, or raise "

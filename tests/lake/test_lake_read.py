@@ -112,6 +112,7 @@ def test_tiles_and_extent(snapshot: Snapshot) -> None:
     assert snapshot.tiles().to_dict("list") == {
         "metric": ["m", "m"],
         "date": ["2026-11-02", "2026-11-03"],
+        "asked": [START + 24 * HOUR, DAYS.end],
         "until": [START + 24 * HOUR, DAYS.end],
         "samples": [25, 48],
     }

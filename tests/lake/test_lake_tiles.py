@@ -168,7 +168,7 @@ def test_files_are_private_synced_whole_and_named_by_their_hash(tmp_path: Path) 
     assert {stat.S_IMODE(file.stat().st_mode) for file in files if file.is_file()} == {0o600}
     assert {file.suffix for file in files if file.is_file()} == {".parquet"}
     for file in tmp_path.rglob("*.parquet"):
-        until, metric, digest = file.stem.split("-")
+        until, metric, *_, digest = file.stem.split("-")
         next_day = datetime.strptime(file.parent.name, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
         assert (int(until), metric) == (next_day.timestamp(), "m")
         assert hashlib.sha256(file.read_bytes()).hexdigest().startswith(digest)

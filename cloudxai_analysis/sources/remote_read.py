@@ -1,0 +1,273 @@
+"""Raw samples by Prometheus' streamed remote read: the chunks as they are stored, checked and decoded here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import requests
+import yaml
+
+from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.sources import chunk_kernels as kernels
+from cloudxai_analysis.sources.answers import one_line
+from cloudxai_analysis.sources.http_api import HISTOGRAMS_LEFT_OUT, MOST_SAMPLES, PrometheusSource, Stretch, asking
+from cloudxai_analysis.sources.remote_messages import labels_of, request, series_of
+from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
+from cloudxai_analysis.window import Window
+
+STRETCH_BYTES = 1 << 20  # handed to a decoder at once: enough to make Python's part small, little enough to overlap
+DECODERS = 2
+_HEADERS = {
+    "Content-Type": "application/x-protobuf",
+    "Content-Encoding": "snappy",
+    "Accept": "application/x-streamed-protobuf, application/x-protobuf",
+    "X-Prometheus-Remote-Read-Version": "0.1.0",
+}
+_STREAMED, _PACKED = "application/x-streamed-protobuf", "application/x-protobuf"
+# The encodings that Prometheus has besides XOR, whose samples can be counted: integer and float histograms.
+_HISTOGRAMS = (2, 3)
+
+
+class RemoteReadSource:
+    """A server's raw samples by `POST /api/v1/read`; `api` is the same server's HTTP API, for a second look."""
+
+    def __init__(self, api: PrometheusSource, *, largest_frame: int, largest_answer: int) -> None:
+        self._api = api
+        self._largest_frame = largest_frame
+        self._largest_answer = largest_answer
+        self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+
+    @property
+    def name(self) -> str:
+        """The server's base URL without credentials."""
+        return self._api.name
+
+    def describe(self) -> dict[str, Any]:
+        """Provenance; `warnings` is a living list: what later reads find stands in it, too."""
+        return {
+            **self._api.describe(),
+            "way": "streamed remote read over POST /api/v1/read",
+            "hides_markers": False,
+            "external_labels_left_out": dict(self.external_labels),
+        }
+
+    def extent(self) -> Window | None:
+        """None: a server's data goes on, and no endpoint says since when."""
+        return None
+
+    def offered(self) -> bool:
+        """Whether the server answers remote read with frames or samples.
+
+        Raises
+        ------
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or not as one that reads.
+        """
+        probe = request("up", {}, 0, 1)
+        return self._api.session.receive("read", data=probe, headers=_HEADERS, read=_offers)
+
+    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
+        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
+
+        Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read API'.
+
+        Raises
+        ------
+        UsageError
+            A matcher names no label.
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or answered wrongly or in part.
+        """
+        stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
+        about = str(stretch)
+        if stretch.start >= stretch.end:
+            return SeriesBatch.of(metric, [])
+        if not self.external_labels.keys().isdisjoint(matchers):
+            # Remote read takes such a matcher for one on the server, and passes over series that have the label.
+            return self._api.read(metric, matchers, window)
+        with asking(about):
+            decoded, proven = self._api.session.receive(
+                "read",
+                data=request(metric, matchers, stretch.start, stretch.end),
+                headers=_HEADERS,
+                read=lambda response, body: (self._decoded(response, body, stretch), _proves_its_end(response)),
+            )
+            batch = assembled(decoded, stretch, leave_out=self.external_labels, notes=self._api.notes)
+        self._hold_against_count(batch, stretch, proven=proven)
+        return batch
+
+    @cached_property
+    def external_labels(self) -> Labels:
+        """What the server adds to every series that leaves it by remote read, from its configuration."""
+        try:
+            with asking("Asked for its external labels"):
+                data = self._api.session.get(f"{self.name}/api/v1/status/config").json().get("data")
+            labels = yaml.safe_load(data["yaml"]).get("global", {}).get("external_labels") or {}
+            return {str(name): str(value) for name, value in labels.items()}
+        except (SourceAnswerError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+            return {}
+
+    def _hold_against_count(self, batch: SeriesBatch, stretch: Stretch, *, proven: bool) -> None:
+        """Emptiness, and a body whose framing does not prove its end, are believed only after a second look."""
+        if batch.samples and proven:
+            return
+        values = int(np.count_nonzero(~np.isnan(batch.values)))
+        counted = self._api.count(stretch) if batch.samples else self._api.second_look(stretch)
+        if values < counted and len(batch.values) < counted:
+            raise SourceAnswerError(
+                f"{stretch}: source {self.name} counted {counted:,} samples and gave {len(batch.values):,} by remote "
+                "read. A partial answer is not taken for a whole one: run again."
+            )
+
+    def _decoded(self, response: requests.Response, body: Iterator[bytes], stretch: Stretch) -> list[Decoded]:
+        match _content_type(response):
+            case content if content == _STREAMED:
+                return self._from_frames(body, stretch)
+            case content if content == _PACKED:
+                return self._from_samples(b"".join(body), stretch)
+        raise SourceAnswerError(
+            f"answered remote read with '{one_line(_content_type(response))}' instead of frames or samples. "
+            "Check the URL and its path; a login page or a proxy may stand before the server."
+        )
+
+    def _from_frames(self, body: Iterator[bytes], stretch: Stretch) -> list[Decoded]:
+        room, under_way = SampleRoom(MOST_SAMPLES), []
+        try:
+            for data, frames, parts, chunks in self._indexed(body):
+                self._count_others(stretch.metric, data, chunks)
+                taken = room.take(int(parts[:, kernels.PART_SAMPLES].sum()))
+                job = self._decoders.submit(_decode, data, frames, parts, chunks, stretch, taken)
+                under_way.append(job)
+                # What is received but not yet decoded stays small, however fast the server is.
+                for late in islice(reversed(under_way), DECODERS + 1, DECODERS + 2):
+                    late.result()
+            return [job.result() for job in under_way]
+        finally:
+            _ended(under_way)
+
+    def _indexed(self, body: Iterator[bytes]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """The body in stretches of whole frames, each with the tables of its frames, parts of series and chunks."""
+        rest, pieces, size, seen = b"", [], 0, 0
+        tables = _tables(2 * STRETCH_BYTES)
+        for piece in _with_end(body):
+            pieces.append(piece)
+            size += len(piece)
+            if piece and size < STRETCH_BYTES:
+                continue
+            raw = b"".join([rest, *pieces, bytes(kernels.PADDING)])
+            data = np.frombuffer(raw, dtype=np.uint8)
+            while True:
+                if len(data) > kernels.ROW_BYTES * len(tables[0]):
+                    tables = _tables(2 * len(data))
+                frames, parts, chunks, whole = kernels.index_frames(data, self._largest_frame, *tables)
+                if frames < 0:
+                    raise self._garbled(frames, data[whole : -kernels.PADDING].tobytes(), seen)
+                if not frames:
+                    break
+                seen += frames
+                yield data, tables[0][:frames].copy(), tables[1][:parts].copy(), tables[2][:chunks].copy()
+                data = data[whole:]
+            rest = data[: -kernels.PADDING].tobytes()
+            pieces, size = [], 0
+        if rest:
+            raise self._garbled(kernels.BROKEN, rest, seen)
+
+    def _garbled(self, fault: int, text: bytes, seen: int) -> SourceAnswerError:
+        if fault == kernels.TOO_LARGE:
+            what = f"sent a frame of more than {self._largest_frame:,} bytes, or something that is no frame"
+        else:
+            what = "ended its answer with something that is no frame"
+        said = one_line(text[:200].decode(errors="replace")) if _is_text(text[:200]) else ""
+        return SourceAnswerError(
+            f"{what}, after {seen:,} whole frames{f': {said}' if said else ''}. The answer is not taken for whole: "
+            "look at the server's log, and run again."
+        )
+
+    def _count_others(self, metric: str, data: np.ndarray, chunks: np.ndarray) -> None:
+        for start, _, kind in chunks[chunks[:, kernels.CHUNK_KIND] != kernels.XOR].tolist():
+            if kind in _HISTOGRAMS:
+                self._api.notes.add(metric, int(data[start]) << 8 | int(data[start + 1]), HISTOGRAMS_LEFT_OUT)
+            else:
+                self._api.notes.add(metric, 1, f"chunks of the unknown encoding {kind} were left out.")
+
+    def _from_samples(self, body: bytes, stretch: Stretch) -> list[Decoded]:
+        try:
+            found = series_of(body, largest=self._largest_answer)
+        except ValueError:
+            raise SourceAnswerError("answered remote read with samples that cannot be read. Run again.") from None
+        decoded = []
+        for series in found:
+            self._api.notes.add(stretch.metric, len(series.histograms), HISTOGRAMS_LEFT_OUT)
+            times = np.fromiter((sample.time_ms for sample in series.samples), np.int64, len(series.samples))
+            values = np.fromiter((sample.value for sample in series.samples), np.float64, len(series.samples))
+            kept = (times >= stretch.start) & (times < stretch.end)
+            labels = [(label.name, label.value) for label in series.labels]
+            decoded.append(Decoded.of_series(dict(labels), times[kept], values[kept]))
+        return decoded
+
+
+def _decode(
+    data: np.ndarray,
+    frames: np.ndarray,
+    parts: np.ndarray,
+    chunks: np.ndarray,
+    stretch: Stretch,
+    room: Room,
+) -> Decoded:
+    for start, end, crc in frames.tolist():
+        if google_crc32c.value(data[start:end].tobytes()) != crc:
+            raise SourceAnswerError(
+                f"sent a frame whose CRC-32C is not the one it states ({crc:08x}): something between it and this "
+                "suite changed the bytes. Nothing was taken; run again."
+            )
+    kept = np.empty((len(parts), 3), dtype=np.int64)
+    times, bits = room.times[room.start : room.end], room.values[room.start : room.end].view(np.uint64)
+    if kernels.decode_parts(data, parts, chunks, len(chunks), stretch.start, stretch.end, times, bits, kept) >= 0:
+        raise SourceAnswerError(
+            "sent a chunk whose samples cannot be decoded, though its checksum is right. Nothing was taken; look at "
+            "the server's version, and report it."
+        )
+    kept[:, :2] += room.start
+    edges = parts[:, [kernels.PART_LABELS, kernels.PART_LABELS_END]].tolist()
+    return Decoded([data[start:end].tobytes() for start, end in edges], labels_of, kept, room.times, room.values)
+
+
+def _tables(size: int) -> list[np.ndarray]:
+    """Room for the rows of all frames, parts and chunks that so many bytes can hold; made once, for it costs more."""
+    return [np.empty((size // kernels.ROW_BYTES, columns), dtype=np.int64) for columns in (3, 4, 3)]
+
+
+def _with_end(body: Iterator[bytes]) -> Iterator[bytes]:
+    yield from body
+    yield b""
+
+
+def _offers(response: requests.Response, body: Iterator[bytes]) -> bool:
+    for _ in body:
+        pass
+    return _content_type(response) in (_STREAMED, _PACKED)
+
+
+def _content_type(response: requests.Response) -> str:
+    return response.headers.get("Content-Type", "nothing").partition(";")[0].strip().lower()
+
+
+def _proves_its_end(response: requests.Response) -> bool:
+    headers = response.headers
+    return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
+
+
+def _is_text(data: bytes) -> bool:
+    return data.isascii() and data.decode("ascii").replace("\n", " ").isprintable()
+
+
+def _ended(jobs: list[Future[Decoded]]) -> None:
+    for job in jobs:
+        job.cancel()

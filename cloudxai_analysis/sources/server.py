@@ -1,0 +1,106 @@
+"""A server of samples, read by the fastest of the ways that it offers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.settings import Limits, Way
+from cloudxai_analysis.sources.answers import Declined
+from cloudxai_analysis.sources.http_api import PrometheusSource, asking
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
+from cloudxai_analysis.sources.session import ObservingSession
+from cloudxai_analysis.window import Window
+
+
+class ServerSource:
+    """Prometheus, Mimir, Thanos, VictoriaMetrics, or what speaks their API; it is only ever read.
+
+    The server is asked once what it offers: streamed remote read, else VictoriaMetrics' export, else range selectors,
+    with which every one of them answers. `way` settles it instead.
+    """
+
+    def __init__(self, session: ObservingSession, *, limits: Limits, way: Way = "auto") -> None:
+        self.session = session
+        self._limits = limits
+        self._way = way
+
+    @property
+    def name(self) -> str:
+        """The server's base URL without credentials."""
+        return self.session.base
+
+    @property
+    def received(self) -> int:
+        """Bytes of all bodies so far."""
+        return self.session.received
+
+    def describe(self) -> dict[str, Any]:
+        """Provenance; `warnings` is a living list, and `chosen` says why samples are read in this way.
+
+        Raises
+        ------
+        UsageError
+            The settings name a way that the server does not offer.
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or is none of samples.
+        """
+        source, why = self._chosen
+        return {**source.describe(), "chosen": why}
+
+    def extent(self) -> Window | None:
+        """None: a server's data goes on, and no endpoint says since when."""
+        return None
+
+    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
+        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
+
+        Raises
+        ------
+        UsageError
+            A matcher names no label; the settings name a way that the server does not offer.
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or answered wrongly or in part.
+        """
+        return self._chosen[0].read(metric, matchers, window)
+
+    @cached_property
+    def _chosen(self) -> tuple[Source, str]:
+        api = PrometheusSource(self.session)
+        passed_over: list[str] = []
+        for way in ("remote_read", "export"):
+            if self._way not in ("auto", way):
+                continue
+            if found := self._offered(way, api):
+                why = (
+                    "the settings ask for it" if self._way == way else "; ".join([*passed_over, "the server offers it"])
+                )
+                return found, why
+            passed_over.append(f"{way} is not offered")
+        if self._way in ("remote_read", "export"):
+            raise UsageError(
+                f'Source {self.name} does not offer `{self._way}`, which the settings ask for. Set `way` to "auto".'
+            )
+        return api, "the settings ask for it" if self._way == "range_selectors" else "; ".join(passed_over)
+
+    def _offered(self, way: str, api: PrometheusSource) -> Source | None:
+        """The source that reads in this way, where the server answers a question of that kind without samples."""
+        with asking(f"Asked whether it offers {way}"):
+            try:
+                if way == "export":
+                    return self._export(api)
+                from cloudxai_analysis.sources.remote_read import RemoteReadSource
+
+                limits = self._limits
+                remote = RemoteReadSource(api, largest_frame=limits.frame_bytes, largest_answer=limits.response_bytes)
+                return remote if remote.offered() else None
+            except Declined:
+                return None
+
+    def _export(self, api: PrometheusSource) -> Source | None:
+        from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
+
+        probe = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001", "nocache": "1"}
+        self.session.receive("export", data=probe, read=lambda _, body: len(b"".join(body)) + 1)
+        return VictoriaMetricsSource(self.session, version=api.version)
