@@ -63,19 +63,24 @@ def report(week: str, source: str, environment: str, fail_on: str) -> int:
 @_WEEK
 @_SOURCE
 @_ENVIRONMENT
-def pull_command(week: str, source: str, environment: str) -> int:
+@click.option("--dry-run", is_flag=True, help="Say what it would bring and take, and pull nothing.")
+def pull_command(week: str, source: str, environment: str, dry_run: bool) -> int:
     """Pull what the lake lacks of a window and the weeks before it."""
     from cloudxai_analysis.asked import settle
 
     asked = settle(week, source=source, environment=environment)
-    from cloudxai_analysis.opening import refresh
-    from cloudxai_analysis.terminal import show_progress
+    from cloudxai_analysis.opening import preview, refresh
+    from cloudxai_analysis.terminal import plan_line, show_progress
 
+    if dry_run:
+        click.echo(f"{asked.environment.name}: {plan_line(preview(asked))}")
+        return 0
     with show_progress() as steps:
         pulled = refresh(asked, progress=steps.pull).pulled
+    resumed = f" ({pulled.tiles_resumed} from an interrupted pull)" if pulled.tiles_resumed else ""
     click.echo(
         f"{asked.environment.name}: {pulled.samples_pulled:,} samples in {pulled.tiles_pulled} of {pulled.tiles} "
-        f"tiles, {pulled.seconds:.1f} s; the lake is at version {pulled.version}."
+        f"tiles{resumed}, {pulled.seconds:.1f} s; the lake is at version {pulled.version}."
     )
     for warning in pulled.warnings:
         click.echo(f"warning: {warning}", err=True)

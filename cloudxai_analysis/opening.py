@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from cloudxai_analysis.asked import Asked, settle
 from cloudxai_analysis.errors import NoData
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.plan import Plan, estimate, wanted_tiles
 from cloudxai_analysis.pull import Pulled, pull
 from cloudxai_analysis.settings import load_settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
@@ -54,13 +55,37 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
         asked.window.with_history(settled.settings.history_weeks),
         matchers=settled.settings.matchers,
         rule_matchers=settled.settings.rule_matchers,
+        replica_labels=settled.settings.replica_labels,
         now=asked.now,
+        rewind=timedelta(minutes=settled.settings.rewind_minutes),
+        concurrency=settled.limits.concurrency,
         progress=progress,
         lock_seconds=settled.limits.lock_seconds,
     )
     if isinstance(origin, Demonstrates):
         Ledger(settled.ledger).seed(origin.ledger_entries())
     return Refreshed(asked, origin.name, pulled)
+
+
+def preview(asked: Asked) -> Plan:
+    """What `refresh` would bring, estimated from a few hours that are read and dropped.
+
+    Raises
+    ------
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    settled = asked.environment
+    window = asked.window.with_history(settled.settings.history_weeks)
+    rewind = timedelta(minutes=settled.settings.rewind_minutes)
+    return estimate(
+        open_source(settled.source, limits=settled.limits, settings=settled.settings),
+        open_lake(settled.lake),
+        settled.contract,
+        wanted_tiles(settled.contract, window, asked.now, rewind),
+        matchers={"target": settled.settings.matchers, "rules": settled.settings.rule_matchers},
+        concurrency=settled.limits.concurrency,
+    )
 
 
 def open_study(

@@ -14,7 +14,7 @@ import numpy as np
 from cloudxai_analysis.contract import Contract
 from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.tiles import packed_bytes
-from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.series import SeriesBatch, Source
 from cloudxai_analysis.window import Window
 
 REWIND = timedelta(hours=1)
@@ -115,6 +115,7 @@ def estimate(
     probes = [_probe(source, tile, matchers[contract.scope_of(tile.metric)]) for tile in missing if tile.day in chosen]
     hours = sum((tile.window.end - tile.window.start) / _PROBE for tile in missing)
     scale = hours / max(len(probes), 1)
+    empty = packed_bytes(SeriesBatch.of("empty", []))
     fixed, per_sample = _cost(probes)
     samples = sum(probe["samples"] for probe in probes) * scale
     series: dict[str, int] = {}
@@ -128,7 +129,7 @@ def estimate(
         samples=round(samples),
         wire_bytes=round(sum(probe["wire"] for probe in probes) * scale),
         seconds=(fixed * len(missing) + per_sample * samples) / concurrency,
-        disk_bytes=round(sum(probe["disk"] for probe in probes) * scale),
+        disk_bytes=round(sum(probe["disk"] - empty for probe in probes) * scale) + 2 * empty * len(missing),
         free_bytes=shutil.disk_usage(folder).free,
     )
 
@@ -150,12 +151,13 @@ def _probe(source: Source, tile: Wanted, matchers: Mapping[str, str]) -> dict[st
 
 
 def _cost(probes: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Seconds for each request and for each sample, the quickest probe standing for the request itself."""
-    if not probes:
-        return 0.0, 0.0
-    seconds = np.array([probe["seconds"] for probe in probes])
-    # The first probe also loads libraries and opens the connection.
-    seconds[0] = min(seconds[0], np.median(seconds))
-    fixed = float(np.min(seconds))
-    samples = sum(probe["samples"] for probe in probes)
-    return fixed, float((seconds - fixed).sum() / samples) if samples else 0.0
+    """Seconds for each request and for each sample; of a metric's probes the quickest counts.
+
+    The first ones also load libraries, open the connection and warm the source.
+    """
+    quickest: dict[str, Mapping[str, Any]] = {}
+    for probe in sorted(probes, key=lambda probe: probe["seconds"], reverse=True):
+        quickest[probe["metric"]] = probe
+    fixed = min((probe["seconds"] for probe in quickest.values()), default=0.0)
+    samples = sum(probe["samples"] for probe in quickest.values())
+    return fixed, sum(probe["seconds"] - fixed for probe in quickest.values()) / max(samples, 1)

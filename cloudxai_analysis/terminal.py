@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from cloudxai_analysis.plan import Plan
 
 
 class Steps:
@@ -17,10 +21,13 @@ class Steps:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
         self._said: set[str] = set()
+        self._began = time.monotonic()
 
     def pull(self, done: int, total: int, samples: int) -> None:
-        """Tiles pulled of those missing, and samples so far."""
-        self._advance("pull", done, total, f"{samples:,} samples")
+        """Tiles pulled of those missing, samples so far, their rate, and the time left."""
+        seconds = time.monotonic() - self._began
+        left = seconds / done * (total - done)
+        self._advance("pull", done, total, f"{samples:,} samples, {samples / seconds:,.0f}/s, {left:.0f} s left")
 
     def section(self, done: int, total: int, name: str) -> None:
         """Cells run of the notebook's, and the heading that is being worked on."""
@@ -40,6 +47,19 @@ class Steps:
             self._console.print(f"notebook: {detail}", markup=False, highlight=False)
         elif step == "pull" and done == total:
             self._console.print(f"pull: {done} tiles, {detail}", markup=False, highlight=False)
+
+
+def plan_line(plan: Plan) -> str:
+    """What a pull would bring and take, in one line."""
+    if not plan.missing:
+        return f"the lake has all {plan.tiles} tiles; nothing would be pulled."
+    duration = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{max(plan.seconds, 1):.0f} s"
+    wire = f"{decimal(plan.wire_bytes)} from the server, " if plan.wire_bytes else ""
+    return (
+        f"{plan.missing} of {plan.tiles} tiles would be pulled: about {plan.series:,} series, {plan.samples:,} "
+        f"samples, {wire}{duration}, {decimal(plan.disk_bytes)} on a disk that has {decimal(plan.free_bytes)} free. "
+        "Estimated from an hour of each metric on up to three days; nothing was pulled."
+    )
 
 
 @contextmanager

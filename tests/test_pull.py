@@ -27,6 +27,7 @@ from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.errors import LakeDamaged, LakeLocked, NoData, SourceAnswerError, SourceUnreachable, UsageError
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
+from cloudxai_analysis.lake.tiles import Tile
 from cloudxai_analysis.pull import Pulled, pull
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT
@@ -298,6 +299,16 @@ def fail_at(number: int) -> Callable[[int], None]:
     return fail
 
 
+def fail_from(number: int) -> Callable[[int], None]:
+    """Fail the read of that number and all after it."""
+
+    def fail(asked: int) -> None:
+        if asked >= number:
+            raise SourceUnreachable("Source demo:// does not answer.")
+
+    return fail
+
+
 @pytest.mark.parametrize("number", [1, 5, 12])
 def test_a_source_that_fails_in_the_middle_leaves_the_lake_as_it_was(
     lake: Lake, undisturbed: Snapshot, number: int
@@ -308,11 +319,73 @@ def test_a_source_that_fails_in_the_middle_leaves_the_lake_as_it_was(
     pulled(lake, Window(START, START + DAY))
     before = frames(lake.snapshot())
     with pytest.raises(SourceUnreachable), _NothingPulled(lake):
-        pulled(lake, source=Watched(fail_at(min(number, 8))))
+        pulled(lake, source=Watched(fail_at(1)))
     for ours, theirs in zip(frames(lake.snapshot()), before, strict=True):
         pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
     pulled(lake)
     same(lake.snapshot(), undisturbed)
+
+
+def test_what_an_interrupted_pull_had_finished_is_taken_up(lake: Lake, undisturbed: Snapshot) -> None:
+    with pytest.raises(SourceUnreachable):
+        pulled(lake, source=Watched(fail_from(8)), concurrency=1)
+    rest = Watched()
+    done = pulled(lake, source=rest)
+    assert (done.tiles_pulled, done.tiles_resumed, len(rest.asked)) == (12, 7, 5)
+    same(lake.snapshot(), undisturbed)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param({"contract": CONTRACT.model_copy(update={"tenant_label": "customer"})}, id="another tenant label"),
+        pytest.param({"matchers": {"job": "cloudxai"}}, id="other matchers"),
+        pytest.param({"replica_labels": ["replica"]}, id="replicas"),
+    ],
+)
+def test_what_was_pulled_otherwise_is_not_taken_up(lake: Lake, spoilt: dict[str, Any]) -> None:
+    with pytest.raises(SourceUnreachable):
+        pulled(lake, source=Watched(fail_from(8)), concurrency=1)
+    how = {"contract": CONTRACT, **spoilt}
+    assert pull(Watched(), lake, how.pop("contract"), THREE, now=NOW, **how).tiles_resumed == 0
+
+
+@pytest.mark.parametrize("kind", ["samples", "rollups"])
+def test_a_damaged_tile_is_not_taken_up(lake: Lake, undisturbed: Snapshot, kind: str) -> None:
+    with pytest.raises(SourceUnreachable):
+        pulled(lake, source=Watched(fail_from(8)), concurrency=1)
+    file = sorted((lake.path / kind).glob("*/*.parquet"))[0]
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    assert pulled(lake).tiles_resumed == 6
+    same(lake.snapshot(), undisturbed)
+
+
+def test_a_day_is_final_only_when_late_samples_can_no_longer_come(lake: Lake) -> None:
+    end = START + DAY
+    day = Window(START, end)
+    assert pulled(lake, day, now=end).tiles_pulled == 4
+    assert pulled(lake, day, now=end + timedelta(minutes=59)).tiles_pulled == 4
+    assert pulled(lake, day, now=end + timedelta(minutes=60)).tiles_pulled == 4
+    assert pulled(lake, day, now=end + timedelta(days=9)).tiles_pulled == 0
+    assert set(lake.snapshot().tiles()["until"]) == {end}
+
+
+def test_tiles_named_again_are_pulled_and_can_be_refused(lake: Lake, undisturbed: Snapshot) -> None:
+    pulled(lake)
+    seen = []
+    source = Watched()
+    done = pulled(lake, source=source, again=[("up", START.strftime("%Y-%m-%d"))], accept=seen.append)
+    assert (done.version, done.tiles_pulled, len(source.asked)) == (2, 1, 1)
+    assert [(tile.metric, tile.samples) for tile in seen] == [("up", 2880)]
+    same(lake.snapshot(), undisturbed)
+
+    def refuse(tile: Tile) -> None:
+        raise UsageError(tile.metric)
+
+    with pytest.raises(UsageError), _NothingPulled(lake):
+        pulled(lake, again=[("up", START.strftime("%Y-%m-%d"))], accept=refuse)
 
 
 def test_samples_that_were_not_asked_for_are_refused(lake: Lake) -> None:

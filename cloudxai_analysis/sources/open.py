@@ -32,7 +32,7 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> S
 
 
 def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Source:
-    from cloudxai_analysis.sources.http_api import PrometheusSource
+    from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.sources.session import Credentials, ObservingSession
 
     base, user, password = _address(url)
@@ -44,7 +44,8 @@ def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Sour
         headers=settings.headers,
     )
     ca_file = folder / settings.ca_file if settings.ca_file else None
-    return PrometheusSource(ObservingSession(base, limits=limits, credentials=credentials, ca_file=ca_file))
+    session = ObservingSession(base, limits=limits, credentials=credentials, ca_file=ca_file)
+    return ServerSource(session, limits=limits, way=settings.way)
 
 
 def _address(url: str) -> tuple[str, str | None, str]:
