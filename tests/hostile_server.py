@@ -23,7 +23,7 @@ class Handler(BaseHTTPRequestHandler):
         self._play({})
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(errors="replace")
         self._play({name: values[0] for name, values in parse_qs(body).items()})
 
     def _play(self, fields: dict[str, str]) -> None:

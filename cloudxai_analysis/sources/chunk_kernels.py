@@ -249,6 +249,7 @@ def decode_parts(  # noqa: PLR0912, PLR0915
                             delta += np.int64(_sixty_four(data, position + _u(4)))
                             position += _u(68)
                             word = _bits(data, position)
+                            used = _u(0)
                         word <<= used
                     time += delta
                     if word >> _u(63) == _u(0):

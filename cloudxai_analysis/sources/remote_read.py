@@ -18,7 +18,7 @@ from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_api import HISTOGRAMS_LEFT_OUT, MOST_SAMPLES, PrometheusSource, Stretch, asking
 from cloudxai_analysis.sources.remote_messages import labels_of, request, series_of
-from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
 from cloudxai_analysis.window import Window
 
@@ -93,14 +93,15 @@ class RemoteReadSource:
             # Remote read takes such a matcher for one on the server, and passes over series that have the label.
             return self._api.read(metric, matchers, window)
         with asking(about):
-            decoded, proven = self._api.session.receive(
+            whole, batch, histograms = self._api.session.receive(
                 "read",
                 data=request(metric, matchers, stretch.start, stretch.end),
                 headers=_HEADERS,
-                read=lambda response, body: (self._decoded(response, body, stretch), _proves_its_end(response)),
+                read=lambda response, body: (_proves_its_end(response), *self._batch(response, body, stretch)),
             )
-            batch = assembled(decoded, stretch, leave_out=self.external_labels, notes=self._api.notes)
-        self._hold_against_count(batch, stretch, proven=proven)
+        self._api.notes.add(metric, histograms, HISTOGRAMS_LEFT_OUT)
+        if not whole or not (batch.samples or histograms):
+            self._hold_against_count(batch, histograms, stretch)
         return batch
 
     @cached_property
@@ -114,19 +115,24 @@ class RemoteReadSource:
         except (SourceAnswerError, KeyError, TypeError, AttributeError, yaml.YAMLError):
             return {}
 
-    def _hold_against_count(self, batch: SeriesBatch, stretch: Stretch, *, proven: bool) -> None:
+    def _hold_against_count(self, batch: SeriesBatch, histograms: int, stretch: Stretch) -> None:
         """Emptiness, and a body whose framing does not prove its end, are believed only after a second look."""
-        if batch.samples and proven:
-            return
-        values = int(np.count_nonzero(~np.isnan(batch.values)))
         counted = self._api.count(stretch) if batch.samples else self._api.second_look(stretch)
-        if values < counted and len(batch.values) < counted:
+        markers = int(np.count_nonzero(batch.values.view(np.int64) == STALENESS_MARKER_BITS))
+        if batch.samples - markers + histograms < counted:
             raise SourceAnswerError(
                 f"{stretch}: source {self.name} counted {counted:,} samples and gave {len(batch.values):,} by remote "
                 "read. A partial answer is not taken for a whole one: run again."
             )
 
-    def _decoded(self, response: requests.Response, body: Iterator[bytes], stretch: Stretch) -> list[Decoded]:
+    def _batch(self, response: requests.Response, body: Iterator[bytes], stretch: Stretch) -> tuple[SeriesBatch, int]:
+        """The samples of an answer, and how many samples of native histograms it holds besides."""
+        decoded, histograms = self._decoded(response, body, stretch)
+        return assembled(decoded, stretch, leave_out=self.external_labels, notes=self._api.notes), histograms
+
+    def _decoded(
+        self, response: requests.Response, body: Iterator[bytes], stretch: Stretch
+    ) -> tuple[list[Decoded], int]:
         match _content_type(response):
             case content if content == _STREAMED:
                 return self._from_frames(body, stretch)
@@ -137,18 +143,19 @@ class RemoteReadSource:
             "Check the URL and its path; a login page or a proxy may stand before the server."
         )
 
-    def _from_frames(self, body: Iterator[bytes], stretch: Stretch) -> list[Decoded]:
-        room, under_way = SampleRoom(MOST_SAMPLES), []
+    def _from_frames(self, body: Iterator[bytes], stretch: Stretch) -> tuple[list[Decoded], int]:
+        room, histograms = SampleRoom(MOST_SAMPLES), 0
+        under_way: list[Future[Decoded]] = []
         try:
             for data, frames, parts, chunks in self._indexed(body):
-                self._count_others(stretch.metric, data, chunks)
+                histograms += self._histograms(stretch.metric, data, chunks)
                 taken = room.take(int(parts[:, kernels.PART_SAMPLES].sum()))
                 job = self._decoders.submit(_decode, data, frames, parts, chunks, stretch, taken)
                 under_way.append(job)
                 # What is received but not yet decoded stays small, however fast the server is.
                 for late in islice(reversed(under_way), DECODERS + 1, DECODERS + 2):
                     late.result()
-            return [job.result() for job in under_way]
+            return [job.result() for job in under_way], histograms
         finally:
             _ended(under_way)
 
@@ -190,27 +197,29 @@ class RemoteReadSource:
             "look at the server's log, and run again."
         )
 
-    def _count_others(self, metric: str, data: np.ndarray, chunks: np.ndarray) -> None:
+    def _histograms(self, metric: str, data: np.ndarray, chunks: np.ndarray) -> int:
+        """How many samples of native histograms the chunks hold; chunks of unknown encodings are noted."""
+        histograms = 0
         for start, _, kind in chunks[chunks[:, kernels.CHUNK_KIND] != kernels.XOR].tolist():
             if kind in _HISTOGRAMS:
-                self._api.notes.add(metric, int(data[start]) << 8 | int(data[start + 1]), HISTOGRAMS_LEFT_OUT)
+                histograms += int(data[start]) << 8 | int(data[start + 1])
             else:
                 self._api.notes.add(metric, 1, f"chunks of the unknown encoding {kind} were left out.")
+        return histograms
 
-    def _from_samples(self, body: bytes, stretch: Stretch) -> list[Decoded]:
+    def _from_samples(self, body: bytes, stretch: Stretch) -> tuple[list[Decoded], int]:
         try:
             found = series_of(body, largest=self._largest_answer)
         except ValueError:
             raise SourceAnswerError("answered remote read with samples that cannot be read. Run again.") from None
         decoded = []
         for series in found:
-            self._api.notes.add(stretch.metric, len(series.histograms), HISTOGRAMS_LEFT_OUT)
             times = np.fromiter((sample.time_ms for sample in series.samples), np.int64, len(series.samples))
             values = np.fromiter((sample.value for sample in series.samples), np.float64, len(series.samples))
             kept = (times >= stretch.start) & (times < stretch.end)
             labels = [(label.name, label.value) for label in series.labels]
             decoded.append(Decoded.of_series(dict(labels), times[kept], values[kept]))
-        return decoded
+        return decoded, sum(len(series.histograms) for series in found)
 
 
 def _decode(

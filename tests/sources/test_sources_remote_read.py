@@ -1,0 +1,423 @@
+"""Streamed remote read from a real Prometheus, bit for bit; and from answers that were cut, changed or made up."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.request import Request, urlopen
+
+import cramjam
+import google_crc32c
+import numpy as np
+import pytest
+from hostile_server import Handler, Hostile, hostile_server, success, vector
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from remote_write import field, label_fields, native_histogram, remote_write, varint
+from remote_write import series as written
+from servers import Server
+
+from cloudxai_analysis.errors import CloudxaiError, SourceAnswerError
+from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.sources.http_api import PrometheusSource
+from cloudxai_analysis.sources.remote_messages import request
+from cloudxai_analysis.sources.remote_read import RemoteReadSource
+from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.session import Credentials, ObservingSession
+from cloudxai_analysis.window import Window
+
+START = datetime(2026, 11, 9, tzinfo=UTC)
+START_MS = 1_794_182_400_000
+WEEK = Window(START, START + timedelta(days=7), "the week")
+MARKER = 0x7FF0000000000002
+CONFIG = """
+global: {external_labels: {cluster: beta, replica: a}}
+storage: {tsdb: {out_of_order_time_window: 30d}}
+"""
+OPTIONS = ("--web.enable-remote-write-receiver", "--enable-feature=native-histograms")
+ANY_BITS = st.one_of(
+    st.integers(0, 2**64 - 1),
+    st.sampled_from([MARKER, 0x7FF8000000000001, 0xFFF8000000000000, 0x7FF0000000000000, 1 << 63, 0, 1]),
+    st.integers(-(2**40), 2**40).map(lambda n: struct.unpack("<Q", struct.pack("<d", n / 8))[0]),
+)
+STREAMED = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
+
+pytestmark = pytest.mark.server
+
+
+def source_at(url: str, *, largest_frame: int = 1 << 25, **limits: Any) -> RemoteReadSource:
+    limited = Limits(**{"retries": 0, "total_deadline_seconds": 60, **limits})
+    api = PrometheusSource(ObservingSession(url, limits=limited, credentials=Credentials()))
+    return RemoteReadSource(api, largest_frame=largest_frame, largest_answer=limited.response_bytes)
+
+
+@pytest.fixture(scope="module")
+def server(start_prometheus: Callable[..., Server]) -> Server:
+    """A Prometheus with external labels, that takes samples by remote write, late ones too."""
+    server = start_prometheus(config=CONFIG, options=OPTIONS)
+    histograms = [native_histogram(START_MS + 15_000 * n) for n in range(5)]
+    remote_write(server.url, [written({"__name__": "native"}, [], histograms)])
+    return server
+
+
+@pytest.fixture(scope="module")
+def source(server: Server) -> RemoteReadSource:
+    return source_at(server.url)
+
+
+def read_bits(batch: SeriesBatch) -> dict[str, list[tuple[int, int]]]:
+    """Times and bits of the samples, by canonical labels."""
+    bits, edges = batch.values.view(np.uint64).tolist(), batch.offsets.tolist()
+    times = batch.times.tolist()
+    return {
+        canonical_labels(labels): list(zip(times[a:b], bits[a:b], strict=True))
+        for labels, (a, b) in zip(batch.labels, itertools.pairwise(edges), strict=True)
+    }
+
+
+_names = itertools.count()
+
+
+@given(
+    st.lists(
+        st.tuples(st.one_of(st.sampled_from([1, 15_000, 15_000, 60_000]), st.integers(1, 2_000_000)), ANY_BITS),
+        min_size=1,
+        max_size=130,
+    )
+)
+def test_any_bits_at_any_steps_come_back(server: Server, source: RemoteReadSource, points: list) -> None:
+    name = f"any_{next(_names)}"
+    times = START_MS + np.cumsum([step for step, _ in points])
+    samples = [(int(time), bits) for time, (_, bits) in zip(times, points, strict=True)]
+    remote_write(server.url, [written({"__name__": name}, samples)])
+    assert read_bits(source.read(name, {}, Window(START, START + timedelta(days=30)))) == {"{}": samples}
+
+
+@settings(max_examples=max(20, settings().max_examples // 4))
+@given(st.data())
+def test_samples_that_came_late_stand_in_their_place(server: Server, source: RemoteReadSource, data: Any) -> None:
+    name = f"late_{next(_names)}"
+    times = data.draw(st.lists(st.integers(0, 600), min_size=2, max_size=200, unique=True))
+    samples = [(START_MS + 1_000 * time, data.draw(ANY_BITS)) for time in times]
+    remote_write(server.url, [written({"__name__": name}, [sample]) for sample in samples])
+    edges = sorted(data.draw(st.tuples(st.integers(0, 600), st.integers(0, 600))))
+    window = Window(*(START + timedelta(seconds=edge) for edge in edges))
+    expected = sorted((time, bits) for time, bits in samples if window.start_ms <= time < window.end_ms)
+    assert read_bits(source.read(name, {}, window)) == ({"{}": expected} if expected else {})
+
+
+@pytest.fixture(scope="module")
+def large(server: Server) -> list[tuple[dict[str, str], list[tuple[int, int]]]]:
+    """Sixty series of two days at 15 s, of random floats: several stretches of frames, and markers among them."""
+    draw = np.random.default_rng(20261109)
+    made = []
+    for number in range(60):
+        values = draw.random(11_520)
+        bits = values.view(np.uint64)
+        bits[::1_000] = MARKER
+        times = START_MS + 15_000 * np.arange(len(bits), dtype=np.int64)
+        labels = {"tenant": f"t{number:02d}", "text": '"},\n\\ 漢字' * (number % 3)}
+        made.append((labels, list(zip(times.tolist(), bits.tolist(), strict=True))))
+    for labels, samples in made:
+        remote_write(server.url, [written({"__name__": "large", **labels}, samples)])
+    return made
+
+
+def test_many_series_in_many_frames(source: RemoteReadSource, large: list) -> None:
+    found = read_bits(source.read("large", {}, WEEK))
+    assert found == {canonical_labels(labels): samples for labels, samples in large}
+
+
+def test_matchers_are_equalities(source: RemoteReadSource, large: list) -> None:
+    labels, samples = large[7]
+    assert read_bits(source.read("large", labels, WEEK)) == {canonical_labels(labels): samples}
+    assert len(source.read("large", {"text": ""}, WEEK)) == 20
+
+
+def test_what_range_selectors_give_is_the_same_but_for_markers(source: RemoteReadSource, large: list) -> None:
+    window = Window(START + timedelta(hours=5, seconds=7), START + timedelta(hours=29, milliseconds=15_001))
+    with_markers = read_bits(source.read("large", {}, window))
+    without = {labels: [pair for pair in pairs if pair[1] != MARKER] for labels, pairs in with_markers.items()}
+    assert without == read_bits(source._api.read("large", {}, window))
+
+
+@pytest.mark.parametrize(("start", "end", "values"), [(0, 15_000, 1), (0, 15_001, 2), (1, 15_001, 1), (1, 15_000, 0)])
+def test_window_edges_to_the_millisecond(
+    source: RemoteReadSource, large: list, start: int, end: int, values: int
+) -> None:
+    window = Window(START + timedelta(milliseconds=start), START + timedelta(milliseconds=end))
+    assert source.read("large", {"tenant": "t00"}, window).samples == values
+
+
+def test_external_labels_are_left_out_and_matched_by_range_selectors(source: RemoteReadSource, large: list) -> None:
+    assert source.external_labels == {"cluster": "beta", "replica": "a"}
+    assert source.describe()["external_labels_left_out"] == {"cluster": "beta", "replica": "a"}
+    # No series carries the label in the server's own storage.
+    assert source.read("large", {"cluster": "beta"}, WEEK).samples == 0
+
+
+def test_native_histograms_are_counted_named_and_left_out(source: RemoteReadSource) -> None:
+    assert source.read("native", {}, WEEK).samples == 0
+    assert (
+        "native: 5 native histogram samples were left out; only classic ones are read." in source.describe()["warnings"]
+    )
+
+
+def test_a_metric_that_is_not_there_is_empty(source: RemoteReadSource) -> None:
+    assert source.read("no_such_metric", {}, WEEK).samples == 0
+    assert source.read("large", {}, Window(START, START)).samples == 0
+
+
+def test_nothing_but_reading_was_asked(server: Server, source: RemoteReadSource, large: list) -> None:
+    """The server's own counters: besides the tests' writing, only what reads."""
+    source.read("large", {"tenant": "t01"}, WEEK)
+    metrics = urlopen(f"{server.url}/metrics").read().decode().splitlines()
+    handlers = {line.split('handler="')[1].split('"')[0] for line in metrics if "http_requests_total{" in line}
+    asked = {"/api/v1/read", "/api/v1/query", "/api/v1/series", "/api/v1/status/config"}
+    tests_own = {"/api/v1/write", "/-/ready", "/metrics", "/api/v1/status/buildinfo"}
+    used = {
+        handler
+        for handler in handlers
+        for line in metrics
+        if f'handler="{handler}"' in line and "http_requests_total{" in line and float(line.split()[-1])
+    }
+    assert "/api/v1/read" in used
+    assert used <= asked | tests_own
+
+
+# --- answers that were cut, changed or made up; what is cut and changed came from the real server ---
+
+
+def whole_answer(url: str, *, chunks: bool = True) -> bytes:
+    """The bytes with which the real server answers for one tenant of `large`, in chunks or else in samples."""
+    body = request("large", {"tenant": "t03"}, WEEK.start_ms, WEEK.end_ms)
+    if not chunks:
+        message = bytes(cramjam.snappy.decompress_raw(body))
+        body = bytes(cramjam.snappy.compress_raw(message.removesuffix(field(2, bytes([1, 0])))))
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+    headers["X-Prometheus-Remote-Read-Version"] = "0.1.0"
+    with urlopen(Request(f"{url}/api/v1/read", data=body, headers=headers), timeout=30) as answer:
+        return answer.read()
+
+
+@pytest.fixture(scope="module")
+def answer(server: Server, large: list) -> bytes:
+    return whole_answer(server.url)
+
+
+def frame(message: bytes) -> bytes:
+    """A frame as the specification has it: length, CRC-32C, message."""
+    return varint(len(message)) + struct.pack(">I", google_crc32c.value(message)) + message
+
+
+def unframed(frames: bytes) -> list[bytes]:
+    """The messages of whole frames."""
+    messages, at = [], 0
+    while at < len(frames):
+        size = shift = 0
+        while True:
+            byte = frames[at]
+            at += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        messages.append(frames[at + 4 : at + 4 + size])
+        at += 4 + size
+    return messages
+
+
+def serving(hostile: Hostile, body: bytes, content: str = STREAMED, **headers: str) -> RemoteReadSource:
+    """A source whose server gives this body to every remote read, and knows of no sample otherwise."""
+
+    def script(handler: Handler, fields: Any) -> None:
+        if handler.path.endswith("/read"):
+            handler.say(body, Content_Type=content, **headers)
+        elif handler.path.endswith("/series"):
+            handler.document({"status": "success", "data": []})
+        elif handler.path.endswith("/query"):
+            handler.document(vector("0"))
+        else:
+            handler.document({"status": "success", "data": {}})
+
+    hostile.script = script
+    return source_at(hostile.url)
+
+
+def asked(source: RemoteReadSource) -> SeriesBatch:
+    return source.read("large", {"tenant": "t03"}, WEEK)
+
+
+def test_the_servers_own_answer_is_read(hostile: Hostile, answer: bytes, large: list) -> None:
+    labels, samples = large[3]
+    external = {"cluster": "beta", "replica": "a"}
+    assert read_bits(asked(serving(hostile, answer))) == {canonical_labels({**labels, **external}): samples}
+
+
+def test_samples_in_place_of_chunks_are_understood(server: Server, hostile: Hostile, large: list) -> None:
+    body = whole_answer(server.url, chunks=False)
+    found = asked(serving(hostile, body, "application/x-protobuf", Content_Encoding="snappy"))
+    assert list(read_bits(found).values()) == [large[3][1]]
+
+
+@given(st.data())
+def test_a_cut_answer_is_never_taken_for_whole(answer: bytes, data: Any) -> None:
+    cut = data.draw(st.integers(1, len(answer) - 1))
+    frames = np.cumsum([len(frame(message)) for message in unframed(answer)]).tolist()
+    with hostile_server() as hostile:
+        if cut in frames:
+            return  # whole frames: what ends here, only the HTTP framing can tell
+        with pytest.raises(SourceAnswerError, match="no frame"):
+            asked(serving(hostile, answer[:cut]))
+
+
+@given(st.data())
+def test_a_flipped_bit_is_never_taken(answer: bytes, data: Any) -> None:
+    place = data.draw(st.integers(0, 8 * len(answer) - 1))
+    changed = bytearray(answer)
+    changed[place // 8] ^= 1 << place % 8
+    with hostile_server() as hostile, pytest.raises(SourceAnswerError):
+        asked(serving(hostile, bytes(changed)))
+
+
+@given(st.data())
+def test_made_up_messages_with_a_right_checksum_end_in_an_error_of_ours_or_in_samples(answer: bytes, data: Any) -> None:
+    message = bytearray(unframed(answer)[0][:4_000])
+    for _ in range(data.draw(st.integers(1, 20))):
+        place = data.draw(st.integers(0, len(message) - 1))
+        message[place] = data.draw(st.integers(0, 255))
+    with hostile_server() as hostile:
+        source = serving(hostile, frame(bytes(message)))
+        try:
+            batch = asked(source)
+        except CloudxaiError:
+            return
+        assert np.all((batch.times >= WEEK.start_ms) & (batch.times < WEEK.end_ms))
+        for start, end in itertools.pairwise(batch.offsets):
+            assert np.all(np.diff(batch.times[start:end]) > 0)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_end_in_an_error_of_ours(data: bytes) -> None:
+    with hostile_server() as hostile:
+        source = serving(hostile, data)
+        if not data:
+            assert asked(source).samples == 0
+        else:
+            with pytest.raises(SourceAnswerError):
+                asked(source)
+
+
+def chunk(kind: int, data: bytes) -> bytes:
+    return field(2, field(1, START_MS) + field(2, START_MS + 1) + field(3, kind) + field(4, data))
+
+
+LABELS = label_fields({"__name__": "large", "tenant": "t03"})
+OTHER = label_fields({"__name__": "other", "tenant": "t03"})
+ONE = chunk(1, b"\x00\x01" + varint(2 * START_MS) + bytes(8))
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        pytest.param(field(1, LABELS + chunk(1, b"\x00\x05\x00")), "cannot be decoded", id="five in three bytes"),
+        pytest.param(field(1, LABELS + chunk(1, b"\xff\xff" + bytes(40))), "cannot be decoded", id="too many"),
+        pytest.param(field(1, LABELS + chunk(1, b"\x00")), "no frame", id="half a header"),
+        pytest.param(field(1, ONE), "not one of", id="no labels"),
+        pytest.param(field(1, OTHER + ONE), "not one of", id="another metric"),
+        pytest.param(field(1, LABELS + ONE + LABELS), "no frame", id="labels apart"),
+    ],
+)
+def test_a_wrong_message_is_named(hostile: Hostile, message: bytes, said: str) -> None:
+    with pytest.raises(SourceAnswerError, match=said):
+        asked(serving(hostile, frame(message)))
+
+
+def test_an_unknown_encoding_is_named_and_never_read_as_another(hostile: Hostile) -> None:
+    message = field(1, LABELS + chunk(9, b"\x00\x01" + varint(2 * START_MS) + bytes(8)))
+    source = serving(hostile, frame(message))
+    assert asked(source).samples == 0
+    assert source.describe()["warnings"] == ["large: 1 chunks of the unknown encoding 9 were left out."]
+
+
+def test_of_two_values_at_one_time_the_first_is_kept_and_the_other_counted(hostile: Hostile) -> None:
+    def one(value: float) -> bytes:
+        return chunk(1, b"\x00\x01" + varint(2 * START_MS) + struct.pack(">d", value))
+
+    source = serving(hostile, frame(field(1, LABELS + one(1.0))) + frame(field(1, LABELS + one(2.0) + one(1.0))))
+    assert asked(source).values.tolist() == [1.0]
+    assert source.describe()["warnings"][0].startswith("large: 1 samples stood beside another one of the same time")
+
+
+def test_an_error_after_good_frames_is_told(hostile: Hostile, answer: bytes) -> None:
+    with pytest.raises(SourceAnswerError, match="after 1 whole frames: query timed out"):
+        asked(serving(hostile, frame(unframed(answer)[0]) + b"query timed out\n"))
+
+
+def test_a_frame_that_claims_too_much_is_not_waited_for(hostile: Hostile) -> None:
+    with pytest.raises(SourceAnswerError, match="a frame of more than 33,554,432 bytes"):
+        asked(serving(hostile, varint(1 << 40) + b"1234" + bytes(100)))
+
+
+def test_a_page_instead_of_frames_is_refused(hostile: Hostile) -> None:
+    with pytest.raises(SourceAnswerError, match="answered remote read with 'text/html' instead of frames or samples"):
+        asked(serving(hostile, b"<html>login</html>", "text/html"))
+
+
+def test_a_packed_answer_that_claims_too_much_is_not_unpacked(hostile: Hostile) -> None:
+    with pytest.raises(SourceAnswerError, match="samples that cannot be read"):
+        asked(serving(hostile, varint(1 << 31) + b"x", "application/x-protobuf"))
+
+
+def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile) -> None:
+    source = serving(hostile, b"")
+    plain = hostile.script
+
+    def script(handler: Handler, fields: Any) -> None:
+        if handler.path.endswith("/series"):
+            handler.document({"status": "success", "data": [{"__name__": "large"}]})
+        elif handler.path.endswith("/query"):
+            handler.document(vector("12"))
+        else:
+            plain(handler, fields)
+
+    hostile.script = script
+    with pytest.raises(SourceAnswerError, match="counted 12 samples and gave 0 by remote read"):
+        asked(source)
+
+
+def test_a_body_whose_framing_proves_no_end_is_counted_again(hostile: Hostile, answer: bytes) -> None:
+    def script(handler: Handler, fields: Any) -> None:
+        if handler.path.endswith("/read"):
+            handler.head(Content_Type=STREAMED, Connection="close")
+            handler.wfile.write(frame(unframed(answer)[0]))
+            handler.close_connection = True
+        elif handler.path.endswith("/query"):
+            handler.document(vector("11600"))
+        else:
+            handler.document(success("vector", []))
+
+    hostile.script = script
+    with pytest.raises(SourceAnswerError, match="counted 11,600 samples and gave"):
+        asked(source_at(hostile.url))
+
+
+def test_a_stream_that_breaks_is_asked_for_again(hostile: Hostile, answer: bytes, large: list) -> None:
+    tries = itertools.count()
+
+    def script(handler: Handler, fields: Any) -> None:
+        if not handler.path.endswith("/read"):
+            handler.document({"status": "success", "data": {}})
+        elif next(tries):
+            handler.say(answer, Content_Type=STREAMED)
+        else:
+            handler.head(Content_Type=STREAMED, Content_Length=str(len(answer)))
+            handler.wfile.write(answer[: len(answer) // 2])
+            handler.close_connection = True
+
+    hostile.script = script
+    assert asked(source_at(hostile.url, retries=2)).samples == len(large[3][1])
+    assert next(tries) == 2
