@@ -14,16 +14,15 @@ from cloudxai_analysis.numba_cache import numba
     nogil=True,
 )
 def mark_groups(offsets: np.ndarray, times: np.ndarray, bucket: int, edges: np.ndarray, series: np.ndarray) -> int:
-    """Count the groups of one series and bucket of time, and write where each begins and its series, while they fit."""
+    """Write where each group of one series and bucket of time begins, and its series; return how many there are."""
     groups = 0
     for index in range(len(offsets) - 1):
         ends_before = np.int64(0)
         for point in range(offsets[index], offsets[index + 1]):
             if point == offsets[index] or times[point] >= ends_before:
                 ends_before = (times[point] // bucket + 1) * bucket
-                if groups < len(edges):
-                    edges[groups] = point
-                    series[groups] = index
+                edges[groups] = point
+                series[groups] = index
                 groups += 1
     return groups
 

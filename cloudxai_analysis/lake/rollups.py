@@ -29,10 +29,10 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
 
     offsets, times = np.ascontiguousarray(batch.offsets), np.ascontiguousarray(batch.times)
     values = np.ascontiguousarray(batch.values)
-    none = np.empty(0, dtype=np.int64)
-    groups = mark_groups(offsets, times, bucket_ms, none, none)
-    starts, series = np.empty(groups, dtype=np.int64), np.empty(groups, dtype=np.int64)
-    mark_groups(offsets, times, bucket_ms, starts, series)
+    # Never more groups than samples; of the room, the machine gives only what is written to.
+    starts, series = np.empty(len(times), dtype=np.int64), np.empty(len(times), dtype=np.int64)
+    groups = mark_groups(offsets, times, bucket_ms, starts, series)
+    starts, series = starts[:groups].copy(), series[:groups].copy()
     edges = np.append(starts, len(times)).astype(np.int64)
     whole = np.empty((groups, len(INTEGERS) + len(EDGES)), dtype=np.int64)
     real = np.empty((groups, len(FLOATS)), dtype=np.float64)

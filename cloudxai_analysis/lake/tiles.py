@@ -128,17 +128,18 @@ class _Series:
     labels: list[str]
     tenants: list[str]
 
-    def columns(self, rows: NDArray[np.int64]) -> dict[str, pa.Array]:
+    def columns(self, rows: NDArray[np.int32]) -> dict[str, pa.Array]:
         """The columns that name a series, where `rows` holds the place of each row's series."""
-        index = pa.array(rows.astype(np.int32))
-        texts = {"labels": self.labels, "tenant": self.tenants}
+        index = pa.array(rows)
+        texts = {name: pa.array(text, type=pa.string()) for name, text in self._texts.items()}
         return {
-            "series_id": pa.DictionaryArray.from_arrays(index, pa.array(self.ids)),
-            **{
-                name: pa.DictionaryArray.from_arrays(index, pa.array(text, type=pa.string()))
-                for name, text in texts.items()
-            },
+            name: pa.DictionaryArray.from_arrays(index, column, safe=False)  # they are our own places: in bounds
+            for name, column in {"series_id": pa.array(self.ids), **texts}.items()
         }
+
+    @property
+    def _texts(self) -> dict[str, list[str]]:
+        return {"labels": self.labels, "tenant": self.tenants}
 
 
 def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], series: _Series) -> Iterator[pa.Table]:
@@ -148,19 +149,20 @@ def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], series: _Series
     for _, grouped in groupby(range(len(order)), key=lambda place: groups[place]):
         places = list(grouped)
         pieces = [slice(*batch.offsets[order[place] : order[place] + 2]) for place in places]
-        rows = np.repeat(np.array(places, dtype=np.int64), counts[places])
+        rows = np.repeat(np.array(places, dtype=np.int32), counts[places])
         times = np.concatenate([batch.times[piece] for piece in pieces])
         values = np.concatenate([batch.values[piece] for piece in pieces])
         yield pa.table({**series.columns(rows), "time": utc_times(times), "value": pa.array(values)})
     if not len(order):
-        none = np.empty(0, dtype=np.int64)
-        yield pa.table({**series.columns(none), "time": utc_times(none), "value": pa.array(none.astype(np.float64))})
+        none = np.empty(0, dtype=np.int32)
+        times, values = utc_times(none.astype(np.int64)), pa.array(none.astype(np.float64))
+        yield pa.table({**series.columns(none), "time": times, "value": values})
 
 
 def _rollup_table(batch: SeriesBatch, order: NDArray[np.int64], series: _Series) -> pa.Table:
     rolled = roll_up(batch)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
     rows = place[rolled["series"]]
     sort = np.argsort(rows, kind="stable")
     fields = {name: pa.array(rolled[name][sort]) for name in FIELDS}
