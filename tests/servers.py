@@ -82,6 +82,20 @@ def alertmanager(
         yield server
 
 
+@contextmanager
+def victoria_metrics(folder: Path, *, options: Sequence[str] = ()) -> Iterator[Server]:
+    """A single-node VictoriaMetrics that keeps what it is given."""
+    command = [
+        "victoria-metrics",
+        f"--storageDataPath={folder / 'data'}",
+        "--retentionPeriod=100y",
+        "--loggerTimezone=UTC",
+        *options,
+    ]
+    with _running(folder, command, "--httpListenAddr={}") as server:
+        yield server
+
+
 def load_openmetrics(folder: Path, batches: Iterable[SeriesBatch], *, block_hours: int = BLOCK_HOURS) -> int:
     """Put samples into `folder/data` as blocks of a Prometheus that is not running, and say how many.
 

@@ -11,13 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import requests
 from numpy.typing import NDArray
 
 from cloudxai_analysis.errors import CloudxaiError, SourceAnswerError
 from cloudxai_analysis.sources.answers import NoSuchEndpoint, TooManySamples, one_line
 from cloudxai_analysis.sources.matchers import selector
 from cloudxai_analysis.sources.notes import Notes
-from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.window import Window
 
@@ -61,7 +62,7 @@ class Stretch:
     @property
     def last(self) -> str:
         """The last millisecond of the stretch, as seconds since the epoch."""
-        return _seconds(self.end - 1)
+        return seconds_text(self.end - 1)
 
     def parts(self, count: int) -> Iterator[Stretch]:
         """The stretch cut into at most `count` parts of near equal length."""
@@ -165,13 +166,29 @@ class PrometheusSource:
     def second_look(self, stretch: Stretch) -> int:
         """The number of samples once more: emptiness is believed only after the index and a second count agree."""
         about = {"match[]": stretch.selector}
-        edges = {"start": _seconds(stretch.start), "end": stretch.last}
+        edges = {"start": seconds_text(stretch.start), "end": stretch.last}
         if self._ask(stretch, "series", {**about, **edges}):
             return self.count(stretch)
         known = bool(self._ask(stretch, "series", {**about, "limit": "1"}))
         why = "known, but not in this window (retention, or not exported then)" if known else "not known to the source"
         _log.info("%s: no sample; the series is %s.", stretch, why)
         return 0
+
+    def hold_against_count(self, batch: SeriesBatch, stretch: Stretch, *, besides: int = 0) -> None:
+        """Refuse what another way of reading gave where the server counts more; `besides` samples were left out.
+
+        Raises
+        ------
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server counts more, or could not be asked.
+        """
+        counted = self.count(stretch) if batch.samples else self.second_look(stretch)
+        markers = int(np.count_nonzero(batch.values.view(np.int64) == STALENESS_MARKER_BITS))
+        if batch.samples - markers + besides < counted:
+            raise SourceAnswerError(
+                f"{stretch}: source {self.name} counted {counted:,} samples and gave {batch.samples:,}. "
+                "A partial answer is not taken for a whole one: run again."
+            )
 
     def _collect(self, stretch: Stretch, expected: int, found: dict[str, list[_Series]]) -> None:
         """Add the stretch's samples to `found`, by label set; what the server counted must all be there."""
@@ -227,6 +244,12 @@ class PrometheusSource:
         return one_line(data.get("version") or "unknown") if isinstance(data, dict) else "unknown"
 
 
+def proves_its_end(response: requests.Response) -> bool:
+    """Whether the framing of an answer shows that its body is whole; a connection that simply closes does not."""
+    headers = response.headers
+    return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
+
+
 @contextmanager
 def asking(what: str) -> Iterator[None]:
     """Put what was asked before every error of ours that is raised inside."""
@@ -248,7 +271,8 @@ def _well_formed(stretch: Stretch, name: str) -> Iterator[None]:
         ) from None
 
 
-def _seconds(milliseconds: int) -> str:
+def seconds_text(milliseconds: int) -> str:
+    """Milliseconds since the epoch as seconds, exactly."""
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 

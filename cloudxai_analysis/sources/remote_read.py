@@ -16,9 +16,16 @@ import yaml
 from cloudxai_analysis.errors import SourceAnswerError
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.http_api import HISTOGRAMS_LEFT_OUT, MOST_SAMPLES, PrometheusSource, Stretch, asking
+from cloudxai_analysis.sources.http_api import (
+    HISTOGRAMS_LEFT_OUT,
+    MOST_SAMPLES,
+    PrometheusSource,
+    Stretch,
+    asking,
+    proves_its_end,
+)
 from cloudxai_analysis.sources.remote_messages import labels_of, request, series_of
-from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
+from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
 from cloudxai_analysis.window import Window
 
@@ -97,11 +104,11 @@ class RemoteReadSource:
                 "read",
                 data=request(metric, matchers, stretch.start, stretch.end),
                 headers=_HEADERS,
-                read=lambda response, body: (_proves_its_end(response), *self._batch(response, body, stretch)),
+                read=lambda response, body: (proves_its_end(response), *self._batch(response, body, stretch)),
             )
         self._api.notes.add(metric, histograms, HISTOGRAMS_LEFT_OUT)
         if not whole or not (batch.samples or histograms):
-            self._hold_against_count(batch, histograms, stretch)
+            self._api.hold_against_count(batch, stretch, besides=histograms)
         return batch
 
     @cached_property
@@ -114,16 +121,6 @@ class RemoteReadSource:
             return {str(name): str(value) for name, value in labels.items()}
         except (SourceAnswerError, KeyError, TypeError, AttributeError, yaml.YAMLError):
             return {}
-
-    def _hold_against_count(self, batch: SeriesBatch, histograms: int, stretch: Stretch) -> None:
-        """Emptiness, and a body whose framing does not prove its end, are believed only after a second look."""
-        counted = self._api.count(stretch) if batch.samples else self._api.second_look(stretch)
-        markers = int(np.count_nonzero(batch.values.view(np.int64) == STALENESS_MARKER_BITS))
-        if batch.samples - markers + histograms < counted:
-            raise SourceAnswerError(
-                f"{stretch}: source {self.name} counted {counted:,} samples and gave {len(batch.values):,} by remote "
-                "read. A partial answer is not taken for a whole one: run again."
-            )
 
     def _batch(self, response: requests.Response, body: Iterator[bytes], stretch: Stretch) -> tuple[SeriesBatch, int]:
         """The samples of an answer, and how many samples of native histograms it holds besides."""
@@ -266,11 +263,6 @@ def _offers(response: requests.Response, body: Iterator[bytes]) -> bool:
 
 def _content_type(response: requests.Response) -> str:
     return response.headers.get("Content-Type", "nothing").partition(";")[0].strip().lower()
-
-
-def _proves_its_end(response: requests.Response) -> bool:
-    headers = response.headers
-    return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
 
 
 def _is_text(data: bytes) -> bool:

@@ -13,6 +13,7 @@ from cloudxai_analysis.window import Window
 
 LEAD_IN = timedelta(minutes=10)
 GAP_STEPS = 2.5  # a replica that is silent for longer than so many of its steps has a gap
+_EVER_BEFORE, _EVER_AFTER = np.iinfo(np.int64).min // 2, np.iinfo(np.int64).max // 2
 
 _Samples = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -21,9 +22,9 @@ def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Wi
     """The batch without its replica labels: of series that then are the same, one, cut to the window.
 
     The replica that comes first by its labels is followed; the others only fill its gaps, more than 2.5 of its steps
-    long. So every moment counts once. Where a counter's filling begins below the value before it, though the filling
-    replica itself saw no reset since, its clock is off, not the counter: those samples are left out. (Prometheus'
-    own deduplication in Thanos, 'Query', also stays with one replica until it has a gap.)
+    long. So every moment counts once. Where a counter's filling lies below the value before it or above the one after,
+    though the filling replica itself saw no reset between, a clock is off, not the counter: those samples are left
+    out. (Thanos' querier, too, stays with one replica until it has a gap.)
     """
     groups: dict[str, list[tuple[str, int]]] = {}
     kept_labels: dict[str, Labels] = {}
@@ -54,31 +55,34 @@ def _filled(followed: _Samples, other: _Samples, *, counter: bool) -> _Samples:
     if not len(times) or not len(other_times):
         return followed if len(times) else other
     limit = GAP_STEPS * _step(times if len(times) > 1 else other_times)
-    # A gap of the followed replica that the other shares is the target's own; its marker says so.
-    edges = np.concatenate([[np.iinfo(np.int64).min // 2], times, [np.iinfo(np.int64).max // 2]])
+    edges = np.concatenate([[_EVER_BEFORE], times, [_EVER_AFTER]])
     place = np.searchsorted(times, other_times, side="left")
     before, after = edges[place], edges[place + 1]
     within = (after - before > limit) & (other_times - before > limit / 2) & (after - other_times > limit / 2)
     if counter:
-        within &= ~_behind(times, values, other_times, other_values, place)
+        within &= ~_out_of_line(times, values, other_times, other_values, limit)
     order = np.argsort(np.concatenate([times, other_times[within]]), kind="stable")
     return np.concatenate([times, other_times[within]])[order], np.concatenate([values, other_values[within]])[order]
 
 
-def _behind(
+def _out_of_line(
     times: NDArray[np.int64],
     values: NDArray[np.float64],
     other_times: NDArray[np.int64],
     other_values: NDArray[np.float64],
-    place: NDArray[np.int64],
+    limit: float,
 ) -> NDArray[np.bool_]:
-    """Which of the other's samples lie below the last followed value, though the other saw no reset since then."""
-    last = np.where(place > 0, _held(values)[np.maximum(place - 1, 0)], np.nan)
-    since = np.where(place > 0, times[np.maximum(place - 1, 0)], np.iinfo(np.int64).min)
+    """Which of the other's samples lie below the followed value before, or above the next, with no reset between."""
+    place = np.searchsorted(times, other_times, side="left")
+    before, after = np.maximum(place - 1, 0), np.minimum(place, len(times) - 1)
     falls = np.flatnonzero(np.diff(_held(other_values)) < 0) + 1
-    fallen = np.concatenate([[np.iinfo(np.int64).min], other_times[falls]])
-    latest_fall = fallen[np.searchsorted(falls, np.arange(len(other_times)), side="right")]
-    return (other_values < last) & (latest_fall <= since)
+    fallen = np.concatenate([[_EVER_BEFORE], other_times[falls], [_EVER_AFTER]])
+    number = np.searchsorted(falls, np.arange(len(other_times)), side="right")
+    low = (place > 0) & (other_values < _held(values)[before]) & (fallen[number] <= times[before])
+    # The other sees a reset at its own next scrape, which may be later than the followed one's.
+    seen_until = times[after] + limit
+    high = (place < len(times)) & (other_values > values[after]) & (fallen[number + 1] > seen_until)
+    return low | (high & (other_times[-1] > times[after]))
 
 
 def _held(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.settings import Limits, Way
@@ -12,6 +12,13 @@ from cloudxai_analysis.sources.http_api import PrometheusSource, asking
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.window import Window
+
+
+class Offered(Source, Protocol):
+    """A way of reading that a server may or may not offer."""
+
+    def offered(self) -> bool:
+        """Whether the server answers to it."""
 
 
 class ServerSource:
@@ -86,21 +93,20 @@ class ServerSource:
 
     def _offered(self, way: str, api: PrometheusSource) -> Source | None:
         """The source that reads in this way, where the server answers a question of that kind without samples."""
+        source = self._remote_read(api) if way == "remote_read" else self._export(api)
         with asking(f"Asked whether it offers {way}"):
             try:
-                if way == "export":
-                    return self._export(api)
-                from cloudxai_analysis.sources.remote_read import RemoteReadSource
-
-                limits = self._limits
-                remote = RemoteReadSource(api, largest_frame=limits.frame_bytes, largest_answer=limits.response_bytes)
-                return remote if remote.offered() else None
+                return source if source.offered() else None
             except Declined:
                 return None
 
-    def _export(self, api: PrometheusSource) -> Source | None:
+    def _remote_read(self, api: PrometheusSource) -> Offered:
+        from cloudxai_analysis.sources.remote_read import RemoteReadSource
+
+        limits = self._limits
+        return RemoteReadSource(api, largest_frame=limits.frame_bytes, largest_answer=limits.response_bytes)
+
+    def _export(self, api: PrometheusSource) -> Offered:
         from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
 
-        probe = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001", "nocache": "1"}
-        self.session.receive("export", data=probe, read=lambda _, body: len(b"".join(body)) + 1)
-        return VictoriaMetricsSource(self.session, version=api.version)
+        return VictoriaMetricsSource(api)

@@ -1,0 +1,272 @@
+"""Samples from a real VictoriaMetrics, as near as its decimals allow; and from exports that were cut or made up."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from hostile_server import Handler, Hostile, vector
+from servers import Server, victoria_metrics
+
+from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.sources.http_api import NORMAL_NAN_BITS, PrometheusSource
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.session import Credentials, ObservingSession
+from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
+from cloudxai_analysis.window import Window
+
+START = datetime(2026, 11, 9, tzinfo=UTC)
+START_MS = 1_794_182_400_000
+WEEK = Window(START, START + timedelta(days=7), "the week")
+TIMES = START_MS + 15_000 * np.arange(25_000, dtype=np.int64)
+DRAW = np.random.default_rng(20261109)
+HOSTILE = {"tenant": 'say "no"\n\\ 漢字 🙂 \u202e,"values":[1,+Inf]', "long": "x" * 10_000}
+WHOLE = {
+    "integers": DRAW.integers(-(2**40), 2**40, len(TIMES)).astype(np.float64),
+    "decimals": DRAW.integers(0, 10**6, len(TIMES)) / 100,
+    "random": 0.1 + 0.9 * DRAW.random(len(TIMES)),
+    "magnitudes": DRAW.random(len(TIMES)) * 10.0 ** DRAW.integers(-5, 9, len(TIMES)),
+}
+
+
+def source_at(url: str, **limits: Any) -> VictoriaMetricsSource:
+    limited = Limits(**{"retries": 0, "total_deadline_seconds": 60, **limits})
+    return VictoriaMetricsSource(PrometheusSource(ObservingSession(url, limits=limited, credentials=Credentials())))
+
+
+def put(url: str, path: str, body: str) -> None:
+    with urlopen(Request(f"{url}{path}", data=body.encode()), timeout=30) as answer:
+        assert answer.status == 204
+
+
+def imported(url: str, name: str, labels: Labels, times: np.ndarray, values: np.ndarray) -> None:
+    line = {"metric": {"__name__": name, **labels}, "values": values.tolist(), "timestamps": times.tolist()}
+    put(url, "/api/v1/import", json.dumps(line))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with victoria_metrics(tmp_path_factory.mktemp("victoria")) as server:
+        for name, values in WHOLE.items():
+            imported(server.url, name, {"tenant": "007"}, TIMES, values)
+        imported(server.url, "hostile", HOSTILE, TIMES[:3], np.arange(3.0))
+        imported(server.url, "hostile", {"tenant": "plain"}, TIMES[:2], np.ones(2))
+        put(
+            server.url,
+            "/api/v1/import/prometheus",
+            f'infinite{{a="1"}} +Inf {START_MS}\ninfinite{{a="1"}} -Inf {START_MS + 1}',
+        )
+        for value in (1.0, 2.0):
+            imported(server.url, "doubled", {}, TIMES[:1], np.array([value]))
+        urlopen(f"{server.url}/internal/force_flush").read()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def source(server: Server) -> VictoriaMetricsSource:
+    return source_at(server.url)
+
+
+def only(batch: SeriesBatch) -> tuple[Labels, np.ndarray, np.ndarray]:
+    assert len(batch) == 1
+    return batch.labels[0], batch.times, batch.values
+
+
+real = pytest.mark.needs("victoria-metrics")
+
+
+@real
+@pytest.mark.parametrize("name", ["integers", "decimals"])
+def test_integers_and_short_decimals_are_exact(source: VictoriaMetricsSource, name: str) -> None:
+    labels, times, values = only(source.read(name, {}, WEEK))
+    assert labels == {"tenant": "007"}
+    assert np.array_equal(times, TIMES)
+    assert np.array_equal(values, WHOLE[name])
+
+
+@real
+def test_other_values_are_near_as_the_provenance_says(source: VictoriaMetricsSource) -> None:
+    _, times, values = only(source.read("random", {}, WEEK))
+    assert np.array_equal(times, TIMES)
+    assert np.max(np.abs(values / WHOLE["random"] - 1)) < 1e-11
+    _, _, values = only(source.read("magnitudes", {}, WEEK))
+    assert np.max(np.abs(values - WHOLE["magnitudes"])) < 1e-11 * WHOLE["magnitudes"].max()
+    described = source.describe()
+    assert "within 1e-11" in described["precision"]
+    assert (described["kind"], described["hides_markers"]) == ("victoria_metrics", True)
+
+
+@real
+@pytest.mark.parametrize(("start", "end", "count"), [(0, 15_000, 1), (0, 15_001, 2), (1, 15_001, 1), (1, 15_000, 0)])
+def test_window_edges_to_the_millisecond(source: VictoriaMetricsSource, start: int, end: int, count: int) -> None:
+    window = Window(START + timedelta(milliseconds=start), START + timedelta(milliseconds=end))
+    assert source.read("integers", {}, window).samples == count
+
+
+@real
+def test_hostile_labels_are_matched_and_come_back_as_themselves(source: VictoriaMetricsSource) -> None:
+    labels, _, values = only(source.read("hostile", {"tenant": HOSTILE["tenant"]}, WEEK))
+    assert labels == HOSTILE
+    assert values.tolist() == [0, 1, 2]
+    assert len(source.read("hostile", {}, WEEK)) == 2
+    assert source.read("hostile", {"tenant": ".*"}, WEEK).samples == 0
+
+
+@real
+def test_infinite_values_are_infinite(source: VictoriaMetricsSource) -> None:
+    assert only(source.read("infinite", {}, WEEK))[2].tolist() == [np.inf, -np.inf]
+
+
+@real
+def test_of_two_values_at_one_time_one_is_kept_and_the_other_counted(source: VictoriaMetricsSource) -> None:
+    assert only(source.read("doubled", {}, WEEK))[2].tolist() in ([1.0], [2.0])
+    assert any(line.startswith("doubled: 1 samples stood beside") for line in source.describe()["warnings"])
+
+
+@real
+def test_nothing_but_reading_was_asked(server: Server, source: VictoriaMetricsSource) -> None:
+    assert source.offered()
+    assert source.read("no_such_metric", {}, WEEK).samples == 0
+    lines = urlopen(f"{server.url}/metrics").read().decode().splitlines()
+    paths = {line.split('path="')[1].split('"')[0] for line in lines if line.startswith("vm_http_requests_total{")}
+    used = {path for path in paths for line in lines if f'path="{path}"' in line and line.split()[-1] != "0"}
+    tests_own = {
+        "/api/v1/import",
+        "/api/v1/import/prometheus",
+        "/metrics",
+        "/internal/force_flush",
+        "/-/ready",
+        "/health",
+    }
+    reads = {"/api/v1/export", "/api/v1/query", "/api/v1/series", "/api/v1/buildinfo"}
+    assert "/api/v1/export" in used
+    assert used - tests_own <= reads
+
+
+# --- exports that were cut or made up ---
+
+
+def line(metric: Any, values: str, times: list[int]) -> str:
+    return f'{{"metric":{json.dumps(metric)},"values":{values},"timestamps":{json.dumps(times)}}}\n'
+
+
+GOOD = line({"__name__": "m", "a": "1"}, "[1,2]", [START_MS, START_MS + 1])
+
+
+def serving(hostile: Hostile, body: str, status: int = 200, **headers: str) -> VictoriaMetricsSource:
+    def script(handler: Handler, fields: Any) -> None:
+        if handler.path.endswith("/export"):
+            handler.say(body.encode(), status, Content_Type="application/stream+json", **headers)
+        elif handler.path.endswith("/query"):
+            handler.document(vector("0"))
+        else:
+            handler.document({"status": "success", "data": []})
+
+    hostile.script = script
+    return source_at(hostile.url)
+
+
+def asked(source: VictoriaMetricsSource) -> dict[str, list[tuple[int, float]]]:
+    batch = source.read("m", {}, WEEK)
+    return {
+        canonical_labels(labels): list(zip(batch.times[a:b].tolist(), batch.values[a:b].tolist(), strict=True))
+        for labels, (a, b) in zip(batch.labels, itertools.pairwise(batch.offsets), strict=True)
+    }
+
+
+def test_lines_of_one_series_are_joined_in_order(hostile: Hostile) -> None:
+    later = line({"a": "1", "__name__": "m"}, "[3]", [START_MS + 2])
+    source = serving(hostile, later + GOOD)
+    assert asked(source) == {'{"a":"1"}': [(START_MS, 1), (START_MS + 1, 2), (START_MS + 2, 3)]}
+    request = hostile.seen[0]
+    assert (request.fields["nocache"], request.fields["deny_partial_response"]) == ("1", "1")
+    assert (request.fields["start"], request.fields["end"]) == ("1794182400.000", "1794787199.999")
+
+
+def test_null_and_words_are_nan_and_infinite(hostile: Hostile) -> None:
+    body = line({"__name__": "m"}, '[null,"Infinity",-Inf]', [START_MS, START_MS + 1, START_MS + 2])
+    values = serving(hostile, body).read("m", {}, WEEK).values
+    assert values.view(np.int64)[0] == NORMAL_NAN_BITS
+    assert values[1:].tolist() == [np.inf, -np.inf]
+
+
+def test_what_lies_outside_of_the_window_is_left_out(hostile: Hostile) -> None:
+    body = line({"__name__": "m"}, "[1,2,3]", [START_MS - 1, START_MS, WEEK.end_ms])
+    assert asked(serving(hostile, body)) == {"{}": [(START_MS, 2)]}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(GOOD[:-1], "ended in the middle", id="no line feed"),
+        pytest.param(GOOD[:-20] + "\n", "no export", id="half a line"),
+        pytest.param("<html>login</html>\n", "no export", id="a page"),
+        pytest.param("[]\n", "no export", id="a list"),
+        pytest.param('{"metric":{"__name__":"m"}}\n', "no export", id="no values"),
+        pytest.param(line({"__name__": "m"}, "[1]", [1, 2]), "no export", id="more times than values"),
+        pytest.param(line({"__name__": "m"}, '["x"]', [1]), "no export", id="no number"),
+        pytest.param(line({"__name__": "m"}, "[[1]]", [1]), "no export", id="a list of values"),
+        pytest.param(line({"__name__": "other"}, "[1]", [START_MS]), "not one of", id="another metric"),
+        pytest.param(line({"__name__": "m", "a": 1}, "[1]", [START_MS]), "not one of", id="a label that is no text"),
+    ],
+)
+def test_what_is_no_export_is_refused(hostile: Hostile, body: str, said: str) -> None:
+    with pytest.raises(SourceAnswerError, match=said):
+        asked(serving(hostile, GOOD + body))
+
+
+def test_a_line_without_end_is_not_waited_for(hostile: Hostile) -> None:
+    with pytest.raises(SourceAnswerError, match="a line of more than 16,777,216 bytes"):
+        asked(serving(hostile, "x" * 17_000_000))
+
+
+def flaky(first: Callable[[Handler], None]) -> Callable[[Handler, Any], None]:
+    tries = itertools.count()
+
+    def script(handler: Handler, fields: Any) -> None:
+        if next(tries):
+            handler.say(GOOD.encode(), Content_Type="application/stream+json")
+        else:
+            first(handler)
+
+    return script
+
+
+def _busy(handler: Handler) -> None:
+    handler.say(b"busy", 503)
+
+
+def _cut(handler: Handler) -> None:
+    handler.head(Content_Length=str(len(GOOD)))
+    handler.wfile.write(GOOD[:20].encode())
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("first", [_busy, _cut])
+def test_what_may_pass_is_asked_again(hostile: Hostile, first: Callable[[Handler], None]) -> None:
+    hostile.script = flaky(first)
+    assert len(asked(source_at(hostile.url, retries=2))['{"a":"1"}']) == 2
+
+
+def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile) -> None:
+    source = serving(hostile, "")
+    plain = hostile.script
+
+    def script(handler: Handler, fields: Any) -> None:
+        if handler.path.endswith("/series"):
+            handler.document({"status": "success", "data": [{"__name__": "m"}]})
+        elif handler.path.endswith("/query"):
+            handler.document(vector("12"))
+        else:
+            plain(handler, fields)
+
+    hostile.script = script
+    with pytest.raises(SourceAnswerError, match="counted 12 samples and gave 0"):
+        asked(source)

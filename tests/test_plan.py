@@ -1,0 +1,53 @@
+"""What a pull would bring is told before it, near enough to what it then brings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.plan import estimate, missing_tiles, wanted_tiles
+from cloudxai_analysis.pull import pull
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.terminal import plan_line
+from cloudxai_analysis.window import Window
+
+CONTRACT = load_contract()
+WEEK = Window(EXTENT.end - timedelta(days=7), EXTENT.end)
+MATCHERS: dict[str, dict[str, str]] = {"target": {}, "rules": {}}
+
+
+@pytest.fixture(scope="module")
+def demo() -> DemoSource:
+    return DemoSource()
+
+
+def test_the_estimate_is_near_what_is_pulled(tmp_path: Path, demo: DemoSource) -> None:
+    lake = open_lake(tmp_path / "lake")
+    wanted = wanted_tiles(CONTRACT, WEEK, EXTENT.end)
+    plan = estimate(demo, lake, CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
+    assert not lake.path.exists()
+    done = pull(demo, lake, CONTRACT, WEEK, now=EXTENT.end)
+    assert (plan.tiles, plan.missing) == (done.tiles, done.tiles_pulled)
+    assert 0.8 < plan.samples / done.samples_pulled < 1.25
+    held = sum(file.stat().st_size for file in lake.path.glob("samples/*/*.parquet"))
+    assert 0.5 < plan.disk_bytes / held < 2
+    names = CONTRACT.series_names()
+    assert plan.series <= sum(len(demo.read(name, {}, WEEK)) for name in names) <= 2 * plan.series
+
+
+def test_a_full_lake_lacks_nothing(tmp_path: Path, demo: DemoSource) -> None:
+    lake = open_lake(tmp_path / "lake")
+    day = Window(WEEK.start, WEEK.start + timedelta(days=1))
+    pull(demo, lake, CONTRACT, day, now=EXTENT.end)
+    wanted = wanted_tiles(CONTRACT, day, EXTENT.end)
+    assert missing_tiles(lake, wanted) == []
+    key = ("up", day.start.date().isoformat())
+    assert [tile.key for tile in missing_tiles(lake, wanted, again=[key])] == [key]
+    plan = estimate(demo, lake, CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
+    assert (plan.missing, plan.samples, plan.seconds, plan.disk_bytes) == (0, 0, 0, 0)
+    assert plan_line(plan) == f"the lake has all {len(wanted)} tiles; nothing would be pulled."
