@@ -111,6 +111,7 @@ servers:
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=" prometheus"; \
 	command -v prometheus-alertmanager >/dev/null || missing+=" prometheus-alertmanager"; \
 	command -v chromium >/dev/null || missing+=" chromium"; \
+	command -v victoria-metrics >/dev/null || missing+=" victoria-metrics"; \
 	command -v openssl >/dev/null || missing+=" openssl"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
