@@ -23,7 +23,7 @@ from cloudxai_analysis.sources.series import SeriesBatch, Source
 from cloudxai_analysis.window import Window
 
 WORKERS = 2
-TILE_FORMAT = 2  # raised when the same samples would be written otherwise: what an older pull left is not taken up
+TILE_FORMAT = 3  # raised when the same samples would be written otherwise: what an older pull left is not taken up
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from cloudxai_analysis.lake.read import Snapshot
 
 PARTITIONS = ["metric", "date"]
 METADATA = "cloudxai"
-_SERIES = [("series_id", pa.int64()), ("labels", pa.string()), ("tenant", pa.string())]
+_SERIES = [("labels", pa.string()), ("tenant", pa.string())]
 SAMPLES = pa.schema([*_SERIES, ("time", pa.timestamp("us", tz="UTC")), ("value", pa.float64())])
 ROLLUPS = pa.schema(
     [
+        ("series_id", pa.int64()),
         *_SERIES,
         ("hour", pa.timestamp("us", tz="UTC")),
         *((name, pa.int64()) for name in (*INTEGERS, *EDGES)),
