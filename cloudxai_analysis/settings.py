@@ -11,12 +11,13 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from cloudxai_analysis.contract import DEFAULT_CONTRACT, Contract, load_contract
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.http_config import HttpConfig, checked_tenant, known_keys
 
 DEMO_SOURCE = "demo://"
 Way = Literal["auto", "remote_read", "export", "range_selectors"]
@@ -61,7 +62,7 @@ class Limits(BaseModel):
 class EnvironmentSettings(BaseModel):
     """One watched platform: where its telemetry comes from, and what holds for it alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     source: str | None = None
     matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of scraped series")
@@ -73,9 +74,20 @@ class EnvironmentSettings(BaseModel):
     replica_labels: tuple[str, ...] = Field((), description="labels that tell the replicas of an HA pair apart")
     rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")
     history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
-    headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    bearer_token_file: Path | None = None
-    ca_file: Path | None = None
+    tenant: str | None = Field(None, description="the tenant to read, sent as X-Scope-OrgID")
+    http_config_file: Path | None = Field(None, description="YAML file of credentials, TLS and headers")
+    http_config: HttpConfig = Field(HttpConfig(), description="the same as a table")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> EnvironmentSettings:
+        if self.http_config_file is not None and self.http_config != HttpConfig():
+            raise ValueError("'http_config_file' and 'http_config' exclude each other; keep one of them")
+        return self
+
+    @field_validator("tenant")
+    @classmethod
+    def _tenant_is_one(cls, tenant: str | None) -> str | None:
+        return tenant if tenant is None else checked_tenant(tenant)
 
     @field_validator("zone")
     @classmethod
@@ -93,6 +105,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
+        hide_input_in_errors=True,
         env_prefix=_PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
@@ -281,6 +294,8 @@ def _one_line(error: ValidationError, file: Path) -> str:
 
 
 def _known_keys(path: list[str]) -> list[str]:
+    if path[2:3] == ["http_config"] and len(path) > 3:
+        return known_keys(path[3:])
     rooms: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
     model = rooms.get(path[0], Settings) if len(path) > 1 else Settings
     return list(model.model_fields)

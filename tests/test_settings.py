@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from shutil import copyfile
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
 import pytest
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from cloudxai_analysis.contract import DEFAULT_CONTRACT
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.http_config import HttpConfig
 from cloudxai_analysis.settings import (
     Bounds,
     EnvironmentSettings,
@@ -107,6 +108,28 @@ def test_clone_without_settings_file_is_found_too(folder: Path, monkeypatch: pyt
         ('[environments.beta]\nzone = "../../passwd"', "is no time zone"),
         ('[environments.beta]\ncurrency = "euro"', "Invalid value of 'environments.beta.currency'"),
         ("[environments.beta]\ntenant_cap = 0", "Invalid value of 'environments.beta.tenant_cap'"),
+        (
+            '[environments.beta]\ntenant = "a|b"',
+            "Invalid value of 'environments.beta.tenant' .* would read two tenants",
+        ),
+        ('[environments.beta]\ntenant = "a b"', "Invalid value of 'environments.beta.tenant' .* 1 to 150 letters"),
+        ('[environments.beta]\nheaders = { A = "b" }', "Unknown key 'environments.beta.headers'"),
+        (
+            '[environments.beta]\nhttp_config_file = "x.yml"\nhttp_config.bearer_token_file = "y"',
+            "'environments.beta' .* 'http_config_file' and 'http_config' exclude each other",
+        ),
+        (
+            '[environments.beta.http_config.tls_config]\nca_fil = "x"',
+            r"Unknown key 'environments.beta.http_config.tls_config.ca_fil' .* Did you mean 'ca_file'\?",
+        ),
+        (
+            '[environments.beta.http_config]\nbasic = "x"',
+            r"Unknown key 'environments.beta.http_config.basic' .* Did you mean 'basic_auth'\?",
+        ),
+        (
+            '[environments.beta.http_config.oauth2]\nclient_id = "x"',
+            "Invalid value of 'environments.beta.http_config' .* 'oauth2' is not supported",
+        ),
         ("[environments.beta]\nhistory_weeks = 53", "Invalid value of 'environments.beta.history_weeks'"),
         ("outputs = ", "cannot be read"),
         ("a = 1\na = 2", "cannot be read"),
@@ -228,12 +251,27 @@ def test_environments_folders_lie_under_its_name(folder: Path) -> None:
     assert chosen.reports == folder / "outputs" / "demo" / "reports"
 
 
-def test_headers_stay_out_of_what_is_printed(folder: Path) -> None:
-    write(folder, f'{BETA}\n[environments.beta.headers]\nX-Key = "s3cret"\n')
+def test_secrets_stay_out_of_what_is_printed(folder: Path) -> None:
+    table = "[environments.beta.http_config.http_headers.X-Key]"
+    write(folder, f'{BETA}\n{table}\nsecrets = ["s3cret"]\n')
     settings = load_settings()
-    assert settings.environments["beta"].headers == {"X-Key": "s3cret"}
-    assert "s3cret" not in repr(settings)
-    assert "s3cret" not in str(resolve_environment(settings, name="beta"))
+    header = settings.environments["beta"].http_config.http_headers["X-Key"]
+    assert [secret.get_secret_value() for secret in header.secrets] == ["s3cret"]
+    environment = resolve_environment(settings, name="beta")
+    for shown in (repr(settings), str(environment), str(settings.model_dump()), environment.model_dump_json()):
+        assert "s3cret" not in shown
+        assert "<secret>" in shown
+
+
+def test_variables_reach_the_configuration_of_access(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, f'{BETA}\n[environments.beta.http_config.basic_auth]\nusername = "joe"\n')
+    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__HTTP_CONFIG__BASIC_AUTH__PASSWORD_FILE", "secrets/password")
+    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__TENANT", "team-blue")
+    beta = load_settings().environments["beta"]
+    assert beta.tenant == "team-blue"
+    assert beta.http_config.basic_auth is not None
+    assert beta.http_config.basic_auth.username is not None
+    assert beta.http_config.basic_auth.password_file == Path("secrets/password")
 
 
 def test_notebook_is_found_by_name_or_path(folder: Path) -> None:
@@ -266,10 +304,18 @@ def test_example_environment_works_when_taken_out_of_its_comments(folder: Path) 
     copyfile(DEFAULT_CONTRACT, folder / "contracts" / "other-platform.toml")
     chosen = resolve_environment(load_settings())
     assert (chosen.name, chosen.source) == ("beta", "https://prometheus.example.org")
-    assert chosen.settings.headers == {"X-Scope-OrgID": "beta"}
+    assert chosen.settings.tenant == "beta"
+    assert chosen.settings.http_config_file == Path("secrets/http.yml")
+    config = load_settings().environments["staging"].http_config
+    assert config.authorization is not None
+    assert config.authorization.credentials_file == Path("secrets/staging.token")
+    assert config.tls_config.ca_file == Path("secrets/ca.pem")
 
 
-KINDS = {float: "number", int: "whole number", Path: "path", str: "text", dict: "table"}
+KINDS: dict[Any, str] = {
+    **{float: "number", int: "whole number", Path: "path", str: "text", Literal: "text"},
+    **{dict: "table", HttpConfig: "table", tuple: "list"},
+}
 SIGNS = {annotated_types.Gt: ">", annotated_types.Ge: "≥", annotated_types.Lt: "<", annotated_types.Le: "≤"}
 OF_EACH: tuple[tuple[type[BaseModel], str], ...] = (
     (Settings, ""),
@@ -285,8 +331,9 @@ def table_row(key: str, field: FieldInfo) -> tuple[str, str, str, str]:
     kind = get_args(field.annotation)[0] if optional else get_origin(field.annotation) or field.annotation
     limits = [f"{SIGNS[type(item)]} {edge(item):g}" for item in field.metadata if type(item) in SIGNS]
     patterns = [f"`{item.pattern}`" for item in field.metadata if getattr(item, "pattern", None)]
+    choices = [f"`{choice}`" for choice in get_args(field.annotation)] if kind is Literal else []
     default = default_text(field.get_default(call_default_factory=True))
-    return f"`{key}`", KINDS[kind], default, ", ".join(limits + patterns)
+    return f"`{key}`", KINDS[kind], default, ", ".join(limits + patterns + choices)
 
 
 def edge(limit: Any) -> float:
@@ -294,7 +341,7 @@ def edge(limit: Any) -> float:
 
 
 def default_text(default: Any) -> str:
-    if default in (None, {}):
+    if default in (None, {}, (), HttpConfig()):
         return ""
     if default == DEFAULT_CONTRACT:
         return "the package's `contract.toml`"
@@ -313,7 +360,9 @@ def expected_rows() -> dict[str, tuple[tuple[str, str, str, str], str]]:
 
 
 def test_docs_table_lists_every_setting_with_its_default_and_bounds() -> None:
-    lines = re.findall(r"^\| (`.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    page = PAGE.read_text(encoding="utf-8")
+    section = page[page.index("## Every setting") : page.index("## Credentials")]
+    lines = re.findall(r"^\| (`.*) \|$", section, re.MULTILINE)
     shown = {cells[0]: cells for cells in ([cell.strip() for cell in line.split(" | ")] for line in lines)}
     expected = expected_rows()
     assert list(shown) == list(expected)

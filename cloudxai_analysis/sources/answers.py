@@ -125,7 +125,7 @@ def _refuse_status(response: requests.Response, document: dict[str, Any] | None,
     if status in (401, 403):
         raise SourceAnswerError(
             f"refused the request with HTTP {status}{words}. Check the credentials: user and password in the URL, "
-            "`bearer_token_file` or `headers` of the environment."
+            "`http_config` or `http_config_file` of the environment."
         )
     if status in (404, 405, 501) and document is None:
         raise NoSuchEndpoint(

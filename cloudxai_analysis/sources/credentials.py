@@ -30,7 +30,7 @@ class Credentials(AuthBase):
 
     config: HttpConfig = field(default_factory=HttpConfig)
     tenant: str | None = None
-    _secrets: set[str] = field(default_factory=set)
+    _secrets: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         basic, config = self.config.basic_auth, self.config
@@ -42,7 +42,7 @@ class Credentials(AuthBase):
         # Both at once: the header that is made of them is a secret, too.
         if basic and not (basic.username_file or basic.password_file):
             self._authorization()
-        _ = self.proxy_authorization
+        self.proxy_authorization()
 
     def __repr__(self) -> str:
         return "<secret>"
@@ -68,9 +68,8 @@ class Credentials(AuthBase):
         parts = urlsplit(self.config.proxy_url.get_secret_value())
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
-    @property
     def proxy_authorization(self) -> str | None:
-        """The header that lets a request through the proxy."""
+        """The `Proxy-Authorization` header, where the proxy's URL has a user or password."""
         if self.config.proxy_url is None:
             return None
         parts = urlsplit(self.config.proxy_url.get_secret_value())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ssl import SSLEOFError
 from threading import Event, Timer
 from typing import Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -20,7 +22,7 @@ def _head_in_time(connection: HTTPConnection) -> Iterator[None]:
 
     def end() -> None:
         ended.set()
-        with suppress(OSError):
+        with suppress(OSError, AttributeError):  # closed meanwhile
             connection.sock.shutdown(socket.SHUT_RDWR)
 
     timer = Timer(float(connection.timeout or 0), end)
@@ -41,6 +43,28 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
+    _ended = False
+
+    def _tunnel(self) -> None:  # http.client's question to a proxy, whose answer is read line by line, too
+        try:
+            with _head_in_time(self):
+                super()._tunnel()
+        except TimeoutError:
+            self.close()  # as http.client does at a refusal; else urllib3 takes the silence for the server's
+            raise OSError("it gave no answer in time") from None
+
+    def connect(self) -> None:
+        self._ended = False
+        super().connect()
+
+    def send(self, data: Any) -> None:
+        # As urllib3 does with a broken pipe: the server may have said why before it ended, and reading tells.
+        try:
+            if not self._ended:
+                super().send(data)
+        except SSLEOFError:
+            self._ended = True
+
     def getresponse(self) -> Any:  # urllib3's response is not http.client's
         with _head_in_time(self):
             return super().getresponse()
@@ -54,10 +78,44 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
+
+
 class DeadlineAdapter(HTTPAdapter):
-    """requests' adapter with such connections; each request needs a read time-out."""
+    """requests' adapter with such connections, straight or through a proxy; each request needs a read time-out.
+
+    `tls` says, for each request, how pools connect; `through` gives the `Proxy-Authorization` header, if there is one.
+    """
+
+    def __init__(self, *, tls: Callable[[], dict[str, Any]], through: Callable[[], str | None], **sizes: Any) -> None:
+        self._tls = tls
+        self._through = through
+        super().__init__(**sizes)
 
     def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
         """Make the pools, as requests does at construction."""
         super().init_poolmanager(*sizes, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Make the pools of connections through a proxy."""
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """What the proxy alone is told."""
+        del proxy
+        through = self._through()
+        return {"Proxy-Authorization": through} if through else {}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:  # a pair of requests' private types
+        """Where a request goes, and how; only `tls` says whom to trust."""
+        del verify, cert
+        place, _ = super().build_connection_pool_key_attributes(request, True)
+        return place, self._tls() if place["scheme"] == "https" else {}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: requests would add its bundled authorities to those that `tls` trusts."""

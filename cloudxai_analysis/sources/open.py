@@ -12,14 +12,16 @@ _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:
 
 
 def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> Source:
-    """The source at `url`: the demo, or a Prometheus reached with the environment's headers, token and authorities.
+    """The source at `url`: the demo, or a server reached as the environment's `http_config` and `tenant` say.
 
     Nothing is asked yet. A user and password in the URL are used and never shown.
 
     Raises
     ------
     UsageError
-        The URL is neither, or has parts that a source cannot have; a header, token or authorities file is wrong.
+        The URL is neither, or has parts that a source cannot have; the configuration of access has a mistake.
+    RefusedForSecurity
+        The server's certificate is not to be verified.
     """
     scheme = url.partition(":")[0].lower()
     if scheme == "demo":
@@ -32,19 +34,13 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> S
 
 
 def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Source:
+    from cloudxai_analysis.sources.access import settled_credentials
     from cloudxai_analysis.sources.server import ServerSource
-    from cloudxai_analysis.sources.session import Credentials, ObservingSession
+    from cloudxai_analysis.sources.session import ObservingSession
 
     base, user, password = _address(url)
-    folder = project_folder()
-    credentials = Credentials(
-        user=user,
-        password=password,
-        token_file=folder / settings.bearer_token_file if settings.bearer_token_file else None,
-        headers=settings.headers,
-    )
-    ca_file = folder / settings.ca_file if settings.ca_file else None
-    session = ObservingSession(base, limits=limits, credentials=credentials, ca_file=ca_file)
+    credentials = settled_credentials(settings, project_folder(), user=user, password=password)
+    session = ObservingSession(base, limits=limits, credentials=credentials)
     return ServerSource(session, limits=limits, way=settings.way)
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3 import exceptions
 from urllib3.util.retry import Retry
 
@@ -26,7 +21,9 @@ from cloudxai_analysis.errors import (
 )
 from cloudxai_analysis.settings import Limits
 from cloudxai_analysis.sources.answers import Answer, one_line, refuse_failure
+from cloudxai_analysis.sources.credentials import Credentials
 from cloudxai_analysis.sources.deadline import DeadlineAdapter
+from cloudxai_analysis.sources.tls import Trust, advice
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -42,77 +39,21 @@ class CutShort(exceptions.ProtocolError):
     """The body of an answer ended before its end."""
 
 
-@dataclass(frozen=True, repr=False)
-class Credentials(AuthBase):
-    """What a request carries to be let in; none of it is ever shown."""
-
-    user: str | None = None
-    password: str = ""
-    token_file: Path | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    tokens_sent: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        for name, value in self.headers.items():
-            # http.client would name the value in its own error.
-            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
-                raise UsageError(f"Header {name!r} of the environment cannot be sent; its name or value is malformed.")
-        if self.user is not None and self.token_file:
-            raise UsageError("The source has a password in its URL and a `bearer_token_file`. Keep one of them.")
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put headers and credentials on a request; the token is read from its file at each use."""
-        request.headers.update(self.headers)
-        if self.user is not None:
-            request.headers["Authorization"] = f"Basic {self._basic()}"
-        elif self.token_file:
-            token = self._token(self.token_file)
-            self.tokens_sent.add(token)
-            request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-    def hide(self, text: str) -> str:
-        """`text` with every secret replaced by `<secret>`."""
-        for secret in sorted(self._secrets(), key=len, reverse=True):
-            text = text.replace(secret, "<secret>")
-        return text
-
-    def _secrets(self) -> set[str]:
-        known = {self.user or "", self.password, *self.headers.values(), *self.tokens_sent}
-        known |= {word for value in self.headers.values() for word in value.split()}
-        if self.user is not None:
-            known.add(self._basic())
-        return {form for secret in known for form in (secret, quote(secret, safe="")) if form}
-
-    def _basic(self) -> str:
-        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-
-    @staticmethod
-    def _token(file: Path) -> str:
-        try:
-            token = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(f"The bearer token cannot be read from {file}. Correct `bearer_token_file`.") from None
-        if not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise UsageError(f"File {file} holds no bearer token: it is empty, or has spaces or foreign characters.")
-        return token
-
-
 class ObservingSession(requests.Session):
     """A session with one server: GET, and POST to those endpoints of the API that only read.
 
     Every request has a deadline, a byte cap and bounded retries; TLS is verified, no redirect is followed, no cookie
     kept, and nothing is taken from the machine's environment. What comes back is an `Answer`, or an error of ours.
+    A UsageError says at once that a file of certificates cannot be used.
     """
 
-    def __init__(self, base: str, *, limits: Limits, credentials: Credentials, ca_file: Path | None = None) -> None:
+    def __init__(self, base: str, *, limits: Limits, credentials: Credentials) -> None:
         super().__init__()
-        if ca_file is not None and not ca_file.is_file():
-            raise UsageError(f"File {ca_file} of certificate authorities is not there. Correct `ca_file`.")
         self.base = _normal(base)
+        trust = Trust(credentials.config.tls_config)
+        if self.base.startswith("https:"):
+            with self._named():
+                trust.pool_options()
         self.received = 0
         self.auth = credentials
         self.trust_env = False
@@ -120,9 +61,15 @@ class ObservingSession(requests.Session):
         self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"})
         self._credentials = credentials
         self._limits = limits
-        self._verify = str(ca_file) if ca_file else True
+        self._proxies = {"http": credentials.proxy, "https": credentials.proxy} if credentials.proxy else {}
         # Retries are ours, below: urllib3's own would read the whole body of a failed answer, however long it is.
-        self._adapter = DeadlineAdapter(max_retries=0, pool_connections=1, pool_maxsize=8)
+        self._adapter = DeadlineAdapter(
+            tls=trust.pool_options,
+            through=credentials.proxy_authorization,
+            max_retries=0,
+            pool_connections=1,
+            pool_maxsize=8,
+        )
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
 
@@ -225,11 +172,11 @@ class ObservingSession(requests.Session):
         left = max(deadline - time.monotonic(), 0.001)
         timeout = (min(limits.connect_timeout_seconds, left), min(limits.request_timeout_seconds, left))
         try:
-            response = self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
+            response = self._adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies)
         except (OSError, ValueError) as error:
             if isinstance(error, requests.RequestException):
                 raise
-            raise SourceUnreachable(f"could not be asked: {self._say(error)}. Check `ca_file` and the URL.") from None
+            raise SourceUnreachable(f"could not be asked: {self._say(error)}. Check the URL.") from None
         try:
             body = self._body(response, min(deadline, time.monotonic() + body_seconds))
             if response.status_code == 200:
@@ -283,8 +230,16 @@ class ObservingSession(requests.Session):
                     "`limits.request_timeout_seconds`."
                 )
             case exceptions.SSLError():
-                return SourceUnreachable(f"has no TLS that can be trusted: {said}. Check https, and `ca_file`.")
+                return SourceUnreachable(f"has no TLS that can be trusted: {said}. {advice(said)}")
+            case exceptions.ProxyError():
+                return self._no_way_through(failure)
         return SourceUnreachable(f"did not answer: {said}. Check that it runs, and the network.")
+
+    def _no_way_through(self, failure: exceptions.ProxyError) -> SourceUnreachable:
+        cause = self._say(failure.original_error).rpartition(": ")[2]
+        return SourceUnreachable(
+            f"is not reached through the proxy {self._credentials.proxy}: {cause}. Check the proxy and `proxy_url`."
+        )
 
 
 def _whole(response: requests.Response, body: Iterator[bytes]) -> None:

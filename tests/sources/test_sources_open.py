@@ -7,9 +7,9 @@ import pytest
 from cloudxai_analysis.errors import CloudxaiError, UsageError
 from cloudxai_analysis.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.http_api import PrometheusSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.server import ServerSource
 
 
 def opened(url: str, **settings: object) -> Source:
@@ -36,7 +36,7 @@ def test_demo_is_the_demo_with_its_seed() -> None:
 )
 def test_a_url_is_a_prometheus_named_without_credentials(url: str, name: str) -> None:
     source = opened(url)
-    assert isinstance(source, PrometheusSource)
+    assert isinstance(source, ServerSource)
     assert source.name == name
     assert source.extent() is None
 
@@ -70,27 +70,26 @@ def test_anything_else_is_refused_in_one_line_that_does_not_repeat_it(url: str) 
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_a_wrong_header_token_or_authority_is_refused_without_its_value(tmp_path: Path) -> None:
-    url = "http://localhost:9090"
-    wrong: list[dict[str, object]] = [
-        {"headers": {"X-Scope-OrgID": "geheim\r\nX-Other: 1"}},
-        {"headers": {"X Scope": "geheim"}},
-        {"ca_file": tmp_path / "absent.pem"},
-    ]
-    for settings in wrong:
-        with pytest.raises(UsageError) as refused:
-            opened(url, **settings)
-        assert "geheim" not in str(refused.value)
-    with pytest.raises(UsageError, match="Keep one of them"):
-        opened("http://joe:geheim@localhost:9090", bearer_token_file=tmp_path / "token")
+def test_a_wrong_authority_is_told_when_the_source_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "absent.pem"
+    with pytest.raises(UsageError, match=r"Source https://localhost:9090 cannot be asked: `tls_config\.ca_file`, "):
+        opened("https://localhost:9090", http_config={"tls_config": {"ca_file": str(file)}})
+
+
+def test_a_password_in_the_url_excludes_other_credentials(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="password in its URL, and `bearer_token_file` is configured") as said:
+        opened("http://joe:geheim@localhost:9090", http_config={"bearer_token_file": str(tmp_path / "token")})
+    assert "geheim" not in str(said.value)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\xfe"])
-def test_a_token_that_cannot_be_used_is_named_by_its_file_only(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("key", ["bearer_token_file", "authorization.credentials_file"])
+def test_a_token_that_cannot_be_used_is_named_by_its_file_only(tmp_path: Path, key: str, content: bytes | None) -> None:
     file = tmp_path / "token"
     if content is not None:
         file.write_bytes(content)
-    source = opened("http://localhost:1", bearer_token_file=file)
+    table, _, name = key.rpartition(".")
+    source = opened("http://localhost:1", http_config={table: {name: str(file)}} if table else {name: str(file)})
     with pytest.raises(CloudxaiError, match="token") as refused:
         source.describe()
     assert refused.value.exit_code == 2

@@ -1,0 +1,152 @@
+"""The same file for Prometheus' own tool and for us: both send the same, and both refuse the same."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+from certificates import Authority, Certificate, new_authority, server_context
+from hostile_server import Handler, Hostile, Request, hostile_server, vector
+from loopback_proxy import loopback_proxy
+
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources.access import read_http_config, settled_credentials
+from cloudxai_analysis.sources.session import ObservingSession
+
+pytestmark = pytest.mark.needs("promtool", "openssl")
+LIMITS = Limits(retries=0, request_timeout_seconds=5, connect_timeout_seconds=2, total_deadline_seconds=10)
+FILES = {"user": "joe\n", "password": " geheim \n", "token": "abc.def\n"}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return new_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: Authority) -> Certificate:
+    return authority.issue("server", valid_for="DNS:prometheus.internal")
+
+
+@pytest.fixture(scope="module")
+def client(authority: Authority) -> Certificate:
+    return authority.issue("client")
+
+
+def answer(handler: Handler, _: Mapping[str, str]) -> None:
+    """Targets for promtool, samples for us."""
+    if handler.path == "/targets":
+        handler.document([{"targets": ["127.0.0.1:1"]}])
+    else:
+        handler.document(vector("1"))
+
+
+def promtool_asks(folder: Path, server: Hostile, http_config: str) -> Request:
+    """A request of promtool, which looks for targets over HTTP with the same `http_config`."""
+    lines = f"scrape_configs:\n- job_name: x\n  http_sd_configs:\n  - url: {server.url}/targets\n"
+    (folder / "prometheus.yml").write_text(lines + indent(http_config, "    ") + "\n")
+    before = len(server.seen)
+    # It would wait for further answers until its own time is over.
+    command = ["promtool", "check", "service-discovery", folder / "prometheus.yml", "x"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as promtool:
+        try:
+            for _ in range(500):
+                if len(server.seen) > before or promtool.poll() is not None:
+                    break
+                time.sleep(0.02)
+        finally:
+            promtool.kill()
+    return server.seen[before]
+
+
+def we_ask(folder: Path, url: str) -> None:
+    credentials = settled_credentials(EnvironmentSettings(http_config_file=folder / "http.yml"), folder)
+    with ObservingSession(url, limits=LIMITS, credentials=credentials) as session:
+        assert session.post(f"{url}/api/v1/query", data={"query": "up"}).json() == vector("1")
+
+
+def both_ask(folder: Path, server: Hostile, http_config: str) -> tuple[Request, Request]:
+    """What the server sees of promtool and of us."""
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    (folder / "http.yml").write_text(http_config)
+    server.script = answer
+    theirs = promtool_asks(folder, server, http_config)
+    we_ask(folder, server.url)
+    return theirs, server.seen[-1]
+
+
+@pytest.mark.parametrize(
+    "http_config",
+    [
+        "basic_auth: {username: joe, password: geheim}",
+        "basic_auth: {username: 007, password: 'pä:ß'}",
+        "basic_auth:\n  username: joe\n  password_file: password",
+        "bearer_token: abc",
+        "bearer_token_file: token",
+        # Discovery in 2.42 passes over the default of `type`, which its documentation gives as Bearer.
+        "authorization: {type: Bearer, credentials: abc}",
+        "authorization: {type: Token, credentials_file: token}",
+        "follow_redirects: false\nenable_http2: no\nbearer_token: on",
+    ],
+)
+def test_the_same_file_sends_the_same_credentials(hostile: Hostile, tmp_path: Path, http_config: str) -> None:
+    theirs, ours = both_ask(tmp_path, hostile, http_config)
+    assert theirs.headers.get("Authorization") == ours.headers.get("Authorization")
+    assert ours.headers["Authorization"]
+
+
+def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
+    tmp_path: Path, authority: Authority, certificate: Certificate, client: Certificate
+) -> None:
+    for name, source in {"ca": authority.file, "cert": client.file, "key": client.key}.items():
+        (tmp_path / f"{name}.pem").write_bytes(source.read_bytes())
+    http_config = (
+        "basic_auth: {username: joe, password_file: password}\n"
+        "tls_config: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem, min_version: TLS13,\n"
+        "  server_name: prometheus.internal}"
+    )
+    with hostile_server(server_context(certificate, clients=authority)) as server:
+        theirs, ours = both_ask(tmp_path, server, http_config)
+        with loopback_proxy() as proxy:
+            both_ask(tmp_path, server, f"{http_config}\nproxy_url: http://joe:wort@127.0.0.1:{proxy.port}")
+    assert theirs.headers["Authorization"] == ours.headers["Authorization"] == "Basic am9lOmdlaGVpbQ=="
+    assert [(method, headers["Proxy-Authorization"]) for method, _, headers in proxy.seen] == [
+        ("CONNECT", "Basic am9lOndvcnQ=")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "http_config",
+    [
+        "bearer_token: a\nbearer_token_file: token",
+        "basic_auth: {username: joe}\nbearer_token: a",
+        "basic_auth: {username: joe}\nauthorization: {credentials: a}",
+        "authorization: {credentials: a}\nbearer_token_file: token",
+        "authorization: {credentials: a, credentials_file: token}",
+        "authorization: {type: Basic, credentials: a}",
+        "basic_auth: {username: joe, password: a, password_file: password}",
+        "basic_auth: {username: joe, username: joe}",
+        "basic_aut: {username: joe}",
+        "tls_config: {min_version: TLS1.3}",
+        "tls_config: {cert_file: user}",
+        "follow_redirects: maybe",
+        "basic_auth: joe",
+        "proxy_url: ':'",
+    ],
+)
+def test_what_promtool_refuses_we_refuse(tmp_path: Path, http_config: str) -> None:
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "http.yml").write_text(http_config)
+    text = f"scrape_configs:\n- job_name: x\n{indent(http_config, '  ')}\n"
+    (tmp_path / "prometheus.yml").write_text(text)
+    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    with pytest.raises(UsageError):
+        read_http_config(tmp_path / "http.yml")
