@@ -82,7 +82,7 @@ check: $(VENV)/.test ## lint, types, architecture and the quick tests
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(BIN)/lint-imports
-	$(PYTEST) -m "not server and not browser and not notebook"
+	$(PYTEST) -m "not server and not browser and not notebook and not slow"
 
 # The committed notebooks show the demo under default settings, whatever the machine's user has configured; they run in
 # a fresh outputs folder, because a lake in use has later versions.

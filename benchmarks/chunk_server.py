@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from struct import pack
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 import google_crc32c
+import requests
 from remote_write import field, label_fields, varint
 
 from cloudxai_analysis.sources.remote_messages import request
@@ -31,8 +31,8 @@ def _bodies(url: str, window: Window, kinds: tuple[str, ...]) -> list[list[bytes
             body = request(kind, {}, day.start_ms, day.end_ms)
             headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
             headers["X-Prometheus-Remote-Read-Version"] = "0.1.0"
-            with urlopen(Request(f"{url}/api/v1/read", data=body, headers=headers)) as answer:
-                chunks += [_without_labels(message) for message in _messages(answer.read())]
+            answer = requests.post(f"{url}/api/v1/read", data=body, headers=headers, timeout=600)
+            chunks += [_without_labels(message) for message in _messages(answer.content)]
         days.append(chunks)
     return days
 
@@ -104,9 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(b'{"status":"success","data":{"version":"replay"}}', "application/json")
 
     def do_POST(self) -> None:
-        from cloudxai_analysis.sources.remote_messages import _message
-
         import cramjam
+
+        from cloudxai_analysis.sources.remote_messages import _message
 
         body = self.rfile.read(int(self.headers["Content-Length"]))
         tenants = int(urlsplit(self.path).path.split("/")[1])

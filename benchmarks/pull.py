@@ -1,14 +1,14 @@
 """How fast raw samples come from a server into memory and into the lake, beside the usual client and the bytes alone.
 
-One Prometheus is started on the loopback with a week of 15-second samples of 100 series, twice: `easy` floats (counts, as
-most series are) and `random` ones. The same samples are then read in turn by prometheus-api-client (in its best of three
-chunk sizes), by plain requests with orjson, by this suite, and as bytes of a remote read that nobody decodes. All but the
-last end with labels, int64 milliseconds and float64 values, which must be equal by bits; times are the smallest of
-several runs, and the suite's every check is on.
+One Prometheus is started on the loopback with a week of 15-second samples of 100 series, twice: `easy` floats (counts,
+as most series are) and `random` ones. The same samples are then read in turn by prometheus-api-client (in its best of
+three chunk sizes), by plain requests with orjson, by this suite, and as bytes of a remote read that nobody decodes. All
+but the last end with labels, int64 milliseconds and float64 values, which must be equal by bits; times are the smallest
+of several runs, and the suite's every check is on.
 
 Then the scale: 1,000 tenants x 7 days x 15 s x 3 metrics, streamed as real chunks (those of the Prometheus above, under
-other labels) by a loopback server of a process of its own, pulled, rolled up and committed. The floor is the bytes alone
-plus pyarrow writing the same arrays alone.
+other labels) by a loopback server of a process of its own, pulled, rolled up and committed. The floor is the bytes
+alone plus pyarrow writing the same arrays alone.
 
 JSON keys: memory_x_client, lake_x_client, wire_share (each the smaller of easy and random), scale_seconds,
 scale_x_floor, scale_peak_mib (and of two days: scale_two_days_peak_mib), growth_exponent (100 to 1,000 tenants).
@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -68,7 +68,8 @@ def samples(kind: str) -> SeriesBatch:
     for number in range(SERIES):
         easy = np.cumsum(draw.poisson(0.3, len(times))).astype(np.float64)
         values = easy if kind == "easy" else draw.random(len(times))
-        made.append(({"instance": f"host-{number % 4}:8080", "job": "cloudxai", "tenant": f"t{number:03d}"}, times, values))
+        labels = {"instance": f"host-{number % 4}:8080", "job": "cloudxai", "tenant": f"t{number:03d}"}
+        made.append((labels, times, values))
     return SeriesBatch.of(kind, made)
 
 
@@ -123,7 +124,7 @@ def bytes_only(url: str, kind: str, window: Window = WEEK) -> int:
     body = request(kind, {}, window.start_ms, window.end_ms)
     headers = {**_HEADERS, "Accept-Encoding": "identity"}
     size = 0
-    with requests.post(f"{url}/api/v1/read", data=body, headers=headers, stream=True) as answer:
+    with requests.post(f"{url}/api/v1/read", data=body, headers=headers, stream=True, timeout=600) as answer:
         while piece := answer.raw.read1(1 << 16):
             size += len(piece)
     return size
@@ -186,7 +187,8 @@ def scale(url: str, scratch: Path) -> dict[str, float]:
     with chunk_server.replaying(url, WEEK, KINDS, scratch) as replay:
         pulls = {}
         for tenants, days in ((1_000, 7), (1_000, 2), (100, 7), (1_000, 7)):
-            command = [sys.executable, __file__, "--scale-pull", replay(tenants), str(days), tempfile.mkdtemp(dir=scratch)]
+            folder = tempfile.mkdtemp(dir=scratch)
+            command = [sys.executable, __file__, "--scale-pull", replay(tenants), str(days), folder]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(done.stdout)
             known = pulls.setdefault((tenants, days), found)
@@ -220,11 +222,13 @@ def arrow_alone(url: str, names: tuple[str, ...]) -> float:
 def scale_pull(url: str, days: str, folder: str) -> None:
     """One pull in a process of its own: samples, seconds, and the most memory that it held."""
     window = Window(WEEK.start, WEEK.start + timedelta(days=int(days)))
-    into_lake(url, Path(folder) / "warm", Window(WEEK.start, WEEK.start + timedelta(minutes=1)), chunk_server.METRICS[0])
+    minute = Window(WEEK.start, WEEK.start + timedelta(minutes=1))
+    into_lake(url, Path(folder) / "warm", minute, chunk_server.METRICS[0])
     started = time.perf_counter()
     found = into_lake(url, Path(folder) / "lake", window, *chunk_server.METRICS)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not of getrusage, which takes over what the parent held when it started this process.
+    peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
     print(json.dumps({"samples": found, "seconds": seconds, "peak_mib": peak}))
 
 
@@ -286,9 +290,10 @@ def print_scale(found: dict[str, float]) -> None:
     print(f"\n{found['samples']:,.0f} samples of 1,000 tenants over a week, into the committed lake:\n")
     print("| part | seconds |\n| --- | ---: |")
     print(f"| pulled, rolled up and committed | {found['seconds']:.1f} ({found['seconds'] / floor:.2f}x the floor) |")
-    print(f"| the server's bytes alone | {found['wire']:.1f} |\n| pyarrow writing the same arrays alone | {found['arrow']:.1f} |")
-    print(f"\nPeak memory {found['peak']:.0f} MiB, of two days {found['two_days_peak']:.0f} MiB; growth exponent from 100 to")
-    print(f"1,000 tenants {found['exponent']:.2f}.")
+    print(f"| the server's bytes alone | {found['wire']:.1f} |")
+    print(f"| pyarrow writing the same arrays alone | {found['arrow']:.1f} |")
+    print(f"\nPeak memory {found['peak']:.0f} MiB, of two days {found['two_days_peak']:.0f} MiB; growth exponent")
+    print(f"from 100 to 1,000 tenants {found['exponent']:.2f}.")
 
 
 if __name__ == "__main__":

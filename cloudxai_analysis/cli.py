@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.lake_command import lake
 from cloudxai_analysis.phrases import plain
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
@@ -187,6 +188,9 @@ def ledger_add(entry: str, source: str, environment: str) -> int:
     Ledger(file).append({"written_at": datetime.now(UTC).isoformat(), **given})
     click.echo(f"Appended to {file}")
     return 0
+
+
+main_group.add_command(lake)
 
 
 def _settled(source: str, environment: str) -> Any:

@@ -87,6 +87,8 @@ def pull(
     by_scope = {"target": dict(matchers or {}), "rules": dict(rule_matchers or {})}
     described = source.describe()
     identity: dict[str, Any] = {"source": described["source"], "matchers": by_scope}
+    if "tenant" in described:
+        identity["tenant"] = described["tenant"]
     if replica_labels:
         identity["replica_labels"] = sorted(replica_labels)
     with locked_lake(lake, lock_seconds):
@@ -199,6 +201,12 @@ def _refuse_other_source(lake: Lake, identity: dict[str, Any]) -> None:
     held = lake.snapshot().provenance["identity"]
     if held != identity:
         raise UsageError(
-            f"Lake {lake.path} holds telemetry of {held['source']} (matchers {held['matchers']}), not of "
-            f"{identity['source']} (matchers {identity['matchers']}). Name another --environment for it."
+            f"Lake {lake.path} holds telemetry of {_whose(held)}, not of {_whose(identity)}. "
+            "Name another --environment for it."
         )
+
+
+def _whose(identity: Mapping[str, Any]) -> str:
+    known = {"matchers": "matchers", "tenant": "tenant", "replica_labels": "replica labels"}
+    said = ", ".join(f"{words} {identity[key]}" for key, words in known.items() if key in identity)
+    return f"{identity['source']} ({said})"

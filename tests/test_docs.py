@@ -188,3 +188,16 @@ def test_ledger_entries_in_the_docs_are_accepted(tmp_path: Path) -> None:
     for text in texts:
         ledger.append(json.loads(text))
     assert [entry.model_dump()["kind"] for entry in ledger.entries()] == ["incident", "label", "complete"]
+
+
+def test_each_fault_names_tests_that_exist() -> None:
+    places = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py")}
+    page = read("docs", "tested-faults.md")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| fault")]
+    rows = [line for line in rows if not line.startswith("| ---")]
+    for row in rows:
+        named_tests = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)
+        assert named_tests, f"no test does this: {row}"
+        for file, name in named_tests:
+            assert f"def {name}(" in places.get(file, ""), f"{file} has no {name}"
+    assert len(rows) > 50

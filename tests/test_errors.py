@@ -19,6 +19,7 @@ CODES = {
     "SourceAnswerError": 4,
     "NoData": 4,
     "LakeDamaged": 5,
+    "LakeUnwritable": 5,
     "NotebookFailed": 6,
     "LakeLocked": 7,
     "RefusedForSecurity": 8,

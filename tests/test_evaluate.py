@@ -29,6 +29,7 @@ def beta(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoSource, Study]:
 
 
 @pytest.mark.parametrize("seed", [2, 3, 11, 23, 404, 2**53 + 1])
+@pytest.mark.slow
 def test_a_clean_week_has_no_finding(seed: int) -> None:
     assert evaluate.clean_findings(seed) == []
 
@@ -129,6 +130,7 @@ def test_planted_findings_name_kind_size_unit_and_whether_found() -> None:
     assert (rows["size"] > 0).all()
 
 
+@pytest.mark.slow
 def test_an_evaluation_counts_weeks_and_kinds(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     result = evaluate.evaluate(

@@ -69,6 +69,17 @@ class Watched:
         return self._source.read(metric, matchers, window)
 
 
+class Tenants(Watched):
+    """One tenant of a source that keeps several."""
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__()
+        self._tenant = tenant
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "tenant": self._tenant}
+
+
 class Late(Watched):
     """A source with a sample that was not asked for."""
 
@@ -236,6 +247,7 @@ def test_a_window_without_any_sample_leaves_the_lake_as_it_was(lake: Lake) -> No
         pytest.param(DemoSource(2), {}, id="another source"),
         pytest.param(DEMO, {"matchers": {"job": "cloudxai"}}, id="other matchers"),
         pytest.param(DEMO, {"rule_matchers": {"job": "cloudxai"}}, id="other matchers of rules"),
+        pytest.param(DEMO, {"replica_labels": ["replica"]}, id="replicas as one"),
     ],
 )
 def test_a_lake_belongs_to_one_source(lake: Lake, source: DemoSource, how: dict[str, Any]) -> None:
@@ -244,6 +256,13 @@ def test_a_lake_belongs_to_one_source(lake: Lake, source: DemoSource, how: dict[
     with pytest.raises(UsageError, match="Name another --environment"), _NothingPulled(lake):
         pulled(lake, EXTENT, source=watched, **how)
     assert watched.asked == []
+
+
+def test_a_lake_belongs_to_one_tenant_of_a_source(lake: Lake) -> None:
+    pulled(lake, source=Tenants("007"))
+    with pytest.raises(UsageError, match=r"\(matchers .*, tenant 007\), not of .*, tenant 7\)"):
+        pulled(lake, source=Tenants("7"))
+    assert pulled(lake, source=Tenants("007")).tiles_pulled == 0
 
 
 def test_rules_have_matchers_of_their_own(lake: Lake) -> None:

@@ -100,6 +100,7 @@ def test_every_look_of_a_young_beta_can_be_drawn(young):
 
 
 @pytest.mark.parametrize("name", ["2026-10", "2026-Q4"])
+@pytest.mark.slow
 def test_months_and_quarters_have_a_summary_too(tmp_path, name):
     source = DemoSource()
     study = study_of(source, tmp_path, now=source.extent().end, week=name)

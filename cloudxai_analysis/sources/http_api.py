@@ -224,7 +224,8 @@ class PrometheusSource:
     def _ask(self, stretch: Stretch, endpoint: str, fields: dict[str, str]) -> Any:
         url = f"{self.name}/api/v1/{endpoint}"
         with asking(str(stretch)):
-            document = self.session.post(url, data={**fields, **WHOLE_ANSWERS}).json()
+            asked = {**fields, **WHOLE_ANSWERS, "timeout": self.session.patience}
+            document = self.session.post(url, data=asked).json()
             if infos := document.get("infos"):
                 raise SourceAnswerError(
                     f"Source {self.name} answered with a remark that raw samples should not need: "

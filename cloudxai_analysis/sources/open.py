@@ -41,7 +41,7 @@ def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Sour
     base, user, password = _address(url)
     credentials = settled_credentials(settings, project_folder(), user=user, password=password)
     session = ObservingSession(base, limits=limits, credentials=credentials)
-    return ServerSource(session, limits=limits, way=settings.way)
+    return ServerSource(session, limits=limits, way=settings.way, tenant=settings.tenant)
 
 
 def _address(url: str) -> tuple[str, str | None, str]:

@@ -31,8 +31,9 @@ def promql(source: PrometheusSource, expression: str, time: datetime) -> pd.Data
         raise UsageError(f"Moment {time.isoformat()} has no time zone. Give times with tzinfo=UTC.")
     client = PrometheusConnect(url=source.name, session=source.session)
     asked = f"Asked for {one_line(expression)} at {time.isoformat()}"
+    asked_for = {"time": time.isoformat(), "timeout": source.session.patience, **WHOLE_ANSWERS}
     with asking(asked):
-        result = client.custom_query(expression, params={"time": time.isoformat(), **WHOLE_ANSWERS})
+        result = client.custom_query(expression, params=asked_for)
     return _frame(result, asked, source.name)
 
 

@@ -28,8 +28,11 @@ class ServerSource:
     with which every one of them answers. `way` settles it instead.
     """
 
-    def __init__(self, session: ObservingSession, *, limits: Limits, way: Way = "auto") -> None:
+    def __init__(
+        self, session: ObservingSession, *, limits: Limits, way: Way = "auto", tenant: str | None = None
+    ) -> None:
         self.session = session
+        self._tenant = tenant
         self._limits = limits
         self._way = way
 
@@ -44,7 +47,7 @@ class ServerSource:
         return self.session.received
 
     def describe(self) -> dict[str, Any]:
-        """Provenance; `warnings` is a living list, and `chosen` says why samples are read in this way.
+        """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way, `tenant` whose.
 
         Raises
         ------
@@ -54,7 +57,8 @@ class ServerSource:
             The server did not answer, or is none of samples.
         """
         source, why = self._chosen
-        return {**source.describe(), "chosen": why}
+        described = {**source.describe(), "chosen": why}
+        return described if self._tenant is None else {**described, "tenant": self._tenant}
 
     def extent(self) -> Window | None:
         """None: a server's data goes on, and no endpoint says since when."""

@@ -54,6 +54,8 @@ class ObservingSession(requests.Session):
         if self.base.startswith("https:"):
             with self._named():
                 trust.pool_options()
+        # The server, too, gives up when nobody waits any longer: a query costs it nothing after that.
+        self.patience = f"{round(limits.request_timeout_seconds * 1000)}ms"
         self.received = 0
         self.auth = credentials
         self.trust_env = False

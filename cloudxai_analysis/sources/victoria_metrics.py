@@ -28,8 +28,8 @@ from cloudxai_analysis.window import Window
 ROWS_PER_LINE = 10_000
 LONGEST_LINE = 16 * 1024 * 1024
 PRECISION = (
-    "VictoriaMetrics stores decimals of one scale for up to 8,192 samples: integers and short decimals are exact, other "
-    "values within 1e-11 of the largest beside them (of themselves, where all are of one magnitude); -0 is 0"
+    "VictoriaMetrics stores decimals of one scale for up to 8,192 samples: integers and short decimals are exact, "
+    "other values within 1e-11 of the largest beside them (of themselves, where all are of one magnitude); -0 is 0"
 )
 # Releases differ: infinite values come bare, which is no JSON, or as words; NaN as null.
 _BARE_INFINITY = re.compile(rb"([+-])Inf(?=[],])")

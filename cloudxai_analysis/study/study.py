@@ -6,6 +6,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.settings import Environment
 from cloudxai_analysis.study.alerts import Alerts
@@ -37,6 +41,24 @@ class Study(Opened):
     def partial(self) -> bool:
         """Whether the window had not ended when the telemetry was pulled."""
         return self.seen.end < self.window.end
+
+    def sql(self, statement: str) -> pd.DataFrame:
+        """The answer to one SQL statement over the window's raw samples and hourly rollups, by DuckDB.
+
+        See `lake.sql.query` for the tables' columns.
+
+        Raises
+        ------
+        UsageError
+            The study has no lake, DuckDB is not installed, or the statement is wrong or does more than read.
+        LakeDamaged
+            A file is missing or not what was written; it is named.
+        """
+        from cloudxai_analysis.lake.sql import query
+
+        if not isinstance(self.frames, Snapshot):
+            raise UsageError("SQL needs a lake, and this study reads its source directly. Open it with open_study.")
+        return query(self.frames, statement, self.seen)
 
     @cached_property
     def telemetry(self) -> Telemetry:

@@ -184,8 +184,10 @@ def test_a_real_server_is_described(prometheus: Server) -> None:
     assert described == {
         "kind": "prometheus",
         "source": prometheus.url,
-        "way": "range selectors over POST /api/v1/query",
-        "hides_markers": True,
+        "way": "streamed remote read over POST /api/v1/read",
+        "hides_markers": False,
+        "external_labels_left_out": {},
+        "chosen": "the server offers it",
         "warnings": [],
     }
     assert source.name == prometheus.url
@@ -369,6 +371,7 @@ def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile
     ]
     assert {request.headers["Cache-Control"] for request in hostile.seen} == {"no-store"}
     assert {request.fields["partial_response"] for request in hostile.seen} == {"false"}
+    assert {request.fields["timeout"] for request in hostile.seen} == {"60000ms"}
 
 
 @pytest.mark.server

@@ -1,0 +1,123 @@
+"""SQL over one version of the lake, by DuckDB: what it reads was checked before, and nothing else can be reached."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyarrow.fs import LocalFileSystem
+
+from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.lake.read import Snapshot
+from cloudxai_analysis.lake.tables import ROLLUPS, SAMPLES
+from cloudxai_analysis.lake.upkeep import HeldFile, damages, held_files
+from cloudxai_analysis.window import Window
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLES = {"samples": (SAMPLES, "time"), "rollups": (ROLLUPS, "hour")}
+_CLOSED = {
+    "enable_external_access": False,
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+    "python_enable_replacements": False,
+    "temp_directory": "",
+}
+_READING = ("SELECT", "EXPLAIN", "MULTI")  # the last is what a PIVOT becomes
+
+
+def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
+    """The answer to one SQL statement over the tables `samples` and `rollups`, of the window's rows alone.
+
+    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and labels are one
+    series. `samples` has `time` and `value`, staleness markers included as NaN. `rollups` has `series_id`, `hour` and
+    the fields of `lake.rollups.roll_up`, each hour on its own: what reaches over from the hour before is in
+    `Snapshot.hours` only. Times are in UTC. Every file of the window's days is held against its SHA-256 first. The
+    statement can only read, and nothing but these tables.
+
+    Raises
+    ------
+    UsageError
+        DuckDB is not installed; the statement is wrong, or does more than read.
+    LakeDamaged
+        A file is missing or not what was written; it is named.
+    """
+    engine = _engine()
+    days = {day.name for day in window.days()}
+    files = [file for file in held_files([snapshot]) if file.date in days]
+    _refuse_damaged(files)
+    statement = _reading(engine, sql)
+    try:
+        with engine.connect(":memory:", config=_CLOSED) as connection:
+            # A session is in the zone of the machine, which the report's numbers must not depend on.
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET lock_configuration = true")
+            for name in TABLES:
+                connection.register(name, _dataset(name, [file for file in files if file.kind == name], window))
+            return _frame(connection.execute(statement))
+    except (engine.Error, OSError, pa.ArrowException) as error:
+        # A file that went bad since comes as an error of the engine's like any other.
+        _refuse_damaged(files)
+        raise UsageError(f"SQL over lake {snapshot.path} failed: {_cause(error)}.") from None
+
+
+def _engine() -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        raise UsageError(
+            "SQL needs DuckDB, which is not installed. Run `make lab`, or `pip install 'cloudxai-analysis[lab]'`."
+        ) from None
+    return duckdb
+
+
+def _refuse_damaged(files: list[HeldFile]) -> None:
+    for damage in damages(files):
+        raise LakeDamaged(
+            f"Lake file {damage.file.path} ({damage.file.metric}, {damage.file.date}) is {damage.cause}. "
+            "`cloudxai lake repair` brings it back."
+        )
+
+
+def _reading(engine: Any, sql: str) -> duckdb.Statement:
+    try:
+        statements = engine.extract_statements(sql)
+    except engine.Error as error:
+        raise UsageError(f"SQL cannot be read: {_cause(error)}.") from None
+    if len(statements) != 1:
+        raise UsageError(f"SQL has {len(statements)} statements. Give one, which reads from `samples` or `rollups`.")
+    if statements[0].type.name not in _READING:
+        raise UsageError(f"SQL statement is a {statements[0].type.name}. The lake is only read: give a SELECT.")
+    return statements[0]
+
+
+def _dataset(name: str, files: list[HeldFile], window: Window) -> ds.Dataset:
+    schema, at = TABLES[name]
+    schema = pa.schema([("metric", pa.string()), ("date", pa.string()), *schema])
+    options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    filled = [file for file in files if file.rows]
+    whole = ds.FileSystemDataset.from_paths(
+        [str(file.path.absolute()) for file in filled],
+        schema=schema,
+        format=ds.ParquetFileFormat(default_fragment_scan_options=options),
+        filesystem=LocalFileSystem(),
+        partitions=[(pc.field("metric") == file.metric) & (pc.field("date") == file.date) for file in filled],
+    )
+    start, end = (pa.scalar(edge, pa.timestamp("us", "UTC")) for edge in (window.start, window.end))
+    return whole.filter((pc.field(at) >= start) & (pc.field(at) < end))
+
+
+def _frame(answer: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # DuckDB 2.0 makes frames in a way that pandas 3.1 is about to leave.
+        warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
+        return answer.df()
+
+
+def _cause(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

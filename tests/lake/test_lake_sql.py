@@ -1,0 +1,296 @@
+"""SQL over the lake: the numbers that the frames give, from checked files only, and a way to nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from killed_pull import START, pull_days
+
+from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.lake.commit import publish
+from cloudxai_analysis.lake.read import Snapshot
+from cloudxai_analysis.lake.sql import query
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.lake.tiles import write_tile
+from cloudxai_analysis.lake.upkeep import held_files
+from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
+from cloudxai_analysis.window import DAY, HOUR, Window
+
+duckdb = pytest.importorskip("duckdb")
+
+ALL = Window(START, START + 3 * DAY)
+TENANTS = [
+    "007", "7", "2026-11-01", "true", "null", "NaN", "../x", "", " ", "a\nb", '"', "'; DROP TABLE samples; --",
+    "{}", "👩‍👩‍👧‍👦", "e\u0301", "\u202etxt", "\u0000", "x" * 10_240, "ACME", "acme", "%", "_", "$.tenant",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days of three metrics: two tenants, a sample an hour; no `readiness_state` on the 5th and the 7th."""
+    path = tmp_path_factory.mktemp("sql") / "lake"
+    pull_days(str(path), 3)
+    return path
+
+
+@pytest.fixture(scope="module")
+def snapshot(pulled: Path) -> Snapshot:
+    return open_lake(pulled).snapshot()
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A day of one sample of each tenant, whose value is the tenant's number."""
+    lake = open_lake(tmp_path_factory.mktemp("hostile") / "lake")
+    day = next(ALL.days())
+    parts = [
+        ({"tenant": name, "a.b'": "x"}, np.array([day.start_ms]), np.ones(1) * n) for n, name in enumerate(TENANTS)
+    ]
+    publish(lake, [write_tile(lake.path, SeriesBatch.of("m'\"; --", parts), day, day.end, "tenant")], {})
+    return lake.snapshot()
+
+
+def test_samples_are_those_of_the_frames(snapshot: Snapshot) -> None:
+    sql = "SELECT time, value, tenant FROM samples WHERE metric = 'up' ORDER BY tenant, time"
+    expected = snapshot.samples("up", ALL, ["tenant"]).astype({"tenant": "str"}).drop(columns="series_id")
+    expected = expected.sort_values(["tenant", "time"], ignore_index=True)
+    pd.testing.assert_frame_equal(query(snapshot, sql, ALL), expected, check_exact=True)
+
+
+def test_rollups_are_those_of_the_frames(snapshot: Snapshot) -> None:
+    columns = ["series_id", "hour", "samples", "first", "last", "min", "max", "sum", "first_ts"]
+    listed = ", ".join(f'"{name}"' for name in columns)
+    found = query(snapshot, f"SELECT {listed} FROM rollups WHERE metric = 'up' ORDER BY series_id, hour", ALL)  # noqa: S608
+    expected = snapshot.hours("up", ALL)[columns]
+    # Times inside a rollup are milliseconds, as they are kept.
+    expected["first_ts"] = expected["first_ts"].astype("int64") // 1_000
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_a_rollup_stands_alone(snapshot: Snapshot) -> None:
+    found = query(snapshot, "SELECT sum(increase) AS inside FROM rollups WHERE metric = 'up'", ALL)
+    # A sample an hour: every step is one from an hour to the next, which only the frames know of.
+    assert found["inside"].item() == 0
+    assert snapshot.hours("up", ALL)["increase"].sum() > 0
+
+
+def test_columns_and_types(snapshot: Snapshot) -> None:
+    samples, rollups = (query(snapshot, f"DESCRIBE {name}", ALL) for name in ("samples", "rollups"))
+    assert dict(zip(samples["column_name"], samples["column_type"], strict=True)) == {
+        "metric": "VARCHAR", "date": "VARCHAR", "labels": "VARCHAR", "tenant": "VARCHAR",
+        "time": "TIMESTAMP WITH TIME ZONE", "value": "DOUBLE",
+    }  # fmt: skip
+    assert rollups["column_name"].tolist()[:6] == ["metric", "date", "series_id", "labels", "tenant", "hour"]
+    assert {"samples", "first_ts", "integral", "increase", "resets", "stale_markers"} <= set(rollups["column_name"])
+
+
+WINDOWS = [
+    (START, START + 3 * DAY, 144),
+    (START + 5 * HOUR, START + 30 * HOUR, 50),
+    (START + DAY, START + DAY, 0),
+    (START - 9 * DAY, START - DAY, 0),
+    (START + 2 * DAY + 23 * HOUR, START + 90 * DAY, 2),
+]
+
+
+@pytest.mark.parametrize(("start", "end", "rows"), WINDOWS)
+def test_only_the_rows_of_the_window_are_there(snapshot: Snapshot, start: datetime, end: datetime, rows: int) -> None:
+    window = Window(start, end)
+    for name, column in (("samples", "time"), ("rollups", "hour")):
+        sql = f"SELECT count(*) AS n, min({column}) AS low FROM {name} WHERE metric = 'up'"  # noqa: S608
+        found = query(snapshot, sql, window)
+        assert found["n"].item() == rows
+        assert not rows or found["low"].item() == start
+
+
+def test_metrics_and_days_are_columns(snapshot: Snapshot) -> None:
+    sql = "SELECT metric, date, count(*) AS n FROM samples GROUP BY ALL ORDER BY ALL"
+    found = query(snapshot, sql, ALL)
+    assert found.query("metric == 'readiness_state'")[["date", "n"]].to_numpy().tolist() == [["2026-10-06", 48]]
+    assert (found["n"] == 48).all()
+    assert len(found) == 7
+
+
+def test_labels_are_json(hostile: Snapshot) -> None:
+    found = query(hostile, "SELECT labels, labels->>'tenant' AS named, tenant, value FROM samples", ALL)
+    found = found.sort_values("value", ignore_index=True)
+    assert found["labels"].tolist() == [canonical_labels({"tenant": name, "a.b'": "x"}) for name in TENANTS]
+    told = dict(zip(found["value"].astype(int), found["named"], strict=True))
+    # A label without a value is no label, and SQL has no character 0 inside a JSON text.
+    assert all(told[n] == name for n, name in enumerate(TENANTS) if name not in ("", "\u0000"))
+    assert query(hostile, """SELECT DISTINCT labels->>'$."a.b''"' AS x FROM samples""", ALL)["x"].tolist() == ["x"]
+
+
+def test_hostile_tenants_stay_what_they_are(hostile: Snapshot) -> None:
+    found = query(hostile, "SELECT tenant, value FROM samples ORDER BY value", ALL)
+    assert found["tenant"].tolist() == TENANTS
+    for number, name in enumerate(TENANTS):
+        quoted = name.replace("'", "''")
+        if "\u0000" not in name:
+            sql = f"SELECT value FROM samples WHERE tenant = '{quoted}'"  # noqa: S608
+            assert query(hostile, sql, ALL)["value"].tolist() == [number]
+
+
+def test_007_is_a_string(snapshot: Snapshot) -> None:
+    assert query(snapshot, "SELECT DISTINCT tenant FROM samples ORDER BY ALL", ALL)["tenant"].tolist() == ["007", "a"]
+    assert query(snapshot, "SELECT typeof(tenant) AS t FROM samples LIMIT 1", ALL)["t"].item() == "VARCHAR"
+
+
+def test_a_metric_with_a_hostile_name(hostile: Snapshot) -> None:
+    found = query(hostile, "SELECT DISTINCT metric FROM samples UNION SELECT DISTINCT metric FROM rollups", ALL)
+    assert found["metric"].tolist() == ["m'\"; --"]
+
+
+def test_times_are_in_utc_wherever_the_machine_stands(pulled: Path) -> None:
+    look = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
+        "from test_lake_sql import ALL; from cloudxai_analysis.lake.sql import query;"
+        "from cloudxai_analysis.lake.tables import open_lake;"
+        "sql = \"SELECT min(time)::VARCHAR AS a, min(date_trunc('day', time))::VARCHAR AS b FROM samples\";"
+        "print(query(open_lake(Path(sys.argv[1])).snapshot(), sql, ALL).iloc[0].tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look, pulled, Path(__file__).parent],
+        capture_output=True, text=True, check=True, env={"TZ": "America/New_York"},
+    )  # fmt: skip
+    assert done.stdout == "['2026-10-05 00:00:00+00', '2026-10-05 00:00:00+00']\n"
+
+
+def test_staleness_markers_are_nan(tmp_path: Path) -> None:
+    lake = open_lake(tmp_path / "lake")
+    day = Window(START, START + DAY, "2026-10-05")
+    values = np.array([0x7FF0000000000002, 0x3FF0000000000000], dtype=np.uint64).view(np.float64)
+    batch = SeriesBatch.of("m", [({}, np.array([day.start_ms, day.start_ms + 1]), values)])
+    publish(lake, [write_tile(lake.path, batch, day, day.end, "tenant")], {})
+    sql = "SELECT count(*) AS points, count(*) FILTER (WHERE isnan(value)) AS markers FROM samples"
+    assert query(lake.snapshot(), sql, day).iloc[0].to_dict() == {"points": 2, "markers": 1}
+
+
+REFUSED = [
+    "COPY (SELECT 1) TO '{}/out.csv'",
+    "COPY samples TO '{}/out.parquet'",
+    "EXPORT DATABASE '{}/out'",
+    "ATTACH '{}/out.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "RESET lock_configuration",
+    "PRAGMA database_list",
+    "CALL pragma_version()",
+    "CREATE TABLE t AS SELECT 1",
+    "INSERT INTO samples SELECT * FROM samples",
+    "DELETE FROM samples",
+    "DROP VIEW samples",
+    "CREATE SECRET (TYPE s3)",
+]
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_does_more_than_read_is_refused(snapshot: Snapshot, tmp_path: Path, sql: str) -> None:
+    with pytest.raises(UsageError, match="The lake is only read"):
+        query(snapshot, sql.format(tmp_path), ALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+UNREACHABLE = [
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/etc/*')",
+    "SELECT * FROM read_json('/etc/passwd')",
+    "SELECT * FROM parquet_scan('{}')",
+    "SELECT * FROM '/etc/passwd'",
+    "FROM '{}'",
+    "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM read_csv('http://127.0.0.1:9/x')",
+    "SELECT getenv('HOME')",
+    "FROM snapshot",
+    "FROM files",
+    "WITH stolen AS (FROM read_text('/etc/passwd')) SELECT * FROM stolen",
+    "EXPLAIN ANALYZE SELECT * FROM read_text('/etc/passwd')",
+]
+
+
+@pytest.mark.parametrize("sql", UNREACHABLE)
+def test_nothing_else_can_be_reached(snapshot: Snapshot, sql: str) -> None:
+    file = next(file.path for file in held_files([snapshot]) if file.rows)
+    with pytest.raises(UsageError, match=r"^SQL over lake .* failed: ") as caught:
+        query(snapshot, sql.format(file), ALL)
+    assert "\n" not in str(caught.value)
+    assert "root:" not in str(caught.value)
+
+
+MISTAKES = [
+    ("SELCT 1", "SQL cannot be read: Parser Error"),
+    ("", "SQL has 0 statements. Give one"),
+    ("-- nothing", "SQL has 0 statements"),
+    ("SELECT 1; SELECT 2", "SQL has 2 statements"),
+    ("SELECT valu FROM samples", 'Referenced column "valu" not found'),
+    ("SELECT 'x'::INT", "Could not convert string 'x'"),
+]
+
+
+@pytest.mark.parametrize(("sql", "said"), MISTAKES)
+def test_mistakes_are_one_line(snapshot: Snapshot, sql: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        query(snapshot, sql, ALL)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+READS = ["VALUES (1)", "FROM samples LIMIT 1", "SUMMARIZE rollups", "SHOW TABLES", "EXPLAIN SELECT 1"]
+
+
+@pytest.mark.parametrize("sql", [*READS, "PIVOT (SELECT tenant, date FROM samples) ON date USING count(*)"])
+def test_reading_in_any_form(snapshot: Snapshot, sql: str) -> None:
+    assert len(query(snapshot, sql, ALL))
+
+
+SPOILS: list[Callable[[Path], object]] = [
+    lambda path: path.write_bytes(path.read_bytes()[:40] + b"\xff" + path.read_bytes()[41:]),
+    lambda path: path.write_bytes(path.read_bytes() + b"\0"),
+    lambda path: path.unlink(),
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILS, ids=["changed", "longer", "gone"])
+@pytest.mark.parametrize("kind", ["samples", "rollups"])
+def test_a_damaged_file_is_named_before_any_number_comes_back(
+    pulled: Path, tmp_path: Path, kind: str, spoil: Callable[[Path], object]
+) -> None:
+    shutil.copytree(pulled, tmp_path / "lake")
+    snapshot = open_lake(tmp_path / "lake").snapshot()
+    file = next(file for file in held_files([snapshot]) if file.kind == kind and file.date == "2026-10-06")
+    spoil(file.path)
+    # Even a statement that would not have looked at it.
+    for sql in ("SELECT count(*) FROM samples", "SELECT 1"):
+        with pytest.raises(LakeDamaged, match=r"`cloudxai lake repair` brings it back") as caught:
+            query(snapshot, sql, ALL)
+        assert str(file.path) in str(caught.value)
+        assert f"({file.metric}, 2026-10-06)" in str(caught.value)
+    # Other days stay readable.
+    assert query(snapshot, "SELECT count(*) AS n FROM samples", Window(START, START + DAY))["n"].item() == 96
+
+
+def test_a_flipped_bit_anywhere_is_an_error(pulled: Path, tmp_path: Path) -> None:
+    shutil.copytree(pulled, tmp_path / "lake")
+    snapshot = open_lake(tmp_path / "lake").snapshot()
+    file = next(file.path for file in held_files([snapshot]) if file.metric == "up" and file.kind == "samples")
+    whole = file.read_bytes()
+    for place in np.random.default_rng(11).integers(len(whole), size=150).tolist():
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        with pytest.raises(LakeDamaged, match=file.name):
+            query(snapshot, "SELECT sum(value) FROM samples", Window(START, START + DAY))
+
+
+def test_without_duckdb_the_way_to_it_is_said(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(UsageError, match=r"make lab.*pip install 'cloudxai-analysis\[lab\]'"):
+        query(snapshot, "SELECT 1", ALL)
