@@ -122,6 +122,10 @@ servers:
 	    echo "Missing:$$missing (as root, make test installs them with apt-get). Tests that need them are left out."; \
 	fi
 
+.PHONY: soak
+soak: $(VENV)/.test ## the property tests with 20,000 examples each; takes hours
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "not server and not browser and not notebook and not slow"
+
 .PHONY: bench
 bench: $(VENV)/.test ## run each benchmark; each prints one table
 	@set -e; for benchmark in benchmarks/[!_]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
