@@ -22,10 +22,10 @@ from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.settings import EnvironmentSettings, Limits, load_settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.http_api import PrometheusSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import parse_window
 
@@ -137,7 +137,7 @@ def test_a_second_report_asks_the_server_for_no_samples(outputs, server, tmp_pat
 def ask(server) -> Callable[[str], pd.DataFrame]:
     """The server's own answer to an instant query at the week's last moment."""
     source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
-    assert isinstance(source, PrometheusSource)
+    assert isinstance(source, ServerSource)
     return lambda query: promql(source, query, WEEK.end - timedelta(milliseconds=1))
 
 
@@ -186,5 +186,6 @@ def test_the_server_saw_nothing_but_reading(outputs, server):
         lines = answer.read().decode().splitlines()
     counted = [line for line in lines if line.startswith("prometheus_http_requests_total{")]
     handlers = {line.split('handler="')[1].split('"')[0] for line in counted if not line.endswith(" 0")}
-    assert "/api/v1/query" in handlers
-    assert handlers <= {"/api/v1/query", "/api/v1/series", "/api/v1/status/buildinfo", "/-/ready", "/metrics"}
+    assert "/api/v1/read" in handlers
+    asked = {"read", "query", "series", "status/buildinfo", "status/config"}
+    assert handlers <= {*(f"/api/v1/{name}" for name in asked), "/-/ready", "/metrics"}

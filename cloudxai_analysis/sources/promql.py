@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from cloudxai_analysis.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, PrometheusSource, asking
+from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, asking
+from cloudxai_analysis.sources.session import ObservingSession
 
 
-def promql(source: PrometheusSource, expression: str, time: datetime) -> pd.DataFrame:
+class Asked(Protocol):
+    """A source on a server that evaluates PromQL, however its samples are read."""
+
+    session: ObservingSession
+
+    @property
+    def name(self) -> str:
+        """The server's base URL."""
+
+
+def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
     """The values of a PromQL expression at one moment: a column for each label, "" where absent, and `value` (float64).
 
     A scalar is one row without labels. prometheus-api-client asks, over the source's own session: its own adapter is
