@@ -18,6 +18,7 @@ from cloudxai_analysis.window import Window
 
 SAMPLE_COLUMNS = ("labels", "time", "value")
 ROLLUP_COLUMNS = ("labels", "hour", *FIELDS)
+SERIES_COLUMNS = ("labels", "hour", "samples", "first_ts", "last_ts")
 _TIMES = ("hour", "first_ts", "last_ts")
 
 
@@ -51,6 +52,23 @@ def hours_frame(table: pa.Table, window: Window, labels: Sequence[str], *, until
             time[unseen] = np.iinfo(np.int64).min
         frame[name] = _utc(time)
     return frame.assign(**_label_columns(codes[inside], texts, labels))
+
+
+def series_frame(table: pa.Table, window: Window) -> pd.DataFrame:
+    """The series of a table with `SERIES_COLUMNS` that have a sample in the hours that begin in a window."""
+    hour, samples = _microseconds(table["hour"]), _numpy(table["samples"])
+    keep = (hour >= window.start_ms * 1_000) & (hour < window.end_ms * 1_000) & (samples > 0)
+    codes, texts, ids = _series(table["labels"])
+    rows = pd.DataFrame({name: _numpy(table[name])[keep] for name in ("samples", "first_ts", "last_ts")})
+    by_series = rows.groupby(codes[keep])
+    found = by_series.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"), samples=("samples", "sum"))
+    present = found.index.to_numpy()
+    frame = pd.DataFrame(
+        {"series_id": ids[present], "labels": pd.Series([texts[code] for code in present], dtype="str")}
+    )
+    for name in ("first_seen", "last_seen"):
+        frame[name] = _utc(found[name].to_numpy(dtype=np.int64) * 1_000)
+    return frame.assign(samples=found["samples"].to_numpy(dtype=np.int64))
 
 
 def empty_table(columns: Sequence[str]) -> pa.Table:

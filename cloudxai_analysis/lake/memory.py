@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cloudxai_analysis.lake.fields import FIELDS
-from cloudxai_analysis.lake.frames import hours_frame, samples_frame, utc_times
+from cloudxai_analysis.lake.frames import hours_frame, samples_frame, series_frame, utc_times
 from cloudxai_analysis.lake.rollups import roll_up
 from cloudxai_analysis.sources.series import SeriesBatch, Source, canonical_labels
 from cloudxai_analysis.window import DAY, Window
@@ -42,6 +42,15 @@ class MemorySnapshot:
         fields = {name: rolled[name] for name in FIELDS}
         table = pa.table({"labels": _labels(batch, rolled["series"]), "hour": utc_times(rolled["hour"]), **fields})
         return hours_frame(table, window, labels, until_ms=extent.end_ms if extent else None)
+
+    def series(self, metric: str, window: Window) -> pd.DataFrame:
+        """As `Snapshot.series`."""
+        days = list(window.days()) or [window]
+        batch = self._source.read(metric, self._matchers, Window(days[0].start, days[-1].end))
+        rolled = roll_up(batch)
+        fields = {name: rolled[name] for name in ("samples", "first_ts", "last_ts")}
+        table = pa.table({"labels": _labels(batch, rolled["series"]), "hour": utc_times(rolled["hour"]), **fields})
+        return series_frame(table, window)
 
 
 def _labels(batch: SeriesBatch, codes: NDArray[np.integer]) -> pa.DictionaryArray:

@@ -13,7 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cloudxai_analysis.errors import LakeDamaged
-from cloudxai_analysis.lake.frames import ROLLUP_COLUMNS, SAMPLE_COLUMNS, empty_table, hours_frame, samples_frame
+from cloudxai_analysis.lake.frames import (
+    ROLLUP_COLUMNS,
+    SAMPLE_COLUMNS,
+    SERIES_COLUMNS,
+    empty_table,
+    hours_frame,
+    samples_frame,
+    series_frame,
+)
 from cloudxai_analysis.window import DAY, Window
 
 
@@ -104,6 +112,23 @@ class Snapshot:
         paths = self._paths("rollups", metric, Window(window.start - DAY, window.end))
         until_ms = max((_asked_seconds(path.name) * 1_000 for path in paths), default=None)
         return hours_frame(_table(paths, ROLLUP_COLUMNS), window, labels, until_ms=until_ms)
+
+    def series(self, metric: str, window: Window) -> pd.DataFrame:
+        """The series of a metric that have a sample in the hours that begin in a window, with all of their labels.
+
+        Returns
+        -------
+        DataFrame
+            `series_id` (int64), `labels` (canonical JSON text, the name left out), `first_seen`, `last_seen` (UTC, of
+            those hours), `samples` (number).
+
+        Raises
+        ------
+        LakeDamaged
+            A file is missing or not what was written; it is named.
+        """
+        paths = self._paths("rollups", metric, window)
+        return series_frame(_table(paths, SERIES_COLUMNS), window)
 
     def extent(self) -> Window | None:
         """From the first day with a sample to the end of what was asked for, or None."""

@@ -24,6 +24,9 @@ class Frames(Protocol):
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
         """Hourly rollups of one metric."""
 
+    def series(self, metric: str, window: Window) -> pd.DataFrame:
+        """Series of one metric with all of their labels."""
+
 
 class Opened:
     """One environment over one window, with the frames to measure it by.

@@ -51,6 +51,7 @@ def test_memory_gives_the_frames_of_the_lake(
     memory = MemorySnapshot(demo)
     for of_lake, of_memory in (
         (lake.samples(metric, window, labels), memory.samples(metric, window, labels)),
+        (lake.series(metric, window), memory.series(metric, window)),
         (lake.hours(metric, window, labels), memory.hours(metric, window, labels)),
     ):
         pd.testing.assert_frame_equal(of_memory, of_lake, check_exact=True)

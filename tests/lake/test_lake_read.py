@@ -196,3 +196,15 @@ def test_reading_loads_no_compiler(lake: Lake) -> None:
     )
     done = subprocess.run([sys.executable, "-c", look, lake.path], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["73", "73", "False"]
+
+
+def test_series_have_all_their_labels_and_when_they_were_seen(snapshot: Snapshot) -> None:
+    found = snapshot.series("m", DAYS).set_index("labels")
+    hours = {tenant: found.loc[f'{{"tenant":"{tenant}"}}'] for tenant in ("early", "late", "gone")}
+    assert {tenant: row["samples"] for tenant, row in hours.items()} == {"early": 48, "late": 24, "gone": 1}
+    assert hours["late"]["first_seen"] == pd.Timestamp(START + timedelta(days=1))
+    assert hours["early"]["last_seen"] == pd.Timestamp(START + 47 * HOUR)
+    second = Window(START + timedelta(days=1), DAYS.end)
+    assert snapshot.series("m", second)["samples"].tolist() == [24, 24]
+    assert snapshot.series("none", DAYS).empty
+    assert list(snapshot.series("none", DAYS)) == ["series_id", "labels", "first_seen", "last_seen", "samples"]
