@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cardinality import held_at, process_runs
 from cloudxai_analysis.measures.frames import TIME, typed
 
 _TARGET = ["job", "instance"]
 _REFUSALS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "rejections": "float64"}
+_HOURS = {
+    "hour": TIME,
+    "job": "str",
+    "instance": "str",
+    "most_tenants": "int64",
+    "within_cap": "boolean",
+    "held": "int64",
+    "rejections": "float64",
+    "only_at_cap": "boolean",
+    "restarted": "bool",
+    "gap": "bool",
+}
 _INVARIANTS = {
     "job": "str",
     "instance": "str",
@@ -75,6 +88,72 @@ def guard_invariants(
         for job, instance in targets.itertuples(index=False)
     ]
     return typed(rows, _INVARIANTS)
+
+
+def guard_hours(
+    tenant_samples: pd.DataFrame,
+    arrivals: pd.DataFrame,
+    rejection_samples: pd.DataFrame,
+    *,
+    cap: int,
+    starts: pd.DataFrame,
+    gaps: pd.DataFrame,
+) -> pd.DataFrame:
+    """The guard's two promises hour by hour, for each process that exported a tenant or refused one.
+
+    Frames as for `guard_invariants`; `gaps` as `scrape_gaps` gives them. A refusal counts in the hour of the scrape
+    that shows it: after a gap it may have happened before, which `gap` says.
+
+    Columns: hour, job, instance, most_tenants (at one scrape), within_cap (I1; missing where no scrape showed a
+    tenant), held (at the hour's last scrape or refusal), rejections (requests), only_at_cap (I2; missing where nothing
+    was refused, or by a process that may hold more than the telemetry saw), restarted (the process began in this hour),
+    gap (a scrape gap touches the hour).
+    """
+    steps = _refusing(rejection_samples, starts)
+    scrapes = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
+    scrapes = scrapes.reset_index().astype({"job": "str", "instance": "str"})
+    by_scrape = scrapes.merge(steps, how="outer", on=[*_TARGET, "time"]).sort_values("time", ignore_index=True)
+    parts = [
+        _hours_of(own, _of(arrivals, job, instance), _of(starts, job, instance), _of(gaps, job, instance), cap)
+        for (job, instance), own in by_scrape.groupby(_TARGET)
+    ]
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], _HOURS)
+
+
+def _hours_of(
+    own: pd.DataFrame, arrivals: pd.DataFrame, starts: pd.DataFrame, gaps: pd.DataFrame, cap: int
+) -> pd.DataFrame:
+    runs = process_runs(arrivals)
+    held, of_run = held_at(runs, own["time"].to_numpy("datetime64[us]"))
+    whole = np.array([*(run.whole for run in runs), False])[of_run]
+    refused = (own["step"] > 0).to_numpy()
+    rows = own.assign(hour=own["time"].dt.floor("h"), held=held, early=refused & (held < cap) & whole)
+    rows["unsure"] = refused & (held < cap) & ~whole
+    by_hour = rows.groupby("hour").agg(
+        job=("job", "first"),
+        instance=("instance", "first"),
+        most_tenants=("tenants", "max"),
+        held=("held", "last"),
+        rejections=("step", "sum"),
+        early=("early", "any"),
+        unsure=("unsure", "any"),
+    )
+    found = by_hour.reset_index()
+    known = found["most_tenants"].notna()
+    found["most_tenants"] = found["most_tenants"].fillna(0)
+    found["within_cap"] = (found["most_tenants"] <= cap).astype("boolean").where(known)
+    judged = (found["rejections"] > 0) & (found["early"] | ~found["unsure"])
+    found["only_at_cap"] = (~found["early"]).astype("boolean").where(judged)
+    found["restarted"] = found["hour"].isin(starts.loc[starts["restarted"], "started_at"].dt.floor("h"))
+    found["gap"] = _touched(found["hour"], gaps)
+    return found
+
+
+def _touched(hours: pd.Series, gaps: pd.DataFrame) -> NDArray[np.bool_]:
+    touched = np.zeros(len(hours), dtype=bool)
+    for start, end in zip(gaps["start"], gaps["end"], strict=True):
+        touched |= ((hours < end) & (hours + pd.Timedelta(hours=1) > start)).to_numpy()
+    return touched
 
 
 def _of(frame: pd.DataFrame, job: str, instance: str) -> pd.DataFrame:

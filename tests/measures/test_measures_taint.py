@@ -1,0 +1,166 @@
+"""Tainted numbers by hand: a process that refused from 09:00 stays short until it starts anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.measures.guard import guard_hours
+from cloudxai_analysis.measures.taint import tainted_numbers, tainted_stretches
+
+TIME = "datetime64[us, UTC]"
+DAY = pd.Timestamp("2026-11-10", tz="UTC")
+END = DAY + pd.Timedelta(days=1)
+NO_SAMPLES = pd.DataFrame({"time": pd.Series([], dtype=TIME), "job": [], "instance": [], "tenant": []})
+
+
+def at(clock: str) -> pd.Timestamp:
+    return pd.Timestamp(f"2026-11-10 {clock}", tz="UTC")
+
+
+def refusals(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["instance", "start", "end", "rejections"]).assign(job="cloudxai")
+    return frame.assign(
+        **{name: pd.Series([at(text) for text in frame[name]], dtype=TIME) for name in ("start", "end")}
+    )
+
+
+def starts(*rows: tuple[str, str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["instance", "started_at"]).assign(job="cloudxai", restarted=True)
+    return frame.assign(started_at=pd.Series([at(text) for text in frame["started_at"]], dtype=TIME))
+
+
+def stretches(refused: pd.DataFrame, started: pd.DataFrame, samples: pd.DataFrame = NO_SAMPLES) -> list[list[object]]:
+    found = tainted_stretches(refused, started, samples, end=END)
+    times = ["start", "last_refusal", "until"]
+    said = found.assign(**{name: found[name].dt.strftime("%H:%M") for name in times})
+    return said[["instance", *times, "over", "rejections", "missing_most"]].to_numpy().tolist()
+
+
+def test_two_stretches_of_one_process_are_one_taint_until_it_starts_anew() -> None:
+    """Whom 09:00 refused is still missing at 12:00, though nobody asked in between."""
+    refused = refusals(("a", "09:00", "09:30", 5), ("a", "12:00", "12:10", 2))
+    assert stretches(refused, starts(("a", "08:00"), ("a", "15:00"))) == [
+        ["a", "09:00", "12:10", "15:00", True, 7.0, 7.0]
+    ]
+
+
+def test_a_start_between_them_parts_two() -> None:
+    refused = refusals(("a", "09:00", "09:30", 5), ("a", "12:00", "12:10", 2))
+    assert stretches(refused, starts(("a", "10:00"), ("b", "11:00"))) == [
+        ["a", "09:00", "09:30", "10:00", True, 5.0, 5.0],
+        ["a", "12:00", "12:10", "00:00", False, 2.0, 2.0],
+    ]
+
+
+def test_a_counter_that_names_the_refused_says_how_many_there_are() -> None:
+    rows = [("a", "09:00", "x"), ("a", "09:10", "x"), ("a", "09:10", "y"), ("a", "13:00", "z"), ("b", "09:00", "w")]
+    samples = pd.DataFrame(rows, columns=["instance", "time", "tenant"]).assign(job="cloudxai")
+    samples["time"] = pd.Series([at(text) for text in samples["time"]], dtype=TIME)
+    assert stretches(refusals(("a", "09:00", "09:30", 50)), starts(), samples)[0][-2:] == [50.0, 2.0]
+
+
+def test_nobody_refused_taints_nothing() -> None:
+    found = tainted_stretches(refusals(), starts(("a", "08:00")), NO_SAMPLES, end=END)
+    assert found.empty
+    assert list(found) == ["job", "instance", "start", "last_refusal", "until", "over", "rejections", "missing_most"]
+    numbers = tainted_numbers(found, pd.DataFrame({"hour": [], "tenant": [], "currency": [], "cost": []}))
+    assert numbers.empty
+    assert str(numbers["start"].dtype) == TIME
+
+
+def costs(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["hour", "tenant", "currency", "cost"])
+    return frame.assign(hour=pd.Series([at(text) for text in frame["hour"]], dtype=TIME))
+
+
+def test_money_is_bounded_by_the_largest_tenant_of_those_hours_in_its_own_currency() -> None:
+    """From 09:30 to 11:00: big 2 + 3, small 1, mid 2 (EUR), abroad 7 (USD); 08:00 and 11:00 are outside."""
+    found = tainted_stretches(refusals(("a", "09:30", "09:40", 10)), starts(("a", "11:00")), NO_SAMPLES, end=END)
+    hourly = costs(
+        ("08:00", "big", "EUR", 99), ("09:00", "big", "EUR", 2), ("10:00", "big", "EUR", 3),
+        ("10:00", "small", "EUR", 1), ("09:00", "mid", "EUR", 2), ("10:00", "abroad", "USD", 7),
+        ("11:00", "small", "EUR", 99),
+    )  # fmt: skip
+    numbers = tainted_numbers(found, hourly)
+    money = numbers[numbers["unit"] != "tenants"].set_index("unit")
+    assert money["missing_most"].to_dict() == {"EUR": 50.0, "USD": 70.0}
+    assert money["missing_typical"].to_dict() == {"EUR": 20.0, "USD": 70.0}
+    assert set(numbers.loc[numbers["unit"] == "tenants", "missing_most"]) == {10.0}
+
+
+def test_money_that_nobody_knows_is_unknown_and_not_zero() -> None:
+    found = tainted_stretches(refusals(("a", "09:30", "09:40", 10)), starts(), NO_SAMPLES, end=END)
+    money = tainted_numbers(found, costs()).query("unit == 'unknown currency'")
+    assert money["missing_most"].isna().all()
+    assert money["because"].tolist() == ["no cost is known in those hours"]
+
+
+def tenant_samples(*rows: tuple[str, int]) -> pd.DataFrame:
+    """One sample of each of so many tenants at that time, of process a."""
+    frame = pd.DataFrame(
+        [(at(clock), f"t{number}") for clock, tenants in rows for number in range(tenants)], columns=["time", "tenant"]
+    )
+    return frame.assign(job="cloudxai", instance="a", time=frame["time"].astype(TIME))
+
+
+def arrivals(*rows: tuple[str, int]) -> pd.DataFrame:
+    frame = pd.DataFrame([(at(clock), f"t{number}") for clock, number in rows], columns=["seen_at", "tenant"])
+    frame = frame.assign(job="cloudxai", instance="a", started_at=at("07:59"), last_seen=END)
+    return frame.astype({"seen_at": TIME, "started_at": TIME, "last_seen": TIME})
+
+
+def rejected(*rows: tuple[str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame([(at(clock), value) for clock, value in rows], columns=["time", "value"])
+    return frame.assign(series_id=1, job="cloudxai", instance="a", time=frame["time"].astype(TIME))
+
+
+def test_the_guards_promises_hour_by_hour() -> None:
+    """Cap 2: 08 below; 09 refuses at the cap; 10 shows 3 tenants at once; 11 has no scrape; 12 refuses nothing."""
+    gaps = pd.DataFrame({"job": ["cloudxai"], "instance": ["a"], "start": [at("10:50")], "end": [at("12:10")]})
+    found = guard_hours(
+        tenant_samples(("08:10", 1), ("09:10", 2), ("10:10", 3), ("10:20", 1), ("12:10", 2)),
+        arrivals(("08:00", 0), ("09:00", 1), ("10:05", 2)),
+        rejected(("08:10", 0), ("09:10", 4), ("12:10", 4)),
+        cap=2,
+        starts=starts(("a", "07:59")).assign(restarted=False),
+        gaps=gaps,
+    )
+    said = found.assign(hour=found["hour"].dt.hour)
+    assert said[["hour", "most_tenants", "held", "rejections"]].to_numpy().tolist() == [
+        [8, 1, 1, 0], [9, 2, 2, 4], [10, 3, 3, 0], [12, 2, 3, 0],
+    ]  # fmt: skip
+    assert found["within_cap"].tolist() == [True, True, False, True]
+    assert found["only_at_cap"].tolist() == [pd.NA, True, pd.NA, pd.NA]
+    assert found["gap"].tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("started", "only_at_cap"), [("07:59", False), ("03:00", pd.NA)])
+def test_a_refusal_below_the_cap_is_broken_where_the_process_was_seen_from_its_start(
+    started: str, only_at_cap: object
+) -> None:
+    found = guard_hours(
+        tenant_samples(("08:10", 1)),
+        arrivals(("08:00", 0)).assign(started_at=at(started)),
+        rejected(("08:10", 0), ("08:20", 1)),
+        cap=2,
+        starts=starts(("a", started)),
+        gaps=pd.DataFrame({"job": [], "instance": [], "start": [], "end": []}),
+    )
+    assert found["only_at_cap"].tolist() == [only_at_cap]
+    assert found["restarted"].tolist() == [False]
+
+
+def test_no_process_has_no_hours() -> None:
+    found = guard_hours(
+        tenant_samples(),
+        arrivals(),
+        rejected(),
+        cap=2,
+        starts=starts(),
+        gaps=pd.DataFrame({"job": [], "instance": [], "start": [], "end": []}),
+    )
+    assert found.empty
+    assert "only_at_cap" in found
+    assert not np.any(found["gap"])
