@@ -17,6 +17,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from cloudxai_analysis.contract import DEFAULT_CONTRACT, Contract, load_contract
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.finance import Bill, Exchange
 from cloudxai_analysis.http_config import HttpConfig, checked_tenant, known_keys
 
 DEMO_SOURCE = "demo://"
@@ -40,6 +41,9 @@ class Bounds(BaseModel):
     availability: float = Field(0.999, gt=0, lt=1, description="readiness SLO over 30 days")
     transitions_per_hour: float = Field(10, gt=0, description="most global readiness transitions in one hour")
     check_latency_seconds: float = Field(0.2, gt=0, description="p95 of the readiness check")
+    days_to_cap: int = Field(
+        14, gt=0, le=90, description="warn when the cap is likely to be reached within so many days"
+    )
 
 
 class Limits(BaseModel):
@@ -75,6 +79,11 @@ class EnvironmentSettings(BaseModel):
     rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")
     history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
     tenant: str | None = Field(None, description="the tenant to read, sent as X-Scope-OrgID")
+    budgets: dict[str, float] = Field(
+        default_factory=dict, description="tenant = amount for a calendar month, in the environment's currency"
+    )
+    bills: tuple[Bill, ...] = Field((), description="totals from elsewhere: start, end, amount, currency, source")
+    exchange: Exchange | None = Field(None, description="rates into the environment's currency: rates, as_of, source")
     http_config_file: Path | None = Field(None, description="YAML file of credentials, TLS and headers")
     http_config: HttpConfig = Field(HttpConfig(), description="the same as a table")
 
@@ -83,6 +92,13 @@ class EnvironmentSettings(BaseModel):
         if self.http_config_file is not None and self.http_config != HttpConfig():
             raise ValueError("'http_config_file' and 'http_config' exclude each other; keep one of them")
         return self
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets_are_amounts(cls, budgets: dict[str, float]) -> dict[str, float]:
+        if any(not 0 < amount < float("inf") for amount in budgets.values()):
+            raise ValueError("a budget is an amount above 0")
+        return budgets
 
     @field_validator("tenant")
     @classmethod

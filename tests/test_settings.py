@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from cloudxai_analysis.contract import DEFAULT_CONTRACT
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.finance import Exchange
 from cloudxai_analysis.http_config import HttpConfig
 from cloudxai_analysis.settings import (
     Bounds,
@@ -314,7 +315,7 @@ def test_example_environment_works_when_taken_out_of_its_comments(folder: Path) 
 
 KINDS: dict[Any, str] = {
     **{float: "number", int: "whole number", Path: "path", str: "text", Literal: "text"},
-    **{dict: "table", HttpConfig: "table", tuple: "list"},
+    **{dict: "table", HttpConfig: "table", Exchange: "table", tuple: "list"},
 }
 SIGNS = {annotated_types.Gt: ">", annotated_types.Ge: "≥", annotated_types.Lt: "<", annotated_types.Le: "≤"}
 OF_EACH: tuple[tuple[type[BaseModel], str], ...] = (

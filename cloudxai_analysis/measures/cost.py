@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -26,6 +27,7 @@ _MOVERS = {
     "before": "float64",
     "change": "float64",
     "relative": "float64",
+    "contribution": "float64",
 }
 _CONCENTRATION = {"currency": "str", "tenants": "int64", "top10_share": "float64", "gini": "float64"}
 _RECONCILED = {"tenant": "str", "currency": "str", "estimate": "float64", "other": "float64", "drift": "float64"}
@@ -94,6 +96,23 @@ def costs_by_day(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     return _summed(hourly.assign(day=hourly["hour"].dt.floor("D")), ["day", "tenant", "currency"], _DAILY)
 
 
+def converted(costs: pd.DataFrame, rates: Mapping[str, float], *, currency: str) -> pd.DataFrame:
+    """The same costs with each amount of a currency that `rates` knows in `currency`, and the others as they are.
+
+    `rates` says how many units of `currency` one unit of another is worth. Rows that become one are added.
+
+    Columns: as given, with currency and cost.
+    """
+    known = costs["currency"].astype("str")
+    rate = known.map(dict(rates)).astype("float64")
+    frame = costs.assign(
+        cost=costs["cost"] * rate.fillna(1.0), currency=known.where(rate.isna(), currency).astype("str")
+    )
+    keys = [column for column in frame if column != "cost"]
+    summed = frame.groupby(keys, observed=True, sort=False)["cost"].sum().reset_index()
+    return summed[list(costs)].astype(costs.dtypes.to_dict())
+
+
 def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
     """Cost of all tenants by ISO week.
 
@@ -111,7 +130,8 @@ def cost_movers(costs: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Change of each tenant's cost against the window before, the largest change first.
 
     Columns: tenant, currency, cost, before, change (all in the currency; a tenant that is absent costs 0), relative
-    (change / before; NaN where before is 0 or the tenant was absent).
+    (change / before; NaN where before is 0 or the tenant was absent), contribution (change / what all tenants cost
+    before in that currency: these add up to the total's relative change; NaN where nothing was spent before).
     """
     keys = ["tenant", "currency"]
     frame = costs[[*keys, "cost"]].merge(before[[*keys, "cost"]], how="outer", on=keys, suffixes=("", "_before"))
@@ -119,6 +139,8 @@ def cost_movers(costs: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     frame["cost"] = frame["cost"].fillna(0.0)
     frame["change"] = frame["cost"] - frame["before"]
     frame["relative"] = frame["change"] / frame["before"].where(frame["before"] != 0)
+    total = frame.groupby("currency", observed=True)["before"].transform("sum")
+    frame["contribution"] = frame["change"] / total.where(total != 0)
     order = frame["change"].abs().sort_values(ascending=False, kind="stable").index
     return frame.loc[order, list(_MOVERS)].astype(_MOVERS).reset_index(drop=True)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import cardinality, guard, identifiers
+from cloudxai_analysis.measures import cardinality, guard, identifiers, taint
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import Window
@@ -89,6 +89,27 @@ class Cardinality:
         """Stretches in which a guard refused labels that overlap the window; known from an hour before it."""
         found, seen = guard.refusals(self.rejection_samples, starts=self._telemetry.starts), self._opened.seen
         return found[(found["start"] < seen.end) & (found["end"] >= seen.start)].reset_index(drop=True)
+
+    @cached_property
+    def tainted(self) -> pd.DataFrame:
+        """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
+        samples = self._opened.samples("rejections")
+        refused = guard.refusals(samples, starts=self._telemetry.starts)
+        end = pd.Timestamp(self._opened.seen.end)
+        found = taint.tainted_stretches(refused, self._telemetry.starts, samples, end=end)
+        return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
+
+    @cached_property
+    def guard_hours(self) -> pd.DataFrame:
+        """The guard's invariants by process and hour, in the window."""
+        return guard.guard_hours(
+            self.tenant_samples,
+            self.arrivals,
+            self.rejection_samples,
+            cap=self._opened.contract.tenant_cap,
+            starts=self._telemetry.starts,
+            gaps=self._telemetry.gaps,
+        )
 
     @cached_property
     def guard(self) -> pd.DataFrame:

@@ -6,7 +6,9 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import anomalies, cost, semantics
+from cloudxai_analysis.finance import Bill
+from cloudxai_analysis.measures import anomalies, cost, cost_data, semantics, taint, unit_costs
+from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import WEEK, Window
@@ -15,9 +17,10 @@ from cloudxai_analysis.window import WEEK, Window
 class Cost:
     """Frames on what the tenants cost."""
 
-    def __init__(self, opened: Opened, telemetry: Telemetry) -> None:
+    def __init__(self, opened: Opened, telemetry: Telemetry, cardinality: Cardinality) -> None:
         self._opened = opened
         self._telemetry = telemetry
+        self._cardinality = cardinality
 
     @cached_property
     def cost_hours(self) -> pd.DataFrame:
@@ -28,7 +31,8 @@ class Cost:
     def daily_costs(self) -> pd.DataFrame:
         """Cost by day and tenant, over the history."""
         metric = self._opened.contract["cost"]
-        return cost.costs_by_day(self.cost_hours, semantics=metric.semantics, currency=self._opened.contract.currency)
+        daily = cost.costs_by_day(self.cost_hours, semantics=metric.semantics, currency=self._opened.contract.currency)
+        return self._exchanged(daily)
 
     @cached_property
     def weekly_costs(self) -> pd.DataFrame:
@@ -38,9 +42,70 @@ class Cost:
     def costs_of(self, window: Window) -> pd.DataFrame:
         """Cost by tenant over a window."""
         metric = self._opened.contract["cost"]
-        return cost.tenant_costs(
+        costs = cost.tenant_costs(
             self.cost_hours, window, semantics=metric.semantics, currency=self._opened.contract.currency
         )
+        return self._exchanged(costs)
+
+    def _exchanged(self, costs: pd.DataFrame) -> pd.DataFrame:
+        exchange = self._opened.environment.settings.exchange
+        rates = exchange.rates if exchange else {}
+        return cost.converted(costs, rates, currency=self._opened.contract.currency) if rates else costs
+
+    @cached_property
+    def covered_share(self) -> float:
+        """Share of the window's expected scrapes that are there; NaN where none is expected."""
+        days = self._opened.within(self._telemetry.coverage, "day")
+        expected = days["expected"].sum()
+        return float(days["scrapes"].sum() / expected) if expected else float("nan")
+
+    @cached_property
+    def per_tenant(self) -> pd.DataFrame:
+        """Cost per tenant by day, over the history."""
+        return unit_costs.cost_per_tenant(self.daily_costs)
+
+    @cached_property
+    def faults(self) -> pd.DataFrame:
+        """What is wrong with the samples of the cost gauge, in the window."""
+        hours = self._opened.within(self.cost_hours)
+        tenants = self._cardinality.tenant_hours
+        return cost_data.cost_faults(hours, tenants, currency=self._opened.contract.currency)
+
+    @cached_property
+    def tainted_numbers(self) -> pd.DataFrame:
+        """The report's numbers that a guard's refusals leave short, with how much may be missing."""
+        metric, currency = self._opened.contract["cost"], self._opened.contract.currency
+        hours = self._opened.within(self.cost_hours)
+        hourly = cost.hourly_costs(hours, semantics=metric.semantics, currency=currency)
+        return taint.tainted_numbers(self._cardinality.tainted, self._exchanged(hourly))
+
+    @cached_property
+    def bills(self) -> pd.DataFrame:
+        """Each configured bill of the history held against the tenants' costs of its days, the newest last.
+
+        Columns: source, start, end, currency, allocated, total, rest, covered_share (of the bill's days, by telemetry).
+        """
+        rows = [self._held_against(bill) for bill in self._opened.environment.settings.bills]
+        columns = ["source", "start", "end", "currency", "allocated", "total", "rest", "covered_share"]
+        found = pd.DataFrame([row for row in rows if row is not None], columns=columns)
+        return found.sort_values("end", ignore_index=True)
+
+    def _held_against(self, bill: Bill) -> dict[str, object] | None:
+        history = self._opened.history
+        if bill.window.end <= history.start or bill.window.start >= history.end:
+            return None
+        total = pd.DataFrame({"currency": [bill.currency], "total": [bill.amount]})
+        held = cost.conservation(self.costs_of(bill.window), total).iloc[0].to_dict()
+        covered = self._opened.within(self._telemetry.covered, "day", bill.window)
+        days = len(list(bill.window.days()))
+        share = float(covered["coverage"].sum()) / days
+        return {
+            "source": bill.source,
+            "start": bill.window.start,
+            "end": bill.window.end,
+            **held,
+            "covered_share": share,
+        }
 
     @cached_property
     def costs(self) -> pd.DataFrame:

@@ -73,7 +73,7 @@ class Study(Opened):
     @cached_property
     def cost(self) -> Cost:
         """Costs by tenant, day and week; movers, anomalies, semantics."""
-        return Cost(self, self.telemetry)
+        return Cost(self, self.telemetry, self.cardinality)
 
     @cached_property
     def alerts(self) -> Alerts:

@@ -190,7 +190,15 @@ def test_no_hours_give_empty_frames_with_the_right_columns():
     assert list(costs) == ["tenant", "currency", "cost"]
     assert str(daily["day"].dtype) == "datetime64[us, UTC]"
     assert list(cost.weekly_costs(daily)) == ["week", "start", "currency", "cost", "tenants"]
-    assert list(cost.cost_movers(costs, costs)) == ["tenant", "currency", "cost", "before", "change", "relative"]
+    assert list(cost.cost_movers(costs, costs)) == [
+        "tenant",
+        "currency",
+        "cost",
+        "before",
+        "change",
+        "relative",
+        "contribution",
+    ]
     assert list(cost.concentration(costs)) == ["currency", "tenants", "top10_share", "gini"]
     assert list(windows) == ["tenant", "window", "currency", "cost", "at"]
     assert list(cost.reconciliation(costs, windows)) == ["tenant", "currency", "estimate", "other", "drift"]

@@ -1,0 +1,81 @@
+"""Cost gauges whose samples no cost can be made of: negative, no number, or left behind by a tenant that is gone."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cloudxai_analysis.measures.frames import TIME, typed
+
+_FAULTS = {
+    "cause": "str",
+    "tenants": "int64",
+    "examples": "object",
+    "hours": "int64",
+    "start": TIME,
+    "end": TIME,
+    "amount": "float64",
+    "currency": "str",
+}
+CAUSES = ("negative", "not a number", "left behind")
+_EXAMPLES = 3
+_HOUR = pd.Timedelta(hours=1)
+
+
+def cost_faults(
+    cost_hours: pd.DataFrame, tenant_hours: pd.DataFrame, *, currency: str, least_hours: int = 24
+) -> pd.DataFrame:
+    """What is wrong with the samples of a cost gauge of rates, one row per cause and currency.
+
+    `cost_hours` of the gauge, `tenant_hours` of a metric that every living tenant has. 'negative': an hour with a value
+    below 0; 'not a number': one with NaN; 'left behind': a tenant keeps its last value, unchanged, for `least_hours`
+    hours or more after its own last sample, while other tenants are still seen.
+
+    Columns: cause, tenants (number), examples (tuple of at most three), hours (number, over all of them), start, end,
+    amount (cost of those hours in the currency: what the sum is wrong by, unknown where they hold no number), currency.
+    """
+    if cost_hours.empty:
+        return typed([], _FAULTS)
+    label = cost_hours["currency"].astype("str") if "currency" in cost_hours else pd.Series("", index=cost_hours.index)
+    frame = cost_hours[["series_id", "hour", "samples", "min", "nan_samples", "changes", "integral"]].assign(
+        tenant=cost_hours["tenant"].astype("str"), currency=label.where(label != "", currency)
+    )
+    found = {
+        "negative": frame[(frame["samples"] > 0) & (frame["min"] < 0)],
+        "not a number": frame[frame["nan_samples"] > 0],
+        "left behind": _left_behind(frame, tenant_hours, least_hours=least_hours),
+    }
+    rows = [
+        _row(cause, str(unit), own)
+        for cause, hours in found.items()
+        for unit, own in hours.groupby("currency")
+        if len(own)
+    ]
+    return typed(rows, _FAULTS)
+
+
+def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame, *, least_hours: int) -> pd.DataFrame:
+    """The hours of gauges that rest after their tenant has gone."""
+    there = tenant_hours[tenant_hours["samples"] > 0]
+    if there.empty:
+        return frame.iloc[:0]
+    last = there.groupby(there["tenant"].astype("str"))["hour"].max()
+    # Beyond the last hour in which anybody was seen, nobody is known to be gone.
+    gone = frame["tenant"].map(last).fillna(pd.Timestamp(0, tz="UTC"))
+    after = frame[(frame["hour"] > gone) & (frame["hour"] <= there["hour"].max()) & (frame["samples"] > 0)]
+    unchanged = after.groupby("series_id")["changes"].transform("sum") == 0
+    long = after.groupby("series_id")["hour"].transform("nunique") >= least_hours
+    return after[unchanged & long]
+
+
+def _row(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
+    amount = own["integral"].sum() / 3600 if cause != "not a number" else float("nan")
+    return {
+        "cause": cause,
+        "tenants": own["tenant"].nunique(),
+        "examples": tuple(sorted(own["tenant"].unique())[:_EXAMPLES]),
+        "hours": len(own),
+        "start": own["hour"].min(),
+        "end": own["hour"].max() + _HOUR,
+        "amount": amount,
+        "currency": currency,
+    }
