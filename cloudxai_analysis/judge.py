@@ -62,8 +62,13 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         drift=study.bounds.reconciliation_drift,
     ),
     "conservation": lambda study: cost.conservation_check(
-        study.cost.costs, window=study.seen, drift=study.bounds.reconciliation_drift
+        study.cost.costs,
+        study.cost.bills,
+        window=study.seen,
+        drift=study.bounds.reconciliation_drift,
+        least=study.bounds.coverage,
     ),
+    "cost_data": lambda study: cost.cost_data_check(study.cost.faults, study.cost.costs, window=study.seen),
     "false_positives": lambda study: alerts.false_positives_check(
         study.alerts.pooled_false_positives,
         study.alerts.judged,

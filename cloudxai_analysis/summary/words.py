@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cloudxai_analysis.phrases import percent
+from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import SECTIONS, Check, Status
 
@@ -33,7 +33,8 @@ EVIDENCE = {
     "coverage": "telemetry-coverage",
     "churn": "cardinality-churn",
     "reconciliation": "cost-reconciliation",
-    "conservation": "cost-weeks",
+    "cost_data": "cost-data",
+    "conservation": "cost-bills",
     "tenants": "readiness-tenants",
     "restarts": "telemetry-restarts",
 }
@@ -86,8 +87,7 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
         if check.key in ("gaps", "coverage") and check.status != "pass":
             found.append({"kind": "gap", "text": check.finding})
         elif check.key == "rejections" and check.status == "warn":
-            text = "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
-            found.append({"kind": "taint", "text": f"{check.finding} {text}"})
+            found.append({"kind": "taint", "text": f"{check.finding} {_tainted(study)}"})
     unknown = [check for check in checks if check.status == "unknown" and check.key not in COMPARED_ELSEWHERE]
     found += [{"kind": "unknown", "text": check.finding} for check in unknown]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
@@ -107,6 +107,19 @@ def considerations(checks: list[Check]) -> list[dict[str, str]]:
         }
         for check in asked[:MOST_CONSIDERATIONS]
     ]
+
+
+def _tainted(study: Study) -> str:
+    """Which numbers are short by whom the guard refused, and until when."""
+    stretches = study.cardinality.tainted
+    if stretches.empty:
+        return "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
+    first, last = stretches["start"].min(), stretches["until"].max()
+    most = count(stretches["missing_most"].sum(), "tenant")
+    return (
+        f"From {moment(first)} to {moment(last)} numbers per tenant undercount (tenants, costs, their alerts): up to "
+        f"{most} may be missing from them."
+    )
 
 
 def _leading(status: Status, checks: list[Check]) -> Check:

@@ -15,6 +15,11 @@ from cloudxai_analysis.window import WEEK, Window
 
 _SECTION = "cost"
 _OWNER = "the owner of the cost figures"
+_FAULTS = {
+    "negative": "was below 0",
+    "not a number": "held no number",
+    "left behind": "kept its last value after the tenant had left",
+}
 
 
 def anomalies_check(
@@ -149,47 +154,101 @@ def reconciliation_check(
 
 
 def conservation_check(
-    costs: pd.DataFrame, conservation: pd.DataFrame | None = None, *, window: Window, drift: float
+    costs: pd.DataFrame, bills: pd.DataFrame | None = None, *, window: Window, drift: float, least: float = 0.95
 ) -> Check:
     """Whether the tenants' costs add up to a total from elsewhere: `warn` where the rest exceeds `drift` of it.
 
-    `costs` by tenant over the window; `conservation` as `measures.cost.conservation` gives it, None or empty where no
-    total is configured, which is `unknown`. The value is the largest rest as a share of its total.
+    `costs` by tenant over the window; `bills` as `Cost.bills` gives them, None or empty where none is configured, which
+    is `unknown`, as is a bill of whose days the telemetry covers less than `least`. The value is the largest rest as a
+    share of its total.
     """
     common: dict[str, Any] = {"bound": drift, "bound_key": "reconciliation_drift", "unit": "share"}
-    if conservation is None or conservation.empty:
+    if bills is None or bills.empty:
         held = f"the tenants' {_totals(costs, 'cost')}" if len(costs) else "the tenants' costs"
         return _unknown(
             "conservation",
             f"Whether {held} of {named(window)} are the whole cost is unknown: no total from elsewhere is configured.",
             **common,
         )
-    if costs.empty:
-        return _unknown("conservation", f"No tenant has a cost in {named(window)} to hold against the total.", **common)
-    known = conservation[conservation["total"] > 0]
+    known = bills[(bills["total"] > 0) & (bills["allocated"] > 0)]
     if known.empty:
         return _unknown(
-            "conservation", f"The total given for {named(window)} is not above 0: no rest is known.", **common
+            "conservation", f"No bill above 0 has a tenant's cost in {named(window)} to hold against it.", **common
         )
     share = (known["rest"] / known["total"]).abs()
     row = known.iloc[int(share.to_numpy().argmax())]
     over = float(share.max()) > drift
     side = "unallocated" if row["rest"] >= 0 else "allocated beyond the total"
+    days = f"{row['start']:%Y-%m-%d} to {row['end']:%Y-%m-%d}"
+    finding = (
+        f"The tenants' costs of {days} are {money(row['allocated'], row['currency'])} of a total of "
+        f"{money(row['total'], row['currency'])} ({short(row['source'])}): {money(abs(row['rest']), row['currency'])} "
+        f"({percent(share.max())}) {side}"
+    )
+    if row["covered_share"] < least:
+        seen = f"the telemetry covers {percent(row['covered_share'])} of those days, so that the tenants' sum is short"
+        return _unknown("conservation", f"{finding}; {seen}.", value=float(share.max()), **common)
     return Check(
         key="conservation",
         section=_SECTION,
         status="warn" if over else "pass",
-        finding=f"The tenants' costs of {named(window)} are {money(row['allocated'], row['currency'])} of a total of "
-        f"{money(row['total'], row['currency'])}: {money(abs(row['rest']), row['currency'])} ({percent(share.max())}) "
-        f"{side}.",
+        finding=f"{finding}.",
         value=float(share.max()),
         size=f"{money(abs(row['rest']), row['currency'])} {side}",
-        samples="the tenants' costs over the window against the configured total",
+        since=when(row["start"]) if over else None,
+        samples="the tenants' costs over the bill's days against its total",
         disproof="a part of the total that no tenant causes",
         action="Find out which cost the tenants' estimates leave out before they are used for prices." if over else "",
         decides=_OWNER if over else "",
         **common,
     )
+
+
+def cost_data_check(faults: pd.DataFrame, costs: pd.DataFrame, *, window: Window) -> Check:
+    """Whether the cost gauges hold numbers that a cost can be made of: `warn` where one does not, one event per cause.
+
+    `faults` as `measures.cost_data.cost_faults` gives them; the value is the number of tenants. `unknown` where no
+    tenant has a cost.
+    """
+    if faults.empty and costs.empty:
+        return _unknown(
+            "cost_data", f"No tenant exported a cost estimate in {named(window)}: no sample could be judged."
+        )
+    if faults.empty:
+        return Check(
+            key="cost_data",
+            section=_SECTION,
+            status="pass",
+            finding=f"Every sample of the cost gauges in {named(window)} is a number of a tenant that is there.",
+            value=0.0,
+            unit="tenants",
+            samples="every sample of the cost gauge, and the last one of each tenant's readiness",
+            disproof="a tenant whose readiness is exported and that is gone all the same",
+        )
+    top = faults.loc[faults["tenants"].idxmax()]
+    examples = ", ".join(short(name) for name in top["examples"])
+    amount = f" ({money(top['amount'], top['currency'])})" if pd.notna(top["amount"]) else ""
+    more = f"; {count(len(faults) - 1, 'further cause')}" if len(faults) > 1 else ""
+    return Check(
+        key="cost_data",
+        section=_SECTION,
+        status="warn",
+        finding=f"The cost gauge of {count(top['tenants'], 'tenant')} ({examples}) {_FAULTS[top['cause']]} for "
+        f"{count(top['hours'], 'hour')} in {named(window)}{amount}{more}.",
+        value=float(faults["tenants"].sum()),
+        unit="tenants",
+        size=f"{count(faults['hours'].sum(), 'hour')} of wrong cost",
+        since=when(faults["start"].min()),
+        samples=f"the cost gauge of {examples} from {moment(top['start'])} to {moment(top['end'])}",
+        disproof="a credit note that the platform means to show as a negative cost, or a tenant that is still served",
+        action="Have the exporter drop the gauge of a tenant that has left, and never export what is no amount.",
+        decides=_OWNER,
+        events=tuple(
+            event(f"cost_{row['cause'].replace(' ', '_')}", ", ".join(row["examples"]), row["start"], row["end"],
+                  row["hours"], "hours")
+            for row in _rows(faults)
+        ),
+    )  # fmt: skip
 
 
 def _anomalous(anomalies: pd.DataFrame, window: Window, currency: str, common: dict[str, Any]) -> Check:

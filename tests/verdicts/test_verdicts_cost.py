@@ -64,8 +64,9 @@ def reconciliation_check(*rows, covered=COVERED, window=WEEK):
     return cost.reconciliation_check(table(*rows, like=DRIFTED), covered, window=window, drift=0.05)
 
 
-def conservation_check(*rows, amounts=(60.0, 30.0)):
-    found = table(*rows, like=["currency", "allocated", "total", "rest"])
+def conservation_check(*rows, amounts=(60.0, 30.0), covered_share=1.0):
+    bill = {"source": "invoice 2026-11", "start": WEEK.start, "end": WEEK.end, "covered_share": covered_share}
+    found = table(*(bill | row for row in rows), like=[*bill, "currency", "allocated", "total", "rest"])
     return cost.conservation_check(costs(*amounts), found, window=WEEK, drift=0.05)
 
 
@@ -208,9 +209,48 @@ def test_conservation_shows_the_rest(total, status):
     check = conservation_check({"currency": "EUR", "allocated": 90.0, "total": total, "rest": total - 90.0})
     assert check.status == status
     if total == 100.0:
-        assert "90.00 EUR of a total of 100 EUR: 10.00 EUR (10.0 %) unallocated" in check.finding
+        assert check.finding == (
+            "The tenants' costs of 2026-11-09 to 2026-11-16 are 90.00 EUR of a total of 100 EUR (invoice 2026-11): "
+            "10.00 EUR (10.0 %) unallocated."
+        )
         assert check.value == pytest.approx(0.1)
     assert conservation_check({"currency": "EUR", "allocated": 0, "total": 9.0, "rest": 9.0}, amounts=()).value is None
+
+
+def test_a_bill_of_days_that_nobody_saw_proves_nothing():
+    row = {"currency": "EUR", "allocated": 50.0, "total": 100.0, "rest": 50.0}
+    check = conservation_check(row, covered_share=0.5)
+    assert (check.status, check.value) == ("unknown", 0.5)
+    assert check.finding.endswith("; the telemetry covers 50.0 % of those days, so that the tenants' sum is short.")
+
+
+FAULT = {
+    **{"cause": "left behind", "tenants": 2, "examples": ("acme", "moved-on"), "hours": 60},
+    **{"start": WEEK.start, "end": WEEK.end, "amount": 30.0, "currency": "EUR"},
+}
+
+
+def test_a_gauge_that_stays_behind_is_said_with_names_and_amount():
+    check = cost.cost_data_check(table(FAULT, like=FAULT), costs(1.0), window=WEEK)
+    assert check.status == "warn"
+    assert check.finding == (
+        "The cost gauge of 2 tenants (acme, moved-on) kept its last value after the tenant had left for 60 hours in "
+        "2026-W46 (30.00 EUR)."
+    )
+    assert [event["kind"] for event in check.events] == ["cost_left_behind"]
+
+
+def test_what_is_no_number_has_no_amount_and_other_causes_are_counted():
+    nan = FAULT | {"cause": "not a number", "amount": float("nan"), "tenants": 3}
+    check = cost.cost_data_check(table(nan, FAULT, like=FAULT), costs(1.0), window=WEEK)
+    assert check.finding.endswith("held no number for 60 hours in 2026-W46; 1 further cause.")
+    assert check.value == 5.0
+
+
+def test_no_fault_passes_and_no_gauge_is_unknown():
+    none = table(like=FAULT)
+    assert cost.cost_data_check(none, costs(1.0), window=WEEK).status == "pass"
+    assert cost.cost_data_check(none, costs(), window=WEEK).status == "unknown"
 
 
 def test_hostile_and_endless_names_leave_the_headline_one_short_line():
