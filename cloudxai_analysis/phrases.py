@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 
 NO_DATA = "no data"
@@ -34,6 +35,11 @@ def money(amount: float, currency: str) -> str:
     if _missing(amount):
         return NO_DATA
     return f"{amount:,.0f} {currency}" if abs(amount) >= 100 else f"{amount:,.2f} {currency}"
+
+
+def monies(amounts: Mapping[str, float]) -> str:
+    """'1,234 EUR and 56.00 USD': amounts of several currencies are never added up."""
+    return " and ".join(money(float(amount), str(currency)) for currency, amount in amounts.items()) or NO_DATA
 
 
 def signed(text: str, number: float) -> str:

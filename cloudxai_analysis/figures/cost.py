@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_DAY_LENGTH = 24 * HOUR
 _WEEK = timedelta(weeks=1)
 _FOOT = 14.0  # points below bars that need no axis
 _UNIT = 8  # characters of a currency
@@ -94,6 +96,31 @@ def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str, top: int = 10) 
     further = f"; {count(rest, 'other')} cost {money(total - float(values.sum()), unit)}" if rest else ""
     others = sorted({str(other) for other in costs["currency"]} - {currency})
     return title(ax, message, f"Cost by tenant in the window, {unit}{further}{_others(others)}")
+
+
+@styled
+def cost_per_tenant(ax: Axes, per_tenant: pd.DataFrame, *, currency: str) -> Axes:
+    """What a tenant cost on average on each day.
+
+    `per_tenant`: day, currency, cost, tenants, cost_per_tenant.
+    """
+    known, unit = per_tenant[per_tenant["currency"] == currency].sort_values("day"), _unit(currency)
+    if known.empty:
+        return empty(ax, f"no tenant cost anything{_in(unit)} in these days")
+    x, y = days(known["day"]), known["cost_per_tenant"].to_numpy(dtype=float)
+    ends = [End(float(y[-1]), money(float(y[-1]), unit), BLUE)]
+    ax.set_ylim(min(0.0, 1.1 * float(np.nanmin(y))), 1.2 * max(float(np.nanmax(y)), 1e-9))
+    margins(ax, left=value_ticks(ax, _plain), right=end_room(ends))
+    time_axis(ax, float(x.min()), float(x.max()) + _DAY_LENGTH)
+    draw_line(ax, x, y, step=_DAY_LENGTH, color=BLUE)
+    hatch_unknown(ax, x, y, step=_DAY_LENGTH)
+    end_labels(ax, ends)
+    change = float(y[-1] / y[0] - 1) if len(y) > 1 and y[0] > 0 else float("nan")
+    moved = f", {signed(percent(change, 0), change)} since the first day" if np.isfinite(change) else ""
+    message = f"A tenant costs {money(float(y[-1]), unit)} a day{moved}"
+    return title(
+        ax, message, f"Mean cost per active tenant and day, {unit}, {frame_words(known['day'], step=_DAY)} (UTC)"
+    )
 
 
 @styled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudxai_analysis.figures import cardinality as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.study import Study
 
 
@@ -77,6 +77,30 @@ def rejections(study: Study) -> Look:
     )
 
 
+def tainted(study: Study) -> Look:
+    """Which numbers are short while a guard refuses labels, and by how much."""
+    frame, stretches = study.cost.tainted_numbers, study.cardinality.tainted
+    heading = (
+        f"Numbers per tenant undercount from {moment(stretches['start'].min())} to {moment(stretches['until'].max())}: "
+        f"up to {count(stretches['missing_most'].sum(), 'tenant')} are missing from them."
+        if len(stretches)
+        else "No number of this window is short of refused tenants."
+    )
+    return compose(
+        study,
+        "cardinality-tainted",
+        heading=heading,
+        defined="tainted",
+        measure="measures.taint.tainted_numbers",
+        note="Bounds, not estimates of what was: one tenant may have been refused many times. Global readiness, scrape "
+        "coverage and headroom do not depend on tenant labels.",
+        frame=frame,
+        caption="Numbers that refused tenants are missing from",
+        role="rejections",
+        empty="no guard refused a label in this window or before it",
+    )
+
+
 def guard(study: Study) -> Look:
     """Whether the guard keeps its two promises."""
     return compose(
@@ -85,7 +109,8 @@ def guard(study: Study) -> Look:
         check="guard",
         defined="guard",
         measure="measures.guard.guard_invariants",
-        note="A tenant admitted and removed between two scrapes is not seen; the scrape interval bounds this check.",
+        note="A tenant admitted and removed between two scrapes is not seen; the scrape interval bounds this check. "
+        f"{count(int(study.cardinality.guard_hours['gap'].sum()), 'hour')} of the processes touch a scrape gap.",
         frame=study.cardinality.guard,
         caption="Invariants I1 and I2 by process",
         role="rejections",

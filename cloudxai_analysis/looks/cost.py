@@ -9,19 +9,20 @@ import pandas as pd
 from cloudxai_analysis.figures import cost as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import count, money, percent, signed
+from cloudxai_analysis.phrases import count, money, monies, percent, signed
 from cloudxai_analysis.study import Study
 
 NO_COST = "no tenant exported a cost estimate in this window"
+WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
 
 
 def by_week(study: Study) -> Look:
     """Cost of each week of the history, and of this window."""
     currency = study.contract.currency
-    weekly = study.cost.weekly_costs
-    total = study.cost.costs["cost"].sum()
-    before = study.cost.cost_movers["before"].sum()
-    change = total - before
+    weekly, movers = study.cost.weekly_costs, study.cost.cost_movers
+    own = movers[movers["currency"] == currency]
+    before, change = own["before"].sum(), own["change"].sum()
+    totals = study.cost.costs.groupby("currency")["cost"].sum().to_dict()
     note = (
         f"{signed(money(change, currency), change)} ({signed(percent(change / before), change)}) "
         "against the same stretch a week before."
@@ -31,7 +32,7 @@ def by_week(study: Study) -> Look:
     return compose(
         study,
         "cost-weeks",
-        heading=f"The tenants cost {money(total, currency)} in {study.window.name}.",
+        heading=f"The tenants cost {monies(totals)} in {study.window.name}{_in_part(study)}.",
         defined="cost",
         measure="measures.cost.weekly_costs",
         note=note,
@@ -41,6 +42,12 @@ def by_week(study: Study) -> Look:
         draw=lambda ax: figures.cost_by_week(ax, weekly, currency=currency, partial=study.partial),
         empty=NO_COST,
     )
+
+
+def _in_part(study: Study) -> str:
+    """What a sum must say of itself where the telemetry does not cover its window."""
+    share = study.cost.covered_share
+    return "" if share > WHOLE else f", as far as {percent(share)} of the expected scrapes show it"
 
 
 def by_tenant(study: Study) -> Look:
@@ -80,7 +87,8 @@ def movers(study: Study) -> Look:
         heading=heading,
         defined="movers",
         measure="measures.cost.cost_movers",
-        note=f"{count((frame['change'] > 0).sum(), 'tenant')} cost more, {(frame['change'] < 0).sum()} less.",
+        note=f"{count((frame['change'] > 0).sum(), 'tenant')} cost more, {(frame['change'] < 0).sum()} less; the "
+        "contributions add up to the total's relative change.",
         frame=frame,
         caption=f"Change of cost by tenant, {currency}",
         role="cost",
@@ -166,4 +174,57 @@ def billing(study: Study) -> Look:
         caption="Cost accumulated in the billing window",
         role="cost_billing",
         empty="no process of this version exports the billing window",
+    )
+
+
+def per_tenant(study: Study) -> Look:
+    """What a tenant costs on average, day by day."""
+    currency = study.contract.currency
+    frame = study.within(study.cost.per_tenant, "day", study.history)
+    own = study.within(frame[frame["currency"] == currency], "day")
+    mean = own["cost"].sum() / own["tenants"].sum() if len(own) else float("nan")
+    return compose(
+        study,
+        "cost-per-tenant",
+        heading=f"An active tenant cost {money(mean, currency)} a day in {study.window.name}.",
+        defined="per_tenant",
+        measure="measures.unit_costs.cost_per_tenant",
+        note="More tenants at the same cost each is growth; the same tenants at a higher cost is not.",
+        frame=frame,
+        caption=f"Cost per tenant and day, {currency}",
+        role="cost",
+        draw=lambda ax: figures.cost_per_tenant(ax, frame, currency=currency),
+        empty=NO_COST,
+    )
+
+
+def data(study: Study) -> Look:
+    """Which samples of the cost gauge no cost can be made of."""
+    return compose(
+        study,
+        "cost-data",
+        check="cost_data",
+        defined="cost_data",
+        measure="measures.cost_data.cost_faults",
+        note="One row per cause: what such hours add to the sums, or take off them, stands in the amount.",
+        frame=study.cost.faults,
+        caption="Faults of the cost gauge by cause",
+        role="cost",
+        empty="every sample is a number of a tenant that is there",
+    )
+
+
+def bills(study: Study) -> Look:
+    """How much of each bill the tenants' costs explain."""
+    return compose(
+        study,
+        "cost-bills",
+        check="conservation",
+        defined="conservation",
+        measure="measures.cost.conservation",
+        note="The rest is shown as unallocated and never spread over the tenants.",
+        frame=study.cost.bills,
+        caption="Bills against the tenants' costs of their days",
+        role="cost",
+        empty="no bill is configured for these weeks",
     )

@@ -26,7 +26,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.cost import Semantics, hourly_costs
+from cloudxai_analysis.measures.cost import Semantics, cost_rows
+from cloudxai_analysis.measures.frames import summed
 from cloudxai_analysis.window import Window
 
 _TIME = "datetime64[us, UTC]"
@@ -136,7 +137,7 @@ def expected_costs(
     Columns: tenant, currency, hour, cost, expected, low, high (in the currency; an anomalous hour lies above `high`);
     by tenant and hour. Hours with too little history are left out.
     """
-    costs = hourly_costs(hours, semantics=semantics, currency=currency)
+    costs = _hourly(hours, window, semantics=semantics, currency=currency)
     tenants, weeks = _weeks(costs, window, covered)
     frames = [_expected(week, tenants, floor=floor, threshold=threshold) for week in weeks]
     frame = pd.concat([pd.DataFrame(columns=list(_EXPECTED)).astype(_EXPECTED), *frames])
@@ -173,7 +174,7 @@ def anomaly_basis(
     Columns: tenant, weeks (covered weeks of history that its hours rest on, 4 at most), judged (at least 3, so that
     its anomalies are known). Of a window longer than a week the best of its weeks counts.
     """
-    costs = hourly_costs(hours, semantics=semantics, currency="")
+    costs = _hourly(hours, window, semantics=semantics, currency="")
     tenants, weeks = _weeks(costs, window, covered)
     frames = [
         pd.DataFrame({"tenant": tenants["tenant"], "weeks": np.where(seen, week.weeks, 0).max(axis=1)})[
@@ -188,12 +189,21 @@ def anomaly_basis(
     return basis.astype(_BASIS)
 
 
+def _hourly(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
+    """Cost of each tenant in each hour that a judged week or its history can have; labels are categories."""
+    rows = cost_rows(hours, semantics=semantics, currency=currency)
+    first = _MONDAY + timedelta(weeks=_week_number(window.start) - _HISTORY)
+    rows = rows[(rows["hour"] >= first) & (rows["hour"] < window.end)]
+    rows["tenant"] = rows["tenant"].astype("category")
+    return summed(rows, ["tenant", "currency", "hour"], "cost")
+
+
 def _weeks(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> tuple[pd.DataFrame, list[_Week]]:
     """The tenants (tenant, currency), and the window's ISO weeks with their history; hours outside are NaN."""
     if costs.empty:
         return costs[["tenant", "currency"]], []
-    keys = costs.groupby(["tenant", "currency"])
-    tenants = keys.size().index.to_frame(index=False)
+    keys = costs.groupby(["tenant", "currency"], observed=True)
+    tenants = keys.size().index.to_frame(index=False).astype("str")
     hour = _hours_since_monday(costs["hour"])
     first = _week_number(window.start) - _HISTORY
     weeks = max(_week_number(window.end - timedelta(microseconds=1)) + 1 - first, _HISTORY + 1)
@@ -214,7 +224,7 @@ def _weeks(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> tuple[
 
 
 def _expected(week: _Week, tenants: pd.DataFrame, *, floor: float, threshold: float) -> pd.DataFrame:
-    median = _quantile(week.history, 0.5, axis=1)
+    median = _quantile(np.ascontiguousarray(np.moveaxis(week.history, 1, 2)), 0.5, axis=2)
     level = _level(week, median)
     expected = median * level
     limit = _limit(week.history, median, floor=floor, threshold=threshold)
@@ -232,7 +242,7 @@ def _expected(week: _Week, tenants: pd.DataFrame, *, floor: float, threshold: fl
 
 def _limit(history: Floats, median: Floats, *, floor: float, threshold: float) -> Floats:
     """The least residual that counts, tenants × 168 hours."""
-    others = np.stack([_quantile(np.delete(history, week, axis=1), 0.5, axis=1) for week in range(_HISTORY)], axis=1)
+    others = _medians_of_others(history)
     # Hours with fewer values are not judged, and their medians of one or two would widen every other hour's limit.
     enough = (np.isfinite(history).sum(axis=1) >= _LEAST)[:, np.newaxis]
     residuals = np.where(enough, history - others, np.nan).reshape(len(history), -1)
@@ -245,6 +255,17 @@ def _limit(history: Floats, median: Floats, *, floor: float, threshold: float) -
         np.full((1, 1), floor),
     ]
     return np.maximum.reduce([np.broadcast_to(limit, median.shape) for limit in limits])
+
+
+def _medians_of_others(history: Floats) -> Floats:
+    """For each of the 4 weeks the median of the others; of an hour with 3 values that of the other two, else NaN.
+
+    One sort of the four tells all of them: without a value of the lower half the median is the third, and so on.
+    """
+    low, mid, high, top = np.moveaxis(np.sort(history, axis=1), 1, 0)[:, :, np.newaxis, :]
+    of_four = np.where(history <= mid, high, mid)
+    of_three = np.where(history == low, (mid + high) / 2, np.where(history == mid, (low + high) / 2, (low + mid) / 2))
+    return np.where(np.isfinite(top), of_four, of_three)
 
 
 def _level(week: _Week, median: Floats) -> Floats:

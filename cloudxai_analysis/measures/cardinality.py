@@ -87,7 +87,7 @@ def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     seen_at = first[row].copy()
     later = run > first_run[row]
     seen_at[later] = began[run[later] - 1]
-    parts = pd.DataFrame({"run": run, "tenant": own["tenant"].to_numpy()[row], "seen_at": seen_at})
+    parts = pd.DataFrame({"run": run, "tenant": own["tenant"].astype("category").array[row], "seen_at": seen_at})
     parts["last_seen"] = np.where(run == last_run[row], last[row], seen_at)
     found = parts.groupby(["run", "tenant"], observed=True).agg(
         seen_at=("seen_at", "min"), last_seen=("last_seen", "max")
@@ -161,8 +161,9 @@ def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     covered = covered.sort_values("day", ignore_index=True)
     days = pd.DatetimeIndex(covered["day"]).as_unit("us")
     there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]]
-    pairs = pd.DataFrame({"day": there["hour"].dt.floor("D"), "tenant": there["tenant"].astype("str")})
-    seen = pd.crosstab(pairs["day"], pairs["tenant"]).reindex(days, fill_value=0).to_numpy() > 0
+    tenant, row = there["tenant"].astype("category").cat, days.get_indexer(there["hour"].dt.floor("D"))
+    seen = np.zeros((len(days), len(tenant.categories)), dtype=bool)
+    seen[row[row >= 0], tenant.codes.to_numpy()[row >= 0]] = True
     before = np.vstack([np.zeros((1, seen.shape[1]), dtype=bool), seen[:-1]]) if len(days) else seen
     sure = covered["covered"].to_numpy(dtype=bool)
     # A day that is missing altogether is no covered one.

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.measures.frames import summed, typed
 from cloudxai_analysis.window import Window, week_of
 
 Semantics = Literal["rate", "cumulative", "window_total"]
@@ -45,6 +46,11 @@ def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     UsageError
         The gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
     """
+    return _summed(cost_rows(hours, semantics=semantics, currency=currency), ["tenant", "currency", "hour"], _HOURLY)
+
+
+def cost_rows(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
+    """Tenant, currency, hour and cost of each rollup that has one, not added up; raises as `hourly_costs`."""
     if semantics == "rate":
         cost = hours["integral"] / 3600.0
     elif semantics == "cumulative":
@@ -57,8 +63,7 @@ def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     frame = pd.DataFrame({"tenant": hours["tenant"], "currency": _currencies(hours, currency), "hour": hours["hour"]})
     frame["cost"] = cost
     # An hour of NaN or markers costs nothing that is known, unless the value before it was still held.
-    frame = frame[(hours["samples"] > 0) | (frame["cost"] != 0)]
-    return _summed(frame, ["tenant", "currency", "hour"], _HOURLY)
+    return frame[(hours["samples"] > 0) | (frame["cost"] != 0)]
 
 
 def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
@@ -77,7 +82,7 @@ def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | 
         named = inside.assign(currency=_currencies(inside, currency))
         costs = _last_values(named, ["tenant", "currency"])[["tenant", "currency", "cost"]]
     else:
-        costs = hourly_costs(inside, semantics=semantics, currency=currency)
+        costs = cost_rows(inside, semantics=semantics, currency=currency)
     costs = _summed(costs, ["tenant", "currency"], _COSTS)
     return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
 
@@ -92,8 +97,8 @@ def costs_by_day(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     UsageError
         The gauge is a `window_total`, or has no declared semantics.
     """
-    hourly = hourly_costs(hours, semantics=semantics, currency=currency)
-    return _summed(hourly.assign(day=hourly["hour"].dt.floor("D")), ["day", "tenant", "currency"], _DAILY)
+    rows = cost_rows(hours, semantics=semantics, currency=currency)
+    return _summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", "tenant", "currency"], _DAILY)
 
 
 def converted(costs: pd.DataFrame, rates: Mapping[str, float], *, currency: str) -> pd.DataFrame:
@@ -222,14 +227,16 @@ def conservation(costs: pd.DataFrame, total: pd.DataFrame) -> pd.DataFrame:
 
 def _currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
     if "currency" not in hours:
-        return pd.Series(currency, index=hours.index, dtype="str")
-    label = hours["currency"].astype("str")
-    return label.where(label != "", currency)
+        return pd.Series(pd.Categorical([currency]).repeat(len(hours)), index=hours.index)
+    label = hours["currency"].astype("category")
+    named = pd.Series(label.cat.categories).astype("str").replace("", currency)
+    codes, known = pd.factorize(named)
+    text = pd.Categorical.from_codes(codes[label.cat.codes.to_numpy()], categories=pd.Index(known, dtype="str"))
+    return pd.Series(text, index=hours.index)
 
 
 def _summed(frame: pd.DataFrame, keys: list[str], schema: dict[str, str]) -> pd.DataFrame:
-    summed = frame.groupby(keys, observed=True)["cost"].sum().reset_index()
-    return summed[list(schema)].astype(schema)
+    return typed(summed(frame, keys, "cost"), schema)
 
 
 def _last_values(hours: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

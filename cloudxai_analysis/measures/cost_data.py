@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import TIME, mapped, typed
 
 _FAULTS = {
     "cause": "str",
@@ -35,20 +35,17 @@ def cost_faults(
     """
     if cost_hours.empty:
         return typed([], _FAULTS)
-    label = cost_hours["currency"].astype("str") if "currency" in cost_hours else pd.Series("", index=cost_hours.index)
-    frame = cost_hours[["series_id", "hour", "samples", "min", "nan_samples", "changes", "integral"]].assign(
-        tenant=cost_hours["tenant"].astype("str"), currency=label.where(label != "", currency)
-    )
+    kept = ["series_id", "hour", "tenant", "samples", "min", "nan_samples", "changes", "integral"]
+    frame = cost_hours[[*kept, "currency"]] if "currency" in cost_hours else cost_hours[kept].assign(currency="")
     found = {
         "negative": frame[(frame["samples"] > 0) & (frame["min"] < 0)],
         "not a number": frame[frame["nan_samples"] > 0],
         "left behind": _left_behind(frame, tenant_hours, least_hours=least_hours),
     }
     rows = [
-        _row(cause, str(unit), own)
+        _row(cause, str(unit) or currency, own)
         for cause, hours in found.items()
-        for unit, own in hours.groupby("currency")
-        if len(own)
+        for unit, own in hours.groupby("currency", observed=True)
     ]
     return typed(rows, _FAULTS)
 
@@ -58,9 +55,9 @@ def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame, *, least_hours
     there = tenant_hours[tenant_hours["samples"] > 0]
     if there.empty:
         return frame.iloc[:0]
-    last = there.groupby(there["tenant"].astype("str"))["hour"].max()
+    last = there.groupby("tenant", observed=True)["hour"].max()
+    gone = mapped(frame["tenant"], {str(tenant): hour for tenant, hour in last.items()}, pd.Timestamp(0, tz="UTC"))
     # Beyond the last hour in which anybody was seen, nobody is known to be gone.
-    gone = frame["tenant"].map(last).fillna(pd.Timestamp(0, tz="UTC"))
     after = frame[(frame["hour"] > gone) & (frame["hour"] <= there["hour"].max()) & (frame["samples"] > 0)]
     unchanged = after.groupby("series_id")["changes"].transform("sum") == 0
     long = after.groupby("series_id")["hour"].transform("nunique") >= least_hours
@@ -72,7 +69,7 @@ def _row(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
     return {
         "cause": cause,
         "tenants": own["tenant"].nunique(),
-        "examples": tuple(sorted(own["tenant"].unique())[:_EXAMPLES]),
+        "examples": tuple(sorted(map(str, own["tenant"].unique()))[:_EXAMPLES]),
         "hours": len(own),
         "start": own["hour"].min(),
         "end": own["hour"].max() + _HOUR,

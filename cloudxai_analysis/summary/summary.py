@@ -110,7 +110,7 @@ def numbers(study: Study) -> dict[str, float | None]:
         "cardinality.headroom_least": study.within(study.cardinality.headroom)["headroom"].min(),
         "cardinality.churn_most": study.within(study.cardinality.churn, "day")["churn"].max(),
         **{f"cardinality.tenants_{name}": float(sets.get(name, 0)) for name in ("new", "returning", "stayed", "lost")},
-        "cost.total": study.cost.costs["cost"].sum() if len(study.cost.costs) else float("nan"),
+        "cost.total": _in_own_currency(study),
         "cost.top10_share": concentration["top10_share"].iloc[0] if len(concentration) else float("nan"),
         "cost.gini": concentration["gini"].iloc[0] if len(concentration) else float("nan"),
         "alerts.episodes": float(len(study.alerts.week_episodes)),
@@ -123,6 +123,12 @@ def numbers(study: Study) -> dict[str, float | None]:
         "telemetry.series": float(study.telemetry.inventory["series"].sum()),
     }
     return {key: rounded(float(value)) for key, value in found.items()}
+
+
+def _in_own_currency(study: Study) -> float:
+    costs = study.cost.costs
+    own = costs[costs["currency"] == study.contract.currency]
+    return float(own["cost"].sum()) if len(own) else float("nan")
 
 
 def _number(label: str, value: float | None, link: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cloudxai_analysis.window import Window
 
 SPARK_WEEKS = 13
 MEDIAN_WEEKS = 4
+WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
 
 
 def rounded(value: float | None) -> float | None:
@@ -91,7 +92,8 @@ def _cost(study: Study) -> dict[str, Any]:
 
     costs = study.cost.costs
     own = costs[costs["currency"] == currency]
-    before = study.cost.cost_movers["before"].sum()
+    movers = study.cost.cost_movers
+    before = movers.loc[movers["currency"] == currency, "before"].sum()
     tile = _tile(
         study,
         key="cost",
@@ -104,13 +106,18 @@ def _cost(study: Study) -> dict[str, Any]:
             + (f" ({signed(percent(change / before), change)})" if before else "")
         ),
         unit=currency,
-        detail=f"{count(len(own), 'tenant')}, estimate",
+        detail=f"{count(len(own), 'tenant')}, estimate{_in_part(study)}",
         bound=None,
         bound_text="",
         good="down",
         link="cost-weeks",
     )
     return tile | {"status": judge.check(study, "anomalies").status} if tile["value"] is not None else tile
+
+
+def _in_part(study: Study) -> str:
+    share = study.cost.covered_share
+    return "" if share > WHOLE else f"; {percent(share)} of the window seen"
 
 
 def _false_positives(study: Study) -> dict[str, Any]:

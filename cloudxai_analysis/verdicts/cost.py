@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.phrases import count, moment, money, percent
+from cloudxai_analysis.phrases import count, moment, money, monies, percent
 from cloudxai_analysis.verdicts import Check
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import WEEK, Window
@@ -354,8 +354,7 @@ def _covered_days(covered: pd.DataFrame, window: Window) -> pd.DataFrame:
 
 def _totals(frame: pd.DataFrame, column: str) -> str:
     """The column's sums, by currency: costs in two currencies are never added up."""
-    sums = frame.groupby("currency", observed=True)[column].sum()
-    return " and ".join(money(float(amount), str(currency)) for currency, amount in sums.items())
+    return monies(frame.groupby("currency", observed=True)[column].sum().to_dict())
 
 
 def _sums(frame: pd.DataFrame) -> str:
