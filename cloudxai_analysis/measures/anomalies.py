@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cost import Semantics, cost_rows
-from cloudxai_analysis.measures.frames import summed
+from cloudxai_analysis.measures.frames import combinations
 from cloudxai_analysis.window import Window
 
 _TIME = "datetime64[us, UTC]"
@@ -96,10 +96,9 @@ def cost_anomalies(
     Columns: tenant, currency, start, end, hours (number), cost, expected, excess (cost − expected; in the currency,
     over the stretch), score (largest residual, in robust standard deviations; at least `threshold`); by start.
     """
-    frame = expected_costs(
-        hours, window, covered, floor=floor, threshold=threshold, semantics=semantics, currency=currency
+    over = expected_costs(
+        hours, window, covered, floor=floor, threshold=threshold, semantics=semantics, currency=currency, over=True
     )
-    over = frame[frame["cost"] > frame["high"]]
     after = over["hour"].diff() == pd.Timedelta(hours=1)
     same = (over["tenant"] == over["tenant"].shift()) & (over["currency"] == over["currency"].shift())
     stretch = (~(after & same)).cumsum()
@@ -131,15 +130,18 @@ def expected_costs(
     threshold: float = 6.0,
     semantics: Semantics | None = "rate",
     currency: str = "",
+    over: bool = False,
 ) -> pd.DataFrame:
     """What each judged hour of the window cost, and what the tenant's hour of the week lets expect.
+
+    Those that cost more than `high` alone where `over`.
 
     Columns: tenant, currency, hour, cost, expected, low, high (in the currency; an anomalous hour lies above `high`);
     by tenant and hour. Hours with too little history are left out.
     """
     costs = _hourly(hours, window, semantics=semantics, currency=currency)
     tenants, weeks = _weeks(costs, window, covered)
-    frames = [_expected(week, tenants, floor=floor, threshold=threshold) for week in weeks]
+    frames = [_expected(week, tenants, floor=floor, threshold=threshold, over=over) for week in weeks]
     frame = pd.concat([pd.DataFrame(columns=list(_EXPECTED)).astype(_EXPECTED), *frames])
     frame = frame[(frame["hour"] >= window.start) & (frame["hour"] < window.end)]
     return frame.sort_values(["tenant", "currency", "hour"], ignore_index=True)
@@ -190,27 +192,23 @@ def anomaly_basis(
 
 
 def _hourly(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
-    """Cost of each tenant in each hour that a judged week or its history can have; labels are categories."""
+    """Costs of the hours that a judged week or its history can have, series by series."""
     rows = cost_rows(hours, semantics=semantics, currency=currency)
     first = _MONDAY + timedelta(weeks=_week_number(window.start) - _HISTORY)
-    rows = rows[(rows["hour"] >= first) & (rows["hour"] < window.end)]
-    rows["tenant"] = rows["tenant"].astype("category")
-    return summed(rows, ["tenant", "currency", "hour"], "cost")
+    return rows[(rows["hour"] >= first) & (rows["hour"] < window.end)]
 
 
 def _weeks(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> tuple[pd.DataFrame, list[_Week]]:
     """The tenants (tenant, currency), and the window's ISO weeks with their history; hours outside are NaN."""
     if costs.empty:
-        return costs[["tenant", "currency"]], []
-    keys = costs.groupby(["tenant", "currency"], observed=True)
-    tenants = keys.size().index.to_frame(index=False).astype("str")
-    hour = _hours_since_monday(costs["hour"])
+        return costs[["tenant", "currency"]].astype("str"), []
+    code, tenants = combinations(costs, ["tenant", "currency"])
     first = _week_number(window.start) - _HISTORY
     weeks = max(_week_number(window.end - timedelta(microseconds=1)) + 1 - first, _HISTORY + 1)
-    cube = np.full((len(tenants), weeks * _WEEK), np.nan)
-    place = hour - first * _WEEK
-    inside = (place >= 0) & (place < weeks * _WEEK)
-    cube[keys.ngroup().to_numpy()[inside], place[inside]] = costs["cost"].to_numpy()[inside]
+    place = code * weeks * _WEEK + _hours_since_monday(costs["hour"]) - first * _WEEK
+    size = len(tenants) * weeks * _WEEK
+    total = np.bincount(place, weights=costs["cost"].to_numpy(), minlength=size)
+    cube = np.where(np.bincount(place, minlength=size) > 0, total, np.nan).reshape(len(tenants), weeks * _WEEK)
     trusted = np.where(np.repeat(_covered_days(covered, first * 7, weeks * 7), _DAY), cube, np.nan)
     return tenants, [
         _Week(
@@ -223,12 +221,13 @@ def _weeks(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> tuple[
     ]
 
 
-def _expected(week: _Week, tenants: pd.DataFrame, *, floor: float, threshold: float) -> pd.DataFrame:
+def _expected(week: _Week, tenants: pd.DataFrame, *, floor: float, threshold: float, over: bool) -> pd.DataFrame:
     median = _quantile(np.ascontiguousarray(np.moveaxis(week.history, 1, 2)), 0.5, axis=2)
-    level = _level(week, median)
-    expected = median * level
     limit = _limit(week.history, median, floor=floor, threshold=threshold)
-    row, column = np.nonzero((week.weeks >= _LEAST) & np.isfinite(week.cost))
+    shown = (week.weeks >= _LEAST) & np.isfinite(week.cost)
+    # A level only ever raises what is expected: what lies below the median's limit needs none.
+    expected = median * _level(week, median, shown & (week.cost > median + limit) if over else shown)
+    row, column = np.nonzero(shown & (week.cost > expected + limit) if over else shown)
     middle, width = expected[row, column], limit[row, column]
     hour = (week.number * _WEEK + column) * _HOUR_US + int(_MONDAY.timestamp()) * 1_000_000
     frame = tenants.iloc[row].reset_index(drop=True)
@@ -268,14 +267,16 @@ def _medians_of_others(history: Floats) -> Floats:
     return np.where(np.isfinite(top), of_four, of_three)
 
 
-def _level(week: _Week, median: Floats) -> Floats:
-    """Cost against the hour-of-week median over the 24 hours before each hour, where it is known and over 1."""
+def _level(week: _Week, median: Floats, where: NDArray[np.bool_]) -> Floats:
+    """Cost against the hour-of-week median over the 24 hours before each hour `where` it is asked for; at least 1."""
     usual = np.concatenate([median[:, -_DAY:], median], axis=1)
     share = np.concatenate([week.before, week.cost], axis=1) / np.where(usual > 0, usual, np.nan)
-    days = np.lib.stride_tricks.sliding_window_view(share, _DAY, axis=1)[:, :_WEEK]
-    level = _quantile(days, 0.5, axis=2)
-    known = np.isfinite(days).sum(axis=2) >= _DAY // 4
-    return np.where(known & (level > 1.0), level, 1.0)
+    days = np.lib.stride_tricks.sliding_window_view(share, _DAY, axis=1)[:, :_WEEK][where]
+    found = _quantile(days, 0.5, axis=1)
+    known = np.isfinite(days).sum(axis=1) >= _DAY // 4
+    level = np.ones(where.shape)
+    level[where] = np.where(known & (found > 1.0), found, 1.0)
+    return level
 
 
 def _mad(values: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import TIME, distinct, typed
 from cloudxai_analysis.window import WEEK, Window
 
 _TARGET = ["job", "instance"]
@@ -50,7 +50,7 @@ def active_tenants(hours: pd.DataFrame) -> pd.DataFrame:
     Columns: hour, tenants. An hour without any sample has no row.
     """
     there = hours[hours["samples"] > 0]
-    found = there.groupby("hour", observed=True)["tenant"].nunique().rename("tenants").reset_index()
+    found = distinct(there, by="hour", of="tenant").rename(columns={"number": "tenants"})
     return typed(found, _ACTIVE)
 
 
