@@ -41,9 +41,6 @@ class Bounds(BaseModel):
     availability: float = Field(0.999, gt=0, lt=1, description="readiness SLO over 30 days")
     transitions_per_hour: float = Field(10, gt=0, description="most global readiness transitions in one hour")
     check_latency_seconds: float = Field(0.2, gt=0, description="p95 of the readiness check")
-    days_to_cap: int = Field(
-        14, gt=0, le=90, description="warn when the cap is likely to be reached within so many days"
-    )
 
 
 class Limits(BaseModel):
