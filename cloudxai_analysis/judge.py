@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import Check, alerts, cardinality, cost, incidents, readiness, telemetry
+from cloudxai_analysis.verdicts import Check, alerts, cardinality, cost, growth, incidents, readiness, telemetry
 
 _CHECKS: dict[str, Callable[[Study], Check]] = {
     "coverage": lambda study: telemetry.coverage_check(
@@ -28,6 +28,9 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         window=study.seen,
         cap=study.contract.tenant_cap,
         share=study.bounds.headroom_share,
+    ),
+    "time_to_cap": lambda study: growth.time_to_cap_check(
+        study.cardinality.time_to_cap, study.within(study.cardinality.headroom), days=study.bounds.days_to_cap
     ),
     "guard": lambda study: cardinality.guard_check(
         study.cardinality.guard, window=study.seen, cap=study.contract.tenant_cap

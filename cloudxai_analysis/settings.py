@@ -33,6 +33,7 @@ class Bounds(BaseModel):
 
     coverage: float = Field(0.95, gt=0, le=1, description="least share of expected scrapes on a covered day")
     headroom_share: float = Field(0.15, ge=0, lt=1, description="warn when less than this share of the cap is free")
+    days_to_cap: float = Field(14, gt=0, description="warn when the cap is likely to be reached within so many days")
     daily_churn: float = Field(0.25, gt=0, description="warn when a covered day's churn is above this share")
     unstable_identifiers: int = Field(3, gt=0, description="warn from this many generated-looking names of one stem")
     cost_anomaly_floor: float = Field(0.10, ge=0, description="least excess of an anomalous hour, in the currency")

@@ -23,6 +23,8 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
     telemetry.inventory,
     cardinality.tenants,
     cardinality.headroom,
+    cardinality.time_to_cap,
+    cardinality.back_test,
     cardinality.rejections,
     cardinality.tainted,
     cardinality.guard,

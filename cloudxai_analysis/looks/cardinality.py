@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudxai_analysis.figures import cardinality as figures
+from cloudxai_analysis.figures import growth
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, moment, percent
@@ -54,6 +55,55 @@ def headroom(study: Study) -> Look:
             ax, study.cardinality.headroom, cap=study.contract.tenant_cap, warn_share=study.bounds.headroom_share
         ),
         empty="no held tenants are known in this window",
+    )
+
+
+def time_to_cap(study: Study) -> Look:
+    """When the cap is likely to be reached, and what that stands on."""
+    topic = study.cardinality
+    test = topic.back_test[topic.back_test["chosen"]]
+    note = (
+        f"Of {count(len(topic.back_test), 'model')} '{test['model'].iloc[0]}' did best over "
+        f"{count(test['origins'].iloc[0], 'back-test')} of {test['days_ahead'].iloc[0]} days: its own 80 % interval "
+        f"held {percent(test['covered80'].iloc[0], 0)} of them and is widened by {test['widened'].iloc[0]:.2f}. "
+        "A restart frees all labels and is not foreseen."
+        if len(test)
+        else "A forecast needs 21 days whose arrivals are known."
+    )
+    return compose(
+        study,
+        "cardinality-time-to-cap",
+        check="time_to_cap",
+        defined="time_to_cap",
+        measure="measures.time_to_cap.time_to_cap",
+        note=note,
+        frame=topic.held_ahead,
+        caption="Held tenants ahead, by day: median, 80 % and 95 % intervals",
+        role="tenant_readiness",
+        draw=lambda ax: growth.held_ahead(
+            ax, topic.daily_arrivals, topic.held_ahead, topic.time_to_cap, cap=study.contract.tenant_cap
+        ),
+        empty="too little history to forecast from",
+    )
+
+
+def back_test(study: Study) -> Look:
+    """How the models of the forecast did on days that are known."""
+    frame = study.cardinality.back_test
+    return compose(
+        study,
+        "cardinality-back-test",
+        heading=f"The forecast is made by '{frame['model'].iloc[0]}', which lost least in the back-test."
+        if len(frame)
+        else "No model could be back-tested.",
+        defined="time_to_cap",
+        measure="measures.forecast.forecast_sums",
+        note="Each model was asked for the arrivals of the seven days after days that have passed. Loss is the mean "
+        "pinball loss at 10, 50 and 90 %, in tenants.",
+        frame=frame,
+        caption="Back-test of the arrivals' models",
+        role="tenant_readiness",
+        empty="too little history to forecast from",
     )
 
 

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import cardinality, guard, identifiers, taint
+from cloudxai_analysis.measures import cardinality, guard, identifiers, taint, time_to_cap
+from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import Window
@@ -49,6 +50,38 @@ class Cardinality:
     def headroom(self) -> pd.DataFrame:
         """Headroom by hour, over the history."""
         return cardinality.headroom(self.held, cap=self._opened.contract.tenant_cap)
+
+    @cached_property
+    def daily_arrivals(self) -> pd.DataFrame:
+        """Tenants that came to the process with the least headroom, by whole day of the history."""
+        window = self._opened.history
+        whole = Window(window.start, pd.Timestamp(window.end).floor("D").to_pydatetime())
+        fullest = self.headroom[["job", "instance"]].tail(1)
+        own = self.arrivals.merge(fullest, on=["job", "instance"])
+        return time_to_cap.daily_arrivals(own, self._telemetry.covered, whole, cap=self._opened.contract.tenant_cap)
+
+    @cached_property
+    def _to_cap(self) -> tuple[pd.DataFrame, Forecast]:
+        recent = self.refusals["end"] >= pd.Timestamp(self._opened.seen.end) - pd.Timedelta(hours=1)
+        since = self.refusals.loc[recent, "start"].min() if recent.any() else None
+        return time_to_cap.time_to_cap(self.daily_arrivals, cap=self._opened.contract.tenant_cap, refusing_since=since)
+
+    @cached_property
+    def time_to_cap(self) -> pd.DataFrame:
+        """When the process with the least headroom is likely to hold as many tenants as it may, as one row."""
+        return self._to_cap[0]
+
+    @cached_property
+    def held_ahead(self) -> pd.DataFrame:
+        """Held tenants of that process over the days ahead, with intervals; empty where they cannot be forecast."""
+        found, forecast = self._to_cap
+        last = self.daily_arrivals["day"].max()
+        return time_to_cap.paths_to_cap(forecast, held=int(found["held"].iloc[0]), last=last)
+
+    @cached_property
+    def back_test(self) -> pd.DataFrame:
+        """How each model of the arrivals did in the back-test; empty where they cannot be forecast."""
+        return self._to_cap[1].back_test
 
     @cached_property
     def churn(self) -> pd.DataFrame:

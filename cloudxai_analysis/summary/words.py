@@ -16,6 +16,7 @@ EVIDENCE = {
     "availability": "readiness-availability",
     "guard": "cardinality-guard",
     "headroom": "cardinality-headroom",
+    "time_to_cap": "cardinality-time-to-cap",
     "rejections": "cardinality-rejections",
     "outages": "readiness-outages",
     "missed": "alerts-missed",

@@ -128,7 +128,11 @@ def large(server: Server) -> list[tuple[dict[str, str], list[tuple[int, int]]]]:
 
 def test_many_series_in_many_frames(source: RemoteReadSource, large: list) -> None:
     found = read_bits(source.read("large", {}, WEEK))
-    assert found == {canonical_labels(labels): samples for labels, samples in large}
+    # One by one, since a comparison of all 691,200 samples would be explained for an hour.
+    assert sorted(found) == sorted(canonical_labels(labels) for labels, _ in large)
+    for labels, samples in large:
+        assert len(found[canonical_labels(labels)]) == len(samples), labels
+        assert (found[canonical_labels(labels)] == samples) is True, labels
 
 
 def test_matchers_are_equalities(source: RemoteReadSource, large: list) -> None:

@@ -1,0 +1,157 @@
+"""Time to cap: exact ramps, hand-made histories, and the normal distribution of a sum of independent days."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.measures.forecast import MODELS, forecast_sums
+from cloudxai_analysis.measures.time_to_cap import daily_arrivals, first_passage, paths_to_cap, time_to_cap
+from cloudxai_analysis.window import Window
+
+TIME = "datetime64[us, UTC]"
+FIRST = pd.Timestamp("2026-10-05", tz="UTC")
+DAY = pd.Timedelta(days=1)
+
+
+def arrivals(*seen, started="2026-10-05 00:00", instance="a:1"):
+    """One row for each (day, number): so many tenants that came at noon of that day of the month."""
+    names = [f"t{day}-{number}" for day, many in seen for number in range(many)]
+    times = [FIRST + pd.Timedelta(days=day, hours=12) for day, many in seen for _ in range(many)]
+    frame = pd.DataFrame({"tenant": names, "seen_at": pd.Series(times, dtype=TIME)})
+    return frame.assign(job="cloudxai", instance=instance, started_at=pd.Timestamp(started, tz="UTC"))
+
+
+def window(days):
+    return Window(FIRST.to_pydatetime(), (FIRST + days * DAY).to_pydatetime())
+
+
+def covered(days, *missing):
+    day = pd.date_range(FIRST, periods=days, freq="D", unit="us")
+    return pd.DataFrame({"day": day, "covered": [number not in missing for number in range(days)]})
+
+
+def ramp(days, pace, *, start=10):
+    """`start` tenants on the first day, whose arrivals say nothing, then `pace` a day."""
+    seen = arrivals((0, start), *((day, pace) for day in range(1, days)))
+    return daily_arrivals(seen, covered(days), window(days), cap=1_000)
+
+
+def test_arrivals_and_held_tenants_by_day_are_counted_by_hand():
+    found = daily_arrivals(arrivals((0, 4), (2, 1), (3, 2)), covered(5), window(5), cap=100)
+    assert found["held"].tolist() == [4, 4, 5, 7, 7]
+    # All tenants of the first day come anew with the process.
+    assert np.isnan(found["arrivals"][0])
+    assert found["arrivals"][1:].tolist() == [0, 1, 2, 0]
+
+
+def test_an_uncovered_day_and_the_one_after_it_are_unknown():
+    found = daily_arrivals(arrivals((0, 4), (2, 1), (3, 2), (4, 1)), covered(6, 2), window(6), cap=100)
+    assert found["arrivals"].isna().tolist() == [True, False, True, True, False, False]
+
+
+def test_after_a_restart_labels_are_counted_from_nothing_and_its_day_is_unknown():
+    before = arrivals((0, 4), (1, 1))
+    after = arrivals((2, 3), (3, 1), started="2026-10-07 08:00")
+    found = daily_arrivals(pd.concat([before, after]), covered(4), window(4), cap=100)
+    assert found["held"].tolist() == [4, 5, 3, 4]
+    assert found["arrivals"].isna().tolist() == [True, False, True, False]
+
+
+def test_days_that_begin_at_the_cap_are_censored():
+    found = daily_arrivals(arrivals((0, 4), (1, 2)), covered(4), window(4), cap=6)
+    assert found["arrivals"].isna().tolist() == [True, False, True, True]
+
+
+def test_before_a_process_was_seen_nothing_is_known():
+    found = daily_arrivals(arrivals((2, 3), (3, 1)), covered(4), window(4), cap=100)
+    assert found["held"].isna().tolist() == [True, True, False, False]
+    assert found["arrivals"].isna().tolist() == [True, True, True, False]
+
+
+def test_an_even_pace_reaches_the_cap_on_the_day_that_division_says():
+    # 10 + 2 x 29 = 68 held on the last day, 20 labels left at 2 a day: the tenth day.
+    found, forecast = time_to_cap(ramp(30, 2), cap=88)
+    row = found.iloc[0]
+    assert (row["answer"], row["held"], row["days_known"]) == ("forecast", 68, 29)
+    last = FIRST + 29 * DAY
+    assert [row[end] for end in ("earliest80", "median", "latest80")] == [last + 10 * DAY] * 3
+    assert row["within"] == 1.0
+    fan = paths_to_cap(forecast, held=68, last=last)
+    assert fan["median"].iloc[9] == pytest.approx(88, abs=0.1)
+    assert fan["day"].iloc[0] == last + DAY
+
+
+def test_a_cap_out_of_reach_is_not_within_the_horizon():
+    row = time_to_cap(ramp(30, 1), cap=500, horizon_days=60)[0].iloc[0]
+    assert (row["answer"], row["within"], row["horizon_days"]) == ("not within the horizon", 0.0, 60)
+    assert pd.isna(row["median"])
+
+
+def test_nobody_arrives_and_the_cap_is_never_reached():
+    row = time_to_cap(ramp(30, 0), cap=11)[0].iloc[0]
+    assert (row["answer"], row["within"]) == ("not within the horizon", 0.0)
+
+
+def test_one_day_none_and_all_unknown_days_are_too_little_history():
+    for daily in (ramp(1, 2), ramp(20, 2), ramp(30, 2).assign(arrivals=np.nan), ramp(30, 2)[:0]):
+        found, forecast = time_to_cap(daily, cap=500)
+        assert found["answer"].tolist() == ["too little history"]
+        assert not forecast.known
+        assert paths_to_cap(forecast, held=0, last=FIRST).empty
+        assert forecast.back_test.empty
+
+
+def test_what_is_reached_is_said_and_since_when():
+    refusing = pd.Timestamp("2026-11-01 09:00", tz="UTC")
+    assert time_to_cap(ramp(30, 2), cap=60, refusing_since=refusing)[0].iloc[0]["since"] == refusing
+    row = time_to_cap(ramp(30, 2), cap=60)[0].iloc[0]
+    # 10 + 2 x 25 = 60 at the end of the 26th day.
+    assert (row["answer"], row["since"]) == ("at the cap", FIRST + 25 * DAY)
+
+
+def test_first_passage_is_the_first_day_at_or_over():
+    sums = np.array([[1.0, 0.0, 3.0], [2.0, 0.0, 2.0], [5.0, 1.0, 9.0]])
+    assert first_passage(sums, 3).tolist() == [3, np.inf, 1]
+
+
+def test_sums_of_independent_days_have_the_spread_of_their_normal_distribution():
+    """Sum of m coming days of a mean known from n: variance s² (m + m²/n)."""
+    draw = np.random.default_rng(7)
+    daily = draw.normal(10, 2, 42)
+    found = forecast_sums(daily, days=28, paths=4_000)
+    widened = found.back_test.loc[found.back_test["chosen"], "widened"].iloc[0]
+    assert found.model == "steady"
+    low, middle, high = np.quantile(found.paths[-1], [0.1, 0.5, 0.9])
+    assert middle == pytest.approx(28 * daily.mean(), rel=0.01)
+    # The model's simulated days have the level's own uncertainty, too.
+    half = 1.2816 * daily.std(ddof=1) * np.sqrt(28 + 28**2 / 42)
+    assert (high - low) / 2 / widened == pytest.approx(half, rel=0.2)
+
+
+def test_a_rhythm_of_the_week_is_chosen_where_there_is_one():
+    draw = np.random.default_rng(3)
+    daily = draw.poisson(np.where(np.arange(42) % 7 >= 5, 0.2, 8.0)).astype(float)
+    assert "weekly" in forecast_sums(daily, days=14, paths=100).model
+
+
+def test_the_back_test_shows_each_model_and_which_was_taken():
+    found = forecast_sums(np.random.default_rng(5).poisson(3, 42).astype(float), days=7, paths=100)
+    assert set(found.back_test["model"]) == set(MODELS)
+    assert found.back_test["chosen"].sum() == 1
+    assert found.back_test["loss"].is_monotonic_increasing
+    assert found.back_test.loc[found.back_test["chosen"], "model"].item() == found.model == found.back_test["model"][0]
+    assert found.back_test["widened"].between(1, 3).all()
+
+
+def test_unknown_days_change_nothing_of_an_even_pace():
+    daily = np.full(42, 2.0)
+    daily[[5, 6, 20, 33]] = np.nan
+    found = forecast_sums(daily, days=10, paths=200)
+    assert np.median(found.paths[-1]) == pytest.approx(20, abs=0.1)
+
+
+def test_the_same_history_gives_the_same_paths():
+    daily = np.random.default_rng(5).poisson(3, 42).astype(float)
+    assert np.array_equal(forecast_sums(daily, days=7).paths, forecast_sums(daily, days=7).paths)
