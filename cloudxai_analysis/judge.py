@@ -8,7 +8,17 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import Check, alerts, cardinality, cost, growth, incidents, readiness, telemetry
+from cloudxai_analysis.verdicts import (
+    Check,
+    alerts,
+    budgets,
+    cardinality,
+    cost,
+    growth,
+    incidents,
+    readiness,
+    telemetry,
+)
 
 _CHECKS: dict[str, Callable[[Study], Check]] = {
     "coverage": lambda study: telemetry.coverage_check(
@@ -72,6 +82,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         least=study.bounds.coverage,
     ),
     "cost_data": lambda study: cost.cost_data_check(study.cost.faults, study.cost.costs, window=study.seen),
+    "budgets": lambda study: budgets.budgets_check(study.cost.budgets, month=study.cost.month),
     "false_positives": lambda study: alerts.false_positives_check(
         study.alerts.pooled_false_positives,
         study.alerts.judged,

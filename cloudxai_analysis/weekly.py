@@ -32,6 +32,8 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
     cardinality.churn,
     cardinality.tenant_sets,
     cost.by_week,
+    cost.month,
+    cost.budgets,
     cost.by_tenant,
     cost.per_tenant,
     cost.movers,

@@ -93,6 +93,12 @@ def week_of(moment: datetime) -> Window:
     return Window(start, start + WEEK, f"{year}-W{week:02d}")
 
 
+def month_of(end: datetime) -> Window:
+    """The calendar month, UTC, that holds the last moment before `end`."""
+    last = (end - timedelta(milliseconds=1)).astimezone(UTC)
+    return _months(f"{last:%Y-%m}", last.year, last.month, 1)
+
+
 def last_whole_week(now: datetime) -> Window:
     """The last ISO week that had ended at `now`."""
     return week_of(week_of(now).start - HOUR)

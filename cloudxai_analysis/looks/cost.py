@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.figures import cost as figures
+from cloudxai_analysis.figures import cost_course as course
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, money, monies, percent, signed
@@ -68,6 +69,62 @@ def by_tenant(study: Study) -> Look:
         role="cost",
         draw=lambda ax: figures.top_tenants(ax, costs, currency=currency),
         empty=NO_COST,
+    )
+
+
+def month(study: Study) -> Look:
+    """What the calendar month has cost so far, and where it is likely to end."""
+    currency, topic = study.contract.currency, study.cost
+    frame = topic.month_projection
+    own = frame[frame["currency"] == currency]
+    row = own.iloc[0] if len(own) else None
+    if row is None:
+        heading = f"Nothing was spent in {topic.month.name} so far."
+    elif not row["days_left"]:
+        heading = f"{topic.month.name} cost {money(row['spent'], currency)}."
+    elif pd.isna(row["median"]):
+        heading = f"{topic.month.name} cost {money(row['spent'], currency)} so far; its end cannot be projected."
+    else:
+        heading = (
+            f"{topic.month.name} is likely to cost {money(row['median'], currency)}, with 80 % between "
+            f"{money(row['low80'], currency)} and {money(row['high80'], currency)}."
+        )
+    unknown = int(row["days_unknown"]) if row is not None else 0
+    short = f" {count(unknown, 'day')} of it {'is' if unknown == 1 else 'are'} not covered, and may have cost more."
+    return compose(
+        study,
+        "cost-month",
+        heading=heading,
+        defined="projection",
+        measure="measures.cost_course.month_projection",
+        note=f"Costs in {currency} by UTC day, up to {study.seen.end:%Y-%m-%d}.{short if unknown else ''}",
+        frame=frame,
+        caption=f"Projection of {topic.month.name} by currency",
+        role="cost",
+        draw=lambda ax: (
+            course.month_course(ax, topic.month_course, row, month=topic.month, currency=currency)
+            if row is not None
+            else None
+        ),
+        empty=NO_COST,
+    )
+
+
+def budgets(study: Study) -> Look:
+    """How full the tenants' budgets are, and when each will be spent."""
+    frame, month_ = study.cost.budgets, study.cost.month
+    return compose(
+        study,
+        "cost-budgets",
+        check="budgets",
+        defined="budget",
+        measure="measures.cost_course.budget_course",
+        note=f"Budgets are for the calendar month in UTC, here {month_.name}, and in {study.contract.currency}.",
+        frame=frame,
+        caption=f"Budgets of {month_.name}, {study.contract.currency}",
+        role="cost",
+        draw=lambda ax: course.budgets(ax, frame, month=month_),
+        empty="the settings name no budget: docs/howto/configure-an-environment.md says how",
     )
 
 

@@ -70,7 +70,7 @@ def forecast_sums(daily: Floats, *, days: int, paths: int = 1_000, seed: int = S
     origins three days apart, the first after 21 days.
     """
     nothing = Forecast(np.zeros((0, 0)), "", typed([], _BACK_TEST))
-    if np.isfinite(daily).sum() < LEAST_DAYS:
+    if days < 1 or np.isfinite(daily).sum() < LEAST_DAYS:
         return nothing
     origins = range(max(LEAST_DAYS, len(daily) - 8 * 3 - ahead), len(daily) - ahead + 1, 3)
     tested = {name: _tested(name, daily, origins, ahead, seed) for name in MODELS}

@@ -7,11 +7,11 @@ from functools import cached_property
 import pandas as pd
 
 from cloudxai_analysis.finance import Bill
-from cloudxai_analysis.measures import anomalies, cost, cost_data, semantics, taint, unit_costs
+from cloudxai_analysis.measures import anomalies, cost, cost_course, cost_data, semantics, taint, unit_costs
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
-from cloudxai_analysis.window import WEEK, Window
+from cloudxai_analysis.window import WEEK, Window, month_of
 
 
 class Cost:
@@ -106,6 +106,42 @@ class Cost:
             **held,
             "covered_share": share,
         }
+
+    @cached_property
+    def month(self) -> Window:
+        """The calendar month, UTC, in which what was seen ends."""
+        return month_of(self._opened.seen.end)
+
+    @property
+    def _last_midnight(self) -> pd.Timestamp:
+        return pd.Timestamp(self._opened.seen.end).floor("D")
+
+    @cached_property
+    def month_course(self) -> pd.DataFrame:
+        """Cost since the month began by day, in the environment's currency."""
+        whole = self.daily_costs[self.daily_costs["day"] < self._last_midnight]
+        return cost_course.month_course(
+            whole, self._telemetry.covered, self.month, currency=self._opened.contract.currency
+        )
+
+    @cached_property
+    def month_projection(self) -> pd.DataFrame:
+        """What the month is likely to cost, one row per currency."""
+        return cost_course.month_projection(
+            self.daily_costs, self._telemetry.covered, self.month, until=self._last_midnight
+        )
+
+    @cached_property
+    def budgets(self) -> pd.DataFrame:
+        """The configured budgets of the month, with when each will be spent."""
+        return cost_course.budget_course(
+            self.daily_costs,
+            self._opened.environment.settings.budgets,
+            self._telemetry.covered,
+            self.month,
+            until=self._last_midnight,
+            currency=self._opened.contract.currency,
+        )
 
     @cached_property
     def costs(self) -> pd.DataFrame:

@@ -35,12 +35,13 @@ EVIDENCE = {
     "churn": "cardinality-churn",
     "reconciliation": "cost-reconciliation",
     "cost_data": "cost-data",
+    "budgets": "cost-budgets",
     "conservation": "cost-bills",
     "tenants": "readiness-tenants",
     "restarts": "telemetry-restarts",
 }
 # Without a second source there is nothing to compare: told in the section, every week the same, and no banner.
-COMPARED_ELSEWHERE = ("conservation", "reconciliation")
+COMPARED_ELSEWHERE = ("conservation", "reconciliation", "budgets")
 _RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
 _SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 

@@ -1,0 +1,189 @@
+"""The course of a month's cost: what was spent, what is likely to be, and when a budget will be.
+
+Days that the telemetry does not cover are unknown: what was seen of them is spent, and no forecast learns from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cloudxai_analysis.measures.forecast import Floats, Forecast, forecast_sums
+from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.window import Window
+
+_DAY = pd.Timedelta(days=1)
+_PROJECTION = {
+    "currency": "str",
+    "until": TIME,
+    "spent": "float64",
+    "days_unknown": "int64",
+    "days_left": "int64",
+    "low95": "float64",
+    "low80": "float64",
+    "median": "float64",
+    "high80": "float64",
+    "high95": "float64",
+    "model": "str",
+    "days_known": "int64",
+}
+_COURSE = {"day": TIME, "spent": "float64", "covered": "bool"}
+_BUDGETS = {
+    "tenant": "str",
+    "currency": "str",
+    "budget": "float64",
+    "spent": "float64",
+    "spent_share": "float64",
+    "pace": "float64",
+    "low80": "float64",
+    "median": "float64",
+    "high80": "float64",
+    "answer": "str",
+    "spent_on": TIME,
+    "days_unknown": "int64",
+}
+_QUANTILES = {"low95": 0.025, "low80": 0.1, "median": 0.5, "high80": 0.9, "high95": 0.975}
+
+
+def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, until: pd.Timestamp) -> pd.DataFrame:
+    """What all tenants are likely to have cost at the end of a month, one row per currency.
+
+    `daily` as `measures.cost.costs_by_day` gives it, over some weeks; `covered` the covered days; `until` is the end of
+    the last whole day that was seen. With under 21 covered days of history only what was spent is known.
+
+    Columns: currency, until, spent (from the month's start to `until`, as far as seen), days_unknown (of those days:
+    not covered, or before the telemetry begins), days_left, low95, low80, median, high80, high95 (of the whole month,
+    in the currency; NaN where too little history is known; all are `spent` once the month is over), model, days_known.
+    """
+    rows = []
+    for currency, own in daily.groupby("currency", observed=True):
+        by_day = own.groupby("day")["cost"].sum()
+        known, forecast, row = _course(by_day, covered, month, until)
+        ends = _ends(forecast, row["spent"], row["days_left"])
+        rows.append({"currency": currency, **row, **ends, "model": forecast.model, "days_known": known})
+    return typed(rows, _PROJECTION)
+
+
+def month_course(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, currency: str) -> pd.DataFrame:
+    """What all tenants had cost in a month by the end of each of its days that was seen.
+
+    Columns: day, spent (in the currency, since the month's start), covered.
+    """
+    own = daily[(daily["currency"].astype("str") == currency) & (daily["day"] >= month.start)]
+    by_day = own[own["day"] < month.end].groupby("day")["cost"].sum().sort_index()
+    sure = covered.loc[covered["covered"].astype(bool), "day"]
+    found = by_day.cumsum().rename("spent").reset_index()
+    return typed(found.assign(covered=found["day"].isin(sure)), _COURSE)
+
+
+def budget_course(
+    daily: pd.DataFrame,
+    budgets: Mapping[str, float],
+    covered: pd.DataFrame,
+    month: Window,
+    *,
+    until: pd.Timestamp,
+    currency: str,
+    forecast_most: int = 20,
+) -> pd.DataFrame:
+    """Each budget of a calendar month: what is spent, and when it will be at the pace of the days before.
+
+    `budgets` in `currency`; a tenant that was not seen has spent nothing. The `forecast_most` fullest are forecast with
+    an interval; the others have their pace alone.
+
+    Columns: tenant, currency, budget, spent (in the month, up to `until`), spent_share, pace (a day, mean of the last
+    14 covered days; NaN without any), low80, median, high80 (of the whole month; NaN where not forecast), answer
+    ('spent', 'will be spent', 'will last', 'unknown' without a pace or a forecast), spent_on (the day on which the sum
+    passes the budget; missing where it lasts), days_unknown (of the month so far); the fullest first.
+    """
+    sure = pd.DatetimeIndex(covered.loc[covered["covered"].astype(bool), "day"])
+    own = daily[(daily["currency"].astype("str") == currency) & (daily["day"] < until)]
+    by_tenant = own.groupby([own["tenant"].astype("str"), "day"])["cost"].sum()
+    seen = set(by_tenant.index.get_level_values(0))
+    nothing = by_tenant[:0].droplevel(0)
+    days = {tenant: by_tenant.loc[tenant] if tenant in seen else nothing for tenant in budgets}
+    share = {tenant: _within(days[tenant], month, until).sum() / budget for tenant, budget in budgets.items()}
+    fullest = sorted(budgets, key=lambda tenant: (-share[tenant], tenant))
+    rows = [
+        _budget(days[tenant], budgets[tenant], sure, covered, month, until, forecast=place < forecast_most)
+        | {"tenant": tenant, "currency": currency}
+        for place, tenant in enumerate(fullest)
+    ]
+    return typed(rows, _BUDGETS)
+
+
+def _budget(
+    by_day: pd.Series,
+    budget: float,
+    sure: pd.DatetimeIndex,
+    covered: pd.DataFrame,
+    month: Window,
+    until: pd.Timestamp,
+    *,
+    forecast: bool,
+) -> dict[str, Any]:
+    recent = sure[sure < until][-14:]
+    pace = float(by_day.reindex(recent, fill_value=0.0).mean()) if len(recent) else np.nan
+    passed = _within(by_day, month, until).cumsum()
+    spent = float(passed.iloc[-1]) if len(passed) else 0.0
+    row: dict[str, Any] = {"budget": budget, "spent": spent, "spent_share": spent / budget, "pace": pace}
+    row["days_unknown"] = _unknown(covered, month, until)
+    if spent >= budget:
+        return row | {"answer": "spent", "spent_on": passed.index[(passed >= budget).argmax()]}
+    left = max((pd.Timestamp(month.end) - until) // _DAY, 0)
+    if forecast:
+        _, found, _ = _course(by_day, covered, month, until)
+        ends = _ends(found, spent, left)
+        row |= {name: ends[name] for name in ("low80", "median", "high80")}
+        if found.known or not left:
+            middle = spent + np.median(np.maximum(found.paths[:left], 0.0), axis=1) if left else np.zeros(0)
+            return row | _answered(middle, budget, until)
+    if np.isnan(pace):
+        return row | {"answer": "unknown" if left else "will last"}
+    return row | _answered(spent + pace * np.arange(1, left + 1), budget, until)
+
+
+def _answered(sums: Floats, budget: float, until: pd.Timestamp) -> dict[str, Any]:
+    over = sums >= budget
+    if not over.any():
+        return {"answer": "will last"}
+    return {"answer": "will be spent", "spent_on": until + int(over.argmax()) * _DAY}
+
+
+def _course(
+    by_day: pd.Series, covered: pd.DataFrame, month: Window, until: pd.Timestamp
+) -> tuple[int, Forecast, dict[str, Any]]:
+    """How many days are known, the forecast of those left of the month, and what was spent."""
+    sure = pd.DatetimeIndex(covered.loc[covered["covered"].astype(bool), "day"])
+    days = pd.DatetimeIndex(covered.loc[covered["day"] < until, "day"]).sort_values()
+    history = by_day.reindex(days, fill_value=0.0).astype("float64").where(days.isin(sure))
+    left = max((pd.Timestamp(month.end) - until) // _DAY, 0)
+    row = {
+        "until": until,
+        "spent": float(_within(by_day, month, until).sum()),
+        "days_unknown": _unknown(covered, month, until),
+        "days_left": left,
+    }
+    return int(history.notna().sum()), forecast_sums(history.to_numpy(), days=left), row
+
+
+def _within(by_day: pd.Series, month: Window, until: pd.Timestamp) -> pd.Series:
+    return by_day[(by_day.index >= month.start) & (by_day.index < min(until, pd.Timestamp(month.end)))]
+
+
+def _unknown(covered: pd.DataFrame, month: Window, until: pd.Timestamp) -> int:
+    """Days of the month so far that no telemetry covers."""
+    so_far = pd.date_range(month.start, min(until, pd.Timestamp(month.end)), freq="D", inclusive="left", unit="us")
+    return int((~so_far.isin(covered.loc[covered["covered"].astype(bool), "day"])).sum())
+
+
+def _ends(forecast: Forecast, spent: float, left: int) -> dict[str, float]:
+    if not left:
+        return dict.fromkeys(_QUANTILES, spent)
+    if not forecast.known:
+        return dict.fromkeys(_QUANTILES, np.nan)
+    ahead = np.maximum(forecast.paths[-1], 0.0)
+    return {name: spent + float(np.quantile(ahead, share)) for name, share in _QUANTILES.items()}
