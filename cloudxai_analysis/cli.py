@@ -1,4 +1,4 @@
-"""The command line: `cloudxai report`, `pull`, `status`, `params`, `run`, `evaluate` and `ledger`."""
+"""The command line: `cloudxai report`, `pull`, `status`, `params`, `run`, `evaluate`, `focus`, `lake` and `ledger`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.focus_command import focus
 from cloudxai_analysis.lake_command import lake
 from cloudxai_analysis.phrases import plain
 
@@ -191,6 +192,7 @@ def ledger_add(entry: str, source: str, environment: str) -> int:
 
 
 main_group.add_command(lake)
+main_group.add_command(focus)
 
 
 def _settled(source: str, environment: str) -> Any:

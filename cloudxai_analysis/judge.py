@@ -10,12 +10,14 @@ import pandas as pd
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import (
     Check,
+    agreement,
     alerts,
     budgets,
     cardinality,
     cost,
     growth,
     incidents,
+    objective,
     readiness,
     telemetry,
 )
@@ -74,6 +76,9 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         window=study.seen,
         drift=study.bounds.reconciliation_drift,
     ),
+    "agreement": lambda study: agreement.agreement_check(
+        study.cost.agreement, window=study.seen, drift=study.bounds.reconciliation_drift
+    ),
     "conservation": lambda study: cost.conservation_check(
         study.cost.costs,
         study.cost.bills,
@@ -122,6 +127,14 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     ),
     "outages": lambda study: readiness.outages_check(
         study.readiness.outages, study.readiness.availability, window=study.seen
+    ),
+    "burn": lambda study: objective.burn_check(
+        study.readiness.burn_rates, study.readiness.burn_stretches, study.readiness.exhaustion, window=study.seen
+    ),
+    "isolation": lambda study: objective.isolation_check(
+        study.readiness.isolation_breaches,
+        window=study.seen,
+        known=bool(len(study.readiness.tenant_availability) and study.readiness.availability["samples"].iloc[0]),
     ),
     "transitions": lambda study: readiness.transitions_check(
         study.within(study.readiness.transitions), window=study.seen, bound=study.bounds.transitions_per_hour

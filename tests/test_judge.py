@@ -107,7 +107,15 @@ def test_the_table_holds_one_section_or_all(study: Study) -> None:
     assert table.columns.tolist() == ["check", "status", "finding", "value", "unit", "bound"]
     assert tuple(table["check"]) == judge.KEYS
     readiness = judge.check_table(study, "readiness")
-    assert readiness["check"].tolist() == ["availability", "outages", "transitions", "latency", "tenants"]
+    assert readiness["check"].tolist() == [
+        "availability",
+        "outages",
+        "burn",
+        "isolation",
+        "transitions",
+        "latency",
+        "tenants",
+    ]
     coverage = judge.check(study, "coverage")
     row = table.set_index("check").loc["coverage"]
     assert (row["status"], row["finding"], row["value"], row["bound"]) == (

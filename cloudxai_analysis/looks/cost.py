@@ -48,7 +48,7 @@ def by_week(study: Study) -> Look:
 def _in_part(study: Study) -> str:
     """What a sum must say of itself where the telemetry does not cover its window."""
     share = study.cost.covered_share
-    return "" if share > WHOLE else f", as far as {percent(share)} of the expected scrapes show it"
+    return "" if share > WHOLE else f", of which the telemetry shows {percent(share)}"
 
 
 def by_tenant(study: Study) -> Look:
@@ -210,6 +210,24 @@ def reconciliation(study: Study) -> Look:
         caption=f"Our 7-day cost against the platform's, {study.contract.currency}",
         role="cost_rolling",
         empty="no process of this version exports the rolling gauge",
+    )
+
+
+def agreement(study: Study) -> Look:
+    """Whether the platform computes its cost windows as we do."""
+    frame = study.cost.agreement
+    return compose(
+        study,
+        "cost-agreement",
+        check="agreement",
+        defined="agreement",
+        measure="measures.agreement.rolling_agreement",
+        note=f"{count(frame['unknown'].sum(), 'comparison')} more could not be made: no sample at midnight, or a day "
+        "of the window that is not covered.",
+        frame=frame,
+        caption="The platform's cost windows against ours, at each covered midnight",
+        role="cost_rolling",
+        empty="no process exports a cost window of its own",
     )
 
 

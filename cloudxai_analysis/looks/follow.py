@@ -66,6 +66,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
         window = Window(marked[0] - _MARGIN, max(end, marked[0]) + _MARGIN)
         heading = f"{row['kind']} of {place}, {moment(row['start'])} to {moment(end)}: {row['size']:g} {row['unit']}."
     described = study.contract[role]
+    unit = described.unit.replace("currency", study.contract.currency)
     samples = study.samples(role, window) if place or marked else study.samples(role, window)[:0]
     own = samples[_is_of(samples, place)] if place and _is_of(samples, place).any() else samples
     return compose(
@@ -78,15 +79,13 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
         f"{described.name}, as they were stored.",
         frame=own.reset_index(drop=True),
         caption=f"Samples of {described.name}",
-        draw=lambda ax: figures.raw_samples(
-            ax, own, metric=described.name, unit=described.unit, window=window, marked=marked
-        ),
+        draw=lambda ax: figures.raw_samples(ax, own, metric=described.name, unit=unit, window=window, marked=marked),
         empty="no event to follow: name a tenant to see its samples",
     )
 
 
 def _is_of(samples: pd.DataFrame, place: str) -> pd.Series:
-    """The samples whose rule, tenant or instance is `place`, or whose tenant begins with it, as a stem of names does."""
+    """The samples whose rule, tenant or instance is `place`, or whose tenant begins with that stem."""
     found = pd.Series(False, index=samples.index)
     for label in ("instance", "alertname"):
         if label in samples:

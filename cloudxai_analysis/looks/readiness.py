@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from cloudxai_analysis.figures import objective
 from cloudxai_analysis.figures import readiness as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
@@ -47,6 +50,79 @@ def error_budget(study: Study) -> Look:
         role="readiness",
         draw=lambda ax: figures.error_budget(ax, rolling, slo=study.bounds.availability),
         empty=NO_READINESS,
+    )
+
+
+def bounds(study: Study) -> Look:
+    """Between which bounds availability lies, since what nobody saw is neither up nor down."""
+    frame = study.readiness.bounds
+    own = frame.iloc[0]
+    heading = (
+        f"Availability of {own['period']} is {percent(own['availability'], 3)}, {_at_worst(own)}."
+        if own["samples"]
+        else f"Availability of {own['period']} is unknown: nothing was seen of it."
+    )
+    return compose(
+        study,
+        "readiness-bounds",
+        heading=heading,
+        defined="bounds",
+        measure="measures.slo.availability_bounds",
+        note=f"{count(own['unknown_minutes'], 'minute')} of it are unknown, {percent(1 - own['known_share'], 2)} of "
+        "the time: all down at the lower bound, all up at the upper one.",
+        frame=frame,
+        caption="Availability and its bounds",
+        role="readiness",
+        empty=NO_READINESS,
+    )
+
+
+def _at_worst(row: pd.Series) -> str:
+    if row["unknown_minutes"] < 1:
+        return "and nothing of it is unknown"
+    return f"and between {percent(row['low'], 3)} and {percent(row['high'], 3)} whatever happened unseen"
+
+
+def burn(study: Study) -> Look:
+    """When the error budget burnt faster than it may."""
+    frame, rates = study.readiness.burn_stretches, study.readiness.burn_rates
+    said = ", ".join(f"{row['burn_long']:.1f} over {row['long_hours']:g} h" for row in rates.to_dict("records"))
+    return compose(
+        study,
+        "readiness-burn",
+        check="burn",
+        defined="burn",
+        measure="measures.slo.burn_stretches",
+        note=f"At the end of the window: {said} (1 uses up the budget in 30 days).",
+        frame=frame,
+        caption="Stretches in which the error budget burnt too fast",
+        role="readiness",
+        draw=lambda ax: objective.burn_lanes(ax, frame, study.seen),
+        empty="the error budget burnt nowhere faster than a pair of windows allows",
+    )
+
+
+def isolation(study: Study) -> Look:
+    """Whether a tenant moved the global state."""
+    frame = study.readiness.isolation_correlation
+    strongest = frame[frame["phi"] > 0]
+    note = (
+        f"Strongest correlation in time: {strongest['tenant'].iloc[0]}, phi {strongest['phi'].iloc[0]:.2f}, "
+        f"p {strongest['p_adjusted'].iloc[0]:.2g} after correction for {count(len(frame), 'tenant')}."
+        if len(strongest)
+        else "No tenant was less ready while the platform was not."
+    )
+    return compose(
+        study,
+        "readiness-isolation",
+        check="isolation",
+        defined="isolation",
+        measure="measures.isolation.isolation_breaches",
+        note=note,
+        frame=frame,
+        caption="Scrapes at which a tenant and the platform were not ready, together and apart",
+        role="tenant_readiness",
+        empty="no tenant was not ready in this window",
     )
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from cloudxai_analysis.finance import Bill
-from cloudxai_analysis.measures import anomalies, cost, cost_course, cost_data, semantics, taint, unit_costs
+from cloudxai_analysis.measures import agreement, anomalies, cost, cost_course, cost_data, semantics, taint, unit_costs
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
@@ -54,10 +54,8 @@ class Cost:
 
     @cached_property
     def covered_share(self) -> float:
-        """Share of the window's expected scrapes that are there; NaN where none is expected."""
-        days = self._opened.within(self._telemetry.coverage, "day")
-        expected = days["expected"].sum()
-        return float(days["scrapes"].sum() / expected) if expected else float("nan")
+        """Share of the window that the telemetry shows; NaN where no scrape is expected."""
+        return self._telemetry.seen_share(self._opened.seen)
 
     @cached_property
     def per_tenant(self) -> pd.DataFrame:
@@ -222,6 +220,28 @@ class Cost:
     def rolling_costs(self) -> pd.DataFrame:
         """What the rolling gauge says, by tenant and rolling window, at the end of what was seen."""
         return cost.window_costs(self._opened.hours("cost_rolling"), window_label="window")
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """The platform's own cost windows held against ours at each covered midnight of the window.
+
+        Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
+        (drifts), tenant, at (of the worst).
+        """
+        metric, currency = self._opened.contract["cost"], self._opened.contract.currency
+        ours = cost.hourly_costs(self.cost_hours, semantics=metric.semantics, currency=currency)
+        parts = []
+        for role, hold, label in (
+            ("cost_rolling", agreement.rolling_agreement, "window"),
+            ("cost_billing", agreement.billing_agreement, "billing_window"),
+        ):
+            held = hold(ours, self._opened.hours(role), self._telemetry.covered, currency=currency)
+            seen = self._opened.seen
+            own = held[(held["at"] > pd.Timestamp(seen.start)) & (held["at"] <= pd.Timestamp(seen.end))]
+            counts = agreement.agreement_counts(own, window_label=label).rename(columns={label: "named"})
+            counts.insert(0, "gauge", self._opened.contract[role].name)
+            parts.append(counts)
+        return pd.concat(parts, ignore_index=True)
 
     @cached_property
     def reconciliation(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import readiness
+from cloudxai_analysis.measures import isolation, readiness, slo
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.window import Window
@@ -56,6 +56,52 @@ class Readiness:
     def error_budget(self) -> pd.DataFrame:
         """Error budget of the 30 days."""
         return readiness.error_budget(self.readiness, self.slo_window, slo=self._opened.bounds.availability)
+
+    @cached_property
+    def bounds(self) -> pd.DataFrame:
+        """Availability with its bounds: of the window, and of the objective's 30 days; one row each, with `period`."""
+        windows = {self._opened.window.name: self._opened.seen, f"{SLO_DAYS} days": self.slo_window}
+        rows = [slo.availability_bounds(self.readiness, window) for window in windows.values()]
+        found = pd.concat(rows, ignore_index=True)
+        found.insert(0, "period", list(windows))
+        return found
+
+    @cached_property
+    def burn_rates(self) -> pd.DataFrame:
+        """How fast the error budget burns at the end of what was seen."""
+        return slo.burn_rates(
+            self.readiness, slo=self._opened.bounds.availability, at=pd.Timestamp(self._opened.seen.end), days=SLO_DAYS
+        )
+
+    @cached_property
+    def burn_stretches(self) -> pd.DataFrame:
+        """When the error budget burnt too fast, in the window."""
+        return slo.burn_stretches(
+            self.readiness, self._opened.seen, slo=self._opened.bounds.availability, days=SLO_DAYS
+        )
+
+    @cached_property
+    def exhaustion(self) -> pd.DataFrame:
+        """When the error budget will be used up if the coming days are like the last ones."""
+        return slo.budget_exhaustion(
+            self.readiness, slo=self._opened.bounds.availability, end=pd.Timestamp(self._opened.seen.end), days=SLO_DAYS
+        )
+
+    @cached_property
+    def isolation_breaches(self) -> pd.DataFrame:
+        """For each global outage of the window, which tenants were not ready with it."""
+        return isolation.isolation_breaches(
+            self.outages,
+            self.tenant_outages,
+            seen=len(self.tenant_availability),
+            end=pd.Timestamp(self._opened.seen.end),
+        )
+
+    @cached_property
+    def isolation_correlation(self) -> pd.DataFrame:
+        """How strongly each tenant's not being ready went with the global state's, in the window."""
+        inside = self._opened.within(self.readiness, "time")
+        return isolation.isolation_correlation(self._cardinality.tenant_samples, inside)
 
     @cached_property
     def outages(self) -> pd.DataFrame:

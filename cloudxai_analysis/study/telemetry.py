@@ -8,6 +8,7 @@ import pandas as pd
 
 from cloudxai_analysis.measures import telemetry
 from cloudxai_analysis.study.opened import Opened
+from cloudxai_analysis.window import Window
 
 
 class Telemetry:
@@ -33,6 +34,12 @@ class Telemetry:
         return telemetry.covered_days(
             self.coverage, jobs=self._opened.contract.jobs, least=self._opened.bounds.coverage
         )
+
+    def seen_share(self, window: Window) -> float:
+        """Share of a window that the telemetry shows: of the expected scrapes, days without a target counting as 0."""
+        rows, days = self._opened.within(self.coverage, "day", window), len(list(window.days()))
+        expected = rows["expected"].sum()
+        return float(rows["scrapes"].sum() / expected * rows["day"].nunique() / days) if expected else float("nan")
 
     @cached_property
     def gaps(self) -> pd.DataFrame:

@@ -49,12 +49,19 @@ def _availability(study: Study) -> dict[str, Any]:
         say=lambda share: percent(share, 3),
         say_change=lambda change: f"{signed(f'{change * 100:.3f}', change)} points",
         unit="share",
-        detail=f"{percent(week, 3)} in {study.window.name} alone",
+        detail=f"{percent(week, 3)} in {study.window.name} alone{_unseen(study)}",
         bound=bound,
         bound_text=f"objective {percent(bound, 1)}",
         good="up",
         link="readiness-availability",
     )
+
+
+def _unseen(study: Study) -> str:
+    own = study.readiness.bounds.iloc[0]
+    if own["known_share"] > WHOLE or not own["samples"]:
+        return ""
+    return f", {percent(own['low'])} to {percent(own['high'])} with what was not seen"
 
 
 def _headroom(study: Study) -> dict[str, Any]:
@@ -150,13 +157,7 @@ def _false_positives(study: Study) -> dict[str, Any]:
 
 
 def _coverage(study: Study) -> dict[str, Any]:
-    frame, bound = study.telemetry.coverage, study.bounds.coverage
-
-    def share(window: Window) -> float:
-        days = study.within(frame, "day", window)
-        expected = days["expected"].sum()
-        return float(days["scrapes"].sum() / expected) if expected else math.nan
-
+    share, bound = study.telemetry.seen_share, study.bounds.coverage
     days = study.within(study.telemetry.covered, "day")
     return _tile(
         study,
@@ -167,7 +168,7 @@ def _coverage(study: Study) -> dict[str, Any]:
         say=lambda value: percent(value, 2),
         say_change=lambda change: f"{signed(f'{change * 100:.2f}', change)} points",
         unit="share",
-        detail=f"{int(days['covered'].sum())} of {count(len(days), 'day')} covered",
+        detail=f"{int(days['covered'].sum())} of {count(len(list(study.seen.days())), 'day')} covered",
         bound=bound,
         bound_text=f"a day needs {percent(bound, 0)}",
         good="up",

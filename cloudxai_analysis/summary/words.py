@@ -19,6 +19,8 @@ EVIDENCE = {
     "time_to_cap": "cardinality-time-to-cap",
     "rejections": "cardinality-rejections",
     "outages": "readiness-outages",
+    "isolation": "readiness-isolation",
+    "burn": "readiness-burn",
     "missed": "alerts-missed",
     "false_positives": "alerts-false-positives",
     "identifiers": "cardinality-identifiers",
@@ -34,6 +36,7 @@ EVIDENCE = {
     "coverage": "telemetry-coverage",
     "churn": "cardinality-churn",
     "reconciliation": "cost-reconciliation",
+    "agreement": "cost-agreement",
     "cost_data": "cost-data",
     "budgets": "cost-budgets",
     "conservation": "cost-bills",
@@ -41,7 +44,7 @@ EVIDENCE = {
     "restarts": "telemetry-restarts",
 }
 # Without a second source there is nothing to compare: told in the section, every week the same, and no banner.
-COMPARED_ELSEWHERE = ("conservation", "reconciliation", "budgets")
+COMPARED_ELSEWHERE = ("conservation", "reconciliation", "agreement", "budgets")
 _RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
 _SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 

@@ -1,0 +1,126 @@
+"""The reference rules, held by promtool against hours worked out by hand, and by a server where promtool cannot go."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pandas as pd
+import pytest
+import servers
+import yaml
+
+from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.measures.agreement import rolling_agreement
+from cloudxai_analysis.measures.cost import hourly_costs
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.window import DAY, Window
+
+RULES = Path(__file__).parents[1] / "reference" / "rules"
+pytestmark = pytest.mark.server
+
+
+def promtool(*arguments: str | Path) -> None:
+    done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def asked(server: servers.Server, expression: str, moment: datetime) -> list[dict[str, Any]]:
+    query = urlencode({"query": expression, "time": moment.timestamp()})
+    with urlopen(f"{server.url}/api/v1/query?{query}") as answer:
+        found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+    return found
+
+
+def groups() -> dict[str, dict[str, Any]]:
+    found = yaml.safe_load((RULES / "tenant-cost.rules.yml").read_text(encoding="utf-8"))["groups"]
+    return {group["name"]: group for group in found}
+
+
+def one_test(folder: Path, number: int) -> Path:
+    """A test file that holds only the test with that number."""
+    whole = yaml.safe_load((RULES / "tenant-cost.test.yml").read_text(encoding="utf-8"))
+    file = folder / "one.test.yml"
+    rule_files = [str(RULES / name) for name in whole["rule_files"]]
+    file.write_text(yaml.safe_dump({**whole, "rule_files": rule_files, "tests": [whole["tests"][number]]}))
+    return file
+
+
+def test_rules_are_valid() -> None:
+    promtool("check", "rules", RULES / "tenant-cost.rules.yml")
+
+
+def test_a_gap_a_restart_and_tenants_that_leave(tmp_path: Path) -> None:
+    promtool("test", "rules", one_test(tmp_path, 0))
+
+
+@pytest.mark.slow
+def test_the_border_of_a_month(tmp_path: Path) -> None:
+    promtool("test", "rules", one_test(tmp_path, 1))
+
+
+def test_sums_are_divided_by_the_evaluations_of_an_hour() -> None:
+    assert groups()["tenant-cost-minutes"]["interval"] == "1m"
+    sums = [rule["expr"] for rule in groups()["tenant-cost-windows"]["rules"] if "coverage" not in rule["record"]]
+    assert all(") / 60" in expression for expression in sums)
+    # Five minutes of look-back must hold two evaluations.
+    assert groups()["tenant-cost-windows"]["interval"] == "2m"
+
+
+@pytest.mark.parametrize(
+    ("moment", "name"),
+    [
+        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), "2026-10"),
+        (datetime(2026, 11, 1, tzinfo=UTC), "2026-11"),
+        (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), "2026-12"),
+        (datetime(2027, 1, 1, tzinfo=UTC), "2027-01"),
+        (datetime(2028, 2, 29, 12, tzinfo=UTC), "2028-02"),
+    ],
+)
+def test_a_moment_lies_in_its_month(prometheus: servers.Server, moment: datetime, name: str) -> None:
+    (rule,) = [
+        rule
+        for rule in groups()["tenant-cost-minutes"]["rules"]
+        if rule["record"] == "tenant:tenant_cost_estimate:sum_by_month"
+    ]
+    label = rule["expr"].partition("group_left (billing_window)")[2]
+    (found,) = asked(prometheus, label, moment)
+    assert (found["metric"], found["value"][1]) == ({"billing_window": name}, "1")
+
+
+def test_a_recorded_day_is_what_we_integrate(start_prometheus: Callable[..., servers.Server]) -> None:
+    # Three days of the demo; on the second a process is not scraped for 51 minutes.
+    demo, days = DemoSource(), Window(datetime(2026, 10, 27, tzinfo=UTC), datetime(2026, 10, 30, tzinfo=UTC))
+    server = start_prometheus([demo.read("tenant_cost_estimate", {}, days)])
+    minutes, windows = groups()["tenant-cost-minutes"]["rules"], groups()["tenant-cost-windows"]["rules"]
+    # The minutes that the first rule records, made on the spot.
+    expression = re.sub(
+        r"tenant:tenant_cost_estimate:sum\[(\w+)\]",
+        lambda range_: f"({minutes[0]['expr']})[{range_[1]}:1m]",
+        windows[0]["expr"],
+    )
+    gauge = pd.DataFrame(
+        [
+            {"tenant": found["metric"]["tenant"], "last_ts": midnight, "last": float(found["value"][1])}
+            for midnight in (days.start + DAY, days.start + 2 * DAY)
+            for found in asked(server, expression, midnight - timedelta(seconds=1))
+        ]
+    )
+    gauge["last_ts"] = pd.DatetimeIndex(gauge["last_ts"]).as_unit("us") - pd.Timedelta(seconds=1)
+    gauge = gauge.assign(hour=gauge["last_ts"].dt.floor("h"), window="1d", currency="EUR", samples=1)
+    hours = MemorySnapshot(demo).hours("tenant_cost_estimate", days, ["tenant", "currency"])
+    ours = hourly_costs(hours, semantics="rate", currency="EUR")
+    covered = pd.DataFrame({"day": [day.start for day in days.days()][:2], "covered": True})
+    held = rolling_agreement(ours, gauge, covered)
+    assert len(held) > 100
+    assert (held["unknown"] == "").all()
+    # A minute at an edge or where a tenant comes or goes, of the 1440 of the day.
+    assert (held["drift"].abs() <= 3 / 1440).all()
+    assert held["drift"].median() == pytest.approx(0, abs=1e-9)
