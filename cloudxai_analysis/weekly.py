@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis.looks import Headline, Look, alerts, cardinality, cost, incidents, readiness, telemetry
+from cloudxai_analysis.looks import Headline, Look, alerts, cardinality, cost, drivers, incidents, readiness, telemetry
 from cloudxai_analysis.report.compare import since, summary_text
 from cloudxai_analysis.report.csv_cells import write_csv
 from cloudxai_analysis.study import Study
@@ -23,6 +23,9 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
     telemetry.inventory,
     cardinality.tenants,
     cardinality.headroom,
+    drivers.metrics,
+    drivers.values,
+    drivers.savings,
     cardinality.time_to_cap,
     cardinality.back_test,
     cardinality.rejections,
@@ -31,6 +34,8 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
     cardinality.identifiers,
     cardinality.churn,
     cardinality.tenant_sets,
+    drivers.cohorts,
+    drivers.level_shifts,
     cost.by_week,
     cost.month,
     cost.budgets,

@@ -137,3 +137,11 @@ def _sibling(shape: _Shape, name: str, siblings: dict[tuple[str, int], int]) -> 
         if other and siblings.get((other.stem, len(other.part)), 0) >= _LEAST["hex"]:
             return other
     return shape
+
+
+def names_in(names: pd.Series, found: pd.DataFrame) -> set[str]:
+    """Those of `names` that belong to a group that `unstable_identifiers` found: same stem, same shape."""
+    groups = set(zip(found["stem"], found["shape"], strict=True))
+    known = list(names.astype("str").unique())
+    shapes = _joined([_shape(name) for name in known], known)
+    return {name for name, shape in zip(known, shapes, strict=True) if (shape.stem, shape.shape) in groups}

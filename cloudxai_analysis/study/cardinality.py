@@ -7,11 +7,14 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import cardinality, guard, identifiers, taint, time_to_cap
+from cloudxai_analysis.measures import cardinality, cohorts, drivers, guard, identifiers, shifts, taint, time_to_cap
 from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import Window
+
+# What Prometheus itself makes series of: their buckets and alerts are lost without these.
+_NEEDED = ("le", "alertname", "alertstate")
 
 
 class Cardinality:
@@ -104,6 +107,61 @@ class Cardinality:
         frame = pd.DataFrame(counts, index=[week.name for week in weeks])
         frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
         return frame.rename_axis("week").reset_index()
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """Every series of the contract's metrics in the history, with `metric` and all of its labels."""
+        names = self._opened.contract.series_names()
+        parts = [self._opened.frames.series(name, self._opened.history).assign(metric=name) for name in names]
+        return pd.concat(parts, ignore_index=True)
+
+    @cached_property
+    def series_by_metric(self) -> pd.DataFrame:
+        """Series of each metric, with those that came and left in the window."""
+        return drivers.series_by_metric(self.series, self._opened.seen, tenant=self._opened.contract.tenant_label)
+
+    @cached_property
+    def series_by_value(self) -> pd.DataFrame:
+        """Series of the values of each label, over the history."""
+        return drivers.series_by_value(self.series)
+
+    @cached_property
+    def label_savings(self) -> pd.DataFrame:
+        """What dropping each label of each metric would save, over the history."""
+        contract = self._opened.contract
+        needed = {contract.tenant_label, *contract.process_labels, *_NEEDED}
+        return drivers.label_savings(self.series, needed=needed)
+
+    @cached_property
+    def generated_series(self) -> int:
+        """Series of the history whose tenant looks generated."""
+        found = self.unstable_identifiers
+        stems = tuple(found["stem"]) if len(found) else ()
+        tenants = drivers.label_pairs(self.series["labels"])
+        tenants = tenants[tenants["label"] == self._opened.contract.tenant_label]
+        names = identifiers.names_in(tenants["value"], found) if stems else []
+        return int(tenants["value"].isin(names).sum())
+
+    @cached_property
+    def cohorts(self) -> pd.DataFrame:
+        """Of the tenants that came in each week of the history, how many were still seen later."""
+        return cohorts.tenant_cohorts(self.tenant_hours, self._telemetry.covered, self._opened.history)
+
+    @cached_property
+    def lifetimes(self) -> pd.DataFrame:
+        """How long each tenant has been seen, over the history."""
+        return cohorts.tenant_lifetimes(self.tenant_hours, end=pd.Timestamp(self._opened.seen.end))
+
+    @cached_property
+    def survival(self) -> pd.DataFrame:
+        """The share of tenants that stay longer than so many days."""
+        return cohorts.tenant_survival(self.lifetimes)
+
+    @cached_property
+    def level_shifts(self) -> pd.DataFrame:
+        """Days of the history from which the daily number of tenants stands on another level."""
+        known = self._telemetry.covered.loc[self._telemetry.covered["covered"].astype(bool), "day"]
+        return shifts.level_shifts(self.churn[self.churn["day"].isin(known)], "tenants")
 
     @cached_property
     def rejection_samples(self) -> pd.DataFrame:
