@@ -182,6 +182,14 @@ class Cardinality:
         return found[(found["start"] < seen.end) & (found["end"] >= seen.start)].reset_index(drop=True)
 
     @cached_property
+    def refused_names(self) -> list[str]:
+        """Tenants whose requests a guard refused in the window, where its counter carries their names."""
+        hours = self._opened.hours("rejections", self._opened.seen)
+        if "tenant" not in hours:
+            return []
+        return [name for name in hours.loc[hours["increase"] > 0, "tenant"].astype("str").unique() if name]
+
+    @cached_property
     def tainted(self) -> pd.DataFrame:
         """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
         samples = self._opened.samples("rejections")

@@ -7,7 +7,17 @@ from functools import cached_property
 import pandas as pd
 
 from cloudxai_analysis.finance import Bill
-from cloudxai_analysis.measures import agreement, anomalies, cost, cost_course, cost_data, semantics, taint, unit_costs
+from cloudxai_analysis.measures import (
+    agreement,
+    anomalies,
+    cost,
+    cost_course,
+    cost_data,
+    identifiers,
+    semantics,
+    taint,
+    unit_costs,
+)
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
@@ -61,6 +71,15 @@ class Cost:
     def per_tenant(self) -> pd.DataFrame:
         """Cost per tenant by day, over the history."""
         return unit_costs.cost_per_tenant(self.daily_costs)
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """Cost of the tenants that look generated, and of those that any process refused by name, beside all others."""
+        tenants = self.costs["tenant"]
+        generated = identifiers.names_in(tenants, self._cardinality.unstable_identifiers)
+        refused = set(self._cardinality.refused_names) & set(tenants)
+        groups = dict.fromkeys(refused, "refused by a process") | dict.fromkeys(generated, "generated-looking names")
+        return unit_costs.cost_of_groups(self.costs, groups)
 
     @cached_property
     def faults(self) -> pd.DataFrame:
