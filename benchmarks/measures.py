@@ -2,7 +2,11 @@
 
 Hourly rollups of 30 days are made for 500, 1,000 and 2,000 tenants. Each measure is run on each; its exponent is the
 slope of log(seconds) over log(tenants) by least squares, and its passes are its seconds at 1,000 tenants divided by
-those of one pass over the same frame: the sum of one column by tenant, as pandas does it.
+those of one pass over the frame that it reads, as pandas does it: the sum of the rollups by tenant; the number of
+series by label set, for measures of the series table; the mean of the samples by tenant, for those of each scrape.
+
+A forecast reads some 30 numbers and simulates a thousand paths: its time does not depend on the telemetry, and
+passes say nothing of it. It is listed with its seconds, and its exponent counts like any other.
 
 JSON keys: max_exponent, max_passes.
 """
@@ -14,25 +18,36 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures import (
+    agreement,
     anomalies,
     cardinality,
+    cohorts,
     cost,
+    cost_course,
     cost_data,
+    drivers,
+    focus,
     identifiers,
+    isolation,
     readiness,
     semantics,
+    shifts,
+    slo,
+    time_to_cap,
     unit_costs,
 )
 from cloudxai_analysis.window import DAY, Window, parse_window
 
 LAST = parse_window("2026-W46")
 SPAN = Window(LAST.end - 30 * DAY, LAST.end)
+MONTH = parse_window("2026-11")
 SIZES = (500, 1_000, 2_000)
 JUDGED = 1_000
 ROUNDS = 5
@@ -52,6 +67,15 @@ class Frames:
     arrivals: pd.DataFrame
     held: pd.DataFrame
     costs: pd.DataFrame
+    hourly: pd.DataFrame
+    rolling: pd.DataFrame
+    lifetimes: pd.DataFrame
+    arriving: pd.DataFrame
+    series: pd.DataFrame
+    ready: pd.DataFrame
+    tenant_samples: pd.DataFrame
+    outages: pd.DataFrame
+    tenant_outages: pd.DataFrame
 
 
 def rollups(tenants: int) -> pd.DataFrame:
@@ -79,6 +103,43 @@ def rollups(tenants: int) -> pd.DataFrame:
     return frame.assign(**fields, **counts, **labels, tenant=pd.Categorical.from_codes(code, categories=names))
 
 
+def series_table(seen: pd.DataFrame) -> pd.DataFrame:
+    """Two gauges of each tenant, and a counter by tenant and status."""
+    kinds = [("tenant_readiness", {}), ("tenant_cost_estimate", {"currency": "EUR"})]
+    kinds += [("tenant_requests_total", {"status": status}) for status in ("200", "404", "429", "500")]
+    rows = [
+        (metric, json.dumps(TARGET | own | {"tenant": row.tenant}, sort_keys=True), row.first_seen, row.last_seen, 720)
+        for metric, own in kinds
+        for row in seen.itertuples()
+    ]
+    table = pd.DataFrame(rows, columns=["metric", "labels", "first_seen", "last_seen", "samples"])
+    return table.astype({"metric": "str", "labels": "str", "first_seen": TIME, "last_seen": TIME})
+
+
+def not_ready(count: int, minutes: int, draw: np.random.Generator) -> np.ndarray:
+    """For each of `count` gauges a value a minute, 0 in some stretches of 20 minutes."""
+    down = draw.random((count, minutes // 20 + 1)) < 0.01
+    return 1.0 - np.repeat(down, 20, axis=1)[:, :minutes]
+
+
+def scrapes(tenants: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Global readiness at each scrape of 30 days, and a week of the tenth of the tenants that were ever not ready."""
+    draw = np.random.default_rng(tenants)
+    times = pd.date_range(SPAN.start, SPAN.end, freq="min", inclusive="left", unit="us")
+    ready = pd.DataFrame({"time": times, "ready": not_ready(1, len(times), draw)[0]})
+    week = times[times >= LAST.start]
+    names = pd.Index([f"tenant-{number:04d}" for number in range(tenants // 10)], dtype="str")
+    samples = pd.DataFrame(
+        {
+            "series_id": np.repeat(np.arange(len(names)), len(week)),
+            "time": np.tile(week, len(names)),
+            "value": not_ready(len(names), len(week), draw).ravel(),
+            "tenant": pd.Categorical.from_codes(np.repeat(np.arange(len(names)), len(week)), categories=names),
+        }
+    )
+    return ready, samples.assign(time=samples["time"].astype(TIME), instance=pd.Categorical(["a"] * len(samples)))
+
+
 def frames(tenants: int) -> Frames:
     """The rollups, and what is made of them for the measures that take a measure's frame."""
     hours = rollups(tenants)
@@ -87,15 +148,27 @@ def frames(tenants: int) -> Frames:
     starts = started.astype({"started_at": TIME, "seen_at": TIME})
     seen = hours.groupby("tenant", observed=True).agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"))
     arrivals = cardinality.tenant_arrivals(hours, starts)
+    covered = days.assign(coverage=1.0, covered=True)
+    ready, samples = scrapes(tenants)
+    rolling = hours.assign(window=pd.Categorical(["24h"] * len(hours)), last=24 * hours["last"])
     return Frames(
         hours=hours,
-        covered=days.assign(coverage=1.0, covered=True),
+        covered=covered,
         starts=starts,
         tenants=seen.reset_index(),
         daily=cost.costs_by_day(hours, semantics="rate", currency="EUR"),
         arrivals=arrivals,
         held=cardinality.held_tenants(arrivals, SPAN),
         costs=cost.tenant_costs(hours, LAST, semantics="rate", currency="EUR"),
+        hourly=cost.hourly_costs(hours, semantics="rate", currency="EUR"),
+        rolling=rolling,
+        lifetimes=cohorts.tenant_lifetimes(hours, end=pd.Timestamp(SPAN.end)),
+        arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES)),
+        series=series_table(seen.reset_index()),
+        ready=ready,
+        tenant_samples=samples,
+        outages=readiness.outages(ready.rename(columns={"ready": "value"})),
+        tenant_outages=readiness.outages(samples, by=("tenant", "instance")),
     )
 
 
@@ -122,6 +195,45 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "anomalies.anomaly_basis": lambda f: anomalies.anomaly_basis(f.hours, LAST, f.covered, semantics="rate"),
     "semantics.suspects": lambda f: semantics.suspects(f.hours, semantics="rate"),
     "readiness.tenant_availability": lambda f: readiness.tenant_availability(f.hours),
+    "cohorts.tenant_cohorts": lambda f: cohorts.tenant_cohorts(f.hours, f.covered, SPAN),
+    "cohorts.tenant_lifetimes": lambda f: cohorts.tenant_lifetimes(f.hours, end=pd.Timestamp(SPAN.end)),
+    "cohorts.tenant_survival": lambda f: cohorts.tenant_survival(f.lifetimes),
+    "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(f.arrivals, f.covered, SPAN, cap=4_000),
+    "agreement.rolling_agreement": lambda f: agreement.rolling_agreement(f.hourly, f.rolling, f.covered),
+    "agreement.billing_agreement": lambda f: agreement.billing_agreement(
+        f.hourly, f.rolling.rename(columns={"window": "billing_window"}), f.covered
+    ),
+    "focus.focus_rows": lambda f: focus.focus_rows(f.daily, provider="CloudxAi", billing_account="beta"),
+}
+OF_SERIES: dict[str, Callable[[Frames], Any]] = {
+    "drivers.series_by_metric": lambda f: drivers.series_by_metric(f.series, LAST),
+    "drivers.series_by_value": lambda f: drivers.series_by_value(f.series),
+    "drivers.label_savings": lambda f: drivers.label_savings(f.series, needed=["tenant"]),
+}
+OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {
+    "isolation.isolation_correlation": lambda f: isolation.isolation_correlation(f.tenant_samples, f.ready),
+    "isolation.isolation_breaches": lambda f: isolation.isolation_breaches(
+        f.outages, f.tenant_outages, seen=f.tenants.shape[0], end=pd.Timestamp(LAST.end)
+    ),
+    "slo.availability_bounds": lambda f: slo.availability_bounds(f.ready, SPAN),
+    "slo.burn_rates": lambda f: slo.burn_rates(f.ready, slo=0.999, at=pd.Timestamp(LAST.end)),
+    "slo.burn_stretches": lambda f: slo.burn_stretches(f.ready, LAST, slo=0.999),
+    "slo.budget_exhaustion": lambda f: slo.budget_exhaustion(f.ready, slo=0.999, end=pd.Timestamp(LAST.end)),
+}
+FORECASTS: dict[str, Callable[[Frames], Any]] = {
+    "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(f.arriving, cap=4_000),
+    "cost_course.month_projection": lambda f: cost_course.month_projection(
+        f.daily, f.covered, MONTH, until=pd.Timestamp(LAST.end)
+    ),
+    "cost_course.budget_course": lambda f: cost_course.budget_course(
+        f.daily,
+        {"tenant-0001": 500.0, "tenant-0003": 900.0},
+        f.covered,
+        MONTH,
+        until=pd.Timestamp(LAST.end),
+        currency="EUR",
+    ),
+    "shifts.level_shifts": lambda f: shifts.level_shifts(cardinality.tenant_churn(f.hours, f.covered), "tenants"),
 }
 
 
@@ -140,22 +252,44 @@ def one_pass_over(hours: pd.DataFrame) -> pd.Series:
     return hours.groupby("tenant", observed=True)["integral"].sum()
 
 
+def one_pass_over_series(series: pd.DataFrame) -> pd.Series:
+    """The series counted by their labels."""
+    return series.groupby("labels")["samples"].size()
+
+
+def one_pass_over_scrapes(samples: pd.DataFrame) -> pd.Series:
+    """The values' mean by tenant."""
+    return samples.groupby("tenant", observed=True)["value"].mean()
+
+
 def main() -> None:
     """Measure, print the table, and with --json the figures as the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     given = parser.parse_args()
     made = {size: frames(size) for size in SIZES}
-    largest = made[JUDGED].hours
-    one_pass = seconds_of(lambda: one_pass_over(largest))
-    print(f"{len(largest):,} rollups of {JUDGED:,} tenants over 30 days; one pass takes {one_pass * 1e3:.1f} ms.\n")
-    print("| measure | ms | passes | growth exponent |\n| --- | ---: | ---: | ---: |")
+    judged = made[JUDGED]
+    kinds: list[tuple[str, dict[str, Callable[[Frames], Any]], float | None]] = [
+        (f"{len(judged.hours):,} rollups of 30 days", MEASURES, seconds_of(lambda: one_pass_over(judged.hours))),
+        (f"{len(judged.series):,} series", OF_SERIES, seconds_of(lambda: one_pass_over_series(judged.series))),
+        (
+            f"{len(judged.tenant_samples):,} scrapes",
+            OF_SCRAPES,
+            seconds_of(lambda: one_pass_over_scrapes(judged.tenant_samples)),
+        ),
+        ("daily sums", FORECASTS, None),
+    ]
     exponents, passes = [], []
-    for name, measure in MEASURES.items():
-        taken = [seconds_of(lambda measure=measure, own=own: measure(own)) for own in made.values()]
-        exponents.append(float(np.polyfit(np.log(SIZES), np.log(taken), 1)[0]))
-        passes.append(taken[SIZES.index(JUDGED)] / one_pass)
-        print(f"| `{name}` | {taken[SIZES.index(JUDGED)] * 1e3:.1f} | {passes[-1]:.1f} | {exponents[-1]:.2f} |")
+    for read, measures, one_pass in kinds:
+        length = f", one pass over which takes {one_pass * 1e3:.1f} ms" if one_pass else ""
+        print(f"\nOf {read}{length}:\n\n| measure | ms | passes | growth exponent |\n| --- | ---: | ---: | ---: |")
+        for name, measure in measures.items():
+            taken = [seconds_of(partial(measure, own)) for own in made.values()]
+            at_judged = taken[SIZES.index(JUDGED)]
+            exponents.append(float(np.polyfit(np.log(SIZES), np.log(taken), 1)[0]))
+            passes.append(at_judged / one_pass if one_pass else 0.0)
+            told = f"{passes[-1]:.1f}" if one_pass else ""
+            print(f"| `{name}` | {at_judged * 1e3:.1f} | {told} | {exponents[-1]:.2f} |")
     if given.json:
         print(json.dumps({"max_exponent": round(max(exponents), 2), "max_passes": round(max(passes), 1)}))
 

@@ -20,6 +20,7 @@ import servers
 from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.measures import slo
 from cloudxai_analysis.settings import EnvironmentSettings, Limits, load_settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
@@ -145,6 +146,31 @@ def test_availability_is_what_promql_says(study, ask):
     """The platform is ready as its least ready instance is, minute by minute: a subquery of the minimum."""
     answer = ask("avg_over_time(min(readiness_state)[7d:1m])")
     assert study.readiness.availability["availability"].iloc[0] == pytest.approx(answer["value"].iloc[0], abs=1e-12)
+
+
+@pytest.mark.parametrize("at", ["2026-11-12T10:35", "2026-11-12T10:50", "2026-11-12T13:00", "2026-11-14T00:00"])
+def test_burn_rates_are_what_promql_says(study, server, at):
+    """Each window's ratio of errors by the server itself, during the outage of Thursday, after it and days later."""
+    moment = pd.Timestamp(at, tz="UTC")
+    source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+    rates = slo.burn_rates(study.readiness.readiness, slo=0.999, at=moment)
+    assert rates["burn_long"].max() > 1
+    for row in rates.itertuples():
+        for minutes, ours in ((row.long_hours * 60, row.burn_long), (row.short_minutes, row.burn_short)):
+            query = f"(1 - avg_over_time(min(readiness_state)[{minutes:.0f}m:1m])) / (1 - 0.999)"
+            theirs = promql(source, query, moment.to_pydatetime() - timedelta(milliseconds=1))["value"].iloc[0]
+            assert ours == pytest.approx(theirs, abs=1e-9), (row.threshold, minutes)
+
+
+def test_the_month_so_far_is_what_promql_says(study, ask):
+    """The four weeks that the server holds wholly: known time at its mean, and nothing between the bounds but gaps."""
+    seen = parse_window("2026-10-19..2026-11-16")
+    bounds = slo.availability_bounds(study.readiness.readiness, seen).iloc[0]
+    answer = ask("avg_over_time(min(readiness_state)[28d:1m])")
+    assert bounds["availability"] == pytest.approx(answer["value"].iloc[0], abs=1e-12)
+    counted = ask("count_over_time(min(readiness_state)[28d:1m])")["value"].iloc[0]
+    assert bounds["known_minutes"] == pytest.approx(counted, abs=1)
+    assert bounds["high"] - bounds["low"] == pytest.approx(1 - counted / (28 * 24 * 60), abs=1e-4)
 
 
 def test_active_tenants_are_what_promql_says(study, ask):

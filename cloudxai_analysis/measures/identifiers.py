@@ -1,4 +1,4 @@
-"""Tenant labels that look generated per request: a stem and a UUID, a hex string, a timestamp or a counter."""
+"""Tenant labels that look generated: a stem and a UUID, a ULID, a hex string, a time, a pod's name or a counter."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ _WRITTEN_TIME = re.compile(
 )
 _EPOCH = re.compile(r"1[5-9][0-9]{8}(?:[0-9]{3}){0,3}")  # seconds to nanoseconds, from 2017 to 2033
 _DATE = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?")
+# https://github.com/ulid/spec: 26 characters of Crockford's base 32; the first two say "between 2004 and 2040" here.
+_ULID = re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b", re.IGNORECASE)
+# Kubernetes draws the names of pods from letters and digits that make no words: k8s.io/apimachinery/pkg/util/rand.
+_POD = re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 # In words that happen to be hex, as 'facade01', digits stand at the end; in random strings letters follow them, too.
@@ -34,7 +38,8 @@ _DIGITS, _HEX_DIGITS = "0123456789", "0123456789abcdefABCDEF"
 _SHORTEST_WORD, _SHORTEST_TAIL = 6, 8  # hex digits, of a word of their own and at the end of one
 _EXAMPLES = 3
 # People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
-_LEAST = {"uuid": 2, "hex": 3, "timestamp": 3, "counter": 12}
+_LEAST = {"uuid": 2, "ulid": 2, "hex": 3, "timestamp": 3, "pod": 3, "counter": 12}
+_LONG_COUNT = 4  # digits from which a number may be a counter with something behind it, as in run-70311-eu
 _MIXED_SHARE = 0.5  # of 8 random hex digits 94 % are mixed, of 6 still 86 %
 _NEW_SHARE = 0.5
 _NEW_AFTER = pd.Timedelta(hours=1)
@@ -52,12 +57,13 @@ class _Shape:
 def unstable_identifiers(tenants: pd.DataFrame) -> pd.DataFrame:
     """Groups of tenant labels that share a stem and the shape of what follows it.
 
-    `tenants` has tenant, first_seen and last_seen (UTC), one row per label. A group needs two UUIDs, three hex strings
-    (at least half with a letter after a digit, which words do not have) or three timestamps, or twelve counters, of
-    which at least half came over an hour after the first label of all: numbered tenants that stay are none.
+    `tenants` has tenant, first_seen and last_seen (UTC), one row per label. A group needs two UUIDs or ULIDs, three hex
+    strings (at least half with a letter after a digit, which words do not have), timestamps or pods' names, or twelve
+    counters, of which at least half came over an hour after the first label of all: numbered tenants that stay are
+    none. Words of both cases and digits (base 62, base 64) are not told from names.
 
-    Columns: stem, shape ('uuid', 'hex', 'timestamp' or 'counter'), count (labels), examples (tuple of at most three
-    labels), first_seen, last_seen (UTC); the largest group first.
+    Columns: stem, shape ('uuid', 'ulid', 'hex', 'timestamp', 'pod' or 'counter'), count (labels), examples (tuple of at
+    most three labels), first_seen, last_seen (UTC); the largest group first.
     """
     if tenants.empty:
         return typed([], _FOUND)
@@ -91,6 +97,10 @@ def _looks_generated(shape: str, group: pd.DataFrame) -> bool:
 def _shape(name: str) -> _Shape:
     if match := _UUID.search(name):
         return _Shape(name[: match.start()], "uuid", match[0])
+    if match := _ULID.search(name):
+        return _Shape(name[: match.start()], "ulid", match[0])
+    if match := _POD.search(name):
+        return _Shape(name[: match.start()], "pod", match[0])
     if match := _WRITTEN_TIME.search(name):
         return _Shape(name[: match.start()], "timestamp", match[0])
     for word in _WORD.finditer(name):
@@ -99,8 +109,8 @@ def _shape(name: str) -> _Shape:
             return _Shape(name[: word.end() - len(digits)], "timestamp", digits)
         if found := _hex_of(name, word):
             return found
-        if digits and word.end() == len(name):
-            return _Shape(name[: len(name) - len(digits)], "counter", digits)
+        if digits and (word.end() == len(name) or (len(digits) >= _LONG_COUNT and digits == word[0])):
+            return _Shape(name[: word.end() - len(digits)], "counter", digits)
     return _Shape(name, "", "")
 
 
