@@ -28,7 +28,7 @@ from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.window import Window, parse_window
 
 PROJECT = Path(__file__).parent.parent
 WEEK = parse_window("2026-W46")
@@ -164,7 +164,7 @@ def test_burn_rates_are_what_promql_says(study, server, at):
 
 def test_the_month_so_far_is_what_promql_says(study, ask):
     """The four weeks that the server holds wholly: known time at its mean, and nothing between the bounds but gaps."""
-    seen = parse_window("2026-10-19..2026-11-16")
+    seen = Window(WEEK.end - timedelta(days=28), WEEK.end)
     bounds = slo.availability_bounds(study.readiness.readiness, seen).iloc[0]
     answer = ask("avg_over_time(min(readiness_state)[28d:1m])")
     assert bounds["availability"] == pytest.approx(answer["value"].iloc[0], abs=1e-12)
