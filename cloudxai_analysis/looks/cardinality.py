@@ -65,7 +65,7 @@ def time_to_cap(study: Study) -> Look:
     note = (
         f"Of {count(len(topic.back_test), 'model')} '{test['model'].iloc[0]}' did best over "
         f"{count(test['origins'].iloc[0], 'back-test')} of {test['days_ahead'].iloc[0]} days: its own 80 % interval "
-        f"held {percent(test['covered80'].iloc[0], 0)} of them and is widened by {test['widened'].iloc[0]:.2f}. "
+        f"held {percent(test['covered80'].iloc[0], 0)} of them and is stretched by {test['widened'].iloc[0]:.2f}. "
         "A restart frees all labels and is not foreseen."
         if len(test)
         else "A forecast needs 21 days whose arrivals are known."

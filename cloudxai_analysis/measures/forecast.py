@@ -4,8 +4,11 @@ A daily number is forecast as a sum over coming days: tenants that arrive, costs
 series are tried (Harvey, 1989, 'Forecasting, Structural Time Series Models and the Kalman Filter'): a steady or a
 drifting level, each with and without a rhythm of the week. Unknown days are left out by the Kalman filter. Each is
 fitted to the history up to several origins and asked for the sum of the days that followed; the one with the least
-mean pinball loss at 10 %, 50 % and 90 % is taken. Its own intervals are then widened until 80 % of the back-tested
+mean pinball loss at 10 %, 50 % and 90 % is taken. Its own intervals are then stretched until 80 % of the back-tested
 sums lie in them (split conformal prediction: Lei et al., 2018, Journal of the American Statistical Association 113).
+
+A history of weeks does not show how a pace changes over months, so each path's pace wanders beside what was fitted: by
+a random step a day, of 4 % of the days' standard deviation: next to nothing over a week, and much over 90 days.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ _BACK_TEST = {
 }
 _LEVELS = (0.1, 0.5, 0.9)
 _BACK_TEST_PATHS = 200
-_MOST_WIDENED = 3.0
+_LEAST_WIDENED, _MOST_WIDENED = 0.5, 3.0
+_WANDER = 0.04  # of the days' standard deviation, a day; `benchmarks/calibration.py` says what the intervals are worth
 LEAST_DAYS = 21
 _LEAST_FITTED = 14
 SEED = 20_261
@@ -122,9 +126,9 @@ def _tested(name: str, daily: Floats, origins: range, ahead: int, seed: int) -> 
 
 
 def _widened(off: Floats) -> float:
-    """The factor by which intervals must grow for 80 % of the back-tested sums to lie in them; never less than 1."""
+    """The factor by which intervals must stretch for 80 % of the back-tested sums to lie in them; from a half to 3."""
     rank = min(int(np.ceil(0.8 * (len(off) + 1))), len(off)) - 1
-    return float(np.clip(np.sort(off)[rank], 1.0, _MOST_WIDENED))
+    return float(np.clip(np.sort(off)[rank], _LEAST_WIDENED, _MOST_WIDENED))
 
 
 def _sums(name: str, daily: Floats, days: int, paths: int, seed: int) -> Floats | None:
@@ -152,6 +156,7 @@ def _sums(name: str, daily: Floats, days: int, paths: int, seed: int) -> Floats 
         except (np.linalg.LinAlgError, ValueError):
             return None
     found = np.asarray(drawn, dtype=np.float64).reshape(days, paths)
+    found += np.cumsum(rng.normal(0.0, _WANDER * known.std(), (days, paths)), axis=0)
     return np.cumsum(found, axis=0) if np.isfinite(found).all() else None
 
 
