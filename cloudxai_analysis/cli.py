@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
-from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.errors import CloudxaiError
 from cloudxai_analysis.focus_command import focus
 from cloudxai_analysis.lake_command import lake
+from cloudxai_analysis.ledger_command import ledger
 from cloudxai_analysis.phrases import plain
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
@@ -152,53 +153,9 @@ def evaluate(seeds: int, write: bool) -> int:
     return 0
 
 
-@main_group.group()
-def ledger() -> None:
-    """Read and extend the append-only ledger of incidents."""
-
-
-@ledger.command(name="show")
-@_SOURCE
-@_ENVIRONMENT
-def ledger_show(source: str, environment: str) -> int:
-    """Print the ledger's entries, oldest first, as JSON Lines."""
-    from cloudxai_analysis.ledger import Ledger
-
-    for entry in Ledger(_settled(source, environment).ledger).entries():
-        click.echo(entry.model_dump_json())
-    return 0
-
-
-@ledger.command(name="add")
-@click.argument("entry", metavar="JSON")
-@_SOURCE
-@_ENVIRONMENT
-def ledger_add(entry: str, source: str, environment: str) -> int:
-    """Append one entry, given as JSON, such as
-    '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by": "on-call"}'.
-    """
-    import json
-
-    from cloudxai_analysis.ledger import Ledger
-
-    try:
-        given = json.loads(entry)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"Entry is no JSON: {error}. Give one object, as in docs/howto.") from None
-    file = _settled(source, environment).ledger
-    Ledger(file).append({"written_at": datetime.now(UTC).isoformat(), **given})
-    click.echo(f"Appended to {file}")
-    return 0
-
-
 main_group.add_command(lake)
 main_group.add_command(focus)
-
-
-def _settled(source: str, environment: str) -> Any:
-    from cloudxai_analysis.settings import load_settings, resolve_environment
-
-    return resolve_environment(load_settings(), source=source or None, name=environment or None)
+main_group.add_command(ledger)
 
 
 def main(arguments: list[str] | None = None) -> None:

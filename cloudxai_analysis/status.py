@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.phrases import count
 from cloudxai_analysis.report.publish import stale_file
 from cloudxai_analysis.settings import Environment, load_settings, resolve_environment
 
@@ -23,7 +24,9 @@ def status_lines(*, source: str = "", environment: str = "") -> Iterator[str]:
     settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     yield f"Environment {settled.name}, in {settled.folder}"
     yield _lake_line(settled)
-    yield f"Ledger: {len(list(Ledger(settled.ledger).entries()))} entries"
+    found = Ledger(settled.ledger).verify()
+    yield f"Ledger: {count(found.head.entries, 'entry', 'entries')}"
+    yield from found.warnings()
     yield from _report_lines(settled)
 
 

@@ -10,7 +10,7 @@ from cloudxai_analysis.study import Study
 
 def incidents(study: Study) -> Look:
     """What people wrote down in the window."""
-    frame = study.within(study.alerts.incidents, "start").drop(columns="alerts")
+    frame = study.within(study.alerts.incidents, "start").drop(columns=["alerts", "acknowledged_at"])
     return compose(
         study,
         "incidents-ledger",

@@ -127,7 +127,7 @@ def summary(name: str = "acme") -> dict[str, Any]:
         "coverage": {"value": 0.9931, "samples": 20021, "expected": 20160, "text": "99.31 % of 20,160 scrapes"},
         "bounds": {"headroom_share": 0.15},
         "contract": {"version": "1", "platform_version": "0.9", "cap": 100, "currency": "EUR"},
-        "ledger": {"entries": 3, "sha256": "0" * 64},
+        "ledger": {"entries": 3, "head": "0" * 64, "sha256": "0" * 64},
         "provenance": {
             "source": {"source": "demo://"},
             "lake": {"rollups": 4, "samples": 3},

@@ -1,0 +1,346 @@
+"""`cloudxai ledger`: what it says, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from written import COMPLETE, CONFIRMATION, DEPLOY, NOISE, OUTAGE, PROPOSAL, WITHDRAWAL, first_version
+
+from cloudxai_analysis.cli import main
+from cloudxai_analysis.ledger import Ledger
+
+ROWS = (
+    "id,start,end,alerts,severity\nINC-1,2026-11-10T10:00Z,2026-11-10T10:20Z,A,major\nINC-2,2026-11-10 11:00,,,minor\n"
+)
+
+
+@dataclass
+class Done:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "cloudxai.toml").write_text("")
+    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(tmp_path / "cloudxai.toml"))
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
+    return tmp_path / "outputs" / "demo"
+
+
+@pytest.fixture
+def ledger(outputs: Path) -> Ledger:
+    return Ledger(outputs / "ledger" / "incidents.jsonl")
+
+
+@pytest.fixture
+def cloudxai(outputs: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    def run(*words: str) -> Done:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["ledger", *words])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return Done(int(ended.value.code or 0), said.out.split("\n")[:-1], said.err.split("\n")[:-1])
+
+    return run
+
+
+def test_add_one_entry_and_several(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    done = cloudxai("add", json.dumps(OUTAGE))
+    assert (done.code, done.out, done.err) == (0, ["incident INC-1", f"Appended to {ledger.path}"], [])
+    assert cloudxai("add", json.dumps([NOISE, {**COMPLETE, "id": "week 46"}])).out[1] == "complete week 46"
+    assert len(ledger.entries()) == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{", "Entry is no JSON"),
+        ("[" * 100_000, "Entry is no JSON"),
+        ("7", "neither a JSON object nor a list of them"),
+        ("[]", "neither a JSON object nor a list of them"),
+        ('[{"kind": "label"}, 7]', "neither a JSON object nor a list of them"),
+        ('{"kind": "accident", "by": "ada"}', "Ledger entry refused"),
+        (json.dumps(CONFIRMATION), "there is no proposal 'dip-1'"),
+    ],
+)
+def test_what_is_no_entry_is_one_line(ledger: Ledger, cloudxai: Callable[..., Done], entry: str, message: str) -> None:
+    done = cloudxai("add", entry)
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert message in done.err[0]
+    assert not ledger.path.exists()
+
+
+def test_list_marks_what_no_longer_counts(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    assert cloudxai("list").out == []
+    ledger.append_all(
+        [OUTAGE, {**OUTAGE, "severity": "minor"}, PROPOSAL, NOISE, {**NOISE, "judgement": "unknown"}, WITHDRAWAL]
+    )
+    done = cloudxai("list")
+    label, withdrawal = (str(entry.id) for entry in ledger.entries()[4:])
+    outage = "ServiceNotReady; Database fail-over; pager"
+    dip = "to 2026-11-11 08:09; TenantReadinessBreach; ready 0.2 of 1 for 9 min; readiness dips"
+    gone = ["-", "ada", "withdrawn by line 6"]
+    assert [re.split(" {2,}", line) for line in done.out] == [
+        ["line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what"],
+        ["1", "2026-11-10 10:00", "incident", "INC-1", *gone, f"to 2026-11-10 10:20; major; {outage}"],
+        ["2", "2026-11-10 10:00", "incident", "INC-1", *gone, f"to 2026-11-10 10:20; minor; {outage}"],
+        ["3", "2026-11-11 08:00", "proposal", "dip-1", "acme", "job", "proposed, open", dip],
+        ["4", "2026-11-10 02:00", "label", label, "-", "ada", "superseded by line 5", "ReadinessLatencyHigh; noise"],
+        ["5", "2026-11-10 02:00", "label", label, "-", "ada", "-", "ReadinessLatencyHigh; unknown"],
+        ["6", "2026-11-10 12:00", "withdrawal", withdrawal, "-", "ada", "-", "INC-1"],
+    ]
+    assert len({line.index(" - " if "dip-1" not in line else " acme ") for line in done.out[1:]}) == 1
+    ledger.append(CONFIRMATION)
+    assert "proposed, confirmed" in cloudxai("list", "--kind", "proposal").out[1]
+
+
+def test_list_by_kind_time_and_tenant_as_json(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    ledger.append_all([OUTAGE, PROPOSAL, {**OUTAGE, "severity": "minor"}, {**NOISE, "tenant": "acme"}])
+
+    def lines(*words: str) -> list[int]:
+        return [json.loads(line)["line"] for line in cloudxai("list", "--json", *words).out]
+
+    assert lines() == [1, 2, 3, 4]
+    assert lines("--kind", "incident") == [1, 3]
+    assert lines("--kind", "incident", "--kind", "label") == [1, 3, 4]
+    assert lines("--since", "2026-11-10T10:00:01Z") == [2]
+    assert lines("--since", "2026-11-10T10:00Z") == [1, 2, 3]
+    assert lines("--since", "2026-11-11") == [2]
+    assert lines("--tenant", "acme") == [2, 4]
+    assert lines("--tenant", "") == [1, 3]
+    first = json.loads(cloudxai("list", "--json").out[0])
+    assert (first["superseded_by"], first["summary"], first["end"]) == (3, "Database fail-over", "2026-11-10T10:20:00Z")
+    assert cloudxai("list", "--kind", "incidents").code == 2
+    assert cloudxai("list", "--since", "soon").err == [
+        "cloudxai: Invalid time 'soon'. Give it like 2026-11-12 or 2026-11-12T14:03Z."
+    ]
+
+
+def test_hostile_text_does_not_steer_the_terminal(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    ledger.append({**OUTAGE, "summary": "a\x1b[31m\nINC-9 \u202eb", "id": "INC\r1"})
+    shown = "\n".join(cloudxai("list").out)
+    assert not {"\x1b", "\r", "\u202e"} & set(shown)
+    assert len(cloudxai("list").out) == 2
+    assert json.loads(cloudxai("list", "--json").out[0])["summary"] == "a\x1b[31m\nINC-9 \u202eb"
+
+
+def test_verify_a_whole_ledger(outputs: Path, ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    assert cloudxai("verify").out[0] == "demo: 0 entries, each as it was written."
+    ledger.path.parent.mkdir(parents=True, exist_ok=True)
+    ledger.path.write_bytes(first_version([OUTAGE, NOISE]))
+    ledger.append(COMPLETE)
+    report = outputs / "reports" / "2026-W46" / "summary.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({"ledger": ledger.provenance()}))
+    broken = outputs / "reports" / "2026-W47" / "summary.json"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    done = cloudxai("verify")
+    assert done.code == 0
+    assert done.out == [
+        f"demo: 3 entries, each as it was written; the last line's SHA-256 is {ledger.head().head}.",
+        "Held against what 1 published report knew of it.",
+        "2 entries of the first version, without a hash of their own: a change is found by the line after, or by a "
+        "report.",
+    ]
+    assert done.err == [f"warning: {broken} cannot be read; what it knew of the ledger is not known."]
+
+
+def test_verify_and_list_tell_of_a_torn_line(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    ledger.append_all([OUTAGE, NOISE])
+    with ledger.path.open("ab") as stream:
+        stream.write(b'{"by":"ad')
+    for command in ("verify", "list"):
+        done = cloudxai(command)
+        assert done.code == 0
+        assert done.err == [
+            "warning: 9 bytes after the ledger's last whole line: an append was cut off, or is under way. They are no "
+            "entry; the next write sets them aside."
+        ]
+    cloudxai("add", json.dumps(COMPLETE))
+    assert cloudxai("verify").err == ["warning: 1 piece of cut-off lines set aside beside the ledger, in *.torn."]
+    assert cloudxai("verify").out[0].startswith("demo: 3 entries")
+    ledger.path.write_bytes(ledger.path.read_bytes()[:-1])
+    assert "warning: the ledger's last line lacks its line feed; the next write adds it." in cloudxai("list").err
+
+
+def test_verify_finds_damage_a_cut_tail_and_a_rewritten_whole(
+    outputs: Path, ledger: Ledger, cloudxai: Callable[..., Done]
+) -> None:
+    ledger.append_all([OUTAGE, NOISE, COMPLETE])
+    report = outputs / "reports" / "2026-W46" / "summary.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({"ledger": ledger.provenance()}))
+    text = ledger.path.read_bytes()
+
+    ledger.path.write_bytes(text.replace(b"noise", b"noisy"))
+    done = cloudxai("verify")
+    assert (done.code, len(done.err)) == (5, 1)
+    assert f"{ledger.path}, line 2: changed after it was written" in done.err[0]
+    assert cloudxai("list").code == cloudxai("add", json.dumps(DEPLOY)).code == 5
+
+    ledger.path.write_bytes(b"".join(text.splitlines(keepends=True)[:2]))
+    done = cloudxai("verify")
+    assert (done.code, len(done.err)) == (5, 1)
+    assert "report 2026-W46 was made from 3 entries, of which 2 are left" in done.err[0]
+
+    ledger.path.unlink()
+    ledger.seed([OUTAGE, {**NOISE, "judgement": "actionable"}, COMPLETE, DEPLOY])
+    done = cloudxai("verify")
+    assert (done.code, len(done.err)) == (5, 1)
+    assert "report 2026-W46 was made from 3 entries that were others than the first 3 now" in done.err[0]
+
+
+def test_import_writes_nothing_unless_every_row_is_good(
+    ledger: Ledger, tmp_path: Path, cloudxai: Callable[..., Done]
+) -> None:
+    file = tmp_path / "incidents.csv"
+    file.write_text(ROWS)
+    done = cloudxai("import", str(file), "--by", "ada")
+    assert done.code == 2
+    assert done.out == [
+        f"{file}, line 2: incident INC-1: would be added",
+        f"{file}, line 3: refused: 2026-11-10 11:00 is in no time zone; give --zone, such as Europe/Berlin or UTC",
+    ]
+    assert done.err == [
+        f"cloudxai: {file}: 1 of 2 rows refused; nothing was written. Mend them, or leave them out with --skip-bad."
+    ]
+    assert not ledger.path.exists()
+
+    done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin", "--dry-run")
+    assert (done.code, done.out[2]) == (
+        0,
+        f"{file}: 2 would be added, 0 would be corrected, 0 skipped, 0 refused; nothing was written.",
+    )
+    assert not ledger.path.exists()
+
+    done = cloudxai("import", str(file), "--by", "ada", "--skip-bad")
+    assert (done.code, done.out[2]) == (0, f"{file}: 1 added, 0 corrected, 0 skipped, 1 refused, in {ledger.path}.")
+    done = cloudxai("import", str(file), "--by", "bob", "--zone", "Europe/Berlin")
+    assert done.out[2] == f"{file}: 1 added, 0 corrected, 1 skipped, 0 refused, in {ledger.path}."
+    before = ledger.path.read_bytes()
+    done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin")
+    assert done.out == [
+        f"{file}, line 2: incident INC-1: skipped (as in line 1)",
+        f"{file}, line 3: incident INC-2: skipped (as in line 2)",
+        f"{file}: 0 added, 0 corrected, 2 skipped, 0 refused, in {ledger.path}.",
+    ]
+    assert ledger.path.read_bytes() == before
+    file.write_text(ROWS.replace("minor", "major"))
+    done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin")
+    assert done.out[1] == f'{file}, line 3: incident INC-2: corrected (severity: "minor" → "major")'
+    assert ledger.incidents()["severity"].tolist() == ["major", "major"]
+
+
+def test_import_of_yaml_and_of_alerts(ledger: Ledger, tmp_path: Path, cloudxai: Callable[..., Done]) -> None:
+    file = tmp_path / "planned.yml"
+    file.write_text("- {kind: maintenance, start: 2026-11-10T10:00Z, end: 2026-11-10T11:00Z, by: ada}\n")
+    assert cloudxai("import", str(file)).code == 0
+    assert ledger.stretches()["kind"].tolist() == ["maintenance"]
+    file.write_text("a: &a [x]\nb: *a\n")
+    done = cloudxai("import", str(file), "--by", "ada")
+    assert (done.code, len(done.err)) == (2, 1)
+    assert "line 1: an anchor or alias is not read" in done.err[0]
+
+    alerts = tmp_path / "alerts.json"
+    alerts.write_text(
+        json.dumps([{"labels": {"alertname": "X"}, "startsAt": "2026-11-12T14:03:00Z", "fingerprint": "f"}])
+    )
+    done = cloudxai("import", str(alerts), "--by", "ada", "--as", "proposal", "--format", "alertmanager")
+    assert (done.code, done.err, len(ledger.incidents())) == (0, [], 0)
+    assert ledger.proposals()["state"].tolist() == ["open"]
+    done = cloudxai("import", str(alerts), "--by", "ada")
+    # Who has confirmed an alert under its id need not do so again.
+    assert done.code == 0
+    assert done.err == ["warning: each of these alerts now counts as a true incident; --as proposal asks first."]
+    assert ledger.proposals()["state"].tolist() == ["confirmed"]
+    assert len(ledger.incidents()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.csv"], "none.csv cannot be read: No such file"),
+        (["."], "cannot be read: Is a directory"),
+        (["none.csv", "--format", "xml"], "'xml' is not one of"),
+        (["FILE", "--zone", "Europe/Berlim"], "'Europe/Berlim' is no time zone"),
+        (["FILE", "--format", "json"], "line 1: no JSON"),
+        (["FILE", "--format", "alertmanager"], "Alertmanager's alerts are JSON"),
+        (["FILE", "--format", "yaml"], "it is no YAML"),
+        (["FILE", "--format", "pagerduty"], "2 of 2 rows refused"),
+    ],
+)
+def test_import_of_what_cannot_be_read(
+    tmp_path: Path, cloudxai: Callable[..., Done], words: list[str], message: str
+) -> None:
+    file = tmp_path / "incidents.txt"
+    file.write_text(ROWS.replace(":", ": ["))
+    done = cloudxai("import", *(str(file) if word == "FILE" else word for word in words))
+    assert (done.code, len(done.err)) == (2, 1)
+    assert message in done.err[0]
+
+
+def test_export(ledger: Ledger, tmp_path: Path, cloudxai: Callable[..., Done]) -> None:
+    ledger.append_all([OUTAGE, {**NOISE, "summary": "=1"}])
+    assert [json.loads(line)["kind"] for line in cloudxai("export").out] == ["incident", "label"]
+    assert [one["kind"] for one in json.loads("\n".join(cloudxai("export", "--format", "json").out))] == [
+        "incident",
+        "label",
+    ]
+    file = tmp_path / "ledger.csv"
+    done = cloudxai("export", "--format", "csv", "--output", str(file))
+    assert (done.code, done.out, done.err) == (0, [], [f"Export: {file}, 2 entries"])
+    assert '"\'=1"' in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    done = cloudxai("export", "--output", str(tmp_path / "none" / "ledger.csv"))
+    assert (done.code, len(done.err)) == (2, 1)
+    assert "cannot be written: No such file" in done.err[0]
+
+
+def test_the_lists_in_the_docs_are_accepted(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
+    page = Path(__file__).parents[2] / "docs" / "howto" / "add-an-incident-to-the-ledger.md"
+    ledger.append_all([{**PROPOSAL, "id": f"proposal-{name}"} for name in ("4be1c5d0a9f27e36", "a0cbc63baae08fc6")])
+    ledger.append({**OUTAGE, "id": "INC-42"})
+    listed = re.findall(r"'(\[.*?\])'", page.read_text(encoding="utf-8"), re.DOTALL)
+    for text in listed:
+        assert cloudxai("add", text).code == 0
+    assert [entry.kind for entry in ledger.entries()[3:]] == [
+        *("label", "label"),
+        *("confirmation", "rejection"),
+        *("observation", "decision", "attestation"),
+        "withdrawal",
+    ]
+
+
+@pytest.mark.parametrize("words", [["add", json.dumps(OUTAGE)], ["list"], ["verify"], ["export"], ["import", "FILE"]])
+def test_no_command_waits_for_what_is_heavy(tmp_path: Path, words: list[str]) -> None:
+    file = tmp_path / "incidents.json"
+    file.write_text(json.dumps(OUTAGE))
+    code = (
+        "import sys\nfrom cloudxai_analysis.cli import main\n"
+        "try:\n    main(['ledger', *sys.argv[1:]])\nfinally:\n"
+        "    print(*(name for name in ('pandas', 'pyarrow', 'matplotlib') if name in sys.modules), file=sys.stderr)"
+    )
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *(str(file) if word == "FILE" else word for word in words)],
+        env={**clean, "CLOUDXAI_OUTPUTS": str(tmp_path / "outputs")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.strip() == ""
