@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudxai_analysis.figures import cardinality as figures
 from cloudxai_analysis.figures import growth
+from cloudxai_analysis.figures import guard as guard_figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, moment, percent
@@ -147,6 +148,7 @@ def tainted(study: Study) -> Look:
         frame=frame,
         caption="Numbers that refused tenants are missing from",
         role="rejections",
+        draw=lambda ax: guard_figures.tainted_lanes(ax, stretches, window=study.seen),
         empty="no guard refused a label in this window or before it",
     )
 
@@ -164,6 +166,7 @@ def guard(study: Study) -> Look:
         frame=study.cardinality.guard,
         caption="Invariants I1 and I2 by process",
         role="rejections",
+        draw=lambda ax: guard_figures.guard_course(ax, study.cardinality.guard_hours, cap=study.contract.tenant_cap),
         empty="no process exported tenants in this window",
     )
 

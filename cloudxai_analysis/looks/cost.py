@@ -8,6 +8,8 @@ import pandas as pd
 
 from cloudxai_analysis.figures import cost as figures
 from cloudxai_analysis.figures import cost_course as course
+from cloudxai_analysis.figures import gauge
+from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, money, monies, percent, signed
@@ -193,7 +195,22 @@ def semantics(study: Study) -> Look:
         frame=study.cost.semantics_breaks,
         caption="Cost gauges that contradict their declaration",
         role="cost",
+        draw=lambda ax: _draw_gauge(ax, study, study.cost.semantics_breaks.iloc[0]),
         empty="every cost gauge behaved as declared",
+    )
+
+
+def _draw_gauge(ax: Any, study: Study, found: pd.Series) -> Any:
+    """The course of the gauge that a finding speaks of; of a cause the first of its tenants."""
+    tenant = str(found["tenant"] if "tenant" in found else found["examples"][0])
+    said = f"{found['rises']:,} rises, {found['falls']:,} falls" if "rises" in found else str(found["cause"])
+    return gauge.gauge_course(
+        ax,
+        study.cost.cost_hours,
+        tenant=tenant,
+        unit=study.contract["cost"].unit.replace("currency", study.contract.currency),
+        marked=(found["start"].to_pydatetime(), found["end"].to_pydatetime()),
+        message=f"{shortened(tenant, 24)}: {said}",
     )
 
 
@@ -209,6 +226,7 @@ def reconciliation(study: Study) -> Look:
         frame=study.cost.reconciliation,
         caption=f"Our 7-day cost against the platform's, {study.contract.currency}",
         role="cost_rolling",
+        draw=lambda ax: gauge.drifts(ax, study.cost.reconciliation, bound=study.bounds.reconciliation_drift),
         empty="no process of this version exports the rolling gauge",
     )
 
@@ -285,6 +303,7 @@ def data(study: Study) -> Look:
         frame=study.cost.faults,
         caption="Faults of the cost gauge by cause",
         role="cost",
+        draw=lambda ax: _draw_gauge(ax, study, study.cost.faults.iloc[0]),
         empty="every sample is a number of a tenant that is there",
     )
 
