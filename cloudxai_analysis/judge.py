@@ -19,6 +19,7 @@ from cloudxai_analysis.verdicts import (
     incidents,
     objective,
     readiness,
+    rule_quality,
     telemetry,
 )
 
@@ -88,14 +89,21 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     ),
     "cost_data": lambda study: cost.cost_data_check(study.cost.faults, study.cost.costs, window=study.seen),
     "budgets": lambda study: budgets.budgets_check(study.cost.budgets, month=study.cost.month),
-    "false_positives": lambda study: alerts.false_positives_check(
+    "false_positives": lambda study: rule_quality.false_positives_check(
         study.alerts.pooled_false_positives,
         study.alerts.judged,
         study.telemetry.covered,
         window=study.alerts.alert_window,
         bound=study.bounds.false_positive_rate,
     ),
-    "noise": lambda study: alerts.noise_check(
+    "rules": lambda study: rule_quality.rules_check(
+        study.alerts.rule_overview,
+        study.alerts.judged,
+        study.telemetry.covered,
+        window=study.alerts.alert_window,
+        bound=study.bounds.false_positive_rate,
+    ),
+    "noise": lambda study: rule_quality.noise_check(
         study.alerts.false_positives,
         study.alerts.judged,
         study.telemetry.covered,
@@ -159,6 +167,11 @@ def check(study: Study, key: str) -> Check:
     if key not in made:
         made[key] = _CHECKS[key](study)
     return made[key]
+
+
+def forget(study: Study) -> None:
+    """Make every verdict of a study anew when it is next asked for: its ledger has grown."""
+    _made.pop(study, None)
 
 
 def checks(study: Study) -> list[Check]:

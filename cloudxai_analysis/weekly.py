@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis.looks import Headline, Look, alerts, cardinality, cost, drivers, incidents, readiness, telemetry
+from cloudxai_analysis.looks import (
+    Headline,
+    Look,
+    alerts,
+    cardinality,
+    cost,
+    drivers,
+    incidents,
+    readiness,
+    rule_quality,
+    telemetry,
+)
 from cloudxai_analysis.report.compare import since, summary_text
 from cloudxai_analysis.report.csv_cells import write_csv
 from cloudxai_analysis.study import Study
@@ -51,8 +62,15 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
     cost.bills,
     alerts.episodes,
     alerts.false_positives,
+    rule_quality.rules,
+    rule_quality.trend,
     alerts.noise,
+    rule_quality.shifts,
+    rule_quality.together,
+    rule_quality.duplicates,
+    rule_quality.response,
     alerts.missed,
+    rule_quality.near_misses,
     alerts.storms,
     alerts.flapping,
     readiness.availability,

@@ -86,7 +86,7 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         return empty(ax, "no alert fired, so that no rule could be wrong")
     shown = rates.head(lanes_that_fit(ax))
     said = [_trials(row) for _, row in shown.iterrows()]
-    lanes(ax, _rules(shown), right=118)
+    lanes(ax, rules(shown), right=118)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks(np.linspace(0, 1, 5), [f"{share:.0f} %" for share in np.linspace(0, 100, 5)])
     ax.axvline(bound, color=INK, linewidth=1.1, linestyle=(0, (6, 3)))
@@ -116,7 +116,7 @@ def noise_by_rule(ax: Axes, noise: pd.DataFrame) -> Axes:
     ordered = noise.sort_values("episodes", ascending=False, kind="stable")
     shown = ordered.head(lanes_that_fit(ax, top=KEY_TOP, bottom=14))
     values, night = shown["episodes"].to_numpy(dtype=float), shown["at_night"].to_numpy(dtype=float)
-    lanes(ax, _rules(shown), top=KEY_TOP, bottom=14)
+    lanes(ax, rules(shown), top=KEY_TOP, bottom=14)
     texts_at_ends(ax, values, [_noise(row) for _, row in shown.iterrows()])
     place = np.arange(len(shown), dtype=float)
     tinted(ax, 0.0, place - 0.34, values, 0.68, color=BLUE)
@@ -168,7 +168,7 @@ def _say_crowds(ax: Axes, lane: Floats, start: Floats, rank: Floats, size: Float
         )
 
 
-def _rules(frame: pd.DataFrame) -> list[str]:
+def rules(frame: pd.DataFrame) -> list[str]:
     """The rules' names, with their severity where one name has several."""
     names, severities = frame["alertname"].astype(str), frame["severity"].astype(str)
     several = names.duplicated(keep=False)

@@ -68,7 +68,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     described = study.contract[role]
     unit = described.unit.replace("currency", study.contract.currency)
     samples = study.samples(role, window) if place or marked else study.samples(role, window)[:0]
-    own = samples[_is_of(samples, place)] if place and _is_of(samples, place).any() else samples
+    own = samples[is_of(samples, place)] if place and is_of(samples, place).any() else samples
     return compose(
         study,
         f"{section}-samples",
@@ -84,7 +84,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     )
 
 
-def _is_of(samples: pd.DataFrame, place: str) -> pd.Series:
+def is_of(samples: pd.DataFrame, place: str) -> pd.Series:
     """The samples whose rule, tenant or instance is `place`, or whose tenant begins with that stem."""
     found = pd.Series(False, index=samples.index)
     for label in ("instance", "alertname"):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.matching import moments
+from cloudxai_analysis.measures.stretches import LABELS, alert_stretches, label_sets
 from cloudxai_analysis.window import Window
 
 _TIME = "datetime64[us, UTC]"
@@ -21,7 +26,9 @@ _EPISODES = {
     "seconds": "float64",
     "cut_start": "bool",
     "cut_end": "bool",
+    "unseen_seconds": "float64",
 }
+_GAPS = {"start": _TIME, "end": _TIME}
 _PENDINGS = {"alertname": "str", "tenant": "str", "instance": "str", "pending_at": _TIME, "ended_at": _TIME}
 _STORMS = {"start": _TIME, "end": _TIME, "episodes": "int64", "alertname": "str"}
 _FLAPPING = {"alertname": "str", "tenant": "str", "episodes": "int64", "start": _TIME, "end": _TIME}
@@ -33,49 +40,66 @@ _NOISE = {
     "at_night": "int64",
     "seconds": "float64",
 }
-_LABELS = ["alertname", "severity", "tenant", "job", "instance"]
 _LABEL_SET = ["alertname", "severity", "tenant", "instance"]
 
 
-def episodes(alerts: pd.DataFrame, *, interval_seconds: float, window: Window) -> pd.DataFrame:
-    """Unbroken firings of one label set, one row each, by `fired_at`.
+def episodes(
+    alerts: pd.DataFrame,
+    *,
+    interval_seconds: float | Mapping[str, float],
+    window: Window,
+    for_state: pd.DataFrame | None = None,
+    gaps: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Unbroken firings of one alert, one row each, by `fired_at`.
 
     `alerts` are samples of ALERTS in `window`, by series and time, with the columns alertname, alertstate and any of
-    severity, tenant, job, instance; a NaN value is a staleness marker. `interval_seconds` is how often the rules are
-    evaluated: firing samples at most twice as far apart are one episode.
+    severity, tenant, job, instance; a NaN value is a staleness marker; `alert` as `evaluations.alert_identities` gives
+    it, where it is known: series of one alert, as those of two replicas, are then one. `interval_seconds` is how often
+    the rules are evaluated, a number or one for each rule and for '' all others: firing samples at most twice as far
+    apart are one episode.
+
+    `for_state` are samples of ALERTS_FOR_STATE with the same columns; its value is the time at which the alert became
+    active, so that firings with one and the same value are one episode. `gaps` are stretches in which the server
+    evaluated nothing, as `evaluations.evaluation_gaps` gives them: an alert that fired until one began and is pending
+    or fires again right after it is one episode, and no gap resolves an alert.
 
     Columns: episode (from 1), alertname, severity, tenant, instance, pending_at (NaT where it was not pending right
     before), fired_at (first firing sample), resolved_at (last firing sample plus one interval), seconds, cut_start
-    and cut_end (bool: it may have begun before the window, or still fire at its end).
+    and cut_end (bool: it may have begun before the window or in a gap, or still fire at the window's end or in a gap),
+    unseen_seconds (of it, in which it was not evaluated).
     """
-    firing = _stretches(alerts, "firing", interval_seconds)
-    pending = _stretches(alerts, "pending", interval_seconds)
-    near = pd.Timedelta(seconds=2 * interval_seconds)
-    frame = firing.sort_values(["first", *_LABELS], ignore_index=True)
-    frame["pending_at"] = _pending_at(frame, pending, near)
+    frame = alert_stretches(alerts, "firing", interval_seconds=interval_seconds)
+    pending = alert_stretches(alerts, "pending", interval_seconds=interval_seconds)
+    interval = pd.to_timedelta(frame["interval"], unit="s")
+    frame["pending_at"] = _pending_at(frame, pending)
+    frame["active_at"] = _active_at(frame, for_state)
+    frame["cut_start"] = (frame["first"] - 2 * interval < window.start) & frame["pending_at"].isna()
+    frame["cut_start"] &= ~(frame["active_at"] >= window.start)
+    frame["cut_end"] = ~frame["ended"] & (frame["last"] + 2 * interval >= window.end)
+    frame = _rejoined(frame, typed([], _GAPS) if gaps is None else gaps)
+    # ALERTS_FOR_STATE has whole seconds: what was seen pending is told more exactly by ALERTS.
+    known = frame["active_at"] <= frame["pending_at"].fillna(frame["first"]) - pd.Timedelta(seconds=1)
+    frame["pending_at"] = frame["pending_at"].mask(known, frame["active_at"])
     frame["episode"] = np.arange(1, len(frame) + 1)
     frame["fired_at"] = frame["first"]
-    frame["resolved_at"] = frame["last"] + pd.Timedelta(seconds=interval_seconds)
+    frame["resolved_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
     frame["seconds"] = (frame["resolved_at"] - frame["fired_at"]).dt.total_seconds()
-    frame["cut_start"] = (frame["first"] - near < window.start) & frame["pending_at"].isna()
-    frame["cut_end"] = ~frame["ended"] & (frame["last"] + near >= window.end)
-    return frame[list(_EPISODES)].astype(_EPISODES)
+    return typed(frame, _EPISODES)
 
 
-def pendings(alerts: pd.DataFrame, *, interval_seconds: float) -> pd.DataFrame:
+def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
     """Stretches in which an alert was pending and did not fire right after, one row each, by `pending_at`.
 
     `alerts` and `interval_seconds` as for `episodes`. Columns: alertname, tenant, instance, pending_at (first pending
     sample), ended_at (last one plus one interval).
     """
-    firing = _stretches(alerts, "firing", interval_seconds)
-    pending = _stretches(alerts, "pending", interval_seconds)
-    frame = pending.sort_values(["first", *_LABELS], ignore_index=True)
-    fired = _fired_after(frame, firing, pd.Timedelta(seconds=2 * interval_seconds))
-    frame = frame[fired.reindex(frame.index).isna()].copy()
+    firing = alert_stretches(alerts, "firing", interval_seconds=interval_seconds)
+    frame = alert_stretches(alerts, "pending", interval_seconds=interval_seconds)
+    frame = frame[~_fired_after(frame, firing)].copy()
     frame["pending_at"] = frame["first"]
-    frame["ended_at"] = frame["last"] + pd.Timedelta(seconds=interval_seconds)
-    return frame[list(_PENDINGS)].astype(_PENDINGS).reset_index(drop=True)
+    frame["ended_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
+    return typed(frame.reset_index(drop=True), _PENDINGS)
 
 
 def storms(
@@ -151,10 +175,9 @@ def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 30
     Columns: alertname, severity, episodes, short_lived (under `short_seconds`, whole ones only), at_night (begun from
     22:00 to 08:00 in the time zone `zone`), seconds (firing in all).
     """
-    hour = episodes["fired_at"].dt.tz_convert(zone).dt.hour
     whole = ~(episodes["cut_start"] | episodes["cut_end"])
     frame = episodes.assign(
-        short_lived=whole & (episodes["seconds"] < short_seconds), at_night=(hour >= 22) | (hour < 8)
+        short_lived=whole & (episodes["seconds"] < short_seconds), at_night=at_night(episodes["fired_at"], zone)
     )
     noise = frame.groupby(["alertname", "severity"], observed=True).agg(
         episodes=("seconds", "size"),
@@ -166,52 +189,97 @@ def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 30
     return noise[list(_NOISE)].astype(_NOISE)
 
 
-def _stretches(alerts: pd.DataFrame, state: str, interval_seconds: float) -> pd.DataFrame:
-    """Unbroken stretches of one state: the labels, first and last sample, ended (bool: by a staleness marker)."""
-    frame = alerts[alerts["alertstate"] == state].sort_values(["series_id", "time"], kind="stable", ignore_index=True)
-    marker = frame["value"].isna()
-    apart = frame["time"].diff() > pd.Timedelta(seconds=2 * interval_seconds)
-    breaks = apart | (frame["series_id"] != frame["series_id"].shift()) | marker.shift(fill_value=False)
-    kept = frame[~marker]
-    labels = kept.reindex(columns=_LABELS).astype("str").fillna("")
-    grouped = labels.assign(time=kept["time"], ended=False).groupby(breaks.cumsum()[~marker])
-    stretches = grouped.agg(
-        **{label: (label, "first") for label in _LABELS}, first=("time", "min"), last=("time", "max")
-    )
-    ended = pd.Series(marker.to_numpy(), index=breaks.cumsum())
-    stretches["ended"] = stretches.index.isin(ended[ended].index)
-    return stretches.reset_index(drop=True)
+def at_night(moments: pd.Series, zone: str) -> pd.Series:
+    """Whether each moment lies between 22:00 and 08:00 in the time zone `zone`."""
+    hour = moments.dt.tz_convert(zone).dt.hour
+    return (hour >= 22) | (hour < 8)
 
 
-def _pending_at(firing: pd.DataFrame, pending: pd.DataFrame, near: pd.Timedelta) -> pd.Series:
+def _pending_at(firing: pd.DataFrame, pending: pd.DataFrame) -> pd.Series:
     """When the pending stretch began that ended right before each firing; `firing` is sorted by `first`."""
-    ended = pending.rename(columns={"first": "pending_at"}).sort_values("last")
+    ended = pending.rename(columns={"first": "pending_at"})[["alert", "pending_at", "last"]].sort_values("last")
     joined = pd.merge_asof(
-        firing[["first", *_LABELS]],
-        ended[["pending_at", "last", *_LABELS]],
+        firing[["first", "alert", "interval"]],
+        ended,
         left_on="first",
         right_on="last",
-        by=_LABELS,
-        tolerance=near,
+        by="alert",
         allow_exact_matches=False,
     )
-    return joined["pending_at"]
+    near = (joined["first"] - joined["last"]).dt.total_seconds() <= 2 * joined["interval"]
+    return joined["pending_at"].where(near)
 
 
-def _fired_after(pending: pd.DataFrame, firing: pd.DataFrame, near: pd.Timedelta) -> pd.Series:
-    """When the firing began that followed right after each pending stretch, NaT where none did."""
-    order = pending.sort_values("last")
+def _fired_after(pending: pd.DataFrame, firing: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each pending stretch was followed by a firing right after."""
+    order = pending[["last", "alert", "interval"]].sort_values("last", kind="stable")
     joined = pd.merge_asof(
-        order[["last", *_LABELS]],
-        firing.rename(columns={"first": "fired_at"}).sort_values("fired_at")[["fired_at", *_LABELS]],
+        order,
+        firing[["first", "alert"]],
         left_on="last",
-        right_on="fired_at",
-        by=_LABELS,
-        tolerance=near,
+        right_on="first",
+        by="alert",
         allow_exact_matches=False,
         direction="forward",
     )
-    return joined["fired_at"].set_axis(order.index)
+    near = (joined["first"] - joined["last"]).dt.total_seconds() <= 2 * joined["interval"]
+    return near.set_axis(order.index).reindex(pending.index).to_numpy(dtype=bool)
+
+
+def _active_at(firing: pd.DataFrame, for_state: pd.DataFrame | None) -> pd.Series:
+    """When each firing became active, by ALERTS_FOR_STATE; NaT where that says nothing."""
+    if for_state is None or for_state.empty:
+        return pd.Series(pd.NaT, index=firing.index, dtype=_TIME)
+    # A change of the value is what counts: of a million samples only the first of each activation are kept.
+    series, value = for_state["series_id"].to_numpy(), for_state["value"].to_numpy(dtype="float64")
+    changed = ~np.isnan(value)
+    changed[1:] &= (series[1:] != series[:-1]) | (value[1:] != value[:-1])
+    kept = for_state.iloc[np.flatnonzero(changed)]
+    active = pd.Series((value[changed] * 1e6).astype(np.int64).astype("datetime64[us]")).dt.tz_localize("UTC")
+    right = pd.DataFrame({"first": kept["time"].array, "active_at": active})
+    right["alert"] = kept["alert"].to_numpy() if "alert" in kept else label_sets(kept)
+    joined = pd.merge_asof(firing[["first", "alert"]], right.sort_values("first"), on="first", by="alert")
+    return joined["active_at"].astype(_TIME)
+
+
+def _rejoined(firing: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Firings of one alert between which it was not resolved as one, and what a gap cuts off said so."""
+    order = firing.sort_values(["alert", "first"], kind="stable").index
+    frame = firing.loc[order].reset_index(drop=True)
+    after, before = _gaps_beside(frame, gaps)
+    cut_before = (before >= 0) & frame["pending_at"].isna().to_numpy()
+    frame["cut_end"] |= (after >= 0) & ~frame["ended"].to_numpy()
+    frame["cut_start"] |= cut_before
+    alert, active = frame["alert"].to_numpy(), moments(frame["active_at"])
+    goes_on = np.zeros(len(frame), dtype=bool)
+    goes_on[1:] = (alert[1:] == alert[:-1]) & (
+        (active[1:] == active[:-1]) | ((before[1:] >= 0) & (before[1:] == after[:-1]))
+    )
+    if not goes_on.any():
+        return firing.assign(**frame.set_index(order)[["cut_start", "cut_end"]], unseen_seconds=0.0)
+    begins = np.flatnonzero(~goes_on)
+    ends = np.append(begins[1:], len(frame)) - 1
+    apart = (frame["first"] - frame["last"].shift()).dt.total_seconds() - frame["interval"]
+    unseen = np.add.reduceat(np.where(goes_on, apart, 0.0), begins)
+    found = frame.iloc[begins].reset_index(drop=True)
+    last = frame.iloc[ends].reset_index(drop=True)
+    found = found.assign(last=last["last"], ended=last["ended"], cut_end=last["cut_end"], unseen_seconds=unseen)
+    return found.sort_values(["first", *LABELS], ignore_index=True)
+
+
+def _gaps_beside(frame: pd.DataFrame, gaps: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each firing the gap that begins where it ends, and the one that ends where it begins; -1 for none."""
+    none = np.full(len(frame), -1, dtype=np.int64)
+    if gaps.empty or frame.empty:
+        return none, none
+    near = pd.to_timedelta(2 * frame["interval"], unit="s").to_numpy()
+    start, end = moments(gaps["start"]), moments(gaps["end"])
+    last, begun = moments(frame["last"]), moments(frame["pending_at"].fillna(frame["first"]))
+    later = np.searchsorted(start, last)
+    earlier = np.searchsorted(end, begun, side="right") - 1
+    after = (later < len(start)) & (start[np.minimum(later, len(start) - 1)] - last <= near)
+    before = (earlier >= 0) & (begun - end[np.maximum(earlier, 0)] <= near)
+    return np.where(after, later, -1), np.where(before, earlier, -1)
 
 
 def _usual_count(begun: NDArray[np.int64], span: tuple[int, int], width: int) -> float:

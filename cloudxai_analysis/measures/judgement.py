@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from statistics import NormalDist
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
 
 _TIME = "datetime64[us, UTC]"
@@ -32,6 +34,20 @@ _RECALL = {
     "recall": "float64",
     "detection_seconds": "float64",
     "reset_seconds": "float64",
+    "detection_p90": "float64",
+    "reset_p90": "float64",
+    "acknowledged": "int64",
+    "acknowledge_seconds": "float64",
+    "acknowledge_p90": "float64",
+}
+_NEEDED = {"alertname": "str", "severity": "str", "needed": "float64"}
+_CATCHES = {
+    "id": "str",
+    "alertname": "str",
+    "fired_at": _TIME,
+    "detection": "float64",
+    "reset": "float64",
+    "acknowledge": "float64",
 }
 _MISSED = {"id": "str", "start": _TIME, "end": _TIME, "tenant": "str", "summary": "str", "near_miss": "str"}
 _MEANING = {"actionable": "true", "noise": "false", "unknown": "unjudged"}
@@ -52,7 +68,7 @@ def judged(
 
     `incidents`, `labels`, `complete` as the ledger gives them. An incident speaks of the episodes of its tenant (a
     global one of all) and of its `alerts`, where it names them. A label speaks of the episode of its rule and tenant
-    whose `fired_at` it gives, to within `label_seconds`.
+    whose `fired_at` it gives, to within `label_seconds`; of several, of the nearest.
 
     Columns: the episodes' own, and
 
@@ -125,10 +141,12 @@ def recall(
 
     Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
     detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
-    reset_seconds (median of that episode's `resolved_at` minus the incident's end); NaN where nothing was caught or
+    reset_seconds (median of that episode's `resolved_at` minus the incident's end), detection_p90 and reset_p90 (90th
+    percentile, linear between two), acknowledged (incidents that people acknowledged after that episode fired),
+    acknowledge_seconds and acknowledge_p90 (`acknowledged_at` minus its `fired_at`); NaN where nothing was caught or
     an end is not known.
     """
-    caught = _caught(judged, incidents, before_minutes, after_minutes).drop_duplicates(["id", "alertname"])
+    caught = first_catches(judged, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
     named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
     named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
     grouped = named.merge(caught, how="left", on=["id", "alertname"]).groupby("alertname")
@@ -137,6 +155,11 @@ def recall(
         caught=("detection", "count"),
         detection_seconds=("detection", "median"),
         reset_seconds=("reset", "median"),
+        detection_p90=("detection", _p90),
+        reset_p90=("reset", _p90),
+        acknowledged=("acknowledge", "count"),
+        acknowledge_seconds=("acknowledge", "median"),
+        acknowledge_p90=("acknowledge", _p90),
     )
     frame["recall"] = frame["caught"] / frame["incidents"]
     return frame.reset_index()[list(_RECALL)].astype(_RECALL)
@@ -155,7 +178,7 @@ def missed_incidents(
     Columns: id, start, end (NaT while it goes on), tenant ('' for all), summary, near_miss (the first alert of its
     scope that was pending during the incident and did not fire; '' for none).
     """
-    caught = _caught(judged, incidents, before_minutes, after_minutes)["id"]
+    caught = first_catches(judged, incidents, before_minutes=before_minutes, after_minutes=after_minutes)["id"]
     missed = incidents[~incidents["id"].isin(caught)].sort_values(["start", "id"], ignore_index=True)
     waiting = pendings.sort_values("pending_at", ignore_index=True)
     began, ended = moments(waiting["pending_at"])[:, np.newaxis], moments(waiting["ended_at"])[:, np.newaxis]
@@ -166,13 +189,83 @@ def missed_incidents(
     return missed.assign(near_miss=first.reindex(missed.index, fill_value=""))[list(_MISSED)].astype(_MISSED)
 
 
+def first_catches(
+    judged: pd.DataFrame, incidents: pd.DataFrame, *, before_minutes: float = 10, after_minutes: float = 30
+) -> pd.DataFrame:
+    """The first true positive of each rule in each incident that it caught, by the time it fired.
+
+    Columns: id (of the incident), alertname, fired_at, detection (seconds from the incident's start), reset (seconds
+    from its end to `resolved_at`; NaN where either is not known), acknowledge (seconds from `fired_at` until people
+    acknowledged the incident; NaN where nobody wrote that down, or they did before the rule fired).
+    """
+    right = judged[judged["judgement"] == "true"].sort_values("fired_at", ignore_index=True)
+    pairs = matches(right, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
+    episode = right.iloc[pairs["row"].to_numpy()].reset_index(drop=True)
+    incident = incidents.iloc[pairs["place"].to_numpy()].reset_index(drop=True)
+    resolved = episode["resolved_at"].where(~episode["cut_end"].astype(bool))
+    nobody = pd.Series(pd.NaT, index=incident.index, dtype=_TIME)
+    acknowledged = incident.get("acknowledged_at", nobody)
+    waited = (acknowledged - episode["fired_at"]).dt.total_seconds()
+    found = pd.DataFrame(
+        {
+            "id": incident["id"],
+            "alertname": episode["alertname"],
+            "fired_at": episode["fired_at"],
+            "detection": (episode["fired_at"] - incident["start"]).dt.total_seconds(),
+            "reset": (resolved - incident["end"]).dt.total_seconds(),
+            "acknowledge": waited.where(waited >= 0),
+        }
+    )
+    return typed(found.drop_duplicates(["id", "alertname"], ignore_index=True), _CATCHES)
+
+
+def further_trials(rates: pd.DataFrame, *, share: float) -> pd.DataFrame:
+    """How many further trials, all of them true, bring the upper end of each rate's interval down to `share`.
+
+    `rates` as `false_positive_rates` or `pooled_rate` gives them. Wilson's upper end is at most b where
+    (n·b − w)² ≥ z²·b·(1 − b)·n, w false of n, which is a square in n.
+
+    Columns: alertname, severity, needed (0 where it is there already).
+    """
+    needed = [
+        trials_needed(int(wrong), int(trials), share=share)
+        for wrong, trials in zip(rates["false_positives"], rates["trials"], strict=True)
+    ]
+    return typed(rates[["alertname", "severity"]].assign(needed=needed), _NEEDED)
+
+
+def trials_needed(wrong: int, trials: int, *, share: float) -> int:
+    """How many further true trials bring the upper end of `wrong` in `trials` down to `share`."""
+    spread = _z() ** 2 * share * (1 - share)
+    middle = 2 * share * wrong + spread
+    enough = (middle + math.sqrt(middle**2 - 4 * share**2 * wrong**2)) / (2 * share**2)
+    more = max(0, math.ceil(enough) - trials)
+    # Beside the root, the last bit may fall to either side.
+    while more and wilson_interval(wrong, trials + more - 1)[1] <= share:
+        more -= 1
+    while not trials + more or wilson_interval(wrong, trials + more)[1] > share:
+        more += 1
+    return more
+
+
+def trials(judged: pd.DataFrame) -> pd.DataFrame:
+    """The episodes that open a trial, true or false: episodes of one rule and judgement within 60 min are one trial.
+
+    Columns: those of `judged`.
+    """
+    return judged[_trials(judged) & judged["judgement"].isin(["true", "false"])].reset_index(drop=True)
+
+
 def _labelled(episodes: pd.DataFrame, labels: pd.DataFrame, label_seconds: float) -> NDArray[np.object_]:
     """What an analyst's label makes of each episode; '' where there is none."""
     keys = {"alertname": "str", "tenant": "str"}
     left = episodes[[*keys, "fired_at"]].astype(keys).reset_index(drop=True).reset_index(names="row")
     right = labels[[*keys, "fired_at", "judgement"]].astype(keys).reset_index(drop=True).reset_index(names="order")
     joined = left.merge(right, on=list(keys), suffixes=("", "_said"))
-    joined = joined[(joined["fired_at"] - joined["fired_at_said"]).abs() <= pd.Timedelta(seconds=label_seconds)]
+    joined["away"] = (joined["fired_at"] - joined["fired_at_said"]).abs()
+    # A rule that fires again within seconds: the label speaks of the nearest.
+    nearest = joined["away"] == joined.groupby("order")["away"].transform("min")
+    joined = joined[nearest & (joined["away"] <= pd.Timedelta(seconds=label_seconds))]
     last = joined.sort_values("order").drop_duplicates("row", keep="last").set_index("row")["judgement"]
     return last.map(_MEANING).reindex(left.index, fill_value="").to_numpy(dtype=object)
 
@@ -181,23 +274,6 @@ def _declared(episodes: pd.DataFrame, complete: pd.DataFrame) -> NDArray[np.bool
     fired = moments(episodes["fired_at"])[:, np.newaxis]
     inside = (fired >= moments(complete["start"])) & (fired < moments(complete["end"]))
     return np.asarray(inside.any(axis=1), dtype=bool)
-
-
-def _caught(judged: pd.DataFrame, incidents: pd.DataFrame, before_minutes: float, after_minutes: float) -> pd.DataFrame:
-    """True positives by incident, the first first: id, alertname, detection and reset (seconds)."""
-    right = judged[judged["judgement"] == "true"].sort_values("fired_at", ignore_index=True)
-    pairs = matches(right, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
-    episode = right.iloc[pairs["row"].to_numpy()].reset_index(drop=True)
-    incident = incidents.iloc[pairs["place"].to_numpy()].reset_index(drop=True)
-    resolved = episode["resolved_at"].where(~episode["cut_end"].astype(bool))
-    return pd.DataFrame(
-        {
-            "id": incident["id"].astype("str"),
-            "alertname": episode["alertname"].astype("str"),
-            "detection": (episode["fired_at"] - incident["start"]).dt.total_seconds(),
-            "reset": (resolved - incident["end"]).dt.total_seconds(),
-        }
-    )
 
 
 def _trials(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
@@ -237,7 +313,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     if not trials:
         return np.nan, np.nan
     # scipy.stats has the whole interval, but takes over a second to import.
-    z = NormalDist().inv_cdf(0.975)
+    z = _z()
     share, weight = successes / trials, 1 + z**2 / trials
     middle = (share + z**2 / (2 * trials)) / weight
     half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / weight
@@ -245,3 +321,11 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     low = float(middle - half) if successes else 0.0
     high = float(middle + half) if successes < trials else 1.0
     return low, high
+
+
+def _z() -> float:
+    return NormalDist().inv_cdf(0.975)
+
+
+def _p90(seconds: pd.Series) -> float:
+    return float(seconds.quantile(0.9))

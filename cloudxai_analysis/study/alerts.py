@@ -1,4 +1,4 @@
-"""Alerts of a window: episodes, their judgement, noise, what was missed."""
+"""Alerts of a window: episodes, their judgement, noise, what was missed, and what each rule is worth."""
 
 from __future__ import annotations
 
@@ -7,18 +7,45 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import alerts, flapping, judgement
+from cloudxai_analysis.measures import (
+    alerts,
+    cofiring,
+    evaluations,
+    flapping,
+    judgement,
+    pages,
+    proposals,
+    readiness,
+    rule_quality,
+)
+from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.study.readiness import Readiness
+from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.window import DAY, Window
 
 JUDGED_DAYS = 28
+FOR_STATE = "alerts_for_state"
+# What is made of the telemetry alone, and so stays as it is when the ledger grows.
+_OF_TELEMETRY = (
+    *("alert_window", "alert_samples", "for_state", "intervals", "evaluation_gaps", "episodes", "pendings"),
+    *("storms", "flapping_alerts", "flapping_tenants", "dips", "tenant_dips", "paging_rules"),
+)
 
 
 class Alerts:
     """Frames on the alerts."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, telemetry: Telemetry, cardinality: Cardinality, readiness: Readiness) -> None:
         self._opened = opened
+        self._telemetry = telemetry
+        self._cardinality = cardinality
+        self._readiness = readiness
+
+    def reread(self) -> None:
+        """Forget what was made of the ledger, so that it is made anew of what the ledger says now."""
+        for name in set(vars(self)) - {*_OF_TELEMETRY, "_opened", "_telemetry", "_cardinality", "_readiness"}:
+            delattr(self, name)
 
     @cached_property
     def alert_window(self) -> Window:
@@ -27,17 +54,45 @@ class Alerts:
 
     @cached_property
     def alert_samples(self) -> pd.DataFrame:
-        """Samples of ALERTS over the history."""
-        return self._opened.samples("alerts")
+        """Samples of ALERTS over the history, staleness markers included, each with the alert that it belongs to."""
+        return self._of_rules("alerts")
+
+    @cached_property
+    def for_state(self) -> pd.DataFrame | None:
+        """Samples of ALERTS_FOR_STATE over the history; None where the contract has no such role."""
+        return self._of_rules(FOR_STATE) if FOR_STATE in self._opened.contract.metrics else None
+
+    @cached_property
+    def intervals(self) -> pd.DataFrame:
+        """How often each rule is evaluated."""
+        return evaluations.evaluation_intervals(
+            self.alert_samples, default_seconds=self._opened.contract.evaluation_interval_seconds
+        )
+
+    @cached_property
+    def evaluation_gaps(self) -> pd.DataFrame:
+        """Stretches of the history in which the server evaluated nothing."""
+        return evaluations.evaluation_gaps(
+            self.alert_samples,
+            self._telemetry.up,
+            interval_seconds=self._opened.contract.evaluation_interval_seconds,
+        )
 
     @cached_property
     def episodes(self) -> pd.DataFrame:
         """Alert episodes over the history."""
         return alerts.episodes(
             self.alert_samples,
-            interval_seconds=self._opened.contract.evaluation_interval_seconds,
+            interval_seconds=self._interval_seconds(),
             window=self._opened.history,
+            for_state=self.for_state,
+            gaps=self.evaluation_gaps,
         )
+
+    @cached_property
+    def pendings(self) -> pd.DataFrame:
+        """Alerts of the history that were pending and never fired."""
+        return alerts.pendings(self.alert_samples, interval_seconds=self._interval_seconds())
 
     @cached_property
     def incidents(self) -> pd.DataFrame:
@@ -61,6 +116,14 @@ class Alerts:
         return self._opened.within(self.judged, "fired_at")
 
     @cached_property
+    def unjudged(self) -> pd.DataFrame:
+        """Episodes of the 28 days that nobody judged, those of paging rules first, the latest first."""
+        left = self.judged[self.judged["judgement"] == "unjudged"]
+        calm = ~left["alertname"].isin(list(self.paging_rules))
+        order = left.assign(calm=calm).sort_values(["calm", "fired_at"], ascending=[True, False], kind="stable")
+        return order.drop(columns="calm").reset_index(drop=True)
+
+    @cached_property
     def paging_rules(self) -> tuple[str, ...]:
         """Names of the rules that wake someone."""
         return tuple(name for name, rule in self._opened.contract.alerts.items() if rule.paging)
@@ -76,17 +139,74 @@ class Alerts:
         return judgement.pooled_rate(self.judged, self.paging_rules)
 
     @cached_property
+    def judged_incidents(self) -> pd.DataFrame:
+        """Incidents that began in the 28 days."""
+        return self._opened.within(self.incidents, "start", self.alert_window)
+
+    @cached_property
     def recall(self) -> pd.DataFrame:
-        """Recall and detection time by rule, over 28 days."""
-        return judgement.recall(self.judged, self._opened.within(self.incidents, "start", self.alert_window))
+        """Recall, detection, reset and acknowledgement by rule, over 28 days."""
+        return judgement.recall(self.judged, self.judged_incidents)
+
+    @cached_property
+    def rule_overview(self) -> pd.DataFrame:
+        """All that is known of each rule, over 28 days."""
+        return rule_quality.rule_overview(
+            self.judged,
+            self.judged_incidents,
+            self.pendings,
+            judgement.further_trials(self.false_positives, share=self._opened.bounds.false_positive_rate),
+            paging=self.paging_rules,
+            zone=self._opened.environment.settings.zone,
+            days=JUDGED_DAYS,
+        )
+
+    @cached_property
+    def false_burden(self) -> pd.DataFrame:
+        """What the false trials of each rule cost those on call, over 28 days."""
+        return rule_quality.false_burden(
+            self.judged, paging=self.paging_rules, zone=self._opened.environment.settings.zone
+        )
+
+    @cached_property
+    def weekly_rates(self) -> pd.DataFrame:
+        """False-positive rate by rule and ISO week, over the history."""
+        return rule_quality.weekly_rates(self.judged_history)
+
+    @cached_property
+    def near_misses(self) -> pd.DataFrame:
+        """Rules that were pending in an incident of the 28 days and did not catch it."""
+        return rule_quality.near_misses(self.judged, self.judged_incidents, self.pendings)
+
+    @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """Alerts of the 28 days that several instances told of at once."""
+        return rule_quality.duplicates(self.judged)
+
+    @cached_property
+    def cofiring_pairs(self) -> pd.DataFrame:
+        """Which rules fired together, over 28 days."""
+        return cofiring.cofiring_pairs(self.judged, self.alert_window)
+
+    @cached_property
+    def cofiring_groups(self) -> pd.DataFrame:
+        """Groups of rules that fire together, over 28 days."""
+        return cofiring.cofiring_groups(self.cofiring_pairs)
+
+    @cached_property
+    def pages_by_shift(self) -> pd.DataFrame:
+        """Pages of each shift of the 28 days."""
+        return pages.pages_by_shift(
+            self.judged,
+            self.alert_window,
+            paging=self.paging_rules,
+            zone=self._opened.environment.settings.zone,
+        )
 
     @cached_property
     def missed_incidents(self) -> pd.DataFrame:
         """Incidents of the window that no alert caught."""
-        pendings = alerts.pendings(
-            self.alert_samples, interval_seconds=self._opened.contract.evaluation_interval_seconds
-        )
-        return judgement.missed_incidents(self.judged, self._opened.within(self.incidents, "start"), pendings)
+        return judgement.missed_incidents(self.judged, self._opened.within(self.incidents, "start"), self.pendings)
 
     @cached_property
     def storms(self) -> pd.DataFrame:
@@ -110,3 +230,54 @@ class Alerts:
     def noise(self) -> pd.DataFrame:
         """Episodes, short-lived ones and those at night by rule, in the window."""
         return alerts.weekly_noise(self.week_episodes, zone=self._opened.environment.settings.zone)
+
+    @cached_property
+    def dips(self) -> pd.DataFrame:
+        """Stretches of the 28 days in which the platform was not ready."""
+        frame = self._readiness.readiness.rename(columns={"ready": "value"})
+        return self._opened.within(readiness.outages(frame), "start", self.alert_window)
+
+    @cached_property
+    def tenant_dips(self) -> pd.DataFrame:
+        """Stretches of the 28 days in which a tenant was not ready, from the days on which any was."""
+        hours = self._cardinality.tenant_hours
+        low = hours.loc[hours["min"] == 0, "hour"].dt.floor("D").unique()
+        days = [Window(day, day + DAY) for day in sorted(pd.DatetimeIndex(low).to_pydatetime())]
+        found = [readiness.outages(self._opened.samples("tenant_readiness", day), by=("tenant",)) for day in days]
+        empty = readiness.outages(self._cardinality.tenant_samples.iloc[:0], by=("tenant",))
+        return self._opened.within(pd.concat(found or [empty], ignore_index=True), "start", self.alert_window)
+
+    @cached_property
+    def proposals(self) -> pd.DataFrame:
+        """What the readiness lets take for incidents of the 28 days, and nobody has decided on."""
+        return self.proposed()
+
+    def proposed(self, impact: pd.DataFrame | None = None) -> pd.DataFrame:
+        """As `proposals`, with stretches of a query for impact: tenant, start, end."""
+        found = proposals.proposed_incidents(self.dips, self.tenant_dips, impact)
+        return proposals.not_known(found, self.incidents, self._opened.ledger.proposals())
+
+    def rates_if_confirmed(self, proposed: pd.DataFrame) -> pd.DataFrame:
+        """Rates by rule beside those that were, were all these proposals confirmed and the ledger complete."""
+        ledger = self._opened.ledger
+        return proposals.rates_if_confirmed(
+            self._opened.within(self.episodes, "fired_at", self.alert_window),
+            self.incidents,
+            ledger.labels(),
+            ledger.complete(),
+            proposed,
+            self.alert_window,
+        )
+
+    def _of_rules(self, role: str) -> pd.DataFrame:
+        metric, history = self._opened.contract[role], self._opened.history
+        labels = metric.labels + metric.optional_labels
+        frame = self._opened.frames.samples(metric.name, history, labels, markers=True)
+        series = self._opened.frames.series(metric.name, history)
+        replicas = self._opened.environment.settings.replica_labels
+        return evaluations.identified(frame, evaluations.alert_identities(series, replica_labels=replicas))
+
+    def _interval_seconds(self) -> dict[str, float]:
+        usual = float(self._opened.contract.evaluation_interval_seconds)
+        measured = zip(self.intervals["alertname"], self.intervals["interval_seconds"], strict=True)
+        return {"": usual, **{str(name): float(seconds) for name, seconds in measured}}

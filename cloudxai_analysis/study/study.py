@@ -77,8 +77,8 @@ class Study(Opened):
 
     @cached_property
     def alerts(self) -> Alerts:
-        """Episodes, their judgement, noise, what was missed."""
-        return Alerts(self)
+        """Episodes, their judgement, noise, what was missed, what each rule is worth."""
+        return Alerts(self, self.telemetry, self.cardinality, self.readiness)
 
     @cached_property
     def readiness(self) -> Readiness:

@@ -23,6 +23,7 @@ EVIDENCE = {
     "burn": "readiness-burn",
     "missed": "alerts-missed",
     "false_positives": "alerts-false-positives",
+    "rules": "alerts-rules",
     "identifiers": "cardinality-identifiers",
     "semantics": "cost-semantics",
     "anomalies": "cost-anomalies",
@@ -43,8 +44,9 @@ EVIDENCE = {
     "tenants": "readiness-tenants",
     "restarts": "telemetry-restarts",
 }
-# Without a second source there is nothing to compare: told in the section, every week the same, and no banner.
-COMPARED_ELSEWHERE = ("conservation", "reconciliation", "agreement", "budgets")
+# Without a second source there is nothing to compare, and of rules that seldom fire little is known: told in the section,
+# every week the same, and no banner.
+NO_BANNER = ("conservation", "reconciliation", "agreement", "budgets", "rules")
 _RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
 _SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 
@@ -93,7 +95,7 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
             found.append({"kind": "gap", "text": check.finding})
         elif check.key == "rejections" and check.status == "warn":
             found.append({"kind": "taint", "text": f"{check.finding} {_tainted(study)}"})
-    unknown = [check for check in checks if check.status == "unknown" and check.key not in COMPARED_ELSEWHERE]
+    unknown = [check for check in checks if check.status == "unknown" and check.key not in NO_BANNER]
     found += [{"kind": "unknown", "text": check.finding} for check in unknown]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
     return found

@@ -1,118 +1,16 @@
-"""Verdicts on the alerts: false pages, storms, flapping, and incidents that no alert told us of."""
+"""Verdicts on the alerts: storms, flapping, and incidents that no alert told us of."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
 from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import count, moment
 from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts.alert_words import OWNER, SECTION, blind, rows_of, seen, unknown
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import Window
-
-_SECTION = "alerts"
-_OWNER = "the on-call lead"
-
-
-def false_positives_check(
-    pooled: pd.DataFrame, judged: pd.DataFrame, covered: pd.DataFrame, *, window: Window, bound: float
-) -> Check:
-    """How often the paging rules cried wolf: `warn` where the rate is over the bound, `fail` where surely so.
-
-    `pooled` as `measures.judgement.pooled_rate` gives it of the paging rules, over `window` (28 days); `judged` the
-    episodes of all rules in it, `covered` the covered days. The value is the pooled rate; it fails where the lower end
-    of its 95 % interval is over the bound. One event `false_alert` per false episode, of rules that do not page, too.
-    `unknown` where pages fired and none was judged, or nothing fired and no day is covered; no page at all is a `pass`.
-    """
-    row = pooled.iloc[0]
-    false = judged[judged["judgement"] == "false"]
-    common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "share"}
-    common["events"] = tuple(
-        event("false_alert", row["alertname"], row["fired_at"], row["resolved_at"], 1, "episode")
-        for row in _rows(false)
-    )
-    if not row["trials"]:
-        return _without_trials(int(row["episodes"]), covered, window, common)
-    surely, over = row["low"] > bound, row["rate"] > bound
-    interval = f"95 % interval {percent(row['low'], 0)} to {percent(row['high'], 0)}"
-    rest = "" if row["judged_share"] == 1 else f"; {percent(row['judged_share'], 0)} of the episodes are judged"
-    asked: dict[str, Any] = {
-        "since": when(false.loc[false["alertname"].isin(row["alertname"].split(", ")), "fired_at"].min()),
-        "size": f"{count(row['false_positives'], 'false trial')}, each a page that called for nothing",
-        "action": "Go through the false pages rule by rule, and draft a longer `for` or another threshold.",
-        "decides": _OWNER,
-    }
-    return Check(
-        key="false_positives",
-        section=_SECTION,
-        status="fail" if surely else "warn" if over else "pass",
-        finding=f"{row['false_positives']:.0f} of {count(row['trials'], 'judged page')} in {_days(window)} were false: "
-        f"{percent(row['rate'], 0)} ({interval}), at most {percent(bound, 0)} is wanted{rest}.",
-        value=float(row["rate"]),
-        samples=f"{count(row['episodes'], 'episode')} of {row['alertname']} in {_days(window)}, n = "
-        f"{row['trials']:.0f}",
-        disproof="an incident that is missing from the ledger, or a label that calls a false page actionable",
-        **(asked if over else {}),
-        **common,
-    )
-
-
-def noise_check(
-    rates: pd.DataFrame,
-    judged: pd.DataFrame,
-    covered: pd.DataFrame,
-    *,
-    window: Window,
-    paging: Collection[str],
-    bound: float,
-) -> Check:
-    """Whether rules that wake nobody cry wolf: `warn` where one's rate of false firings is over the bound.
-
-    `rates` by rule, as `measures.judgement.false_positive_rates` gives them, over `window`; `judged` the episodes in
-    it, `covered` the covered days; `paging` the rules that `false_positives_check` judges. The value is the highest
-    rate; `unknown` where some fired and none was judged, or none fired and no day is covered.
-    """
-    others = rates[~rates["alertname"].isin(list(paging))]
-    known = others[others["trials"] > 0]
-    common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "share"}
-    if known.empty and len(others):
-        finding = f"Whether {count(len(others), 'rule')} that wake nobody were right is unknown: no episode is judged."
-        return _unknown("noise", finding, **common)
-    if known.empty and not _seen(covered, window):
-        return _unknown("noise", _blind("false alerts", window), **common)
-    over = known[known["rate"] > bound].sort_values("rate", ascending=False, kind="stable")
-    if over.empty:
-        return Check(
-            key="noise",
-            section=_SECTION,
-            status="pass",
-            finding=f"{count(len(known), 'rule')} that wake nobody fired in {_days(window)}, none falsely in more than "
-            f"{percent(bound, 0)} of its trials.",
-            value=float(known["rate"].max()) if len(known) else None,
-            samples="every sample of ALERTS",
-            disproof="a label that calls an episode noise",
-            **common,
-        )
-    top = over.iloc[0]
-    false = judged[(judged["judgement"] == "false") & judged["alertname"].isin(list(over["alertname"]))]
-    return Check(
-        key="noise",
-        section=_SECTION,
-        status="warn",
-        finding=f"{short(top['alertname'])} was false in {top['false_positives']} of "
-        f"{count(top['trials'], 'judged trial')} in {_days(window)}; at most {percent(bound, 0)} is wanted"
-        + (f", and {len(over) - 1} more rules are above it." if len(over) > 1 else "."),
-        value=float(top["rate"]),
-        size=f"{count(over['false_positives'].sum(), 'false trial')} of {count(len(over), 'rule')}",
-        since=when(false["fired_at"].min()),
-        samples=f"episodes of {', '.join(short(name) for name in over['alertname'])}",
-        disproof="an incident that is missing from the ledger",
-        action=f"Draft another threshold or a longer `for` of {short(top['alertname'])}, or drop it.",
-        decides=_OWNER,
-        **common,
-    )
 
 
 def storms_check(storms: pd.DataFrame, episodes: pd.DataFrame, covered: pd.DataFrame, *, window: Window) -> Check:
@@ -123,11 +21,11 @@ def storms_check(storms: pd.DataFrame, episodes: pd.DataFrame, covered: pd.DataF
     day is covered.
     """
     if storms.empty:
-        if episodes.empty and not _seen(covered, window):
-            return _unknown("storms", _blind("alert storms", window))
+        if episodes.empty and not seen(covered, window):
+            return unknown("storms", blind("alert storms", window))
         return Check(
             key="storms",
-            section=_SECTION,
+            section=SECTION,
             status="pass",
             finding=f"{count(len(episodes), 'alert episode')} of {named(window)} came in no storm.",
             value=0.0,
@@ -141,7 +39,7 @@ def storms_check(storms: pd.DataFrame, episodes: pd.DataFrame, covered: pd.DataF
     )
     return Check(
         key="storms",
-        section=_SECTION,
+        section=SECTION,
         status="warn",
         finding=f"{largest}." if len(storms) == 1 else f"{len(storms)} alert storms in {named(window)}: {largest}.",
         value=float(len(storms)),
@@ -151,10 +49,10 @@ def storms_check(storms: pd.DataFrame, episodes: pd.DataFrame, covered: pd.DataF
         samples=f"alert episodes begun from {begun} to {moment(top['end'])}",
         disproof="alerts that one message had grouped for those on call",
         action=f"Look for the one cause behind the {top['episodes']} alerts of {begun}, and group their messages.",
-        decides=_OWNER,
+        decides=OWNER,
         events=tuple(
             event("alert_storm", row["alertname"], row["start"], row["end"], row["episodes"], "episodes")
-            for row in _rows(storms)
+            for row in rows_of(storms)
         ),
     )
 
@@ -171,10 +69,10 @@ def flapping_check(
     """
     if flapping_tenants.empty and flapping_alerts.empty:
         if tenants.empty:
-            return _unknown("flapping", f"No tenant's readiness was exported in {named(window)}: flapping is unknown.")
+            return unknown("flapping", f"No tenant's readiness was exported in {named(window)}: flapping is unknown.")
         return Check(
             key="flapping",
-            section=_SECTION,
+            section=SECTION,
             status="pass",
             finding=f"None of {count(len(tenants), 'tenant')} flapped between ready and not ready in {named(window)}.",
             value=0.0,
@@ -185,7 +83,7 @@ def flapping_check(
     names = {found["place"] for found in events}
     return Check(
         key="flapping",
-        section=_SECTION,
+        section=SECTION,
         status="warn",
         finding=_flapping_finding(flapping_tenants, flapping_alerts, len(names), window),
         value=float(len(names)),
@@ -196,7 +94,7 @@ def flapping_check(
         samples="the tenants' transition counters and the begin of every alert episode",
         disproof="a deploy or a test of that tenant at that time",
         action="Find out why its readiness check wavers, and draft a hysteresis or a longer `for`.",
-        decides=_OWNER,
+        decides=OWNER,
         events=events,
     )
 
@@ -212,7 +110,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
     if missed.empty:
         declared = _declared(complete, window)
         if not total and not declared:
-            return _unknown(
+            return unknown(
                 "missed",
                 f"Whether an incident went without an alert is unknown: the ledger has 0 for {named(window)} and is "
                 "not declared complete.",
@@ -220,7 +118,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
         found = f"Each of {count(total, 'incident')}" if total > 1 else "The 1 incident"
         return Check(
             key="missed",
-            section=_SECTION,
+            section=SECTION,
             status="pass",
             finding=f"{found} of the ledger in {named(window)} raised an alert."
             if total
@@ -236,7 +134,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
     many = f"{len(missed)} of {count(total, 'incident')} in {named(window)} went without an alert"
     return Check(
         key="missed",
-        section=_SECTION,
+        section=SECTION,
         status="warn",
         finding=f"{many}, the first on {moment(first['start'])} for {whom}{near}.",
         value=float(len(missed)),
@@ -248,36 +146,17 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
         action="Shorten `for` of the rule that was pending, or draft a rule that sees such an incident."
         if (missed["near_miss"] != "").any()
         else "Draft a rule that sees such an incident, and replay it over the history.",
-        decides=_OWNER,
-    )
-
-
-def _without_trials(episodes: int, covered: pd.DataFrame, window: Window, common: dict[str, Any]) -> Check:
-    if episodes:
-        finding = (
-            f"Whether pages were false is unknown: none of {count(episodes, 'paging episode')} in {_days(window)} is "
-            "judged by the ledger or a label."
-        )
-        return _unknown("false_positives", finding, **common)
-    if not _seen(covered, window):
-        return _unknown("false_positives", _blind("false pages", window), **common)
-    return Check(
-        key="false_positives",
-        section=_SECTION,
-        status="pass",
-        finding=f"No paging alert fired in {_days(window)}: 0 pages, and no rate to judge.",
-        samples="every sample of ALERTS",
-        **common,
+        decides=OWNER,
     )
 
 
 def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> tuple[dict[str, Any], ...]:
     events = [
         event("flapping_tenant", row["tenant"], row["start"], row["end"], row["transitions"], "transitions")
-        for row in _rows(tenants)
+        for row in rows_of(tenants)
     ]
     counted = list(events)
-    for row in _rows(alerts[alerts["tenant"] != ""]):
+    for row in rows_of(alerts[alerts["tenant"] != ""]):
         told = event("flapping_tenant", row["tenant"], row["start"], row["end"], row["episodes"], "episodes")
         # The alert's stretch trails the counter's by the rule's `for` and its way down.
         if not any(other["place"] == told["place"] and _overlap(other, told) for other in counted):
@@ -306,32 +185,13 @@ def _flapping_finding(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int,
     )
 
 
-def _unknown(key: str, finding: str, **more: Any) -> Check:
-    return Check(key=key, section=_SECTION, status="unknown", finding=finding, **more)
-
-
-def _blind(what: str, window: Window) -> str:
-    return f"Whether there were {what} is unknown: 0 days of {_days(window)} are covered by telemetry."
-
-
-def _seen(covered: pd.DataFrame, window: Window) -> bool:
-    """Whether any day of the window is covered: without one, silence of the alerts tells nothing."""
-    first = window.start.replace(hour=0, minute=0, second=0, microsecond=0)
-    inside = (covered["day"] >= first) & (covered["day"] < window.end)
-    return bool((covered["covered"].astype(bool) & inside).any())
-
-
 def _declared(complete: pd.DataFrame, window: Window) -> bool:
     """Whether the ledger's declarations together hold the whole window."""
     known_until = pd.Timestamp(window.start)
-    for row in _rows(complete.sort_values("start")):
+    for row in rows_of(complete.sort_values("start")):
         if row["start"] <= known_until:
             known_until = max(known_until, row["end"])
     return bool(known_until >= pd.Timestamp(window.end))
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    return frame.to_dict("records")
 
 
 def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -340,7 +200,3 @@ def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
 
 def _minutes(row: Any) -> str:
     return count((row["end"] - row["start"]).total_seconds() / 60, "minute")
-
-
-def _days(window: Window) -> str:
-    return f"the {count(round(window.duration.total_seconds() / 86_400), 'day')} up to {moment(window.end)}"

@@ -17,6 +17,7 @@ EPISODES = [
     "seconds",
     "cut_start",
     "cut_end",
+    "unseen_seconds",
 ]
 TIME = "datetime64[us, UTC]"
 
@@ -210,3 +211,123 @@ def test_hostile_names_stay_what_they_are():
     assert episodes(firing("10:00", 3, tenant=name, name=name))[["alertname", "tenant"]].values.tolist() == [
         [name, name]
     ]
+
+
+def state_of(active, minutes, *, first=None, series=7):
+    """ALERTS_FOR_STATE: since when the alert is active, in whole seconds, one sample a minute."""
+    frame = firing(first or active, minutes, series=series)
+    return frame.assign(value=float(moment(active).timestamp()))
+
+
+def gap(start, end):
+    return pd.DataFrame({"start": [moment(start)], "end": [moment(end)]}).astype(dict.fromkeys(["start", "end"], TIME))
+
+
+def seen(*frames, **more):
+    return alerts.episodes(samples(*frames), interval_seconds=60, window=WEEK, **more)
+
+
+def test_a_gap_of_the_server_resolves_nothing():
+    before, after = firing("10:00", 5), firing("11:00", 5)
+    assert len(seen(before, after)) == 2
+    found = seen(before, after, gaps=gap("10:05", "10:59"))
+    # The last sample at 10:04, the next at 11:00: 55 minutes of evaluations are missing between them.
+    assert found[["fired_at", "resolved_at", "unseen_seconds"]].values.tolist() == [
+        [moment("10:00"), moment("11:05"), 55 * 60.0]
+    ]
+    assert found[["cut_start", "cut_end"]].values.tolist() == [[False, False]]
+    # Pending again after the restart, as a server whose rule has a `for` makes it.
+    waited = firing("11:00", 2, state="pending")
+    again = seen(before, waited, firing("11:02", 5), gaps=gap("10:05", "11:00"))
+    assert again[["fired_at", "resolved_at", "unseen_seconds"]].values.tolist() == [
+        [moment("10:00"), moment("11:07"), 57 * 60.0]
+    ]
+
+
+def test_what_does_not_come_back_after_a_gap_is_cut_off():
+    hole = gap("10:05", "10:59")
+    found = seen(firing("10:00", 5), gaps=hole)
+    assert found[["cut_start", "cut_end"]].values.tolist() == [[False, True]]
+    # What fires at once after it may have begun in it; what was pending after it began after it.
+    begun = seen(firing("11:00", 5), gaps=hole)
+    assert begun[["cut_start", "cut_end"]].values.tolist() == [[True, False]]
+    later = seen(firing("11:00", 2, state="pending"), firing("11:02", 5), gaps=hole)
+    assert later[["cut_start", "cut_end"]].values.tolist() == [[False, False]]
+    # An hour after the gap is another firing.
+    assert len(seen(firing("10:00", 5), firing("12:00", 5), gaps=hole)) == 2
+    # A resolution seen before the gap stays one, and another label set is no return.
+    apart = seen(firing("10:00", 5), firing("11:00", 5, tenant="b"), gaps=hole)
+    assert apart["tenant"].tolist() == ["acme", "b"]
+
+
+def test_one_activation_is_one_episode_whatever_samples_are_missing():
+    before, after = firing("10:00", 5), firing("10:30", 5)
+    one = pd.concat([state_of("09:58", 5, first="10:00"), state_of("09:58", 5, first="10:30")])
+    found = seen(before, after, for_state=one)
+    assert found[["pending_at", "fired_at", "resolved_at", "unseen_seconds"]].values.tolist() == [
+        [moment("09:58"), moment("10:00"), moment("10:35"), 25 * 60.0]
+    ]
+    two = pd.concat([state_of("09:58", 5, first="10:00"), state_of("10:28", 5, first="10:30")])
+    assert seen(before, after, for_state=two)["pending_at"].tolist() == [moment("09:58"), moment("10:28")]
+    # A rule without `for` is active since it fired, and was not pending.
+    at_once = seen(before, for_state=state_of("10:00", 5))
+    assert at_once["pending_at"].isna().all()
+    assert seen(before, for_state=one.iloc[:0])["fired_at"].tolist() == [moment("10:00")]
+
+
+def test_an_activation_says_whether_the_window_cuts_it():
+    standing = firing("2026-11-09 00:00", 5)
+    old = state_of("2026-11-08 20:00", 5, first="2026-11-09 00:00")
+    found = seen(standing, for_state=old)
+    assert found["cut_start"].tolist() == [True]
+    assert found["pending_at"].tolist() == [moment("2026-11-08 20:00")]
+    new = state_of("2026-11-09 00:00", 5)
+    assert seen(standing, for_state=new)["cut_start"].tolist() == [False]
+
+
+def replicas(*stretches):
+    """Firings of one alert by two replicas, half a minute apart: (first, minutes, end_marker) of each."""
+    frames = []
+    for number, shift in enumerate(("0s", "30s")):
+        for first, minutes, marker in stretches:
+            frame = firing(first, minutes, series=number + 1, end_marker=marker)
+            frames.append(frame.assign(time=frame["time"] + pd.Timedelta(shift), alert=1))
+    return samples(*frames)
+
+
+def test_the_episodes_of_an_ha_pair_are_one():
+    found = alerts.episodes(replicas(("10:00", 5, False)), interval_seconds=60, window=WEEK)
+    assert found[["fired_at", "resolved_at"]].values.tolist() == [
+        [moment("10:00"), moment("10:05") + pd.Timedelta("30s")]
+    ]
+    # Resolved and fired again two minutes later, which both replicas' markers say.
+    twice = alerts.episodes(replicas(("10:00", 3, True), ("10:04", 3, True)), interval_seconds=60, window=WEEK)
+    assert twice["fired_at"].tolist() == [moment("10:00"), moment("10:04")]
+    # One replica alone saw the second half, the other the first.
+    halves = pd.concat([firing("10:00", 10, series=1).iloc[:6], firing("10:00", 10, series=2).iloc[4:]])
+    joined = alerts.episodes(halves.assign(alert=5), interval_seconds=60, window=WEEK)
+    assert joined[["fired_at", "resolved_at"]].values.tolist() == [[moment("10:00"), moment("10:10")]]
+    # Two alerts that differ in a label that the frame does not have are two.
+    frame = replicas(("10:00", 5, False))
+    apart = alerts.episodes(frame.assign(alert=frame["series_id"]), interval_seconds=60, window=WEEK)
+    assert len(apart) == 2
+
+
+def test_each_rule_has_its_own_interval():
+    slow = firing("10:00", 3, name="Slow", series=1)
+    slow = slow.assign(time=slow["time"] + pd.to_timedelta(range(0, 12, 4), unit="min"))  # every 5 minutes
+    frames = samples(slow, firing("10:00", 1, series=2), firing("10:05", 1, series=2))
+    found = alerts.episodes(frames, interval_seconds={"": 60.0, "Slow": 300.0}, window=WEEK)
+    assert found[["alertname", "seconds"]].values.tolist() == [
+        ["Slow", 900.0],
+        ["TenantReadinessBreach", 60.0],
+        ["TenantReadinessBreach", 60.0],
+    ]
+    assert len(alerts.episodes(frames, interval_seconds=60, window=WEEK)) == 5
+
+
+def test_the_order_of_the_samples_does_not_matter():
+    frame = samples(*[firing(f"{hour}:00", 5, tenant=f"t{hour}") for hour in range(10, 20)])
+    expected = alerts.episodes(frame, interval_seconds=60, window=WEEK)
+    shuffled = frame.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(alerts.episodes(shuffled, interval_seconds=60, window=WEEK), expected)

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportion_confint
 
 from cloudxai_analysis.measures import judgement
 
@@ -177,7 +179,9 @@ def test_recall_and_times_by_hand():
     found = episodes(("10:02", "10:25"), ("10:06", "10:30"), ("12:04", "12:19", "Breach", "b"), ("15:01", "15:05"))
     frame = judgement.recall(judged(found, truth), truth).set_index("alertname")
     # Breach: after 2 and 4 min, median 3; resolved 5 min after the one's end and 1 min before the other's, median 2.
-    assert frame.loc["Breach"].tolist() == [2, 2, 1.0, 180.0, 120.0]
+    assert frame.loc["Breach"].tolist()[:5] == [2, 2, 1.0, 180.0, 120.0]
+    # Linear between the two: 90 % of the way from 2 to 4 minutes, and from one before to five after.
+    assert frame.loc["Breach", ["detection_p90", "reset_p90"]].tolist() == pytest.approx([228.0, 264.0])
     assert frame.loc["Ready", ["incidents", "caught", "recall"]].tolist() == [1, 0, 0.0]
     assert frame.loc["Ready", ["detection_seconds", "reset_seconds"]].isna().all()
 
@@ -230,3 +234,65 @@ def test_labels_and_incidents_speak_of_hostile_names_too():
     assert verdicts(found, incidents(("I", "10:00", "10:20", name))) == [["true", "I", "incident"]]
     assert verdicts(found, incidents(), labels(("10:00", "noise")).assign(tenant=name)) == [["false", "", "label"]]
     assert np.isnan(judgement.pooled_rate(judged(found), ())["rate"].iloc[0])
+
+
+def test_acknowledgement_counts_from_the_alert_and_only_where_people_wrote_it():
+    truth = incidents(
+        ("one", "10:00"), ("two", "12:00", "12:20"), ("three", "14:00", "14:20"), ("four", "16:00", "16:20")
+    )
+    truth["alerts"] = [("Breach",)] * 4
+    truth["acknowledged_at"] = times(["10:08", "12:14", None, "15:59"])
+    found = episodes(("10:02", "10:25"), ("12:04", "12:25"), ("14:01", "14:05"), ("16:01", "16:05"))
+    row = judgement.recall(judged(found, truth), truth).iloc[0]
+    # After 6 and 10 minutes; the third nobody acknowledged, the fourth somebody before the rule fired.
+    assert row[["acknowledged", "acknowledge_seconds"]].tolist() == [2, 480.0]
+    assert row["acknowledge_p90"] == pytest.approx(360 + 0.9 * 240)
+    bare = judgement.recall(judged(found, truth), truth.drop(columns="acknowledged_at")).iloc[0]
+    assert (bare["acknowledged"], np.isnan(bare["acknowledge_seconds"])) == (0, True)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 5, 12, 16, 35, 100, 263, 1000])
+def test_intervals_are_those_of_statsmodels_and_scipy(trials):
+    for wrong in {0, 1, trials // 3, trials // 2, trials - 1, trials}:
+        ours = judgement.wilson_interval(wrong, trials)
+        assert ours == pytest.approx(proportion_confint(wrong, trials, method="wilson"), abs=1e-12)
+        theirs = binomtest(wrong, trials).proportion_ci(0.95, method="wilson")
+        assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_further_trials_until_the_upper_end_is_within_the_bound():
+    # 35 without a false one for 10 %, 12 for 25 %, by Wilson's z² (1 - b) / b: 34.6 and 11.5.
+    assert judgement.trials_needed(0, 0, share=0.10) == 35
+    assert judgement.trials_needed(0, 12, share=0.10) == 23
+    assert judgement.trials_needed(0, 12, share=0.25) == 0
+    # No false one in 12 firings reaches to 24 %: no proof of 10 %.
+    assert judgement.wilson_interval(0, 12)[1] == pytest.approx(0.2425, abs=5e-5)
+    frame = judgement.further_trials(judgement.false_positive_rates(of("false", "true", "false")), share=0.25)
+    assert frame.values.tolist() == [["Breach", "page", judgement.trials_needed(2, 3, share=0.25)]]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.25, 0.5, 0.9])
+def test_no_fewer_would_do_and_as_many_do_by_statsmodels(share):
+    for wrong, trials in [(0, 0), (0, 5), (1, 1), (3, 3), (5, 16), (9, 200), (40, 41)]:
+        more = judgement.trials_needed(wrong, trials, share=share)
+        tried = [trials + more, *([trials + more - 1] if more and trials + more > 1 else [])]
+        upper = [proportion_confint(wrong, number, method="wilson")[1] for number in tried]
+        assert upper[0] <= share
+        assert len(upper) == 1 or upper[1] > share
+
+
+def test_a_label_speaks_of_the_nearest_of_two_that_fired_within_its_minute():
+    found = episodes(("10:00:00", "10:00:10"), ("10:00:30", "10:00:40"))
+    assert verdicts(found, incidents(), labels(("10:00:30", "noise"))) == [["unjudged", "", ""], ["false", "", "label"]]
+    both = labels(("10:00:30", "noise"), ("10:00:01", "actionable"))
+    assert [row[0] for row in verdicts(found, incidents(), both)] == ["true", "false"]
+    # Of two instances at the same moment it speaks of both.
+    twins = episodes(("10:00", "10:05"), ("10:00", "10:05"))
+    assert [row[0] for row in verdicts(twins, incidents(), labels(("10:00", "noise")))] == ["false", "false"]
+
+
+def test_trials_are_the_first_episodes_of_each():
+    found = judgement.trials(of("false", "false", "unjudged", "true", apart="40min"))
+    # At 0 and 40 minutes one false trial; at 120 a true one.
+    assert found["judgement"].tolist() == ["false", "true"]
+    assert found["fired_at"].dt.strftime("%H:%M").tolist() == ["00:00", "02:00"]

@@ -1,14 +1,10 @@
-from datetime import UTC, datetime
-
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.measures import judgement
 from cloudxai_analysis.verdicts import alerts
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.window import parse_window
 
 WEEK = parse_window("2026-W46")
-MONTH = Window(datetime(2026, 10, 19, tzinfo=UTC), WEEK.end)
 COVERED = pd.DataFrame({"day": pd.date_range("2026-10-19", "2026-11-15", tz="UTC", unit="us"), "covered": True})
 BLIND = COVERED.assign(covered=False)
 STORMS = ["start", "end", "episodes", "alertname"]
@@ -29,19 +25,6 @@ def table(columns, *rows):
     return frame
 
 
-def of(*judgements, alertname="Breach"):
-    """Episodes with these judgements, two hours apart."""
-    begun = pd.date_range("2026-11-10", periods=len(judgements), freq="2h", tz="UTC", unit="us")
-    frame = pd.DataFrame({"fired_at": begun, "judgement": pd.Series(judgements, dtype="str")})
-    return frame.assign(resolved_at=begun + pd.Timedelta(minutes=5), alertname=alertname, severity="page")
-
-
-def false_positives_check(*judgements, others=(), covered=COVERED):
-    judged = pd.concat([of(*judgements), of(*others, alertname="Ticket")], ignore_index=True)
-    pooled = judgement.pooled_rate(judged, ("Breach",))
-    return alerts.false_positives_check(pooled, judged, covered, window=MONTH, bound=0.25)
-
-
 def storms_check(*storms, episodes=3, covered=COVERED):
     fired = pd.DataFrame({"fired_at": [at("10:00")] * episodes})
     return alerts.storms_check(table(STORMS, *storms), fired, covered, window=WEEK)
@@ -55,69 +38,6 @@ def missed_check(*missed, incidents=2, complete=((WEEK.start, WEEK.end),)):
     declared = table(["start", "end"], *complete)
     begun = pd.DataFrame({"id": [f"I{number}" for number in range(incidents)]})
     return alerts.missed_check(table(MISSED, *missed), begun, declared, window=WEEK)
-
-
-def test_false_pages_over_the_bound_warn_with_interval_and_n():
-    # Wilson, 2 of 4: 0.150 to 0.850.
-    check = false_positives_check("false", "true", "false", "true", "standing")
-    assert (check.status, check.value, check.bound) == ("warn", 0.5, 0.25)
-    assert check.finding == (
-        "2 of 4 judged pages in the 28 days up to Mon 16 Nov, 00:00 UTC were false: 50 % "
-        "(95 % interval 15 % to 85 %), at most 25 % is wanted."
-    )
-    assert check.samples.endswith("n = 4")
-    assert check.since == datetime(2026, 11, 10, tzinfo=UTC)
-
-
-def test_they_fail_where_even_the_lower_end_is_over_the_bound():
-    # Wilson, 4 of 4: 0.510 to 1; 3 of 4: 0.301 to 0.954.
-    assert false_positives_check(*["false"] * 4).status == "fail"
-    assert false_positives_check("false", "false", "false", "true").status == "fail"
-    assert false_positives_check("false").status == "warn"
-
-
-def test_a_rate_at_the_bound_passes():
-    assert false_positives_check("false", "true", "true", "true").status == "pass"
-    assert false_positives_check("true").value == 0.0
-
-
-def test_each_false_episode_is_an_event_of_rules_that_do_not_page_too():
-    check = false_positives_check("true", "false", others=("false", "unjudged"))
-    assert check.events == (
-        {
-            "kind": "false_alert",
-            "place": "Breach",
-            "start": datetime(2026, 11, 10, 2, tzinfo=UTC),
-            "end": datetime(2026, 11, 10, 2, 5, tzinfo=UTC),
-            "size": 1.0,
-            "unit": "episode",
-        },
-        {
-            "kind": "false_alert",
-            "place": "Ticket",
-            "start": datetime(2026, 11, 10, tzinfo=UTC),
-            "end": datetime(2026, 11, 10, 0, 5, tzinfo=UTC),
-            "size": 1.0,
-            "unit": "episode",
-        },
-    )
-
-
-def test_the_share_that_is_judged_is_said():
-    assert "; 50 % of the episodes are judged." in false_positives_check("true", "unjudged").finding
-
-
-def test_pages_that_nobody_judged_are_unknown():
-    check = false_positives_check("unjudged", "standing")
-    assert check.status == "unknown"
-    assert "none of 2 paging episodes" in check.finding
-
-
-def test_silence_passes_only_where_telemetry_was_there():
-    assert false_positives_check().status == "pass"
-    assert "No paging alert fired" in false_positives_check().finding
-    assert false_positives_check(covered=BLIND).status == "unknown"
-    assert false_positives_check(covered=COVERED.iloc[:0]).status == "unknown"
 
 
 def test_a_storm_is_said_with_its_size_and_alert():
@@ -225,33 +145,9 @@ def test_hostile_and_endless_names_leave_the_headline_one_short_line():
 
 
 def test_every_check_is_plain_data_of_the_alerts_section():
-    checks = [false_positives_check("false"), storms_check(), flapping_check(), missed_check()]
-    assert [check.key for check in checks] == ["false_positives", "storms", "flapping", "missed"]
+    checks = [storms_check(), flapping_check(), missed_check()]
+    assert [check.key for check in checks] == ["storms", "flapping", "missed"]
     for check in checks:
         assert check.section == "alerts"
         assert check.as_dict()["finding"].endswith(".")
         assert any(letter.isdigit() for letter in check.finding)
-
-
-def noise_check(rates=(), *, false_at=(), covered=COVERED):
-    """Rates of rules as (name, trials, false), and when false episodes fired."""
-    frame = pd.DataFrame(rates, columns=["alertname", "trials", "false_positives"])
-    frame["rate"] = frame["false_positives"] / frame["trials"].where(frame["trials"] > 0)
-    judged = pd.DataFrame(false_at, columns=["alertname", "fired_at"]).assign(judgement="false")
-    judged["fired_at"] = pd.to_datetime(judged["fired_at"], utc=True)
-    return alerts.noise_check(frame, judged, covered, window=MONTH, paging=("Page",), bound=0.25)
-
-
-def test_a_rule_that_wakes_nobody_and_is_mostly_false_asks_for_people():
-    """3 of 3 is 100 %, above 25 %; the paging rule is another check's matter."""
-    check = noise_check([("Slow", 3, 3), ("Good", 8, 2), ("Page", 4, 4)], false_at=[("Slow", "2026-11-03 04:00")])
-    assert (check.status, check.value) == ("warn", 1.0)
-    assert check.finding.startswith("Slow was false in 3 of 3 judged trials")
-    assert check.since.isoformat() == "2026-11-03T04:00:00+00:00"
-
-
-def test_noise_at_the_bound_passes_and_unjudged_noise_is_unknown():
-    assert noise_check([("Good", 8, 2)]).status == "pass"
-    assert noise_check().status == "pass"
-    assert noise_check([("New", 0, 0)]).status == "unknown"
-    assert noise_check(covered=BLIND).status == "unknown"

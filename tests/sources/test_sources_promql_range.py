@@ -1,0 +1,138 @@
+"""Range queries against a real Prometheus, and against servers that answer wrongly."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+import servers
+from hostile_server import Hostile
+
+from cloudxai_analysis.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources import promql_range as module
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.promql import promql
+from cloudxai_analysis.sources.promql_range import Steps, promql_range
+from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.window import Window
+
+START = datetime(2026, 11, 9, tzinfo=UTC)
+ZERO = int(START.timestamp() * 1000)
+HOURS = Window(START, START + timedelta(hours=4))
+
+
+def opened(url: str, **limits: Any) -> Any:
+    return open_source(url, limits=Limits(**{"retries": 0, **limits}), settings=EnvironmentSettings())
+
+
+@pytest.fixture(scope="module")
+def source(start_prometheus: Any) -> Any:
+    minutes = ZERO + 60_000 * np.arange(240)
+    values = np.arange(240, dtype=np.float64)
+    series = [
+        ({"job": "a", "tenant": 'quoted " and \\ é'}, minutes, values / 7),
+        ({"job": "b", "tenant": "late"}, minutes[200:], values[200:]),
+        ({"job": "c", "tenant": "odd"}, minutes[:3], np.array([np.nan, np.inf, -np.inf])),
+    ]
+    return opened(start_prometheus([SeriesBatch.of("some_metric", series)]).url)
+
+
+@pytest.mark.parametrize("phase", [0, 17, 59_999])
+def test_steps_are_the_group_s_times_in_the_window(phase: int) -> None:
+    steps = Steps.within(HOURS, 60_000, phase=phase)
+    assert steps.count == 240
+    assert steps.times[0] == ZERO + phase
+    assert (steps.times % 60_000 == phase).all()
+    assert HOURS.start_ms <= steps.times[0]
+    assert steps.last == steps.times[-1] < HOURS.end_ms
+
+
+def test_an_empty_window_has_no_step() -> None:
+    assert Steps.within(Window(START, START), 1000).count == 0
+    with pytest.raises(UsageError, match="Step of 0 ms"):
+        Steps.within(HOURS, 0)
+
+
+@pytest.mark.server
+def test_each_point_is_what_an_instant_query_gives_at_its_time(source: Any) -> None:
+    steps = Steps.within(HOURS, 3 * 60_000, phase=12_345)
+    batch = promql_range(source, "some_metric * 2", steps)
+    points = {
+        (labels["tenant"], int(time)): value
+        for labels, low, high in zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True)
+        for time, value in zip(batch.times[low:high], batch.values[low:high], strict=True)
+    }
+    seen = 0
+    for time in steps.times[::7].tolist():
+        asked = promql(source, "some_metric * 2", datetime.fromtimestamp(time / 1000, tz=UTC))
+        for row in asked.to_dict("records"):
+            np.testing.assert_equal(points.pop((row["tenant"], time)), row["value"])
+            seen += 1
+    assert seen > 12
+    assert not any(time in steps.times[::7] for _, time in points)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("most", [1, 37, 1000])
+def test_pieces_make_the_same_whole(source: Any, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps.within(HOURS, 60_000)
+    whole = promql_range(source, "some_metric", steps)
+    monkeypatch.setattr(module, "FIRST_STEPS", most)
+    monkeypatch.setattr(module, "MOST_STEPS", most)
+    pieces = promql_range(source, "some_metric", steps)
+    assert pieces.labels == whole.labels
+    np.testing.assert_array_equal(pieces.times, whole.times)
+    np.testing.assert_array_equal(pieces.values, whole.values)
+
+
+@pytest.mark.server
+def test_more_steps_than_one_answer_may_hold(source: Any) -> None:
+    batch = promql_range(source, "vector(1)", Steps.within(HOURS, 500))
+    assert batch.samples == 4 * 3600 * 2
+    assert (np.diff(batch.times) == 500).all()
+
+
+@pytest.mark.server
+def test_what_the_server_refuses_is_an_error_that_names_the_expression(source: Any) -> None:
+    with pytest.raises(SourceAnswerError, match=r"Asked for sum\( from .*unclosed left parenthesis"):
+        promql_range(source, "sum(", Steps.within(HOURS, 60_000))
+
+
+@pytest.mark.needs("victoria-metrics")
+def test_victoria_metrics_gives_the_very_times_that_were_asked_for(tmp_path: Any) -> None:
+    with servers.victoria_metrics(tmp_path) as server:
+        steps = Steps.within(HOURS, 60_000, phase=12_345)
+        batch = promql_range(opened(server.url), "vector(3)", steps)
+    np.testing.assert_array_equal(batch.times, steps.times)
+    assert (batch.values == 3).all()
+
+
+def matrix(*points: tuple[float, str], **more: Any) -> bytes:
+    series = [{"metric": {"tenant": "a"}, "values": [list(point) for point in points]}]
+    document = {"status": "success", "data": {"resultType": "matrix", "result": series}, **more}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (matrix((ZERO / 1000, "1"), warnings=["some store is down"]), "warning, so the answer may be in part"),
+        (matrix((ZERO / 1000, "1"), isPartial=True), "answered in part"),
+        (matrix((ZERO / 1000 + 30, "1")), "points that were not asked for"),
+        (matrix((ZERO / 1000 - 60, "1")), "points that were not asked for"),
+        (matrix((ZERO / 1000, "1"), (ZERO / 1000, "1")), "points that were not asked for"),
+        (matrix((ZERO / 1000, "one")), "points that were not asked for"),
+        (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "without a matrix"),
+        (b'{"status":"error","error":"x"}', "status 'error'"),
+        (b"<html>login</html>", "a login page"),
+        (matrix((ZERO / 1000, "1"))[:-4], "something else than the JSON"),
+    ],
+)
+def test_an_answer_that_is_wrong_or_in_part_is_refused(hostile: Hostile, body: bytes, said: str) -> None:
+    hostile.script = lambda handler, _: handler.say(body)
+    with pytest.raises(SourceAnswerError, match=said):
+        promql_range(opened(hostile.url), "up", Steps.within(HOURS, 60_000))

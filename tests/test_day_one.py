@@ -1,0 +1,176 @@
+"""The first day of a suite: a real server, an empty ledger, and rates that move as people judge what they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import servers
+from statsmodels.stats.proportion import proportion_confint
+
+from cloudxai_analysis import judge
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.looks import labelling
+from cloudxai_analysis.pull import pull
+from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.window import Window
+
+pytestmark = pytest.mark.server
+
+DAYS = Window(datetime(2026, 11, 9, tzinfo=UTC), datetime(2026, 11, 12, tzinfo=UTC), "three days")
+INSTANCE = {"job": "cloudxai", "instance": "cloudxai-0:8080"}
+# Rule, tenant, first firing minute, minutes; whether readiness dips from the pending minutes on.
+PLAYED = [
+    ("TenantReadinessBreach", "a", "11-09T10:02", 8, True),
+    ("TenantReadinessBreach", "b", "11-09T15:02", 4, True),
+    ("ServiceNotReady", "", "11-10T12:05", 15, True),
+    ("TenantReadinessBreach", "c", "11-11T03:00", 5, False),
+    ("TenantReadinessBreach", "a", "11-11T09:00", 5, False),
+]
+PENDING = {"TenantReadinessBreach": 2, "ServiceNotReady": 5}
+SEVERITY = {"TenantReadinessBreach": "page", "ServiceNotReady": "critical"}
+
+
+def minute(text: str) -> int:
+    moment = datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC)
+    return (moment - DAYS.start) // timedelta(minutes=1)
+
+
+def gauge(dips: list[tuple[int, int]]) -> tuple[list[int], list[float]]:
+    minutes = DAYS.duration // timedelta(minutes=1)
+    low = {at for first, last in dips for at in range(first, last)}
+    return [DAYS.start_ms + 60_000 * at for at in range(minutes)], [float(at not in low) for at in range(minutes)]
+
+
+def world() -> Iterator[SeriesBatch]:
+    dips: dict[str, list[tuple[int, int]]] = {"a": [], "b": [], "c": [], "": []}
+    fired = []
+    for rule, tenant, first, length, dipped in PLAYED:
+        at, wait = minute(first), PENDING[rule]
+        if dipped:
+            dips[tenant].append((at - wait, at + length))
+        labels = {"alertname": rule, "severity": SEVERITY[rule], "job": "cloudxai"}
+        labels |= {"tenant": tenant, "instance": INSTANCE["instance"]} if tenant else {}
+        for state, begin, end in (("pending", at - wait, at), ("firing", at, at + length)):
+            times = [DAYS.start_ms + 60_000 * place for place in range(begin, end)]
+            fired.append((labels | {"alertstate": state}, times, [1.0] * len(times)))
+    joined: dict[tuple[tuple[str, str], ...], tuple[list[int], list[float]]] = {}
+    for labels, times, values in fired:
+        known = joined.setdefault(tuple(sorted(labels.items())), ([], []))
+        known[0].extend(times)
+        known[1].extend(values)
+    yield SeriesBatch.of("ALERTS", [servers.series(dict(labels), *points) for labels, points in joined.items()])
+    tenants = [servers.series(INSTANCE | {"tenant": name}, *gauge(dips[name])) for name in ("a", "b", "c")]
+    yield SeriesBatch.of("tenant_readiness_state", tenants)
+    yield SeriesBatch.of("readiness_state", [servers.series(INSTANCE, *gauge(dips[""]))])
+    yield SeriesBatch.of("up", [servers.series(INSTANCE, *gauge([]))])
+
+
+@pytest.fixture
+def study(start_prometheus: Callable[..., servers.Server], tmp_path: Path) -> Study:
+    """A study of what was pulled from the server, with a ledger in which nothing stands."""
+    server = start_prometheus(world())
+    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
+    lake = open_lake(tmp_path / "lake")
+    source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+    pull(source, lake, settled.contract, DAYS, now=DAYS.end)
+    ledger = Ledger(tmp_path / "ledger" / "incidents.jsonl")
+    return Study(settled, DAYS, lake.snapshot(), ledger=ledger, now=DAYS.end)
+
+
+def rates(study: Study) -> dict[str, tuple[int, int, int]]:
+    """Trials, true and false positives by rule."""
+    frame = study.alerts.false_positives
+    counts = frame[["trials", "true_positives", "false_positives"]].itertuples(index=False, name=None)
+    return dict(zip(frame["alertname"], counts, strict=True))
+
+
+def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
+    # Nothing is judged, so nothing is known.
+    assert study.ledger.entries() == []
+    assert rates(study) == {"ServiceNotReady": (0, 0, 0), "TenantReadinessBreach": (0, 0, 0)}
+    assert judge.check(study, "false_positives").status == "unknown"
+    assert labelling.unjudged(study).table["fired_at"].dt.strftime("%dT%H:%M").tolist() == [
+        *("11T09:00", "11T03:00", "10T12:05", "09T15:02", "09T10:02")
+    ]
+
+    # What the readiness shows is proposed, and nothing of it counts.
+    proposed = labelling.proposed(study).table
+    assert proposed[["tenant", "evidence"]].values.tolist() == [
+        ["a", "1 stretch, 10 min"],
+        ["b", "1 stretch, 6 min"],
+        ["", "1 stretch, 20 min"],
+    ]
+    assert rates(study)["TenantReadinessBreach"] == (0, 0, 0)
+    beside = labelling.if_confirmed(study).table.set_index("alertname")
+    # Were all three incidents and nothing missing, the two without a dip would be the false ones.
+    assert beside.loc["TenantReadinessBreach", ["trials", "trials_if", "rate_if"]].tolist() == [0, 4, 0.5]
+    assert study.ledger.entries() == []
+
+    # One is confirmed, one in bulk with it, one rejected: two trials are true.
+    mine, theirs, global_one = proposed["id"]
+    labelling.confirm(study, [mine, global_one], by="ada")
+    labelling.reject(study, theirs, by="ada")
+    assert rates(study) == {"TenantReadinessBreach": (1, 1, 0), "ServiceNotReady": (1, 1, 0)}
+    assert labelling.proposed(study).table.empty
+    assert study.ledger.incidents()["id"].tolist() == [mine, global_one]
+
+    # The rest is labelled, each with its picture.
+    left = study.alerts.unjudged.set_index("tenant")["episode"]
+    assert sorted(left.index) == ["a", "b", "c"]
+    album = labelling.pictures(study)
+    assert [look.key for look in album.looks] == [
+        f"alerts-episode-{number}" for number in study.alerts.unjudged["episode"]
+    ]
+    assert album.looks[-1].svg().startswith("<svg")
+    labelling.label(study, [left["b"], left["c"]], "noise", by="ada", why="a test of theirs")
+    shown = labelling.label(study, left["a"], "actionable", by="ada")
+
+    # By hand: a on the 9th and on the 11th are true, b and c false; the platform's alert is true.
+    assert rates(study) == {"TenantReadinessBreach": (4, 2, 2), "ServiceNotReady": (1, 1, 0)}
+    row = study.alerts.false_positives.set_index("alertname").loc["TenantReadinessBreach"]
+    assert (row["rate"], row["judged_share"]) == (0.5, 1.0)
+    assert (row["low"], row["high"]) == pytest.approx(proportion_confint(2, 4, method="wilson"), abs=1e-12)
+    pooled = study.alerts.pooled_false_positives.iloc[0]
+    assert (pooled["trials"], pooled["rate"]) == (5, 0.4)
+    assert (pooled["low"], pooled["high"]) == pytest.approx(proportion_confint(2, 5, method="wilson"), abs=1e-12)
+    assert judge.check(study, "false_positives").status == "warn"
+    assert shown.heading.startswith("2 of 5 judged pages")
+    assert labelling.unjudged(study).empty == "every episode of the 28 days is judged"
+    assert labelling.pictures(study).looks == ()
+
+    # A study opened afterwards says the same, and the chain holds.
+    again = Study(study.environment, DAYS, study.frames, ledger=Ledger(study.ledger.path), now=DAYS.end)
+    pd.testing.assert_frame_equal(again.alerts.false_positives, study.alerts.false_positives)
+    again.ledger.verify()
+
+
+def test_what_is_wrong_leaves_the_ledger_as_it_was(study: Study) -> None:
+    number = int(study.alerts.unjudged["episode"].iloc[0])
+    with pytest.raises(UsageError, match=r"Judgement 'false' is none of actionable, noise, unknown"):
+        labelling.label(study, number, "false", by="ada")
+    with pytest.raises(UsageError, match=r"The 28 days have no episode 99"):
+        labelling.label(study, [number, 99], "noise", by="ada")
+    with pytest.raises(UsageError, match=r"Nothing was written"):
+        labelling.label(study, number, "noise", by="")
+    with pytest.raises(UsageError, match=r"There is no open proposal 'proposed-x'"):
+        labelling.confirm(study, "proposed-x", by="ada")
+    assert study.ledger.entries() == []
+
+
+def test_a_query_for_impact_proposes_what_readiness_does_not_show(study: Study) -> None:
+    start = pd.Timestamp("2026-11-11T09:00", tz="UTC")
+    impact = pd.DataFrame({"tenant": ["a"], "start": [start], "end": [start + pd.Timedelta(minutes=5)]})
+    found = labelling.proposed(study, impact).table
+    asked = found[found["source"] == "impact query"]
+    assert asked[["id", "tenant"]].values.tolist() == [["proposed-20261111T090000Z-impact-a", "a"]]
+    labelling.confirm(study, asked["id"], by="ada", impact=impact)
+    assert rates(study)["TenantReadinessBreach"] == (1, 1, 0)

@@ -1,0 +1,124 @@
+"""Episodes of vmalert's own replay of the beta's rules over the demo's samples, against those of the demo's ALERTS."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pandas as pd
+import pytest
+import servers
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.measures import alerts, evaluations
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.window import Window
+
+pytestmark = pytest.mark.needs("victoria-metrics", "vmalert")
+
+# A burst fills a process, a tenant flaps, three pages are false, and the platform is not ready once.
+DAYS = Window(datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 13, tzinfo=UTC))
+METRICS = ("tenant_readiness", "tenant_transitions", "readiness", "readiness_transitions", "rejections")
+# As the demo evaluates them, which has no alert of what was not scraped that minute; VictoriaMetrics' `increase` looks
+# back to the sample before, and extrapolates nothing.
+RULES = """\
+groups:
+  - name: beta
+    interval: 1m
+    rules:
+      - {alert: TenantReadinessBreach, expr: tenant_readiness_state == 0, for: 2m, labels: {severity: page}}
+      - alert: TenantFlapping
+        expr: increase(tenant_readiness_transitions_total[10m]) > 10 and tenant_readiness_transitions_total
+        labels: {severity: ticket}
+      - alert: TenantLabelCardinalityExceeded
+        expr: increase(tenant_label_rejections_total[5m]) > 0 and tenant_label_rejections_total
+        labels: {severity: security}
+      - {alert: ServiceNotReady, expr: min(readiness_state) by (job) == 0, for: 5m, labels: {severity: critical}}
+      - alert: ReadinessFlapping
+        expr: increase(readiness_transitions_total[1h]) > 10 and readiness_transitions_total
+        labels: {severity: ticket}
+"""
+
+
+def loaded(url: str, demo: DemoSource) -> None:
+    for role in METRICS:
+        name = load_contract()[role].name
+        batch = demo.read(name, {}, DAYS)
+        lines = [
+            json.dumps(
+                {
+                    "metric": {"__name__": name, **labels},
+                    "values": batch.values[low:high].tolist(),
+                    "timestamps": batch.times[low:high].tolist(),
+                }
+            )
+            for labels, low, high in zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True)
+            if high > low
+        ]
+        with urlopen(Request(f"{url}/api/v1/import", data="\n".join(lines).encode()), timeout=60) as answer:
+            assert answer.status == 204
+    flushed(url)
+
+
+def flushed(url: str) -> None:
+    with urlopen(f"{url}/internal/force_flush", timeout=60) as answer:
+        assert answer.status == 200
+
+
+def episodes_of(source: Source) -> pd.DataFrame:
+    metric, frames = load_contract()["alerts"], MemorySnapshot(source)
+    samples = frames.samples("ALERTS", DAYS, metric.labels + metric.optional_labels, markers=True)
+    samples = evaluations.identified(samples, evaluations.alert_identities(frames.series("ALERTS", DAYS)))
+    found = alerts.episodes(samples, interval_seconds=60, window=DAYS)
+    return found[found["alertname"] != "ReadinessLatencyHigh"].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Episodes of the demo's own ALERTS, and of what vmalert wrote back."""
+    folder: Path = tmp_path_factory.mktemp("vmalert")
+    demo = DemoSource()
+    rules = folder / "beta.rules.yml"
+    rules.write_text(RULES, encoding="utf-8")
+    # Without this, VictoriaMetrics shows a tenant that has left for some minutes more.
+    with servers.victoria_metrics(folder, options=("-search.maxStalenessInterval=1m",)) as server:
+        loaded(server.url, demo)
+        command = [
+            "vmalert",
+            f"-rule={rules}",
+            f"-datasource.url={server.url}",
+            f"-remoteWrite.url={server.url}",
+            f"-replay.timeFrom={DAYS.start:%Y-%m-%dT%H:%M:%SZ}",
+            f"-replay.timeTo={DAYS.end:%Y-%m-%dT%H:%M:%SZ}",
+            "-datasource.queryStep=1m",
+            "-replay.rulesDelay=0",
+            "-replay.maxDatapointsPerQuery=20000",
+            "-replay.disableProgressBar",
+            "-disableAlertgroupLabel",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr[-2000:]
+        flushed(server.url)
+        source: Any = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+        yield episodes_of(demo), episodes_of(source)
+
+
+def test_every_episode_is_the_same_to_the_evaluation(both: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    ours, theirs = both
+    columns = ["alertname", "severity", "tenant", "instance", "pending_at", "fired_at", "resolved_at"]
+    pd.testing.assert_frame_equal(ours[columns], theirs[columns])
+    assert ours["alertname"].value_counts().to_dict() == {
+        "TenantReadinessBreach": 2,
+        "TenantLabelCardinalityExceeded": 2,
+        "TenantFlapping": 1,
+        "ServiceNotReady": 1,
+    }
