@@ -73,8 +73,8 @@ def drifts(ax: Axes, frame: pd.DataFrame, *, bound: float) -> Axes:
     inside = np.abs(drift) <= bound
     place = np.arange(len(shown), dtype=float)
     ax.hlines(place, 0, drift, color=INK, linewidth=0.8)
-    for which, looks in ((inside, {"marker": "o", "color": BLUE}), (~inside, {"marker": "D", "color": VERMILLION})):
-        ax.plot(drift[which], place[which], linestyle="none", markersize=6, **looks)
+    for which, marker, color in ((inside, "o", BLUE), (~inside, "D", VERMILLION)):
+        ax.plot(drift[which], place[which], linestyle="none", markersize=6, marker=marker, color=color)
     for at, value in zip(place, drift, strict=True):
         ax.text(
             1.02, at, _drift(value), transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE, gid="value"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 _LINES = ((BLUE, "-"), (GREEN, (0, (5, 2))), (PURPLE, (0, (2, 1.5))))
 _NAME = 16  # characters of an instance beside its line
-_AT_CAP = {"marker": "v", "color": VERMILLION, "markersize": 6}
-_BELOW = {"marker": "X", "color": INK, "markersize": 7}
+_AT_CAP: dict[str, Any] = {"marker": "v", "color": VERMILLION, "markersize": 6}
+_BELOW: dict[str, Any] = {"marker": "X", "color": INK, "markersize": 7}
 
 
 @styled
