@@ -12,10 +12,11 @@ import servers
 from statsmodels.stats.proportion import proportion_confint
 
 from cloudxai_analysis import judge
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.looks import labelling
+from cloudxai_analysis.looks.impact import impact
 from cloudxai_analysis.pull import pull
 from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
@@ -83,6 +84,7 @@ def study(start_prometheus: Callable[..., servers.Server], tmp_path: Path) -> St
     source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
     pull(source, lake, settled.contract, DAYS, now=DAYS.end)
     ledger = Ledger(tmp_path / "ledger" / "incidents.jsonl")
+    settled = settled.model_copy(update={"source": server.url})
     return Study(settled, DAYS, lake.snapshot(), ledger=ledger, now=DAYS.end)
 
 
@@ -174,3 +176,22 @@ def test_a_query_for_impact_proposes_what_readiness_does_not_show(study: Study) 
     assert asked[["id", "tenant"]].values.tolist() == [["proposed-20261111T090000Z-impact-a", "a"]]
     labelling.confirm(study, asked["id"], by="ada", impact=impact)
     assert rates(study)["TenantReadinessBreach"] == (1, 1, 0)
+
+
+def test_impact_by_a_query_of_ones_own_is_proposed_and_no_truth(study: Study) -> None:
+    """Tenant b dips from two minutes before 15:02, for six; the server says so at each minute."""
+    found = impact(study, '1 - tenant_readiness_state{tenant="b"}')
+    assert found.values.tolist() == [
+        ["b", pd.Timestamp("2026-11-09T15:00Z"), pd.Timestamp("2026-11-09T15:06Z")],
+    ]
+    assert "b" in set(labelling.proposed(study, found).table["tenant"])
+    assert rates(study)["TenantReadinessBreach"] == (0, 0, 0)
+    assert impact(study, "") is None
+    with pytest.raises(SourceAnswerError, match="400"):
+        impact(study, "1 -")
+
+
+def test_the_demo_evaluates_no_query_of_impact(study: Study) -> None:
+    demo = study.environment.model_copy(update={"source": DEMO_SOURCE})
+    with pytest.raises(UsageError, match="needs a server"):
+        impact(Study(demo, DAYS, study.frames, ledger=study.ledger, now=DAYS.end), "up")
