@@ -1,0 +1,145 @@
+"""The documents of a YAML or JSON file; what cannot be read is a finding with its line, and the rest is still read."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from cloudxai_analysis.audits import Finding
+from cloudxai_analysis.audits.codes import found
+from cloudxai_analysis.audits.json_tree import JsonTree
+from cloudxai_analysis.audits.nodes import LARGEST_BYTES, Node
+from cloudxai_analysis.audits.yaml_tree import Broken, YamlTree
+
+_MOST_CUTS = 12
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# A line that is nothing but template actions, and a value that begins with one and is not quoted.
+_TEMPLATE_LINE = re.compile(r"[ \t]*(?:\{\{.*\}\}|\{%.*%\})[ \t]*\Z")
+_TEMPLATE_VALUE = re.compile(r"([ \t]*(?:- )*[\w./\"'-]+:[ \t]+|[ \t]*- )(\{\{.*\S)[ \t]*\Z")
+_ITEM = re.compile(r"([ ]*)-(?:[ ]|\Z)")
+
+
+def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]:
+    """Every document of the file at `path`, and what is wrong with the file; findings call it `name` or its path."""
+    file = name or str(path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        return [], [_of("files/unreadable", file, 1, f"The file cannot be read: {error.strerror}.")]
+    if len(content) > LARGEST_BYTES:
+        return [], [_of("files/too-large", file, 1, f"The file is larger than {LARGEST_BYTES >> 20} MiB.")]
+    text, findings = _decoded(content, file)
+    documents, faults = read_text(text, file, as_json=path.suffix.lower() == ".json")
+    return documents, findings + faults
+
+
+def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = False) -> tuple[list[Node], list[Finding]]:
+    """Every document of a text that begins on line `first_line` of `file`, and what is wrong with it."""
+    if as_json:
+        tree = JsonTree(text, file)
+        return [tree.document] if tree.document is not None else [], tree.findings
+    try:
+        whole = YamlTree(text, file, first_line=first_line)
+    except Broken as broken:
+        return _mended(text, file, first_line, broken)
+    return whole.documents, whole.findings
+
+
+def _decoded(content: bytes, file: str) -> tuple[str, list[Finding]]:
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", "utf-8"))
+    content = content[len(mark) :]
+    findings: list[Finding] = []
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        text = content.decode(encoding, errors="replace")
+        line = content[: error.start].decode(encoding, errors="replace").count("\n") + 1
+        findings.append(_of("files/encoding", file, line, f"A byte is no {encoding.upper()}."))
+    control = _CONTROL.search(text)
+    if control is not None:
+        line = text.count("\n", 0, control.start()) + 1
+        message = f"Control character U+{ord(control[0]):04X}."
+        findings.append(_of("files/encoding", file, line, message))
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text, findings
+
+
+def _mended(text: str, file: str, first_line: int, broken: Broken) -> tuple[list[Node], list[Finding]]:
+    """The text read once more: first with its templates taken out, then without the entries that are broken."""
+    lines = text.split("\n")
+    findings: list[Finding] = []
+    templated = _without_templates(lines)
+    if templated:
+        message = f"Template actions stand outside of quotes, in {len(templated)} lines."
+        findings.append(_of("files/templated", file, templated[0] + first_line, message))
+    for attempt in range(_MOST_CUTS + 1):
+        if attempt or templated:
+            try:
+                tree = YamlTree("\n".join(lines), file, first_line=first_line)
+                return tree.documents, findings + tree.findings
+            except Broken as again:
+                broken = again
+        place = min(max(broken.lines[0] - first_line, 0), len(lines) - 1)
+        findings.append(_of("files/broken-yaml", file, place + first_line, f"It is no YAML: {broken.problem}."))
+        if not _cut(lines, place):
+            if not lines[place].strip():
+                break
+            lines[place] = ""
+    return [], findings
+
+
+def _without_templates(lines: list[str]) -> list[int]:
+    """The indexes of the lines whose template actions were blanked out or put in quotes, in place."""
+    changed = []
+    for index, line in enumerate(lines):
+        if "{{" not in line and "{%" not in line:
+            continue
+        if _TEMPLATE_LINE.match(line):
+            lines[index] = ""
+            changed.append(index)
+        elif value := _TEMPLATE_VALUE.match(line):
+            quoted = value[2].replace("'", "''")
+            lines[index] = f"{value[1]}'{quoted}'"
+            changed.append(index)
+    return changed
+
+
+def _cut(lines: list[str], place: int) -> bool:
+    """Blank out, in place, the innermost list item around a line; whether there was one with something in it."""
+    start = place
+    limit = _indent(lines[place]) if lines[place].strip() else 1 << 20
+    while start >= 0:
+        item = _ITEM.match(lines[start])
+        if item and (start == place or len(item[1]) < limit):
+            break
+        if lines[start].strip():
+            limit = min(limit, _indent(lines[start]))
+        start -= 1
+    if start < 0:
+        return False
+    indent, end = _indent(lines[start]), start + 1
+    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > indent):
+        end += 1
+    # What is broken can reach to the left of its own item.
+    end = max(end, place + 1)
+    lines[start:end] = [""] * (end - start)
+    return True
+
+
+def _indent(line: str) -> int:
+    """How far a line stands in; one that begins with a tab belongs to what stands before it."""
+    spaces = len(line) - len(line.lstrip(" "))
+    return 1 << 20 if line[spaces : spaces + 1] == "\t" else spaces
+
+
+def _of(code: str, file: str, line: int, message: str) -> Finding:
+    return found(code, file=file, line=line, subject="", message=message)

@@ -1,0 +1,101 @@
+"""Routing files of Alertmanager made by chance, and label sets to go through them."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+VALUES = {
+    "alertname": ["Down", "Slow", "Full", "Down-stream"],
+    "severity": ["page", "ticket", "Page", "critical"],
+    "tenant": ["acme", "bolt", "a.b", 'quo"ted', "two\nlines"],
+    "team": ["core", "core-db", "web"],
+    "zone": ["1", "10"],
+}
+PATTERNS = [
+    ".*", ".+", "", "a.*", ".*e", "page|ticket", "core(-db)?", "[a-c].*", "(?i)page", "a.b", r"a\.b", "D.+n", "1",
+    "1.*", "^page$", "page|", "w?eb", "(core|web)-?.*", r"\w+", "Down",
+]  # fmt: skip
+
+
+def routing_file(chance: Random, hook: str) -> dict[str, Any]:
+    """A configuration with four to fourteen routes and up to three inhibitions; receivers post to `hook`."""
+    receivers = [f"r{number}" for number in range(chance.randint(2, 6))]
+    root = {
+        "receiver": receivers[0],
+        "group_wait": "1s",
+        "group_interval": "1h",
+        "repeat_interval": "4h",
+        "routes": [_route(chance, receivers, 1) for _ in range(chance.randint(2, 4))],
+    } | _group_by(chance)
+    return {
+        "route": root,
+        "inhibit_rules": [_inhibition(chance) for _ in range(chance.randint(0, 3))],
+        "receivers": [{"name": name, "webhook_configs": [{"url": f"{hook}/{name}"}]} for name in receivers],
+    }
+
+
+def label_sets(chance: Random, count: int) -> list[dict[str, str]]:
+    """So many different label sets, each with a name of its alert and by chance with other labels."""
+    found: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+    while len(found) < count:
+        labels = {"alertname": chance.choice(VALUES["alertname"])}
+        for name, values in VALUES.items():
+            if name != "alertname" and chance.random() < 0.6:
+                labels[name] = chance.choice(values)
+        found[frozenset(labels.items())] = labels
+    return list(found.values())
+
+
+def _route(chance: Random, receivers: list[str], depth: int) -> dict[str, Any]:
+    route: dict[str, Any] = dict(_matchers(chance, "match", "match_re", "matchers"), **_group_by(chance))
+    if chance.random() < 0.8:
+        route["receiver"] = chance.choice(receivers)
+    if chance.random() < 0.4:
+        route["continue"] = True
+    if depth < 4 and chance.random() < 0.5:
+        route["routes"] = [_route(chance, receivers, depth + 1) for _ in range(chance.randint(1, 3))]
+    return route
+
+
+def _group_by(chance: Random) -> dict[str, Any]:
+    kind = chance.random()
+    if kind < 0.4:
+        return {}
+    if kind < 0.55:
+        return {"group_by": ["..."]}
+    return {"group_by": chance.sample([*VALUES, "missing"], chance.randint(0, 3))}
+
+
+def _inhibition(chance: Random) -> dict[str, Any]:
+    return {
+        **_matchers(chance, "source_match", "source_match_re", "source_matchers"),
+        **_matchers(chance, "target_match", "target_match_re", "target_matchers"),
+        "equal": chance.sample([*VALUES, "missing"], chance.randint(0, 2)),
+    }
+
+
+def _matchers(chance: Random, equal: str, regular: str, either: str) -> dict[str, Any]:
+    kind = chance.random()
+    name = chance.choice(list(VALUES))
+    if kind < 0.15:
+        return {equal: {name: chance.choice(VALUES[name])}}
+    if kind < 0.3:
+        return {regular: {name: chance.choice(PATTERNS)}}
+    if kind < 0.35:
+        return {}
+    texts = [_matcher(chance) for _ in range(chance.choice([1, 1, 1, 2]))]
+    if chance.random() < 0.3:
+        return {either: ["{" + ", ".join(texts) + "}"]}
+    return {either: texts}
+
+
+def _matcher(chance: Random) -> str:
+    name = chance.choice(list(VALUES))
+    operator = chance.choice(["=", "=", "!=", "=~", "=~", "!~"])
+    value = chance.choice(PATTERNS if "~" in operator else [*VALUES[name], ""])
+    plain = value and not set(value) & set('",{}\\\n ')
+    if plain and chance.random() < 0.4:
+        return f"{name} {operator} {value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{name}{operator}"{escaped}"'
