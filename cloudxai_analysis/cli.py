@@ -1,4 +1,4 @@
-"""The command line: `cloudxai report`, `pull`, `status`, `params`, `run`, `evaluate`, `focus`, `lake` and `ledger`."""
+"""The command line: `cloudxai` and its words, each of which calls one thing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 
+from cloudxai_analysis.audit_command import audit
 from cloudxai_analysis.errors import CloudxaiError
 from cloudxai_analysis.focus_command import focus
 from cloudxai_analysis.lake_command import lake
 from cloudxai_analysis.ledger_command import ledger
 from cloudxai_analysis.phrases import plain
+from cloudxai_analysis.replay_command import replay
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -153,6 +155,8 @@ def evaluate(seeds: int, write: bool) -> int:
     return 0
 
 
+main_group.add_command(audit)
+main_group.add_command(replay)
 main_group.add_command(lake)
 main_group.add_command(focus)
 main_group.add_command(ledger)

@@ -65,7 +65,7 @@ class Contract(BaseModel):
     jobs: tuple[str, ...]
     evaluation_interval_seconds: int = Field(gt=0)
     metrics: dict[str, Metric]
-    renames: dict[str, str] = Field(default_factory=dict, description="a metric's name, and the one it has from v1.0 on")
+    renames: dict[str, str] = Field(default_factory=dict, description="name now = name from v1.0 on")
     alerts: dict[str, AlertRule]
 
     def __getitem__(self, role: str) -> Metric:

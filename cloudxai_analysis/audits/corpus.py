@@ -21,6 +21,7 @@ from cloudxai_analysis.errors import UsageError
 
 SUFFIXES = frozenset({".yml", ".yaml", ".json", ".rules"})
 MOST_FILES = 20_000
+_HERE = Path()
 _WORDS = (b"groups:", b"alert:", b"record:", b"receivers", b'"panels"', b"PrometheusRule")
 _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
 
@@ -62,6 +63,7 @@ def read_corpus(
     paths: Sequence[Path],
     *,
     contract: Contract,
+    root: Path = _HERE,
     known_metrics: Iterable[str] | None = None,
     metric_types: Mapping[str, str] | None = None,
     scrape_seconds: float = DEFAULT_SCRAPE_SECONDS,
@@ -69,7 +71,7 @@ def read_corpus(
     """What the files at `paths` hold; of a folder every file below it that ends in .yml, .yaml, .json or .rules.
 
     Files of a folder that hold nothing to audit are passed over, with what is wrong with them; a file that was named
-    itself is a finding then.
+    itself is a finding then. Relative paths begin at `root`, and findings name files from there.
 
     Raises
     ------
@@ -78,8 +80,8 @@ def read_corpus(
     """
     names = None if known_metrics is None else frozenset(known_metrics)
     corpus = Corpus(contract, names, dict(metric_types or {}), scrape_seconds)
-    for path, named in _files(paths):
-        file = path.as_posix()
+    for path, named in _files([root / path for path in paths]):
+        file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
         documents, faults = read_tree(path, name=file)
         ours = [corpus.add(document, file) for document in documents]
         if named or any(ours) or (faults and (not documents or _seems_ours(path))):

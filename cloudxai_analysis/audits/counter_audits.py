@@ -37,8 +37,8 @@ def _compared(term: Term, inference: Inference) -> Iterator[Fault]:
                 continue
             yield (
                 "promql/raw-counter",
-                f"{_said(side, facts)} is compared as it is, without rate() or increase(): {facts.metric} is a counter, "
-                f"{facts.because}.",
+                f"{_said(side, facts)} is compared as it is, without rate() or increase(): {facts.metric} is a "
+                f"counter, {facts.because}.",
             )
         elif sign == "==" and _is_rate(side) and against.values.point not in (None, 0.0):
             yield (

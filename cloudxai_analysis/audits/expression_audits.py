@@ -18,6 +18,7 @@ from cloudxai_analysis.audits.threshold_audits import threshold_faults
 
 Use = Literal["alert", "record", "panel"]
 DEFAULT_SCRAPE_SECONDS = 30.0
+_OF_A_LABEL = frozenset({"promql/unknown-label", "promql/lost-label"})
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Auditor:
             return None, [_of("promql/unparsed", place, f"The expression cannot be parsed: {error}.")]
         self.inference.forget()
         faults = dict.fromkeys(self._faults(expression, place.use, evaluation_seconds or self.evaluation_seconds))
+        if any(code == "promql/quantile-without-le" for code, _ in faults):
+            # That nothing can be grouped by 'le' comes of the same.
+            faults = {fault: None for fault in faults if not (fault[0] in _OF_A_LABEL and "no label 'le'" in fault[1])}
         return expression, [_of(code, place, message) for code, message in faults]
 
     def _faults(self, expression: Expression, use: Use, evaluation_seconds: float) -> Iterator[tuple[str, str]]:

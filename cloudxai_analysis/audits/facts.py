@@ -25,6 +25,7 @@ from cloudxai_analysis.audits.intervals import (
     point,
 )
 from cloudxai_analysis.audits.label_sets import (
+    ANYTHING,
     NOTHING,
     Labels,
     absent_labels,
@@ -92,7 +93,7 @@ class Facts:
     because a condition in it does not hold, `windowed` whether it looks at more than one moment.
     """
 
-    labels: Labels = Labels()
+    labels: Labels = ANYTHING
     values: Interval = ANY
     kind: Kind = ""
     because: str = ""
@@ -203,7 +204,7 @@ class Inference:
             aggregated=inside.aggregated and kind == "counter",
             filtered=inside.filtered or name in ("absent", "absent_over_time"),
             windowed=inside.windowed or name in _LOOK_OVER_TIME or name.endswith("_over_time"),
-            scalar=scalar and not (name in _OF_THE_CLOCK),
+            scalar=scalar and name not in _OF_THE_CLOCK,
             quantile=name == "histogram_quantile" or inside.quantile,
         )
 

@@ -49,6 +49,9 @@ class Labels:
         return Labels(only, self.lacks | other.lacks, self.sure | other.sure)
 
 
+ANYTHING = Labels()
+
+
 def matched_labels(labels: Labels, term: Term) -> Labels:
     """The labels of the series that the selector's matchers leave."""
     if term.alternatives:

@@ -55,7 +55,7 @@ def _matched(term: Term, left: Facts, right: Facts) -> Iterator[Fault]:
                 said = ", ".join(f"'{label}'" for label in lost)
                 yield (
                     "promql/never-matches",
-                    f"'{term.name}' matches all labels, but {term.parts[place]} lacks {said}, which the other side has.",
+                    f"'{term.name}' matches all labels, but {term.parts[place]} lacks {said}, which the other has.",
                 )
     if matching is not None and matching.group:
         one, place = (right, 1) if matching.group == "left" else (left, 0)
@@ -72,6 +72,8 @@ def _many(term: Term, left: Facts, right: Facts, inference: Inference) -> Iterat
     matching = term.matching
     if matching is None or term.name in SET_OPERATORS:
         return
+    if matching.on and not all(side.labels.may_have(label) for side in (left, right) for label in matching.labels):
+        return
     tenant = inference.metrics.contract.tenant_label
     for facts, part, side in ((left, term.parts[0], "left"), (right, term.parts[1], "right")):
         if matching.group == side:
@@ -84,7 +86,7 @@ def _many(term: Term, left: Facts, right: Facts, inference: Inference) -> Iterat
             said = ", ".join(f"'{label}'" for label in sorted(spread))
             yield (
                 "promql/many-to-one",
-                f"Series of {part} differ in {said}, which '{term.name}' does not match by, and no group_{side} says so.",
+                f"Series of {part} differ in {said}, by which '{term.name}' does not match, without group_{side}.",
             )
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import yaml
 
-from cloudxai_analysis.audits import Finding
-
 Scalar = str | int | float | bool | None
 LARGEST_BYTES = 64 << 20
 DEEPEST = 60

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Literal
 
 from cloudxai_analysis.audits import Finding
@@ -105,18 +106,21 @@ class _Reader:
         rules = group.get("rules")
         if rules.value is not None and not isinstance(rules.value, list):
             self._say("rules/malformed", rules.line, name, f"The rules of group '{name}' are no list.")
-        self._rules(rules, group=name, interval=interval or None)
+        # A group's labels go to each of its rules, since Prometheus 3.
+        shared = self._texts(group, "labels", name)
+        self._rules(rules, group=name, interval=interval or None, shared=shared)
 
-    def _rules(self, rules: Node, *, group: str, interval: float | None) -> None:
+    def _rules(
+        self, rules: Node, *, group: str, interval: float | None, shared: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         for node in rules.items():
             if not isinstance(node.value, dict):
                 self._say("rules/malformed", node.line, group, f"A rule of group '{group}' is no mapping.")
                 continue
-            rule = self._rule(node, group, interval)
-            if rule is not None:
-                self.rules.append(rule)
+            rule = self._rule(node, group, interval, shared)
+            self.rules.append(rule)
 
-    def _rule(self, node: Node, group: str, interval: float | None) -> Rule | None:
+    def _rule(self, node: Node, group: str, interval: float | None, shared: Mapping[str, str]) -> Rule:
         kind: Literal["alert", "record"] = "record" if node.has("record") and not node.has("alert") else "alert"
         name = node.get(kind).text()
         line = node.key_lines.get(kind, node.line)
@@ -143,7 +147,7 @@ class _Reader:
             expr_line=node.key_lines.get("expr", line),
             for_seconds=self._seconds(node, "for", subject) or 0.0,
             keep_firing_for_seconds=self._seconds(node, "keep_firing_for", subject) or 0.0,
-            labels=self._texts(node, "labels", subject),
+            labels={**shared, **self._texts(node, "labels", subject)},
             annotations=self._texts(node, "annotations", subject),
             group=group,
             interval_seconds=interval,

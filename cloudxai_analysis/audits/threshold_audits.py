@@ -43,9 +43,8 @@ def _compared(term: Term, inference: Inference, use: str) -> Iterator[Fault]:
         return
     if one.values.where(sign, bound).empty:
         yield "promql/never-true", f"{term}: {side} is {one.values}, so this is never true."
-    elif use == "alert" and one.values.where(_OPPOSITE[sign], bound).empty:
-        if not one.filtered and not _is_presence(side):
-            yield "promql/always-true", f"{term}: {side} is {one.values}, so this is always true."
+    elif use == "alert" and one.values.where(_OPPOSITE[sign], bound).empty and not (one.filtered or _is_presence(side)):
+        yield "promql/always-true", f"{term}: {side} is {one.values}, so this is always true."
 
 
 def _is_presence(term: Term) -> bool:

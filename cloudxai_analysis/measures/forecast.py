@@ -170,7 +170,7 @@ def _settled(variances: Floats, whole: float) -> Floats:
 def _drawn(mean: Floats, covariance: Floats, paths: int, rng: np.random.Generator) -> Floats:
     """States to begin the paths with, states × paths.
 
-    By the symmetric root, which is the only one: the signs of any other depend on the processor, and so would the paths.
+    By the symmetric root, which is the only one: the signs of any other depend on the processor.
     """
     values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T

@@ -44,8 +44,8 @@ EVIDENCE = {
     "tenants": "readiness-tenants",
     "restarts": "telemetry-restarts",
 }
-# Without a second source there is nothing to compare, and of rules that seldom fire little is known: told in the section,
-# every week the same, and no banner.
+# Without a second source there is nothing to compare, and of rules that seldom fire little is known: that is told in
+# the section, every week the same, and is no banner.
 NO_BANNER = ("conservation", "reconciliation", "agreement", "budgets", "rules")
 _RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
 _SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}

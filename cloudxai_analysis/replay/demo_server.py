@@ -1,0 +1,176 @@
+"""A Prometheus of our own over the demo's samples, as long as a replay lasts: on the loopback, in a temporary folder.
+
+The samples go in by remote write, in order of time, into one block that is never cut: ten times as fast as by promtool,
+which parses text. Nothing of this is ever done to a server that is watched.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cramjam
+import numpy as np
+import requests
+from numpy.typing import NDArray
+
+from cloudxai_analysis.errors import SourceUnreachable, UsageError
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
+from cloudxai_analysis.window import Window
+
+SERVER = "prometheus"
+NEEDS_A_SERVER = (
+    "Replay needs a server, because PromQL is evaluated by a server and never by code of ours: install Prometheus "
+    "(Debian package prometheus), or give --source the URL of one."
+)
+_READY_SECONDS = 30.0
+_SLICE_MS = 6 * 3_600_000  # of samples in one request
+_BLOCK = "2400h"
+_SAMPLE = np.dtype([("head", "u1", 3), ("value", "<f8"), ("tag", "u1"), ("time", "u1", 6)])
+
+
+class NeedsServer(UsageError):
+    """Nothing is installed that could evaluate PromQL for the demo."""
+
+
+def installed() -> bool:
+    """Whether a Prometheus is installed here."""
+    return shutil.which(SERVER) is not None
+
+
+@contextmanager
+def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Iterator[str]:
+    """The base URL of a Prometheus that holds the source's samples of these metrics in the window.
+
+    Raises
+    ------
+    NeedsServer
+        No Prometheus is installed.
+    SourceUnreachable
+        It did not start.
+    """
+    if not installed():
+        raise NeedsServer(NEEDS_A_SERVER)
+    with tempfile.TemporaryDirectory(prefix="cloudxai-replay-") as folder, _running(Path(folder)) as url:
+        _load(url, [source.read(metric, {}, window) for metric in metrics])
+        yield url
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[str]:
+    (folder / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    command = [
+        SERVER,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=100y",
+        # Equal bounds as long as the demo keep all samples in one block of memory, in which any of them is in order.
+        f"--storage.tsdb.min-block-duration={_BLOCK}",
+        f"--storage.tsdb.max-block-duration={_BLOCK}",
+        "--web.enable-remote-write-receiver",
+        f"--web.listen-address={address}",
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 - our own words only
+    try:
+        _wait(process, f"http://{address}", folder / "log")
+        yield f"http://{address}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    until = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if requests.get(f"{url}/-/ready", timeout=5).status_code == 200:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.03)
+    said = " ".join(log.read_text(encoding="utf-8", errors="replace").split()[-40:])
+    raise SourceUnreachable(f"The Prometheus for the demo did not start: {said}. Try `{SERVER} --version`.")
+
+
+def _load(url: str, batches: list[SeriesBatch]) -> None:
+    """Send all samples, slice by slice, each slice with every series."""
+    edges = [(int(batch.times.min()), int(batch.times.max())) for batch in batches if batch.samples]
+    if not edges:
+        return
+    heads = [[_head(batch.metric, labels) for labels in batch.labels] for batch in batches]
+    with requests.Session() as session:
+        session.trust_env = False
+        for begin in range(min(low for low, _ in edges), max(high for _, high in edges) + 1, _SLICE_MS):
+            body = b"".join(
+                part
+                for batch, head in zip(batches, heads, strict=True)
+                for part in _series(batch, head, begin, begin + _SLICE_MS)
+            )
+            if body:
+                _send(session, url, body)
+
+
+def _send(session: requests.Session, url: str, body: bytes) -> None:
+    headers = {
+        "Content-Type": "application/x-protobuf",
+        "Content-Encoding": "snappy",
+        "X-Prometheus-Remote-Write-Version": "0.1.0",
+    }
+    answer = session.post(
+        f"{url}/api/v1/write", data=bytes(cramjam.snappy.compress_raw(body)), headers=headers, timeout=60
+    )
+    if answer.status_code not in (200, 204):
+        said = " ".join(answer.text.split())[:200]
+        raise SourceUnreachable(f"The Prometheus for the demo did not take its samples: {said}.")
+
+
+def _series(batch: SeriesBatch, heads: list[bytes], begin: int, end: int) -> Iterator[bytes]:
+    for head, first, last in zip(heads, batch.offsets[:-1], batch.offsets[1:], strict=True):
+        low, high = first + np.searchsorted(batch.times[first:last], (begin, end))
+        if low < high:
+            content = head + _samples(batch.times[low:high], batch.values[low:high])
+            yield b"\x0a" + _varint(len(content)) + content
+
+
+def _samples(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
+    """Samples as remote write carries them (prometheus/prompb `Sample`: value 1, timestamp 2), all of one length."""
+    rows = np.empty(len(times), dtype=_SAMPLE)
+    rows["head"] = (0x12, 16, 0x09)
+    rows["value"] = values
+    rows["tag"] = 0x10
+    for place in range(6):  # six groups of seven bits hold every time from 2005 to 2109
+        rows["time"][:, place] = (times >> (7 * place)) & 0x7F | (0x80 if place < 5 else 0)
+    return rows.tobytes()
+
+
+def _head(metric: str, labels: Labels) -> bytes:
+    """A series' labels, sorted, as remote write carries them."""
+    named = {**labels, "__name__": metric}
+    written = b""
+    for name in sorted(named):
+        pair = _text(1, name) + _text(2, named[name])
+        written += b"\x0a" + _varint(len(pair)) + pair
+    return written
+
+
+def _text(field: int, text: str) -> bytes:
+    data = text.encode()
+    return bytes([field << 3 | 2]) + _varint(len(data)) + data
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])

@@ -1,0 +1,177 @@
+"""The demo behind a Prometheus of our own: its samples by bits, burn rates, and the whole command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.measures.readiness import global_readiness
+from cloudxai_analysis.measures.slo import burn_stretches
+from cloudxai_analysis.replay.burn_rule import burn_rules
+from cloudxai_analysis.replay.demo_server import NeedsServer, demo_server
+from cloudxai_analysis.replay.history import History
+from cloudxai_analysis.replay_command import replay
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.window import Window, parse_window
+
+WEEK = parse_window("2026-W46")
+LONG = Window(WEEK.start - timedelta(days=4), WEEK.end)
+METRICS = ("readiness_state", "up", "readiness_transitions_total")
+RULES = """\
+groups:
+  - name: beta
+    interval: 1m
+    rules:
+      - {alert: TenantReadinessBreach, expr: tenant_readiness_state == 0, for: 2m, labels: {severity: page}}
+      - {alert: ServiceNotReady, expr: min(readiness_state) by (job) == 0, for: 5m, labels: {severity: critical}}
+      - {alert: "Broken | <b>", expr: "sum("}
+"""
+PROPOSED = """\
+groups:
+  - name: beta
+    rules:
+      - {alert: TenantReadinessBreach, expr: tenant_readiness_state == 0, for: 4m, labels: {severity: page}}
+      - {alert: Fresh, expr: up == 0}
+"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[DemoSource, Any]]:
+    demo = DemoSource()
+    with demo_server(demo, METRICS, LONG) as url:
+        yield demo, open_source(url, limits=Limits(), settings=EnvironmentSettings())
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_server_holds_the_demo_s_samples_by_bits(served: tuple[DemoSource, Any], metric: str) -> None:
+    demo, server = served
+    ours, theirs = demo.read(metric, {}, LONG), server.read(metric, {}, LONG)
+    assert sorted(map(str, ours.labels)) == sorted(map(str, theirs.labels))
+    for labels, first, last in zip(ours.labels, ours.offsets[:-1], ours.offsets[1:], strict=True):
+        place = theirs.labels.index(labels)
+        inside = slice(theirs.offsets[place], theirs.offsets[place + 1])
+        np.testing.assert_array_equal(theirs.times[inside], ours.times[first:last])
+        np.testing.assert_array_equal(theirs.values[inside].view(np.int64), ours.values[first:last].view(np.int64))
+
+
+@pytest.mark.server
+def test_burn_rules_fire_where_the_measure_says_that_the_budget_burns(served: tuple[DemoSource, Any]) -> None:
+    demo, server = served
+    history = History(server, demo, WEEK, evaluation_seconds=60)
+    samples = MemorySnapshot(demo).samples("readiness_state", LONG, ("job", "instance"))
+    burns = burn_stretches(global_readiness(samples), WEEK, slo=0.999)
+    for rule, over in zip(burn_rules(load_contract(), slo=0.999), ({14.4, 6.0}, {3.0, 1.0}), strict=True):
+        own = burns[burns["threshold"].isin(over)]
+        found = history.replay(rule).episodes
+        assert len(found), rule.name
+        # Whichever pair burns: one stretch of the rule covers those of its pairs that touch.
+        for episode in found.itertuples():
+            near = own[
+                (own["start"] <= episode.resolved_at) & (own["end"].fillna(episode.resolved_at) >= episode.fired_at)
+            ]
+            assert abs((near["start"].min() - episode.fired_at).total_seconds()) <= 60
+            assert abs((near["end"].max() - episode.resolved_at).total_seconds()) <= 60
+        assert sum(
+            ((found["fired_at"] <= row.start + pd.Timedelta("60s")) & (found["resolved_at"] >= row.start)).any()
+            for row in own.itertuples()
+        ) == len(own)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command in a folder of its own, on the demo's last week."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
+    (tmp_path / "beta.rules.yml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "proposed.rules.yml").write_text(PROPOSED, encoding="utf-8")
+
+    def runs(*words: str) -> Result:
+        given = ["--source", "demo://", "--week", "2026-W46", "--weeks", "1", *words]
+        return CliRunner().invoke(replay, given, catch_exceptions=False, standalone_mode=False)
+
+    return runs
+
+
+@pytest.mark.server
+def test_the_command_gives_plain_data(run: Any) -> None:
+    found = json.loads(run("beta.rules.yml", "--proposed", "proposed.rules.yml", "--format", "json").stdout)
+    assert found["window"] == {"start": "2026-11-09T00:00:00+00:00", "end": "2026-11-16T00:00:00+00:00"}
+    rules = {rule["name"]: rule for rule in found["rules"]}
+    assert list(rules) == ["TenantReadinessBreach", "ServiceNotReady", "Broken | <b>", "Fresh"]
+    breach = rules["TenantReadinessBreach"]
+    # The week has one incident of a tenant and two false pages of four minutes.
+    present, proposed = breach["variants"]
+    assert (present["name"], present["false_positives"], present["misses"], present["incidents"]) == (
+        "present",
+        2,
+        0,
+        1,
+    )
+    assert (proposed["name"], proposed["false_positives"], proposed["misses"]) == ("proposed", 0, 0)
+    assert proposed["detection_seconds"] - present["detection_seconds"] == 120
+    assert breach["agreement"]["same"] == breach["agreement"]["fired"] > 0
+    assert breach["draft"]["lint"] == "passed"
+    assert [variant["name"] for variant in rules["ServiceNotReady"]["variants"]] == [
+        "present",
+        "burn rate, pages",
+        "burn rate, tickets",
+    ]
+    assert "unclosed left parenthesis" in rules["Broken | <b>"]["unknown"]
+    assert rules["Fresh"]["agreement"] is None
+
+
+@pytest.mark.server
+def test_markdown_shows_foreign_text_as_text(run: Any) -> None:
+    text = run("beta.rules.yml", "--as-it-is", "--format", "markdown").stdout
+    assert "| Broken &#124; &lt;b&gt; | unknown |" in text
+    assert "### Broken &#124; &lt;b&gt;" in text
+    assert "<b>" not in text
+    assert "| incident | began | tenant | present fired after |" in text
+
+
+@pytest.mark.server
+def test_text_is_one_rule_after_the_other(run: Any) -> None:
+    text = run("beta.rules.yml", "--rule", "TenantReadinessBreach").stdout
+    lines = text.splitlines()
+    assert lines[0].startswith("Replay over 2026-W46")
+    assert "TenantReadinessBreach" in lines
+    assert "ServiceNotReady" not in text
+    assert any(line.strip().startswith("draft (passed):") for line in lines)
+    assert "    for: 4m" in text
+
+
+def test_mistakes_are_one_line(run: Any) -> None:
+    from cloudxai_analysis.errors import UsageError
+
+    with pytest.raises(UsageError, match=r"Rule file missing\.yml does not exist"):
+        run("missing.yml")
+    Path("empty.yml").write_text("groups: []\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"No alerting rule in empty\.yml"):
+        run("empty.yml")
+
+
+@pytest.mark.server
+def test_a_rule_that_is_not_there_is_named(run: Any) -> None:
+    from cloudxai_analysis.errors import UsageError
+
+    with pytest.raises(UsageError, match=r"No rule 'Nope'\. There are .*ServiceNotReady"):
+        run("beta.rules.yml", "--rule", "Nope")
+
+
+def test_without_a_prometheus_the_answer_is_needs_a_server(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NeedsServer, match="Replay needs a server"):
+        run("beta.rules.yml")

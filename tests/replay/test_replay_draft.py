@@ -1,0 +1,89 @@
+"""Draft rules: what changes in them, their reason, and what promtool says."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
+from cloudxai_analysis.replay.candidates import Variant
+from cloudxai_analysis.replay.draft import draft, linted, rule_file, varied
+from cloudxai_analysis.replay.rules import AlertingRule
+
+RULE = AlertingRule(
+    name="Slow",
+    expr='rate(a{x="\\""}[5m])   > 0.2  # as people write it',
+    for_seconds=300,
+    labels={"severity": "page"},
+    annotations={"summary": "{{ $labels.x }}\nis slow"},
+    group="latency",
+    interval_seconds=30,
+)
+
+
+def test_only_what_varies_changes() -> None:
+    assert varied(RULE, Variant(0.2, 300, 0)) == RULE
+    other = varied(RULE, Variant(0.25, 90, 600))
+    assert other.expr == '(rate(a{x="\\""}[5m])) > 0.25'
+    assert (other.for_seconds, other.keep_firing_for_seconds) == (90, 600)
+    assert (other.labels, other.annotations, other.group) == (RULE.labels, RULE.annotations, RULE.group)
+
+
+def test_the_file_reads_back_as_the_rule() -> None:
+    text = rule_file([varied(RULE, Variant(0.25, 90, 600))], "because\nof this: # and that")
+    assert text.startswith("# because of this: # and that\ngroups:\n")
+    (group,) = yaml.safe_load(text)["groups"]
+    assert (group["name"], group["interval"]) == ("latency", "30s")
+    (rule,) = group["rules"]
+    assert rule == {
+        "alert": "Slow",
+        "expr": '(rate(a{x="\\""}[5m])) > 0.25',
+        "for": "1m30s",
+        "keep_firing_for": "10m",
+        "labels": {"severity": "page"},
+        "annotations": {"summary": "{{ $labels.x }}\nis slow"},
+    }
+
+
+@pytest.mark.needs("promtool")
+def test_promtool_reads_the_draft() -> None:
+    made = draft(RULE, Variant(0.25, 90, 600), "because")
+    assert (made.lint, made.reason) == ("passed", "because")
+    broken = AlertingRule("Broken", "sum(")
+    status, said = linted(rule_file([broken], ""))
+    assert status == "failed"
+    assert "unclosed left parenthesis" in said
+    assert "/tmp" not in said  # noqa: S108 - no path of ours is shown
+
+
+def test_without_promtool_it_is_said_that_nobody_has_linted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "PATH", "/nowhere")
+    status, said = linted("groups: []\n")
+    assert status == "not linted"
+    assert "promtool is not installed" in said
+
+
+@pytest.mark.needs("promtool")
+def test_the_burn_rules_are_those_of_the_workbook() -> None:
+    page, ticket = burn_rules(load_contract(), slo=0.999)
+    assert linted(rule_file([page, ticket], ""))[0] == "passed"
+    for rule, words in (
+        (page, ("[1h:1m]) > 14.4 * 0.001", "[5m:1m]) > 14.4", "[6h:1m]) > 6 * 0.001", "[30m:1m]) > 6 *")),
+        (ticket, ("[1d:1m]) > 3 * 0.001", "[2h:1m]) > 3", "[3d:1m]) > 1 * 0.001", "[6h:1m]) > 1 *")),
+    ):
+        assert all(word in rule.expr for word in words), rule.expr
+        assert rule.expr.count("readiness_state") == 4
+    assert (page.labels["severity"], ticket.labels["severity"]) == ("page", "ticket")
+
+
+def test_the_readiness_alert_is_the_one_that_looks_at_its_gauge_alone() -> None:
+    contract = load_contract()
+    both = AlertingRule("Both", "readiness_state == 0 and up == 1")
+    ticket = AlertingRule("Ticket", "readiness_state == 0")
+    page = AlertingRule("ServiceNotReady", "min by (job) (readiness_state) == 0")
+    assert readiness_rule([both, ticket, page], contract) is page
+    assert readiness_rule([both, ticket], contract) is ticket
+    assert readiness_rule([both], contract) is None

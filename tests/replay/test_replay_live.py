@@ -1,0 +1,124 @@
+"""Replay of rules from a live Prometheus' own history, against what that Prometheus fired."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import live_platform
+import pandas as pd
+import pytest
+import servers
+
+from cloudxai_analysis.replay.agreement import agreement_counts
+from cloudxai_analysis.replay.history import History
+from cloudxai_analysis.replay.rules import AlertingRule, loaded_rules, rules_in
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.window import Window
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+SECONDS = 75
+DOWN_SECONDS = 14.0
+
+
+def opened(url: str) -> Any:
+    return open_source(url, limits=Limits(), settings=EnvironmentSettings())
+
+
+def moment() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def replayed(source: Any, window: Window, rules: list[AlertingRule]) -> tuple[pd.DataFrame, History]:
+    """The agreement of every rule with what the server fired."""
+    history = History(source, source, window, evaluation_seconds=1)
+    frames = []
+    for rule in rules:
+        group = [other.name for other in rules if other.place == rule.place]
+        frames.append(history.agreement(history.replay(rule, group)))
+    return pd.concat(frames, ignore_index=True), history
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Window, list[AlertingRule]]]:
+    """A Prometheus that has scraped the platform and evaluated its rules each second for a while."""
+    folder = tmp_path_factory.mktemp("live")
+    rules = folder / "beta.rules.yml"
+    rules.write_text(live_platform.RULES, encoding="utf-8")
+    with (
+        live_platform.exporter(SECONDS + 30) as target,
+        servers.prometheus(folder, config=live_platform.config(rules, target)) as server,
+    ):
+        began = moment()
+        time.sleep(SECONDS)
+        source = opened(server.url)
+        yield source, Window(began + timedelta(seconds=3), moment() - timedelta(seconds=2)), rules_in([rules])[0]
+
+
+def test_replay_fires_what_the_live_server_fired(live: tuple[Any, Window, list[AlertingRule]]) -> None:
+    agreed, history = replayed(*live)
+    assert history.markers
+    counts = agreement_counts(agreed)
+    fired, same = counts["fired"].sum(), counts["same"].sum()
+    wrong = agreed[agreed["status"].isin(["other", "extra"])]
+    assert fired >= 20, counts.to_string()
+    assert same >= 0.99 * fired, wrong.to_string()
+    assert not (agreed["status"] == "extra").any(), wrong.to_string()
+    # What is the same is so to the very evaluation.
+    kept = agreed[agreed["status"] == "same"]
+    assert ((kept["fired_at"] - kept["replayed_fired_at"]).abs() < pd.Timedelta(milliseconds=500)).all()
+    assert ((kept["resolved_at"] - kept["replayed_resolved_at"]).abs() < pd.Timedelta(milliseconds=500)).all()
+
+
+def test_each_group_is_asked_at_its_own_times(live: tuple[Any, Window, list[AlertingRule]]) -> None:
+    source, window, rules = live
+    history = History(source, source, window, evaluation_seconds=1)
+    stamps = {rule.group: set() for rule in rules}
+    for labels, first, last in zip(
+        history.alerts.labels, history.alerts.offsets[:-1], history.alerts.offsets[1:], strict=True
+    ):
+        group = next(rule.group for rule in rules if rule.name == labels["alertname"])
+        stamps[group] |= {int(stamp) % 1000 for stamp in history.alerts.times[first:last]}
+    for rule in rules:
+        group = [other.name for other in rules if other.place == rule.place]
+        assert {history.evaluations(rule, group).steps.first % 1000} == stamps[rule.group]
+    assert len({tuple(sorted(phases)) for phases in stamps.values()}) == 2
+
+
+def test_the_rules_that_it_has_loaded_are_those_of_the_file(live: tuple[Any, Window, list[AlertingRule]]) -> None:
+    source, window, rules = live
+    loaded = loaded_rules(source)
+    assert [(rule.name, rule.for_seconds, rule.keep_firing_for_seconds, rule.labels) for rule in loaded] == [
+        (rule.name, rule.for_seconds, rule.keep_firing_for_seconds, rule.labels) for rule in rules
+    ]
+    assert {rule.interval_seconds for rule in loaded} == {1.0}
+    counts = agreement_counts(replayed(source, window, loaded)[0])
+    assert counts["same"].sum() >= 0.99 * counts["fired"].sum()
+
+
+def test_a_server_that_was_down_is_told_apart(tmp_path: Path) -> None:
+    rules = tmp_path / "beta.rules.yml"
+    rules.write_text(live_platform.RULES, encoding="utf-8")
+    with live_platform.exporter(100) as target:
+        config = live_platform.config(rules, target)
+        with servers.prometheus(tmp_path, config=config):
+            began = moment()
+            time.sleep(16)
+        stopped = moment()
+        time.sleep(DOWN_SECONDS)
+        with servers.prometheus(tmp_path, config=config) as server:
+            time.sleep(18)
+            window = Window(began + timedelta(seconds=3), moment() - timedelta(seconds=2))
+            agreed, history = replayed(opened(server.url), window, rules_in([rules])[0])
+            (down,) = history._down.values()
+    # The time before its first scrape is one, too.
+    inside = down[(down["start"] > window.start) & (down["start"] < window.end)]
+    assert len(inside) == 1
+    assert abs((inside["start"].iloc[0] - stopped).total_seconds()) < 4
+    assert DOWN_SECONDS - 2 < (inside["end"] - inside["start"]).dt.total_seconds().iloc[0] < DOWN_SECONDS + 12
+    assert not agreed["status"].isin(["other", "extra"]).any(), agreed.to_string()
+    assert (agreed["why"] == "the server was down").any()
