@@ -15,15 +15,29 @@ _MEANS = frozenset(
 
 def counter_faults(root: Term, inference: Inference, *, use: str) -> Iterator[Fault]:
     """Code and message of every fault of this kind in an expression that is an alert's, a record's or a panel's."""
+    guards = {id(guard) for term in root.walk() for guard in _guards(term)}
     for term in root.walk():
         if term.form == "operation" and term.name in COMPARISONS:
-            yield from _compared(term, inference)
+            if id(term) not in guards:
+                yield from _compared(term, inference)
         elif term.form == "call":
             yield from _called(term, inference)
             if term.name == "irate" and use == "alert":
                 yield "promql/irate-in-alert", f"{term} looks at the last two samples only."
         elif term.form == "aggregation":
             yield from _aggregated(term, inference)
+
+
+def _guards(term: Term) -> Iterator[Term]:
+    """Sides of an `and` that say that something was counted at all, so that the other side has a meaning."""
+    if term.form != "operation" or term.name != "and":
+        return
+    left, right = term.parts
+    for side, other in ((right, left), (left, right)):
+        bound = side.parts[1].number if side.compares and side.parts[1].form == "number" else None
+        says_any = (side.name, bound) in ((">", 0.0), ("!=", 0.0), (">=", 1.0))
+        if says_any and any(inside.form == "selector" for inside in other.walk()):
+            yield side
 
 
 def _compared(term: Term, inference: Inference) -> Iterator[Fault]:

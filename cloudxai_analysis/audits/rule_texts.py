@@ -29,7 +29,7 @@ def missing_texts(alerts: Iterable[tuple[Rule, Labels]]) -> Iterator[tuple[Rule,
     """
     given = list(alerts)
     for rule, labels in given:
-        if not _filled(rule.labels.get("severity", "")) and "severity" not in labels.sure:
+        if not rule.labels.get("severity") and "severity" not in labels.sure:
             yield rule, ("rules/no-severity", rule.line, "The alert has no label `severity`.")
         if not _has(rule.annotations, _SUMMARIES):
             other = " (it has a description only)" if _filled(rule.annotations.get("description", "")) else ""

@@ -59,6 +59,9 @@ def _together(term: Term, inference: Inference, use: str) -> Iterator[Fault]:
         if left == right:
             yield "promql/never-true", f"{left} unless itself is never true."
         return
+    if term.name == "or" and not (left.compares and right.compares):
+        # Of what holds only together with something else, not every value is left.
+        return
     for base, of_left in _conditions(left, inference):
         for other, of_right in _conditions(right, inference):
             if base != other or of_left.empty or of_right.empty:

@@ -1,0 +1,22 @@
+"""The page of codes says what the code does: every code with its weight, its reason and its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cloudxai_analysis.audits.codes import CODES, Code
+from cloudxai_analysis.audits.dashboard_codes import DASHBOARD_CODES
+from cloudxai_analysis.audits.routing_codes import ROUTING_CODES
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "audits.md"
+ALL: dict[str, Code] = {**CODES, **ROUTING_CODES, **DASHBOARD_CODES}
+
+
+def row(name: str, code: Code) -> str:
+    cells = (f"`{name}`", code.severity, code.why, code.action)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def test_every_code_has_its_line_and_no_other_is_there():
+    said = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert sorted(said) == sorted(row(name, code) for name, code in ALL.items())
