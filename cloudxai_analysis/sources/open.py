@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.settings import EnvironmentSettings, Limits, project_folder
 from cloudxai_analysis.sources.series import Source
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.sources.notifications import AlertmanagerSession
 
 _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:9090 or https://host/prometheus"
 
@@ -31,6 +35,29 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> S
     if scheme not in ("http", "https"):
         raise UsageError(f"The source is neither the demo nor an http(s) URL. {_FORMS}.")
     return _prometheus(url, limits, settings)
+
+
+def open_alertmanager(url: str, *, limits: Limits) -> AlertmanagerSession:
+    """The Alertmanager at `url`, whose user and password are used and never shown. Nothing is asked yet.
+
+    Raises
+    ------
+    UsageError
+        The URL is no http(s) URL of a host.
+    """
+    from cloudxai_analysis.http_config import BasicAuth, HttpConfig, SecretText
+    from cloudxai_analysis.sources.credentials import Credentials
+    from cloudxai_analysis.sources.notifications import AlertmanagerSession
+
+    if url.partition(":")[0].lower() not in ("http", "https"):
+        raise UsageError("`alertmanager` is no http(s) URL. Give one like http://host:9093.")
+    base, user, password = _address(url)
+    login = (
+        HttpConfig()
+        if user is None
+        else HttpConfig(basic_auth=BasicAuth.model_construct(username=SecretText(user), password=SecretText(password)))
+    )
+    return AlertmanagerSession(base, limits=limits, credentials=Credentials(login))
 
 
 def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Source:

@@ -22,14 +22,14 @@ from cloudxai_analysis.errors import RefusedForSecurity, SourceAnswerError, Sour
 from cloudxai_analysis.measures import notifications as measures
 from cloudxai_analysis.settings import Limits
 from cloudxai_analysis.sources.notifications import HELD, NOTIFICATIONS, AlertmanagerSession, read_notifications
-from cloudxai_analysis.sources.session import Credentials
+from cloudxai_analysis.sources.open import open_alertmanager
 
 LIMITS = Limits(retries=0, total_deadline_seconds=20)
 HOSTILE = 'a"b\n<script>=c'
 
 
 def session(url: str) -> AlertmanagerSession:
-    return AlertmanagerSession(url, limits=LIMITS, credentials=Credentials())
+    return open_alertmanager(url, limits=LIMITS)
 
 
 @contextmanager
@@ -134,6 +134,17 @@ def test_a_real_alertmanagers_messages_are_held_against_what_fired(tmp_path: Pat
     assert 30 <= frame.loc["Down", "delay_seconds"] < 90
     assert frame.loc["Down", "resolved_sent_at"] > frame.loc["Down", "sent_at"]
     assert measures.sent_without_episode(fired, sent).empty
+
+    # Of four that fire, one is not held: its rule is another server's.
+    going = pd.concat([fired, fired.tail(1).assign(alertname="Elsewhere")], ignore_index=True).assign(cut_end=True)
+    beside = measures.fired_and_held(going, held.reset_index())
+    assert beside[["alertname", "state", "by"]].values.tolist()[:2] == [
+        ["Elsewhere", "not held", ""],
+        ["Silent", "suppressed", "silence"],
+    ]
+    assert set(beside["alertname"][2:]) == {"Down", "Slow"}
+    over = measures.fired_and_held(going.assign(cut_end=False), held.reset_index())
+    assert (len(over), over["fired_at"].notna().sum()) == (3, 0)
 
 
 MESSAGE = {
