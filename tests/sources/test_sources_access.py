@@ -15,6 +15,7 @@ import pytest
 from hostile_server import Handler, Hostile, vector
 from loopback_proxy import loopback_proxy
 
+from cloudxai_analysis.contract import Metric
 from cloudxai_analysis.errors import CloudxaiError, RefusedForSecurity, UsageError
 from cloudxai_analysis.http_config import Authorization, BasicAuth, Header, HttpConfig, TlsConfig
 from cloudxai_analysis.settings import EnvironmentSettings, Limits
@@ -130,8 +131,12 @@ def test_examples_in_the_docs_are_taken(tmp_path: Path, page: str) -> None:
     for example in examples:
         assert read_http_config(file_of(tmp_path, example)) != HttpConfig()
     for example in re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for table in tomllib.loads(example)["environments"].values():
+        tables = tomllib.loads(example)
+        assert tables.keys() in ({"environments"}, {"metrics"})
+        for table in tables.get("environments", {}).values():
             assert EnvironmentSettings.model_validate(table) != EnvironmentSettings()
+        for table in tables.get("metrics", {}).values():
+            assert Metric.model_validate(table).scope == "rules"
 
 
 def test_keys_in_the_docs_are_the_schemas() -> None:
