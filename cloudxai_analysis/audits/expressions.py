@@ -138,8 +138,12 @@ def parse(text: str) -> Expression:
     try:
         parsed = promql.parse(text)
     except ValueError as error:
-        raise Unparsed(" ".join(str(error).split())) from None
+        raise Unparsed(_shortened(" ".join(str(error).split()))) from None
     return Expression(text, _term(parsed))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def _refuse_too_deep(text: str) -> None:

@@ -77,7 +77,8 @@ class Interval:
 
     def negative(self) -> Interval:
         """All its numbers with the other sign."""
-        return Interval(-self.high, -self.low, self.high_open, self.low_open, self.whole)
+        # Without + 0.0, none of it is -0.
+        return Interval(-self.high + 0.0, -self.low + 0.0, self.high_open, self.low_open, self.whole)
 
     def times(self, factor: float) -> Interval:
         """All its numbers, multiplied."""
@@ -112,7 +113,9 @@ class Interval:
 
 def point(number: float) -> Interval:
     """The interval that holds one number."""
-    return Interval() if isnan(number) else Interval(number, number)
+    if isnan(number):
+        return Interval()
+    return Interval(number, number, whole=abs(number) < inf and number == round(number))
 
 
 def _sum(one: float, other: float, unknown: float) -> float:

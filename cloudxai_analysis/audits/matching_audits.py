@@ -57,6 +57,7 @@ def _matched(term: Term, left: Facts, right: Facts) -> Iterator[Fault]:
                     "promql/never-matches",
                     f"'{term.name}' matches all labels, but {term.parts[place]} lacks {said}, which the other has.",
                 )
+                break
     if matching is not None and matching.group:
         one, place = (right, 1) if matching.group == "left" else (left, 0)
         for label in sorted(matching.include):

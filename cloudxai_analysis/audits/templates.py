@@ -29,9 +29,10 @@ _OTHERS_VARIABLES = frozenset({"$expr", "$for", "$activeAt", "$alertID", "$group
 _BLOCKS = frozenset({"if", "range", "with", "define", "block"})
 _KEYWORDS = _BLOCKS | {"else", "end", "template", "break", "continue"}
 _CONSTANTS = frozenset({"true", "false", "nil"})
+_COMMENT = re.compile(r"\{\{(?:-\s+)?/\*")
+_COMMENT_END = re.compile(r"\*/(?:\s+-)?\}\}")
 _ACTION = re.compile(
-    r"""\{\{(?:-\s+)?/\*.*?\*/(?:\s+-)?\}\}"""
-    r"""|\{\{((?:"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|(?!\}\})[^"`'])*)\}\}""",
+    r"""\{\{((?:"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|(?!\}\})[^"`'])*)\}\}""",
     re.DOTALL,
 )
 _TOKEN = re.compile(
@@ -107,19 +108,20 @@ class _Reader:
 
     def read(self, text: str) -> None:
         end = 0
-        for action in _ACTION.finditer(text):
-            self._text(text[end : action.start()])
-            end = action.end()
-            if action[1] is not None:
-                self._action(action[1])
+        while (start := text.find("{{", end)) >= 0:
+            self._text(text[end:start])
+            is_comment = _COMMENT.match(text, start)
+            found = _COMMENT_END.search(text, is_comment.end()) if is_comment else _ACTION.match(text, start)
+            if found is None:
+                raise _Broken(f"an action is not closed: {_cut(text[start : start + 200])}")
+            if not is_comment:
+                self._action(found[1])
+            end = found.end()
         self._text(text[end:])
         if self._blocks:
             raise _Broken(f"{{{{ {self._blocks[-1].word} }}}} has no {{{{ end }}}}")
 
     def _text(self, text: str) -> None:
-        place = text.find("{{")
-        if place >= 0:
-            raise _Broken(f"an action is not closed: {_cut(text[place:])}")
         self.template.outside += _OUTSIDE.findall(text)
 
     def _action(self, inside: str) -> None:

@@ -15,6 +15,7 @@ _OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 _PRESENCE = frozenset({"count", "group", "count_values", "absent", "absent_over_time", "present_over_time"}) | {
     "count_over_time"
 }
+_ANY = frozenset({(">", 0.0), ("!=", 0.0), (">=", 1.0), ("==", 1.0)})
 
 
 def threshold_faults(root: Term, inference: Inference, *, use: str) -> Iterator[Fault]:
@@ -43,8 +44,10 @@ def _compared(term: Term, inference: Inference, use: str) -> Iterator[Fault]:
         return
     if one.values.where(sign, bound).empty:
         yield "promql/never-true", f"{term}: {side} is {one.values}, so this is never true."
-    elif use == "alert" and one.values.where(_OPPOSITE[sign], bound).empty and not (one.filtered or _is_presence(side)):
-        yield "promql/always-true", f"{term}: {side} is {one.values}, so this is always true."
+    elif use == "alert" and one.values.where(_OPPOSITE[sign], bound).empty:
+        asks_presence = _is_presence(side) and (sign, bound) in _ANY
+        if not one.filtered and not asks_presence:
+            yield "promql/always-true", f"{term}: {side} is {one.values}, so this is always true."
 
 
 def _is_presence(term: Term) -> bool:

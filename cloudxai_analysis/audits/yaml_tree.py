@@ -180,8 +180,8 @@ class YamlTree:
 
     def _broken(self, error: yaml.MarkedYAMLError) -> Broken:
         lines = [mark.line + self._shift for mark in (error.problem_mark,) if mark]
-        # An open quote is noticed only where the text goes on like something else.
-        if error.context_mark and "scan" in (error.context or ""):
+        # An open quote or bracket is noticed only where the text goes on like something else.
+        if error.context_mark and any(word in (error.context or "") for word in ("scan", "flow")):
             lines.insert(0, error.context_mark.line + self._shift)
         return Broken(lines or [self._shift], error.problem or "it is no YAML")
 

@@ -173,9 +173,13 @@ def test_nothing_stops_the_reader(parts: list[str]) -> None:
         "{{ if $value }}" * 6_000,
         '{{ "' * 20_000,
         "{{ " + "(printf `` " * 8_000,
-    ]
-    + ["{{ $value }}" * 8_000, "$labels.a " * 9_000, "{{/*" * 20_000, "x" * (LONGEST + 1)],
-    ids=range(9),
+        "{{ $value }}" * 8_000,
+        "$labels.a " * 9_000,
+        "{{/*" * 20_000,
+        "{ " * 40_000,
+        "x" * (LONGEST + 1),
+    ],
+    ids=range(10),
 )
 def test_a_long_hostile_text_is_read_at_once(text: str) -> None:
     read_template(text)
