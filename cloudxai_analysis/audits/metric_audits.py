@@ -66,10 +66,10 @@ def _matcher(term: Term, matcher: Matcher, metrics: Metrics) -> Iterator[Fault]:
         _, sure = metrics.labels(term.name)
         if matcher.name in sure and never([matcher, Matcher(matcher.name, "!=", "")]):
             yield "promql/selects-nothing", f"{matcher}: every series of {term.name} has that label."
-        elif matcher.name == "job" and matcher.operator == "=" and matcher.value not in metrics.contract.jobs:
-            near = get_close_matches(matcher.value, metrics.contract.jobs, n=1, cutoff=0.8)
-            if near:
-                yield "promql/selects-nothing", f"{matcher}: the contract's job is '{near[0]}'."
+    if matcher.name == "job" and matcher.operator == "=" and matcher.value not in metrics.contract.jobs:
+        near = get_close_matches(matcher.value, metrics.contract.jobs, n=1, cutoff=0.8)
+        if near:
+            yield "promql/selects-nothing", f"{matcher}: the contract's job is '{near[0]}'."
     if term.name in ("ALERTS", "ALERTS_FOR_STATE") and not pattern and matcher.operator == "=":
         if matcher.name == "alertname" and matcher.value not in metrics.alerts:
             near = get_close_matches(matcher.value, metrics.alerts, n=1, cutoff=0.7)

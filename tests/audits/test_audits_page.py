@@ -7,9 +7,10 @@ from pathlib import Path
 from cloudxai_analysis.audits.codes import CODES, Code
 from cloudxai_analysis.audits.dashboard_codes import DASHBOARD_CODES
 from cloudxai_analysis.audits.routing_codes import ROUTING_CODES
+from cloudxai_analysis.audits.rule_codes import RULE_CODES
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "audits.md"
-ALL: dict[str, Code] = {**CODES, **ROUTING_CODES, **DASHBOARD_CODES}
+ALL: dict[str, Code] = {**CODES, **RULE_CODES, **ROUTING_CODES, **DASHBOARD_CODES}
 
 
 def row(name: str, code: Code) -> str:

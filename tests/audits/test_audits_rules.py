@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.audits import Finding
+from cloudxai_analysis.audits.audit import audit
 from cloudxai_analysis.audits.corpus import Corpus, read_corpus
 from cloudxai_analysis.audits.reading import read_text, read_tree
 from cloudxai_analysis.audits.rule_audits import rule_findings
@@ -258,3 +259,13 @@ def test_any_bytes_can_be_read(tmp_path_factory: pytest.TempPathFactory, content
     for tree in trees:
         load_rules(tree, "any.yml")
     written(tmp_path_factory.getbasetemp(), "any.json", "{}")
+
+
+def test_a_metric_that_v1_calls_otherwise_is_named_with_its_new_name(tmp_path):
+    """The beta's contract renames none; another's can."""
+    contract = load_contract().model_copy(update={"renames": {"readiness_state": "platform_ready"}})
+    file = tmp_path / "rules.yml"
+    file.write_text("groups:\n- name: g\n  rules:\n  - {record: a:b, expr: max(readiness_state)}\n", encoding="utf-8")
+    (found,) = audit(read_corpus([file], contract=contract))
+    assert (found.code, found.line) == ("promql/renamed-metric", 4)
+    assert "platform_ready" in found.message
