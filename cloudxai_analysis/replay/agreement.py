@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.frames import TIME, typed
 
@@ -19,17 +20,26 @@ _AGREEMENT = {
     "replayed_resolved_at": TIME,
     "why": "str",
 }
+_NONE = np.zeros(0, dtype=np.int64)
 _COUNTS = {"alertname": "str", "fired": "int64", "same": "int64", "other": "int64", "extra": "int64", "apart": "int64"}
 
 
 def agreement(
-    fired: pd.DataFrame, replayed: pd.DataFrame, down: pd.DataFrame, *, interval_seconds: float, settle_seconds: float
+    fired: pd.DataFrame,
+    replayed: pd.DataFrame,
+    down: pd.DataFrame,
+    *,
+    interval_seconds: float,
+    settle_seconds: float,
+    unsettled: NDArray[np.int64] = _NONE,
 ) -> pd.DataFrame:
     """Each episode that the server fired, or that only replay has, with what the other says of it.
 
     `fired` and `replayed` are episodes; `down` has start and end. Two are the same where label set, first and last
     firing evaluation are. Told apart, and no disagreement, are episodes that a window's edge cuts, and those that touch
-    a stretch in which the server was down or the `settle_seconds` after it, in which a server restores its alerts.
+    a stretch in which the server was down or the `settle_seconds` after it, in which a server restores its alerts; of
+    those that differ also the ones with an `unsettled` evaluation within `settle_seconds` of an edge, at which a scrape
+    was under way whose samples only a later query finds.
 
     Columns: status ('same', 'other' (the server's alone, or at another evaluation), 'extra' (replay's alone), 'apart'),
     alertname, severity, tenant, instance, fired_at, resolved_at (NaT of an extra one), replayed_fired_at,
@@ -47,7 +57,7 @@ def agreement(
     for row, same in zip(live.to_dict("records"), both, strict=True):
         other = None if same else _overlapping(row, unmatched, used)
         near = row if same else other
-        why = _apart(row, down, settle_seconds)
+        why = _apart(row, down, settle_seconds) or ("" if same else _late(row, near, unsettled, settle_seconds))
         rows.append(
             {
                 **row,
@@ -60,7 +70,7 @@ def agreement(
     for index, row in zip(unmatched.index, unmatched.to_dict("records"), strict=True):
         if index in used:
             continue
-        why = _apart(row, down, settle_seconds)
+        why = _apart(row, down, settle_seconds) or _late(row, None, unsettled, settle_seconds)
         rows.append(
             {
                 **row,
@@ -109,6 +119,20 @@ def _overlapping(row: dict[str, Any], others: pd.DataFrame, used: set[Any]) -> d
         return None
     used.add(found[0])
     return {str(key): value for key, value in others.loc[found[0]].items()}
+
+
+def _late(
+    row: dict[str, Any], other: dict[str, Any] | None, unsettled: NDArray[np.int64], settle_seconds: float
+) -> str:
+    """Why an episode that differs says nothing: its begin or end was decided while samples were still to come."""
+    edges = [row["fired_at"], row["resolved_at"]]
+    edges += [other["fired_at"], other["resolved_at"]] if other else []
+    for edge in edges:
+        at, near = int(edge.timestamp() * 1000), round(settle_seconds * 1000)
+        first, last = np.searchsorted(unsettled, [at - near, at + near])
+        if last > first:
+            return "a scrape was under way when the rule was evaluated"
+    return ""
 
 
 def _apart(row: dict[str, Any], down: pd.DataFrame, settle_seconds: float) -> str:

@@ -41,6 +41,22 @@ class Evaluations:
         return self.steps.step
 
 
+def unsettled(times: Times, scrapes: SeriesBatch, *, slack_ms: int = 100) -> Times:
+    """Those of the evaluation times at which a scrape had begun and its samples could not yet be seen.
+
+    `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long it took. Its samples
+    bear the time of its begin, and a later query finds them there, which the rule's own evaluation did not; `slack_ms`
+    is left for what the server does between the end of a scrape and its commit.
+    """
+    begun = scrapes.times
+    took = np.where(np.isfinite(scrapes.values), scrapes.values, 0.0)
+    until = begun + np.rint(took * 1000).astype(np.int64) + slack_ms
+    after = np.searchsorted(times, begun, side="right")
+    beyond = np.searchsorted(times, until, side="left")
+    found = [times[first:last] for first, last in zip(after, beyond, strict=True) if last > first]
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+
+
 def evaluations(
     steps: Steps, *, down: pd.DataFrame, alerts: SeriesBatch | None = None, rules: Collection[str] = (), how: str = ""
 ) -> Evaluations:

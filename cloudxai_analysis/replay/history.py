@@ -18,7 +18,7 @@ from cloudxai_analysis.replay.agreement import agreement
 from cloudxai_analysis.replay.alert_labels import alert_labels, by_alert, templated_labels
 from cloudxai_analysis.replay.candidates import LeftSide, Variant, loosest, thresholds
 from cloudxai_analysis.replay.episodes import States, episodes, pendings, runs, states
-from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase
+from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase, unsettled
 from cloudxai_analysis.replay.left_side import split
 from cloudxai_analysis.replay.observed import fired
 from cloudxai_analysis.replay.rules import AlertingRule
@@ -100,6 +100,11 @@ class History:
         """The raw samples of ALERTS in the window."""
         return self._watched.read("ALERTS", self._matchers, self.window)
 
+    @cached_property
+    def scrapes(self) -> SeriesBatch:
+        """How long each scrape in the window took; nothing where the server does not say."""
+        return self._watched.read("scrape_duration_seconds", {}, self.window)
+
     def interval(self, rule: AlertingRule) -> int:
         """Milliseconds from one evaluation of the rule to the next."""
         return round((rule.interval_seconds or self._usual) * 1000)
@@ -172,6 +177,7 @@ class History:
             self.fired(rule),
             replayed.episodes,
             replayed.evaluations.down,
+            unsettled=unsettled(replayed.evaluations.times, self.scrapes),
             interval_seconds=seconds,
             settle_seconds=rule.for_seconds + rule.keep_firing_for_seconds + 2 * seconds,
         )

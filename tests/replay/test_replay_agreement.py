@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.replay.agreement import agreement, agreement_counts
@@ -95,3 +96,11 @@ def test_counts_are_by_rule() -> None:
     counts = agreement_counts(held(episodes(("a", 0, 5), ("b", 9, 10)), episodes(("a", 0, 5), ("c", 3, 4))))
     assert counts.to_dict("records") == [{"alertname": "A", "fired": 2, "same": 1, "other": 1, "extra": 1, "apart": 0}]
     assert agreement_counts(held(episodes(), episodes())).empty
+
+
+def test_only_what_differs_is_set_apart_by_a_scrape_under_way() -> None:
+    late = np.array([round((NOON + pd.Timedelta(minutes=9)).timestamp() * 1000)], dtype=np.int64)
+    live, ours = episodes(("a", 10, 20), ("b", 10, 20), ("c", 40, 50)), episodes(("a", 10, 20), ("b", 11, 20))
+    agreed = agreement(live, ours, down(), interval_seconds=60, settle_seconds=120, unsettled=late).set_index("tenant")
+    assert agreed["status"].to_dict() == {"a": "same", "b": "apart", "c": "other"}
+    assert agreed.loc["b", "why"] == "a scrape was under way when the rule was evaluated"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.replay.evaluations import evaluations, phase
+from cloudxai_analysis.replay.evaluations import evaluations, phase, unsettled
 from cloudxai_analysis.sources.promql_range import Steps
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 
@@ -57,3 +57,14 @@ def test_nothing_is_evaluated_while_the_server_is_down() -> None:
     found = evaluations(Steps(FIRST, 1000, 10), down=stretch)
     assert seconds(found.times) == [0, 1, 2, 6, 7, 8, 9]
     assert found.steps.count == 10
+
+
+def test_an_evaluation_between_a_scrapes_begin_and_its_commit_is_unsettled() -> None:
+    """Evaluations at 0.7 s of each second; scrapes begin at 0.0, and two of them take too long."""
+    times = FIRST + 700 + 1000 * np.arange(4, dtype=np.int64)
+    begun = FIRST + 1000 * np.arange(4, dtype=np.int64)
+    scrapes = SeriesBatch.of("scrape_duration_seconds", [({}, begun, np.array([0.01, 0.65, 0.55, 1.8]))])
+    assert seconds(unsettled(times, scrapes) - 700) == [1, 3]
+    exactly = SeriesBatch.of("scrape_duration_seconds", [({}, times[:1], np.array([0.05]))])
+    assert not len(unsettled(times, exactly))
+    assert not len(unsettled(times, SeriesBatch.of("scrape_duration_seconds", [])))
