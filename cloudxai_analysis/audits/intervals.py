@@ -46,7 +46,7 @@ class Interval:
             case "==":
                 return point(number) if self.holds(number) else EMPTY
             case "!=":
-                return EMPTY if self.point == number and not self.empty else self
+                return self._except(number)
             case ">" | ">=":
                 return self.meet(Interval(low=number, low_open=sign == ">"))
             case _:
@@ -88,6 +88,16 @@ class Interval:
         if factor < 0:
             return replace(self.negative().times(-factor), whole=whole)
         return Interval(self.low * factor, self.high * factor, self.low_open, self.high_open, whole)
+
+    def _except(self, number: float) -> Interval:
+        """What is left without that number, where it is at an end."""
+        if self.point == number:
+            return EMPTY
+        if number == self.low:
+            return replace(self, low_open=True)._tight()
+        if number == self.high:
+            return replace(self, high_open=True)._tight()
+        return self
 
     def _tight(self) -> Interval:
         """The same whole numbers, without open ends."""

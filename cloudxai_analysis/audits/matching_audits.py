@@ -40,9 +40,11 @@ def _matched(term: Term, left: Facts, right: Facts) -> Iterator[Fault]:
             sides = left.labels.may_have(label), right.labels.may_have(label)
             if sides == (False, False):
                 yield "promql/lost-label", f"on ({label}), but neither side of '{term.name}' has that label."
-            elif False in sides and label in (left if sides[0] else right).labels.sure:
+            elif False in sides:
                 lacking = term.parts[0 if not sides[0] else 1]
-                yield "promql/never-matches", f"on ({label}), but {lacking} has no label '{label}'."
+                there = label in (left if sides[0] else right).labels.sure
+                code = "promql/never-matches" if there else "promql/lost-label"
+                yield code, f"on ({label}), but {lacking} has no label '{label}'."
     elif term.name != "or":
         ignored = matching.labels if matching is not None else frozenset()
         if matching is not None and matching.group:

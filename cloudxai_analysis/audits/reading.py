@@ -81,20 +81,29 @@ def _mended(text: str, file: str, first_line: int, broken: Broken) -> tuple[list
     if templated:
         message = f"Template actions stand outside of quotes, in {len(templated)} lines."
         findings.append(_of("files/templated", file, templated[0] + first_line, message))
+    faults: dict[int, Finding] = {}
+    cuts: list[tuple[int, list[str], int]] = []
     for attempt in range(_MOST_CUTS + 1):
         if attempt or templated:
             try:
                 tree = YamlTree("\n".join(lines), file, first_line=first_line)
-                return tree.documents, findings + tree.findings
+                return tree.documents, [*findings, *faults.values(), *tree.findings]
             except Broken as again:
                 broken = again
         place = min(max(broken.lines[0] - first_line, 0), len(lines) - 1)
-        findings.append(_of("files/broken-yaml", file, place + first_line, f"It is no YAML: {broken.problem}."))
-        if not _cut(lines, place):
-            if not lines[place].strip():
-                break
-            lines[place] = ""
-    return [], findings
+        # A quote left open is often closed by the next one, so that a sound entry behind it looked broken before.
+        while cuts and cuts[-1][0] > place:
+            start, blanked, blamed = cuts.pop()
+            lines[start : start + len(blanked)] = blanked
+            faults.pop(blamed, None)
+        message = f"It is no YAML: {broken.problem}."
+        faults.setdefault(place, _of("files/broken-yaml", file, place + first_line, message))
+        start, end = _entry(lines, place)
+        if not any(line.strip() for line in lines[start:end]):
+            break
+        cuts.append((start, lines[start:end], place))
+        lines[start:end] = [""] * (end - start)
+    return [], [*findings, *faults.values()]
 
 
 def _without_templates(lines: list[str]) -> list[int]:
@@ -113,8 +122,8 @@ def _without_templates(lines: list[str]) -> list[int]:
     return changed
 
 
-def _cut(lines: list[str], place: int) -> bool:
-    """Blank out, in place, the innermost list item around a line; whether there was one with something in it."""
+def _entry(lines: list[str], place: int) -> tuple[int, int]:
+    """Where the innermost list item around a line begins and ends; the line alone where there is none."""
     start = place
     limit = _indent(lines[place]) if lines[place].strip() else 1 << 20
     while start >= 0:
@@ -125,14 +134,12 @@ def _cut(lines: list[str], place: int) -> bool:
             limit = min(limit, _indent(lines[start]))
         start -= 1
     if start < 0:
-        return False
+        return place, place + 1
     indent, end = _indent(lines[start]), start + 1
     while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > indent):
         end += 1
     # What is broken can reach to the left of its own item.
-    end = max(end, place + 1)
-    lines[start:end] = [""] * (end - start)
-    return True
+    return start, max(end, place + 1)
 
 
 def _indent(line: str) -> int:

@@ -98,5 +98,6 @@ def _all(one: Interval, other: Interval, values: Interval) -> bool:
     """Whether each of `values` lies in one of the two."""
     low, high = (one, other) if one.low <= other.low else (other, one)
     reaches = low.low <= values.low and high.high >= values.high
-    meets = high.low < low.high or (high.low == low.high and not (high.low_open and low.high_open))
+    gap = high.low - low.high
+    meets = gap < 0 or (gap == 0 and not (high.low_open and low.high_open)) or (gap == 1 and values.whole)
     return reaches and meets

@@ -33,6 +33,7 @@ TABLE = {
         "absent(readiness_state) > 1",
         "(tenant_readiness_state == 0) > 0",
         "readiness_state == 0 and readiness_state == 1",
+        "readiness_state != 0 and readiness_state != 1",
         "x unless x",
         "increase(x_total[10m]) < 0",
         "sum(rate(a_count{code='5'}[5m])) / sum(rate(a_count[5m])) > 5",
@@ -42,6 +43,7 @@ TABLE = {
         "count(readiness_state) >= 0",
         "increase(x_total[10m]) > -1",
         "x <= 5 or x > 3",
+        "readiness_state == 0 or readiness_state == 1",
     ],
     "unknown-label": [
         "sum by (team) (tenant_cost_estimate) > 5",
@@ -53,6 +55,7 @@ TABLE = {
         "tenant_readiness_state == 0 unless on (tenant) readiness_state == 0",
         "sum by (tenant) (tenant_cost_estimate) / sum by (job) (up) > 1",
     ],
+    "lost-label": ["tenant_readiness_state == 0 unless on (tenants) ALERTS", "sum by (a) (sum by (b) (x)) > 1"],
     "unknown-metric": ["tenant_cost_estimat > 5", "tenant_costs > 5", f"{HISTOGRAM} > 0.2"],
     "quantile-without-le": [f"histogram_quantile(0.9, rate({HISTOGRAM}_sum[5m])) > 1"],
     "quantile-without-rate": [f"histogram_quantile(0.9, {HISTOGRAM}_bucket) > 1"],

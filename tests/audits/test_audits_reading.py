@@ -59,6 +59,13 @@ def test_the_rest_of_a_broken_file_is_read() -> None:
     assert {"c": 3} in kept
 
 
+def test_an_open_quote_costs_only_its_own_entry() -> None:
+    # The open quote is closed by the next entry's, whose text looks broken then.
+    documents, faults = read_text('groups:\n  - a: "x\n    b: 1\n  - c: "y"\n  - d: 3\n', "f")
+    assert documents[0].get("groups").plain() == [{"c": "y"}, {"d": 3}]
+    assert [(fault.code, fault.line) for fault in faults] == [("files/broken-yaml", 2)]
+
+
 def test_lines_of_keys_and_values() -> None:
     (tree,), _ = read_text("a: 1\nb:\n  - x\n  - {c: 2}\n", "f", first_line=10)
     assert (tree.get("b").key_lines, tree.key_lines) == ({}, {"a": 10, "b": 11})
