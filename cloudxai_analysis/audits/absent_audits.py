@@ -1,4 +1,4 @@
-"""Metrics of the contract on which alerts rely, and of which none tells when they are gone."""
+"""Gauges of the contract on which alerts rely, where no alert tells when the platform's metrics are gone."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ _ABSENT = frozenset({"absent", "absent_over_time"})
 
 
 def absent_faults(rules: Iterable[Rule], metrics: Metrics) -> Iterator[tuple[Rule, Fault]]:
-    """The first alert on each metric of the contract that is missing without an alert.
+    """The first alert on each gauge of the contract, where no alert tells that any of its metrics is missing.
 
-    Recording rules are looked through: an alert on what one records relies on what it reads.
+    A gauge says that something is so, a counter that something happened: it may not be there before. One process
+    exports them all, so that the absence of one of them, or of its `up`, tells of the others. Recording rules are
+    looked through: an alert on what one records relies on what it reads.
     """
     reader = _Reader(metrics)
     first: dict[str, Rule] = {}
-    missed: set[str] = set()
     for rule in rules:
         if rule.kind != "alert":
             continue
         read, told = reader.of(rule)
+        if any(metrics.promised(name) is not None for name in told):
+            return
         for name in sorted(read):
             metric = metrics.promised(name)
-            if metric is not None and metrics.is_own(name) and metric.scope == "target":
+            if metric is not None and metrics.is_own(name) and metric.scope == "target" and metric.kind == "gauge":
                 first.setdefault(metric.name, rule)
-        missed |= {metric.name for name in told if (metric := metrics.promised(name)) is not None}
     for name, rule in first.items():
-        if name not in missed:
-            message = f"The alert relies on {name}, and no alert asks for absent({name})."
-            yield rule, ("rules/no-absent", rule.expr_line, message)
+        message = f"The alert relies on {name}, and no alert asks for absent({name}), or of another of its metrics."
+        yield rule, ("rules/no-absent", rule.expr_line, message)
 
 
 class _Reader:

@@ -103,7 +103,7 @@ CODES |= {
 }
 CODES |= {
     "promql/unparsed": Code(
-        "warning",
+        "error",
         "Nothing was audited of it. A server as old as the parser refuses the whole file; a newer one may know it.",
         "Correct the syntax; if `promtool check rules` accepts it, silence this finding with that reason.",
     ),
