@@ -19,6 +19,7 @@ from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, unpublished_tile, write_tile
 from cloudxai_analysis.plan import REWIND, TileKey, Wanted, missing_tiles, wanted_tiles
 from cloudxai_analysis.sources.replicas import LEAD_IN, merge_replicas
+from cloudxai_analysis.sources.rules import Ruled, rule_rows
 from cloudxai_analysis.sources.series import SeriesBatch, Source
 from cloudxai_analysis.window import Window
 
@@ -121,6 +122,8 @@ def pull(
                 "Choose another week, or check the matchers and the metric names of the contract."
             )
         warnings = tuple(described.get("warnings", ()))
+        # A repair brings the samples of back then, and keeps the rules of back then.
+        rules = lake.snapshot().rules if again else rule_rows(source.rules()) if isinstance(source, Ruled) else None
         version = publish(
             lake,
             tiles,
@@ -130,6 +133,7 @@ def pull(
                 "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
                 "now": now.isoformat(),
                 "contract": contract.version,
+                "rules": rules,
                 "samples_pulled": samples,
                 "warnings": list(warnings),
             },

@@ -13,7 +13,7 @@ from cloudxai_analysis.phrases import plain
 
 if TYPE_CHECKING:
     from cloudxai_analysis.asked import Asked
-    from cloudxai_analysis.replay.rules import AlertingRule
+    from cloudxai_analysis.sources.rules import AlertingRule
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 

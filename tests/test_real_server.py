@@ -41,9 +41,16 @@ def demo() -> DemoSource:
 
 
 @pytest.fixture(scope="module")
-def server(start_prometheus: Callable[..., servers.Server], demo: DemoSource) -> servers.Server:
-    """A Prometheus that holds the demo's six weeks."""
-    return start_prometheus(demo.read(name, {}, EXTENT) for name in load_contract().series_names())
+def server(start_prometheus: Callable[..., servers.Server], demo: DemoSource, tmp_path_factory) -> servers.Server:
+    """A Prometheus that holds the demo's six weeks, and has loaded the rules of the demo."""
+    rules = [
+        {"alert": rule.name, "expr": rule.expr, "for": f"{rule.for_seconds:.0f}s", "labels": rule.labels}
+        for rule in demo.rules()
+    ]
+    file = tmp_path_factory.mktemp("rules") / "demo.rules.yml"
+    file.write_text(json.dumps({"groups": [{"name": "CloudxAi", "interval": "1m", "rules": rules}]}), encoding="utf-8")
+    batches = (demo.read(name, {}, EXTENT) for name in load_contract().series_names())
+    return start_prometheus(batches, config=json.dumps({"rule_files": [str(file)]}))
 
 
 @pytest.fixture(scope="module")

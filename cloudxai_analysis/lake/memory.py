@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from cloudxai_analysis.lake.fields import FIELDS
 from cloudxai_analysis.lake.frames import hours_frame, samples_frame, series_frame, utc_times
 from cloudxai_analysis.lake.rollups import roll_up
+from cloudxai_analysis.sources.rules import Ruled, rule_rows
 from cloudxai_analysis.sources.series import SeriesBatch, Source, canonical_labels
 from cloudxai_analysis.window import DAY, Window
 
@@ -22,6 +24,11 @@ class MemorySnapshot:
     def __init__(self, source: Source, matchers: Mapping[str, str] | None = None) -> None:
         self._source = source
         self._matchers = dict(matchers or {})
+
+    @property
+    def rules(self) -> list[dict[str, Any]] | None:
+        """As `Snapshot.rules`."""
+        return rule_rows(self._source.rules()) if isinstance(self._source, Ruled) else None
 
     def samples(
         self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False

@@ -45,6 +45,11 @@ class Snapshot:
         self.files = {"rollups": rollup_files, "samples": sample_files}
         self._files = {"rollups": _by_tile(rollup_files), "samples": _by_tile(sample_files)}
 
+    @property
+    def rules(self) -> list[dict[str, Any]] | None:
+        """The alerting rules that the source had loaded at the pull, as `sources.rules.rule_rows` gives them."""
+        return self.provenance.get("rules")
+
     def tiles(self) -> pd.DataFrame:
         """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples` (int)."""
         rows = [

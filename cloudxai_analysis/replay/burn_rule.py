@@ -8,7 +8,7 @@ from cloudxai_analysis.audits.durations import duration_text
 from cloudxai_analysis.contract import Contract
 from cloudxai_analysis.measures.slo import PAIRS
 from cloudxai_analysis.replay.left_side import metrics_in, number_text
-from cloudxai_analysis.replay.rules import AlertingRule
+from cloudxai_analysis.sources.rules import AlertingRule
 
 _PAGED = 6.0  # the slowest burn rate that wakes someone (the Workbook's table 5-8)
 NAME = "ReadinessErrorBudgetBurn"

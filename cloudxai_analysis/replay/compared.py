@@ -17,8 +17,8 @@ from cloudxai_analysis.replay.candidates import candidates, proposal, variants
 from cloudxai_analysis.replay.draft import Draft, draft, reason
 from cloudxai_analysis.replay.history import History, present
 from cloudxai_analysis.replay.quality import judged_variants, quality
-from cloudxai_analysis.replay.rules import AlertingRule
 from cloudxai_analysis.replay.truth import Truth
+from cloudxai_analysis.sources.rules import AlertingRule
 
 PRESENT = "present"
 PROPOSED = "proposed"

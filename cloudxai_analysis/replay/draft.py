@@ -16,7 +16,7 @@ from cloudxai_analysis.audits.durations import duration_text
 from cloudxai_analysis.phrases import count, percent, plain
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.left_side import split
-from cloudxai_analysis.replay.rules import AlertingRule
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.window import Window
 
 LINTER = "promtool"

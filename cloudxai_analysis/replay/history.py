@@ -21,9 +21,9 @@ from cloudxai_analysis.replay.episodes import States, episodes, pendings, runs, 
 from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase, unsettled
 from cloudxai_analysis.replay.left_side import split
 from cloudxai_analysis.replay.observed import fired
-from cloudxai_analysis.replay.rules import AlertingRule
 from cloudxai_analysis.sources.promql import Asked
 from cloudxai_analysis.sources.promql_range import Steps, promql_range
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.window import Window
 

@@ -15,10 +15,11 @@ from cloudxai_analysis.replay.compared import RuleReplay, compared
 from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.history import WARM_UP, History
 from cloudxai_analysis.replay.left_side import metrics_in
-from cloudxai_analysis.replay.rules import AlertingRule, loaded_rules, rules_in
+from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.truth import Truth
 from cloudxai_analysis.settings import DEMO_SOURCE, Environment, project_folder
 from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Source
 from cloudxai_analysis.window import WEEK, Window
 

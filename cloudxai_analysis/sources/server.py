@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Protocol
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.settings import Limits, Way
 from cloudxai_analysis.sources.answers import Declined
 from cloudxai_analysis.sources.http_api import PrometheusSource, asking
+from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.window import Window
@@ -63,6 +64,26 @@ class ServerSource:
     def extent(self) -> Window | None:
         """None: a server's data goes on, and no endpoint says since when."""
         return None
+
+    def rules(self) -> list[AlertingRule] | None:
+        """The alerting rules that the server has loaded; None where it does not say, or leaves rules to others.
+
+        Raises
+        ------
+        SourceUnreachable, RefusedForSecurity
+            The server did not answer.
+        """
+        try:
+            rules = loaded_rules(self)
+        except SourceAnswerError:
+            return None
+        # A VictoriaMetrics evaluates nothing, and says that there are no rules unless it was told of a vmalert.
+        return rules or (None if self.exports else [])
+
+    @cached_property
+    def exports(self) -> bool:
+        """Whether the server answers to VictoriaMetrics' export, which no other does."""
+        return self._offered("export", PrometheusSource(self.session)) is not None
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import pandas as pd
 
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.settings import Environment
 from cloudxai_analysis.window import Window
+
+_RULES = {
+    **{"group": "str", "alertname": "str", "expr": "str", "for_seconds": "float64"},
+    **{"keep_firing_for_seconds": "float64", "interval_seconds": "float64", "severity": "str", "health": "str"},
+}
 
 
 class Frames(Protocol):
     """What a study reads: the lake's snapshot, or the same reads straight from a source."""
+
+    @property
+    def rules(self) -> list[dict[str, Any]] | None:
+        """The alerting rules that the source had loaded at the pull; None where it could not say."""
 
     def samples(
         self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
@@ -44,6 +55,20 @@ class Opened:
         self.history = self.seen.with_history(environment.settings.history_weeks)
         self.ledger = ledger
         self.frames = frames
+
+    @cached_property
+    def rules(self) -> pd.DataFrame | None:
+        """The alerting rules that the source had loaded at the pull; None where that is not known.
+
+        Not known is it also where none is loaded and there are alerts all the same: others evaluate the rules then.
+
+        Columns: group, alertname, expr, for_seconds, keep_firing_for_seconds, interval_seconds (NaN: not told),
+        severity ('' without that label), health ('ok', 'err', 'unknown'; '' where not told).
+        """
+        loaded = self.frames.rules
+        if loaded is None or (not loaded and len(self.frames.series(self.contract["alerts"].name, self.history))):
+            return None
+        return typed(loaded, _RULES)
 
     def hours(self, role: str, window: Window | None = None, *, suffix: str = "") -> pd.DataFrame:
         """Hourly rollups of the metric that plays `role`, over the history unless a window is given."""

@@ -11,7 +11,7 @@ from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.draft import draft, linted, rule_file, varied
-from cloudxai_analysis.replay.rules import AlertingRule
+from cloudxai_analysis.sources.rules import AlertingRule
 
 RULE = AlertingRule(
     name="Slow",

@@ -12,11 +12,38 @@ from cloudxai_analysis.sources.demo.draws import Integers
 from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES
 from cloudxai_analysis.sources.demo.traces import JOB, Trace, Traces, tenant_labels
 from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, Mask
+from cloudxai_analysis.sources.rules import AlertingRule
 
 _FLIPS_IN_TEN_MINUTES = 10
 _FLIPS_IN_AN_HOUR = 10
 _WITHIN_200_MS = 3  # the first buckets that lie within 0.2 s
 _RATE_MINUTES = 5
+_EXPRESSIONS = {
+    "TenantReadinessBreach": "tenant_readiness_state == 0",
+    "TenantFlapping": "increase(tenant_readiness_transitions_total[10m]) > 10",
+    "TenantLabelCardinalityExceeded": "increase(tenant_label_rejections_total[5m]) > 0",
+    "ServiceNotReady": "min by (job) (readiness_state) == 0",
+    "ReadinessFlapping": "increase(readiness_transitions_total[1h]) > 10",
+    "ReadinessLatencyHigh": "histogram_quantile(0.95, sum by (job, instance, le) "
+    "(rate(readiness_check_duration_seconds_bucket[5m]))) > 0.2",
+}
+
+
+def demo_rules() -> list[AlertingRule]:
+    """The beta's rules as a server of the demo would have them loaded."""
+    contract = load_contract()
+    return [
+        AlertingRule(
+            name=name,
+            expr=_EXPRESSIONS[name],
+            for_seconds=float(rule.for_seconds),
+            labels={"severity": rule.severity},
+            group=contract.platform,
+            interval_seconds=float(contract.evaluation_interval_seconds),
+            health="ok",
+        )
+        for name, rule in contract.alerts.items()
+    ]
 
 
 def alert_traces(traces: Traces) -> list[Trace]:

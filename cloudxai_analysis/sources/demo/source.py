@@ -13,11 +13,12 @@ import pandas as pd
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.settings import near_miss
-from cloudxai_analysis.sources.demo.rules import alert_traces
+from cloudxai_analysis.sources.demo.rules import alert_traces, demo_rules
 from cloudxai_analysis.sources.demo.traces import Trace, Traces
 from cloudxai_analysis.sources.demo.truth import truth_table
 from cloudxai_analysis.sources.demo.world import World
 from cloudxai_analysis.sources.demo.written import ledger_entries
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, named_scenario
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.window import Window
@@ -76,6 +77,10 @@ class DemoSource:
     def extent(self) -> Window:
         """The demo's six weeks."""
         return EXTENT
+
+    def rules(self) -> list[AlertingRule]:
+        """The rules that made its alerts."""
+        return demo_rules()
 
     def truth(self) -> pd.DataFrame:
         """The planted events, as `truth_table` gives them."""

@@ -1,0 +1,114 @@
+"""Alerting rules as a source has them loaded: what its alerts were made by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.sources.http_api import asking
+from cloudxai_analysis.sources.promql import Asked
+
+
+@dataclass(frozen=True)
+class AlertingRule:
+    """One alerting rule; durations in seconds, `interval_seconds` its group's (None: the server's usual one).
+
+    `last_evaluation` is when the server last evaluated the group, in milliseconds, and `health` how that went ('ok',
+    'err', 'unknown'), where the rule comes from a server.
+    """
+
+    name: str
+    expr: str
+    for_seconds: float = 0.0
+    keep_firing_for_seconds: float = 0.0
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    group: str = ""
+    interval_seconds: float | None = None
+    file: str = ""
+    last_evaluation: int | None = None
+    health: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The file and the group, which are evaluated together."""
+        return self.file, self.group
+
+
+@runtime_checkable
+class Ruled(Protocol):
+    """A source that can say which rules made its alerts."""
+
+    def rules(self) -> list[AlertingRule] | None:
+        """The alerting rules that are loaded; None where it cannot say."""
+
+
+def loaded_rules(source: Asked) -> list[AlertingRule]:
+    """The alerting rules that the server has loaded, in its order.
+
+    Source: Prometheus docs, HTTP API, 'Rules'; the server gives expressions in its own writing.
+
+    Raises
+    ------
+    SourceUnreachable, SourceAnswerError, RefusedForSecurity
+        The server did not answer, has no such endpoint, or answered wrongly.
+    """
+    with asking("Asked for its rules"):
+        document = source.session.get(f"{source.name}/api/v1/rules", params={"type": "alert"}).json()
+    try:
+        return [
+            _loaded(rule, group)
+            for group in document["data"]["groups"]
+            for rule in group["rules"]
+            if rule["type"] == "alerting"
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise SourceAnswerError(
+            f"Asked for its rules: source {source.name} answered with JSON that is not what Prometheus gives for it. "
+            "Give the rules as files instead."
+        ) from None
+
+
+def rule_rows(rules: Iterable[AlertingRule] | None) -> list[dict[str, Any]] | None:
+    """What a pull keeps of loaded rules, as JSON: one row a rule, with the columns of `Study.rules`."""
+    if rules is None:
+        return None
+    return [
+        {
+            "group": rule.group,
+            "alertname": rule.name,
+            "expr": rule.expr,
+            "for_seconds": rule.for_seconds,
+            "keep_firing_for_seconds": rule.keep_firing_for_seconds,
+            "interval_seconds": rule.interval_seconds,
+            "severity": rule.labels.get("severity", ""),
+            "health": rule.health,
+        }
+        for rule in rules
+    ]
+
+
+def _loaded(rule: dict[str, Any], group: dict[str, Any]) -> AlertingRule:
+    return AlertingRule(
+        name=str(rule["name"]),
+        expr=str(rule["query"]),
+        for_seconds=float(rule.get("duration") or 0),
+        keep_firing_for_seconds=float(rule.get("keepFiringFor") or 0),
+        labels={str(name): str(value) for name, value in (rule.get("labels") or {}).items()},
+        annotations={str(name): str(value) for name, value in (rule.get("annotations") or {}).items()},
+        group=str(group["name"]),
+        interval_seconds=float(group.get("interval") or 0) or None,
+        file=str(group.get("file") or ""),
+        last_evaluation=_milliseconds(str(group.get("lastEvaluation") or "")),
+        health=str(rule.get("health") or ""),
+    )
+
+
+def _milliseconds(moment: str) -> int | None:
+    """Milliseconds since the epoch of a moment; None of one that never was, which Prometheus writes as the year 1."""
+    if not moment or moment.startswith("0001-"):
+        return None
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)

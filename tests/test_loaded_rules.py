@@ -1,0 +1,121 @@
+"""The rules that a server had loaded when it was read, kept with what was pulled from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import servers
+from servers import series
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.pull import pull
+from cloudxai_analysis.settings import EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.window import Window, parse_window
+
+DAY = Window(datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
+FIRST = DAY.start_ms
+RULES = """
+groups:
+  - name: beta
+    interval: 15s
+    rules:
+      - {record: "job:up:min", expr: "min by (job) (up)"}
+      - alert: ServiceNotReady
+        expr: readiness_state == 0
+        for: 1m
+        labels: {severity: critical}
+      - alert: ReadinessFlapping
+        expr: increase(readiness_transitions_total[5m]) > 5
+"""
+
+
+def ready(labels: dict[str, str], metric: str = "readiness_state") -> SeriesBatch:
+    return SeriesBatch.of(metric, [series(labels, [FIRST, FIRST + 60_000], [1, 1])])
+
+
+def studied(source, lake: Path, window: Window = DAY) -> Study:
+    pull(source, open_lake(lake), load_contract(), window, now=window.end)
+    settled = resolve_environment(Settings.model_construct(), source="http://127.0.0.1:1", name="beta")
+    return Study(settled, window, open_lake(lake).snapshot(), ledger=Ledger(lake / "ledger"), now=window.end)
+
+
+def opened(url: str):
+    return open_source(url, limits=Limits(), settings=EnvironmentSettings())
+
+
+@pytest.mark.server
+def test_a_report_made_later_knows_the_rules_that_were_loaded_at_the_pull(
+    start_prometheus: Callable[..., servers.Server], tmp_path: Path
+) -> None:
+    (tmp_path / "beta.rules.yml").write_text(RULES, encoding="utf-8")
+    config = f"rule_files: ['{tmp_path / 'beta.rules.yml'}']\n"
+    server = start_prometheus([ready({"job": "cloudxai", "instance": "a"})], config=config)
+    rules = studied(opened(server.url), tmp_path / "lake").rules
+    assert rules is not None
+    assert rules.drop(columns="health").to_dict("records") == [
+        {
+            "group": "beta",
+            "alertname": "ServiceNotReady",
+            "expr": "readiness_state == 0",
+            "for_seconds": 60.0,
+            "keep_firing_for_seconds": 0.0,
+            "interval_seconds": 15.0,
+            "severity": "critical",
+        },
+        {
+            "group": "beta",
+            "alertname": "ReadinessFlapping",
+            "expr": "increase(readiness_transitions_total[5m]) > 5",
+            "for_seconds": 0.0,
+            "keep_firing_for_seconds": 0.0,
+            "interval_seconds": 15.0,
+            "severity": "",
+        },
+    ]
+    assert set(rules["health"]) <= {"ok", "unknown"}
+
+
+@pytest.mark.server
+def test_a_server_without_rules_is_no_server_whose_rules_are_elsewhere(
+    start_prometheus: Callable[..., servers.Server], tmp_path: Path
+) -> None:
+    labels = {"job": "cloudxai", "instance": "a"}
+    none = start_prometheus([ready(labels)])
+    rules = studied(opened(none.url), tmp_path / "none").rules
+    assert rules is not None
+    assert rules.empty
+    # There are alerts, so somebody evaluates rules, and it is not this server.
+    firing = {**labels, "alertname": "ServiceNotReady", "alertstate": "firing"}
+    elsewhere = start_prometheus([ready(labels), ready(firing, "ALERTS")])
+    assert studied(opened(elsewhere.url), tmp_path / "elsewhere").rules is None
+
+
+@pytest.mark.needs("victoria-metrics")
+def test_a_victoria_metrics_that_knows_of_no_vmalert_cannot_say(tmp_path: Path) -> None:
+    with servers.victoria_metrics(tmp_path) as server:
+        assert opened(server.url).rules() is None
+
+
+def test_the_demo_has_the_contracts_rules() -> None:
+    settled = resolve_environment(Settings.model_construct(), source="demo://", name="demo")
+    week = parse_window("2026-W46")
+    study = Study(settled, week, MemorySnapshot(DemoSource()), ledger=Ledger(Path("none")), now=EXTENT.end)
+    rules = study.rules
+    assert rules is not None
+    promised = load_contract().alerts
+    assert dict(zip(rules["alertname"], rules["for_seconds"], strict=True)) == {
+        name: float(rule.for_seconds) for name, rule in promised.items()
+    }
+    assert pd.Series(rules["expr"]).str.len().min() > 0
