@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
+from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import (
     Check,
@@ -27,6 +28,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     "coverage": lambda study: telemetry.coverage_check(
         study.within(study.telemetry.coverage, "day"),
         study.within(study.telemetry.covered, "day"),
+        study.telemetry.first_seen,
         window=study.seen,
         least=study.bounds.coverage,
     ),
@@ -129,20 +131,24 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     "availability": lambda study: readiness.availability_check(
         study.readiness.slo_availability,
         study.readiness.error_budget,
-        study.telemetry.covered,
         slo_window=study.readiness.slo_window,
         slo=study.bounds.availability,
     ),
     "outages": lambda study: readiness.outages_check(
-        study.readiness.outages, study.readiness.availability, window=study.seen
+        study.readiness.outages,
+        study.going_on(study.readiness.outage_history),
+        study.readiness.availability,
+        window=study.seen,
+        least_minutes=OUTAGE_MINUTES,
+        coverage=study.bounds.coverage,
     ),
     "burn": lambda study: objective.burn_check(
-        study.readiness.burn_rates, study.readiness.burn_stretches, study.readiness.exhaustion, window=study.seen
+        study.readiness.burn_rates, study.readiness.burn_stretches, study.readiness.budget_course, window=study.seen
     ),
     "isolation": lambda study: objective.isolation_check(
         study.readiness.isolation_breaches,
         window=study.seen,
-        known=bool(len(study.readiness.tenant_availability) and study.readiness.availability["samples"].iloc[0]),
+        known=bool(len(study.readiness.tenant_availability) and study.readiness.availability["seen_minutes"].iloc[0]),
     ),
     "transitions": lambda study: readiness.transitions_check(
         study.within(study.readiness.transitions), window=study.seen, bound=study.bounds.transitions_per_hour
@@ -151,7 +157,10 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.within(study.readiness.check_latency), window=study.seen, bound=study.bounds.check_latency_seconds
     ),
     "tenants": lambda study: readiness.tenants_check(
-        study.readiness.tenant_outages, study.readiness.tenant_availability, window=study.seen
+        study.readiness.tenant_outages,
+        study.readiness.tenant_availability,
+        window=study.seen,
+        least_minutes=TENANT_MINUTES,
     ),
     "incidents": lambda study: incidents.incidents_check(
         study.alerts.incidents, study.ledger.complete(), window=study.seen

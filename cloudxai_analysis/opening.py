@@ -52,7 +52,7 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
         origin,
         open_lake(settled.lake),
         settled.contract,
-        asked.window.with_history(settled.settings.history_weeks),
+        asked.window.reach(settled.settings.history_weeks, asked.now),
         matchers=settled.settings.matchers,
         rule_matchers=settled.settings.rule_matchers,
         replica_labels=settled.settings.replica_labels,
@@ -76,7 +76,7 @@ def preview(asked: Asked) -> Plan:
         Whatever the source or the lake raises.
     """
     settled = asked.environment
-    window = asked.window.with_history(settled.settings.history_weeks)
+    window = asked.window.reach(settled.settings.history_weeks, asked.now)
     rewind = timedelta(minutes=settled.settings.rewind_minutes)
     return estimate(
         open_source(settled.source, limits=settled.limits, settings=settled.settings),

@@ -18,6 +18,19 @@ def count(number: float, noun: str, plural: str = "") -> str:
     return f"{number:,.0f} {word}"
 
 
+def span(seconds: float) -> str:
+    """'19 minutes', '3.5 hours', '10 days': how long something was seen or lasted."""
+    if _missing(seconds):
+        return NO_DATA
+    if seconds < 60:
+        return count(seconds, "second")
+    if seconds < 90 * 60:
+        return count(seconds / 60, "minute")
+    number, unit = (seconds / 3600, "hour") if seconds < 48 * 3600 else (seconds / 86_400, "day")
+    said = f"{number:,.1f}".removesuffix(".0")
+    return f"{said} {unit if said == '1' else f'{unit}s'}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """'99.9 %' of 0.999; a share under 1 is never rounded to '100 %', nor one over 0 to '0 %'."""
     if _missing(share):

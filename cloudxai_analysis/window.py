@@ -71,6 +71,13 @@ class Window:
             yield week
             week = week_of(week.end)
 
+    def reach(self, weeks: int, now: datetime) -> Window:
+        """This window with that many weeks before it and up to a day after it, as far as `now`.
+
+        What begins in a window may end after it, and is told whole.
+        """
+        return Window(self.start - weeks * WEEK, max(self.start, min(self.end + DAY, now)), self.name)
+
     def with_history(self, weeks: int) -> Window:
         """This window preceded by that many weeks."""
         return Window(self.start - weeks * WEEK, self.end, self.name)

@@ -52,14 +52,14 @@ if TYPE_CHECKING:
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-_ENOUGH = 0.9  # of the most samples that any row rests on
+_ENOUGH = 0.9  # of the most time that any row rests on
 
 
 @styled
 def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
     """Availability of each day as a stem that hangs from 100 %; days that are unknown or unfinished are hatched.
 
-    `daily`: day, samples, availability.
+    `daily`: day, seen_minutes, availability.
     """
     if daily.empty or daily["availability"].isna().all():
         return empty(ax, "no process exported readiness in this window")
@@ -73,13 +73,13 @@ def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
     time_axis(ax, float(x.min()), float(x.max()) + 1, centred=True)
     bound_line(ax, slo)
     ax.axhline(1, color=INK, linewidth=0.8)
-    _hatch_days(ax, x, known, daily["samples"].to_numpy(dtype=float))
+    _hatch_days(ax, x, known, daily["seen_minutes"].to_numpy(dtype=float))
     for some, color, marker in ((known & (y >= slo), BLUE, "o"), (known & (y < slo), VERMILLION, "X")):
         ax.vlines(x[some] + 0.5, y[some], 1, color=color, linewidth=3)
         ax.plot(x[some] + 0.5, y[some], linestyle="none", marker=marker, markersize=8, color=color)
     _say_days(ax, x[known & (y < 1)], y[known & (y < 1)])
     end_labels(ax, ends)
-    detail = f"Share of samples that were ready, by day, {frame_words(daily['day'], step=_DAY)} (UTC)"
+    detail = f"Share of the time seen that was ready, by day, {frame_words(daily['day'], step=_DAY)} (UTC)"
     return title(ax, _availability_message(y[known], slo), detail)
 
 
@@ -87,7 +87,7 @@ def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
 def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     """What is left of the error budget at each day's end; rows that rest on a shorter history are hatched.
 
-    `rolling`: day (end of the stretch), availability, samples.
+    `rolling`: day (end of the stretch), availability, seen_minutes.
     """
     if rolling.empty or rolling["availability"].isna().all():
         return empty(ax, "no availability is known for any of these days")
@@ -102,8 +102,8 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     ax.set_ylim(1.15 * low if low < 0 else 0.0, 1.16)
     margins(ax, left=value_ticks(ax, lambda share: f"{share * 100:.0f} %".replace("-", "−")), right=end_room(ends))
     time_axis(ax, float(x.min()) - 0.5, float(x.max()) + 0.5)
-    samples = rolling["samples"].to_numpy(dtype=float)
-    short = samples < _ENOUGH * samples.max()
+    seen = rolling["seen_minutes"].to_numpy(dtype=float)
+    short = seen < _ENOUGH * seen.max()
     if short.any():
         hatch(ax, [(float(x.min()) - 0.5, float(x[short].max()) + 0.5)], "short history")
     bound_line(ax, 0.0)
@@ -178,10 +178,10 @@ def check_latency(ax: Axes, latency: pd.DataFrame, *, bound: float) -> Axes:
 def tenant_outages(ax: Axes, outages: pd.DataFrame, window: Window) -> Axes:
     """One lane per tenant, those longest not ready first, with the stretches in which it was not ready.
 
-    `outages`: tenant, instance, start, end (NaT where it goes on), not_ready_samples, minutes.
+    `outages`: tenant, instance, start, end (NaT where it goes on), minutes.
     """
     if outages.empty:
-        return empty(ax, f"every tenant was ready at every scrape of {window_words(window)}")
+        return empty(ax, f"no tenant was seen not ready in {window_words(window)}")
     tenant = outages["tenant"].astype(str)
     table = outages.groupby(tenant)["minutes"].agg(["sum", "size"]).sort_values("sum", ascending=False, kind="stable")
     shown = [str(name) for name in table.index[: lanes_that_fit(ax)]]
@@ -211,9 +211,9 @@ def _availability_message(known: Floats, slo: float) -> str:
     return f"{under} of {count(len(known), 'day')} under {share_words(slo)}, worst {worst}"
 
 
-def _hatch_days(ax: Axes, x: Floats, known: NDArray[np.bool_], samples: Floats) -> None:
+def _hatch_days(ax: Axes, x: Floats, known: NDArray[np.bool_], seen: Floats) -> None:
     hatch(ax, [(float(day), float(day) + 1) for day in x[~known]])
-    unfinished = known & (samples < _ENOUGH * samples.max())
+    unfinished = known & (seen < _ENOUGH * seen.max())
     hatch(ax, [(float(day), float(day) + 1) for day in x[unfinished]], "unfinished")
 
 

@@ -28,22 +28,21 @@ _ROOM = 40.0  # points that a share needs
 
 @styled
 def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
-    """One lane per target with one bar per day, as tall as the share of the expected scrapes that is there.
+    """One lane per job with one bar per day, as tall as the share of its time in which a target was up.
 
-    `coverage`: job, instance, day, expected, coverage. Days under `least` carry their share; days without a row
+    `coverage`: job, day, expected_minutes, coverage. Days under `least` carry their share; days without a row
     are hatched.
     """
     if coverage.empty:
         return empty(ax, "no scrape of any target in this window")
-    worst = coverage.groupby("instance", observed=True)["coverage"].min().sort_values(kind="stable")
+    worst = coverage.groupby("job", observed=True)["coverage"].min().sort_values(kind="stable")
     shown = sorted(str(name) for name in worst.index[: lanes_that_fit(ax, top=KEY_TOP)])
-    names = without_port(coverage["instance"].astype(str))
-    lanes(ax, [names[name] for name in shown], top=KEY_TOP)
+    lanes(ax, shown, top=KEY_TOP)
     ax.grid(visible=False)
     every = days(coverage["day"])
     time_axis(ax, float(every.min()), float(every.max()) + 1, centred=True)
-    frame = coverage[coverage["instance"].astype(str).isin(shown)]
-    lane, day = lane_of(frame["instance"], shown), days(frame["day"])
+    frame = coverage[coverage["job"].astype(str).isin(shown)]
+    lane, day = lane_of(frame["job"], shown), days(frame["day"])
     share = frame["coverage"].to_numpy(dtype=float)
     under, heights = ~(share >= least), -_TALL * np.clip(np.nan_to_num(share), 0, 1)
     x, foot, narrow = day + 0.08, lane + _FOOT, _day_points(ax) < _ROOM
@@ -62,18 +61,19 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
             Entry("hatched: no scrape", {}),
         ],
     )
-    detail = f"Scrapes there, of those expected, {frame_words(coverage['day'], step=_DAY)} (UTC)"
-    return title(ax, _coverage_message(coverage, least), detail + left_out(len(shown), len(worst), "targets"))
+    detail = f"Share of the time in which a target was up, {frame_words(coverage['day'], step=_DAY)} (UTC)"
+    return title(ax, _coverage_message(coverage, least), detail + left_out(len(shown), len(worst), "jobs"))
 
 
 @styled
 def gaps_on_timeline(ax: Axes, gaps: pd.DataFrame, window: Window) -> Axes:
-    """One lane per target with its scrape gaps, each with its missing scrapes.
+    """One lane per target, or job, with its scrape gaps, each with its missing scrapes.
 
-    `gaps`: job, instance, start, end, seconds, missing.
+    `gaps`: job, instance ('' the whole job), start, end, seconds, missing.
     """
     if gaps.empty:
         return empty(ax, f"no scrape is missing in {window_words(window)}")
+    gaps = gaps.assign(instance=gaps["instance"].where(gaps["instance"] != "", gaps["job"]))
     missing = gaps.groupby(gaps["instance"].astype(str))["missing"].sum().sort_values(ascending=False, kind="stable")
     shown = [str(name) for name in missing.index[: lanes_that_fit(ax)]]
     names = without_port(gaps["instance"].astype(str))
@@ -89,13 +89,12 @@ def gaps_on_timeline(ax: Axes, gaps: pd.DataFrame, window: Window) -> Axes:
 
 
 def _coverage_message(coverage: pd.DataFrame, least: float) -> str:
-    expected = coverage["expected"].to_numpy(dtype=float)
+    expected = coverage["expected_minutes"].to_numpy(dtype=float)
     share = coverage["coverage"].fillna(0.0).to_numpy(dtype=float)
     total = float((share * expected).sum() / expected.sum()) if expected.sum() > 0 else float("nan")
     short = int((~(coverage["coverage"] >= least)).sum())
-    if short:
-        return f"{share_words(total)} of scrapes there, {short} of {len(coverage)} target-days short"
-    return f"{share_words(total)} of scrapes there, all {len(coverage)} target-days covered"
+    said = f"{share_words(total)} of the time since the first scrape seen"
+    return f"{said}, {short} of {count(len(coverage), 'day')} short" if short else said
 
 
 def _day_points(ax: Axes) -> float:

@@ -60,7 +60,6 @@ def compose(
         measure=measure,
         window=study.seen,
         got=samples,
-        expected=_expected(study) if role == "up" else None,
         alt=f"{finding} {note}".strip(),
         csv=f"{key}.csv",
         checks=(check,) if check else (),
@@ -75,7 +74,3 @@ def _samples(study: Study, role: str) -> int | None:
     inventory = study.telemetry.inventory
     names = study.contract[role].series_names
     return int(inventory.loc[inventory["metric"].isin(names), "samples"].sum())
-
-
-def _expected(study: Study) -> int:
-    return int(study.within(study.telemetry.coverage, "day")["expected"].sum())

@@ -24,7 +24,7 @@ _SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
 class Look:
     """One finding: a heading that says it, a figure, the table behind it, and where it comes from.
 
-    `key` is its anchor on the page; `draw` fills an Axes; `got` and `expected` count samples; `checks` are the
+    `key` is its anchor on the page; `draw` fills an Axes; `got` counts samples; `checks` are the
     verdicts that it shows; `empty` is the reason where there is nothing to show; `rows` of the table are shown.
     """
 
@@ -40,7 +40,6 @@ class Look:
     measure: str
     window: Window
     got: int | None
-    expected: int | None
     alt: str
     csv: str
     checks: tuple[str, ...] = ()
@@ -74,7 +73,6 @@ class Look:
             "measure": self.measure,
             "window": str(self.window),
             "got": self.got,
-            "expected": self.expected,
             "alt": self.alt,
             "csv": self.csv,
             "checks": list(self.checks),

@@ -8,7 +8,7 @@ from cloudxai_analysis.figures import objective
 from cloudxai_analysis.figures import readiness as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.phrases import count, moment, percent, span
 from cloudxai_analysis.study import Study
 
 NO_READINESS = "no process exported readiness in this window"
@@ -24,7 +24,7 @@ def availability(study: Study) -> Look:
         check="availability",
         defined="availability",
         measure="measures.readiness.daily_availability",
-        note=f"In this window alone {percent(week, 3)}; the objective is judged over 30 days.",
+        note=f"In this window alone {percent(week, 3)} of what was seen; the objective is judged over 30 days.",
         frame=daily,
         caption="Availability by day",
         role="readiness",
@@ -57,9 +57,10 @@ def bounds(study: Study) -> Look:
     """Between which bounds availability lies, since what nobody saw is neither up nor down."""
     frame = study.readiness.bounds
     own = frame.iloc[0]
+    unknown = own["unknown_minutes"] * 60
     heading = (
         f"Availability of {own['period']} is {percent(own['availability'], 3)}, {_at_worst(own)}."
-        if own["samples"]
+        if own["seen_minutes"]
         else f"Availability of {own['period']} is unknown: nothing was seen of it."
     )
     return compose(
@@ -67,9 +68,9 @@ def bounds(study: Study) -> Look:
         "readiness-bounds",
         heading=heading,
         defined="bounds",
-        measure="measures.slo.availability_bounds",
-        note=f"{count(own['unknown_minutes'], 'minute')} of it are unknown, {percent(1 - own['known_share'], 2)} of "
-        "the time: all down at the lower bound, all up at the upper one.",
+        measure="measures.readiness.availability",
+        note=f"{span(unknown)} of it unknown, {percent(1 - own['seen_share'], 2)} of the time since "
+        f"{moment(own['since'])}: all down at the lower bound, all up at the upper one.",
         frame=frame,
         caption="Availability and its bounds",
         role="readiness",
@@ -135,11 +136,11 @@ def outages(study: Study) -> Look:
         check="outages",
         defined="availability",
         measure="measures.readiness.outages",
-        note=f"{count(frame['not_ready_samples'].sum(), 'sample')} not ready in all.",
+        note=f"{span(frame['minutes'].sum() * 60)} not ready in all.",
         frame=frame,
         caption="Stretches in which the platform was not ready",
         role="readiness",
-        empty="the platform was ready at every scrape of this window",
+        empty="no outage began in what was seen of this window",
     )
 
 
@@ -188,12 +189,12 @@ def tenant_outages(study: Study) -> Look:
         "readiness-tenants",
         check="tenants",
         defined="tenant_outages",
-        measure="measures.readiness.outages",
-        note=f"{count(frame['tenant'].nunique(), 'tenant')} in {count(len(frame), 'stretch', 'stretches')}; "
-        "most are single samples.",
+        measure="measures.readiness.tenant_outages",
+        note=f"{count(frame['tenant'].nunique(), 'tenant')}, {count(len(frame), 'time')}, "
+        f"{span(frame['minutes'].sum() * 60)} in all.",
         frame=frame,
         caption="Stretches in which a tenant was not ready",
         role="tenant_readiness",
         draw=lambda ax: figures.tenant_outages(ax, frame, study.seen),
-        empty="every tenant was ready at every scrape of this window",
+        empty="no tenant was seen not ready in this window",
     )

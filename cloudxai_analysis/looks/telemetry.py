@@ -5,25 +5,25 @@ from __future__ import annotations
 from cloudxai_analysis.figures import telemetry as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.phrases import count, span
 from cloudxai_analysis.study import Study
 
 
 def coverage(study: Study) -> Look:
-    """How much of the expected telemetry is there, by target and day."""
+    """How much of the time was seen, by job and day."""
     frame = study.within(study.telemetry.coverage, "day")
     days = study.within(study.telemetry.covered, "day")
-    uncovered = int((~days["covered"]).sum())
+    whole = study.seen.duration.total_seconds()
+    seen = frame.groupby("job")["up_minutes"].sum().min() * 60
     return compose(
         study,
         "telemetry-coverage",
         check="coverage",
         defined="coverage",
         measure="measures.telemetry.scrape_coverage",
-        note=f"{count(len(days) - uncovered, 'day')} of {len(days)} covered; the least covered day has "
-        f"{percent(days['coverage'].min() if len(days) else float('nan'))} of its expected scrapes.",
+        note=f"{count(int(days['covered'].sum()), 'day')} covered; {span(seen)} of {span(whole)} seen.",
         frame=frame,
-        caption="Scrapes by target and day",
+        caption="Time seen by job and day",
         role="up",
         draw=lambda ax: figures.coverage_by_day(ax, frame, least=study.bounds.coverage),
         empty="no sample of `up` for the contract's jobs in this window",
@@ -40,12 +40,12 @@ def gaps(study: Study) -> Look:
         defined="gaps",
         measure="measures.telemetry.scrape_gaps",
         note=f"{count(frame['missing'].sum(), 'scrape')} missing in {count(len(frame), 'gap')}; "
-        "numbers of those stretches are unknown and nothing is filled in.",
+        "what happened in them is unknown, and nothing is filled in.",
         frame=frame,
         caption="Scrape gaps",
         role="up",
         draw=lambda ax: figures.gaps_on_timeline(ax, frame, study.seen),
-        empty="no gap in this window",
+        empty="no gap in what was seen of this window",
     )
 
 

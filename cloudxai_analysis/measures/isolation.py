@@ -70,8 +70,8 @@ def isolation_breaches(
 def isolation_correlation(tenant_samples: pd.DataFrame, readiness: pd.DataFrame) -> pd.DataFrame:
     """How strongly each tenant's not being ready went with the global state's, over the scrapes of both.
 
-    `tenant_samples` of the tenants' gauge with time, value, tenant; `readiness` as `global_readiness` gives it. A
-    tenant's sample belongs to the last global one before it; only tenants that were ever not ready have a row.
+    `tenant_samples` of the tenants' gauge with time, value, tenant; `readiness` as `global_readiness` gives it. Only
+    tenants that were ever not ready have a row.
 
     Columns: tenant, both, tenant_only, global_only, neither (scrapes by who was not ready), phi (their correlation, −1
     to 1; NaN where one never changes), p (one-sided Fisher's exact test of going together), p_adjusted (over the
@@ -80,11 +80,11 @@ def isolation_correlation(tenant_samples: pd.DataFrame, readiness: pd.DataFrame)
     known = tenant_samples[tenant_samples["value"].notna()]
     tenant = known["tenant"].astype("category")
     down = (known["value"] == 0).to_numpy()
-    times = readiness["time"].dt.as_unit("us").astype("int64").to_numpy()
-    at = np.searchsorted(times, known["time"].dt.as_unit("us").astype("int64").to_numpy(), side="right") - 1
-    outage = (
-        (readiness["ready"].to_numpy(dtype=float) == 0)[np.maximum(at, 0)] & (at >= 0) if len(times) else down & ~down
-    )
+    when = known["time"].dt.as_unit("us").astype("int64").to_numpy()
+    begin, end = (readiness[name].dt.as_unit("us").astype("int64").to_numpy() for name in ("start", "end"))
+    at = np.searchsorted(begin, when, side="right") - 1
+    seen = (at >= 0) & (when < np.append(end, 0)[at])
+    outage = seen & (np.append(readiness["ready"].to_numpy(dtype=float), 1.0)[at] == 0)
     many = len(tenant.cat.categories)
     codes = tenant.cat.codes.to_numpy()
 

@@ -10,6 +10,7 @@ import pandas as pd
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, judged
 from cloudxai_analysis.measures.matching import ends, moments
+from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.window import Window
 
 READINESS, IMPACT = "readiness dips", "impact query"
@@ -26,7 +27,7 @@ _PROPOSED = {
 }
 _TRUTH = {"id": "str", "start": TIME, "end": TIME, "tenant": "str", "alerts": "object"}
 _IMPACT = {"tenant": "str", "start": TIME, "end": TIME}
-_STRETCH = {"tenant": "str", "start": TIME, "end": TIME, "dips": "int64", "samples": "int64", "minutes": "float64"}
+_STRETCH = {"tenant": "str", "start": TIME, "end": TIME, "dips": "int64", "minutes": "float64"}
 _BESIDE = (
     {"alertname": "str", "severity": "str", "trials": "int64"}
     | dict.fromkeys(["rate", "low", "high"], "float64")
@@ -41,27 +42,27 @@ def proposed_incidents(
     impact: pd.DataFrame | None = None,
     *,
     near_minutes: float = 30,
-    least_samples: int = 3,
-    least_global: int = 2,
+    least_minutes: float = TENANT_MINUTES,
+    least_global: float = OUTAGE_MINUTES,
 ) -> pd.DataFrame:
     """What the telemetry lets take for an incident, one row each, by start.
 
-    `outages` and `tenant_outages` as `readiness.outages` gives them, the latter with tenant; `impact` stretches of the
+    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant; `impact` stretches of the
     user's own query, with tenant ('' for all), start, end. Those of one tenant and source at most `near_minutes` apart
     are one proposal: alerts count for an incident that long after its end. Left out are a tenant's dips inside a global
-    one, and dips of fewer than `least_samples` samples in all, of the platform `least_global`: one scrape that fails
-    tells nothing. An end that is not known (NaT) goes on.
+    one, and dips of no more than `least_minutes` in all, of the platform `least_global`: one scrape that fails tells
+    nothing. An end that is not known (NaT) goes on.
 
     Columns: id, start, end, tenant ('' for all), alerts (tuple, empty: any), severity (''), summary, source ('readiness
     dips' or 'impact query'), evidence.
     """
     everybody = _together(outages.assign(tenant=""), near_minutes)
-    everybody = everybody[everybody["samples"] >= least_global]
+    everybody = everybody[everybody["minutes"] > least_global]
     single = _together(tenant_outages, near_minutes)
-    single = _outside(single[single["samples"] >= least_samples], everybody)
+    single = _outside(single[single["minutes"] > least_minutes], everybody)
     impact = typed([] if impact is None else impact, _IMPACT)
     minutes = (impact["end"] - impact["start"]).dt.total_seconds() / 60
-    asked = _together(impact.assign(minutes=minutes, not_ready_samples=0), near_minutes)
+    asked = _together(impact.assign(minutes=minutes), near_minutes)
     rows = [*_proposals(pd.concat([everybody, single]), READINESS), *_proposals(asked, IMPACT)]
     return typed(pd.DataFrame(rows, columns=list(_PROPOSED)), _PROPOSED).sort_values(["start", "id"], ignore_index=True)
 
@@ -141,7 +142,6 @@ def _together(outages: pd.DataFrame, near_minutes: float) -> pd.DataFrame:
         end=("end", "max"),
         open=("open", "any"),
         dips=("start", "size"),
-        samples=("not_ready_samples", "sum"),
         minutes=("minutes", "sum"),
     )
     return typed(found.assign(end=found["end"].mask(found["open"])), _STRETCH)

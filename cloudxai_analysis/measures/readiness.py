@@ -8,93 +8,106 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.time_seen import holds, joined, seconds_within, sweep
 from cloudxai_analysis.window import Window
 
-_READINESS = {"time": TIME, "ready": "float64"}
-_DAILY = {"day": TIME, "samples": "int64", "availability": "float64"}
-_ROLLING = {"day": TIME, "availability": "float64", "samples": "int64"}
-_OUTAGES = {"start": TIME, "end": TIME, "not_ready_samples": "int64", "minutes": "float64"}
+_READINESS = {"start": TIME, "end": TIME, "ready": "float64"}
+_DAILY = {"day": TIME, "seen_minutes": "float64", "availability": "float64"}
+_ROLLING = {"day": TIME, "availability": "float64", "seen_minutes": "float64"}
+_AVAILABILITY = {
+    "since": TIME,
+    "availability": "float64",
+    "low": "float64",
+    "high": "float64",
+    "seen_minutes": "float64",
+    "not_ready_minutes": "float64",
+    "unknown_minutes": "float64",
+    "seen_share": "float64",
+}
+_OUTAGES = {"start": TIME, "end": TIME, "minutes": "float64"}
 _TRANSITIONS = {"hour": TIME, "transitions": "float64"}
 _LATENCY = {"hour": TIME, "seconds": "float64"}
 _TENANTS = {"tenant": "str", "samples": "int64", "availability": "float64", "transitions": "int64"}
+OUTAGE_MINUTES = 1.0  # what lasted no longer is counted, and is no outage to be told: one scrape may fail
+TENANT_MINUTES = 2.0  # as long as the platform's own rule waits before it wakes someone
+_DAY = pd.Timedelta(days=1)
+_TARGET = ["job", "instance"]
 
 
-def global_readiness(samples: pd.DataFrame) -> pd.DataFrame:
-    """The platform's readiness at each scrape: the minimum over its instances.
+def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
+    """The platform's readiness over time: the least of its instances, not ready where all targets are down.
 
-    `samples` of the global gauge. Instances are scraped at different moments: samples of one step belong together, the
-    step being the median one of the day.
+    `samples` of the global gauge with job and instance, staleness markers included where the source shows them; `up`
+    the samples of `up`, and `states` the jobs' as `telemetry.job_states` gives them. What an instance said holds until
+    its next scrape, a marker or a failed scrape. Down counts a job that ever exported the gauge; where none did, any.
 
-    Columns: time (of the step's first sample), ready (0 or 1).
+    Columns: start, end, ready (0 or 1), as neighbouring stretches; what lies in none of them is unknown.
     """
-    known = samples[samples["value"].notna()].sort_values("time", ignore_index=True)
-    if known.empty:
-        return typed([], _READINESS)
-    found = known.groupby(_slots(known)).agg(time=("time", "min"), ready=("value", "min"))
-    return typed(found.reset_index(drop=True), _READINESS)
-
-
-def _slots(known: pd.DataFrame) -> np.ndarray:
-    """For each sample, by time, the number of the scrape it belongs to."""
-    step, day = _steps(known), known["time"].dt.floor("D")
-    by_day = step.groupby(day).median().ffill().bfill()
-    # Only a step that changes by more than the scrapes' jitter parts the samples: else a pair would part at midnight.
-    part = ((by_day / by_day.shift() - 1).abs() > 0.01).cumsum().reindex(day).to_numpy()
-    moment = known["time"].dt.as_unit("us").astype("int64").to_numpy()
-    slot = np.zeros(len(known), dtype="int64")
-    for number in np.unique(part):
-        mine = part == number
-        width = step[mine].median()
-        slot[mine] = _slots_of(moment[mine], 0 if np.isnan(width) else round(width * 1e6))
-    return np.cumsum((np.diff(slot, prepend=slot[0]) != 0) | (np.diff(part, prepend=part[0]) != 0))
-
-
-def _slots_of(moment: np.ndarray, width: int) -> np.ndarray:
-    if not width:
-        return moment
-    # Each step begins in the middle of the longest time in which none of the instances is scraped.
-    phase = np.unique(moment % width)
-    quiet = np.diff(phase, append=phase[0] + width)
-    begin = phase[quiet.argmax()] + quiet.max() // 2
-    return (moment - begin) // width
+    failed = up.loc[up["value"] == 0, ["time", *_TARGET]].astype(dict.fromkeys(_TARGET, "str"))
+    gauges = samples[["series_id", *_TARGET]].drop_duplicates("series_id").astype(dict.fromkeys(_TARGET, "str"))
+    cut = failed.merge(gauges, on=_TARGET)[["series_id", "time"]].assign(value=np.nan)
+    held = holds(pd.concat([samples[["series_id", "time", "value"]], cut], ignore_index=True))
+    exporting = states["job"].isin(samples["job"].astype("str").unique()) | (not len(samples))
+    down = states[exporting & (states["state"] == "down")]
+    spans = pd.concat([held[["start", "end", "value"]], down[["start", "end"]].assign(value=-1.0)], ignore_index=True)
+    said = spans["value"].to_numpy()
+    course = sweep(spans, [said >= 0, said == 0, said < 0])
+    course["ready"] = np.select([course[1] > 0, course[0] > 0, course[2] > 0], [0.0, 1.0, 0.0], np.nan)
+    return typed(joined(course, "ready"), _READINESS)
 
 
 def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Availability over a window, as one row: the mean of the gauge's samples.
+    """Availability over a window, as one row: the share of the time seen in which the platform was ready.
 
-    Columns: samples, ready_samples, availability (0 to 1; NaN without samples), not_ready_minutes.
+    The window counts from the first time that anything is known of it. What nobody saw is neither up nor down: `low`
+    takes all of it for down, `high` for up.
+
+    Columns: since (begin of what counts), availability, low, high (0 to 1; NaN where nothing was seen), seen_minutes,
+    not_ready_minutes, unknown_minutes, seen_share (0 to 1).
     """
-    inside = readiness[(readiness["time"] >= window.start) & (readiness["time"] < window.end)]
-    samples, ready = len(inside), float(inside["ready"].sum())
+    first = readiness["start"].min()
+    since = max(pd.Timestamp(window.start), first) if pd.notna(first) else pd.Timestamp(window.end)
+    edges = pd.DatetimeIndex([min(since, pd.Timestamp(window.end)), window.end])
+    ready, down = (seconds_within(readiness[readiness["ready"] == state], edges)[0] / 60 for state in (1, 0))
+    whole = (edges[1] - edges[0]).total_seconds() / 60
+    seen = ready + down
     row = {
-        "samples": samples,
-        "ready_samples": int(ready),
-        "availability": ready / samples if samples else np.nan,
-        "not_ready_minutes": (samples - ready) * _step_of(inside["time"]) / 60,
+        "since": since,
+        "availability": ready / seen if seen else np.nan,
+        "low": ready / whole if seen else np.nan,
+        "high": 1 - down / whole if seen else np.nan,
+        "seen_minutes": seen,
+        "not_ready_minutes": down,
+        "unknown_minutes": max(whole - seen, 0.0),
+        "seen_share": seen / whole if whole else 0.0,
     }
-    return pd.DataFrame([row])
+    return typed([row], _AVAILABILITY)
 
 
 def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
-    """Availability by day; a day without a sample has no row.
+    """Availability by day, from the first to the last day of which anything was seen.
 
-    Columns: day, samples, availability.
+    Columns: day, seen_minutes, availability (NaN of a day that nobody saw).
     """
-    found = readiness.groupby(readiness["time"].dt.floor("D"))["ready"].agg(["size", "mean"]).reset_index()
-    return typed(found.set_axis(["day", "samples", "availability"], axis=1), _DAILY)
+    if readiness.empty:
+        return typed([], _DAILY)
+    days = pd.date_range(readiness["start"].min().floor("D"), readiness["end"].max().ceil("D"), freq="D", unit="us")
+    ready, down = (seconds_within(readiness[readiness["ready"] == state], days) / 60 for state in (1, 0))
+    seen = ready + down
+    share = np.divide(ready, seen, out=np.full(len(seen), np.nan), where=seen > 0)
+    return typed({"day": days[:-1], "seen_minutes": seen, "availability": share}, _DAILY)
 
 
 def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataFrame:
     """Availability over the `days` days that end with each day.
 
-    Columns: day (its end), availability, samples (in those days).
+    Columns: day (its end), availability, seen_minutes (in those days).
     """
-    if readiness.empty:
-        return typed([], _ROLLING)
-    by_day = readiness.groupby(readiness["time"].dt.floor("D"))["ready"].agg(["size", "sum"]).asfreq("D", fill_value=0)
-    sums = by_day.rolling(days, min_periods=1).sum()
-    found = pd.DataFrame({"day": sums.index + pd.Timedelta(days=1), "samples": sums["size"].to_numpy()})
-    found["availability"] = (sums["sum"] / sums["size"].where(sums["size"] > 0)).to_numpy()
+    daily = daily_availability(readiness).set_index("day")
+    ready = (daily["seen_minutes"] * daily["availability"]).fillna(0.0)
+    seen, up = (column.rolling(days, min_periods=1).sum() for column in (daily["seen_minutes"], ready))
+    found = pd.DataFrame({"day": daily.index + _DAY, "seen_minutes": seen.to_numpy()})
+    found["availability"] = (up / seen.where(seen > 0)).to_numpy()
     return typed(found, _ROLLING)
 
 
@@ -107,7 +120,7 @@ def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.D
     """
     measured = availability(readiness, window).iloc[0]
     allowed = (1 - slo) * window.duration.total_seconds() / 60
-    used = measured["not_ready_minutes"] if measured["samples"] else np.nan
+    used = measured["not_ready_minutes"] if measured["seen_minutes"] else np.nan
     row = {
         "availability": measured["availability"],
         "allowed_minutes": allowed,
@@ -117,33 +130,47 @@ def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.D
     return pd.DataFrame([row])
 
 
-def outages(samples: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Stretches of neighbouring samples that are 0.
+def outages(readiness: pd.DataFrame) -> pd.DataFrame:
+    """When the platform was not ready: from the first scrape that showed it to the first that showed it ready again.
 
-    `samples` with time, value and the columns `by`, each combination of which is one gauge.
+    `readiness` as `global_readiness` gives it. What nobody saw ends no outage, and counts for none of its minutes.
 
-    Columns: those of `by`, start (first sample not ready), end (first ready one after; NaT where the data end),
-    not_ready_samples, minutes (samples x the median step: time without samples counts for nothing).
+    Columns: start, end (NaT where it goes on at the end of what was seen), minutes (seen not ready).
+    """
+    down = (readiness["ready"] == 0).to_numpy()
+    number = (~down).cumsum()[down]
+    own = readiness[down].assign(minutes=lambda frame: (frame["end"] - frame["start"]).dt.total_seconds() / 60)
+    found = own.groupby(number).agg(start=("start", "first"), minutes=("minutes", "sum"))
+    # The stretch that follows is the one with the next number.
+    ready = readiness["start"][~down].reset_index(drop=True)
+    return typed(found.assign(end=ready.reindex(found.index).to_numpy()).reset_index(drop=True), _OUTAGES)
+
+
+def tenant_outages(samples: pd.DataFrame, *, by: Sequence[str] = ("tenant", "instance")) -> pd.DataFrame:
+    """When a tenant was not ready, by the columns `by` that tell its gauges apart.
+
+    `samples` of the tenants' gauge with series_id, time, value and those columns.
+
+    Columns: those of `by`, start (first sample not ready), end (first ready one after; NaT where none follows),
+    minutes (of the samples that are 0, each held until the next one, 2.5 local steps at most).
     """
     keys = list(by)
     known = samples.loc[samples["value"].notna(), ["time", "value", *keys]]
-    group = known.groupby(keys, observed=True).ngroup().to_numpy() if keys else np.zeros(len(known), dtype="int64")
-    order = np.lexsort((known["time"].to_numpy("datetime64[us]"), group))
-    known, group = known.iloc[order].reset_index(drop=True), group[order]
-    times = known["time"].to_numpy("datetime64[us]")
-    down = (known["value"] == 0).to_numpy()
-    other = np.concatenate([[True], group[1:] != group[:-1]]) if len(known) else np.zeros(0, dtype=bool)
-    begins = np.flatnonzero(down & (other | ~np.concatenate([[False], down[:-1]])))
-    ends = np.flatnonzero(down & np.concatenate([other[1:] | ~down[1:], [True]])) if len(known) else begins
-    found = known.loc[begins, keys].reset_index(drop=True)
-    cut = np.concatenate([other, [True]])[ends + 1]
-    after = np.concatenate([times, [np.datetime64("NaT", "us")]])[ends + 1]
-    found["start"] = pd.Series(times[begins]).dt.tz_localize("UTC")
-    found["end"] = pd.Series(np.where(cut, np.datetime64("NaT", "us"), after)).dt.tz_localize("UTC")
-    found["not_ready_samples"] = ends - begins + 1
-    found["minutes"] = found["not_ready_samples"] * _usual_step(known["time"], other) / 60
-    columns = dict.fromkeys(keys, "str") | _OUTAGES
-    return typed(found, columns).sort_values(["start", *keys], ignore_index=True)
+    gauge = known.assign(series_id=known.groupby(keys, observed=True).ngroup())
+    low = gauge["series_id"].isin(gauge.loc[gauge["value"] == 0, "series_id"].unique())
+    gauge = gauge[low].sort_values(["series_id", "time"], ignore_index=True)
+    down, other = (gauge["value"] == 0).to_numpy(), gauge["series_id"].diff().ne(0).to_numpy()
+    gauge["outage"] = (down & (other | ~np.append(False, down[:-1]))).cumsum()
+    gauge["next"] = gauge["time"].shift(-1).where(~np.append(other[1:], True))
+    held = holds(gauge, only=0.0)
+    held["minutes"] = (held["end"] - held["start"]).dt.total_seconds() / 60
+    found = held.groupby("outage").agg(
+        **{name: (name, "first") for name in keys},
+        start=("start", "first"),
+        end=("next", lambda after: after.iloc[-1]),
+        minutes=("minutes", "sum"),
+    )
+    return typed(found, dict.fromkeys(keys, "str") | _OUTAGES).sort_values(["start", *keys], ignore_index=True)
 
 
 def transitions(hours: pd.DataFrame) -> pd.DataFrame:
@@ -191,28 +218,16 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
 
 
 def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
-    """Availability of each tenant: the mean of its gauge's samples, the least available first.
+    """Availability of each tenant, each hour weighed by the time that its samples span; the least available first.
 
     Columns: tenant, samples, availability, transitions (changes between neighbouring samples).
     """
-    by_tenant = hours.groupby("tenant", observed=True)[["samples", "sum", "changes"]].sum()
-    by_tenant = by_tenant[by_tenant["samples"] > 0]
-    found = by_tenant.assign(availability=by_tenant["sum"] / by_tenant["samples"]).reset_index()
+    there = hours[hours["samples"] > 0]
+    # An hour of n samples spans n steps, of which its first and last sample show n - 1.
+    shown = (there["last_ts"] - there["first_ts"]).dt.total_seconds()
+    seconds = (shown * there["samples"] / (there["samples"] - 1).clip(lower=1)).clip(lower=1.0)
+    weighed = there.assign(seconds=seconds, ready=seconds * there["sum"] / there["samples"])
+    by_tenant = weighed.groupby("tenant", observed=True)[["samples", "seconds", "ready", "changes"]].sum()
+    found = by_tenant.assign(availability=by_tenant["ready"] / by_tenant["seconds"]).reset_index()
     found = found.rename(columns={"changes": "transitions"})
     return typed(found, _TENANTS).sort_values(["availability", "tenant"], ignore_index=True)
-
-
-def _steps(known: pd.DataFrame) -> pd.Series:
-    """Seconds since the sample before of the same series; missing at its first, and where a sample is there twice."""
-    step = known["time"].groupby(known["series_id"]).diff().dt.total_seconds()
-    return step.where(step > 0)
-
-
-def _step_of(times: pd.Series) -> float:
-    # A single sample stands for no known time.
-    return float(times.sort_values().diff().dt.total_seconds().median()) if len(times) > 1 else 0.0
-
-
-def _usual_step(times: pd.Series, other: np.ndarray) -> float:
-    steps = times.diff().dt.total_seconds()[~other]
-    return float(steps.median()) if len(steps) else 0.0

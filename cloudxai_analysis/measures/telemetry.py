@@ -2,118 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.time_seen import joined, seconds_within, sweep
+from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
+_STATES = {"job": "str", "start": TIME, "end": TIME, "state": "str"}
 _COVERAGE = {
     "job": "str",
-    "instance": "str",
     "day": TIME,
-    "step_seconds": "float64",
-    "scrapes": "int64",
-    "expected": "int64",
+    "expected_minutes": "float64",
+    "up_minutes": "float64",
+    "down_minutes": "float64",
     "coverage": "float64",
+    "failed_share": "float64",
 }
 _GAPS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "seconds": "float64", "missing": "int64"}
 _COVERED = {"day": TIME, "coverage": "float64", "covered": "bool"}
 _STARTS = {"job": "str", "instance": "str", "started_at": TIME, "seen_at": TIME, "restarted": "bool"}
 _INVENTORY = {"metric": "str", "series": "int64", "samples": "int64"}
-DAY = pd.Timedelta(days=1)
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
 
 
-def scrape_coverage(up: pd.DataFrame) -> pd.DataFrame:
-    """Coverage of each target by day: scrapes that succeeded, of those expected.
+def job_states(held: pd.DataFrame) -> pd.DataFrame:
+    """When at least one target of a job was up, and when all that were scraped were down; else nobody knows.
 
-    `up` are samples with job and instance. The step is the median one of the day; scrapes are expected from the
-    target's first sample to its last, so that a hole at midnight counts; doubles of one scrape, and the two of a pair
-    that scrapes the same target, count once.
+    `held` are samples of `up` with job and instance, as `time_seen.holds` gives them.
 
-    Columns: job, instance, day, step_seconds, scrapes, expected, coverage (0 to 1); also days without any sample
-    between a target's first and last.
+    Columns: job, start, end, state ('up' or 'down'); neighbouring stretches of one state are one.
     """
-    if up.empty:
-        return typed([], _COVERAGE)
-    frame = _by_series(up)
-    frame["day"] = frame["time"].dt.floor("D")
-    frame["step"] = _steps(frame)
-    rows = [_days_of(target, own) for target, own in frame.groupby(_TARGET)]
-    return typed(pd.concat(rows, ignore_index=True), _COVERAGE)
+    parts = []
+    for job, own in held.groupby("job", observed=True):
+        course = sweep(own, [np.ones(len(own), dtype=bool), (own["value"] == 1).to_numpy()])
+        state = np.select([course[1] > 0, course[0] > 0], ["up", "down"], "")
+        course["state"] = pd.Series(state, dtype="object").where(state != "")
+        parts.append(joined(course, "state").assign(job=str(job)))
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], _STATES)
 
 
-def _days_of(target: Sequence[str], own: pd.DataFrame) -> pd.DataFrame:
-    life = own["time"].agg(["min", "max"])
-    days = pd.date_range(life["min"].floor("D"), life["max"].floor("D"), freq="D", unit="us")
-    step = own.groupby("day")["step"].median().reindex(days).fillna(own["step"].median()).to_numpy()
-    step_time = pd.to_timedelta(np.nan_to_num(step, nan=0.0), unit="s")
-    ends = np.minimum(days + DAY, life["max"] + step_time)
-    seconds = (ends - np.maximum(days, life["min"])).total_seconds().to_numpy()
-    # A single sample shows no step: it is what could be expected.
-    expected = np.where(np.isnan(step), 1, np.rint(seconds / np.where(np.isnan(step), 1, step))).astype("int64")
-    scrapes = np.minimum(_scrapes(own, days, step), expected)
-    return pd.DataFrame(
-        {
-            "job": target[0],
-            "instance": target[1],
-            "day": days,
-            "step_seconds": step,
-            "scrapes": scrapes,
-            "expected": expected,
-            "coverage": np.divide(scrapes, expected, out=np.zeros(len(days)), where=expected > 0),
-        }
-    )
+def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *, period: str = "D") -> pd.DataFrame:
+    """Coverage of each job by day, or by another `period`: the share of the time in which a target of it was up.
 
+    `states` as `job_states` gives them, of the same `held` samples of `up`. A job's time counts from its first sample
+    to the window's end, never to a target's own last sample.
 
-def _scrapes(own: pd.DataFrame, days: pd.DatetimeIndex, step: np.ndarray) -> np.ndarray:
-    """By day, the slots of one step in which a scrape succeeded, whichever of the target's series shows it."""
-    done = own[own["value"] == 1]
-    index = days.get_indexer(done["day"])
-    width = np.where(np.isnan(step[index]), 1, step[index])
-    # Each series is counted from its own first scrape: the two of a pair may lie half a step apart.
-    first = done["time"].groupby([done["series_id"], done["day"]]).transform("min")
-    lead = (first - done["time"].groupby(done["day"]).transform("min")).dt.total_seconds().to_numpy()
-    offset = (done["time"] - first).dt.total_seconds().to_numpy()
-    slot = np.floor(lead / width) + np.floor(offset / width + 0.5)
-    slots = np.unique(np.column_stack([index, slot.astype("int64")]), axis=0)
-    return np.bincount(slots[:, 0], minlength=len(days))
-
-
-def scrape_gaps(up: pd.DataFrame, *, gap_steps: float = 2.5, around: int = 30) -> pd.DataFrame:
-    """Stretches longer than `gap_steps` steps without any sample of `up`, one row per target and gap.
-
-    The step is the median one of the `around` samples before and after, so that another scrape interval is no gap, and
-    a time with few samples hides none beside it.
-
-    Columns: job, instance, start (last sample before), end (first sample after), seconds, missing (scrapes).
+    Columns: job, day (begin of the period), expected_minutes, up_minutes, down_minutes, coverage (0 to 1), failed_share
+    (of the scrapes; NaN without any).
     """
-    series = _by_series(up)
-    frame = series.assign(step=_steps(series)).sort_values([*_TARGET, "time"], ignore_index=True)
-    local = frame.groupby(_TARGET)["step"].rolling(2 * around + 1, center=True, min_periods=1).median()
-    frame["step"] = local.droplevel(_TARGET)
-    same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
-    frame["start"] = frame["time"].shift().where(same)
-    frame["seconds"] = (frame["time"] - frame["start"]).dt.total_seconds()
-    found = frame[frame["seconds"] > gap_steps * frame["step"]].rename(columns={"time": "end"})
-    found = found.assign(missing=(found["seconds"] / found["step"]).round().astype("int64") - 1)
-    return typed(found.reset_index(drop=True), _GAPS)
+    edges = pd.date_range(pd.Timestamp(window.start).floor(period), window.end, freq=period, unit="us")
+    if edges[-1] < window.end:
+        edges = edges.append(pd.DatetimeIndex([pd.Timestamp(window.end)]).as_unit("us"))
+    failed = (held["value"] != 1).groupby([held["job"].astype("str"), held["time"].dt.floor(period)]).mean()
+    parts = []
+    for job, own in states.groupby("job"):
+        expected = pd.DataFrame({"start": [own["start"].min()], "end": [pd.Timestamp(window.end)]})
+        row = pd.DataFrame({"job": job, "day": edges[:-1]})
+        row["expected_minutes"] = seconds_within(expected, edges) / 60
+        for state in ("up", "down"):
+            row[f"{state}_minutes"] = seconds_within(own[own["state"] == state], edges) / 60
+        row = row[row["expected_minutes"] > 0]
+        row["failed_share"] = failed.reindex(pd.MultiIndex.from_frame(row[["job", "day"]])).to_numpy()
+        parts.append(row.assign(coverage=row["up_minutes"] / row["expected_minutes"]))
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], _COVERAGE)
 
 
-def covered_days(coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 0.95) -> pd.DataFrame:
-    """Days on which every job has at least the share `least` of its expected scrapes.
+def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
+    """Stretches without any sample of `up`: of a target that was scraped before and after, and of a whole job.
 
-    Columns: day, coverage (the smallest over the jobs' targets; 0 where a job has no target that day), covered (bool).
+    `held` samples of `up` and `states` as `job_states` takes and gives them. A target's gap begins with its last sample
+    before. A job's, in which none of its targets had one, lasts until the next target's, or to `end`; it has no
+    instance, and is left out where its targets' own gaps tell it.
+
+    Columns: job, instance ('' the whole job), start, end, seconds, missing (scrapes).
+    """
+    ordered = held.sort_values([*_TARGET, "start"], ignore_index=True)
+    ordered["reached"] = ordered.groupby(_TARGET, observed=True)["end"].cummax()
+    before = ordered.groupby(_TARGET, observed=True)[["reached", "start", "step"]].shift()
+    own = ordered[ordered["start"] > before["reached"]].index
+    found = ordered.loc[own, _TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
+    found = pd.concat([found, *_job_gaps(states, found, end, ordered["step"].median())], ignore_index=True)
+    found["seconds"] = (found["end"] - found["start"]).dt.total_seconds()
+    found["missing"] = (found["seconds"] / found["step"].where(found["step"] > 0)).round().fillna(1).astype("int64") - 1
+    return typed(found.sort_values(["start", *_TARGET], ignore_index=True), _GAPS)
+
+
+def _job_gaps(states: pd.DataFrame, of_targets: pd.DataFrame, end: pd.Timestamp, step: float) -> list[pd.DataFrame]:
+    found = []
+    for job, own in states.groupby("job"):
+        after = own["start"].shift(-1).fillna(end)
+        gaps = pd.DataFrame({"job": job, "instance": "", "start": own["end"], "end": after, "step": step})
+        told = of_targets[of_targets["job"].astype("str") == job]
+        inside = [bool(((told["start"] <= row.start) & (told["end"] >= row.end)).any()) for row in gaps.itertuples()]
+        found.append(gaps[(gaps["end"] > gaps["start"]) & ~np.array(inside, dtype=bool)])
+    return found
+
+
+def covered_periods(
+    coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 0.95, period: str = "D"
+) -> pd.DataFrame:
+    """Days, or other periods, of which every job has at least the share `least` of the whole time.
+
+    Columns: day (begin of the period), coverage (the smallest over the jobs, of the period's whole length; 0 where a
+    job was not there), covered (bool; a day that has not ended covers nothing).
     """
     if coverage.empty:
         return typed([], _COVERED)
-    days = pd.Index(sorted(coverage["day"].unique()), name="day")
-    smallest = coverage.groupby(["day", "job"], observed=True)["coverage"].min().unstack("job")
-    by_day = smallest.reindex(index=days, columns=list(jobs)).fillna(0.0).min(axis=1)
-    found = by_day.rename("coverage").reset_index()
+    minutes = pd.Timedelta(1, unit=period).total_seconds() / 60
+    up = coverage.pivot_table(index="day", columns="job", values="up_minutes")
+    found = (up.reindex(columns=list(jobs)).fillna(0.0).min(axis=1) / minutes).rename("coverage").reset_index()
     found["covered"] = found["coverage"] >= least
     return typed(found, _COVERED)
 
@@ -155,14 +156,3 @@ def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for name, hours in hours_by_metric.items()
     ]
     return typed(rows, _INVENTORY)
-
-
-def _by_series(up: pd.DataFrame) -> pd.DataFrame:
-    kept = up[["series_id", *_TARGET, "time", "value"]].sort_values(["series_id", "time"], ignore_index=True)
-    return kept.astype({"job": "str", "instance": "str"})
-
-
-def _steps(frame: pd.DataFrame) -> pd.Series:
-    """Seconds since the sample before of the same series; missing at its first, and where a sample is there twice."""
-    step = frame["time"].diff().dt.total_seconds()
-    return step.where((frame["series_id"] == frame["series_id"].shift()) & (step > 0))

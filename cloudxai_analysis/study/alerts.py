@@ -234,8 +234,7 @@ class Alerts:
     @cached_property
     def dips(self) -> pd.DataFrame:
         """Stretches of the 28 days in which the platform was not ready."""
-        frame = self._readiness.readiness.rename(columns={"ready": "value"})
-        return self._opened.within(readiness.outages(frame), "start", self.alert_window)
+        return self._opened.within(self._readiness.outage_history, "start", self.alert_window)
 
     @cached_property
     def tenant_dips(self) -> pd.DataFrame:
@@ -243,8 +242,10 @@ class Alerts:
         hours = self._cardinality.tenant_hours
         low = hours.loc[hours["min"] == 0, "hour"].dt.floor("D").unique()
         days = [Window(day, day + DAY) for day in sorted(pd.DatetimeIndex(low).to_pydatetime())]
-        found = [readiness.outages(self._opened.samples("tenant_readiness", day), by=("tenant",)) for day in days]
-        empty = readiness.outages(self._cardinality.tenant_samples.iloc[:0], by=("tenant",))
+        found = [
+            readiness.tenant_outages(self._opened.samples("tenant_readiness", day), by=("tenant",)) for day in days
+        ]
+        empty = readiness.tenant_outages(self._cardinality.tenant_samples.iloc[:0], by=("tenant",))
         return self._opened.within(pd.concat(found or [empty], ignore_index=True), "start", self.alert_window)
 
     @cached_property

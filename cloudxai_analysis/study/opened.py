@@ -43,7 +43,7 @@ class Opened:
     """One environment over one window, with the frames to measure it by.
 
     `window` is the window judged; `seen` its part before `now`; `history` begins some weeks earlier and ends with
-    `seen`, for measures that compare.
+    `seen`, for measures that compare; `reach` goes up to a day beyond, for what begins in the window and ends after it.
     """
 
     def __init__(self, environment: Environment, window: Window, frames: Frames, ledger: Ledger, now: datetime) -> None:
@@ -53,6 +53,7 @@ class Opened:
         self.window = window
         self.seen = Window(window.start, min(window.end, now), window.name)
         self.history = self.seen.with_history(environment.settings.history_weeks)
+        self.reach = window.reach(environment.settings.history_weeks, now)
         self.ledger = ledger
         self.frames = frames
 
@@ -77,10 +78,16 @@ class Opened:
         labels = metric.labels + metric.optional_labels + bucket
         return self.frames.hours(metric.name + suffix, window or self.history, labels)
 
-    def samples(self, role: str, window: Window | None = None) -> pd.DataFrame:
+    def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
         """Raw samples of the metric that plays `role`, over the history unless a window is given."""
         metric = self.contract[role]
-        return self.frames.samples(metric.name, window or self.history, metric.labels + metric.optional_labels)
+        labels = metric.labels + metric.optional_labels
+        return self.frames.samples(metric.name, window or self.history, labels, markers=markers)
+
+    def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of `frame`, with start and end, that began before the window and were not over when it began."""
+        over = frame["end"].isna() | (frame["end"] > self.seen.start)
+        return frame[(frame["start"] < self.seen.start) & over].reset_index(drop=True)
 
     def within(self, frame: pd.DataFrame, column: str = "hour", window: Window | None = None) -> pd.DataFrame:
         """The rows of `frame` whose `column` lies in the window, or in another one."""

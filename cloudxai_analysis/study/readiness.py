@@ -10,6 +10,7 @@ import pandas as pd
 from cloudxai_analysis.measures import isolation, readiness, slo
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
+from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import Window
 
 SLO_DAYS = 30
@@ -18,8 +19,9 @@ SLO_DAYS = 30
 class Readiness:
     """Frames on readiness, global and by tenant."""
 
-    def __init__(self, opened: Opened, cardinality: Cardinality) -> None:
+    def __init__(self, opened: Opened, telemetry: Telemetry, cardinality: Cardinality) -> None:
         self._opened = opened
+        self._telemetry = telemetry
         self._cardinality = cardinality
 
     @cached_property
@@ -29,8 +31,14 @@ class Readiness:
 
     @cached_property
     def readiness(self) -> pd.DataFrame:
-        """Global readiness at each scrape, over the history."""
-        return readiness.global_readiness(self._opened.samples("readiness"))
+        """When the platform was ready and when not, over the history."""
+        known = self._reaching[self._reaching["start"] < self._opened.seen.end]
+        return known.assign(end=known["end"].clip(upper=pd.Timestamp(self._opened.seen.end)))
+
+    @cached_property
+    def _reaching(self) -> pd.DataFrame:
+        samples = self._opened.samples("readiness", self._opened.reach, markers=True)
+        return readiness.global_readiness(samples, self._telemetry.up, self._telemetry.states)
 
     @cached_property
     def availability(self) -> pd.DataFrame:
@@ -60,10 +68,8 @@ class Readiness:
     @cached_property
     def bounds(self) -> pd.DataFrame:
         """Availability with its bounds: of the window, and of the objective's 30 days; one row each, with `period`."""
-        windows = {self._opened.window.name: self._opened.seen, f"{SLO_DAYS} days": self.slo_window}
-        rows = [slo.availability_bounds(self.readiness, window) for window in windows.values()]
-        found = pd.concat(rows, ignore_index=True)
-        found.insert(0, "period", list(windows))
+        found = pd.concat([self.availability, self.slo_availability], ignore_index=True)
+        found.insert(0, "period", [self._opened.window.name, f"{SLO_DAYS} days"])
         return found
 
     @cached_property
@@ -81,10 +87,14 @@ class Readiness:
         )
 
     @cached_property
-    def exhaustion(self) -> pd.DataFrame:
-        """When the error budget will be used up if the coming days are like the last ones."""
-        return slo.budget_exhaustion(
-            self.readiness, slo=self._opened.bounds.availability, end=pd.Timestamp(self._opened.seen.end), days=SLO_DAYS
+    def budget_course(self) -> pd.DataFrame:
+        """What is left of the error budget, and for how many more outages."""
+        return slo.budget_course(
+            self.readiness,
+            self.outage_history,
+            slo=self._opened.bounds.availability,
+            end=pd.Timestamp(self._opened.seen.end),
+            days=SLO_DAYS,
         )
 
     @cached_property
@@ -100,20 +110,22 @@ class Readiness:
     @cached_property
     def isolation_correlation(self) -> pd.DataFrame:
         """How strongly each tenant's not being ready went with the global state's, in the window."""
-        inside = self._opened.within(self.readiness, "time")
-        return isolation.isolation_correlation(self._cardinality.tenant_samples, inside)
+        return isolation.isolation_correlation(self._cardinality.tenant_samples, self.readiness)
+
+    @cached_property
+    def outage_history(self) -> pd.DataFrame:
+        """When the platform was not ready, over the history and up to a day beyond the window."""
+        return readiness.outages(self._reaching)
 
     @cached_property
     def outages(self) -> pd.DataFrame:
-        """Stretches in which the platform was not ready, begun in the window."""
-        frame = self.readiness.rename(columns={"ready": "value"})
-        return self._opened.within(readiness.outages(frame), "start")
+        """When the platform was not ready: what began in the window."""
+        return self._opened.within(self.outage_history, "start")
 
     @cached_property
     def tenant_outages(self) -> pd.DataFrame:
-        """Stretches in which a tenant was not ready, begun in the window."""
-        samples = self._cardinality.tenant_samples
-        return self._opened.within(readiness.outages(samples, by=("tenant", "instance")), "start")
+        """When a tenant was not ready: what began in the window."""
+        return self._opened.within(readiness.tenant_outages(self._cardinality.tenant_samples), "start")
 
     @cached_property
     def tenant_availability(self) -> pd.DataFrame:

@@ -83,4 +83,4 @@ class Study(Opened):
     @cached_property
     def readiness(self) -> Readiness:
         """Availability, error budget, outages, latency."""
-        return Readiness(self, self.cardinality)
+        return Readiness(self, self.telemetry, self.cardinality)

@@ -7,6 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from cloudxai_analysis.measures import telemetry
+from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.window import Window
 
@@ -19,33 +20,57 @@ class Telemetry:
 
     @cached_property
     def up(self) -> pd.DataFrame:
-        """Samples of `up` of the contract's jobs."""
-        frame = self._opened.samples("up")
+        """Samples of `up` of the contract's jobs, up to a day beyond the window."""
+        frame = self._opened.samples("up", self._opened.reach)
         return frame[frame["job"].isin(self._opened.contract.jobs)]
 
     @cached_property
+    def held(self) -> pd.DataFrame:
+        """How long each scrape of the contract's jobs stands for its target."""
+        return holds(self.up)
+
+    @cached_property
+    def states(self) -> pd.DataFrame:
+        """When each job was up and when it was down."""
+        return telemetry.job_states(self.held)
+
+    @cached_property
     def coverage(self) -> pd.DataFrame:
-        """Scrape coverage by target and day, over the history."""
-        return telemetry.scrape_coverage(self.up)
+        """Coverage by job and day, over the history."""
+        return telemetry.scrape_coverage(self.states, self.held, self._opened.history)
 
     @cached_property
     def covered(self) -> pd.DataFrame:
         """Covered days of the history."""
-        return telemetry.covered_days(
-            self.coverage, jobs=self._opened.contract.jobs, least=self._opened.bounds.coverage
-        )
+        return self._covered(self.coverage, "D")
+
+    @cached_property
+    def covered_hours(self) -> pd.DataFrame:
+        """Covered hours of the history: hour, coverage, covered."""
+        hours = telemetry.scrape_coverage(self.states, self.held, self._opened.history, period="h")
+        return self._covered(hours, "h").rename(columns={"day": "hour"})
+
+    @cached_property
+    def first_seen(self) -> pd.Timestamp:
+        """When the first scrape of the history was made; NaT where there was none."""
+        return self.held["start"].min()
 
     def seen_share(self, window: Window) -> float:
-        """Share of a window that the telemetry shows: of the expected scrapes, days without a target counting as 0."""
-        rows, days = self._opened.within(self.coverage, "day", window), len(list(window.days()))
-        expected = rows["expected"].sum()
-        return float(rows["scrapes"].sum() / expected * rows["day"].nunique() / days) if expected else float("nan")
+        """Share of a window's whole time in which the least covered job was up; NaN where none was ever scraped."""
+        rows = self._opened.within(self.coverage, "day", window)
+        minutes = rows.groupby("job")["up_minutes"].sum().reindex(list(self._opened.contract.jobs)).fillna(0.0)
+        return float(minutes.min() / window.duration.total_seconds() * 60) if len(rows) else float("nan")
 
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """Scrape gaps that overlap the window."""
-        gaps, seen = telemetry.scrape_gaps(self.up), self._opened.seen
+        seen = self._opened.seen
+        gaps = telemetry.scrape_gaps(self.held, self.states, end=pd.Timestamp(self._opened.reach.end))
         return gaps[(gaps["start"] < seen.end) & (gaps["end"] > seen.start)].reset_index(drop=True)
+
+    def _covered(self, coverage: pd.DataFrame, period: str) -> pd.DataFrame:
+        jobs, least = self._opened.contract.jobs, self._opened.bounds.coverage
+        return telemetry.covered_periods(coverage, jobs=jobs, least=least, period=period)
 
     @cached_property
     def starts(self) -> pd.DataFrame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from cloudxai_analysis import judge
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
+from cloudxai_analysis.phrases import NO_DATA, span
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary.tiles import rounded, tiles
 from cloudxai_analysis.summary.words import banners, by_weight, considerations, headline, paragraph
@@ -105,7 +107,7 @@ def numbers(study: Study) -> dict[str, float | None]:
         "readiness.availability_30d": study.readiness.slo_availability["availability"].iloc[0],
         "readiness.error_budget_used_minutes": budget["used_minutes"],
         "readiness.error_budget_remaining_share": budget["remaining_share"],
-        "readiness.outages": float(len(study.readiness.outages)),
+        "readiness.outages": float((study.readiness.outages["minutes"] > OUTAGE_MINUTES).sum()),
         "cardinality.active_tenants_most": study.within(study.cardinality.active_tenants)["tenants"].max(),
         "cardinality.headroom_least": study.within(study.cardinality.headroom)["headroom"].min(),
         "cardinality.churn_most": study.within(study.cardinality.churn, "day")["churn"].max(),
@@ -137,11 +139,11 @@ def _number(label: str, value: float | None, link: str) -> dict[str, Any]:
 
 
 def _coverage(study: Study) -> dict[str, Any]:
-    days = study.within(study.telemetry.coverage, "day")
-    scrapes, expected = int(days["scrapes"].sum()), int(days["expected"].sum())
-    share = scrapes / expected if expected else None
-    text = f"{percent(share, 2)} of {count(expected, 'expected scrape')}" if share is not None else "no scrape known"
-    return {"value": rounded(share), "samples": scrapes, "expected": expected, "text": text}
+    minutes = study.seen.duration.total_seconds() / 60
+    share = study.telemetry.seen_share(study.seen)
+    seen = share * minutes
+    text = NO_DATA if math.isnan(share) else f"{span(seen * 60)} of {span(minutes * 60)} seen"
+    return {"value": rounded(share), "seen_minutes": rounded(seen), "expected_minutes": rounded(minutes), "text": text}
 
 
 def _check(check: Check) -> dict[str, Any]:

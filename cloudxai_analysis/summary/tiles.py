@@ -59,7 +59,7 @@ def _availability(study: Study) -> dict[str, Any]:
 
 def _unseen(study: Study) -> str:
     own = study.readiness.bounds.iloc[0]
-    if own["known_share"] > WHOLE or not own["samples"]:
+    if own["seen_share"] > WHOLE or not own["seen_minutes"]:
         return ""
     return f", {percent(own['low'])} to {percent(own['high'])} with what was not seen"
 

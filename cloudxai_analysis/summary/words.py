@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from cloudxai_analysis.phrases import count, moment, percent
@@ -72,11 +73,8 @@ def paragraph(study: Study, checks: list[Check]) -> str:
         else f"None of {len(checks)} checks asks for attention."
     )
     second = f"{_clause(warned[1])}." if len(warned) > 1 else ""
-    coverage = study.within(study.telemetry.coverage, "day")
-    expected = coverage["expected"].sum()
-    believed = (
-        f"{percent(coverage['scrapes'].sum() / expected, 2)} of the expected scrapes are there." if expected else ""
-    )
+    share = study.telemetry.seen_share(study.seen)
+    believed = "" if math.isnan(share) else f"{percent(share, 2)} of the time was seen."
     consider = f"To consider first: {_lower(warned[0].action)}" if warned and warned[0].action else ""
     whole = " ".join(filter(None, (happened, second, believed, consider)))
     # The second finding stands further down, too; what to consider is what the reader came for.

@@ -10,6 +10,7 @@ import pandas as pd
 from cloudxai_analysis.window import Window
 
 LONGEST_NAME = 60
+ONE_DAY = 0.95 * 86_400  # seconds seen, under which a window is too young to be judged
 
 
 def event(kind: str, place: str, start: Any, end: Any, size: float, unit: str) -> dict[str, Any]:

@@ -6,55 +6,60 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import count, moment, percent, span
 from cloudxai_analysis.verdicts import Check
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
 from cloudxai_analysis.window import Window
 
 _SECTION = "readiness"
 _OWNER = "the platform team"
+FEWEST_OUTAGES = 3  # under which nobody can say how often they come
 
 
-def burn_check(rates: pd.DataFrame, stretches: pd.DataFrame, exhaustion: pd.DataFrame, *, window: Window) -> Check:
-    """Whether the error budget burns: `warn` where a pair of windows does at the end, or where it will be used up.
+def burn_check(
+    rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFrame, *, window: Window, likely: float = 0.5
+) -> Check:
+    """Whether the error budget lasts: `warn` where it burns at the end, is used up, or likely will be within a week.
 
-    `rates` at the window's end, `stretches` of the window and `exhaustion` as `measures.slo` gives them. The value is
-    the highest rate over a long window in the stretches. `unknown` without a sample.
+    `rates` at the window's end, `stretches` of the window and `course` as `measures.slo` gives them. Likely is a chance
+    of `likely` from three outages on. The value is the highest rate over a long window in the stretches.
     """
-    row, burning = exhaustion.iloc[0], rates[rates["burning"].fillna(False)]
+    row, burning = course.iloc[0], rates[rates["burning"].fillna(False)]
     common: dict[str, Any] = {"key": "burn", "section": _SECTION, "unit": "x the allowed rate"}
-    if row["answer"] == "unknown" or rates["burn_long"].isna().all():
-        finding = f"Whether the error budget burns at the end of {named(window)} is unknown: no sample of readiness."
+    if pd.isna(row["used_minutes"]) or rates["burn_long"].isna().all():
+        finding = f"Whether the error budget burns at the end of {named(window)} is unknown: nothing was seen of it."
         return Check(status="unknown", finding=finding, **common)
-    most = float(stretches["most"].max()) if len(stretches) else 0.0
     common |= {
-        "value": most,
-        "samples": "every sample of global readiness, over windows of 5 minutes to 3 days",
+        "value": float(stretches["most"].max()) if len(stretches) else 0.0,
+        "samples": "global readiness by time, over windows of 5 minutes to 3 days",
         "disproof": "errors that planned maintenance explains",
     }
-    told = _told(stretches)
-    if burning.empty and row["answer"] != "will be exhausted":
-        lasts = {"exhausted": "; it is used up", "lasts": ", and lasts at the last week's pace"}[row["answer"]]
-        finding = f"The error budget does not burn at the end of {named(window)}{lasts}{told}."
-        return Check(status="pass", finding=finding, **common)
+    used = f"{span(row['used_minutes'] * 60)} of {span(row['allowed_minutes'] * 60)} used"
+    spent = row["used_minutes"] >= row["allowed_minutes"]
+    at_risk = row["outages"] >= FEWEST_OUTAGES and row["chance"] >= likely
     if len(burning):
         top = burning.iloc[0]
         finding = (
             f"The error budget burns {top['burn_long']:.1f} times faster than allowed over the last "
-            f"{_hours(top['long_hours'])}{told}."
+            f"{_hours(top['long_hours'])}: {used}{_fastest(stretches)}."
         )
+    elif spent:
+        finding = f"The error budget is used up: {used}{_fastest(stretches)}."
     else:
-        day = row["at"]
-        finding = (
-            f"At the last week's pace of {row['recent_minutes']:.1f} minutes a day the error budget is used up by "
-            f"{day:%a} {day.day} {day:%b}{told}."
-        )
+        calm = f"The error budget does not burn at the end of {named(window)}"
+        finding = f"{calm}: {used}{_room(row)}{_fastest(stretches)}."
+    if not (len(burning) or spent or at_risk):
+        return Check(status="pass", finding=finding, **common)
     return Check(
         status="warn",
         finding=finding,
         size=f"{percent(row['remaining_share'], 0)} of the budget left",
         since=when(stretches["start"].min()) if len(stretches) else window.start,
-        action="Stop what burns the error budget before it is used up: hold back risky changes.",
+        action=(
+            "Stop what burns the error budget: hold back risky changes."
+            if len(burning)
+            else "Hold back risky changes until the error budget has recovered."
+        ),
         decides=_OWNER,
         **common,
     )
@@ -76,7 +81,11 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
     }
     moved = breaches[breaches["verdict"] == "tenant"]
     if moved.empty:
-        rest = f" in {count(len(breaches), 'outage')}" if len(breaches) else ": it was ready all the time"
+        rest = (
+            f" in {count(len(breaches), 'outage')}"
+            if len(breaches)
+            else f": no outage was seen to begin in {named(window)}"
+        )
         finding = f"No tenant moved the global state{rest}."
         return Check(status="pass", finding=finding, value=0.0, **common)
     top = moved.iloc[0]
@@ -99,7 +108,17 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
     )
 
 
-def _told(stretches: pd.DataFrame) -> str:
+def _room(row: pd.Series) -> str:
+    """For how many more outages there is room; of how likely they are, only where there were enough to tell."""
+    if not row["outages"]:
+        return ""
+    room = f"room for {count(row['room'], 'more outage')} of the usual {span(row['usual_minutes'] * 60)}"
+    if row["outages"] < FEWEST_OUTAGES:
+        return f"; {room}, and too few outages to say how likely they are"
+    return f"; {room}, and a chance of {percent(row['chance'], 0)} that more come within a week"
+
+
+def _fastest(stretches: pd.DataFrame) -> str:
     if stretches.empty:
         return ""
     top = stretches.loc[stretches["most"].idxmax()]

@@ -6,140 +6,152 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import count, moment, percent, span
 from cloudxai_analysis.verdicts import Check, Status
-from cloudxai_analysis.verdicts.evidence import event, named, short, when
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.verdicts.evidence import ONE_DAY, event, named, short, when
+from cloudxai_analysis.window import DAY, Window
 
 _SECTION = "readiness"
 _OWNER = "the platform team"
 _BUDGET_NEARLY_USED = 0.1
 
 
-def availability_check(
-    availability: pd.DataFrame, budget: pd.DataFrame, covered: pd.DataFrame, *, slo_window: Window, slo: float
-) -> Check:
-    """Whether the objective is met: `fail` below it, `warn` where under a tenth of the error budget is left.
+def availability_check(availability: pd.DataFrame, budget: pd.DataFrame, *, slo_window: Window, slo: float) -> Check:
+    """Whether the objective is met: `pass` where it is even if all unknown time was down, `fail` where it cannot be.
 
-    `availability` and `budget` are one row each, over `slo_window`; `covered` the covered days. The value is the
-    availability; `unknown` without samples, and without a covered day.
+    `availability` and `budget` are one row each, over `slo_window`. The value is the availability of the time seen;
+    `unknown` where the unknown time decides, and under one day seen; `warn` where under a tenth of the budget is left.
     """
     measured, left = availability.iloc[0], budget.iloc[0]
-    days = round(slo_window.duration.total_seconds() / 86_400)
-    common: dict[str, Any] = {"unit": "share", "bound": slo, "bound_key": "availability"}
-    known = covered[(covered["day"] >= slo_window.start) & (covered["day"] < slo_window.end) & covered["covered"]]
-    if not measured["samples"] or known.empty:
-        why = "none of them is covered" if measured["samples"] else "no process exported readiness"
-        return Check(
-            key="availability",
-            section=_SECTION,
-            status="unknown",
-            finding=f"Availability over the {days} days up to {moment(slo_window.end)} is unknown: {why}.",
-            **common,
+    days = round(slo_window.duration / DAY)
+    seen, used = measured["seen_minutes"] * 60, left["used_minutes"]
+    common: dict[str, Any] = {
+        "key": "availability",
+        "section": _SECTION,
+        "unit": "share",
+        "bound": slo,
+        "bound_key": "availability",
+    }
+    if not seen:
+        finding = (
+            f"Availability over the {days} days up to {moment(slo_window.end)} is unknown: nothing was seen of it."
         )
-    # Days without telemetry are neither up nor down: the sentence says on how many the number stands.
-    basis = "" if len(known) >= days else f", measured on {len(known)} covered of {days} days"
-    share, remaining = measured["availability"], left["remaining_share"]
-    status: Status = "fail" if share < slo else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
-    if status == "fail":
-        # Allowed of the time that was measured: days without telemetry bring no budget of their own.
-        used = left["used_minutes"]
-        budget_said = f"{used:.0f} minutes not ready, {used * (1 - slo) / (1 - share):.0f} allowed"
-    else:
-        budget_said = f"{percent(remaining, 0)} of the error budget left"
+        return Check(status="unknown", finding=finding, **common)
+    share = float(measured["availability"])
+    basis = f"the {span(seen)} seen" if seen < (days - 0.5) * DAY.total_seconds() else f"{days} days"
+    common |= {
+        "value": share,
+        "samples": f"every sample of global readiness, held until the next one: {span(seen)}",
+        "disproof": "an outage between two scrapes, or planned maintenance that the objective leaves out",
+    }
+    # What the whole period allows may be used up long before it is over.
+    lost = measured["high"] < slo and (seen >= ONE_DAY or used > left["allowed_minutes"])
+    if not lost and seen < ONE_DAY:
+        finding = (
+            f"Too early to tell whether {percent(slo, 1)} of {days} days is met: {span(seen)} seen, {_down(used)}."
+        )
+        return Check(status="unknown", finding=finding, **common)
+    said = f"Ready for {percent(share, 3)} of {basis} against an objective of {percent(slo, 1)}"
+    if not lost and measured["low"] < slo:
+        finding = (
+            f"{said}: unknown whether it is met, for {span(measured['unknown_minutes'] * 60)} were not seen, and with "
+            f"them it lies between {percent(measured['low'], 3)} and {percent(measured['high'], 3)}."
+        )
+        return Check(status="unknown", finding=finding, **common)
+    remaining = left["remaining_share"]
+    status: Status = "fail" if lost else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
+    # Of a shorter time only its own part is allowed: what nobody saw brings no budget.
+    allowed = (1 - slo) * seen / 60
+    budget_said = (
+        f"{span(used * 60)} not ready, {span(allowed * 60)} allowed"
+        if lost
+        else f"{percent(remaining, 0)} of {days} days' error budget left"
+    )
     asked: dict[str, Any] = {
-        "size": f"{left['used_minutes']:.0f} of {left['allowed_minutes']:.0f} minutes of the error budget used",
-        "since": slo_window.start,
+        "size": f"{used:.0f} of {left['allowed_minutes']:.0f} minutes of the error budget used",
+        "since": when(max(measured["since"], pd.Timestamp(slo_window.start))),
         "action": "Hold back risky changes until the error budget has recovered.",
         "decides": _OWNER,
     }
-    return Check(
-        key="availability",
-        section=_SECTION,
-        status=status,
-        finding=f"Ready for {percent(share, 3)} of {days} days against an objective of {percent(slo, 1)}: "
-        f"{budget_said}{basis}.",
-        value=float(share),
-        samples=f"{count(measured['samples'], 'sample')} of global readiness",
-        disproof="an outage in which the platform could not be scraped, and so counts for nothing",
-        **(asked if status != "pass" else {}),
-        **common,
-    )
+    return Check(status=status, finding=f"{said}: {budget_said}.", **(asked if status != "pass" else {}), **common)
 
 
 def outages_check(
-    outages: pd.DataFrame, availability: pd.DataFrame, *, window: Window, least_samples: int = 2
+    outages: pd.DataFrame,
+    going_on: pd.DataFrame,
+    availability: pd.DataFrame,
+    *,
+    window: Window,
+    least_minutes: float,
+    coverage: float,
 ) -> Check:
-    """Whether the platform was not ready in the window: `warn` from `least_samples` neighbouring samples on.
+    """Whether the platform was not ready in the window: `warn` where it was not for more than `least_minutes` at once.
 
-    `outages` as `measures.readiness.outages` gives them, of the window; one event `readiness_incident` for each of
-    `least_samples` or more. The value is their minutes; a single sample is told, and is no warning.
+    `outages` as `measures.readiness.outages` gives them, begun in the window; `going_on` those that began before it and
+    were not over; `availability` one row, of the window. One event `readiness_incident` for each outage begun in the
+    window; the value is their minutes. Without one, `unknown` under one day seen, or where less than the share
+    `coverage` of the window was.
     """
-    if not availability.iloc[0]["samples"]:
-        return Check(
-            key="outages",
-            section=_SECTION,
-            status="unknown",
-            finding=f"Whether the platform was ready in {named(window)} is unknown: no process exported readiness.",
+    common: dict[str, Any] = {"key": "outages", "section": _SECTION, "unit": "minutes"}
+    measured = availability.iloc[0]
+    seen, share = measured["seen_minutes"] * 60, measured["seen_share"]
+    if not seen:
+        finding = f"Whether the platform was ready in {named(window)} is unknown: nothing was seen of it."
+        return Check(status="unknown", finding=finding, **common)
+    long = outages[outages["minutes"] > least_minutes]
+    before = going_on[going_on["minutes"] > least_minutes]
+    common |= {"samples": "every sample of global readiness, and of `up`"}
+    if long.empty and before.empty:
+        blips = f", but for {span(measured['not_ready_minutes'] * 60)}" if measured["not_ready_minutes"] else ""
+        basis = (
+            named(window)
+            if window.duration.total_seconds() - seen < 60
+            else f"the {span(seen)} seen of {named(window)}"
         )
-    long = outages[outages["not_ready_samples"] >= least_samples]
-    brief = len(outages) - len(long)
-    # What no stretch begun in the window explains belongs to one that began before it.
-    row = availability.iloc[0]
-    before = int(row["samples"] - row["ready_samples"]) - int(outages["not_ready_samples"].sum())
-    if long.empty and before >= least_samples:
-        return _still_down(row, before, window)
-    if long.empty:
-        blips = f", but for {count(brief + max(before, 0), 'single sample')}" if brief + max(before, 0) else ""
-        return Check(
-            key="outages",
-            section=_SECTION,
-            status="pass",
-            finding=f"The platform was ready at every scrape of {named(window)}{blips}.",
-            value=0.0,
-            unit="minutes",
-            samples="every sample of global readiness",
-            disproof="an outage shorter than the scrape interval",
-        )
-    top = long.loc[long["not_ready_samples"].idxmax()]
-    many = f"{len(long)} times, longest " if len(long) > 1 else ""
+        common["disproof"] = "an outage shorter than the scrape interval"
+        if seen < ONE_DAY or share < coverage:
+            why = "Too early to tell" if seen < ONE_DAY else "Not enough was seen to tell"
+            finding = f"{why} whether the platform had an outage: it was ready for all of {basis}{blips}."
+            return Check(status="unknown", finding=finding, **common)
+        finding = f"The platform was ready for all of {basis}{blips}."
+        return Check(status="pass", finding=finding, value=0.0, **common)
+    told = [_told(long)] if len(long) else []
+    told += [_told_before(before.iloc[-1], window)] if len(before) else []
+    minutes = float(long["minutes"].sum())
     return Check(
-        key="outages",
-        section=_SECTION,
         status="warn",
-        finding=f"The platform was not ready {many}for {count(top['minutes'], 'minute')} from {moment(top['start'])}.",
-        value=float(long["minutes"].sum()),
-        unit="minutes",
-        size=f"{count(long['minutes'].sum(), 'minute')} in {count(len(long), 'stretch', 'stretches')}",
-        since=when(long["start"].min()),
-        samples="every sample of global readiness",
+        finding=f"The platform was not ready {'; '.join(told)}.",
+        value=minutes if len(long) else float(measured["not_ready_minutes"]),
+        size=f"{span(measured['not_ready_minutes'] * 60)} in {count(len(long) + len(before), 'outage')}",
+        since=when(pd.concat([long["start"], before["start"]]).min()),
         disproof="planned maintenance at that time",
         action="Make sure that each of these times has an incident in the ledger, with its cause.",
         decides=_OWNER,
         events=tuple(
-            event("readiness_incident", "global", row.start, row.end, row.not_ready_samples, "samples")
+            event("readiness_incident", "global", row.start, row.end, row.minutes, "minutes")
             for row in long.itertuples()
         ),
+        **common,
     )
 
 
-def _still_down(measured: pd.Series, samples: int, window: Window) -> Check:
-    minutes = float(measured["not_ready_minutes"])
-    return Check(
-        key="outages",
-        section=_SECTION,
-        status="warn",
-        finding=f"The platform was not ready for {count(minutes, 'minute')} of {named(window)}, in a stretch that "
-        "began before.",
-        value=minutes,
-        unit="minutes",
-        size=f"{count(samples, 'sample')} not ready",
-        since=window.start,
-        samples="every sample of global readiness",
-        disproof="planned maintenance at that time",
-        action="Make sure that this stretch has an incident in the ledger, with its cause.",
-        decides=_OWNER,
+def _told(long: pd.DataFrame) -> str:
+    top = long.loc[long["minutes"].idxmax()]
+    many = f"{len(long)} times, longest " if len(long) > 1 else ""
+    still = ", and still was not when the data end" if pd.isna(top["end"]) else ""
+    return f"{many}for {span(top['minutes'] * 60)} from {moment(top['start'])}{still}"
+
+
+def _told_before(row: pd.Series, window: Window) -> str:
+    end = pd.Timestamp(window.end) if pd.isna(row["end"]) else min(row["end"], pd.Timestamp(window.end))
+    inside = (end - pd.Timestamp(window.start)).total_seconds()
+    return (
+        f"for the first {span(inside)}, in an outage of {span(row['minutes'] * 60)} that began {moment(row['start'])}"
     )
+
+
+def _down(minutes: float) -> str:
+    return f"{span(minutes * 60)} of it not ready" if minutes else "ready in all of it"
 
 
 def transitions_check(transitions: pd.DataFrame, *, window: Window, bound: float) -> Check:
@@ -227,8 +239,8 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
     )
 
 
-def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least_samples: int = 3) -> Check:
-    """Which tenants were not ready: `warn` where one was not for `least_samples` neighbouring samples.
+def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least_minutes: float) -> Check:
+    """Which tenants were not ready: `warn` where one was not for more than `least_minutes` at once.
 
     `outages` by tenant as `measures.readiness.outages` gives them; `tenants` has one row per tenant seen. The value is
     the number of tenants; shorter stretches are told, and are no warning: the platform's page waits as long.
@@ -240,16 +252,16 @@ def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Windo
             status="unknown",
             finding=f"Which tenants were ready in {named(window)} is unknown: none exported readiness.",
         )
-    long = outages[outages["not_ready_samples"] >= least_samples]
+    long = outages[outages["minutes"] > least_minutes]
     affected = long["tenant"].nunique()
     if long.empty:
         blips = f", but for {count(len(outages), 'brief stretch', 'brief stretches')}" if len(outages) else ""
         finding = f"Every one of {count(len(tenants), 'tenant')} was ready{blips}."
     else:
-        top = long.loc[long["not_ready_samples"].idxmax()]
+        top = long.loc[long["minutes"].idxmax()]
         finding = (
-            f"{affected} of {count(len(tenants), 'tenant')} not ready for {least_samples} samples or more, the longest "
-            f"{short(top['tenant'])} for {count(top['minutes'], 'minute')} from {moment(top['start'])}."
+            f"{affected} of {count(len(tenants), 'tenant')} not ready for more than {count(least_minutes, 'minute')} "
+            f"at once, the longest {short(top['tenant'])} for {span(top['minutes'] * 60)} from {moment(top['start'])}."
         )
     asked: dict[str, Any] = {
         "size": f"{count(affected, 'tenant')} in {count(len(long), 'stretch', 'stretches')}",

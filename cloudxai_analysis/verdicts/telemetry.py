@@ -6,66 +6,72 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import count, moment, percent, span
 from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.verdicts.evidence import event, named, short, when
+from cloudxai_analysis.verdicts.evidence import ONE_DAY, event, named, short, when
 from cloudxai_analysis.window import Window
 
 _SECTION = "telemetry"
 _OWNER = "the owner of the monitoring"
 
 
-def coverage_check(coverage: pd.DataFrame, covered: pd.DataFrame, *, window: Window, least: float) -> Check:
-    """Whether the expected scrapes are there: `warn` where a day of the window is not covered.
+def coverage_check(
+    coverage: pd.DataFrame, covered: pd.DataFrame, first: pd.Timestamp, *, window: Window, least: float
+) -> Check:
+    """Whether the telemetry is there: `warn` where a day since its begin is not covered.
 
-    `coverage` by target and day as `scrape_coverage` gives it, `covered` as `covered_days`, both of the window. The
-    value is the share of the expected scrapes; `unknown` without any sample of `up`.
+    `coverage` by job and day as `scrape_coverage` gives it, `covered` as `covered_periods`, both of the window; `first`
+    when the first scrape of all was made. The value is the least covered job's share of the window's time. `unknown`
+    without any scrape, and where the telemetry begins in the window: of the time before nobody knows anything.
     """
-    expected = int(coverage["expected"].sum())
-    common: dict[str, Any] = {"bound": least, "bound_key": "coverage", "unit": "share"}
-    if not expected:
+    common: dict[str, Any] = {
+        "key": "coverage",
+        "section": _SECTION,
+        "bound": least,
+        "bound_key": "coverage",
+        "unit": "share",
+    }
+    if coverage.empty:
+        finding = f"No sample of `up` for the contract's jobs in {named(window)}: nobody knows what was scraped."
+        return Check(status="unknown", finding=finding, **common)
+    whole = window.duration.total_seconds()
+    seen = coverage.groupby("job")["up_minutes"].sum().min() * 60
+    done = [day for day in window.days() if day.end <= window.end]
+    blind = [day for day in done if day.start not in set(covered.loc[covered["covered"], "day"])]
+    began = pd.notna(first) and first > pd.Timestamp(window.start) + pd.Timedelta(hours=1)
+    blind = [day for day in blind if not began or day.start >= first]
+    failed = coverage["failed_share"].mean()
+    said = f"{percent(min(seen / whole, 1.0), 2)} of the time was seen, {percent(failed, 2)} of the scrapes failed"
+    common |= {
+        "value": min(seen / whole, 1.0) if whole else 0.0,
+        "samples": "every sample of `up`, held until the next one",
+        "disproof": "a target that service discovery never had",
+    }
+    if blind:
+        worst = coverage.loc[coverage["day"].isin([day.start for day in blind]), "up_minutes"]
+        finding = (
+            f"{len(blind)} of {count(len(done), 'day')} of {named(window)} not covered, the least with "
+            f"{span((worst.min() if len(worst) == len(blind) else 0.0) * 60)} of 24 hours; {said}."
+        )
         return Check(
-            key="coverage",
-            section=_SECTION,
-            status="unknown",
-            finding=f"No sample of `up` for the contract's jobs in {named(window)}: nobody knows what was scraped.",
+            status="warn",
+            finding=finding,
+            size=count(len(blind), "uncovered day"),
+            since=when(blind[0].start),
+            action="Find out why the targets were not scraped, before numbers of those days are used.",
+            decides=_OWNER,
             **common,
         )
-    scrapes = int(coverage["scrapes"].sum())
-    days = len(list(window.days()))
-    blind = covered[~covered["covered"]]
-    # A day without any row is one on which no target had a sample at all.
-    missing = days - len(covered) + len(blind)
-    share = scrapes / expected
-    said = f"{percent(share, 2)} of {count(expected, 'expected scrape')} succeeded"
-    if not missing:
-        return Check(
-            key="coverage",
-            section=_SECTION,
-            status="pass",
-            finding=f"{said}, and all {count(days, 'day')} of {named(window)} are covered.",
-            value=share,
-            samples="every sample of `up`",
-            disproof="a target that service discovery never had",
-            **common,
+    if seen < ONE_DAY:
+        finding = f"Too early to tell: {span(seen)} seen, since {moment(max(first, pd.Timestamp(window.start)))}."
+        return Check(status="unknown", finding=finding, **common)
+    if began:
+        finding = (
+            f"What was before {moment(first)} is unknown, for the telemetry of {named(window)} begins there; {said}."
         )
-    dark = [day.start for day in window.days() if day.start not in set(covered["day"])]
-    worst = 0.0 if dark else blind["coverage"].min()
-    return Check(
-        key="coverage",
-        section=_SECTION,
-        status="warn",
-        finding=f"{missing} of {count(days, 'day')} of {named(window)} not covered, the least with {percent(worst)} of "
-        f"its scrapes; over the window {said}.",
-        value=share,
-        size=count(missing, "uncovered day"),
-        since=when(min([*dark, *blind["day"]])),
-        samples="every sample of `up`",
-        disproof="a planned end of a target that service discovery kept",
-        action="Find out why the targets were not scraped, before numbers of those days are used.",
-        decides=_OWNER,
-        **common,
-    )
+        return Check(status="unknown", finding=finding, **common)
+    finding = f"All {count(len(done), 'day')} of {named(window)} are covered: {said}."
+    return Check(status="pass", finding=finding, **common)
 
 
 def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) -> Check:
@@ -74,43 +80,40 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
     `gaps` as `scrape_gaps` gives them; the value is the number of missing scrapes. `unknown` without any sample of
     `up`.
     """
-    if not coverage["expected"].sum():
-        return Check(
-            key="gaps",
-            section=_SECTION,
-            status="unknown",
-            finding=f"Whether scrapes are missing in {named(window)} is unknown: there is no sample of `up` at all.",
-        )
+    common: dict[str, Any] = {"key": "gaps", "section": _SECTION, "unit": "scrapes"}
+    if coverage.empty:
+        finding = f"Whether scrapes are missing in {named(window)} is unknown: there is no sample of `up` at all."
+        return Check(status="unknown", finding=finding, **common)
+    common |= {"value": float(gaps["missing"].sum()), "samples": "the time between neighbouring samples of `up`"}
     if gaps.empty:
         return Check(
-            key="gaps",
-            section=_SECTION,
             status="pass",
-            finding=f"No gap in the scrapes of {count(coverage['instance'].nunique(), 'target')} in {named(window)}.",
-            value=0.0,
-            unit="scrapes",
-            samples="the time between neighbouring samples of `up`",
+            finding=f"No gap in the scrapes of {count(coverage['job'].nunique(), 'job')} in the "
+            f"{span(coverage.groupby('job')['expected_minutes'].sum().max() * 60)} of {named(window)} since the first.",
             disproof="a target that service discovery never had",
+            **common,
         )
-    longest = gaps.loc[gaps["seconds"].idxmax()]
-    minutes = count(longest["seconds"] / 60, "minute")
+    # Nobody seen at all weighs more than one target that others stood in for.
+    whole = gaps[gaps["instance"] == ""]
+    worst = whole if len(whole) else gaps
+    longest = worst.loc[worst["seconds"].idxmax()]
+    who = short(longest["instance"]) if longest["instance"] else f"No target of {short(longest['job'])}"
+    was = "was not scraped" if longest["instance"] else "was scraped"
     return Check(
-        key="gaps",
-        section=_SECTION,
         status="warn",
-        finding=f"{short(longest['instance'])} was not scraped for {minutes} from {moment(longest['start'])}"
+        finding=f"{who} {was} for {span(longest['seconds'])} from {moment(longest['start'])}"
         + (f", the longest of {count(len(gaps), 'gap')}." if len(gaps) > 1 else "."),
-        value=float(gaps["missing"].sum()),
-        unit="scrapes",
         size=f"{count(gaps['missing'].sum(), 'scrape')} missing",
         since=when(gaps["start"].min()),
-        samples="the time between neighbouring samples of `up`",
         disproof="a planned move of the target or of Prometheus at that time",
-        action=f"Find out why {short(longest['instance'])} was no target from {moment(longest['start'])}.",
+        action=f"Find out why {short(longest['instance'] or longest['job'])} was no target from "
+        f"{moment(longest['start'])}.",
         decides=_OWNER,
         events=tuple(
-            event("scrape_gap", row.instance, row.start, row.end, row.missing, "scrapes") for row in gaps.itertuples()
+            event("scrape_gap", row.instance or row.job, row.start, row.end, row.missing, "scrapes")
+            for row in gaps.itertuples()
         ),
+        **common,
     )
 
 

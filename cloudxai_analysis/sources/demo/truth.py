@@ -128,7 +128,7 @@ def _readiness(traces: Traces) -> Iterator[tuple[Any, ...]]:
             end = moment(after[0]) if len(after) else pd.NaT
             yield (
                 *("readiness_incident", "global", "global", moment(at[0]), end, len(at)),
-                *("samples", "readiness.outages"),
+                *("minutes", "readiness.outages"),
             )
 
 

@@ -1,0 +1,138 @@
+"""Time seen: each sample stands for the time to the next scrape, and nothing stands for what nobody scraped.
+
+Samples are weighed by time, so that another scrape interval, or a slow target beside a quick one, changes no number.
+A sample holds until the next one of its series, and for at most 2.5 local steps: the usual time from one scrape to the
+next around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cloudxai_analysis.measures.frames import TIME
+
+STEPS = 2.5
+_AROUND = 30  # steps before and after a sample that say what is usual there
+_FEWEST = 3
+_REGULAR = 1.2
+_CHUNK = 100_000
+_NEVER = np.iinfo("int64").max // 4
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def holds(samples: pd.DataFrame, *, only: float | None = None) -> pd.DataFrame:
+    """How long each sample stands for its series: one row a sample that has a value, by series and time.
+
+    `samples` have series_id, time and value; a missing value, such as a staleness marker, ends what holds. With `only`
+    just the samples of that value have a row.
+
+    Columns: those of `samples`, start (its time), end, step (seconds from scrape to scrape around it; 0 where unknown).
+    """
+    time = samples["time"].to_numpy("datetime64[us]").astype("int64")
+    order = np.lexsort((time, samples["series_id"].to_numpy()))
+    time, series = time[order], samples["series_id"].to_numpy()[order]
+    ahead = np.full(len(time), _NEVER)
+    ahead[:-1] = np.where(series[1:] == series[:-1], np.diff(time), _NEVER)
+    value = samples["value"].to_numpy(dtype="float64")[order]
+    rows = np.flatnonzero(~np.isnan(value) if only is None else value == only)
+    step = _local_steps(ahead, rows)
+    found = samples.iloc[order[rows]].reset_index(drop=True)
+    found["start"] = found["time"]
+    found["end"] = moments(time[rows] + np.minimum(ahead[rows], (STEPS * step).astype("int64")))
+    return found.assign(step=step / 1e6)
+
+
+def _local_steps(ahead: Integers, rows: Integers) -> Floats:
+    """The usual time to the next scrape around some samples: of the steps before or after, whichever is slower."""
+    known = np.where((ahead < _NEVER) & (ahead > 0), ahead, np.nan)
+    usual = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
+    before = np.roll(known, 1)
+    after = np.roll(known, -1)
+    with np.errstate(invalid="ignore"):
+        even = np.fmax(np.fmax(before, after), known) <= _REGULAR * np.fmin(np.fmin(before, after), known)
+    step = np.where(even, known, np.nan)[rows]
+    uneven = np.flatnonzero(np.isnan(step))
+    ends = np.flatnonzero(ahead == _NEVER)
+    for part in np.array_split(uneven, max(1, len(uneven) // _CHUNK)):
+        step[part] = _medians(known, rows[part], ends)
+    return np.where(np.isnan(step), usual, step)
+
+
+def _medians(known: Floats, rows: Integers, ends: Integers) -> Floats:
+    which = np.searchsorted(ends, rows)
+    first = np.append(-1, ends)[which] + 1
+    last = ends[which]
+    sides = []
+    for offsets in (np.arange(-_AROUND, 0), np.arange(1, _AROUND + 1)):
+        at = rows[:, None] + offsets
+        inside = (at >= first[:, None]) & (at < last[:, None])
+        steps = np.where(inside, known[np.clip(at, 0, len(known) - 1)], np.nan)
+        few = np.isfinite(steps).sum(axis=1) < _FEWEST
+        steps[few] = np.nan
+        sides.append(_row_medians(steps))
+    return np.fmax(*sides)
+
+
+def _row_medians(steps: Floats) -> Floats:
+    """The lower median of each row's numbers; NaN of a row without any."""
+    number = np.isfinite(steps).sum(axis=1)
+    ordered = np.sort(steps, axis=1)
+    return ordered[np.arange(len(steps)), np.maximum((number - 1) // 2, 0)]
+
+
+def sweep(spans: pd.DataFrame, weights: Sequence[NDArray[np.bool_]]) -> pd.DataFrame:
+    """How many of the spans of each kind hold at a time, as neighbouring stretches in which no number changes.
+
+    `spans` have start and end; each of `weights` says which of them are of one kind.
+
+    Columns: start, end, and 0, 1, … for the number of each kind.
+    """
+    start, end = (spans[name].to_numpy("datetime64[us]").astype("int64") for name in ("start", "end"))
+    real = end > start
+    time = np.concatenate([start[real], end[real]])
+    order = np.argsort(time, kind="stable")
+    knots, first = np.unique(time[order], return_index=True)
+    found = pd.DataFrame({"start": moments(knots[:-1]), "end": moments(knots[1:])})
+    for number, kind in enumerate(weights):
+        change = np.concatenate([kind[real].astype("int64"), -kind[real].astype("int64")])[order]
+        found[number] = np.add.reduceat(change, first).cumsum()[:-1] if len(change) else 0
+    return found
+
+
+def joined(stretches: pd.DataFrame, state: str) -> pd.DataFrame:
+    """Neighbouring stretches of one `state` as one; those without a state are left out.
+
+    Columns: start, end, and the state.
+    """
+    known = stretches[stretches[state].notna()]
+    same = (known["start"] == known["end"].shift()) & (known[state] == known[state].shift())
+    found = known.groupby((~same).cumsum()).agg(
+        start=("start", "first"), end=("end", "last"), **{state: (state, "first")}
+    )
+    return found.reset_index(drop=True).astype({"start": TIME, "end": TIME})
+
+
+def seconds_before(stretches: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
+    """Seconds of the stretches, which do not overlap, that lie before each of the moments `at`."""
+    start, end = (stretches[name].to_numpy("datetime64[us]").astype("int64") for name in ("start", "end"))
+    if not len(start):
+        return np.zeros(len(at))
+    zero = start[0]
+    knots = np.column_stack([start - zero, end - zero]).ravel()
+    total = np.cumsum(np.column_stack([np.zeros_like(start), end - start]).ravel())
+    return np.interp((at.as_unit("us").asi8 - zero).astype("float64"), knots, total) / 1e6
+
+
+def seconds_within(stretches: pd.DataFrame, edges: pd.DatetimeIndex) -> Floats:
+    """Seconds of the stretches between each two neighbouring `edges`."""
+    return np.diff(seconds_before(stretches, edges))
+
+
+def moments(microseconds: Integers) -> pd.Series:
+    """Times in UTC from microseconds since the epoch."""
+    return pd.Series(microseconds.astype("datetime64[us]")).dt.tz_localize("UTC")
