@@ -17,10 +17,11 @@ from cloudxai_analysis import judge
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.judgement import wilson_interval
-from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
+from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.draws import Draws
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
+from cloudxai_analysis.sources.worlds import WorldSource
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import HOUR, last_whole_week
 
@@ -45,9 +46,16 @@ _PLANTED_SEEDS_FROM = 5_000
 _DAY_MINUTES = 1440
 
 
-def study_of(source: DemoSource, folder: Path) -> Study:
-    """The study of the demo's last whole week, straight from the source, by the settings' defaults."""
-    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
+def world_study(name: str, seed: int, folder: Path) -> Study:
+    """The study of the last whole week of a world of `sources/worlds.toml` under one seed."""
+    source = WorldSource(name, seed)
+    return study_of(source, folder, cap=source.world.cap)
+
+
+def study_of(source: DemoSource | WorldSource, folder: Path, *, cap: int = 100) -> Study:
+    """The study of a source's last whole week, straight from it, by the settings' defaults."""
+    settings = Settings.model_construct(environments={"demo": EnvironmentSettings(tenant_cap=cap)})
+    settled = resolve_environment(settings, source=DEMO_SOURCE, name="demo")
     ledger = Ledger(folder / "ledger.jsonl")
     ledger.seed(source.ledger_entries())
     now = source.extent().end

@@ -1,0 +1,349 @@
+"""Harder worlds: the demo's series bent by a table (`worlds.toml`) into other healthy platforms, for evaluation."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import cache, cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.settings import near_miss
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.demo.draws import Draws
+from cloudxai_analysis.sources.demo.population import INSTANCES
+from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
+from cloudxai_analysis.window import DAY, WEEK, Window
+
+One = tuple[dict[str, str], NDArray[np.int64], NDArray[np.float64]]
+STALE = np.array([STALENESS_MARKER_BITS], dtype=np.uint64).view(np.float64)
+_MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
+_DAYS = EXTENT.duration.days
+_SLOT_MINUTES = 120
+_DONOR_SEEDS = 1_000_000  # a guest behaves as a resident of the demo of a seed so much further on
+_REGIONS = ("eu", "us", "uk", "asia", "de", "fr", "br", "jp", "in", "ca")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Course(_Part):
+    """What multiplies a tenant's cost: `factor` where every condition that is given holds, in local time."""
+
+    factor: float = 1.0
+    share: float = Field(1.0, description="of the tenants, chosen by the seed")
+    zone: str = "UTC"
+    hours: tuple[float, float] = (0, 24)
+    weekdays: tuple[int, ...] = Field((), description="Monday is 0")
+    month_days: tuple[int, ...] = Field((), description="days of the month; 0 is its last, -1 the one before")
+    dates: tuple[str, ...] = Field((), description="days like 2026-11-03")
+    cycle: int = Field(0, description="length in days of a rhythm that begins with the first day")
+    cycle_days: tuple[int, ...] = Field((), description="days of the cycle from 0; without any, one drawn in each")
+    noise: float = Field(0.0, description="sigma of a log-normal factor, drawn anew each hour")
+    weekly_growth: float = 0.0
+
+
+class Guests(_Part):
+    """Tenants beside the demo's own, who sign up evenly between two days, 0 the first."""
+
+    name: str = Field(description="made of {donor}, {region}, {number}, {hex}")
+    count: int
+    arrive: tuple[float, float] = (0, 0)
+    stay_days: float = 1_000
+    every_week: bool = False
+
+
+class Planned(_Part):
+    """Events of one of the scenario's kinds, so many in a week, at random times and of random length in minutes."""
+
+    event: dict[str, Any]
+    per_week: float
+    minutes: tuple[int, int]
+    noted: Literal["", "deploy", "maintenance"] = Field("", description="ledger kind by which people noted each")
+
+
+class World(_Part):
+    """One healthy platform; `told` are the checks that may speak, because what they say is true there."""
+
+    title: str
+    told: tuple[str, ...] = ()
+    cap: int = 100
+    shift_weeks: int = Field(0, description="by how many weeks the calendar is moved")
+    days: float = Field(_DAYS, description="of how many days there is telemetry")
+    new: bool = Field(False, description="the processes began when the telemetry does")
+    tenants: str = Field("all", description="all, residents (who never come or go), or a number of residents")
+    guests: tuple[Guests, ...] = ()
+    cost: tuple[Course, ...] = ()
+    decimals: int | None = Field(None, description="to which the cost gauge is rounded")
+    alerts: bool = True
+    planned: tuple[Planned, ...] = ()
+    seconds: dict[str, int] = Field(default_factory=dict, description="scrape interval by instance, from day 28 on")
+    seconds_days: float = Field(_DAYS, description="until which day; 60 s else")
+    jitter_ms: int = 0
+    failed_scrapes: float = Field(0.0, description="share of scrapes that fail, one at a time")
+    pods: int = 2
+    rollouts_per_week: float = Field(0, description="in each every pod gets a new name, one after another")
+    rollouts_noted: bool = True
+    markers: bool = False
+
+
+@cache
+def worlds() -> dict[str, World]:
+    """Every world by its name."""
+    content = tomllib.loads(Path(__file__).with_name("worlds.toml").read_text(encoding="utf-8"))
+    return {name: World.model_validate(world) for name, world in content.items()}
+
+
+class WorldSource:
+    """The demo of one seed as it would be in another world, `events` planted in it: a source like any other."""
+
+    def __init__(self, name: str, seed: int, events: Iterable[dict[str, Any]] = ()) -> None:
+        if name not in worlds():
+            raise UsageError(f"Unknown world '{name}'.{near_miss(name, list(worlds()))}")
+        self.world, self.seed, self._draws = worlds()[name], seed, Draws(seed)
+        self.name = f"demo://?seed={seed}&world={name}"
+        drawn = [(event, planned.noted) for planned in self.world.planned for event in self._drawn(planned)]
+        content = {"name": name, "events": [*events, *(event for event, _ in drawn)]}
+        self.demo = DemoSource(seed, checked_scenario(content, name))
+        self._noted = [(event["at"], event["minutes"], kind) for event, kind in drawn if kind]
+        if self.world.rollouts_noted:
+            self._noted += [(EXTENT.start + timedelta(minutes=at), 10, "deploy") for at in self._rollouts]
+        self._contract = load_contract()
+        self._shift = self.world.shift_weeks * WEEK
+        self._made: dict[str, list[One]] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """Provenance of the samples."""
+        return {**self.demo.describe(), "source": self.name, "hides_markers": not self.world.markers}
+
+    def extent(self) -> Window:
+        """The demo's six weeks in this world's calendar, as far as they are kept."""
+        end = EXTENT.end + self._shift
+        return Window(end - self.world.days * DAY, end)
+
+    def truth(self) -> pd.DataFrame:
+        """The planted events, as the demo's `truth` gives them."""
+        found = self.demo.truth()
+        return found.assign(start=found["start"] + self._shift, end=found["end"] + self._shift)
+
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        """What the demo's people wrote, and what this world's note beside it."""
+        noted = [
+            {"kind": kind, "by": "on-call", "written_at": at, "start": at, "end": at + timedelta(minutes=minutes + 1)}
+            for at, minutes, kind in self._noted
+        ]
+        return [
+            {key: value + self._shift if isinstance(value, datetime) else value for key, value in entry.items()}
+            for entry in [*self.demo.ledger_entries(), *noted]
+        ]
+
+    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
+        """The samples of `metric` in the window, of series whose labels equal `matchers`."""
+        if metric not in self._made:
+            self._made[metric] = list(self._finished(metric))
+        first, parts = max(window.start_ms, self.extent().start_ms), []
+        for labels, times, values in self._made[metric]:
+            if all(labels.get(name, "") == value for name, value in matchers.items()):
+                low, high = np.searchsorted(times, (first, window.end_ms))
+                parts.append((labels, times[low:high], values[low:high]))
+        return SeriesBatch.of(metric, parts)
+
+    def _drawn(self, planned: Planned) -> Iterator[dict[str, Any]]:
+        """One event at most in each slot of two hours, as a Poisson process would have it."""
+        kind, slots = planned.event["kind"], _DAYS * 1440 // _SLOT_MINUTES
+        chance = int(planned.per_week / (7 * 1440 / _SLOT_MINUTES) * 1_000_000)
+        for slot in np.flatnonzero(self._draws.below(f"planned/{kind}", 1_000_000, slots) < chance).tolist():
+            late = self._draws.one(f"planned/{kind}/{slot}", 0, _SLOT_MINUTES - planned.minutes[1] - 5)
+            at = EXTENT.start + timedelta(minutes=slot * _SLOT_MINUTES + late)
+            yield {**planned.event, "at": at, "minutes": self._draws.one(f"long/{kind}/{slot}", *planned.minutes)}
+
+    @cached_property
+    def _rollouts(self) -> list[int]:
+        """The minutes at which a rollout begins: one on a day at most, in office hours."""
+        chance = self._draws.below("rollouts", 7_000, _DAYS) < int(self.world.rollouts_per_week * 1_000)
+        return [day * 1440 + self._draws.one(f"rollout/{day}", 540, 1020) for day in np.flatnonzero(chance).tolist()]
+
+    @cached_property
+    def _guests(self) -> list[tuple[str, str, float, float]]:
+        """Each guest: name, donor, first and last day."""
+        donors = _residents(self._donor_demo)
+        found: list[tuple[str, str, float, float]] = []
+        for guests in self.world.guests:
+            for week in range(0, _DAYS, 7) if guests.every_week else (0,):
+                low, high = (week + day for day in guests.arrive)
+                for index in range(guests.count):
+                    number = len(found)
+                    name = guests.name.format(
+                        donor=donors[number % len(donors)],
+                        region=_REGIONS[number // len(donors) % len(_REGIONS)],
+                        number=1001 + number,
+                        hex=f"{self._draws.one(f'hex/{number}', 0, 2**31 - 1):08x}",
+                    )
+                    at = low + (high - low) * (index + 0.5) / guests.count
+                    found.append((name, donors[number % len(donors)], at, at + guests.stay_days))
+        return found
+
+    @cached_property
+    def _donor_demo(self) -> DemoSource:
+        return DemoSource(self.seed + _DONOR_SEEDS, Scenario(name="donors"))
+
+    def _finished(self, metric: str) -> Iterator[One]:
+        """A metric's series as this world has them."""
+        world, changed = self.world, self.world.cost or self.world.shift_weeks
+        if metric == self._contract["alerts"].name and not world.alerts:
+            return
+        if metric in (self._contract["cost_rolling"].name, self._contract["cost_billing"].name) and changed:
+            return  # the beta has none of them, and the demo's would not fit
+        starts, costs = (metric == self._contract[role].name for role in ("process_start", "cost"))
+        for labels, at, exported in [*self._own(metric), *self._visiting(metric)]:
+            times = at + self._day_ms(0) - EXTENT.start_ms
+            values = exported + self._shift.total_seconds() * starts
+            if costs:
+                values = self._costing(labels["tenant"], times, values)
+            for part in self._rolled_out(metric, labels, times, values):
+                yield self._scraped(metric, *part)
+
+    def _own(self, metric: str) -> list[One]:
+        kept = None if self.world.tenants == "all" else _residents(self.demo)
+        if kept is not None and self.world.tenants != "residents":
+            kept = kept[: int(self.world.tenants)]
+        found = []
+        for labels, times, values in _series(self.demo.read(metric, {}, EXTENT)):
+            if kept is None or labels.get("tenant", kept[0]) in kept:
+                found.append((labels, times, values))
+        if self.world.pods > len(INSTANCES):
+            # The third pod serves every second tenant of the first one.
+            for labels, times, values in list(found):
+                if labels.get("instance") == INSTANCES[0] and crc32(labels.get("tenant", "").encode()) % 2 == 0:
+                    if "tenant" in labels:
+                        found.remove((labels, times, values))
+                    found.append(({**labels, "instance": "cloudxai-2:8080"}, times, values))
+        return found
+
+    def _visiting(self, metric: str) -> list[One]:
+        names = [self._contract[role].name for role in ("tenant_readiness", "tenant_transitions", "cost")]
+        if metric not in names or not self.world.guests:
+            return []
+        donors = {one[0]["tenant"]: one for one in _series(self._donor_demo.read(metric, {}, EXTENT))}
+        found = []
+        for name, donor, first, last in self._guests:
+            labels, times, values = donors[donor]
+            days = (times - EXTENT.start_ms) / _DAY_MS
+            there = (days >= first) & (days < last)
+            found.append(({**labels, "tenant": name}, times[there], values[there]))
+        return found
+
+    def _costing(self, tenant: str, times: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        key = crc32(tenant.encode())
+        for number, course in enumerate(self.world.cost):
+            if np.random.default_rng([self.seed, number, key, 1]).random() < course.share:
+                values = values * _factor(course, times, np.random.default_rng([self.seed, number, key]))
+        return values if self.world.decimals is None else values.round(self.world.decimals)
+
+    def _rolled_out(
+        self, metric: str, labels: dict[str, str], times: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> Iterator[One]:
+        """The series cut at each rollout, under a new name each time; counters begin anew."""
+        instance = labels.get("instance")
+        if instance is None or not len(self._rollouts):
+            yield labels, times, values
+            return
+        pod = int(instance[len("cloudxai-")])
+        starts = [self._day_ms(0) + (at + 2 * pod) * _MINUTE_MS for at in self._rollouts]
+        edges = [0, *np.searchsorted(times, starts).tolist(), len(times)]
+        for number, (low, high) in enumerate(pairwise(edges)):
+            own, at = values[low:high], times[low:high]
+            if low and self._contract.counts(metric):
+                own = own - values[low - 1]
+            if number and metric == self._contract["process_start"].name:
+                own = np.full(len(own), starts[number - 1] / 1000 - 20)
+            if self.world.markers and high < len(times) and len(at):
+                at, own = np.append(at, at[-1] + 15_000), np.append(own, STALE)
+            yield {**labels, "instance": f"10.{pod}.0.{number + 10}:8080"}, at, own
+
+    def _scraped(
+        self, metric: str, labels: dict[str, str], times: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> One:
+        """The series as this world's scrapes see it."""
+        if metric == self._contract["alerts"].name:
+            return labels, times, values
+        instance = labels["instance"]
+        if self.world.new and metric == self._contract["process_start"].name:
+            values = np.maximum(values, self.extent().start_ms / 1000 - 20)
+        if self.world.failed_scrapes:
+            failed = self._failed(instance, times)
+            if metric == self._contract["up"].name:
+                values = np.where(failed, 0, values)
+            else:
+                times, values = times[~failed], values[~failed]
+        seconds = self.world.seconds.get(instance, 60)
+        if seconds != 60:
+            changed = (times >= self._day_ms(28)) & (times < self._day_ms(self.world.seconds_days))
+            if seconds < 60:
+                count = np.where(changed, 60 // seconds, 1)
+                nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+                times, values = np.repeat(times, count) + nth * seconds * 1000, np.repeat(values, count)
+            else:
+                kept = ~changed | (times % (seconds * 1000) == 0)
+                times, values = times[kept], values[kept]
+        if self.world.jitter_ms:
+            own = crc32(instance.encode()) % 10_000
+            times = times + own + (times // _MINUTE_MS * 7919 + own) % self.world.jitter_ms
+        return labels, times, values
+
+    def _day_ms(self, day: float) -> int:
+        return EXTENT.start_ms + int(day * _DAY_MS) + self._shift // timedelta(milliseconds=1)
+
+    def _failed(self, instance: str, times: NDArray[np.int64]) -> NDArray[np.bool_]:
+        chance = int(self.world.failed_scrapes * 1_000_000)
+        minutes = self._draws.below(f"failed/{instance}", 1_000_000, _DAYS * 1440) < chance
+        minutes[1:] &= ~minutes[:-1]
+        return minutes[(times - self._day_ms(0)) // _MINUTE_MS]
+
+
+def _series(batch: SeriesBatch) -> Iterator[One]:
+    for index, labels in enumerate(batch.labels):
+        own = slice(batch.offsets[index], batch.offsets[index + 1])
+        yield dict(labels), batch.times[own], batch.values[own]
+
+
+def _residents(demo: DemoSource) -> list[str]:
+    """The tenants that are there all the time."""
+    found = _series(demo.read(load_contract()["tenant_readiness"].name, {}, EXTENT))
+    return sorted(labels["tenant"] for labels, times, _ in found if len(times) > 0.99 * _DAYS * 1440)
+
+
+def _factor(course: Course, times: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.float64]:
+    local = pd.DatetimeIndex(times.astype("datetime64[ms]"), tz="UTC").tz_convert(course.zone)
+    hour = local.hour + local.minute / 60
+    days = ((times - times[0]) // _DAY_MS + (times[0] - EXTENT.start_ms) // _DAY_MS) if len(times) else times
+    where = (hour >= course.hours[0]) & (hour < course.hours[1])
+    if course.weekdays:
+        where &= np.isin(local.day_of_week, course.weekdays)
+    if course.month_days:
+        where &= np.isin(local.day, course.month_days) | np.isin(local.day - local.days_in_month, course.month_days)
+    if course.dates:
+        where &= np.isin(local.strftime("%Y-%m-%d"), course.dates)
+    if course.cycle:
+        drawn = random.integers(0, course.cycle, 100)[days // course.cycle]
+        day = days % course.cycle
+        where &= np.isin(day, course.cycle_days) if course.cycle_days else day == drawn
+    factor = np.where(where, course.factor, 1.0)
+    if course.weekly_growth:
+        factor *= (1 + course.weekly_growth) ** (days / 7)
+    if course.noise:
+        hours = (times - times[0]) // _HOUR_MS if len(times) else times
+        factor *= random.lognormal(0, course.noise, 24 * 7 * 54)[hours]
+    return factor
