@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.settings import DEMO_SOURCE, Environment, load_settings, resolve_environment
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.window import Window, named_window
@@ -30,6 +31,22 @@ def settle(week: str = "last", *, source: str = "", environment: str = "") -> As
     settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     now = clock(settled.source)
     return Asked(settled, named_window(week, now), now)
+
+
+def as_text(parameter: str, value: object) -> str:
+    """A parameter that is a name, as it was given.
+
+    Raises
+    ------
+    UsageError
+        It is no text: papermill's `-p` makes 7 of 007, and nothing of None.
+    """
+    if isinstance(value, str):
+        return value
+    raise UsageError(
+        f"Parameter '{parameter}' came as {value!r} and not as text: papermill's -p turns 007 into 7, and True and None "
+        f"into no text at all. Give the name with -r, which keeps it as it is, like: -r {parameter} 007"
+    )
 
 
 def clock(source: str) -> datetime:

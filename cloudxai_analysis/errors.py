@@ -24,6 +24,10 @@ class CloudxaiError(Exception):
 
     exit_code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook, and papermill on a terminal, in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(CloudxaiError):
     """A parameter, a window's name or a key of the settings is wrong."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
-from cloudxai_analysis.asked import Asked, settle
-from cloudxai_analysis.errors import NoData
+from cloudxai_analysis.asked import Asked, as_text, settle
+from cloudxai_analysis.errors import NoData, UsageError
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.plan import Plan, estimate, wanted_tiles
@@ -99,18 +99,22 @@ def open_study(
     """The study of one window, on one pinned version of the environment's lake.
 
     `pull_missing` first asks the source for what the lake lacks; `lake_version` 0 means the newest, another re-opens
-    the version that an older summary names.
+    the version that an older summary names, and asks no source.
 
     Raises
     ------
     UsageError
-        The window's name, the environment or a setting is wrong.
+        The window's name, the environment or a setting is wrong, or a parameter is of another type than its own.
     NoData
         The lake holds no sample of the window.
     CloudxaiError
         Whatever the source or the lake raises.
     """
-    if pull_missing:
+    for name, value in (("week", week), ("source", source), ("environment", environment)):
+        as_text(name, value)
+    if not isinstance(pull_missing, bool) or not isinstance(lake_version, int):
+        raise UsageError("Parameter 'pull_missing' is True or False, and 'lake_version' a whole number.")
+    if pull_missing and not lake_version:
         settled = refresh(settle(week, source=source, environment=environment)).asked.environment
     else:
         settled = resolve_environment(load_settings(), source=source or None, name=environment or None)

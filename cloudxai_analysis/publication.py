@@ -41,9 +41,10 @@ def weekly_report(asked: Asked, *, steps: Steps, kernel: Kernel | None = None) -
     target = asked.environment.reports / asked.window.name
     run = uuid.uuid4().hex
     try:
+        notebook = find_notebook(load_settings(), NOTEBOOK)
         refreshed = refresh(asked, progress=steps.pull)
         with building(target) as folder:
-            summary = _built(folder, refreshed, run, steps, kernel)
+            summary = _built(folder, notebook, refreshed, run, steps, kernel)
             publish(folder, target)
     except (CloudxaiError, OSError) as error:
         mark_stale(target, str(error))
@@ -51,7 +52,9 @@ def weekly_report(asked: Asked, *, steps: Steps, kernel: Kernel | None = None) -
     return Published(summary["status"], _lines(summary), target / f"{NOTEBOOK}.html")
 
 
-def _built(folder: Path, refreshed: Refreshed, run: str, steps: Steps, kernel: Kernel | None) -> dict[str, Any]:
+def _built(
+    folder: Path, notebook: Path, refreshed: Refreshed, run: str, steps: Steps, kernel: Kernel | None
+) -> dict[str, Any]:
     """The report in `folder`: executed notebook, summary, tables and page; gives the summary."""
     settled, window = refreshed.asked.environment, refreshed.asked.window
     executed = folder / f"{NOTEBOOK}.ipynb"
@@ -65,7 +68,7 @@ def _built(folder: Path, refreshed: Refreshed, run: str, steps: Steps, kernel: K
     }
     try:
         execute(
-            find_notebook(load_settings(), NOTEBOOK),
+            notebook,
             parameters,
             executed,
             seconds=settled.limits.notebook_seconds,

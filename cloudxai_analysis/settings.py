@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,9 @@ DEMO_SOURCE = "demo://"
 Way = Literal["auto", "remote_read", "export", "range_selectors"]
 SETTINGS_FILE = "cloudxai.toml"
 _PREFIX = "CLOUDXAI_"
+_MOST_KNOWN = 20
+_BESIDE = Path(__file__).resolve().parents[1]
+_SHIPPED = Path(sys.prefix) / "share" / "cloudxai" / "notebooks"  # where a wheel puts them
 
 
 class Bounds(BaseModel):
@@ -183,12 +187,15 @@ class Environment(BaseModel):
 
 
 def project_folder() -> Path:
-    """The nearest folder, from the working one upward, with `cloudxai.toml`, or with `notebooks/` and `pyproject.toml`.
+    """The folder at which the settings' relative paths start, wherever the command is run, as by cron from `/`.
 
-    The settings' relative paths start there, so a notebook run from `notebooks/` finds the lake of `make report`.
+    That of the file in `CLOUDXAI_SETTINGS`; else the nearest, from the working one upward, with `cloudxai.toml`, or
+    with `notebooks/` and `pyproject.toml`; else the project that this package lies in; else the working one.
     """
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    if named := os.environ.get(f"{_PREFIX}SETTINGS"):
+        return (here / named).parent
+    for folder in (here, *here.parents, _BESIDE):
         if (folder / SETTINGS_FILE).is_file() or (
             (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file()
         ):
@@ -280,12 +287,13 @@ def environment_name(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"
 
 
-def near_miss(word: str, known: list[str]) -> str:
-    """' Did you mean 'x'?' where a known word is near, else the list of the known ones."""
-    near = difflib.get_close_matches(word, known, n=1)
+def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
+    """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
+    near = difflib.get_close_matches(word, known, n=most)
     if near:
-        return f" Did you mean '{near[0]}'?"
-    return f" Known: {', '.join(known)}." if known else ""
+        return f" Did you mean {' or '.join(map(repr, near))}?"
+    rest = ", …" if len(known) > _MOST_KNOWN else ""
+    return f" Known: {', '.join(known[:_MOST_KNOWN])}{rest}." if known else ""
 
 
 def _refuse_unknown_variables() -> None:
@@ -317,15 +325,18 @@ def _known_keys(path: list[str]) -> list[str]:
 
 
 def find_notebook(settings: Settings, name: str) -> Path:
-    """The notebook called `name` in the notebooks' folder, or at that path.
+    """The notebook at the path `name`, or called so in the settings' folder, beside the package or installed with it.
 
     Raises
     ------
     UsageError
         There is none; the near miss is named.
     """
-    for path in (Path(name), settings.notebooks / name, settings.notebooks / f"{name}.ipynb"):
+    folders = [settings.notebooks, _BESIDE / "notebooks", _SHIPPED]
+    places = [folder / file for folder in folders for file in (name, f"{name}.ipynb")]
+    for path in (Path(name), *places):
         if path.is_file() and path.suffix == ".ipynb":
-            return path
-    known = sorted(path.stem for path in settings.notebooks.glob("*.ipynb"))
-    raise UsageError(f"No notebook '{name}' in {settings.notebooks}.{near_miss(name, known)}")
+            return path.absolute()
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+    looked = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    raise UsageError(f"No notebook '{name}' in {looked}.{near_miss(name, known)}")

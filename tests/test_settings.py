@@ -49,9 +49,10 @@ def write(folder: Path, text: str) -> None:
     (folder / "cloudxai.toml").write_text(text, encoding="utf-8")
 
 
-def test_defaults_need_no_file(folder: Path) -> None:
+def test_defaults_need_no_file() -> None:
     settings = load_settings()
-    assert settings.outputs == folder / "outputs"
+    # From any folder, as cron runs it: beside the package, and not where the command happens to stand.
+    assert settings.outputs == REPOSITORY / "outputs"
     assert settings.bounds == Bounds()
     assert settings.limits == Limits()
     assert settings.environments == {}
@@ -89,6 +90,15 @@ def test_clone_without_settings_file_is_found_too(folder: Path, monkeypatch: pyt
     (folder / "pyproject.toml").touch()
     monkeypatch.chdir(folder / "notebooks")
     assert project_folder() == folder
+
+
+def test_relative_paths_start_at_the_file_that_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "etc").mkdir()
+    write(folder / "etc", 'notebooks = "mine"\n')
+    monkeypatch.setenv("CLOUDXAI_SETTINGS", "etc/cloudxai.toml")
+    assert load_settings().outputs == folder / "etc" / "outputs"
+    # What is not there is found beside the package.
+    assert find_notebook(load_settings(), "weekly_report") == REPOSITORY / "notebooks" / "weekly_report.ipynb"
 
 
 @pytest.mark.parametrize(
@@ -246,6 +256,7 @@ def test_refusal_of_a_source_does_not_repeat_its_password() -> None:
 
 
 def test_environments_folders_lie_under_its_name(folder: Path) -> None:
+    write(folder, "")
     chosen = resolve_environment(load_settings())
     assert chosen.lake == folder / "outputs" / "demo" / "lake"
     assert chosen.ledger == folder / "outputs" / "demo" / "ledger" / "incidents.jsonl"
@@ -276,6 +287,7 @@ def test_variables_reach_the_configuration_of_access(folder: Path, monkeypatch: 
 
 
 def test_notebook_is_found_by_name_or_path(folder: Path) -> None:
+    write(folder, "")
     (folder / "notebooks").mkdir()
     file = folder / "notebooks" / "03_cost.ipynb"
     file.touch()

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pandas as pd
 
 from cloudxai_analysis import judge
+from cloudxai_analysis.asked import as_text
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.figures import signal as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, moment
+from cloudxai_analysis.settings import near_miss
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import Window
 
@@ -49,10 +51,12 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     Raises
     ------
     UsageError
-        The section has no such event, or the contract no such role.
+        The section has no such event, the contract no such role, or the history no such tenant: near ones are named.
     """
+    tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
     found = events(study, section)
     usual = _SECTIONS.get(section, "tenant_readiness")
+    stem = False
     if tenant or found.empty:
         window, marked, place, role = study.seen, None, tenant, metric or usual
         heading = f"{tenant} in {study.window.name}." if tenant else f"Nothing was found in the section {section}."
@@ -60,6 +64,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
         if not 0 <= event < len(found):
             raise UsageError(f"Section '{section}' has no event {event}. It has 0 to {len(found) - 1}; see events().")
         row = found.iloc[event]
+        stem = row["kind"] == "generated_names"
         role = metric or _ROLES.get(row["kind"], usual)
         place, end = str(row["place"]), study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()
         marked = (row["start"].to_pydatetime(), end)
@@ -68,7 +73,12 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     described = study.contract[role]
     unit = described.unit.replace("currency", study.contract.currency)
     samples = study.samples(role, window) if place or marked else study.samples(role, window)[:0]
-    own = samples[is_of(samples, place)] if place and is_of(samples, place).any() else samples
+    if tenant:
+        _refuse_unknown(study, samples, tenant)
+        own = samples[samples["tenant"] == tenant] if "tenant" in samples else samples[:0]
+    else:
+        some = is_of(samples, place, stem=stem)
+        own = samples[some] if place and some.any() else samples
     return compose(
         study,
         f"{section}-samples",
@@ -84,15 +94,20 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     )
 
 
-def is_of(samples: pd.DataFrame, place: str) -> pd.Series:
-    """The samples whose rule, tenant or instance is `place`, or whose tenant begins with that stem."""
+def _refuse_unknown(study: Study, samples: pd.DataFrame, tenant: str) -> None:
+    """Raise where a tenant is nowhere in the history; a name that only begins like one is another's."""
+    known = {*study.cardinality.tenant_hours["tenant"].astype("str"), *samples.get("tenant", pd.Series()).astype("str")}
+    if tenant not in known:
+        near = near_miss(tenant, sorted(known), most=3)
+        raise UsageError(f"No tenant '{tenant}' up to the end of {study.window.name}.{near}")
+
+
+def is_of(samples: pd.DataFrame, place: str, *, stem: bool = False) -> pd.Series:
+    """The samples whose rule, tenant or instance is `place`, or, of a stem, whose tenant begins with it."""
     found = pd.Series(False, index=samples.index)
-    for label in ("instance", "alertname"):
+    for label in ("instance", "alertname", "tenant"):
         if label in samples:
             found |= samples[label].astype("str") == place
-    if "tenant" in samples:
-        tenant = samples["tenant"].astype("str")
-        found |= tenant == place
-        if not found.any():
-            found |= tenant.str.startswith(place)
+    if stem and "tenant" in samples:
+        found |= samples["tenant"].astype("str").str.startswith(place)
     return found

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,13 @@ QUESTIONS = {
     "alerts": "Can the alerts be trusted?",
     "readiness": "Was the platform ready?",
     "incidents": "What did people write down?",
+}
+NOTEBOOKS = {
+    "telemetry": "01_telemetry",
+    "cardinality": "02_cardinality",
+    "cost": "03_cost",
+    "alerts": "04_alerts",
+    "readiness": "05_readiness",
 }
 GROUP_TITLES = {
     "new": "New",
@@ -80,6 +88,7 @@ def render(notebook: dict[str, Any]) -> str:
         since=head["since"],
         groups=[(group, GROUP_TITLES[group]) for group in GROUPS],
         sections=[_section(name, summary, looks) for name in _section_names(looks)],
+        again=lambda section: _again(section, summary),
         anchor=lambda link: _anchor(str(link), anchors),
         checks={check["key"]: check for check in summary["checks"]},
         glossary=_glossary(looks),
@@ -143,6 +152,18 @@ def _anchors(summary: dict[str, Any], looks: list[dict[str, Any]]) -> dict[str, 
 def _anchor(link: str, anchors: dict[str, str]) -> str:
     key = link.removeprefix("#")
     return anchors.get(key) or anchors.get(key.split("-", 1)[0], "main")
+
+
+def _again(section: str, summary: dict[str, Any]) -> str:
+    """The command that shows a section's numbers again, from the lake as it was; it needs no settings and asks nobody."""
+    given = {
+        "week": summary["window"]["name"],
+        "environment": summary["environment"],
+        "source": summary["provenance"]["source"]["source"],
+        "lake_version": str(summary["provenance"]["lake"]["rollups"]),
+    }
+    words = [word for name, value in given.items() for word in ("-p", name, value)]
+    return shlex.join(["cloudxai", "run", NOTEBOOKS.get(section, "weekly_report"), *words])
 
 
 def _trend(tile: dict[str, Any]) -> str:

@@ -88,3 +88,19 @@ def test_elsewhere_a_table_is_plain(shell: InteractiveShell, shown: list) -> Non
     assert isinstance(shown[-1], pd.DataFrame)
     assert shown[-1]["tenant"].tolist() == HOSTILE["tenant"].tolist()
     assert shown[-1]["cost"].tolist() == [2.5, 10.0]
+
+
+def test_a_tenant_is_its_whole_name(study: Study) -> None:
+    known = sorted(study.cardinality.tenant_hours["tenant"].unique())
+    name = next(name for name in known if name[:-1] not in known)
+    assert set(samples_behind(study, "cardinality", tenant=name).table["tenant"]) == {name}
+    with pytest.raises(UsageError, match=rf"No tenant '{name[:-1]}' up to .* Did you mean .*'{name}'"):
+        samples_behind(study, "cardinality", tenant=name[:-1])
+    with pytest.raises(UsageError, match=r"No tenant 'zzzzzz' .* Known: .*, …\."):
+        samples_behind(study, "cardinality", tenant="zzzzzz")
+
+
+@pytest.mark.parametrize("value", [7, 1e5, True, None])
+def test_a_name_that_came_as_a_number_is_told_how_to_come_as_text(study: Study, value: object) -> None:
+    with pytest.raises(UsageError, match=r"'tenant' came as .*-r tenant 007"):
+        samples_behind(study, "cardinality", tenant=value)  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""The command from any folder, from a wheel, and as its own page gives it; parameters that are names."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shlex
+import shutil
+import site
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+
+
+def run(*command: str, settings: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in `/`, as cron does, with no setting but those named."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
+    if settings:
+        clean["CLOUDXAI_SETTINGS"] = str(settings)
+    return subprocess.run(
+        command,
+        env={**clean, "PYTHONPATH": str(PROJECT), **environment},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def cloudxai(*words: str, settings: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-m", "cloudxai_analysis.cli", *words, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("anywhere") / "cloudxai.toml"
+    file.write_text("", encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def page(settings: Path) -> str:
+    """The page of a seed that no environment names, made as cron makes it."""
+    done = cloudxai("report", "--week", "2026-W46", "--source", "demo://?seed=3&scenario=clean", settings=settings)
+    assert done.returncode == 0, done.stderr
+    made = Path(done.stdout.splitlines()[-1].removeprefix("Report: "))
+    assert made.is_relative_to(settings.parent / "outputs")
+    return made.read_text(encoding="utf-8")
+
+
+@pytest.mark.notebook
+def test_the_pages_own_command_shows_it_again(page: str, settings: Path) -> None:
+    commands = {html.unescape(found) for found in re.findall(r"Show it again</dt><dd><code>(.*?)</code>", page)}
+    words = shlex.split(next(found for found in commands if "02_cardinality" in found))
+    assert words[:3] == ["cloudxai", "run", "02_cardinality"]
+    done = cloudxai(*words[1:], settings=settings)
+    assert done.returncode == 0, done.stderr
+    kept = settings.parent / "outputs" / "runs" / "02_cardinality.ipynb"
+    assert kept.is_file()
+
+
+@pytest.mark.notebook
+def test_papermill_makes_a_number_of_a_tenant_and_is_told_so(page: str, settings: Path, tmp_path: Path) -> None:
+    words = ["-r", "week", "2026-W46", "-r", "source", "demo://?seed=3&scenario=clean", "-p", "tenant", "007"]
+    notebook, out = PROJECT / "notebooks" / "05_readiness.ipynb", tmp_path / "out.ipynb"
+    done = run(sys.executable, "-m", "papermill", str(notebook), str(out), *words, settings=settings)
+    assert done.returncode != 0
+    raised = done.stderr.partition("Exception encountered at")[2]
+    assert re.search(r'In \[\d+\]":\nUsageError: Parameter .tenant. came as 7 .*-r tenant 007\n', raised), done.stderr
+    # Given as it is, it is a tenant, if one that is not there.
+    text = [*words[:-3], "-r", "tenant", "007"]
+    done = run(sys.executable, "-m", "papermill", str(notebook), str(out), *text, settings=settings)
+    assert "UsageError: No tenant '007' up to the end of 2026-W46." in done.stderr
+
+
+def test_a_missing_notebook_is_told_before_anything_is_pulled(settings: Path, tmp_path: Path) -> None:
+    package = tmp_path / "cloudxai_analysis"
+    shutil.copytree(PROJECT / "cloudxai_analysis", package, ignore=shutil.ignore_patterns("__pycache__"))
+    file = tmp_path / "cloudxai.toml"
+    file.write_text("", encoding="utf-8")
+    done = run(
+        *(sys.executable, "-m", "cloudxai_analysis.cli", "report", "--source", "demo://"),
+        settings=file,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 2
+    assert f"No notebook 'weekly_report' in {tmp_path / 'notebooks'}, " in done.stderr
+    assert not (tmp_path / "outputs" / "demo" / "lake").exists()
+
+
+@pytest.mark.slow
+def test_a_wheel_brings_its_notebooks(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE", "cloudxai_analysis", "notebooks"):
+        source, target = PROJECT / name, tmp_path / "src" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    how = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(tmp_path / "src"))
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *how], check=True, timeout=300)
+    home = tmp_path / "home"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    (packages,) = home.glob("lib/python*/site-packages")
+    (packages / "others.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(packages)
+    (data,) = packages.glob("*.data/data")
+    shutil.copytree(data, home, dirs_exist_ok=True)
+    python = str(home / "bin" / "python")
+    done = run(python, "-m", "cloudxai_analysis.cli", "params", "weekly_report", PYTHONPATH="")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Parameters of weekly_report:")
