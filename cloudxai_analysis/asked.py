@@ -44,8 +44,8 @@ def as_text(parameter: str, value: object) -> str:
     if isinstance(value, str):
         return value
     raise UsageError(
-        f"Parameter '{parameter}' came as {value!r} and not as text: papermill's -p turns 007 into 7, and True and None "
-        f"into no text at all. Give the name with -r, which keeps it as it is, like: -r {parameter} 007"
+        f"Parameter '{parameter}' came as {value!r} and not as text: papermill's -p turns 007 into 7, and None into "
+        f"nothing. Give the name with -r, which keeps it as it is, like: -r {parameter} 007"
     )
 
 

@@ -155,7 +155,7 @@ def _anchor(link: str, anchors: dict[str, str]) -> str:
 
 
 def _again(section: str, summary: dict[str, Any]) -> str:
-    """The command that shows a section's numbers again, from the lake as it was; it needs no settings and asks nobody."""
+    """The command that shows a section's numbers again, from the lake as it was; it asks no source."""
     given = {
         "week": summary["window"]["name"],
         "environment": summary["environment"],
