@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
+from cloudxai_analysis.phrases import span
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import (
     Check,
@@ -23,6 +25,7 @@ from cloudxai_analysis.verdicts import (
     rule_quality,
     telemetry,
 )
+from cloudxai_analysis.verdicts.evidence import ONE_DAY
 
 _CHECKS: dict[str, Callable[[Study], Check]] = {
     "coverage": lambda study: telemetry.coverage_check(
@@ -33,14 +36,14 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         least=study.bounds.coverage,
     ),
     "gaps": lambda study: telemetry.gaps_check(
-        study.telemetry.gaps, study.within(study.telemetry.coverage, "day"), window=study.seen
+        study.telemetry.gaps, study.within(study.telemetry.coverage, "day"), window=study.observed
     ),
     "restarts": lambda study: telemetry.restarts_check(
-        study.telemetry.restarts, study.telemetry.starts, study.ledger.stretches(), window=study.seen
+        study.telemetry.restarts, study.telemetry.starts, study.ledger.stretches(), window=study.observed
     ),
     "headroom": lambda study: cardinality.headroom_check(
         study.within(study.cardinality.headroom),
-        window=study.seen,
+        window=study.observed,
         cap=study.contract.tenant_cap,
         share=study.bounds.headroom_share,
     ),
@@ -48,44 +51,44 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.cardinality.time_to_cap, study.within(study.cardinality.headroom), days=study.bounds.days_to_cap
     ),
     "guard": lambda study: cardinality.guard_check(
-        study.cardinality.guard, window=study.seen, cap=study.contract.tenant_cap
+        study.cardinality.guard, window=study.observed, cap=study.contract.tenant_cap
     ),
     "rejections": lambda study: cardinality.rejections_check(
-        study.cardinality.refusals, study.within(study.cardinality.rejections), window=study.seen
+        study.cardinality.refusals, study.within(study.cardinality.rejections), window=study.observed
     ),
     "identifiers": lambda study: cardinality.identifiers_check(
         study.cardinality.unstable_identifiers,
         study.readiness.tenant_availability,
-        window=study.seen,
+        window=study.observed,
         least=study.bounds.unstable_identifiers,
     ),
     "churn": lambda study: cardinality.churn_check(
-        study.within(study.cardinality.churn, "day"), window=study.seen, bound=study.bounds.daily_churn
+        study.within(study.cardinality.churn, "day"), window=study.observed, bound=study.bounds.daily_churn
     ),
     "anomalies": lambda study: cost.anomalies_check(
         study.cost.cost_anomalies,
         study.cost.anomaly_basis,
         study.cost.semantics_breaks,
-        window=study.seen,
+        window=study.observed,
         currency=study.contract.currency,
         floor=study.bounds.cost_anomaly_floor,
     ),
     "semantics": lambda study: cost.semantics_check(
-        study.cost.semantics_breaks, study.cost.costs, study.telemetry.covered, window=study.seen
+        study.cost.semantics_breaks, study.cost.costs, study.telemetry.covered, window=study.observed
     ),
     "reconciliation": lambda study: cost.reconciliation_check(
         study.cost.reconciliation,
         study.telemetry.covered,
-        window=study.seen,
+        window=study.observed,
         drift=study.bounds.reconciliation_drift,
     ),
     "agreement": lambda study: agreement.agreement_check(
-        study.cost.agreement, window=study.seen, drift=study.bounds.reconciliation_drift
+        study.cost.agreement, window=study.observed, drift=study.bounds.reconciliation_drift
     ),
     "conservation": lambda study: cost.conservation_check(
         study.cost.costs,
         study.cost.bills,
-        window=study.seen,
+        window=study.observed,
         drift=study.bounds.reconciliation_drift,
         least=study.bounds.coverage,
     ),
@@ -114,19 +117,19 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         bound=study.bounds.false_positive_rate,
     ),
     "storms": lambda study: alerts.storms_check(
-        study.alerts.storms, study.alerts.week_episodes, study.telemetry.covered, window=study.seen
+        study.alerts.storms, study.alerts.week_episodes, study.telemetry.covered, window=study.observed
     ),
     "flapping": lambda study: alerts.flapping_check(
         study.alerts.flapping_tenants,
         study.alerts.flapping_alerts,
         study.readiness.tenant_availability,
-        window=study.seen,
+        window=study.observed,
     ),
     "missed": lambda study: alerts.missed_check(
         study.alerts.missed_incidents,
         study.within(study.alerts.incidents, "start"),
         study.ledger.complete(),
-        window=study.seen,
+        window=study.observed,
     ),
     "availability": lambda study: readiness.availability_check(
         study.readiness.slo_availability,
@@ -138,32 +141,34 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.readiness.outages,
         study.going_on(study.readiness.outage_history),
         study.readiness.availability,
-        window=study.seen,
+        study.alerts.incidents,
+        window=study.observed,
         least_minutes=OUTAGE_MINUTES,
         coverage=study.bounds.coverage,
     ),
     "burn": lambda study: objective.burn_check(
-        study.readiness.burn_rates, study.readiness.burn_stretches, study.readiness.budget_course, window=study.seen
+        study.readiness.burn_rates, study.readiness.burn_stretches, study.readiness.budget_course, window=study.observed
     ),
     "isolation": lambda study: objective.isolation_check(
         study.readiness.isolation_breaches,
-        window=study.seen,
+        window=study.observed,
         known=bool(len(study.readiness.tenant_availability) and study.readiness.availability["seen_minutes"].iloc[0]),
     ),
     "transitions": lambda study: readiness.transitions_check(
-        study.within(study.readiness.transitions), window=study.seen, bound=study.bounds.transitions_per_hour
+        study.within(study.readiness.transitions), window=study.observed, bound=study.bounds.transitions_per_hour
     ),
     "latency": lambda study: readiness.latency_check(
-        study.within(study.readiness.check_latency), window=study.seen, bound=study.bounds.check_latency_seconds
+        study.within(study.readiness.check_latency), window=study.observed, bound=study.bounds.check_latency_seconds
     ),
     "tenants": lambda study: readiness.tenants_check(
         study.readiness.tenant_outages,
         study.readiness.tenant_availability,
-        window=study.seen,
+        study.alerts.incidents,
+        window=study.observed,
         least_minutes=TENANT_MINUTES,
     ),
     "incidents": lambda study: incidents.incidents_check(
-        study.alerts.incidents, study.ledger.complete(), window=study.seen
+        study.alerts.incidents, study.ledger.complete(), window=study.observed
     ),
 }
 KEYS = tuple(_CHECKS)
@@ -174,8 +179,17 @@ def check(study: Study, key: str) -> Check:
     """The verdict called `key`, made once per study."""
     made = _made.setdefault(study, {})
     if key not in made:
-        made[key] = _CHECKS[key](study)
+        made[key] = _no_wider(study, _CHECKS[key](study))
     return made[key]
+
+
+def _no_wider(study: Study, found: Check) -> Check:
+    """Under one day seen nothing is passed: it is told as far as it was seen."""
+    seen = study.telemetry.seen_seconds
+    if found.status != "pass" or found.section == "incidents" or seen >= ONE_DAY:
+        return found
+    early = f"Too early to tell, with {span(seen)} seen. So far: {found.finding}"
+    return replace(found, status="unknown", finding=early, value=found.value or None)
 
 
 def forget(study: Study) -> None:

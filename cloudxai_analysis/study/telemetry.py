@@ -61,6 +61,12 @@ class Telemetry:
         minutes = rows.groupby("job")["up_minutes"].sum().reindex(list(self._opened.contract.jobs)).fillna(0.0)
         return float(minutes.min() / window.duration.total_seconds() * 60) if len(rows) else float("nan")
 
+    @property
+    def seen_seconds(self) -> float:
+        """Seconds of the window in which the least covered job was up."""
+        share = self.seen_share(self._opened.seen)
+        return 0.0 if pd.isna(share) else share * self._opened.seen.duration.total_seconds()
+
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """Scrape gaps that overlap the window."""

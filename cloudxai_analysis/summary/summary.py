@@ -12,8 +12,9 @@ from cloudxai_analysis import judge
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
 from cloudxai_analysis.phrases import NO_DATA, span
 from cloudxai_analysis.study import Study
+from cloudxai_analysis.summary.causes import by_harm
 from cloudxai_analysis.summary.tiles import rounded, tiles
-from cloudxai_analysis.summary.words import banners, by_weight, considerations, headline, paragraph
+from cloudxai_analysis.summary.words import banners, considerations, headline, leading_keys, paragraph
 from cloudxai_analysis.verdicts import Check, week_status
 
 SCHEMA = "1"
@@ -50,8 +51,8 @@ def _summarised(study: Study) -> dict[str, Any]:
         "banners": banners(study, checks),
         "tiles": tiles(study),
         "template": template(study),
-        "checks": [_check(check) for check in by_weight(checks)],
-        "considerations": considerations(checks),
+        "checks": [_check(check) for check in by_harm(checks, grave=leading_keys(study, checks))],
+        "considerations": considerations(study, checks),
         "numbers": numbers(study),
         "coverage": _coverage(study),
         "bounds": study.bounds.model_dump(),

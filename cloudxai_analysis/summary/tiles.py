@@ -176,6 +176,20 @@ def _coverage(study: Study) -> dict[str, Any]:
     )
 
 
+def _comparable(study: Study, window: Window) -> bool:
+    """Whether this window and the one before were both seen, and both have ended: else they are not alike."""
+    before = Window(window.start - window.duration, window.start)
+    shares = [study.telemetry.seen_share(one) for one in (window, before)]
+    return not study.partial and all(share >= study.bounds.coverage for share in shares)
+
+
+def _same_process(study: Study, job: str, instance: str) -> bool:
+    """Whether a process ran from the window's begin to its end: after a restart its labels begin at nought."""
+    starts = study.telemetry.starts
+    own = starts[(starts["job"] == job) & (starts["instance"] == instance)]
+    return bool(len(own)) and study.within(own, "seen_at").empty
+
+
 def _by_week(study: Study, value: Callable[[Window], float]) -> list[float]:
     return [value(week) for week in study.history.weeks()][-SPARK_WEEKS:]
 
@@ -195,10 +209,12 @@ def _tile(
     bound_text: str,
     good: str,
     link: str,
+    alike: bool = True,
 ) -> dict[str, Any]:
     known = rounded(value)
     before = [week for week in by_week[:-1] if not math.isnan(week)]
-    change = by_week[-1] - by_week[-2] if len(by_week) > 1 else math.nan
+    # Only like is held against like.
+    change = by_week[-1] - by_week[-2] if len(by_week) > 1 and alike else math.nan
     median = float(pd.Series(before[-MEDIAN_WEEKS:]).median()) if before else math.nan
     status = judge.check(study, key).status if key in judge.KEYS else "pass"
     return {

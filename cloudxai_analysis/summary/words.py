@@ -3,81 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import SECTIONS, Check, Status
+from cloudxai_analysis.summary.causes import EVIDENCE, Cause, by_harm, causes, grave
+from cloudxai_analysis.verdicts import NEEDED, Check, Status
 
-MOST_CONSIDERATIONS = 7
+MOST_CONSIDERATIONS = 4
 MOST_WORDS = 60
 WORDS: dict[Status, str] = {"pass": "pass", "warn": "warning", "fail": "failed", "unknown": "unknown"}
-# What weighs more for the question "stable enough for v1.0?" stands first, and where its evidence lies on the page.
-EVIDENCE = {
-    "availability": "readiness-availability",
-    "guard": "cardinality-guard",
-    "headroom": "cardinality-headroom",
-    "time_to_cap": "cardinality-time-to-cap",
-    "rejections": "cardinality-rejections",
-    "outages": "readiness-outages",
-    "isolation": "readiness-isolation",
-    "burn": "readiness-burn",
-    "missed": "alerts-missed",
-    "false_positives": "alerts-false-positives",
-    "rules": "alerts-rules",
-    "identifiers": "cardinality-identifiers",
-    "semantics": "cost-semantics",
-    "anomalies": "cost-anomalies",
-    "noise": "alerts-noise",
-    "storms": "alerts-storms",
-    "flapping": "alerts-flapping",
-    "transitions": "readiness-transitions",
-    "latency": "readiness-latency",
-    "incidents": "incidents-ledger",
-    "gaps": "telemetry-gaps",
-    "coverage": "telemetry-coverage",
-    "churn": "cardinality-churn",
-    "reconciliation": "cost-reconciliation",
-    "agreement": "cost-agreement",
-    "cost_data": "cost-data",
-    "budgets": "cost-budgets",
-    "conservation": "cost-bills",
-    "tenants": "readiness-tenants",
-    "restarts": "telemetry-restarts",
-}
 # Without a second source there is nothing to compare, and of rules that seldom fire little is known: that is told in
 # the section, every week the same, and is no banner.
 NO_BANNER = ("conservation", "reconciliation", "agreement", "budgets", "rules")
-_RANK = {key: rank for rank, key in enumerate(EVIDENCE)}
-_SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 
 
-def by_weight(checks: Iterable[Check]) -> list[Check]:
-    """The checks, worst first, and within a status by what weighs most for the decision."""
-    return sorted(checks, key=lambda check: (_SEVERITY[check.status], _RANK[check.key]))
+def told(study: Study, checks: list[Check]) -> list[Cause]:
+    """What was found, by cause, the most harmful first."""
+    return causes(checks, grave=leading_keys(study, checks))
+
+
+def leading_keys(study: Study, checks: list[Check]) -> list[str]:
+    """Keys of the checks that lead, whatever their rank."""
+    budget = study.readiness.error_budget.iloc[0]["allowed_minutes"]
+    down = study.readiness.availability.iloc[0]["not_ready_minutes"]
+    return grave(checks, study.alerts.incidents, budget_share=down / budget if budget else 1.0)
 
 
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
-    """The verdict as a title: '2026-W46: warning – …'."""
-    leading = _leading(status, checks)
-    return f"{study.window.name}: {WORDS[status]}{' so far' if study.partial else ''} – {_clause(leading)}"
+    """The verdict as a title with what hurt most: '2026-W46: warning – …; …'."""
+    found = [cause.told for cause in told(study, checks)[:2]] or [_unknown_or_passed(status, checks)]
+    so_far = " so far" if study.partial else ""
+    return f"{study.window.name}: {WORDS[status]}{so_far} – {'; '.join(_clause(check) for check in found)}"
 
 
 def paragraph(study: Study, checks: list[Check]) -> str:
-    """What happened, why we believe it, what to consider, in at most sixty words."""
-    warned = [check for check in by_weight(checks) if check.status in ("fail", "warn")]
-    where = sorted({check.section for check in warned}, key=SECTIONS.index)
+    """How much was found, what else happened, how much was seen, what to consider, in at most sixty words."""
+    found = told(study, checks)
+    number = sum(len(cause.checks) for cause in found)
+    unknown = sum(check.status == "unknown" for check in checks)
     happened = (
-        f"{len(warned)} of {len(checks)} checks ask for attention ({', '.join(where)})."
-        if warned
-        else f"None of {len(checks)} checks asks for attention."
+        f"{count(number, 'finding')} of {count(len(found), 'cause')} in {len(checks)} checks, {unknown} unknown."
+        if found
+        else f"No finding in {len(checks)} checks, {unknown} unknown."
     )
-    second = f"{_clause(warned[1])}." if len(warned) > 1 else ""
+    third = f"{_clause(found[2].told)}." if len(found) > 2 else ""
     share = study.telemetry.seen_share(study.seen)
     believed = "" if math.isnan(share) else f"{percent(share, 2)} of the time was seen."
-    consider = f"To consider first: {_lower(warned[0].action)}" if warned and warned[0].action else ""
-    whole = " ".join(filter(None, (happened, second, believed, consider)))
-    # The second finding stands further down, too; what to consider is what the reader came for.
+    consider = f"To consider first: {_lower(found[0].head.action)}" if found and found[0].head.action else ""
+    whole = " ".join(filter(None, (happened, third, believed, consider)))
+    # The third finding stands further down, too; what to consider is what the reader came for.
     return whole if len(whole.split()) <= MOST_WORDS else _at_most(MOST_WORDS, happened, believed, consider)
 
 
@@ -99,19 +73,19 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
     return found
 
 
-def considerations(checks: list[Check]) -> list[dict[str, str]]:
-    """What people may consider, ranked, as drafts for them to decide on."""
-    asked = [check for check in by_weight(checks) if check.status in ("fail", "warn") and check.action]
+def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
+    """What people may consider, one row a cause, as drafts for them to decide on."""
     return [
         {
-            "text": check.action,
-            "effect": check.size,
-            "evidence": f"#{EVIDENCE[check.key]}",
-            "decides": check.decides,
-            "check": check.key,
+            "text": cause.head.action,
+            "effect": "; ".join(check.size for check in cause.checks if check.size),
+            "evidence": f"#{EVIDENCE[cause.head.key]}",
+            "decides": cause.head.decides,
+            "check": cause.head.key,
         }
-        for check in asked[:MOST_CONSIDERATIONS]
-    ]
+        for cause in told(study, checks)
+        if cause.head.action
+    ][:MOST_CONSIDERATIONS]
 
 
 def _tainted(study: Study) -> str:
@@ -127,9 +101,10 @@ def _tainted(study: Study) -> str:
     )
 
 
-def _leading(status: Status, checks: list[Check]) -> Check:
-    ranked = by_weight(checks)
-    return next((check for check in ranked if check.status == status), ranked[0])
+def _unknown_or_passed(status: Status, checks: list[Check]) -> Check:
+    ranked = by_harm(checks)
+    needed = [check for check in ranked if check.key in NEEDED]
+    return next((check for check in (*needed, *ranked) if check.status == status), ranked[0])
 
 
 def _clause(check: Check) -> str:

@@ -80,6 +80,7 @@ def outages_check(
     outages: pd.DataFrame,
     going_on: pd.DataFrame,
     availability: pd.DataFrame,
+    incidents: pd.DataFrame,
     *,
     window: Window,
     least_minutes: float,
@@ -88,9 +89,9 @@ def outages_check(
     """Whether the platform was not ready in the window: `warn` where it was not for more than `least_minutes` at once.
 
     `outages` as `measures.readiness.outages` gives them, begun in the window; `going_on` those that began before it and
-    were not over; `availability` one row, of the window. One event `readiness_incident` for each outage begun in the
-    window; the value is their minutes. Without one, `unknown` under one day seen, or where less than the share
-    `coverage` of the window was.
+    were not over; `availability` one row, of the window; `incidents` those of the ledger. One event
+    `readiness_incident` for each outage begun in the window; the value is their minutes. Without one, `unknown` under
+    one day seen, or where less than the share `coverage` of the window was.
     """
     common: dict[str, Any] = {"key": "outages", "section": _SECTION, "unit": "minutes"}
     measured = availability.iloc[0]
@@ -125,7 +126,7 @@ def outages_check(
         size=f"{span(measured['not_ready_minutes'] * 60)} in {count(len(long) + len(before), 'outage')}",
         since=when(pd.concat([long["start"], before["start"]]).min()),
         disproof="planned maintenance at that time",
-        action="Make sure that each of these times has an incident in the ledger, with its cause.",
+        action=_written_down(pd.concat([long, before]), incidents),
         decides=_OWNER,
         events=tuple(
             event("readiness_incident", "global", row.start, row.end, row.minutes, "minutes")
@@ -133,6 +134,20 @@ def outages_check(
         ),
         **common,
     )
+
+
+def _written_down(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
+    """What is left to do of outages: to write down those that are not, else to keep them from coming again."""
+    known = []
+    for row in outages.itertuples():
+        open_end = pd.isna(row.end)
+        meets = (incidents["end"].isna() | (incidents["end"] >= row.start)) & (
+            open_end | (incidents["start"] <= row.end)
+        )
+        if not meets.any():
+            return f"Write an incident for {moment(row.start)} into the ledger, with its cause."
+        known.append(short(incidents.loc[meets, "id"].iloc[0]))
+    return f"Decide what keeps {', '.join(dict.fromkeys(known))} from happening again."
 
 
 def _told(long: pd.DataFrame) -> str:
@@ -239,7 +254,9 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
     )
 
 
-def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least_minutes: float) -> Check:
+def tenants_check(
+    outages: pd.DataFrame, tenants: pd.DataFrame, incidents: pd.DataFrame, *, window: Window, least_minutes: float
+) -> Check:
     """Which tenants were not ready: `warn` where one was not for more than `least_minutes` at once.
 
     `outages` by tenant as `measures.readiness.outages` gives them; `tenants` has one row per tenant seen. The value is
@@ -265,7 +282,7 @@ def tenants_check(outages: pd.DataFrame, tenants: pd.DataFrame, *, window: Windo
         )
     asked: dict[str, Any] = {
         "size": f"{count(affected, 'tenant')} in {count(len(long), 'stretch', 'stretches')}",
-        "action": "Make sure that each of these tenants knows why, and that an incident says it.",
+        "action": _written_down(long, incidents),
         "decides": _OWNER,
     }
     return Check(
