@@ -83,8 +83,8 @@ def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) 
     ordered = held.sort_values([*_TARGET, "start"], ignore_index=True)
     ordered["reached"] = ordered.groupby(_TARGET, observed=True)["end"].cummax()
     before = ordered.groupby(_TARGET, observed=True)[["reached", "start", "step"]].shift()
-    own = ordered[ordered["start"] > before["reached"]].index
-    found = ordered.loc[own, _TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
+    found = ordered[_TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
+    found = found[ordered["start"] > before["reached"]]
     found = pd.concat([found, *_job_gaps(states, found, end, ordered["step"].median())], ignore_index=True)
     found["seconds"] = (found["end"] - found["start"]).dt.total_seconds()
     found["missing"] = (found["seconds"] / found["step"].where(found["step"] > 0)).round().fillna(1).astype("int64") - 1

@@ -10,9 +10,9 @@ import pandas as pd
 
 from cloudxai_analysis import judge
 from cloudxai_analysis.measures import judgement
-from cloudxai_analysis.phrases import NO_DATA, count, money, percent, signed
+from cloudxai_analysis.phrases import NO_DATA, count, money, percent, signed, span
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.window import DAY, Window
 
 SPARK_WEEKS = 13
 MEDIAN_WEEKS = 4
@@ -40,10 +40,14 @@ def _availability(study: Study) -> dict[str, Any]:
         known = rolling[rolling["day"] <= window.end]["availability"]
         return float(known.iloc[-1]) if len(known) else math.nan
 
+    seen = rolling[rolling["day"].isin([study.seen.start, study.seen.end])]["seen_minutes"]
+    whole = topic.slo_availability["seen_minutes"].iloc[0] * 60
+    days = round(topic.slo_window.duration / DAY)
+    label = f"{days} days" if whole > (days - 0.5) * DAY.total_seconds() else f"{span(whole)} seen"
     return _tile(
         study,
         key="availability",
-        label="Availability, 30 days",
+        label=f"Availability, {label}",
         value=topic.slo_availability["availability"].iloc[0],
         by_week=_by_week(study, at_end),
         say=lambda share: percent(share, 3),
@@ -54,6 +58,7 @@ def _availability(study: Study) -> dict[str, Any]:
         bound_text=f"objective {percent(bound, 1)}",
         good="up",
         link="readiness-availability",
+        alike=len(seen) == 2 and seen.min() > study.bounds.coverage * seen.max(),
     )
 
 
@@ -72,6 +77,7 @@ def _headroom(study: Study) -> dict[str, Any]:
         return float(hours.iloc[-1]) if len(hours) else math.nan
 
     least = study.within(frame)["headroom"].min()
+    ends = study.within(frame).tail(1)[["job", "instance"]].itertuples(index=False, name=None)
     bound = round(study.bounds.headroom_share * cap)
     return _tile(
         study,
@@ -87,6 +93,7 @@ def _headroom(study: Study) -> dict[str, Any]:
         bound_text=f"warn under {bound}",
         good="up",
         link="cardinality-headroom",
+        alike=_comparable(study, study.seen) and all(_same_process(study, *key) for key in ends),
     )
 
 
@@ -95,7 +102,9 @@ def _cost(study: Study) -> dict[str, Any]:
 
     def total(window: Window) -> float:
         found = weekly[(weekly["start"] == window.start) & (weekly["currency"] == currency)]["cost"]
-        return float(found.iloc[0]) if len(found) else math.nan
+        # What was half seen cost more than its sum, and is no week to hold another against.
+        whole = window.start == study.seen.start or study.telemetry.seen_share(window) >= study.bounds.coverage
+        return float(found.iloc[0]) if len(found) and whole else math.nan
 
     costs = study.cost.costs
     own = costs[costs["currency"] == currency]
@@ -118,6 +127,7 @@ def _cost(study: Study) -> dict[str, Any]:
         bound_text="",
         good="down",
         link="cost-weeks",
+        alike=_comparable(study, study.seen),
     )
     return tile | {"status": judge.check(study, "anomalies").status} if tile["value"] is not None else tile
 
@@ -162,7 +172,7 @@ def _coverage(study: Study) -> dict[str, Any]:
     return _tile(
         study,
         key="coverage",
-        label="Telemetry there",
+        label="Time seen",
         value=share(study.seen),
         by_week=_by_week(study, share),
         say=lambda value: percent(value, 2),
@@ -173,6 +183,7 @@ def _coverage(study: Study) -> dict[str, Any]:
         bound_text=f"a day needs {percent(bound, 0)}",
         good="up",
         link="telemetry-coverage",
+        alike=not study.partial and study.telemetry.first_seen < study.seen.start - study.seen.duration,
     )
 
 
