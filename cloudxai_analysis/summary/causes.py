@@ -44,8 +44,8 @@ EVIDENCE = {
     "conservation": "cost-bills",
     "restarts": "telemetry-restarts",
 }
-# A finding that begins while the first of a group lasts, or within a day of its end, is of its cause; those of a group
-# without a time of their own always are.
+# What the first of a group explains. Of names and refusals only what begins while they last, or within a day of their
+# end; the others say the same by definition.
 _GROUPS = {
     "identifiers": ("rejections", "headroom", "time_to_cap", "churn", "anomalies"),
     "rejections": ("headroom", "time_to_cap"),
@@ -54,7 +54,8 @@ _GROUPS = {
     "rules": ("false_positives", "noise"),
 }
 _SEEN_BY_CUSTOMERS = ("outages", "tenants", "rejections", "flapping")
-_BEFORE, _AFTER = timedelta(hours=1), timedelta(days=1)
+_TIMED = ("identifiers", "rejections")
+_AFTER = timedelta(days=1)
 _SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 LARGE_SHARE = 0.2  # of the error budget, from which on an outage leads
 
@@ -111,12 +112,13 @@ def causes(checks: Iterable[Check], *, grave: Iterable[str] = ()) -> list[Cause]
 
 
 def _within(check: Check, head: Check) -> bool:
-    if head.since is None or check.since is None:
+    if head.key not in _TIMED or head.since is None or check.since is None:
         return True
     ends = [event["end"] for event in head.events]
     open_end = not ends or any(end is None for end in ends)
-    began = head.since - _BEFORE <= check.since
-    return began and (open_end or check.since <= max(ends) + _AFTER)
+    # Some findings are told by the day.
+    began = pd.Timestamp(head.since).floor("D") <= check.since
+    return bool(began) and (open_end or check.since <= max(ends) + _AFTER)
 
 
 def _meets(event: dict[str, Any], incidents: pd.DataFrame) -> bool:

@@ -31,9 +31,14 @@ def leading_keys(study: Study, checks: list[Check]) -> list[str]:
 
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
     """The verdict as a title with what hurt most: '2026-W46: warning – …; …'."""
-    found = [cause.told for cause in told(study, checks)[:2]] or [_unknown_or_passed(status, checks)]
+    # Beside what hurt most stands why the week failed.
+    of_causes = [
+        [cause.told, *(check for check in cause.checks if check.status == "fail" and check is not cause.told)]
+        for cause in told(study, checks)
+    ]
+    found = [check for own in of_causes for check in own][:2] or [_unknown_or_passed(status, checks)]
     so_far = " so far" if study.partial else ""
-    return f"{study.window.name}: {WORDS[status]}{so_far} – {'; '.join(_clause(check) for check in found)}"
+    return f"{study.window.name}: {WORDS[status]}{so_far} – {'. '.join(_clause(check) for check in found)}"
 
 
 def paragraph(study: Study, checks: list[Check]) -> str:
