@@ -173,6 +173,7 @@ def frames(tenants: int) -> Frames:
     )
 
 
+NEVER = pd.DataFrame({"start": pd.to_datetime([], utc=True), "end": pd.to_datetime([], utc=True)})
 RATE: dict[str, Any] = {"semantics": "rate", "currency": "EUR"}
 MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.active_tenants": lambda f: cardinality.active_tenants(f.hours),
@@ -182,7 +183,7 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.tenant_churn": lambda f: cardinality.tenant_churn(f.hours, f.covered),
     "cardinality.tenant_sets": lambda f: cardinality.tenant_sets(f.hours, LAST),
     "cardinality.rejections": lambda f: cardinality.rejections(f.hours),
-    "identifiers.unstable_identifiers": lambda f: identifiers.unstable_identifiers(f.tenants),
+    "identifiers.generated_names": lambda f: identifiers.generated_names(f.arrivals, refusals=NEVER, gaps=NEVER),
     "cost.hourly_costs": lambda f: cost.hourly_costs(f.hours, **RATE),
     "cost.tenant_costs": lambda f: cost.tenant_costs(f.hours, LAST, **RATE),
     "cost.costs_by_day": lambda f: cost.costs_by_day(f.hours, **RATE),

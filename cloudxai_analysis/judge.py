@@ -58,6 +58,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     ),
     "identifiers": lambda study: cardinality.identifiers_check(
         study.cardinality.unstable_identifiers,
+        study.cardinality.generated_bursts,
         study.readiness.tenant_availability,
         window=study.observed,
         least=study.bounds.unstable_identifiers,

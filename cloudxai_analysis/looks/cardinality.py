@@ -220,7 +220,7 @@ def identifiers(study: Study) -> Look:
         measure="measures.identifiers.unstable_identifiers",
         note="Generated labels use up the cap for everybody until the process restarts.",
         frame=study.cardinality.unstable_identifiers,
-        caption="Generated-looking labels by stem and shape",
+        caption="Generated names by stem and shape",
         role="tenant_readiness",
-        empty="no tenant label of this window looks generated",
+        empty="no generated name is among the tenant labels of this window",
     )

@@ -74,10 +74,10 @@ def savings(study: Study) -> Look:
     else:
         heading = "No label but those that the platform is about could be dropped to save series."
     names = (
-        f"Generated-looking names stand on {count(generated, 'series', 'series')}; a stable name in their place would "
+        f"Generated names stand on {count(generated, 'series', 'series')}; a stable name in their place would "
         "save nearly all of them."
         if generated
-        else "No series carries a generated-looking name."
+        else "No series carries a generated name."
     )
     return compose(
         study,

@@ -1,4 +1,4 @@
-"""Tenant labels that look generated: a stem and a UUID, a ULID, a hex string, a time, a pod's name or a counter."""
+"""Tenant labels that are generated: they look it (a stem and a UUID, a time, a counter …), and they behave like it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,42 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.window import Window
 
+_NAMES = {"tenant": "str", "stem": "str", "shape": "str", "first_seen": TIME, "last_seen": TIME, "why": "str"}
 _FOUND = {
     "stem": "str",
     "shape": "str",
     "count": "int64",
+    "new": "int64",
+    "still": "int64",
     "examples": "object",
     "first_seen": TIME,
     "last_seen": TIME,
+}
+_BURSTS = {"stem": "str", "shape": "str", "start": TIME, "end": TIME, "names": "int64"}
+_LOOKS = {"tenant": "str", "stem": "str", "shape": "str"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A form that programs give to names: how people call it, how many make a group, how many at once are a burst.
+
+    People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
+    """
+
+    words: str
+    few: int = 3
+    many: int = 5
+
+
+SHAPES = {
+    "uuid": Shape("UUID"),
+    "ulid": Shape("ULID"),
+    "hex": Shape("hex string"),
+    "timestamp": Shape("time stamp"),
+    "pod": Shape("pod's random ending"),
+    "counter": Shape("running number", few=12, many=12),
 }
 # Every pattern is of bounded length, or a run of one kind of character: a label of a megabyte costs a megabyte's time.
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -27,26 +55,25 @@ _WRITTEN_TIME = re.compile(
 _EPOCH = re.compile(r"1[5-9][0-9]{8}(?:[0-9]{3}){0,3}")  # seconds to nanoseconds, from 2017 to 2033
 _DATE = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?")
 # https://github.com/ulid/spec: 26 characters of Crockford's base 32; the first two say "between 2004 and 2040" here.
-_ULID = re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b", re.IGNORECASE)
+_ULID = re.compile(r"(?<![0-9A-Z])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Z])", re.IGNORECASE)
 # Kubernetes draws the names of pods from letters and digits that make no words: k8s.io/apimachinery/pkg/util/rand.
 _POD = re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 _WORD = re.compile(r"[0-9A-Za-z]+")
-_HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 # In words that happen to be hex, as 'facade01', digits stand at the end; in random strings letters follow them, too.
 _MIXED = re.compile(r"[0-9][a-f]", re.IGNORECASE)
 _DIGITS, _HEX_DIGITS = "0123456789", "0123456789abcdefABCDEF"
 _SHORTEST_WORD, _SHORTEST_TAIL = 6, 8  # hex digits, of a word of their own and at the end of one
 _EXAMPLES = 3
-# People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
-_LEAST = {"uuid": 2, "ulid": 2, "hex": 3, "timestamp": 3, "pod": 3, "counter": 12}
 _LONG_COUNT = 4  # digits from which a number may be a counter with something behind it, as in run-70311-eu
 _MIXED_SHARE = 0.5  # of 8 random hex digits 94 % are mixed, of 6 still 86 %
-_NEW_SHARE = 0.5
-_NEW_AFTER = pd.Timedelta(hours=1)
+_MINUTES, _HOUR, _DAYS = pd.Timedelta(minutes=10), pd.Timedelta(hours=1), pd.Timedelta(days=2)
+_SETTLED = pd.Timedelta(minutes=5)  # a scrape or two
+_MOST = 0.5  # share of a group from which on what is true of some names is taken to be true of all that came
+_RUN = ["job", "instance", "started_at"]
 
 
 @dataclass(frozen=True)
-class _Shape:
+class _Part:
     """What of a label may be generated: the stem before it, its shape, and the generated part."""
 
     stem: str
@@ -54,81 +81,167 @@ class _Shape:
     part: str
 
 
-def unstable_identifiers(tenants: pd.DataFrame) -> pd.DataFrame:
-    """Groups of tenant labels that share a stem and the shape of what follows it.
+def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Tenant labels that look generated and behave like it, over all that was read.
 
-    `tenants` has tenant, first_seen and last_seen (UTC), one row per label. A group needs two UUIDs or ULIDs, three hex
-    strings (at least half with a letter after a digit, which words do not have), timestamps or pods' names, or twelve
-    counters, of which at least half came over an hour after the first label of all: numbered tenants that stay are
-    none. Words of both cases and digits (base 62, base 64) are not told from names.
+    `arrivals` as `measures.cardinality.tenant_arrivals` gives them; `refusals` (start) and `gaps` (start, end), of any
+    process. Labels look generated where three or more (counters: twelve) share a stem and a shape. They behave like it
+    where five (counters: twelve) of them were first seen within ten minutes, or within an hour of the start of
+    refusals; or where at least half of the stem's names, three or more (twelve), were gone within two days or with
+    the process that they came to. If that is so for half of those that came, it is taken to be so for all that came.
+    None is a name that was seen by a process that began over two days after it came. When a name came is not known in
+    the first hour of all, after a gap, and where its process is older than what was seen of it.
 
-    Columns: stem, shape ('uuid', 'ulid', 'hex', 'timestamp', 'pod' or 'counter'), count (labels), examples (tuple of at
-    most three labels), first_seen, last_seen (UTC); the largest group first.
+    Columns: tenant, stem, shape (a key of `SHAPES`), first_seen, last_seen (UTC), why ('at once', 'short-lived',
+    'while refusing' or 'like the others'); by first_seen.
     """
-    if tenants.empty:
-        return typed([], _FOUND)
-    names = tenants["tenant"].astype("str")
-    shapes = _joined([_shape(name) for name in names], list(names))
-    frame = tenants.assign(
-        tenant=names, stem=[s.stem for s in shapes], shape=[s.shape for s in shapes], part=[s.part for s in shapes]
+    looks = _look_generated(arrivals["tenant"])
+    if looks.empty:
+        return typed([], _NAMES)
+    names = looks.merge(_lives(arrivals, gaps), on="tenant")
+    names["refusing"] = False
+    for start in refusals["start"]:
+        names["refusing"] |= names["first_seen"].between(start - _HOUR, start + _HOUR)
+    names["why"] = ""
+    for (_, shape), own in names.groupby(["stem", "shape"]):
+        names.loc[own.index, "why"] = _why(own.sort_values("first_seen"), SHAPES[str(shape)])
+    found = names[names["why"] != ""].sort_values(["first_seen", "tenant"], ignore_index=True)
+    return typed(found, _NAMES)
+
+
+def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """By tenant: first_seen, last_seen, came (it is known when), outlived (its first process), short (it was gone)."""
+    began = arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC"))
+    runs = arrivals.assign(started_at=began).groupby(_RUN, observed=True)
+    begin, end = runs["seen_at"].transform("min"), runs["last_seen"].transform("max")
+    first, newest = arrivals["seen_at"].min(), arrivals["last_seen"].max()
+    came = (arrivals["seen_at"] > first + _HOUR) & (
+        (begin - began <= _MINUTES) | (arrivals["seen_at"] > begin + _SETTLED)
     )
-    frame["new"] = frame["first_seen"] > frame["first_seen"].min() + _NEW_AFTER
-    rows = [
-        {
-            "stem": stem,
-            "shape": shape,
-            "count": group["tenant"].nunique(),
-            "examples": tuple(sorted(group["tenant"].unique())[:_EXAMPLES]),
-            "first_seen": group["first_seen"].min(),
-            "last_seen": group["last_seen"].max(),
-        }
-        for (stem, shape), group in frame[frame["shape"] != ""].groupby(["stem", "shape"])
-        if group["tenant"].nunique() >= _LEAST[shape] and _looks_generated(shape, group)
-    ]
-    return typed(rows, _FOUND).sort_values(["count", "stem"], ascending=[False, True], ignore_index=True)
+    for gap in gaps[gaps["end"] - gaps["start"] >= _MINUTES].itertuples():
+        came &= ~arrivals["seen_at"].between(gap.end, gap.end + _SETTLED)
+    rows = arrivals.assign(came=came, began=began, end=end).sort_values("seen_at", kind="stable")
+    found = rows.groupby("tenant").agg(
+        first_seen=("seen_at", "min"),
+        last_seen=("last_seen", "max"),
+        came=("came", "first"),
+        end=("end", "first"),
+        began=("began", "max"),
+    )
+    found["outlived"] = found["began"] > found["first_seen"] + _DAYS
+    gone = found["last_seen"] < newest - _HOUR
+    brief = found["came"] & (found["last_seen"] - found["first_seen"] < _DAYS)
+    found["short"] = gone & (brief | ((found["end"] - found["last_seen"]).abs() <= _SETTLED))
+    return found.reset_index()
 
 
-def _looks_generated(shape: str, group: pd.DataFrame) -> bool:
-    if shape == "hex":
-        return bool(group["part"].str.contains(_MIXED).mean() >= _MIXED_SHARE)
-    return shape != "counter" or bool(group["new"].mean() >= _NEW_SHARE)
+def _why(own: pd.DataFrame, shape: Shape) -> pd.Series:
+    """Of the names of one stem and shape, by first_seen, what each does that generated ones do; '' where nothing."""
+    free = ~own["outlived"]
+    came = own["came"] & free
+    why = pd.Series("", index=own.index)
+    if (own["short"] & free).sum() >= max(shape.few, _MOST * len(own)):
+        why[own["short"] & free] = "short-lived"
+    if (came & own["refusing"]).sum() >= shape.many:
+        why[came & own["refusing"]] = "while refusing"
+    why[came] = why[came].mask(_at_once(own.loc[came, "first_seen"], shape.many), "at once")
+    if (why[came] != "").sum() >= max(shape.few, _MOST * came.sum()):
+        why[came] = why[came].replace("", "like the others")
+    return why
 
 
-def _shape(name: str) -> _Shape:
+def _at_once(times: pd.Series, many: int) -> pd.Series:
+    """Of ascending times those that lie among `many` within ten minutes."""
+    begins = times.shift(1 - many) - times <= _MINUTES
+    return begins.rolling(many, min_periods=1).max().astype(bool)
+
+
+def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """The generated names that were seen in a window, by stem and shape; `names` as `generated_names` gives them.
+
+    Columns: stem, shape, count (names seen in the window), new (of them, first seen in it), still (seen in its last
+    hour), examples (tuple of at most three), first_seen (also before the window), last_seen; the largest first.
+    """
+    seen = names[(names["last_seen"] >= window.start) & (names["first_seen"] < window.end)]
+    seen = seen.assign(new=seen["first_seen"] >= window.start, still=seen["last_seen"] >= window.end - _HOUR)
+    found = seen.groupby(["stem", "shape"], as_index=False).agg(
+        count=("tenant", "size"),
+        new=("new", "sum"),
+        still=("still", "sum"),
+        examples=("tenant", lambda own: tuple(sorted(own)[:_EXAMPLES])),
+        first_seen=("first_seen", "min"),
+        last_seen=("last_seen", "max"),
+    )
+    return typed(found.sort_values(["count", "stem"], ascending=[False, True], ignore_index=True), _FOUND)
+
+
+def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
+    """Bursts of generated names of one stem: three or more, each first seen within an hour of the one before.
+
+    Columns: stem, shape, start (first arrival), end (last sample of them), names; by start.
+    """
+    own = names.sort_values(["stem", "shape", "first_seen"], ignore_index=True)
+    apart = own.groupby(["stem", "shape"])["first_seen"].diff() > _HOUR
+    found = own.groupby(["stem", "shape", apart.cumsum().rename("part")], as_index=False).agg(
+        start=("first_seen", "min"), end=("last_seen", "max"), names=("tenant", "size")
+    )
+    return typed(found[found["names"] >= _EXAMPLES].sort_values(["start", "stem"], ignore_index=True), _BURSTS)
+
+
+def _look_generated(tenants: pd.Series) -> pd.DataFrame:
+    """Of labels those that share a stem and the shape of what follows it with enough others: tenant, stem, shape.
+
+    Of hex strings at least half must have a letter after a digit, which words do not have. Words of both cases and
+    digits (base 62, base 64) are not told from names.
+    """
+    names = list(tenants.astype("str").unique())
+    rows = [(name, one.stem, one.shape, one.part) for name, one in zip(names, _parts(names), strict=True) if one.shape]
+    if not rows:
+        return typed([], _LOOKS)
+    frame = pd.DataFrame(rows, columns=[*_LOOKS, "part"])
+    frame["mixed"] = frame["part"].str.contains(_MIXED).astype(bool)
+    group = frame.groupby(["stem", "shape"])
+    enough = group["tenant"].transform("size") >= frame["shape"].map({key: one.few for key, one in SHAPES.items()})
+    mixed = (frame["shape"] != "hex") | (group["mixed"].transform("mean") >= _MIXED_SHARE)
+    return typed(frame[enough & mixed], _LOOKS)
+
+
+def _shape(name: str) -> _Part:
     if match := _UUID.search(name):
-        return _Shape(name[: match.start()], "uuid", match[0])
+        return _Part(name[: match.start()], "uuid", match[0])
     if match := _ULID.search(name):
-        return _Shape(name[: match.start()], "ulid", match[0])
+        return _Part(name[: match.start()], "ulid", match[0])
     if match := _POD.search(name):
-        return _Shape(name[: match.start()], "pod", match[0])
+        return _Part(name[: match.start()], "pod", match[0])
     if match := _WRITTEN_TIME.search(name):
-        return _Shape(name[: match.start()], "timestamp", match[0])
+        return _Part(name[: match.start()], "timestamp", match[0])
     for word in _WORD.finditer(name):
         digits = word[0][len(word[0].rstrip(_DIGITS)) :]
         if _EPOCH.fullmatch(digits) or _DATE.fullmatch(digits):
-            return _Shape(name[: word.end() - len(digits)], "timestamp", digits)
+            return _Part(name[: word.end() - len(digits)], "timestamp", digits)
         if found := _hex_of(name, word):
             return found
         if digits and (word.end() == len(name) or (len(digits) >= _LONG_COUNT and digits == word[0])):
-            return _Shape(name[: word.end() - len(digits)], "counter", digits)
-    return _Shape(name, "", "")
+            return _Part(name[: word.end() - len(digits)], "counter", digits)
+    return _Part(name, "", "")
 
 
-def _hex_of(name: str, word: re.Match[str], *, mixed: bool = True) -> _Shape | None:
+def _hex_of(name: str, word: re.Match[str], *, mixed: bool = True) -> _Part | None:
     """The hex string that a word is or ends with; only of one with a letter after a digit, unless told otherwise."""
     if _BARE_UUID.fullmatch(word[0]):
-        return _Shape(name[: word.start()], "uuid", word[0])
+        return _Part(name[: word.start()], "uuid", word[0])
     part = word[0][len(word[0].rstrip(_HEX_DIGITS)) :]
     # Six hex digits behind a separator are a word of their own; elsewhere they may be the end of a name.
     separate = len(part) == len(word[0]) and word.start() > 0
     shortest = _SHORTEST_WORD if separate else _SHORTEST_TAIL
     if len(part) < shortest or (mixed and not _MIXED.search(part)):
         return None
-    return _Shape(name[: word.end() - len(part)], "hex", part)
+    return _Part(name[: word.end() - len(part)], "hex", part)
 
 
-def _joined(shapes: list[_Shape], names: list[str]) -> list[_Shape]:
-    """The shapes, with labels that end like their hex siblings, but by chance in digits alone, put beside them."""
+def _parts(names: list[str]) -> list[_Part]:
+    """What each name consists of; one that ends like its hex siblings, but by chance in digits alone, is like them."""
+    shapes = [_shape(name) for name in names]
     siblings: dict[tuple[str, int], int] = {}
     for shape in shapes:
         if shape.shape == "hex":
@@ -141,17 +254,16 @@ def _joined(shapes: list[_Shape], names: list[str]) -> list[_Shape]:
     ]
 
 
-def _sibling(shape: _Shape, name: str, siblings: dict[tuple[str, int], int]) -> _Shape:
+def _sibling(shape: _Part, name: str, siblings: dict[tuple[str, int], int]) -> _Part:
     for word in _WORD.finditer(name):
         other = _hex_of(name, word, mixed=False)
-        if other and siblings.get((other.stem, len(other.part)), 0) >= _LEAST["hex"]:
+        if other and siblings.get((other.stem, len(other.part)), 0) >= SHAPES["hex"].few:
             return other
     return shape
 
 
-def names_in(names: pd.Series, found: pd.DataFrame) -> set[str]:
-    """Those of `names` that belong to a group that `unstable_identifiers` found: same stem, same shape."""
-    groups = set(zip(found["stem"], found["shape"], strict=True))
+def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:
+    """Those of `names` that are generated, or have stem and shape of some that `generated_names` found."""
+    groups = set(zip(generated["stem"], generated["shape"], strict=True))
     known = list(names.astype("str").unique())
-    shapes = _joined([_shape(name) for name in known], known)
-    return {name for name, shape in zip(known, shapes, strict=True) if (shape.stem, shape.shape) in groups}
+    return {name for name, one in zip(known, _parts(known), strict=True) if (one.stem, one.shape) in groups}

@@ -7,7 +7,17 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import cardinality, cohorts, drivers, guard, identifiers, shifts, taint, time_to_cap
+from cloudxai_analysis.measures import (
+    cardinality,
+    cohorts,
+    drivers,
+    guard,
+    identifiers,
+    shifts,
+    taint,
+    telemetry,
+    time_to_cap,
+)
 from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
@@ -134,13 +144,10 @@ class Cardinality:
 
     @cached_property
     def generated_series(self) -> int:
-        """Series of the history whose tenant looks generated."""
-        found = self.unstable_identifiers
-        stems = tuple(found["stem"]) if len(found) else ()
-        tenants = drivers.label_pairs(self.series["labels"])
-        tenants = tenants[tenants["label"] == self._opened.contract.tenant_label]
-        names = identifiers.names_in(tenants["value"], found) if stems else []
-        return int(tenants["value"].isin(names).sum())
+        """Series of the history whose tenant is a generated name."""
+        pairs = drivers.label_pairs(self.series["labels"])
+        tenants = pairs.loc[pairs["label"] == self._opened.contract.tenant_label, "value"]
+        return int(tenants.isin(self.generated_names["tenant"]).sum())
 
     @cached_property
     def cohorts(self) -> pd.DataFrame:
@@ -182,6 +189,10 @@ class Cardinality:
         return found[(found["start"] < seen.end) & (found["end"] >= seen.start)].reset_index(drop=True)
 
     @cached_property
+    def _all_refusals(self) -> pd.DataFrame:
+        return guard.refusals(self._opened.samples("rejections"), starts=self._telemetry.starts)
+
+    @cached_property
     def refused_names(self) -> list[str]:
         """Tenants whose requests a guard refused in the window, where its counter carries their names."""
         hours = self._opened.hours("rejections", self._opened.seen)
@@ -192,10 +203,9 @@ class Cardinality:
     @cached_property
     def tainted(self) -> pd.DataFrame:
         """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
-        samples = self._opened.samples("rejections")
-        refused = guard.refusals(samples, starts=self._telemetry.starts)
         end = pd.Timestamp(self._opened.seen.end)
-        found = taint.tainted_stretches(refused, self._telemetry.starts, samples, end=end)
+        samples = self._opened.samples("rejections")
+        found = taint.tainted_stretches(self._all_refusals, self._telemetry.starts, samples, end=end)
         return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
 
     @cached_property
@@ -222,8 +232,25 @@ class Cardinality:
         )
 
     @cached_property
+    def generated_names(self) -> pd.DataFrame:
+        """Tenant labels that look and behave generated, over the whole history: tenant, stem, shape, first, last seen.
+
+        The one home of which names are counted apart from the tenants.
+        """
+        gaps = telemetry.scrape_gaps(self._telemetry.up)
+        return identifiers.generated_names(self.arrivals, refusals=self._all_refusals, gaps=gaps)
+
+    @cached_property
     def unstable_identifiers(self) -> pd.DataFrame:
-        """Generated-looking tenant labels that were seen in the window."""
-        seen = self._opened.within(self.tenant_hours, "hour").groupby("tenant", observed=True)
-        tenants = seen.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max")).reset_index()
-        return identifiers.unstable_identifiers(tenants)
+        """The generated names that were seen in the window, by stem and shape."""
+        return identifiers.unstable_identifiers(self.generated_names, self._opened.seen)
+
+    @cached_property
+    def generated_bursts(self) -> pd.DataFrame:
+        """Bursts of generated names that began in the window."""
+        return self._opened.within(identifiers.generated_bursts(self.generated_names), "start")
+
+    @cached_property
+    def real_hours(self) -> pd.DataFrame:
+        """The rows of `tenant_hours` that are of no generated name."""
+        return self.tenant_hours[~self.tenant_hours["tenant"].isin(self.generated_names["tenant"])]

@@ -13,7 +13,6 @@ from cloudxai_analysis.measures import (
     cost,
     cost_course,
     cost_data,
-    identifiers,
     semantics,
     taint,
     unit_costs,
@@ -74,11 +73,11 @@ class Cost:
 
     @cached_property
     def groups(self) -> pd.DataFrame:
-        """Cost of the tenants that look generated, and of those that any process refused by name, beside all others."""
+        """Cost of generated names, and of those that any process refused by name, beside all others."""
         tenants = self.costs["tenant"]
-        generated = identifiers.names_in(tenants, self._cardinality.unstable_identifiers)
+        generated = set(self._cardinality.generated_names["tenant"]) & set(tenants)
         refused = set(self._cardinality.refused_names) & set(tenants)
-        groups = dict.fromkeys(refused, "refused by a process") | dict.fromkeys(generated, "generated-looking names")
+        groups = dict.fromkeys(refused, "refused by a process") | dict.fromkeys(generated, "generated names")
         return unit_costs.cost_of_groups(self.costs, groups)
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cloudxai_analysis.measures.identifiers import SHAPES
 from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.verdicts import Check, Status
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
@@ -204,10 +205,13 @@ def _refusing_since(refusals: pd.DataFrame, refusing: pd.DataFrame) -> pd.Timest
     return hour if pd.isna(start) or hour < start.floor("h") else start
 
 
-def identifiers_check(identifiers: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least: int) -> Check:
-    """Whether tenant labels look generated: `warn` from `least` names of one stem; one event `generated_names` each.
+def identifiers_check(
+    identifiers: pd.DataFrame, bursts: pd.DataFrame, tenants: pd.DataFrame, *, window: Window, least: int
+) -> Check:
+    """Whether there are generated names: `warn` where `least` of a stem are new or still hold labels at the end.
 
-    `identifiers` as `measures.identifiers.unstable_identifiers` gives them; `tenants` has one row per tenant seen.
+    `identifiers` as `measures.identifiers.unstable_identifiers` gives them; `bursts` as `generated_bursts`, begun in
+    the window, one event `generated_names` each; `tenants` has one row per tenant seen.
     """
     if tenants.empty:
         return Check(
@@ -216,45 +220,50 @@ def identifiers_check(identifiers: pd.DataFrame, tenants: pd.DataFrame, *, windo
             status="unknown",
             finding=f"Whether tenant labels look generated is unknown: no tenant was seen in {named(window)}.",
         )
-    found = identifiers[identifiers["count"] >= least]
     common: dict[str, Any] = {"unit": "names", "bound": float(least), "bound_key": "unstable_identifiers"}
+    found = identifiers[identifiers[["new", "still"]].max(axis=1) >= least]
     if found.empty:
+        over = int(identifiers["count"].sum())
+        finding = (
+            f"No more generated names in {named(window)}: {count(over, 'name')} of before, gone by its end."
+            if over >= least
+            else f"No generated name is among {count(len(tenants), 'tenant label')} in {named(window)}."
+        )
         return Check(
             key="identifiers",
             section=_SECTION,
             status="pass",
-            finding=f"None of {count(len(tenants), 'tenant label')} in {named(window)} looks generated.",
+            finding=finding,
             value=0.0,
-            samples="every tenant label of the window",
+            samples="every tenant label of the window: its name, when it came and how long it stayed",
             disproof="the list of tenants that were signed up",
             **common,
         )
     top = found.iloc[0]
-    total = int(found["count"].sum())
-    stem = f"'{short(top['stem'])}…'" if top["stem"] else "names without a stem"
+    total, new, still = (int(found[column].sum()) for column in ("count", "new", "still"))
+    shape = SHAPES[top["shape"]].words
+    stem = f"'{short(top['stem'])}…' followed by a {shape}" if top["stem"] else f"a {shape} and nothing else"
+    sent = f"tenant '{short(top['stem'])}…'" if top["stem"] else f"a {shape} for a tenant"
     rest = f", and {total - top['count']} of other stems" if len(found) > 1 else ""
+    since = f"; {total - new} of them came before {named(window)}, {still} still hold labels" if new < total else ""
     return Check(
         key="identifiers",
         section=_SECTION,
         status="warn",
-        finding=f"{top['count']} tenant labels look generated: {stem} followed by a {_SHAPES[top['shape']]}, first "
-        f"{moment(top['first_seen'])}{rest}.",
+        finding=f"{top['count']} tenant labels look generated: {stem}, first {moment(top['first_seen'])}{rest}{since}.",
         value=float(total),
         size=f"{count(total, 'label')} of the cap",
         since=when(found["first_seen"].min()),
         samples=f"labels such as {', '.join(short(name) for name in top['examples'])}",
         disproof="tenants that were really signed up under these names",
-        action=f"Find what sends {'tenant ' if top['stem'] else ''}{stem}, and have it send the tenant's own name.",
+        action=f"Find what sends {sent}, and have it send the tenant's own name.",
         decides=_OWNER,
         events=tuple(
-            event("generated_names", row["stem"], row["first_seen"], row["last_seen"], row["count"], "names")
-            for row in found.to_dict("records")
+            event("generated_names", row["stem"], row["start"], row["end"], row["names"], "names")
+            for row in bursts.to_dict("records")
         ),
         **common,
     )
-
-
-_SHAPES = {"uuid": "UUID", "hex": "hex string", "timestamp": "time stamp", "counter": "running number"}
 
 
 def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:

@@ -9,25 +9,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudxai_analysis.measures.identifiers import names_in, unstable_identifiers
+from cloudxai_analysis.measures.identifiers import generated_bursts, generated_names, names_in, unstable_identifiers
+from cloudxai_analysis.window import Window
 
-COLUMNS = ["stem", "shape", "count", "examples", "first_seen", "last_seen"]
+COLUMNS = ["stem", "shape", "count", "new", "still", "examples", "first_seen", "last_seen"]
 MONDAY = pd.Timestamp("2026-11-09", tz="UTC")
 TUESDAY = pd.Timestamp("2026-11-10 09:41", tz="UTC")
 SUNDAY = pd.Timestamp("2026-11-15 23:59", tz="UTC")
+GONE = TUESDAY + pd.Timedelta(hours=2)
+WEEK = Window(MONDAY.to_pydatetime(), (MONDAY + pd.Timedelta(days=7)).to_pydatetime(), "2026-W46")
+TIME = "datetime64[us, UTC]"
+NONE = pd.DataFrame({"start": pd.Series([], dtype=TIME), "end": pd.Series([], dtype=TIME)})
 PLAUSIBLE = [
     *("studio54", "team-7", "acme2", "facade", "deadbeef-labs", "365labs", "4ever", "b2b-shop", "7eleven", "abc123"),
     *("decade", "cafe-decaf", "bead01", "shop-facade", "acme-2026", "v1", "münchen-3", "東京", "x", "", "acme/emea"),
 ]
 
 
-def tenants_of(*names, first=MONDAY, last=SUNDAY):
-    frame = pd.DataFrame({"tenant": list(names), "first_seen": first, "last_seen": last})
-    return frame.astype({"tenant": "str", "first_seen": "datetime64[us, UTC]", "last_seen": "datetime64[us, UTC]"})
+def tenants_of(*names, first=TUESDAY, last=GONE, instance="a:1", started=MONDAY):
+    """Arrivals of one process; those that came at once and went soon, unless told otherwise, since names are asked."""
+    frame = pd.DataFrame({"tenant": list(names), "seen_at": first, "last_seen": last})
+    frame = frame.assign(job="cloudxai", instance=instance, started_at=started)
+    times = dict.fromkeys(("seen_at", "last_seen", "started_at"), TIME)
+    return frame.astype({"tenant": "str", **times})
 
 
-def found(frame):
-    return unstable_identifiers(frame)[["stem", "shape", "count"]].values.tolist()
+def names_of(frame, *, refusals=NONE, gaps=NONE):
+    """What is generated of arrivals, on a process that has one tenant from Monday to Sunday."""
+    there = tenants_of("a resident", first=MONDAY, last=SUNDAY)
+    return generated_names(pd.concat([there, frame], ignore_index=True), refusals=refusals, gaps=gaps)
+
+
+def found(frame, **others):
+    return unstable_identifiers(names_of(frame, **others), WEEK)[["stem", "shape", "count"]].values.tolist()
 
 
 def hexes(count, digits=8, seed=1):
@@ -37,7 +51,7 @@ def hexes(count, digits=8, seed=1):
 
 
 def test_no_tenant_is_an_empty_frame_with_its_columns():
-    empty = unstable_identifiers(tenants_of())
+    empty = unstable_identifiers(names_of(tenants_of()), WEEK)
     assert list(empty.columns) == COLUMNS
     assert empty.empty
     assert str(empty["first_seen"].dtype) == "datetime64[us, UTC]"
@@ -53,7 +67,7 @@ def test_each_shape_is_told_with_its_stem():
             tenants_of("acme", "globex"),
             tenants_of(*(f"req-{tail}" for tail in ("1a2b3c4d", "9f8e7d6c", "0c1d2e3f")), first=TUESDAY),
             tenants_of(*(f"run-{moment}" for moment in (1762767660, 1762767720, 1762767780, 1762767841))),
-            tenants_of("u-123e4567-e89b-42d3-a456-426614174000", "u-00112233-4455-4677-8899-aabbccddeeff"),
+            tenants_of(*(f"u-123e4567-e89b-42d3-a456-42661417400{number}" for number in range(3))),
             tenants_of(*(f"job{number}" for number in range(100, 112)), first=TUESDAY),
         ],
         ignore_index=True,
@@ -62,11 +76,11 @@ def test_each_shape_is_told_with_its_stem():
         ["job", "counter", 12],
         ["run-", "timestamp", 4],
         ["req-", "hex", 3],
-        ["u-", "uuid", 2],
+        ["u-", "uuid", 3],
     ]
-    hex_row = unstable_identifiers(frame).iloc[2]
+    hex_row = unstable_identifiers(names_of(frame), WEEK).iloc[2]
     assert hex_row["examples"] == ("req-0c1d2e3f", "req-1a2b3c4d", "req-9f8e7d6c")
-    assert (hex_row["first_seen"], hex_row["last_seen"]) == (TUESDAY, SUNDAY)
+    assert (hex_row["first_seen"], hex_row["last_seen"]) == (TUESDAY, GONE)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +96,9 @@ def test_each_shape_is_told_with_its_stem():
         (["log-2026-11-09T09:40", "log-2026-11-10", "log-2026-11-11"], ["log-", "timestamp", 3]),
         (["log.20261109T0940Z", "log.20261110T094100", "log.20261111T0942"], ["log.", "timestamp", 3]),
         (["t1762767660123", "t1762767720456", "t1762767780789"], ["t", "timestamp", 3]),
-        ([uuid.UUID(int=9**30).hex, uuid.UUID(int=7**35).hex], ["", "uuid", 2]),
-        (["A-123E4567-E89B-42D3-A456-426614174000-x", "A-123e4567-e89b-42d3-a456-426614174001"], ["A-", "uuid", 2]),
+        ([uuid.UUID(int=number**30).hex for number in (5, 7, 9)], ["", "uuid", 3]),
+        ([f"A-123E4567-e89b-42d3-a456-42661417400{end}" for end in ("0-x", "1", "2")], ["A-", "uuid", 3]),
+        ([f"org_01ARZ3NDEKTSV4RRFFQ69G5FA{end}" for end in "VWX"], ["org_", "ulid", 3]),
     ],
 )
 def test_generated_parts_are_found_wherever_they_stand(names, row):
@@ -118,17 +133,96 @@ def test_a_tenant_of_another_length_is_not_put_beside_the_hex_strings():
     assert found(tenants_of(*names, "req-1234567", "req-archive")) == [["req-", "hex", 3]]
 
 
-def test_numbered_tenants_that_stay_are_no_counter():
-    """Sixty were there on Monday and six came on Tuesday: 6 of 66 are fewer than half."""
-    there = tenants_of(*(f"tenant-{number:03}" for number in range(60)))
-    came = tenants_of(*(f"tenant-{number:03}" for number in range(60, 66)), first=TUESDAY)
-    assert found(pd.concat([there, came], ignore_index=True)) == []
+def later(days, hours=0):
+    return MONDAY + pd.Timedelta(days=days, hours=hours)
 
 
-def test_a_run_of_numbers_that_came_within_the_window_is_a_counter():
-    came = tenants_of(*(f"batch-{number}" for number in range(12)), first=TUESDAY)
-    assert found(pd.concat([tenants_of("acme"), came], ignore_index=True)) == [["batch-", "counter", 12]]
-    assert found(pd.concat([tenants_of("acme"), came.iloc[:11]], ignore_index=True)) == []
+def one_by_one(names, every_hours, **others):
+    """Names that come one after another from Tuesday on, and stay."""
+    parts = [
+        tenants_of(name, first=later(1, every_hours * n), **{"last": SUNDAY, **others}) for n, name in enumerate(names)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_numbered_shops_that_sign_up_over_weeks_and_stay_are_no_generated_names():
+    """Sixty of them, four hours apart, which is ten days; a report of any of these days says the same."""
+    assert found(one_by_one([f"shop-{number:03}" for number in range(1, 61)], 4, last=later(12))) == []
+
+
+def test_customers_named_by_hex_or_uuid_that_stay_are_none():
+    assert found(tenants_of(*hexes(3), last=SUNDAY)) == []
+    assert found(one_by_one([f"req-{tail}" for tail in hexes(40)], 2)) == []
+    assert found(one_by_one([str(uuid.UUID(int=7**44 + n)) for n in range(40)], 2)) == []
+
+
+def test_a_few_of_many_customers_that_leave_soon_are_none():
+    stay = one_by_one([f"c-{tail}" for tail in hexes(30)], 2)
+    left = one_by_one([f"c-{tail}" for tail in hexes(4, seed=2)], 20, last=None)
+    left["last_seen"] = left["seen_at"] + pd.Timedelta(hours=12)
+    assert found(pd.concat([stay, left], ignore_index=True)) == []
+
+
+def test_many_at_once_are_generated_even_if_they_stay_and_twelve_if_they_are_numbers():
+    """Five of one stem within ten minutes; four are a few, and eleven numbers too."""
+    for names, enough in (([f"req-{tail}" for tail in hexes(12)], 5), ([f"batch-{n}" for n in range(12)], 12)):
+        for number, told in ((enough, enough), (enough - 1, 0)):
+            came = tenants_of(*names[:number], last=SUNDAY)
+            assert sum(row[2] for row in found(came)) == told
+    apart = one_by_one([f"req-{tail}" for tail in hexes(5)], 0.05, last=SUNDAY)  # three minutes: twelve in all
+    assert found(apart) == []
+
+
+def test_short_lives_tell_where_names_come_one_by_one():
+    """A new name every five hours, each gone with the next restart of the process, as generated ones are."""
+    names = [f"job-{tail}" for tail in hexes(16)]
+    old, new = {"instance": "b:1", "last": later(3, 6)}, {"instance": "b:1", "started": later(3, 7)}
+    residents = tenants_of("b", first=MONDAY, **old), tenants_of("b", first=later(3, 7), last=SUNDAY, **new)
+    before = one_by_one(names[:10], 5, **old)
+    after = one_by_one(names[10:], 5, **new).assign(seen_at=[later(4, 5 * n) for n in range(6)])
+    arrivals = pd.concat([*residents, before, after], ignore_index=True)
+    assert names_of(arrivals)["why"].value_counts().to_dict() == {"short-lived": 10, "like the others": 6}
+    # Customers come back to the process that follows.
+    back = tenants_of(*names[:10], first=later(3, 8), last=SUNDAY, **new)
+    assert found(pd.concat([arrivals, back], ignore_index=True)) == []
+
+
+def test_names_that_come_while_refusals_rise_are_generated():
+    came = one_by_one([f"req-{tail}" for tail in hexes(6)], 0.2)  # twelve minutes apart
+    refusals = pd.DataFrame({"start": [later(1, 1)]}).astype(TIME)
+    assert found(came) == []
+    assert found(came, refusals=refusals) == [["req-", "hex", 6]]
+
+
+def test_where_nobody_saw_when_names_came_they_did_not_come_at_once():
+    """In the first hour, after a gap, and at a process that is older than what was seen of it."""
+    names = [str(uuid.UUID(int=7**44 + n)) for n in range(20)]
+    assert found(tenants_of(*names, first=MONDAY + pd.Timedelta(minutes=30), last=SUNDAY)) == []
+    gap = pd.DataFrame({"start": [TUESDAY - pd.Timedelta(hours=9)], "end": [TUESDAY]}).astype(TIME)
+    assert found(tenants_of(*names, last=SUNDAY), gaps=gap) == []
+    assert found(tenants_of(*names, last=SUNDAY, instance="b:1", started=MONDAY)) == []
+    assert found(tenants_of(*names, last=SUNDAY, instance="b:1", started=TUESDAY)) == [["", "uuid", 20]]
+
+
+def test_bulk_sign_ups_that_outlive_the_process_are_customers():
+    names = [f"shop-{number}" for number in range(20)]
+    came = tenants_of(*names, last=later(4))
+    back = tenants_of(*names, first=later(4, 1), last=SUNDAY, started=later(4))
+    assert found(came) == [["shop-", "counter", 20]]
+    assert found(pd.concat([came, back], ignore_index=True)) == []
+
+
+def test_two_bursts_of_one_stem_are_two_and_a_week_names_those_of_the_week_before():
+    first, second = ([f"s-{tail}" for tail in hexes(many, seed=many)] for many in (6, 8))
+    frame = pd.concat([tenants_of(*first), tenants_of(*second, first=later(5))]).assign(last_seen=SUNDAY)
+    names = names_of(frame)
+    assert generated_bursts(names)[["start", "end", "names"]].values.tolist() == [
+        [TUESDAY, SUNDAY, 6],
+        [later(5), SUNDAY, 8],
+    ]
+    weekend = Window(later(5).to_pydatetime(), later(7).to_pydatetime())
+    row = unstable_identifiers(names, weekend).iloc[0]
+    assert (row["count"], row["new"], row["still"], row["first_seen"]) == (14, 8, 14, TUESDAY)
 
 
 def test_one_label_seen_twice_is_one_label():
@@ -209,7 +303,7 @@ def test_of_a_labelled_list_all_that_was_generated_is_found_and_nothing_else():
 
 @pytest.mark.parametrize("key", list(GENERATED))
 def test_a_group_is_found_alone_and_one_fewer_than_enough_is_not(key):
-    enough = {"uuid": 2, "hex": 3, "timestamp": 3, "counter": 12}[key[1]]
+    enough = {"counter": 12}.get(key[1], 3)
     group = GENERATED[key]
 
     def beside(names):
@@ -223,12 +317,13 @@ LABELLED = pd.read_csv(Path(__file__).with_name("labelled_tenants.csv"), dtype={
 
 
 def labelled_and_found():
-    """The labelled list, each platform of it looked at alone, with what the measure says of each name."""
+    """The labelled list, each platform of it looked at alone; what came this week came at once and went soon."""
     told = []
     for _, names in LABELLED.groupby("platform"):
-        first = pd.Series([TUESDAY if came else MONDAY for came in names["came_this_week"]])
-        frame = tenants_of(*names["tenant"]).assign(first_seen=first.astype("datetime64[us, UTC]"))
-        told.append(names.assign(found=names["tenant"].isin(names_in(names["tenant"], unstable_identifiers(frame)))))
+        first = pd.Series([TUESDAY if came else MONDAY for came in names["came_this_week"]], dtype=TIME)
+        last = first.map({MONDAY: SUNDAY, TUESDAY: GONE})
+        generated = names_of(tenants_of(*names["tenant"]).assign(seen_at=first, last_seen=last))
+        told.append(names.assign(found=names["tenant"].isin(generated["tenant"])))
     return pd.concat(told).astype({"generated": "bool"})
 
 
@@ -247,3 +342,9 @@ def test_more_shapes_that_programs_make(key):
     names = LABELLED[(LABELLED["kind"] == kind) & (LABELLED["platform"] == "hosting")]["tenant"]
     frame = pd.concat([tenants_of(*SIGNED_UP), tenants_of(*names, first=TUESDAY)], ignore_index=True)
     assert found(frame) == [[*key, len(names)]]
+
+
+def test_names_that_a_counter_alone_knows_are_told_by_stem_and_shape():
+    generated = names_of(tenants_of(*(f"req-{tail}" for tail in hexes(12))))
+    refused = pd.Series(["acme", "req-0a1b2c3d", "req-archive"])
+    assert names_in(refused, generated) == {"req-0a1b2c3d"}

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.measures.identifiers import SHAPES
 from cloudxai_analysis.verdicts import cardinality
 from cloudxai_analysis.window import parse_window
 
@@ -24,6 +25,8 @@ REQ = {
     "stem": "req-",
     "shape": "hex",
     "count": 53,
+    "new": 53,
+    "still": 0,
     "examples": ("req-0c1d2e3f", "req-1a2b3c4d"),
     "first_seen": pd.Timestamp("2026-11-10 09:40", tz="UTC"),
     "last_seen": pd.Timestamp("2026-11-10 19:01", tz="UTC"),
@@ -58,8 +61,9 @@ def rejections_check(*stretches, hours=(("2026-11-10 09:00", 384.0),)):
 
 def identifiers_check(*rows, tenants=110, least=3):
     frame = pd.DataFrame(list(rows), columns=list(REQ))
+    bursts = frame.rename(columns={"first_seen": "start", "last_seen": "end", "count": "names"})
     seen = pd.DataFrame({"tenant": [f"t{number}" for number in range(tenants)]})
-    return cardinality.identifiers_check(frame, seen, window=WEEK, least=least)
+    return cardinality.identifiers_check(frame, bursts[bursts["new"] > 0], seen, window=WEEK, least=least)
 
 
 def churn_check(*days, bound=0.25):
@@ -236,20 +240,40 @@ def test_generated_names_warn_with_stem_and_count():
 
 @pytest.mark.parametrize(("count", "status"), [(2, "pass"), (3, "warn")])
 def test_fewer_names_than_the_bound_are_none(count, status):
-    check = identifiers_check({**REQ, "count": count})
+    check = identifiers_check({**REQ, "count": count, "new": count})
     assert check.status == status
     if status == "pass":
-        assert check.finding == "None of 110 tenant labels in 2026-W46 looks generated."
+        assert check.finding == "No generated name is among 110 tenant labels in 2026-W46."
 
 
 def test_other_stems_are_counted_and_a_missing_stem_is_said():
     check = identifiers_check({**REQ, "stem": ""}, {**REQ, "stem": "x\n" + "y" * 5000, "count": 4})
-    assert check.finding.startswith("53 tenant labels look generated: names without a stem followed by a hex string")
+    assert check.finding.startswith("53 tenant labels look generated: a hex string and nothing else, first")
     assert check.finding.endswith("and 4 of other stems.")
     assert check.value == 57.0
     endless = identifiers_check({**REQ, "stem": "x\n" + "y" * 5000})
     assert len(endless.finding) < 250
     assert "\n" not in endless.finding
+
+
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_every_shape_has_words_with_a_stem_and_without(shape):
+    said = identifiers_check({**REQ, "shape": shape})
+    assert f"'req-…' followed by a {SHAPES[shape].words}, first" in said.finding
+    assert said.action == "Find what sends tenant 'req-…', and have it send the tenant's own name."
+    bare = identifiers_check({**REQ, "shape": shape, "stem": ""})
+    assert f"look generated: a {SHAPES[shape].words} and nothing else, first" in bare.finding
+
+
+def test_generated_names_of_before_are_named_as_going_on_and_are_no_event():
+    before = {**REQ, "first_seen": pd.Timestamp("2026-11-08 23:30", tz="UTC")}
+    going = identifiers_check({**before, "new": 13, "still": 20})
+    assert going.finding.endswith("first Sun 8 Nov, 23:30 UTC; 40 of them came before 2026-W46, 20 still hold labels.")
+    held = identifiers_check({**before, "new": 0, "still": 53})
+    assert (held.status, held.events) == ("warn", ())
+    gone = identifiers_check({**before, "new": 0, "still": 0})
+    assert gone.status == "pass"
+    assert gone.finding == "No more generated names in 2026-W46: 53 names of before, gone by its end."
 
 
 def test_identifiers_without_a_tenant_are_unknown():
