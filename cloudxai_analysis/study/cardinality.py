@@ -15,7 +15,6 @@ from cloudxai_analysis.measures import (
     identifiers,
     shifts,
     taint,
-    telemetry,
     time_to_cap,
 )
 from cloudxai_analysis.measures.forecast import Forecast
@@ -237,8 +236,7 @@ class Cardinality:
 
         The one home of which names are counted apart from the tenants.
         """
-        gaps = telemetry.scrape_gaps(self._telemetry.up)
-        return identifiers.generated_names(self.arrivals, refusals=self._all_refusals, gaps=gaps)
+        return identifiers.generated_names(self.arrivals, refusals=self._all_refusals, gaps=self._telemetry.all_gaps)
 
     @cached_property
     def unstable_identifiers(self) -> pd.DataFrame:

@@ -70,9 +70,13 @@ class Telemetry:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """Scrape gaps that overlap the window."""
-        seen = self._opened.seen
-        gaps = telemetry.scrape_gaps(self.held, self.states, end=pd.Timestamp(self._opened.reach.end))
+        gaps, seen = self.all_gaps, self._opened.seen
         return gaps[(gaps["start"] < seen.end) & (gaps["end"] > seen.start)].reset_index(drop=True)
+
+    @cached_property
+    def all_gaps(self) -> pd.DataFrame:
+        """Scrape gaps of all that was read."""
+        return telemetry.scrape_gaps(self.held, self.states, end=pd.Timestamp(self._opened.reach.end))
 
     def _covered(self, coverage: pd.DataFrame, period: str) -> pd.DataFrame:
         jobs, least = self._opened.contract.jobs, self._opened.bounds.coverage
