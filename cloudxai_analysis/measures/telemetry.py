@@ -103,19 +103,20 @@ def _job_gaps(states: pd.DataFrame, of_targets: pd.DataFrame, end: pd.Timestamp,
 
 
 def covered_periods(
-    coverage: pd.DataFrame, *, jobs: Iterable[str], least: float = 0.95, period: str = "D"
+    coverage: pd.DataFrame, *, jobs: Iterable[str], end: pd.Timestamp, least: float = 0.95, period: str = "D"
 ) -> pd.DataFrame:
     """Days, or other periods, of which every job has at least the share `least` of the whole time.
 
     Columns: day (begin of the period), coverage (the smallest over the jobs, of the period's whole length; 0 where a
-    job was not there), covered (bool; a day that has not ended covers nothing).
+    job was not there), covered (bool; a day that has not ended by `end` covers nothing).
     """
     if coverage.empty:
         return typed([], _COVERED)
-    minutes = pd.Timedelta(1, unit=period).total_seconds() / 60
+    whole = pd.Timedelta(1, unit=period)
     up = coverage.pivot_table(index="day", columns="job", values="up_minutes")
-    found = (up.reindex(columns=list(jobs)).fillna(0.0).min(axis=1) / minutes).rename("coverage").reset_index()
-    found["covered"] = found["coverage"] >= least
+    least_up = up.reindex(columns=list(jobs)).fillna(0.0).min(axis=1)
+    found = (least_up / (whole / pd.Timedelta(minutes=1))).rename("coverage").reset_index()
+    found["covered"] = (found["coverage"] >= least) & (found["day"] + whole <= end)
     return typed(found, _COVERED)
 
 

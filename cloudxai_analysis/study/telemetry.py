@@ -80,7 +80,8 @@ class Telemetry:
 
     def _covered(self, coverage: pd.DataFrame, period: str) -> pd.DataFrame:
         jobs, least = self._opened.contract.jobs, self._opened.bounds.coverage
-        return telemetry.covered_periods(coverage, jobs=jobs, least=least, period=period)
+        end = pd.Timestamp(self._opened.seen.end)
+        return telemetry.covered_periods(coverage, jobs=jobs, end=end, least=least, period=period)
 
     @cached_property
     def starts(self) -> pd.DataFrame:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,9 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.measures import telemetry
+from cloudxai_analysis.measures.time_seen import holds
+from cloudxai_analysis.window import Window, parse_window
 
-DAY = "2026-11-09"
-NEXT = "2026-11-10"
+DAY, NEXT, THIRD = "2026-11-09", "2026-11-10", "2026-11-11"
+MORNING, EVENING = f"{DAY} 06:00", f"{DAY} 18:00"
+WEEK = parse_window("2026-W46")
+COLUMNS = ["series_id", "job", "instance", "time", "value"]
+
+
+def at(text):
+    return pd.Timestamp(text, tz="UTC")
 
 
 def up_of(*series, categorical=True):
@@ -21,7 +31,6 @@ def up_of(*series, categorical=True):
     return frame.astype({"job": "category", "instance": "category"}) if categorical else frame
 
 
-COLUMNS = ["series_id", "job", "instance", "time", "value"]
 NOTHING = up_of()
 
 
@@ -31,202 +40,240 @@ def every(seconds, start=DAY, hours=24.0):
 
 
 def without(times, start, end):
-    return times[(times < pd.Timestamp(start, tz="UTC")) | (times >= pd.Timestamp(end, tz="UTC"))]
+    return times[(times < at(start)) | (times >= at(end))]
 
 
-def coverage_of(*series):
-    return telemetry.scrape_coverage(up_of(*series))[
-        ["step_seconds", "scrapes", "expected", "coverage"]
-    ].values.tolist()
+def failed(times, start, end):
+    """1 at each of the times, 0 where the scrape failed: from `start` until before `end`."""
+    return np.where((times >= at(start)) & (times < at(end)), 0.0, 1.0)
+
+
+def coverage_frame(up, days=1, **how):
+    held = holds(up)
+    window = Window(WEEK.start, WEEK.start + timedelta(days=days))
+    return telemetry.scrape_coverage(telemetry.job_states(held), held, window, **how)
+
+
+def minutes_of(*series, days=1):
+    """Per day the minutes expected, up and down."""
+    return coverage_frame(up_of(*series), days).iloc[:, 2:5].values.tolist()
+
+
+def gaps_of(*series, end=f"{NEXT} 00:00"):
+    held = holds(up_of(*series))
+    return telemetry.scrape_gaps(held, telemetry.job_states(held), end=at(end))
 
 
 @pytest.mark.parametrize(
     ("frame", "columns"),
     [
+        (telemetry.job_states(holds(NOTHING)), "job start end state"),
         (
-            telemetry.scrape_coverage(NOTHING),
-            ["job", "instance", "day", "step_seconds", "scrapes", "expected", "coverage"],
+            coverage_frame(NOTHING),
+            "job day expected_minutes up_minutes down_minutes coverage failed_share",
         ),
-        (telemetry.scrape_gaps(NOTHING), ["job", "instance", "start", "end", "seconds", "missing"]),
+        (gaps_of(), "job instance start end seconds missing"),
         (
-            telemetry.covered_days(telemetry.scrape_coverage(NOTHING), jobs=["cloudxai"]),
-            ["day", "coverage", "covered"],
+            telemetry.covered_periods(coverage_frame(NOTHING), jobs=["cloudxai"], end=at(NEXT)),
+            "day coverage covered",
         ),
-        (
-            telemetry.process_starts(NOTHING, NOTHING),
-            ["job", "instance", "started_at", "seen_at", "restarted"],
-        ),
-        (telemetry.inventory({}), ["metric", "series", "samples"]),
+        (telemetry.process_starts(NOTHING, NOTHING), "job instance started_at seen_at restarted"),
+        (telemetry.inventory({}), "metric series samples"),
     ],
 )
 def test_nothing_in_is_an_empty_frame_with_its_columns(frame, columns):
-    assert list(frame.columns) == columns
+    assert " ".join(frame.columns) == columns
     assert frame.empty
     for column in frame.columns.intersection(["day", "start", "end", "started_at", "seen_at"]):
         assert str(frame[column].dtype) == "datetime64[us, UTC]"
 
 
-def test_a_whole_day_is_covered():
-    """A day of 60 s scrapes: 86,400 / 60 = 1,440 expected, and all there."""
-    assert coverage_of(("a:80", every(60))) == [[60.0, 1440, 1440, 1.0]]
+MINUTELY = every(60)
+TO_NOON, FROM_NOON = every(15, hours=12), every(60, f"{DAY} 12:00", 12)
 
 
-def test_a_failed_scrape_is_expected_and_did_not_succeed():
-    values = np.ones(1440)
-    values[100] = 0
-    assert coverage_of(("a:80", every(60), values)) == [[60.0, 1439, 1440, 1439 / 1440]]
-
-
-def test_a_gap_is_expected_too():
-    """Six hours are missing: 1,440 − 360."""
-    times = without(every(60), f"{DAY} 06:00", f"{DAY} 12:00")
-    assert coverage_of(("a:80", times)) == [[60.0, 1080, 1440, 0.75]]
-
-
-def test_a_gap_over_midnight_counts_on_both_days():
-    """From 23:00 to 02:00: 60 scrapes of the first day and 120 of the second."""
-    times = without(every(60, hours=48), f"{DAY} 23:00", f"{NEXT} 02:00")
-    assert coverage_of(("a:80", times)) == [[60.0, 1380, 1440, 1380 / 1440], [60.0, 1320, 1440, 1320 / 1440]]
-
-
-def test_a_day_without_a_sample_between_two_others_has_none_of_its_scrapes():
-    times = every(60, hours=24).union(every(60, "2026-11-11", 24))
-    assert [row[1:3] for row in coverage_of(("a:80", times))] == [[1440, 1440], [0, 1440], [1440, 1440]]
-
-
-def test_scrapes_are_expected_from_the_first_sample_to_the_last():
-    """A target that lived from 06:00 to 12:00 is expected for these 6 hours."""
-    assert coverage_of(("a:80", every(60, f"{DAY} 06:00", 6))) == [[60.0, 360, 360, 1.0]]
-
-
-def test_one_sample_is_all_that_could_be_expected():
-    [[step, *rest]] = coverage_of(("a:80", every(60)[:1]))
-    assert np.isnan(step)
-    assert rest == [1, 1, 1.0]
-    assert telemetry.scrape_gaps(up_of(("a:80", every(60)[:1]))).empty
+@pytest.mark.parametrize(
+    ("series", "found"),
+    [
+        pytest.param([("a:80", MINUTELY)], [1440, 1440, 0], id="a whole day"),
+        pytest.param([("a:80", MINUTELY.repeat(2))], [1440, 1440, 0], id="each sample twice"),
+        pytest.param([("a:80", TO_NOON.union(FROM_NOON))], [1440, 1440, 0], id="another interval from noon on"),
+        # A scrape stands for 2.5 steps at most: the last one before the hole until 06:01:30.
+        pytest.param(
+            [("a:80", without(MINUTELY, f"{DAY} 06:00", f"{DAY} 12:00"))], [1440, 1081.5, 0], id="six hours are missing"
+        ),
+        pytest.param([("a:80", every(60, f"{DAY} 06:00", 6))], [1080, 361.5, 0], id="from six o'clock to noon"),
+        pytest.param(
+            [("a:80", every(60, hours=12)), ("b:80", FROM_NOON)], [1440, 1440, 0], id="another instance from noon on"
+        ),
+        pytest.param(
+            [("a:80", without(MINUTELY, f"{DAY} 06:00", EVENING)), ("a:80", without(MINUTELY, EVENING, NEXT))],
+            *([[1440, 1440, 0]]),
+            id="one of a pair covers for the other",
+        ),
+        pytest.param(
+            [("a:80", MINUTELY, failed(MINUTELY, f"{DAY} 10:00", f"{DAY} 10:01"))],
+            [1440, 1439, 1],
+            id="a failed scrape",
+        ),
+        pytest.param(
+            [("a:80", MINUTELY, failed(MINUTELY, f"{DAY} 12:00", NEXT))], [1440, 720, 720], id="down from noon on"
+        ),
+        pytest.param(
+            [("a:80", MINUTELY), ("b:80", MINUTELY, failed(MINUTELY, DAY, NEXT))], [1440, 1440, 0], id="one is down"
+        ),
+        pytest.param(
+            [("a:80", MINUTELY), ("pod:80", MINUTELY[600:603], [1.0, 0.0, 1.0])],
+            *([[1440, 1440, 0]]),
+            id="a pod of minutes with a failed scrape",
+        ),
+        pytest.param(
+            [("a:80", TO_NOON.append(FROM_NOON)), ("b:80", MINUTELY, failed(MINUTELY, MORNING, EVENING))],
+            *([[1440, 1440, 0]]),
+            id="a slow one beside a quick one",
+        ),
+    ],
+)
+def test_a_job_is_covered_while_one_of_its_targets_is_up(series, found):
+    assert minutes_of(*series) == [found]
+    [share] = coverage_frame(up_of(*series))["coverage"]
+    assert share == pytest.approx(found[1] / found[0])
 
 
 @pytest.mark.parametrize("apart", [0, 1, 20, 30, 59])
-def test_the_two_of_a_pair_count_once(apart):
+def test_a_pair_counts_its_time_once(apart):
     other = every(60) + pd.Timedelta(seconds=apart)
-    [[step, scrapes, expected, share]] = coverage_of(("a:80", every(60)), ("a:80", other[other < "2026-11-10"]))
-    assert (step, share) == (60.0, 1.0)
-    assert scrapes == expected
-    assert 1440 <= expected <= 1441
+    assert minutes_of(("a:80", every(60)), ("a:80", other[other < NEXT])) == [[1440, 1440, 0]]
 
 
-def test_one_of_a_pair_covers_for_the_other():
-    """The one misses the morning, the other the evening."""
-    one = without(every(60), f"{DAY} 06:00", f"{DAY} 09:00")
-    other = without(every(60), f"{DAY} 18:00", f"{DAY} 21:00")
-    assert coverage_of(("a:80", one), ("a:80", other)) == [[60.0, 1440, 1440, 1.0]]
-    assert telemetry.scrape_gaps(up_of(("a:80", one), ("a:80", other))).empty
+def test_a_job_is_expected_from_its_first_scrape_to_the_windows_end():
+    """Its only target is gone from Monday noon on: it never comes back, and no day of the rest is covered."""
+    found = minutes_of(("a:80", every(60, hours=12)), days=3)
+    assert found == [[1440, 721.5, 0], [1440, 0, 0], [1440, 0, 0]]
+    # A hole over midnight counts on both days.
+    times = without(every(60, hours=48), f"{DAY} 23:00", f"{NEXT} 02:00")
+    assert minutes_of(("a:80", times), days=2) == [[1440, 1381.5, 0], [1440, 1320, 0]]
 
 
-def test_a_sample_that_is_there_twice_counts_once():
-    times = every(60).repeat(2)
-    assert coverage_of(("a:80", times)) == [[60.0, 1440, 1440, 1.0]]
+def test_hours_are_covered_alike():
+    """Of the first hour its second half was scraped; the third was not."""
+    times = without(every(60, f"{DAY} 00:30", 3.5), f"{DAY} 01:59", f"{DAY} 03:00")
+    frame = coverage_frame(up_of(("a:80", times)), period="h")
+    assert frame["up_minutes"].tolist()[:4] == [30, 60, 0.5, 60]
+    found = telemetry.covered_periods(frame, jobs=["cloudxai"], period="h", end=at(NEXT))
+    assert found["covered"].tolist()[:5] == [False, True, False, True, False]
 
 
-def test_each_day_has_its_own_step():
-    times = every(60).union(every(15, NEXT))
-    assert coverage_of(("a:80", times)) == [[60.0, 1440, 1440, 1.0], [15.0, 5760, 5760, 1.0]]
-
-
-def test_targets_are_told_apart_and_labels_may_be_categories():
-    series = [("a:80", every(60)), ("b:80", without(every(60), f"{DAY} 12:00", f"{DAY} 18:00"))]
-    frame = telemetry.scrape_coverage(up_of(*series))
-    assert frame[["instance", "coverage"]].values.tolist() == [["a:80", 1.0], ["b:80", 0.75]]
-    pd.testing.assert_frame_equal(frame, telemetry.scrape_coverage(up_of(*series, categorical=False)))
+def test_labels_may_be_categories_and_the_share_of_failed_scrapes_stands_beside():
+    series = [("a:80", every(60)), ("b:80", every(60), failed(every(60), f"{DAY} 12:00", f"{DAY} 18:00"))]
+    frame = coverage_frame(up_of(*series))
+    assert frame["failed_share"].tolist() == [360 / 2880]
+    pd.testing.assert_frame_equal(frame, coverage_frame(up_of(*series, categorical=False)))
     assert str(frame["job"].dtype) == "str"
 
 
 # Frames of a day each: fewer examples, so that a run of this file takes seconds.
 @settings(max_examples=40)
-@given(st.lists(st.booleans(), min_size=2, max_size=200))
-def test_coverage_is_a_share_and_never_counts_more_than_there_is(there):
-    times = every(60)[: len(there)][there]
-    for _, scrapes, expected, share in coverage_of(("a:80", times)) if len(times) else []:
-        assert 0 <= scrapes <= min(expected, sum(there))
-        assert 0 <= share <= 1
+@given(st.lists(st.sampled_from([0, 1, None]), min_size=2, max_size=200))
+def test_no_part_of_a_day_is_counted_twice(values):
+    there = [value is not None for value in values]
+    times = every(60)[: len(values)][there]
+    rows = minutes_of(("a:80", times, [float(value) for value in values if value is not None])) if any(there) else []
+    for expected, up, down in rows:
+        assert min(up, down) >= 0
+        assert up + down <= expected + 1e-9
+        assert up >= sum(value == 1 for value in values[:-1]) - 1e-9
 
 
 def test_a_gap_is_told_with_both_its_ends_and_the_missing_scrapes():
-    """Last at 05:59, next at 06:50: 51 min apart, 50 scrapes missing."""
-    gaps = telemetry.scrape_gaps(up_of(("a:80", without(every(60), f"{DAY} 06:00", f"{DAY} 06:50"))))
-    start, end = pd.Timestamp(f"{DAY} 05:59", tz="UTC"), pd.Timestamp(f"{DAY} 06:50", tz="UTC")
+    """Last at 05:59, next at 06:50: 51 min apart, 50 scrapes missing. The target's own gap tells the job's."""
+    gaps = gaps_of(("a:80", without(MINUTELY, f"{DAY} 06:00", f"{DAY} 06:50")))
+    start, end = at(f"{DAY} 05:59"), at(f"{DAY} 06:50")
     assert gaps.values.tolist() == [["cloudxai", "a:80", start, end, 3060.0, 50]]
+
+
+def told(gaps):
+    return [[row.instance, f"{row.start:%d %H:%M:%S}", f"{row.end:%d %H:%M}"] for row in gaps.itertuples()]
+
+
+def test_new_names_after_a_day_without_any_pod_are_a_gap_of_the_job():
+    """No pod from 00:10 on the second day for 23 h 40 min, then other instances: nobody of either knows of a gap."""
+    pods = [(f"pod-{name}:80", every(60, hours=24 + 1 / 6)) for name in "ab"]
+    pods += [(f"pod-{name}:80", every(60, f"{NEXT} 23:50", 24 + 1 / 6)) for name in "cd"]
+    gaps = gaps_of(*pods, end="2026-11-12 00:00")
+    # The last scrape, at 00:09, stands for two and a half minutes.
+    assert told(gaps) == [["", "10 00:11:30", "10 23:50"]]
+    assert gaps["seconds"].tolist() == [23 * 3600 + 38.5 * 60]
+    days = telemetry.covered_periods(coverage_frame(up_of(*pods), days=3), jobs=["cloudxai"], end=at("2026-11-12"))
+    assert days["covered"].tolist() == [True, False, True]
+    assert days["coverage"].iloc[1] == pytest.approx((11.5 + 10) / 1440)
+
+
+def test_a_job_that_never_comes_back_has_a_gap_to_the_end():
+    assert told(gaps_of(("a:80", every(60, hours=6)))) == [["", "09 06:01:30", "10 00:00"]]
 
 
 @pytest.mark.parametrize(("missing", "gaps"), [(0, 0), (1, 0), (2, 1), (3, 1)])
 def test_a_gap_is_longer_than_two_and_a_half_steps(missing, gaps):
     """One scrape missing leaves 120 s, two leave 180 s; 2.5 steps are 150 s."""
-    times = every(60).delete(range(600, 600 + missing))
-    found = telemetry.scrape_gaps(up_of(("a:80", times)))
-    assert found["missing"].tolist() == [missing] * gaps
+    assert gaps_of(("a:80", MINUTELY.delete(range(600, 600 + missing))))["missing"].tolist() == [missing] * gaps
 
 
-def test_exactly_two_and_a_half_steps_are_no_gap():
-    times = every(60)[:600].union(every(60)[600:] + pd.Timedelta(seconds=90))
-    assert telemetry.scrape_gaps(up_of(("a:80", times))).empty
-    assert len(telemetry.scrape_gaps(up_of(("a:80", times)), gap_steps=2.4)) == 1
-
-
-def test_a_target_that_is_down_is_no_gap():
-    """`up` is there, and says 0."""
-    values = np.ones(1440)
-    values[100:160] = 0
-    assert telemetry.scrape_gaps(up_of(("a:80", every(60), values))).empty
-
-
-@pytest.mark.parametrize(("before", "after"), [(15, 60), (60, 15)])
-def test_another_scrape_interval_is_no_gap(before, after):
-    times = every(before, hours=36).union(every(after, f"{NEXT} 12:00", 60))
-    assert telemetry.scrape_gaps(up_of(("a:80", times))).empty
-
-
-def test_the_end_of_one_target_and_the_begin_of_another_are_no_gap():
-    morning, evening = every(60, hours=6), every(60, f"{DAY} 18:00", 6)
-    assert telemetry.scrape_gaps(up_of(("a:80", morning), ("b:80", evening))).empty
+@pytest.mark.parametrize(
+    "series",
+    [
+        pytest.param([("a:80", MINUTELY, failed(MINUTELY, MORNING, EVENING))], id="down"),
+        pytest.param([("a:80", TO_NOON.append(FROM_NOON))], id="from 15 s to a minute"),
+        pytest.param([("a:80", every(60, hours=12).append(every(15, f"{DAY} 12:00", 12)))], id="from a minute to 15 s"),
+        pytest.param([("a:80", every(60, hours=6)), ("b:80", every(60, MORNING, 18))], id="a rollout"),
+        pytest.param(
+            [("a:80", without(MINUTELY, f"{DAY} 06:00", f"{DAY} 09:00")), ("a:80", every(60, hours=24))], id="a pair"
+        ),
+        pytest.param([("a:80", MINUTELY[:600].append(MINUTELY[600:-2] + pd.Timedelta(seconds=90)))], id="2.5 steps"),
+    ],
+)
+def test_what_is_no_gap(series):
+    assert gaps_of(*series).empty
 
 
 def test_a_time_of_rare_scrapes_hides_no_gap_beside_it():
     """From noon on every 25 min for the rest of the day; the morning's hole of 40 min is a gap all the same."""
     morning = without(every(60, hours=12), f"{DAY} 06:00", f"{DAY} 06:40")
     times = morning.union(every(1500, f"{DAY} 12:00", 12)).union(every(60, NEXT))
-    gaps = telemetry.scrape_gaps(up_of(("a:80", times)))
-    assert 40 in gaps["missing"].tolist()
+    assert gaps_of(("a:80", times), end=f"{THIRD} 00:00")["missing"].tolist() == [40]
 
 
 @settings(max_examples=40)
 @given(st.lists(st.integers(1, 30), max_size=20))
 def test_the_missing_scrapes_of_all_gaps_are_those_left_out(steps):
-    # Half an hour of whole minutes on either side of each drawn step: the usual step is one minute whatever is drawn.
+    # More than half an hour of whole minutes on either side of each drawn step: one minute is usual whatever is drawn.
     minutes = np.cumsum([*[1] * 40, *(step for drawn in steps for step in (drawn, *[1] * 40))])
     times = pd.Timestamp(DAY, tz="UTC").as_unit("us") + pd.to_timedelta(minutes, unit="min")
-    gaps = telemetry.scrape_gaps(up_of(("a:80", times)))
+    gaps = gaps_of(("a:80", times), end=str(times[-1].tz_localize(None)))
     assert gaps["missing"].tolist() == [step - 1 for step in steps if step > 2.5]
 
 
 def coverage_by_day(**shares):
     """One row per job and day: `a={"09": 1.0}`."""
     rows = [
-        {"job": job, "instance": f"{job}:80", "day": pd.Timestamp(f"2026-11-{day}", tz="UTC"), "coverage": share}
+        {"job": job, "day": pd.Timestamp(f"2026-11-{day}", tz="UTC"), "up_minutes": 1440 * share}
         for job, days in shares.items()
         for day, share in days.items()
     ]
     return pd.DataFrame(rows).astype({"day": "datetime64[us, UTC]"})
 
 
-def covered(frame, jobs, **least):
-    days = telemetry.covered_days(frame, jobs=jobs, **least)
-    return [[f"{day:%d}", share, there] for day, share, there in days.itertuples(index=False)]
+def covered(frame, jobs, end="2026-11-12", **least):
+    days = telemetry.covered_periods(frame, jobs=jobs, end=at(end), **least)
+    return [[f"{day:%d}", pytest.approx(share), there] for day, share, there in days.itertuples(index=False)]
 
 
-def test_a_day_is_covered_when_the_worst_target_is():
-    frame = pd.concat([coverage_by_day(a={"09": 1.0, "10": 0.96}), coverage_by_day(a={"09": 0.94, "10": 0.95})])
-    assert covered(frame, ["a"]) == [["09", 0.94, False], ["10", 0.95, True]]
-    assert covered(frame, ["a"], least=0.9) == [["09", 0.94, True], ["10", 0.95, True]]
+def test_a_day_is_covered_when_every_job_has_95_percent_of_its_24_hours():
+    frame = coverage_by_day(a={"09": 1.0, "10": 0.96, "11": 1.0}, b={"09": 0.94, "10": 0.95, "11": 1.0})
+    assert covered(frame, ["a", "b"]) == [["09", 0.94, False], ["10", 0.95, True], ["11", 1.0, True]]
+    assert covered(frame, ["a", "b"], least=0.9)[0] == ["09", 0.94, True]
+    # At 23:00 a day has more than 95 % of its hours, and is not over.
+    assert covered(frame, ["a"], end="2026-11-11 23:00")[2] == ["11", 1.0, False]
 
 
 def test_a_job_without_a_target_that_day_has_nothing():
