@@ -161,7 +161,7 @@ def tenant_outages(samples: pd.DataFrame, *, by: Sequence[str] = ("tenant", "ins
     gauge = gauge[low].sort_values(["series_id", "time"], ignore_index=True)
     down, other = (gauge["value"] == 0).to_numpy(), gauge["series_id"].diff().ne(0).to_numpy()
     gauge["outage"] = (down & (other | ~np.append(False, down[:-1]))).cumsum()
-    gauge["next"] = gauge["time"].shift(-1).where(~np.append(other[1:], True))
+    gauge["next"] = gauge.groupby("series_id")["time"].shift(-1)
     held = holds(gauge, only=0.0)
     held["minutes"] = (held["end"] - held["start"]).dt.total_seconds() / 60
     found = held.groupby("outage").agg(

@@ -56,7 +56,7 @@ def tainted_stretches(
     if refusals.empty:
         return typed([], _STRETCHES)
     keys = dict.fromkeys(_TARGET, "str")
-    frame = refusals.astype(keys).sort_values("start", ignore_index=True)
+    frame = refusals.astype(keys).sort_values("end", ignore_index=True)
     began = starts[[*_TARGET, "started_at"]].astype(keys).sort_values("started_at")
     following = pd.merge_asof(
         frame[[*_TARGET, "end"]],

@@ -20,8 +20,8 @@ WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the who
 
 
 def rounded(value: float | None) -> float | None:
-    """Nine significant digits, None for unknown: enough for people, and the same bytes on every machine."""
-    if value is None or math.isnan(value):
+    """Nine significant digits, None for unknown or endless: enough for people, and the same bytes on every machine."""
+    if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.9g}")
 

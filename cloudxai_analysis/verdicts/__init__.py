@@ -39,6 +39,11 @@ class Check:
     decides: str = ""
     events: tuple[dict[str, Any], ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        if self.status == "unknown" and self.value == 0:
+            # What nobody knows is nothing, not none.
+            object.__setattr__(self, "value", None)
+
     def as_dict(self) -> dict[str, Any]:
         """The check as plain data, times in ISO 8601."""
         return {key: _plain(value) for key, value in asdict(self).items()}
