@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
-from cloudxai_analysis.phrases import span
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts import (
     Check,
@@ -36,7 +35,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         least=study.bounds.coverage,
     ),
     "gaps": lambda study: telemetry.gaps_check(
-        study.telemetry.gaps, study.within(study.telemetry.coverage, "day"), window=study.observed
+        study.telemetry.gaps, study.within(study.telemetry.coverage, "day"), window=study.seen
     ),
     "restarts": lambda study: telemetry.restarts_check(
         study.telemetry.restarts, study.telemetry.starts, study.ledger.stretches(), window=study.observed
@@ -143,7 +142,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.going_on(study.readiness.outage_history),
         study.readiness.availability,
         study.alerts.incidents,
-        window=study.observed,
+        window=study.seen,
         least_minutes=OUTAGE_MINUTES,
         coverage=study.bounds.coverage,
     ),
@@ -186,11 +185,9 @@ def check(study: Study, key: str) -> Check:
 
 def _no_wider(study: Study, found: Check) -> Check:
     """Under one day seen nothing is passed: it is told as far as it was seen."""
-    seen = study.telemetry.seen_seconds
-    if found.status != "pass" or found.section == "incidents" or seen >= ONE_DAY:
+    if found.status != "pass" or found.section == "incidents" or study.telemetry.seen_seconds >= ONE_DAY:
         return found
-    early = f"Too early to tell, with {span(seen)} seen. So far: {found.finding}"
-    return replace(found, status="unknown", finding=early, value=found.value or None)
+    return replace(found, status="unknown", finding=f"Too early to tell: {found.finding}", value=found.value or None)
 
 
 def forget(study: Study) -> None:

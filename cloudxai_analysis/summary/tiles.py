@@ -53,7 +53,7 @@ def _availability(study: Study) -> dict[str, Any]:
         say=lambda share: percent(share, 3),
         say_change=lambda change: f"{signed(f'{change * 100:.3f}', change)} points",
         unit="share",
-        detail=f"{percent(week, 3)} in {study.window.name} alone{_unseen(study)}",
+        detail=f"{percent(week, 3)} in {study.observed.name} alone{_unseen(study)}",
         bound=bound,
         bound_text=f"objective {percent(bound, 1)}",
         good="up",

@@ -8,6 +8,7 @@ from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary.causes import EVIDENCE, Cause, by_harm, causes, grave
 from cloudxai_analysis.verdicts import NEEDED, Check, Status
+from cloudxai_analysis.verdicts.evidence import ONE_DAY
 
 MOST_CONSIDERATIONS = 4
 MOST_WORDS = 60
@@ -67,13 +68,16 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
         found.append(
             {"kind": "partial", "text": f"The window is under way: data up to {study.seen.end:%Y-%m-%d %H:%M} UTC."}
         )
+    if study.telemetry.seen_seconds < ONE_DAY:
+        coverage = next(check for check in checks if check.key == "coverage")
+        return [*found, {"kind": "unknown", "text": f"{coverage.finding} What follows is what there is."}]
     for check in checks:
         if check.key in ("gaps", "coverage") and check.status != "pass":
             found.append({"kind": "gap", "text": check.finding})
         elif check.key == "rejections" and check.status == "warn":
             found.append({"kind": "taint", "text": f"{check.finding} {_tainted(study)}"})
     unknown = [check for check in checks if check.status == "unknown" and check.key not in NO_BANNER]
-    found += [{"kind": "unknown", "text": check.finding} for check in unknown]
+    found += [{"kind": "unknown", "text": check.finding} for check in unknown if check.key not in ("gaps", "coverage")]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
     return found
 

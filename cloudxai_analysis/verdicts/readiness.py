@@ -65,7 +65,7 @@ def availability_check(availability: pd.DataFrame, budget: pd.DataFrame, *, slo_
     budget_said = (
         f"{span(used * 60)} not ready, {span(allowed * 60)} allowed"
         if lost
-        else f"{percent(remaining, 0)} of {days} days' error budget left"
+        else f"{span(used * 60)} used of the {span(left['allowed_minutes'] * 60)} that {days} days allow"
     )
     asked: dict[str, Any] = {
         "size": f"{used:.0f} of {left['allowed_minutes']:.0f} minutes of the error budget used",
@@ -233,7 +233,8 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
         )
     else:
         finding = (
-            f"The readiness check's p95 stayed within {bound * 1000:.0f} ms: at most {top['seconds'] * 1000:.0f} ms."
+            f"The readiness check's p95 stayed within {bound * 1000:.0f} ms in {named(window)}: at most "
+            f"{top['seconds'] * 1000:.0f} ms."
         )
     asked: dict[str, Any] = {
         "size": f"{count(len(above), 'hour')} above {bound * 1000:.0f} ms",
@@ -273,7 +274,7 @@ def tenants_check(
     affected = long["tenant"].nunique()
     if long.empty:
         blips = f", but for {count(len(outages), 'brief stretch', 'brief stretches')}" if len(outages) else ""
-        finding = f"Every one of {count(len(tenants), 'tenant')} was ready{blips}."
+        finding = f"Every one of {count(len(tenants), 'tenant')} was ready in {named(window)}{blips}."
     else:
         top = long.loc[long["minutes"].idxmax()]
         finding = (
