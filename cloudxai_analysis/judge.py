@@ -172,6 +172,8 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     ),
 }
 KEYS = tuple(_CHECKS)
+# What stands on counters, or on all that one process has shown.
+_COUNTED = ("restarts", "headroom", "time_to_cap", "guard", "rejections", "flapping", "transitions", "latency")
 _made: WeakKeyDictionary[Study, dict[str, Check]] = WeakKeyDictionary()
 
 
@@ -179,7 +181,8 @@ def check(study: Study, key: str) -> Check:
     """The verdict called `key`, made once per study."""
     made = _made.setdefault(study, {})
     if key not in made:
-        made[key] = _no_wider(study, _CHECKS[key](study))
+        found = _no_wider(study, _CHECKS[key](study))
+        made[key] = telemetry.unread(found, study.telemetry.shared) if key in _COUNTED else found
     return made[key]
 
 

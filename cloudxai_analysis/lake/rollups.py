@@ -86,7 +86,7 @@ def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.Data
     A last value is held to the next point, 5 minutes at most. What of it lies after the hour's end counts in the next
     hour's row; where the series has none, in its own, to the day's end and to `until_ms` (the moment up to which the
     samples are known) at most. So an hour's row depends on its own day and on what stands before it, never on where the
-    frame ends.
+    frame ends. `anchored` says whether a value stands before the row: `increase` holds the step from it.
 
     Parameters
     ----------
@@ -132,6 +132,7 @@ def _stepped(rollups: pd.DataFrame, keys: NDArray, *, held: bool) -> pd.DataFram
         resets=rollups["resets"].to_numpy() + fell,
         changes=rollups["changes"].to_numpy() + (rose | fell),
         integral=integral,
+        anchored=known,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.measures.counters import readable
 from cloudxai_analysis.measures.frames import TIME, distinct, typed
 from cloudxai_analysis.window import WEEK, Window
 
@@ -58,11 +59,12 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """When each process first saw each tenant since it began.
 
     `starts` as `process_starts` gives them; where a target has none, all its samples are of one process whose start is
-    unknown. In the hour of a restart, a tenant that is seen after it counts from the restart's first sample on.
+    unknown. In the hour of a restart, a tenant that is seen after it counts from the restart's first sample on. Behind
+    an address that several processes share nobody is known to have arrived.
 
     Columns: job, instance, started_at (NaT: unknown), tenant, seen_at, last_seen.
     """
-    there = hours[hours["samples"] > 0]
+    there = readable(hours[hours["samples"] > 0], starts, at="first_ts")
     parts = [
         _arrivals_at(own, starts[(starts["job"] == job) & (starts["instance"] == instance)]).assign(
             job=str(job), instance=str(instance)
@@ -99,17 +101,20 @@ def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     return found.assign(started_at=known.iloc[found["run"]].array)
 
 
-def process_runs(arrivals: pd.DataFrame) -> list[Run]:
-    """The runs of one process by time, from its arrivals; the first begins with its first tenant."""
+def process_runs(arrivals: pd.DataFrame, starts: pd.DataFrame) -> list[Run]:
+    """The runs of one process by time, from its arrivals and starts; without a start the first tenant begins it."""
     runs: list[Run] = []
-    by_start = arrivals.groupby(arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
+    alone = starts[(starts["processes"] == 1) & ~starts["started_at"].isin(arrivals["started_at"])]
+    none = pd.DataFrame({"started_at": alone["started_at"], "seen_at": alone["seen_at"], "tenant": pd.NA})
+    both = pd.concat([arrivals[["started_at", "seen_at", "tenant"]], none]) if len(none) else arrivals
+    by_start = both.groupby(both["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
     for started_at, own in sorted(by_start, key=lambda run: run[1]["seen_at"].min()):
         first_seen = own["seen_at"].min()
         # From its start on a process holds nothing, even if no tenant comes for hours; its clock may be slow.
         restarted = bool(runs) and runs[-1].begin < started_at
         begin = min(started_at + _CLOCK, first_seen) if restarted else first_seen
         whole = own["started_at"].notna().all() and first_seen - started_at <= _HOUR
-        seen = np.sort(own["seen_at"].to_numpy(_NAIVE))
+        seen = np.sort(own.loc[own["tenant"].notna(), "seen_at"].to_numpy(_NAIVE))
         runs.append(Run(begin.tz_convert("UTC"), seen, bool(whole)))
     return runs
 
@@ -125,31 +130,46 @@ def held_at(runs: Sequence[Run], moments: NDArray[np.datetime64]) -> tuple[NDArr
     return held, of_run
 
 
-def held_tenants(arrivals: pd.DataFrame, window: Window) -> pd.DataFrame:
+def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -> pd.DataFrame:
     """Distinct tenants that each process had seen since its start, at the end of every hour of the window.
 
-    From a target's first tenant to the last sample of its last one.
+    Of an hour that the window cuts, at the window's end. `starts` as for `tenant_arrivals`: a process is there from its
+    start until it is seen no more; without a start to the last hour with a tenant.
 
     Columns: job, instance, hour (start), held.
     """
-    ends = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
+    hourly = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
+    ends = hourly.union(pd.DatetimeIndex([window.end]).as_unit("us"))
+    known = starts[starts["processes"] == 1]
     parts = []
-    for (job, instance), own in arrivals.groupby(_TARGET, observed=True):
-        runs = process_runs(own)
-        kept = ends[(ends > runs[0].begin) & (ends - _HOUR <= own["last_seen"].max())]
+    for job, instance in pd.concat([arrivals[_TARGET], known[_TARGET]]).drop_duplicates().itertuples(index=False):
+        own = arrivals[(arrivals["job"] == job) & (arrivals["instance"] == instance)]
+        mine = known[(known["job"] == job) & (known["instance"] == instance)]
+        runs = process_runs(own, mine)
+        alive = np.asarray(ends - _HOUR <= own["last_seen"].max()) if mine.empty else np.zeros(len(ends), dtype=bool)
+        for life in mine.itertuples():
+            alive |= (ends > min(life.started_at + _CLOCK, life.seen_at)) & (ends <= life.until)
+        kept = ends[alive & (ends > runs[0].begin)]
         # The hour's end belongs to the next hour.
         held, _ = held_at(runs, kept.to_numpy(_NAIVE) - np.timedelta64(1, "us"))
-        parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": kept - _HOUR, "held": held}))
+        hour = (kept - pd.Timedelta(microseconds=1)).floor("h")
+        parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": hour, "held": held}))
     return typed(pd.concat(parts, ignore_index=True) if parts else [], _HELD)
 
 
-def headroom(held: pd.DataFrame, *, cap: int) -> pd.DataFrame:
+def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None) -> pd.DataFrame:
     """The smallest, over processes, of `cap` minus held tenants, hour by hour.
+
+    `shown` as `guard_invariants` gives it: without a scrape that shows more tenants than the cap nothing is below 0.
 
     Columns: hour, headroom, job, instance, held (of the process with the least).
     """
     fullest = held.sort_values(["hour", "held", "instance"], ascending=[True, False, True]).drop_duplicates("hour")
-    return typed(fullest.assign(headroom=cap - fullest["held"]).reset_index(drop=True), _HEADROOM)
+    left = cap - fullest["held"]
+    if shown is not None:
+        most = fullest.merge(shown[[*_TARGET, "most_tenants"]], how="left", on=_TARGET)["most_tenants"].fillna(0)
+        left = left.clip(lower=np.minimum(cap - most.to_numpy(), 0))
+    return typed(fullest.assign(headroom=left).reset_index(drop=True), _HEADROOM)
 
 
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
@@ -202,10 +222,10 @@ def _tenants(hours: pd.DataFrame, start: object, end: object) -> pd.Series:
     return hours.loc[inside, "tenant"].unique()
 
 
-def rejections(hours: pd.DataFrame) -> pd.DataFrame:
-    """Requests that each process's guard refused, hour by hour.
+def rejections(steps: pd.DataFrame) -> pd.DataFrame:
+    """Requests that each process's guard refused, hour by hour; `steps` of its counter as `counter_steps` gives them.
 
     Columns: hour, job, instance, rejections.
     """
-    total = hours.groupby(["hour", *_TARGET], observed=True)["increase"].sum()
+    total = steps.groupby([steps["time"].dt.floor("h").rename("hour"), *_TARGET], observed=True)["step"].sum()
     return typed(total.rename("rejections").reset_index(), _REJECTIONS)

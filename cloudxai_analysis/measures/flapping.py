@@ -9,17 +9,17 @@ _TIME = "datetime64[us, UTC]"
 _FLAPPING = {"tenant": "str", "start": _TIME, "end": _TIME, "transitions": "int64"}
 
 
-def tenant_flapping(samples: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
+def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
     """Stretches in which a tenant's readiness made more than `most` transitions within `minutes` minutes.
 
-    `samples` of the tenants' transition counters, by series and time. The steps count at the later of their two
-    samples; a fall is a reset and counts the value after it; a series' first sample counts nothing. A step over a gap
+    `steps` of the tenants' transition counters as `measures.counters.counter_steps` gives them. A step over a gap
     longer than `minutes` is left out: nothing shows that its transitions lie close together.
 
     Columns: tenant, start (sample before the first step), end (last step), transitions (in the stretch); one row per
     series and stretch, by start.
     """
-    steps = _steps(samples, longest=pd.Timedelta(minutes=minutes))
+    near = steps["time"] - steps["before"] <= pd.Timedelta(minutes=minutes)
+    steps = steps[(steps["step"] > 0) & near]
     width = pd.Timedelta(minutes=minutes).value // 1_000
     series = (steps["series_id"] != steps["series_id"].shift()).cumsum().to_numpy()
     moment = steps["time"].dt.as_unit("us").astype("int64").to_numpy()
@@ -43,17 +43,3 @@ def tenant_flapping(samples: pd.DataFrame, *, most: float = 10, minutes: float =
         )
     found = pd.DataFrame(rows, columns=list(_FLAPPING)).astype(_FLAPPING)
     return found.sort_values(["start", "tenant"], ignore_index=True)
-
-
-def _steps(samples: pd.DataFrame, *, longest: pd.Timedelta) -> pd.DataFrame:
-    """Samples at which a counter had risen, at most `longest` after the one before.
-
-    Columns: series_id, tenant, before (time of the sample before), time, step.
-    """
-    frame = samples[samples["value"].notna()].sort_values(["series_id", "time"], kind="stable", ignore_index=True)
-    change = frame["value"].diff()
-    step = change.where(change >= 0, frame["value"])
-    step = step.where(frame["series_id"] == frame["series_id"].shift(), 0.0)
-    frame = frame.assign(before=frame["time"].shift(), step=step)
-    risen = (frame["step"] > 0) & (frame["time"] - frame["before"] <= longest)
-    return frame.loc[risen, ["series_id", "tenant", "before", "time", "step"]].reset_index(drop=True)

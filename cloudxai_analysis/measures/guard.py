@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.cardinality import held_at, process_runs
+from cloudxai_analysis.measures.cardinality import Run, held_at, process_runs
 from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
 _REFUSALS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "rejections": "float64"}
@@ -36,45 +37,54 @@ _INVARIANTS = {
 }
 
 
-def refusals(samples: pd.DataFrame, *, starts: pd.DataFrame | None = None, apart_minutes: float = 60) -> pd.DataFrame:
+def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
     """Stretches in which a process's guard refused, with the exact number of refused requests.
 
-    `samples` of the rejection counter with job and instance; `starts` as `process_starts` gives them, if known. A step
-    counts at the later of its two samples, and a fall is a reset and counts the value after it. A series' first sample
-    counts nothing, unless its process began after the first of all samples: then it began at 0, and its value counts.
-    Steps no further apart than `apart_minutes` are one stretch.
+    `steps` of the rejection counter as `measures.counters.counter_steps` gives them. Steps no further apart than
+    `apart_minutes` are one stretch.
 
     Columns: job, instance, start (first refusing sample), end (last one), rejections (requests); by start.
     """
-    steps = _refusing(samples, starts)
-    same = (steps[_TARGET] == steps[_TARGET].shift()).all(axis=1)
-    near = steps["time"].diff() <= pd.Timedelta(minutes=apart_minutes)
+    risen = _refusing(steps)
+    same = (risen[_TARGET] == risen[_TARGET].shift()).all(axis=1)
+    near = risen["time"].diff() <= pd.Timedelta(minutes=apart_minutes)
     stretch = (~(same & near)).cumsum().rename("stretch")
-    found = steps.groupby([*_TARGET, stretch], observed=True).agg(
+    found = risen.groupby([*_TARGET, stretch], observed=True).agg(
         start=("time", "min"), end=("time", "max"), rejections=("step", "sum")
     )
     return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), _REFUSALS)
 
 
+def split_at(refusals: pd.DataFrame, steps: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """`refusals` that overlap a window, with `inside`: how many of their refusals the window's own samples show."""
+    found = refusals[(refusals["start"] < window.end) & (refusals["end"] >= window.start)].reset_index(drop=True)
+    risen = _refusing(steps[(steps["time"] >= window.start) & (steps["time"] < window.end)])
+    inside = [
+        float(_of(risen, row.job, row.instance).query("@row.start <= time <= @row.end")["step"].sum())
+        for row in found.itertuples()
+    ]
+    return found.assign(inside=pd.Series(inside, dtype="float64"))
+
+
 def guard_invariants(
     tenant_samples: pd.DataFrame,
     arrivals: pd.DataFrame,
-    rejection_samples: pd.DataFrame,
+    steps: pd.DataFrame,
     *,
     cap: int,
-    starts: pd.DataFrame | None = None,
+    starts: pd.DataFrame,
 ) -> pd.DataFrame:
     """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
 
-    `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them;
-    `rejection_samples` and `starts` as for `refusals`.
+    `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them,
+    `starts` as `process_starts`; `steps` as for `refusals`.
 
     Columns: job, instance, most_tenants (at one scrape), most_at, within_cap (I1), rejections, below_cap (of them, how
     many while a process that was seen from its start held fewer tenants than the cap), below_cap_at (the first of
     these), only_at_cap (I2; missing where nothing was refused, and where the only refusals below the cap are those of a
     process older than the telemetry, which may not know all that it holds).
     """
-    steps = _refusing(rejection_samples, starts)
+    steps = _refusing(steps)
     at_once = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
     at_once = at_once.reset_index().astype({"job": "str", "instance": "str"})
     targets = pd.concat([at_once[_TARGET], steps[_TARGET]]).drop_duplicates().sort_values(_TARGET)
@@ -83,7 +93,9 @@ def guard_invariants(
             "job": job,
             "instance": instance,
             **_most(_of(at_once, job, instance), cap),
-            **_refused(_of(steps, job, instance), _of(arrivals, job, instance), cap),
+            **_refused(
+                _of(steps, job, instance), process_runs(_of(arrivals, job, instance), _of(starts, job, instance)), cap
+            ),
         }
         for job, instance in targets.itertuples(index=False)
     ]
@@ -93,7 +105,7 @@ def guard_invariants(
 def guard_hours(
     tenant_samples: pd.DataFrame,
     arrivals: pd.DataFrame,
-    rejection_samples: pd.DataFrame,
+    steps: pd.DataFrame,
     *,
     cap: int,
     starts: pd.DataFrame,
@@ -109,7 +121,7 @@ def guard_hours(
     was refused, or by a process that may hold more than the telemetry saw), restarted (the process began in this hour),
     gap (a scrape gap touches the hour).
     """
-    steps = _refusing(rejection_samples, starts)
+    steps = _refusing(steps)
     scrapes = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
     scrapes = scrapes.reset_index().astype({"job": "str", "instance": "str"})
     by_scrape = scrapes.merge(steps, how="outer", on=[*_TARGET, "time"]).sort_values("time", ignore_index=True)
@@ -123,7 +135,7 @@ def guard_hours(
 def _hours_of(
     own: pd.DataFrame, arrivals: pd.DataFrame, starts: pd.DataFrame, gaps: pd.DataFrame, cap: int
 ) -> pd.DataFrame:
-    runs = process_runs(arrivals)
+    runs = process_runs(arrivals, starts)
     held, of_run = held_at(runs, own["time"].to_numpy("datetime64[us]"))
     whole = np.array([*(run.whole for run in runs), False])[of_run]
     refused = (own["step"] > 0).to_numpy()
@@ -167,8 +179,7 @@ def _most(at_once: pd.DataFrame, cap: int) -> dict[str, object]:
     return {"most_tenants": most["tenants"], "most_at": most["time"], "within_cap": most["tenants"] <= cap}
 
 
-def _refused(steps: pd.DataFrame, arrivals: pd.DataFrame, cap: int) -> dict[str, object]:
-    runs = process_runs(arrivals)
+def _refused(steps: pd.DataFrame, runs: list[Run], cap: int) -> dict[str, object]:
     held, of_run = held_at(runs, steps["time"].to_numpy("datetime64[us]"))
     whole = np.array([*(run.whole for run in runs), False])[of_run]
     early = steps[(held < cap) & whole]
@@ -181,25 +192,7 @@ def _refused(steps: pd.DataFrame, arrivals: pd.DataFrame, cap: int) -> dict[str,
     }
 
 
-def _refusing(samples: pd.DataFrame, starts: pd.DataFrame | None) -> pd.DataFrame:
+def _refusing(steps: pd.DataFrame) -> pd.DataFrame:
     """Samples at which a process's counters had risen: job, instance, time, step."""
-    frame = samples[samples["value"].notna()].sort_values(["series_id", "time"], kind="stable", ignore_index=True)
-    frame = frame.astype({"job": "str", "instance": "str"})
-    change = frame["value"].diff()
-    step = change.where(change >= 0, frame["value"])
-    first = frame["series_id"] != frame["series_id"].shift()
-    step[first] = frame.loc[first, "value"].where(_began_within(frame[first], frame["time"].min(), starts), 0.0)
-    frame["step"] = step
-    return frame[frame["step"] > 0].groupby([*_TARGET, "time"], as_index=False)["step"].sum()
-
-
-def _began_within(firsts: pd.DataFrame, begin: pd.Timestamp, starts: pd.DataFrame | None) -> pd.Series:
-    """Whether the process of each series began between `begin` and the series' first sample."""
-    began = pd.Series(False, index=firsts.index)
-    if starts is None or firsts.empty:
-        return began
-    for job, instance, started_at in starts.loc[starts["started_at"] > begin, [*_TARGET, "started_at"]].itertuples(
-        index=False
-    ):
-        began |= (firsts["job"] == job) & (firsts["instance"] == instance) & (firsts["time"] >= started_at)
-    return began
+    risen = steps[steps["step"] > 0].astype({"job": "str", "instance": "str"})
+    return risen.groupby([*_TARGET, "time"], as_index=False)["step"].sum()

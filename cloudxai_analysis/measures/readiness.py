@@ -27,6 +27,7 @@ _AVAILABILITY = {
 _OUTAGES = {"start": TIME, "end": TIME, "minutes": "float64"}
 _TRANSITIONS = {"hour": TIME, "transitions": "float64"}
 _LATENCY = {"hour": TIME, "seconds": "float64"}
+_TARGET = ["job", "instance"]
 _TENANTS = {"tenant": "str", "samples": "int64", "availability": "float64", "transitions": "int64"}
 OUTAGE_MINUTES = 1.0  # what lasted no longer is counted, and is no outage to be told: one scrape may fail
 TENANT_MINUTES = 2.0  # as long as the platform's own rule waits before it wakes someone
@@ -173,13 +174,24 @@ def tenant_outages(samples: pd.DataFrame, *, by: Sequence[str] = ("tenant", "ins
     return typed(found, dict.fromkeys(keys, "str") | _OUTAGES).sort_values(["start", *keys], ignore_index=True)
 
 
-def transitions(hours: pd.DataFrame) -> pd.DataFrame:
-    """Flips of the global readiness by hour: of the instance that saw most.
+def transitions(steps: pd.DataFrame) -> pd.DataFrame:
+    """Flips of the global readiness by hour.
+
+    `steps` of their counter as `measures.counters.counter_steps` gives them. Steps of several instances that may show
+    the same flips, since the times from the sample before to their own overlap, count once: those of the instance that
+    saw most.
 
     Columns: hour, transitions.
     """
-    by_process = hours.groupby(["hour", "job", "instance"], observed=True)["increase"].sum()
-    found = by_process.groupby("hour").max().rename("transitions").reset_index()
+    hours = pd.Index(steps["time"].dt.floor("h").unique(), name="hour").sort_values()
+    risen = steps[steps["step"] > 0].sort_values("before")
+    apart = risen["before"] >= risen["time"].cummax().shift()
+    seen = risen.assign(together=apart.cumsum()).groupby(["together", *_TARGET], observed=True)["step"].transform("sum")
+    most = seen.groupby(apart.cumsum()).transform("max") == seen
+    own = risen[most].assign(together=apart.cumsum())
+    first = own.groupby("together")["instance"].transform("first") == own["instance"]
+    by_hour = own[first].groupby(own["time"].dt.floor("h"))["step"].sum()
+    found = by_hour.reindex(hours, fill_value=0.0).rename("transitions").rename_axis("hour").reset_index()
     return typed(found, _TRANSITIONS)
 
 

@@ -24,7 +24,15 @@ _COVERAGE = {
 }
 _GAPS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "seconds": "float64", "missing": "int64"}
 _COVERED = {"day": TIME, "coverage": "float64", "covered": "bool"}
-_STARTS = {"job": "str", "instance": "str", "started_at": TIME, "seen_at": TIME, "restarted": "bool"}
+_STARTS = {
+    "job": "str",
+    "instance": "str",
+    "started_at": TIME,
+    "seen_at": TIME,
+    "until": TIME,
+    "processes": "int64",
+    "restarted": "bool",
+}
 _INVENTORY = {"metric": "str", "series": "int64", "samples": "int64"}
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
 
@@ -120,14 +128,18 @@ def covered_periods(
     return typed(found, _COVERED)
 
 
-def process_starts(starts: pd.DataFrame, up: pd.DataFrame, *, clock_seconds: float = 2.0) -> pd.DataFrame:
+def process_starts(
+    starts: pd.DataFrame, up: pd.DataFrame, *, clock_seconds: float = 2.0, seen_steps: float = 2.5
+) -> pd.DataFrame:
     """Each process that was seen, by target and time.
 
     `starts` are samples of `process_start_time_seconds`, `up` those of `up`, both with job and instance. A start that
-    moves by at most `clock_seconds`, and not to after the sample before, is the same process.
+    moves by at most `clock_seconds`, and not to after the sample before, is the same process. Starts that come back
+    after others are several processes behind one address, and one row.
 
-    Columns: job, instance, started_at (what the process says), seen_at (its first sample), restarted (a process of the
-    same target was seen before it began).
+    Columns: job, instance, started_at (what the process says; of several the first seen), seen_at (its first sample),
+    until (its last one and `seen_steps` of its median steps), processes (1, or how many answer behind the address),
+    restarted (a process of the same target was seen before it began).
     """
     if starts.empty:
         return typed([], _STARTS)
@@ -135,16 +147,32 @@ def process_starts(starts: pd.DataFrame, up: pd.DataFrame, *, clock_seconds: flo
     frame = frame.sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
     before = frame["time"].shift().dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64") / 1e6
-    # Some clients recompute their start from a clock that is being set: seconds apart, and before the last sample.
     apart = (frame["value"] - frame["value"].shift()).abs()
+    # Some clients recompute their start from a clock that is being set: seconds apart, and before the last sample.
     recomputed = (apart < 1e-3) | ((apart <= clock_seconds) & (frame["value"] < before))
-    first = frame[~(same & recomputed)].copy()
+    run = (~(same & recomputed)).cumsum()
+    comes_back = run.groupby([*(frame[name] for name in _TARGET), frame["value"]], observed=True).transform("max")
+    reach = comes_back.groupby(run).max().cummax()
+    life = (reach.index > reach.shift(fill_value=0)).cumsum()
+    frame["life"], frame["opens"] = run.map(life), frame["value"].where(run != run.shift())
+    frame["step"] = frame["time"].diff().where(frame["life"] == frame["life"].shift())
+    first = frame.groupby("life").agg(
+        job=("job", "first"),
+        instance=("instance", "first"),
+        value=("value", "first"),
+        seen_at=("time", "min"),
+        until=("time", "max"),
+        step=("step", "median"),
+        processes=("opens", "nunique"),
+    )
+    first["until"] += (seen_steps * first["step"]).fillna(pd.Timedelta(0)).dt.ceil("us")
     first["restarted"] = (first[_TARGET] == first[_TARGET].shift()).all(axis=1)
     first["started_at"] = pd.to_datetime((first["value"] * 1e6).round().astype("int64"), unit="us", utc=True)
     earlier = up[up["value"] == 1].groupby(_TARGET, observed=True)["time"].min()
     known = earlier.reindex(pd.MultiIndex.from_frame(first[_TARGET])).to_numpy("datetime64[us]")
     first["restarted"] |= known < first["started_at"].to_numpy("datetime64[us]")
-    return typed(first.rename(columns={"time": "seen_at"})[list(_STARTS)].reset_index(drop=True), _STARTS)
+    first["restarted"] &= first["processes"] == 1
+    return typed(first[list(_STARTS)].reset_index(drop=True), _STARTS)
 
 
 def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -221,9 +221,8 @@ class Alerts:
     @cached_property
     def flapping_tenants(self) -> pd.DataFrame:
         """Tenants whose readiness flapped in the window."""
-        window = Window(self._opened.seen.start - timedelta(hours=1), self._opened.seen.end)
         return self._opened.within(
-            flapping.tenant_flapping(self._opened.samples("tenant_transitions", window)), "start"
+            flapping.tenant_flapping(self._telemetry.counter_steps("tenant_transitions")), "start"
         )
 
     @cached_property

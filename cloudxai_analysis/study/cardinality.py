@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import cached_property
 
 import pandas as pd
@@ -56,12 +55,12 @@ class Cardinality:
     @cached_property
     def held(self) -> pd.DataFrame:
         """Held tenants by process and hour, over the history."""
-        return cardinality.held_tenants(self.arrivals, self._opened.history)
+        return cardinality.held_tenants(self.arrivals, self._opened.history, self._telemetry.starts)
 
     @cached_property
     def headroom(self) -> pd.DataFrame:
         """Headroom by hour, over the history."""
-        return cardinality.headroom(self.held, cap=self._opened.contract.tenant_cap)
+        return cardinality.headroom(self.held, cap=self._opened.contract.tenant_cap, shown=self.guard)
 
     @cached_property
     def daily_arrivals(self) -> pd.DataFrame:
@@ -170,41 +169,35 @@ class Cardinality:
         return shifts.level_shifts(self.churn[self.churn["day"].isin(known)], "tenants")
 
     @cached_property
-    def rejection_samples(self) -> pd.DataFrame:
-        """Raw samples of the rejection counter, in the window and the hour before it."""
-        return self._opened.samples(
-            "rejections", Window(self._opened.seen.start - timedelta(hours=1), self._opened.seen.end)
-        )
+    def rejection_steps(self) -> pd.DataFrame:
+        """Steps of the rejection counter, over the history and the day after it."""
+        return self._telemetry.counter_steps("rejections")
 
     @cached_property
     def rejections(self) -> pd.DataFrame:
         """Rejections by process and hour, over the history."""
-        return cardinality.rejections(self._opened.hours("rejections"))
+        return cardinality.rejections(self._opened.within(self.rejection_steps, "time", self._opened.history))
 
     @cached_property
     def refusals(self) -> pd.DataFrame:
-        """Stretches in which a guard refused labels that overlap the window; known from an hour before it."""
-        found, seen = guard.refusals(self.rejection_samples, starts=self._telemetry.starts), self._opened.seen
-        return found[(found["start"] < seen.end) & (found["end"] >= seen.start)].reset_index(drop=True)
+        """Whole stretches in which a guard refused labels that overlap the window, with their part `inside` it."""
+        return guard.split_at(guard.refusals(self.rejection_steps), self.rejection_steps, self._opened.seen)
 
     @cached_property
     def _all_refusals(self) -> pd.DataFrame:
-        return guard.refusals(self._opened.samples("rejections"), starts=self._telemetry.starts)
+        return guard.refusals(self._opened.within(self.rejection_steps, "time", self._opened.history))
 
     @cached_property
     def refused_names(self) -> list[str]:
         """Tenants whose requests a guard refused in the window, where its counter carries their names."""
-        hours = self._opened.hours("rejections", self._opened.seen)
-        if "tenant" not in hours:
-            return []
-        return [name for name in hours.loc[hours["increase"] > 0, "tenant"].astype("str").unique() if name]
+        steps = self._opened.within(self.rejection_steps, "time")
+        return [name for name in steps.loc[steps["step"] > 0, "tenant"].astype("str").unique() if name]
 
     @cached_property
     def tainted(self) -> pd.DataFrame:
         """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
         end = pd.Timestamp(self._opened.seen.end)
-        samples = self._opened.samples("rejections")
-        found = taint.tainted_stretches(self._all_refusals, self._telemetry.starts, samples, end=end)
+        found = taint.tainted_stretches(self._all_refusals, self._telemetry.starts, self.rejection_steps, end=end)
         return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
 
     @cached_property
@@ -213,7 +206,7 @@ class Cardinality:
         return guard.guard_hours(
             self.tenant_samples,
             self.arrivals,
-            self.rejection_samples,
+            self._opened.within(self.rejection_steps, "time"),
             cap=self._opened.contract.tenant_cap,
             starts=self._telemetry.starts,
             gaps=self._telemetry.gaps,
@@ -225,7 +218,7 @@ class Cardinality:
         return guard.guard_invariants(
             self.tenant_samples,
             self.arrivals,
-            self.rejection_samples,
+            self._opened.within(self.rejection_steps, "time"),
             cap=self._opened.contract.tenant_cap,
             starts=self._telemetry.starts,
         )

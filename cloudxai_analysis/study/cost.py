@@ -34,7 +34,8 @@ class Cost:
     @cached_property
     def cost_hours(self) -> pd.DataFrame:
         """Hourly rollups of the cost estimate, over the history."""
-        return self._opened.hours("cost")
+        cumulative = self._opened.contract["cost"].semantics == "cumulative"
+        return self._telemetry.counted_hours("cost") if cumulative else self._opened.hours("cost")
 
     @cached_property
     def daily_costs(self) -> pd.DataFrame:

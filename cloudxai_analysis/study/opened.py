@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from cloudxai_analysis.contract import Metric
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.settings import Environment
@@ -76,18 +77,24 @@ class Opened:
         metric = self.contract[role]
         bucket = ("le",) if suffix == "_bucket" else ()
         labels = metric.labels + metric.optional_labels + bucket
-        return self.frames.hours(metric.name + suffix, window or self.history, labels)
+        return self._own(self.frames.hours(metric.name + suffix, window or self.history, labels), metric)
 
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
         """Raw samples of the metric that plays `role`, over the history unless a window is given."""
         metric = self.contract[role]
         labels = metric.labels + metric.optional_labels
-        return self.frames.samples(metric.name, window or self.history, labels, markers=markers)
+        frame = self.frames.samples(metric.name, window or self.history, labels, markers=markers)
+        return self._own(frame, metric)
 
     def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of `frame`, with start and end, that began before the window and were not over when it began."""
         over = frame["end"].isna() | (frame["end"] > self.seen.start)
         return frame[(frame["start"] < self.seen.start) & over].reset_index(drop=True)
+
+    def _own(self, frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+        """What the contract's jobs export, since others use the same names; of rules all: people get their alerts."""
+        own = frame["job"].isin(self.contract.jobs) if metric.scope == "target" else pd.Series(True, index=frame.index)
+        return frame if own.all() else frame[own].reset_index(drop=True)
 
     def within(self, frame: pd.DataFrame, column: str = "hour", window: Window | None = None) -> pd.DataFrame:
         """The rows of `frame` whose `column` lies in the window, or in another one."""

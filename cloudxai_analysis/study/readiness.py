@@ -135,9 +135,9 @@ class Readiness:
     @cached_property
     def transitions(self) -> pd.DataFrame:
         """Global readiness transitions by hour, over the history."""
-        return readiness.transitions(self._opened.hours("readiness_transitions"))
+        return readiness.transitions(self._telemetry.counter_steps("readiness_transitions"))
 
     @cached_property
     def check_latency(self) -> pd.DataFrame:
         """95th percentile of the readiness check by hour, over the history."""
-        return readiness.check_latency(self._opened.hours("readiness_check", suffix="_bucket"))
+        return readiness.check_latency(self._telemetry.counted_hours("readiness_check", suffix="_bucket"))

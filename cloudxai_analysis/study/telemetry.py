@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import telemetry
+from cloudxai_analysis.measures import counters, telemetry
 from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.window import Window
@@ -21,8 +21,7 @@ class Telemetry:
     @cached_property
     def up(self) -> pd.DataFrame:
         """Samples of `up` of the contract's jobs, up to a day beyond the window."""
-        frame = self._opened.samples("up", self._opened.reach)
-        return frame[frame["job"].isin(self._opened.contract.jobs)]
+        return self._opened.samples("up", self._opened.reach)
 
     @cached_property
     def held(self) -> pd.DataFrame:
@@ -87,6 +86,24 @@ class Telemetry:
     def starts(self) -> pd.DataFrame:
         """Process starts over the history."""
         return telemetry.process_starts(self._opened.samples("process_start"), self.up)
+
+    @cached_property
+    def shared(self) -> pd.DataFrame:
+        """Addresses behind which several processes answered in the window; rows of `starts`."""
+        seen, several = self._opened.seen, self.starts[self.starts["processes"] > 1]
+        return several[(several["seen_at"] < seen.end) & (several["until"] >= seen.start)].reset_index(drop=True)
+
+    @cached_property
+    def _scrapes(self) -> pd.DataFrame:
+        return self.up[self.up["value"] == 1]
+
+    def counted_hours(self, role: str, *, suffix: str = "") -> pd.DataFrame:
+        """Hourly rollups of a counter over the history, with what the first sample of a series adds."""
+        return counters.counted_hours(self._opened.hours(role, suffix=suffix), self._scrapes, self.starts)
+
+    def counter_steps(self, role: str) -> pd.DataFrame:
+        """Steps of a counter over the history, and beyond the window as far as what begins in it may end."""
+        return counters.counter_steps(self._opened.samples(role, self._opened.reach), self._scrapes, self.starts)
 
     @cached_property
     def restarts(self) -> pd.DataFrame:

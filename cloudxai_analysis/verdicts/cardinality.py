@@ -15,12 +15,14 @@ from cloudxai_analysis.window import Window
 
 _SECTION = "cardinality"
 _OWNER = "the platform team"
+_HOUR = pd.Timedelta(hours=1)
 
 
 def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: float) -> Check:
     """How many tenant labels are left: `fail` with none at the window's end, `warn` where it came under `share` of cap.
 
-    `headroom` by hour, of the window, as `measures.cardinality.headroom` gives it; the value is the last hour's.
+    `headroom` by hour, of the window, as `measures.cardinality.headroom` gives it; the value is the last row's, that of
+    the last scrape.
     """
     # Labels are whole: fewer than 7.5 are fewer than 8. Rounded first, since 0.07 x 100 is a little over 7.
     bound = float(math.ceil(round(share * cap, 6)))
@@ -34,16 +36,18 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
             **common,
         )
     last, least = headroom.iloc[-1], headroom.loc[headroom["headroom"].idxmin()]
+    ended = last["hour"] + _HOUR
+    at_end = f"at the end of {named(window)}" if ended >= window.end else f"when last seen, up to {moment(ended)}"
     tight = headroom[headroom["headroom"] < bound]
     full = headroom[headroom["headroom"] <= 0]
     status: Status = "fail" if last["headroom"] <= 0 else "warn" if len(tight) else "pass"
     if status == "pass":
         finding = (
-            f"{count(last['headroom'], 'tenant label')} of {cap} left at the end of {named(window)}, never fewer than "
-            f"{least['headroom']}."
+            f"{count(last['headroom'], 'tenant label')} of {cap} left {at_end}, never fewer than {least['headroom']}."
         )
     elif status == "fail":
-        finding = f"{short(last['instance'])} has no tenant label left: all {cap} are held, new tenants are refused."
+        held = f"all {cap} are held" if last["held"] == cap else f"it has shown {last['held']} of {cap} since its start"
+        finding = f"{short(last['instance'])} has no tenant label left {at_end}: {held}."
     else:
         had = (
             f"no tenant label left for {count(len(full), 'hour')}"
@@ -54,7 +58,7 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
         since = "from" if len(full) and full["hour"].max().floor("D") > day else "on"
         finding = (
             f"{short(least['instance'])} had {had} {since} {day:%a} {day.day} {day:%b}; "
-            f"{last['headroom']} of {cap} were left at the end of {named(window)}."
+            f"{last['headroom']} of {cap} were left {at_end}."
         )
     asked: dict[str, Any] = {
         "size": f"{count(len(tight), 'hour')} under {bound:.0f} labels",
@@ -146,63 +150,65 @@ def _guard_held(guard: pd.DataFrame, window: Window, cap: int, common: dict[str,
 
 
 def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window: Window) -> Check:
-    """Whether the guard refused anybody: `warn` where it did; one event `rejections` per stretch.
+    """Whether the guard refused anybody: `warn` where it did; one event `rejections` per stretch begun in the window.
 
-    `refusals` as `measures.guard.refusals` gives them, begun in the window, `rejections` by hour of the window; the
-    value is the number of refused requests. `unknown` where no process exports the counter.
+    `refusals` as `measures.guard.split_at` gives them, `rejections` by hour of the window; the value is the number of
+    requests refused in the window. `unknown` where no process exports the counter.
     """
     if rejections.empty:
         return Check(
             key="rejections",
             section=_SECTION,
             status="unknown",
-            finding=f"Refused requests of {named(window)} are unknown: no process exports the rejection counter.",
+            finding=f"Refused requests of {named(window)} are unknown: no rejection counter was seen.",
         )
-    # The hours know what is refused in a stretch that began before the window, the stretches what a new process refused
-    # before its first scrape.
-    refusing = rejections[rejections["rejections"] > 0]
-    total = max(refusing["rejections"].sum(), refusals["rejections"].sum())
-    if refusals.empty and not total:
+    total = rejections["rejections"].sum()
+    if refusals.empty:
+        hours = rejections["hour"].nunique()
+        seen = f"the {count(hours, 'hour')} of {named(window)} in which its counter was seen"
+        whole = hours * _HOUR >= window.end - window.start - _HOUR
         return Check(
             key="rejections",
             section=_SECTION,
             status="pass",
-            finding=f"The guard refused no request in {named(window)}.",
+            finding=f"The guard refused no request in {named(window) if whole else seen}.",
             value=0.0,
             unit="requests",
             samples="every step of the rejection counter",
             disproof="refusals between a process's last scrape and its end",
         )
-    if len(refusals):
-        top = refusals.loc[refusals["rejections"].idxmax()]
-        rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
-        most = f"{rest}, most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}"
-    else:
-        top = refusing.loc[refusing["rejections"].idxmax()]
-        most = f", in a stretch of {short(top['instance'])} that began before"
+    top = refusals.loc[refusals["inside"].idxmax()]
+    rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
+    before = refusals[refusals["start"] < window.start]
+    most = f"most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}"
+    after = top["rejections"] - top["inside"]
+    if after and top["start"] >= window.start:
+        most += f"; it goes on after {named(window)}, with {after:,.0f} more"
+    elif top["end"] >= window.end - _HOUR:
+        most += ", and may go on"
+    going_on = "".join(
+        f"; going on at {short(row.instance)}: began on {moment(row.start)}, before this window, {row.inside:,.0f} of "
+        f"{count(row.rejections, 'refusal')} in it"
+        for row in before.itertuples()
+    )
     return Check(
         key="rejections",
         section=_SECTION,
         status="warn",
-        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{most}.",
+        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{rest}, {most}{going_on}.",
         value=float(total),
         unit="requests",
         size=count(total, "refused request"),
-        since=when(_refusing_since(refusals, refusing)),
+        since=when(refusals["start"].min()),
         samples="every step of the rejection counter",
         disproof="a load test that meant to be refused",
         action="Find the client that sent the new tenant names, and tell the tenants who were refused.",
         decides=_OWNER,
         events=tuple(
             event("rejections", row.instance, row.start, row.end, row.rejections, "requests")
-            for row in refusals.itertuples()
+            for row in refusals[refusals["start"] >= window.start].itertuples()
         ),
     )
-
-
-def _refusing_since(refusals: pd.DataFrame, refusing: pd.DataFrame) -> pd.Timestamp:
-    start, hour = refusals["start"].min(), refusing["hour"].min()
-    return hour if pd.isna(start) or hour < start.floor("h") else start
 
 
 def identifiers_check(

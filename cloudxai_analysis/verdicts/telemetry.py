@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -166,6 +167,24 @@ def restarts_check(
         ),
         **(asked if len(unplanned) else {}),
     )
+
+
+def unread(check: Check, shared: pd.DataFrame) -> Check:
+    """A check of counters and held tenants, with the addresses that it could not read: no `pass` stands beside one.
+
+    `shared` are the rows of `process_starts` behind whose address several processes answer in the window.
+    """
+    if shared.empty:
+        return check
+    names = ", ".join(f"{short(row.instance)} ({row.processes} processes)" for row in shared.head(3).itertuples())
+    reason = (
+        f"Several processes answer by turns behind {count(len(shared), 'address', 'addresses')}: {names}. Their "
+        "counters and tenants cannot be told apart; scrape each process at an address of its own."
+    )
+    if check.status in ("warn", "fail"):
+        return replace(check, finding=f"{check.finding} {reason}")
+    about = "Restarts are" if check.key == "restarts" else f"'{check.key.replace('_', ' ')}' is"
+    return replace(check, status="unknown", value=None, finding=f"{about} unknown in part. {reason}")
 
 
 def _planned(restarts: pd.DataFrame, planned: pd.DataFrame, apart: pd.Timedelta) -> pd.Series:

@@ -32,22 +32,23 @@ def hours_of(*rows, categorical=True):
     return frame.astype(dict.fromkeys(labels, "category" if categorical else "str"))
 
 
-def starts_of(*rows):
-    """One row per (instance, started_at, seen_at)."""
+def starts_of(*rows, until="09 04:00"):
+    """One row per (instance, started_at, seen_at); all are seen until one moment."""
     frame = pd.DataFrame(rows, columns=["instance", "started_at", "seen_at"]).assign(job="cloudxai", restarted=True)
     for column in ("started_at", "seen_at"):
         frame[column] = pd.to_datetime("2026-11-" + frame[column].astype(str), utc=True, format="ISO8601").astype(TIME)
-    return frame.astype({"job": "str", "instance": "str"})
+    return frame.assign(processes=1, until=moment(until)).astype({"job": "str", "instance": "str"})
 
 
 NO_HOURS = hours_of(("a:80", "acme", "09 00:00", "09 00:59")).iloc[:0].assign(increase=0.0)
 NO_STARTS = starts_of(("a:80", "09 00:00", "09 00:01")).iloc[:0]
+NO_STEPS = NO_HOURS.assign(time=NO_HOURS["first_ts"], step=0.0)
 NO_COVERED = pd.DataFrame({"day": pd.Series(dtype=TIME), "coverage": pd.Series(dtype=float), "covered": False})
 
 
 def test_nothing_in_is_an_empty_frame_with_its_columns():
     arrivals = cardinality.tenant_arrivals(NO_HOURS, NO_STARTS)
-    held = cardinality.held_tenants(arrivals, WEEK)
+    held = cardinality.held_tenants(arrivals, WEEK, NO_STARTS)
     frames = {
         "hour tenants": cardinality.active_tenants(NO_HOURS),
         "job instance started_at tenant seen_at last_seen": arrivals,
@@ -55,7 +56,7 @@ def test_nothing_in_is_an_empty_frame_with_its_columns():
         "hour headroom job instance held": cardinality.headroom(held, cap=100),
         "day tenants came left churn": cardinality.tenant_churn(NO_HOURS, NO_COVERED),
         "tenant set first_seen last_seen": cardinality.tenant_sets(NO_HOURS, WEEK),
-        "hour job instance rejections": cardinality.rejections(NO_HOURS),
+        "hour job instance rejections": cardinality.rejections(NO_STEPS),
     }
     for columns, frame in frames.items():
         assert " ".join(frame.columns) == columns
@@ -141,11 +142,11 @@ def test_hostile_names_are_names_like_others(categorical):
     hours = hours_of(*(("a:80", name, "09 00:00", "09 00:59") for name in HOSTILE), categorical=categorical)
     arrivals = cardinality.tenant_arrivals(hours, NO_STARTS)
     assert sorted(arrivals["tenant"]) == sorted(HOSTILE)
-    assert cardinality.held_tenants(arrivals, MORNING)["held"].tolist() == [len(HOSTILE)]
+    assert cardinality.held_tenants(arrivals, MORNING, NO_STARTS)["held"].tolist() == [len(HOSTILE)]
 
 
 def held_of(hours, starts=NO_STARTS, window=MORNING):
-    held = cardinality.held_tenants(cardinality.tenant_arrivals(hours, starts), window)
+    held = cardinality.held_tenants(cardinality.tenant_arrivals(hours, starts), window, starts)
     return [[instance, f"{hour:%d %H}", number] for _, instance, hour, number in held.itertuples(index=False)]
 
 
@@ -279,12 +280,12 @@ def test_sets_are_told_with_first_and_last_sample_up_to_the_weeks_end():
 
 
 def test_rejections_are_added_up_by_process_and_hour():
-    hours = hours_of(
+    steps = hours_of(
         ("a:80", "", "09 00:00", "09 00:59"),
-        ("a:80", "refused", "09 00:00", "09 00:59"),
+        ("a:80", "refused", "09 00:10", "09 00:59"),
         ("b:80", "", "09 00:00", "09 00:59"),
-    ).assign(increase=[3.0, 4.0, 0.0])
-    assert cardinality.rejections(hours).values.tolist() == [
+    ).assign(step=[3.0, 4.0, 0.0])
+    assert cardinality.rejections(steps.rename(columns={"first_ts": "time"})).values.tolist() == [
         [moment("09 00:00"), "cloudxai", "a:80", 7.0],
         [moment("09 00:00"), "cloudxai", "b:80", 0.0],
     ]
@@ -301,7 +302,9 @@ def test_held_tenants_are_those_seen_since_the_last_start(sightings, restarts):
     begun = sorted(begin + timedelta(minutes=at) for at in {0, *restarts})
     rows = [(name, begin + timedelta(minutes=at)) for name, at in sightings] + [("always", at) for at in begun]
     hours = hours_of(*(("a:80", name, f"{at:%d %H:%M}", f"{at:%d %H:%M}") for name, at in rows))
-    starts = starts_of(*(("a:80", f"{at - timedelta(seconds=20):%d %H:%M:%S}", f"{at:%d %H:%M}") for at in begun))
+    until = f"09 {1 + max(at.hour for _, at in rows):02}:00"
+    begins = [("a:80", f"{at - timedelta(seconds=20):%d %H:%M:%S}", f"{at:%d %H:%M}") for at in begun]
+    starts = starts_of(*begins, until=until)
     held = held_of(hours, starts)
     assert len(held) == 1 + max(at.hour for _, at in rows)
     for _, hour, number in held:

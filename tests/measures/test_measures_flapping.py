@@ -1,8 +1,11 @@
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.measures.flapping import tenant_flapping
+from cloudxai_analysis.measures.counters import counter_steps
+from cloudxai_analysis.measures.flapping import tenant_flapping as flapping_of_steps
 
+NO_SCRAPES = pd.DataFrame({"job": [], "instance": [], "time": pd.Series([], dtype="datetime64[us, UTC]")})
+NO_STARTS = NO_SCRAPES.assign(seen_at=NO_SCRAPES["time"], started_at=NO_SCRAPES["time"], processes=1)
 COLUMNS = ["tenant", "start", "end", "transitions"]
 
 
@@ -11,8 +14,13 @@ def counter(values, *, tenant="acme", start="2026-11-11 10:00", series=1, minute
     minutes = np.arange(len(frame)) if minutes is None else np.asarray(minutes)
     frame["time"] = (pd.Timestamp(start, tz="UTC") + pd.to_timedelta(minutes, unit="min")).astype("datetime64[us, UTC]")
     frame["series_id"] = series
-    frame["tenant"] = pd.Categorical([tenant] * len(frame))
+    for name, value in {"job": "cloudxai", "instance": "a:80", "tenant": tenant}.items():
+        frame[name] = pd.Categorical([value] * len(frame))
     return frame
+
+
+def tenant_flapping(samples):
+    return flapping_of_steps(counter_steps(samples, NO_SCRAPES, NO_STARTS))
 
 
 def at(clock):

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.measures import guard
+from cloudxai_analysis.measures.counters import counter_steps
 
 TIME = "datetime64[us, UTC]"
 BEGIN = pd.Timestamp("2026-11-10 09:00", tz="UTC")
@@ -30,11 +31,20 @@ def starts_of(*rows):
     """One row per (instance, minute of the start)."""
     frame = pd.DataFrame(rows, columns=["instance", "started_at"]).assign(job="cloudxai", restarted=True)
     frame["started_at"] = pd.Series([at(minute) for _, minute in rows], dtype=TIME)
-    return frame.assign(seen_at=frame["started_at"]).astype({"instance": "str", "job": "str"})
+    frame = frame.assign(seen_at=frame["started_at"], until=at(10_000), processes=1)
+    return frame.astype({"instance": "str", "job": "str"})
 
 
-def refusals(*series, **how):
-    found = guard.refusals(counter_of(*series), **how)
+NO_STARTS = starts_of()
+NO_SCRAPES = pd.DataFrame({"job": [], "instance": [], "time": pd.Series([], dtype=TIME)})
+
+
+def steps_of(*series, starts=NO_STARTS, **how):
+    return counter_steps(counter_of(*series, **how), NO_SCRAPES, starts)
+
+
+def refusals(*series, starts=NO_STARTS):
+    found = guard.refusals(steps_of(*series, starts=starts))
     return [
         [instance, (start - BEGIN).total_seconds() / 60, (end - BEGIN).total_seconds() / 60, rejections]
         for _, instance, start, end, rejections in found.itertuples(index=False)
@@ -42,7 +52,7 @@ def refusals(*series, **how):
 
 
 def test_nothing_in_is_an_empty_frame_with_its_columns():
-    empty = guard.refusals(counter_of())
+    empty = guard.refusals(steps_of())
     assert list(empty.columns) == ["job", "instance", "start", "end", "rejections"]
     assert empty.empty
     assert str(empty["start"].dtype) == TIME
@@ -134,16 +144,16 @@ def arrivals_of(*runs):
     return frame.astype(dict.fromkeys(["started_at", "seen_at", "last_seen"], TIME) | {"job": "str", "instance": "str"})
 
 
-NOBODY, NO_COUNTER = tenants_of(), counter_of()
+NOBODY, NO_COUNTER = tenants_of(), steps_of()
 THREE = {f"t{number}": ("a:80", range(number, 6)) for number in range(3)}  # one more each minute
 
 
 def invariants(tenants, arrivals, rejected, cap=3, **how):
-    return guard.guard_invariants(tenants, arrivals, rejected, cap=cap, **how).iloc[0]
+    return guard.guard_invariants(tenants, arrivals, rejected, cap=cap, starts=NO_STARTS, **how).iloc[0]
 
 
 def test_without_tenants_and_counters_there_is_no_process_to_judge():
-    empty = guard.guard_invariants(NOBODY, arrivals_of(), NO_COUNTER, cap=3)
+    empty = guard.guard_invariants(NOBODY, arrivals_of(), NO_COUNTER, cap=3, starts=NO_STARTS)
     columns = "job instance most_tenants most_at within_cap rejections below_cap below_cap_at only_at_cap"
     assert " ".join(empty.columns) == columns
     assert empty.empty
@@ -174,7 +184,7 @@ def test_a_tenant_of_two_series_is_one_tenant():
 def test_refusals_at_the_cap_keep_the_second_promise():
     """The third tenant came at minute 2; what was refused since the scrape before shows there, too."""
     row = invariants(
-        tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), counter_of(("a:80", {0: 0, 1: 0, 2: 4, 3: 9}))
+        tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), steps_of(("a:80", {0: 0, 1: 0, 2: 4, 3: 9}))
     )
     assert (row["rejections"], row["below_cap"], row["only_at_cap"]) == (9, 0, True)
     assert pd.isna(row["below_cap_at"])
@@ -182,15 +192,13 @@ def test_refusals_at_the_cap_keep_the_second_promise():
 
 def test_a_tenant_that_has_gone_is_still_held():
     tenants = tenants_of(a=("a:80", [0]), b=("a:80", [1]), c=("a:80", [2]))
-    row = invariants(tenants, arrivals_of(("a:80", -1, [0, 1, 2])), counter_of(("a:80", {2: 0, 3: 5})))
+    row = invariants(tenants, arrivals_of(("a:80", -1, [0, 1, 2])), steps_of(("a:80", {2: 0, 3: 5})))
     assert (row["only_at_cap"], row["most_tenants"]) == (True, 1)
 
 
 def test_a_refusal_below_the_cap_breaks_the_second_promise():
     """Two at minute 1 with two of three held, seven more at the cap."""
-    row = invariants(
-        tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), counter_of(("a:80", {0: 0, 1: 2, 2: 9}))
-    )
+    row = invariants(tenants_of(**THREE), arrivals_of(("a:80", -1, [0, 1, 2])), steps_of(("a:80", {0: 0, 1: 2, 2: 9})))
     assert (row["rejections"], row["below_cap"], row["below_cap_at"]) == (9, 2, at(1))
     assert not row["only_at_cap"]
 
@@ -198,27 +206,27 @@ def test_a_refusal_below_the_cap_breaks_the_second_promise():
 def test_a_restarted_process_has_to_fill_up_again():
     """The new process, begun at minute 9, refuses at minute 11 with one tenant."""
     arrivals = arrivals_of(("a:80", -1, [0, 1, 2]), ("a:80", 9, [10, 12, 13]))
-    counter = counter_of(("a:80", {0: 0, 3: 5, 10: 0, 11: 4, 13: 6}))
+    counter = steps_of(("a:80", {0: 0, 3: 5, 10: 0, 11: 4, 13: 6}))
     row = invariants(tenants_of(**THREE), arrivals, counter)
     assert (row["rejections"], row["below_cap"], row["below_cap_at"]) == (11, 4, at(11))
 
 
 @pytest.mark.parametrize("begun", [None, -600])
 def test_a_process_older_than_the_telemetry_may_hold_more_than_was_seen(begun):
-    row = invariants(tenants_of(**THREE), arrivals_of(("a:80", begun, [0, 1])), counter_of(("a:80", {0: 0, 3: 5})))
+    row = invariants(tenants_of(**THREE), arrivals_of(("a:80", begun, [0, 1])), steps_of(("a:80", {0: 0, 3: 5})))
     assert row["only_at_cap"] is pd.NA
     assert (row["rejections"], row["below_cap"]) == (5, 0)
 
 
 def test_what_an_old_process_hides_does_not_excuse_the_new_one():
     arrivals = arrivals_of(("a:80", -600, [0, 1]), ("a:80", 9, [10]))
-    row = invariants(tenants_of(**THREE), arrivals, counter_of(("a:80", {0: 0, 3: 5, 10: 0, 11: 2})))
+    row = invariants(tenants_of(**THREE), arrivals, steps_of(("a:80", {0: 0, 3: 5, 10: 0, 11: 2})))
     assert (row["below_cap"], row["below_cap_at"]) == (2, at(11))
     assert not row["only_at_cap"]
 
 
 def test_a_process_that_refuses_all_and_shows_no_tenant_is_judged_too():
-    row = invariants(NOBODY, arrivals_of(), counter_of(("a:80", {0: 0, 3: 5})))
+    row = invariants(NOBODY, arrivals_of(), steps_of(("a:80", {0: 0, 3: 5})))
     assert (row["most_tenants"], row["within_cap"], row["rejections"]) == (0, True, 5)
     assert pd.isna(row["most_at"])
     assert row["only_at_cap"] is pd.NA
@@ -226,8 +234,9 @@ def test_a_process_that_refuses_all_and_shows_no_tenant_is_judged_too():
 
 def test_processes_are_judged_each_by_itself():
     tenants = tenants_of(**THREE, other=("b:80", range(3)))
-    counter = counter_of(("a:80", {0: 0, 3: 5}), ("b:80", {0: 0, 1: 1}), categorical=False)
-    frame = guard.guard_invariants(tenants, arrivals_of(("a:80", -1, [0, 1, 2]), ("b:80", -1, [0])), counter, cap=3)
+    counter = steps_of(("a:80", {0: 0, 3: 5}), ("b:80", {0: 0, 1: 1}), categorical=False)
+    arrivals = arrivals_of(("a:80", -1, [0, 1, 2]), ("b:80", -1, [0]))
+    frame = guard.guard_invariants(tenants, arrivals, counter, cap=3, starts=NO_STARTS)
     assert frame[["instance", "most_tenants", "below_cap"]].values.tolist() == [["a:80", 3, 0], ["b:80", 1, 1]]
 
 
@@ -241,7 +250,7 @@ def test_the_second_promise_agrees_with_a_plain_count(arrived, refused, cap):
     row = invariants(
         tenants_of(acme=("a:80", range(31))),
         arrivals_of(("a:80", -1, [0, *arrived])),
-        counter_of(("a:80", dict(enumerate(np.cumsum([0, *refused[1:]]).tolist())))),
+        steps_of(("a:80", dict(enumerate(np.cumsum([0, *refused[1:]]).tolist())))),
         cap=cap,
     )
     held = [1 + sum(minute <= now for minute in arrived) for now in range(31)]

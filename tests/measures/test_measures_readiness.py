@@ -59,7 +59,7 @@ def test_nothing_in_is_an_empty_frame_with_its_columns():
         "day availability samples": readiness.rolling_availability(NO_READY, days=30),
         "start end not_ready_samples minutes": readiness.outages(NOTHING),
         "tenant instance start end not_ready_samples minutes": readiness.outages(NOTHING, by=("tenant", "instance")),
-        "hour transitions": readiness.transitions(no_hours),
+        "hour transitions": readiness.transitions(flips_of()),
         "hour seconds": readiness.check_latency(no_hours),
         "tenant samples availability transitions": readiness.tenant_availability(no_hours),
     }
@@ -240,10 +240,24 @@ def test_outages_hold_every_sample_that_is_not_ready_once(gauges):
     assert (ended["end"] - ended["start"] == pd.to_timedelta(ended["not_ready_samples"], unit="min")).all()
 
 
+def flips_of(*rows):
+    """Steps of the transition counter: (instance, minute of the sample before, minute of its own, flips)."""
+    frame = pd.DataFrame(rows, columns=["instance", "before", "time", "step"])
+    for column in ("before", "time"):
+        frame[column] = pd.Series([BEGIN + timedelta(minutes=at) for at in frame[column]], dtype=TIME)
+    return frame.assign(job="cloudxai").astype({"step": "float64"})
+
+
 def test_transitions_are_those_of_the_process_that_saw_most():
-    columns = ["hour", "instance", "increase"]
-    hours = hours_of((0, "a:80", 2.0), (0, "b:80", 3.0), (1, "a:80", 0.0), columns=columns)
-    assert readiness.transitions(hours)["transitions"].tolist() == [3.0, 0.0]
+    """a and b look on at the same minutes; b saw one more. An hour in which nothing flipped stands with 0."""
+    steps = flips_of(("a:80", 1, 2, 2), ("b:80", 1.5, 2.5, 3), ("a:80", 61, 62, 0))
+    assert readiness.transitions(steps)["transitions"].tolist() == [3.0, 0.0]
+
+
+def test_transitions_of_an_hour_are_added_up_over_a_rollout():
+    """a saw two flips at minute 2; c, which came after it, saw three at minute 40: five in the hour."""
+    steps = flips_of(("a:80", 1, 2, 2), ("b:80", 1, 2, 2), ("c:80", 39, 40, 3), ("c:80", 59, 61, 1))
+    assert readiness.transitions(steps)["transitions"].tolist() == [5.0, 1.0]
 
 
 def latency_of(*rows, quantile=0.95):

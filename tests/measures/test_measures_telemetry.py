@@ -77,7 +77,7 @@ def gaps_of(*series, end=f"{NEXT} 00:00"):
             telemetry.covered_periods(coverage_frame(NOTHING), jobs=["cloudxai"], end=at(NEXT)),
             "day coverage covered",
         ),
-        (telemetry.process_starts(NOTHING, NOTHING), "job instance started_at seen_at restarted"),
+        (telemetry.process_starts(NOTHING, NOTHING), "job instance started_at seen_at until processes restarted"),
         (telemetry.inventory({}), "metric series samples"),
     ],
 )
@@ -301,7 +301,7 @@ def starts(samples, up=NOTHING):
     frame = telemetry.process_starts(samples, up)
     return [
         [instance, f"{begun:%d %H:%M:%S}", f"{seen:%d %H:%M}", again]
-        for _, instance, begun, seen, again in frame.itertuples(index=False)
+        for _, instance, begun, seen, _, _, again in frame.itertuples(index=False)
     ]
 
 
@@ -356,3 +356,35 @@ def test_an_inventory_counts_series_and_samples_in_the_order_given():
     hours = pd.DataFrame({"series_id": [1, 1, 2], "samples": [60, 59, 60]})
     frame = telemetry.inventory({"z_total": hours, "absent": hours.iloc[:0], "a": hours.iloc[:1]})
     assert frame.values.tolist() == [["z_total", 2, 179], ["absent", 0, 0], ["a", 1, 60]]
+
+
+def test_starts_that_take_turns_are_several_processes_behind_one_address():
+    """Alone until 00:10, three by turns until 00:50, then a new one: one restart is known, and none of the turns is."""
+    begun = [seconds(f"2026-11-0{day} 12:00") for day in (1, 2, 3)]
+    values = [begun[0] - 5_000] * 10 + [begun[minute % 3] for minute in range(41)]
+    values += [seconds(f"{DAY} 00:50:30")] * 9
+    samples = starts_of(*(("a:80", f"{DAY} 00:{minute:02}", value) for minute, value in enumerate(values)))
+    frame = telemetry.process_starts(samples, NOTHING)
+    assert frame["processes"].tolist() == [1, 3, 1]
+    assert frame["restarted"].tolist() == [False, False, True]
+    assert [f"{seen:%H:%M}" for seen in frame["seen_at"]] == ["00:00", "00:10", "00:51"]
+    # A process is seen for two and a half of its steps after its last sample.
+    assert [f"{until:%H:%M:%S}" for until in frame["until"]] == ["00:11:30", "00:52:30", "01:01:30"]
+
+
+def test_a_rollout_under_new_names_restarts_nothing():
+    rows = [
+        (
+            f"pod-{pod}-{build}",
+            f"{DAY} {2 * build + hour:02}:{minute:02}",
+            seconds(f"{DAY} {2 * build:02}:00") - 60 + pod,
+        )
+        for build in range(3)
+        for pod in range(3)
+        for hour in range(2)
+        for minute in range(60)
+    ]
+    frame = telemetry.process_starts(starts_of(*rows), NOTHING)
+    assert len(frame) == 9
+    assert not frame["restarted"].any()
+    assert (frame["processes"] == 1).all()

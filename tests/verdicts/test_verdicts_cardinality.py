@@ -39,8 +39,10 @@ def moments(*texts):
 
 
 def headroom_check(*left, cap=100, share=0.15, hours=None):
-    """Headroom of the week's first hours, or of `hours`."""
-    starts = pd.date_range("2026-11-09", periods=len(left), freq="h", tz="UTC") if hours is None else moments(*hours)
+    """Headroom of the week's first hours, the last row of its last one; or of `hours`."""
+    first = pd.date_range("2026-11-09", periods=max(len(left) - 1, 0), freq="h", tz="UTC")
+    last = moments("2026-11-15 23:00")[: len(left)]
+    starts = first.append(last) if hours is None else moments(*hours)
     frame = pd.DataFrame({"hour": starts, "headroom": list(left), "job": "cloudxai", "instance": INSTANCE})
     frame = frame.assign(held=cap - frame["headroom"])
     return cardinality.headroom_check(frame, window=WEEK, cap=cap, share=share)
@@ -52,7 +54,9 @@ def guard_check(*rows):
 
 
 def rejections_check(*stretches, hours=(("2026-11-10 09:00", 384.0),)):
-    frame = pd.DataFrame(stretches, columns=["instance", "start", "end", "rejections"])
+    """Stretches of (instance, start, end, refusals, and how many of them in the week where not all)."""
+    rows = [(*row, row[3]) if len(row) == 4 else row for row in stretches]
+    frame = pd.DataFrame(rows, columns=["instance", "start", "end", "rejections", "inside"])
     frame = frame.assign(start=moments(*frame["start"]), end=moments(*frame["end"]))
     by_hour = pd.DataFrame(hours, columns=["hour", "rejections"])
     by_hour = by_hour.assign(hour=moments(*by_hour["hour"]), job="cloudxai", instance=INSTANCE)
@@ -97,7 +101,7 @@ def test_the_bound_is_whole_labels_and_judges_as_it_says(cap, share, bound):
 
 
 def test_a_tight_day_is_named_with_the_least():
-    check = headroom_check(14, 2, 20, hours=("2026-11-09 10:00", "2026-11-11 11:00", "2026-11-11 12:00"))
+    check = headroom_check(14, 2, 20, hours=("2026-11-09 10:00", "2026-11-11 11:00", "2026-11-15 23:00"))
     assert check.finding == (
         "cloudxai-0:8080 had only 2 tenant labels left on Wed 11 Nov; 20 of 100 were left at the end of 2026-W46."
     )
@@ -115,9 +119,16 @@ def test_hours_without_a_label_are_counted():
 def test_no_label_left_at_the_end_fails():
     check = headroom_check(10, 0)
     assert (check.status, check.value) == ("fail", 0.0)
-    assert check.finding == "cloudxai-0:8080 has no tenant label left: all 100 are held, new tenants are refused."
+    assert check.finding == "cloudxai-0:8080 has no tenant label left at the end of 2026-W46: all 100 are held."
     assert check.decides
     assert headroom_check(10, -3).status == "fail"
+
+
+def test_what_is_left_is_said_of_the_last_time_a_process_was_seen():
+    """A week of which two hours are there, and a process that has let more names in than the cap."""
+    check = headroom_check(60, 40, hours=("2026-11-10 22:00", "2026-11-10 23:00"))
+    assert check.finding.startswith("40 tenant labels of 100 left when last seen, up to Wed 11 Nov, 00:00 UTC")
+    assert "it has shown 103 of 100 since its start" in headroom_check(-3).finding
 
 
 def test_headroom_without_a_tenant_is_unknown():
@@ -203,28 +214,38 @@ def test_several_stretches_are_counted_and_the_largest_named():
     assert len(check.events) == 2
 
 
-def test_a_stretch_that_began_before_the_window_is_no_silence():
-    check = rejections_check(hours=(("2026-11-09 00:00", 30.0), ("2026-11-09 01:00", 12.0)))
-    assert (check.status, check.value) == ("warn", 42.0)
-    assert check.finding == (
-        "42 requests of new tenants refused in 2026-W46, in a stretch of cloudxai-0:8080 that began before."
+def test_a_stretch_that_began_before_the_window_is_named_with_both_parts_and_is_no_event_of_it():
+    check = rejections_check(
+        (INSTANCE, "2026-11-08 23:30", "2026-11-09 01:10", 100.0, 42.0),
+        hours=(("2026-11-09 00:00", 30.0), ("2026-11-09 01:00", 12.0)),
     )
-    assert check.since == datetime(2026, 11, 9, tzinfo=UTC)
+    assert (check.status, check.value, check.events) == ("warn", 42.0, ())
+    assert check.finding == (
+        "42 requests of new tenants refused in 2026-W46, most by cloudxai-0:8080 from Sun 8 Nov, 23:30 UTC to "
+        "Mon 9 Nov, 01:10 UTC; going on at cloudxai-0:8080: began on Sun 8 Nov, 23:30 UTC, before this window, 42 of "
+        "100 refusals in it."
+    )
 
 
-def test_what_a_new_process_refused_before_its_first_scrape_is_in_the_stretch_alone():
-    check = rejections_check(STRETCH, hours=(("2026-11-10 09:00", 0.0),))
-    assert (check.status, check.value) == ("warn", 384.0)
-    assert check.since == datetime(2026, 11, 10, 9, 48, tzinfo=UTC)
+def test_a_stretch_that_goes_on_after_the_window_is_told_whole():
+    check = rejections_check(
+        (INSTANCE, "2026-11-15 23:30", "2026-11-16 00:30", 100.0, 60.0), hours=(("2026-11-15 23:00", 60.0),)
+    )
+    assert check.value == 60.0
+    assert "to Mon 16 Nov, 00:30 UTC; it goes on after 2026-W46, with 40 more." in check.finding
+    assert [found["size"] for found in check.events] == [100.0]
 
 
 def test_no_refusal_passes_and_no_counter_is_unknown():
-    quiet = rejections_check(hours=(("2026-11-09 00:00", 0.0),))
+    hours = [f"2026-11-{9 + number // 24:02} {number % 24:02}:00" for number in range(168)]
+    quiet = rejections_check(hours=[(hour, 0.0) for hour in hours])
     assert (quiet.status, quiet.value) == ("pass", 0.0)
     assert quiet.finding == "The guard refused no request in 2026-W46."
+    part = rejections_check(hours=[(hour, 0.0) for hour in hours[:3]])
+    assert part.finding == "The guard refused no request in the 3 hours of 2026-W46 in which its counter was seen."
     unknown = rejections_check(hours=())
     assert (unknown.status, unknown.value) == ("unknown", None)
-    assert "no process exports the rejection counter" in unknown.finding
+    assert "no rejection counter was seen" in unknown.finding
 
 
 def test_generated_names_warn_with_stem_and_count():

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.verdicts import telemetry
+from cloudxai_analysis.verdicts import Check, telemetry
 from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
@@ -185,3 +186,16 @@ def test_every_check_is_plain_data_of_the_telemetry_section():
         assert check.section == "telemetry"
         assert check.as_dict()["finding"].endswith(".")
         assert any(letter.isdigit() for letter in check.finding)
+
+
+def test_beside_an_address_of_several_processes_no_counter_passes():
+    shared = pd.DataFrame([{"instance": "cloudxai:80", "processes": 3}])
+    quiet = Check(key="rejections", section="cardinality", status="pass", finding="Nothing refused.", value=0.0)
+    assert telemetry.unread(quiet, shared.iloc[:0]) is quiet
+    unknown = telemetry.unread(quiet, shared)
+    assert (unknown.status, unknown.value) == ("unknown", None)
+    assert "behind 1 address: cloudxai:80 (3 processes)" in unknown.finding
+    assert "scrape each process at an address of its own" in unknown.finding
+    loud = replace(quiet, status="warn", finding="7 refused.", value=7.0)
+    assert telemetry.unread(loud, shared).value == 7.0
+    assert telemetry.unread(loud, shared).finding.startswith("7 refused. Several processes answer")

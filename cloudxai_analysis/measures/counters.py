@@ -1,0 +1,135 @@
+"""Increases of counters: every step between two samples, and what a series' first sample adds; one rule for all.
+
+A series' first sample counts its value where its target was scraped before without it, or its process began after the
+first scrape of its job: then it rose from 0 since. Else it counts nothing, for nobody knows since when. A series that
+takes over, in the same process, from one that ended and has the same labels of the contract goes on from its value:
+other labels of it have changed, or the address, or the spelling of `le`. Nothing is read of an address behind which
+several processes answer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cloudxai_analysis.measures.frames import TIME, as_text
+
+_TARGET = ["job", "instance"]
+
+
+def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    """Each sample of counters with its step from the one before; a fall is a reset and counts the value after it.
+
+    `samples` with job, instance and other labels; `scrapes` are the successful ones (job, instance, time), `starts` as
+    `process_starts` gives them. NaN is skipped over.
+
+    Columns: those of `samples`, before (time of the sample or scrape before, or the process's start; NaT unknown), step
+    (0 where nothing is known), sorted by series and time.
+    """
+    frame = readable(samples[samples["value"].notna()], starts, at="time")
+    frame = frame.sort_values(["series_id", "time"], kind="stable", ignore_index=True)
+    first = (frame["series_id"] != frame["series_id"].shift()).to_numpy()
+    change = frame["value"].diff()
+    frame["before"] = frame["time"].shift().where(~first)
+    frame["step"] = change.where(change >= 0, frame["value"]).where(~first, 0.0)
+    ends = frame[np.append(first[1:], True)] if len(frame) else frame
+    found = _first_steps(frame[first], ends, scrapes, starts)
+    frame.loc[found.index, ["before", "step"]] = found
+    return frame
+
+
+def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    """Hourly rollups of counters whose `increase` has what a series' first sample adds; unreadable addresses left out.
+
+    `scrapes` and `starts` as for `counter_steps`.
+    """
+    frame = readable(hours, starts, at="first_ts")
+    seen = frame[frame["samples"] > 0]
+    firsts = seen[~seen["anchored"]].rename(columns={"first_ts": "time", "first": "value"})
+    ends = seen.drop_duplicates("series_id", keep="last").rename(columns={"last_ts": "time", "last": "value"})
+    labels = [*seen.select_dtypes(["category", "object", "str"])]
+    kept = ["series_id", "time", "value", *labels]
+    found = _first_steps(firsts[kept], ends[kept], scrapes, starts)
+    frame.loc[found.index, "increase"] += found["step"]
+    return _one_spelling(frame, labels) if "le" in frame else frame
+
+
+def _one_spelling(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Buckets without those that are there at the same time under another spelling of `le`; the fuller one stays."""
+    bucket = [frame["hour"], *(_spelled_once(frame[name], name) for name in labels)]
+    spelled = [*bucket, as_text(frame["le"])]
+    increase = frame["increase"].groupby(spelled).transform("sum")
+    fullest = increase == increase.groupby(bucket).transform("max")
+    chosen = as_text(frame["le"]).where(fullest).groupby(bucket).transform("first")
+    kept = (as_text(frame["le"]) == chosen).to_numpy()
+    until = frame["last_ts"].where(kept).groupby(bucket).transform("max")
+    since = frame["first_ts"].where(kept).groupby(bucket).transform("min")
+    return frame[kept | ((frame["first_ts"] > until) | (frame["last_ts"] < since)).to_numpy()].reset_index(drop=True)
+
+
+def readable(frame: pd.DataFrame, starts: pd.DataFrame, *, at: str) -> pd.DataFrame:
+    """The rows whose address is not shared by several processes at the time in column `at`."""
+    hidden = np.zeros(len(frame), dtype=bool)
+    for row in starts[starts["processes"] > 1].itertuples():
+        own = (frame["job"] == row.job) & (frame["instance"] == row.instance)
+        hidden |= (own & frame[at].between(row.seen_at.floor("h"), row.until)).to_numpy()
+    return frame[~hidden].reset_index(drop=True)
+
+
+def _first_steps(firsts: pd.DataFrame, ends: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    """`before` and `step` of the first sample of each series; `ends` are the last ones of all series."""
+    earliest = pd.concat([scrapes[["job", "time"]], firsts[["job", "time"]]]).astype({"job": "str"})
+    begin = earliest.groupby("job")["time"].min().rename("begin")
+    # Most series begin with their job's first scrape, and say nothing.
+    first = _with_start(firsts, starts).join(begin, on="job").query("time > begin")
+    own = scrapes[scrapes["instance"].isin(first["instance"].unique())].astype(dict.fromkeys(_TARGET, "str"))
+    own = own.rename(columns={"time": "scraped"}).sort_values("scraped")
+    first = pd.merge_asof(
+        first.reset_index().sort_values("time"),
+        own[[*_TARGET, "scraped"]],
+        left_on="time",
+        right_on="scraped",
+        by=_TARGET,
+        allow_exact_matches=False,
+    ).set_index("index")
+    first["before"] = first["scraped"].fillna(first["started_at"].where(first["started_at"] > first["begin"]))
+    first["step"] = first["value"].where(first["before"].notna(), 0.0)
+    _continued(first, _with_start(ends, starts))
+    return first[["before", "step"]].astype({"before": TIME, "step": "float64"})
+
+
+def _with_start(samples: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    """Samples with `started_at` of the process that gave them; the index is kept."""
+    frame = samples.astype(dict.fromkeys(_TARGET, "str")).reset_index().sort_values("time")
+    began = starts[[*_TARGET, "seen_at", "started_at"]].astype(dict.fromkeys(_TARGET, "str"))
+    found = pd.merge_asof(frame, began.sort_values("seen_at"), left_on="time", right_on="seen_at", by=_TARGET)
+    return found.set_index("index").drop(columns="seen_at")
+
+
+def _continued(first: pd.DataFrame, ends: pd.DataFrame) -> None:
+    """Set the step of each series that takes over from one that ended; of several the latest, the lowest first."""
+    labels = [name for name in first.select_dtypes(["category", "object", "str"]) if name != "instance"]
+    for frame in (first, ends):
+        address = frame["instance"].where(frame["started_at"].isna(), frame["started_at"].astype("str"))
+        keys = [address, *(_spelled_once(frame[name], name) for name in labels)]
+        frame["key"] = list(zip(*keys, strict=True))
+    known = ends[ends["key"].isin(set(first["key"]))].sort_values("value").groupby("key")
+    for key, own in first.sort_values(["time", "value"]).groupby("key"):
+        left = known.get_group(key) if key in known.groups else ends.iloc[:0]
+        for at, row in own.iterrows():
+            other = left["series_id"] != row["series_id"]
+            over = left[other & (left["time"] < row["time"])]
+            if "le" in labels and (other & (left["le"] != row["le"]) & (left["time"] >= row["time"])).any():
+                first.loc[at, "step"] = 0.0  # the other spelling counts on
+            elif len(over):
+                last = over.loc[over["time"].idxmax()]
+                rise = row["value"] - last["value"]
+                first.loc[at, ["before", "step"]] = [last["time"], rise if rise >= 0 else row["value"]]
+                left = left[left["series_id"] != last["series_id"]]
+
+
+def _spelled_once(column: pd.Series, name: str) -> pd.Series:
+    """Labels as text; bounds of buckets as numbers are written, since '1' and '1.0' are one."""
+    text = as_text(column)
+    bound = pd.to_numeric(text, errors="coerce") if name == "le" else pd.Series(np.nan, index=column.index)
+    return text.where(bound.isna(), bound.astype("str"))
