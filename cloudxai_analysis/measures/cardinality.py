@@ -172,6 +172,13 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
     return typed(fullest.assign(headroom=left).reset_index(drop=True), _HEADROOM)
 
 
+def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
+    """How many tenants one process shows in an hour: of each hour's busiest one, the median over the day to `end`."""
+    recent = hours[(hours["samples"] > 0) & (hours["hour"] >= end - pd.Timedelta(days=1)) & (hours["hour"] < end)]
+    shown = recent.groupby(["hour", *_TARGET], observed=True)["tenant"].nunique()
+    return int(shown.groupby("hour").max().median()) if len(shown) else 0
+
+
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     """Tenants that came and left against the day before, as a share of the tenants of either day.
 

@@ -45,27 +45,39 @@ _PATHS = {
 _QUANTILES = {"earliest95": 0.025, "earliest80": 0.1, "median": 0.5, "latest80": 0.9, "latest95": 0.975}
 
 
-def daily_arrivals(arrivals: pd.DataFrame, covered: pd.DataFrame, window: Window, *, cap: int) -> pd.DataFrame:
+def daily_arrivals(
+    arrivals: pd.DataFrame, covered: pd.DataFrame, window: Window, *, cap: int, instance: str
+) -> pd.DataFrame:
     """Tenants that one process saw for the first time since its start, day by day.
 
-    `arrivals` of one process as `measures.cardinality.tenant_arrivals` gives them, `covered` the covered days. Unknown
-    (NaN) are the arrivals of the day on which a run of the process begins, since all its tenants come anew; of an
-    uncovered day and the day after it; and of a day that begins with `cap` tenants held, when nobody is let in.
+    `arrivals` of its job as `measures.cardinality.tenant_arrivals` gives them, `covered` the covered days. Before the
+    first day of `instance` the process is the one of the job that held most: rollouts give new names. In the first 24
+    hours of a process only tenants count that are new to the job, for all others come anew. Unknown (NaN) are the
+    arrivals of the job's first day and of a restart's; of an uncovered day and the day after it; and of a day that
+    begins with `cap` tenants held, when nobody is let in.
 
-    Columns: day (UTC), arrivals (tenants), held (at the day's end; NaN before the process was seen).
+    Columns: day (UTC), arrivals (tenants), held (at the day's end; NaN before a process was seen).
     """
     days = pd.DatetimeIndex([day.start for day in window.days()]).as_unit("us")
     found = pd.DataFrame({"day": days, "arrivals": 0.0, "held": np.nan})
-    runs = arrivals.groupby(arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
-    for _, own in sorted(runs, key=lambda run: run[1]["seen_at"].min()):
-        seen = own["seen_at"].dt.floor("D")
-        first = seen.min()
-        by_day = seen.value_counts().reindex(days, fill_value=0).to_numpy(dtype="float64")
+    known = arrivals.groupby("tenant")["seen_at"].transform("min")
+    frame = arrivals.assign(new=known.dt.floor("D") == arrivals["seen_at"].dt.floor("D"))
+    runs = [run for _, run in frame.groupby(["instance", frame["started_at"].fillna(pd.Timestamp(0, tz="UTC"))])]
+    before: set[str] = set()
+    for run in sorted(runs, key=lambda run: (run["instance"].iloc[0] == instance, run["seen_at"].min())):
+        name, begin = str(run["instance"].iloc[0]), run["seen_at"].min()
+        first = begin.floor("D")
+        came = run["seen_at"].dt.floor("D")
+        counted = came[run["new"] | (run["seen_at"] >= begin + _DAY)]
+        held = np.array([float((came <= day).sum()) for day in days])
         mine = np.asarray(days >= first)
-        before = float((seen < days[0]).sum())
-        found.loc[mine, "held"] = (before + np.cumsum(by_day))[mine]
-        found.loc[mine, "arrivals"] = by_day[mine]
-        found.loc[days == first, "arrivals"] = np.nan
+        if name != instance:
+            mine &= np.asarray(days <= run["last_seen"].max()) & ~(found["held"] > held).to_numpy()
+        found.loc[mine, "held"] = held[mine]
+        found.loc[mine, "arrivals"] = counted.value_counts().reindex(days, fill_value=0).to_numpy("float64")[mine]
+        if name in before or first == known.min().floor("D"):
+            found.loc[mine & np.asarray(days == first), "arrivals"] = np.nan
+        before.add(name)
     found.loc[found["held"].isna(), "arrivals"] = np.nan
     sure = days.isin(covered.loc[covered["covered"].astype(bool), "day"])
     found.loc[~(sure & np.append([True], sure[:-1])), "arrivals"] = np.nan
@@ -77,6 +89,8 @@ def time_to_cap(
     daily: pd.DataFrame,
     *,
     cap: int,
+    held: int,
+    expected: int = 0,
     refusing_since: pd.Timestamp | None = None,
     horizon_days: int = 90,
     paths: int = 1_000,
@@ -84,18 +98,18 @@ def time_to_cap(
 ) -> tuple[pd.DataFrame, Forecast]:
     """When the held tenants first pass the cap, over simulated paths, as one row; and the forecast behind it.
 
-    `daily` as `daily_arrivals` gives it; `refusing_since` is the first refusal of a stretch that goes on.
+    `daily` as `daily_arrivals` gives it; `held` the tenants held now, `expected` how many come back to one at once,
+    so that a fresh one is not thought empty; `refusing_since` is the first refusal of a stretch that goes on.
 
     Columns: answer ('refusing', 'at the cap', 'too little history', 'not within the horizon' where the median path
-    does not pass, else 'forecast'), held (tenants at the last day's end), cap, since (of refusing, or the first day of
+    does not pass, else 'forecast'), held (tenants now), cap, since (of refusing, or the first day of
     those at the cap), from_day (the last whole day known), earliest95, earliest80, median, latest80, latest95 (days;
     missing: not within the horizon), within (share of the paths that pass within the horizon), horizon_days, model,
     days_known (of history).
     """
-    held = daily["held"].dropna()
     row: dict[str, Any] = {
         "answer": "too little history",
-        "held": int(held.iloc[-1]) if len(held) else 0,
+        "held": held,
         "cap": cap,
         "from_day": daily["day"].max(),
         "horizon_days": horizon_days,
@@ -111,7 +125,7 @@ def time_to_cap(
         return typed([row | {"answer": "at the cap", "since": since}], _TIME_TO_CAP), forecast
     if not forecast.known:
         return typed([row], _TIME_TO_CAP), forecast
-    passage = first_passage(forecast.paths, cap - row["held"])
+    passage = first_passage(forecast.paths, cap - max(held, expected))
     last = daily["day"].max()
     ends = {name: _quantile(passage, share) for name, share in _QUANTILES.items()}
     dates = {name: last + days * _DAY if np.isfinite(days) else pd.NaT for name, days in ends.items()}

@@ -67,15 +67,23 @@ class Cardinality:
         """Tenants that came to the process with the least headroom, by whole day of the history."""
         window = self._opened.history
         whole = Window(window.start, pd.Timestamp(window.end).floor("D").to_pydatetime())
-        fullest = self.headroom[["job", "instance"]].tail(1)
-        own = self.arrivals.merge(fullest, on=["job", "instance"])
-        return time_to_cap.daily_arrivals(own, self._telemetry.covered, whole, cap=self._opened.contract.tenant_cap)
+        cap, fullest = self._opened.contract.tenant_cap, self.headroom.tail(1)
+        own = self.arrivals[self.arrivals["job"].isin(fullest["job"])]
+        name = fullest["instance"].max() if len(fullest) else ""
+        return time_to_cap.daily_arrivals(own, self._telemetry.covered, whole, cap=cap, instance=name)
 
     @cached_property
     def _to_cap(self) -> tuple[pd.DataFrame, Forecast]:
         recent = self.refusals["end"] >= pd.Timestamp(self._opened.seen.end) - pd.Timedelta(hours=1)
         since = self.refusals.loc[recent, "start"].min() if recent.any() else None
-        return time_to_cap.time_to_cap(self.daily_arrivals, cap=self._opened.contract.tenant_cap, refusing_since=since)
+        held = int(self.headroom["held"].iloc[-1]) if len(self.headroom) else 0
+        return time_to_cap.time_to_cap(
+            self.daily_arrivals,
+            cap=self._opened.contract.tenant_cap,
+            held=held,
+            expected=cardinality.busiest(self.tenant_hours, end=pd.Timestamp(self._opened.seen.end)),
+            refusing_since=since,
+        )
 
     @cached_property
     def time_to_cap(self) -> pd.DataFrame:

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.measures.forecast import MODELS, forecast_sums
-from cloudxai_analysis.measures.time_to_cap import daily_arrivals, first_passage, paths_to_cap, time_to_cap
+from cloudxai_analysis.measures.time_to_cap import daily_arrivals as daily_of
+from cloudxai_analysis.measures.time_to_cap import first_passage, paths_to_cap
+from cloudxai_analysis.measures.time_to_cap import time_to_cap as to_cap
 from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
@@ -20,7 +22,19 @@ def arrivals(*seen, started="2026-10-05 00:00", instance="a:1"):
     names = [f"t{day}-{number}" for day, many in seen for number in range(many)]
     times = [FIRST + pd.Timedelta(days=day, hours=12) for day, many in seen for _ in range(many)]
     frame = pd.DataFrame({"tenant": names, "seen_at": pd.Series(times, dtype=TIME)})
-    return frame.assign(job="cloudxai", instance=instance, started_at=pd.Timestamp(started, tz="UTC"))
+    frame = frame.assign(job="cloudxai", instance=instance, started_at=pd.Timestamp(started, tz="UTC"))
+    return frame.assign(last_seen=frame["seen_at"].max())
+
+
+def daily_arrivals(seen, days, span, *, cap, instance="a:1"):
+    return daily_of(seen, days, span, cap=cap, instance=instance)
+
+
+def time_to_cap(daily, *, cap, held=None, **how):
+    """Held now, unless told otherwise: what was held at the last day's end."""
+    known = daily["held"].dropna()
+    now = int(known.iloc[-1]) if len(known) else 0
+    return to_cap(daily, cap=cap, held=now if held is None else held, **how)
 
 
 def window(days):
@@ -57,6 +71,28 @@ def test_after_a_restart_labels_are_counted_from_nothing_and_its_day_is_unknown(
     found = daily_arrivals(pd.concat([before, after]), covered(4), window(4), cap=100)
     assert found["held"].tolist() == [4, 5, 3, 4]
     assert found["arrivals"].isna().tolist() == [True, False, True, False]
+
+
+def test_a_rollout_goes_on_with_the_history_of_the_job_and_returning_tenants_are_no_growth():
+    """One process a day under a new name: each shows all 4, 5, 6, 7 tenants at once, of which one is new to the job."""
+    names = [f"t{number}" for number in range(8)]
+    rows = [
+        (f"pod-{day}", names[number], FIRST + pd.Timedelta(days=day, hours=12))
+        for day in range(4)
+        for number in range(4 + day)
+    ]
+    frame = pd.DataFrame(rows, columns=["instance", "tenant", "seen_at"]).astype({"seen_at": TIME})
+    frame = frame.assign(job="cloudxai", started_at=frame["seen_at"], last_seen=frame["seen_at"])
+    found = daily_arrivals(frame, covered(4), window(4), cap=100, instance="pod-3")
+    assert found["held"].tolist() == [4, 5, 6, 7]
+    assert np.isnan(found["arrivals"][0])
+    assert found["arrivals"][1:].tolist() == [1, 1, 1]
+
+
+def test_what_comes_back_to_a_fresh_process_is_no_room():
+    """3 held a minute after a rollout, 68 shown by a process before it: 20 labels left at 2 a day, not 85."""
+    row = time_to_cap(ramp(30, 2), cap=88, held=3, expected=68)[0].iloc[0]
+    assert (row["held"], row["median"]) == (3, FIRST + 39 * DAY)
 
 
 def test_days_that_begin_at_the_cap_are_censored():
