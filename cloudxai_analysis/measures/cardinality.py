@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from cloudxai_analysis.measures.frames import TIME, distinct, typed
 from cloudxai_analysis.window import WEEK, Window
 
 _TARGET = ["job", "instance"]
-_ACTIVE = {"hour": TIME, "tenants": "int64"}
+_ACTIVE = {"hour": TIME, "tenants": "int64", "generated": "int64"}
 _ARRIVALS = {
     "job": "str",
     "instance": "str",
@@ -45,14 +45,15 @@ class Run:
     whole: bool
 
 
-def active_tenants(hours: pd.DataFrame) -> pd.DataFrame:
+def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.DataFrame:
     """Distinct tenants with a sample in each hour; hours of several tenant metrics may be joined before.
 
-    Columns: hour, tenants. An hour without any sample has no row.
+    Columns: hour, tenants, generated (those of them that are among `generated`). An hour without any sample has no row.
     """
     there = hours[hours["samples"] > 0]
     found = distinct(there, by="hour", of="tenant").rename(columns={"number": "tenants"})
-    return typed(found, _ACTIVE)
+    apart = distinct(there[there["tenant"].isin(list(generated))], by="hour", of="tenant").set_index("hour")["number"]
+    return typed(found.assign(generated=found["hour"].map(apart).fillna(0)), _ACTIVE)
 
 
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:

@@ -44,8 +44,8 @@ class Cardinality:
 
     @cached_property
     def active_tenants(self) -> pd.DataFrame:
-        """Active tenants by hour, over the history."""
-        return cardinality.active_tenants(self.tenant_hours)
+        """Active tenants by hour, over the history, and how many of them are generated names."""
+        return cardinality.active_tenants(self.tenant_hours, self.generated_names["tenant"])
 
     @cached_property
     def arrivals(self) -> pd.DataFrame:
@@ -104,22 +104,22 @@ class Cardinality:
 
     @cached_property
     def churn(self) -> pd.DataFrame:
-        """Churn by day, over the history."""
-        return cardinality.tenant_churn(self.tenant_hours, self._telemetry.covered)
+        """Churn of the real tenants by day, over the history."""
+        return cardinality.tenant_churn(self.real_hours, self._telemetry.covered)
 
     @cached_property
     def tenant_sets(self) -> pd.DataFrame:
-        """New, returning, stayed and lost tenants of the window."""
-        return cardinality.tenant_sets(self.tenant_hours, self._opened.seen)
+        """New, returning, stayed and lost tenants of the window, generated names left out."""
+        return cardinality.tenant_sets(self.real_hours, self._opened.seen)
 
     @cached_property
     def tenant_sets_by_week(self) -> pd.DataFrame:
-        """Number of new, returning, stayed and lost tenants, one row per `week` of the history but its first.
+        """Number of new, returning, stayed and lost real tenants, one row per `week` of the history but its first.
 
         In the first week every tenant would be new, which says nothing of the tenants.
         """
         weeks = list(self._opened.history.weeks())[1:]
-        counts = [cardinality.tenant_sets(self.tenant_hours, week)["set"].value_counts() for week in weeks]
+        counts = [cardinality.tenant_sets(self.real_hours, week)["set"].value_counts() for week in weeks]
         frame = pd.DataFrame(counts, index=[week.name for week in weeks])
         frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
         return frame.rename_axis("week").reset_index()
@@ -158,12 +158,12 @@ class Cardinality:
     @cached_property
     def cohorts(self) -> pd.DataFrame:
         """Of the tenants that came in each week of the history, how many were still seen later."""
-        return cohorts.tenant_cohorts(self.tenant_hours, self._telemetry.covered, self._opened.history)
+        return cohorts.tenant_cohorts(self.real_hours, self._telemetry.covered, self._opened.history)
 
     @cached_property
     def lifetimes(self) -> pd.DataFrame:
-        """How long each tenant has been seen, over the history."""
-        return cohorts.tenant_lifetimes(self.tenant_hours, end=pd.Timestamp(self._opened.seen.end))
+        """How long each real tenant has been seen, over the history."""
+        return cohorts.tenant_lifetimes(self.real_hours, end=pd.Timestamp(self._opened.seen.end))
 
     @cached_property
     def survival(self) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cloudxai_analysis import judge
 from cloudxai_analysis.measures import judgement
-from cloudxai_analysis.phrases import NO_DATA, count, money, percent, signed, span
+from cloudxai_analysis.phrases import NO_DATA, apart, count, money, percent, signed, span
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import DAY, Window
 
@@ -113,6 +113,7 @@ def _cost(study: Study) -> dict[str, Any]:
 
     costs = study.cost.costs
     own = costs[costs["currency"] == currency]
+    real = study.cost.real_costs["currency"].eq(currency).sum()
     movers = study.cost.cost_movers
     before = movers.loc[movers["currency"] == currency, "before"].sum()
     tile = _tile(
@@ -127,7 +128,7 @@ def _cost(study: Study) -> dict[str, Any]:
             + (f" ({signed(percent(change / before), change)})" if before else "")
         ),
         unit=currency,
-        detail=f"{count(len(own), 'tenant')}, estimate{_in_part(study)}",
+        detail=f"{apart(len(own), len(own) - real)}, estimate{_in_part(study)}",
         bound=None,
         bound_text="",
         good="",
