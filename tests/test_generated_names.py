@@ -52,6 +52,15 @@ def test_what_is_said_of_tenants_is_what_it_would_be_without_the_generated_names
     assert study.cost.per_tenant.equals(clean.cost.per_tenant)
 
 
+def test_the_cap_is_weeks_away_though_the_names_came_within_minutes(study):
+    """Eleven labels are left, and 17 tenants came in six weeks: about four weeks, and surely not days."""
+    row = study.cardinality.time_to_cap.iloc[0]
+    assert (row["held"], row["generated"], row["answer"]) == (89, 40, "forecast")
+    assert 14 <= (row["median"] - row["from_day"]).days <= 60
+    assert (row["earliest95"] - row["from_day"]).days >= 7
+    assert judge.check(study, "time_to_cap").status == "pass"
+
+
 def test_movers_have_the_generated_names_as_one_that_explains_the_rise(study, clean):
     movers = study.cost.cost_movers.set_index("tenant")["change"]
     regular = clean.cost.cost_movers.set_index("tenant")["change"]

@@ -64,24 +64,29 @@ class Cardinality:
 
     @cached_property
     def daily_arrivals(self) -> pd.DataFrame:
-        """Tenants that came to the process with the least headroom, by whole day of the history."""
+        """Real tenants that came to the process with the least headroom, by whole day of the history."""
         window = self._opened.history
         whole = Window(window.start, pd.Timestamp(window.end).floor("D").to_pydatetime())
         cap, fullest = self._opened.contract.tenant_cap, self.headroom.tail(1)
         own = self.arrivals[self.arrivals["job"].isin(fullest["job"])]
         name = fullest["instance"].max() if len(fullest) else ""
-        return time_to_cap.daily_arrivals(own, self._telemetry.covered, whole, cap=cap, instance=name)
+        names = self.generated_names["tenant"]
+        covered = self._telemetry.covered
+        return time_to_cap.daily_arrivals(own, covered, whole, cap=cap, instance=name, generated=names)
 
     @cached_property
     def _to_cap(self) -> tuple[pd.DataFrame, Forecast]:
         recent = self.refusals["end"] >= pd.Timestamp(self._opened.seen.end) - pd.Timedelta(hours=1)
         since = self.refusals.loc[recent, "start"].min() if recent.any() else None
         held = int(self.headroom["held"].iloc[-1]) if len(self.headroom) else 0
+        own = self.arrivals.merge(self.headroom[["job", "instance"]].tail(1), on=["job", "instance"])
+        own = own[own["started_at"].isna() | (own["started_at"] == own["started_at"].max())]
         return time_to_cap.time_to_cap(
             self.daily_arrivals,
             cap=self._opened.contract.tenant_cap,
             held=held,
-            expected=cardinality.busiest(self.tenant_hours, end=pd.Timestamp(self._opened.seen.end)),
+            generated=int(own["tenant"].isin(self.generated_names["tenant"]).sum()),
+            expected=cardinality.busiest(self.real_hours, end=pd.Timestamp(self._opened.seen.end)),
             refusing_since=since,
         )
 
