@@ -1,4 +1,4 @@
-"""The first look at a server that nobody has described: what it is, and what of the contract it has, under which jobs."""
+"""The first look at a server that nobody has described: what it is, and what of the contract it has."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ _MOST_NAMED = 5
 class Contact:
     """A server as it was found: `jobs` has the contract's series names by job, `steps` the seconds between scrapes.
 
-    `oldest` is the first sample within the span that was looked at, `told_apart` the labels by which series of one
-    target differ at the same time, `labels` those of the contract's series, `rules` None where they are not told.
+    `oldest` is the first sample within the span that was looked at, to the hour, and `newest` the last one of its last
+    hour; `told_apart` are the labels outside the contract by which series differ at the same time, `labels` those of
+    the contract's series; `rules` is None where they are not told.
     """
 
     name: str
     kind: str
-    version: str
     jobs: dict[str, tuple[str, ...]]
     targets: int
     steps: tuple[float, ...]
     oldest: datetime | None
+    newest: datetime | None
     retention: str
     told_apart: tuple[str, ...]
     labels: tuple[str, ...]
@@ -100,20 +101,19 @@ def look(source: ServerSource, contract: Contract, window: Window, *, matchers: 
     hour = Window(window.end - HOUR, window.end)
     scrapes = [_scrapes(source, contract, {**matchers, "job": job}, hour, names) for job, names in jobs.items()]
     steps = [float(np.median(np.diff(times))) / 1000 for batch in scrapes for times in _times(batch) if len(times) > 1]
-    kind, _, version = kind_of(source).partition(" ")
+    seen = [_moment(time) for batch in scrapes if batch.samples for time in (batch.times.min(), batch.times.max())]
     first = [
         _oldest(source, batch.metric, {**matchers, "job": job}, window)
         for job, batch in zip(jobs, scrapes, strict=True)
     ]
-    seen = [datetime.fromtimestamp(int(batch.times.min()) / 1000, UTC) for batch in scrapes if batch.samples]
     return Contact(
         name=source.name,
-        kind=kind,
-        version=version,
+        kind=kind_of(source),
         jobs=jobs,
         targets=len({(labels.get("job"), labels.get("instance")) for batch in scrapes for labels in batch.labels}),
         steps=tuple(sorted({round(step) or round(step, 2) for step in steps})),
         oldest=min([moment for moment in first if moment] + seen, default=None),
+        newest=max(seen, default=None),
         retention=one_line(_told(source, "status/runtimeinfo").get("storageRetention") or ""),
         told_apart=tuple(sorted(set().union(*(_told_apart(batch, contract) for batch in scrapes)))),
         labels=tuple(_asked_values(source, "labels", _selectors(contract, matchers), window)),
@@ -137,7 +137,11 @@ def _oldest(source: ServerSource, metric: str, matchers: Labels, window: Window)
         found = promql(source, asked, window.end)
     except SourceAnswerError:
         return None
-    return datetime.fromtimestamp(float(found["value"].iloc[0]), UTC) if len(found) else None
+    return _moment(1000 * found["value"].iloc[0]) if len(found) else None
+
+
+def _moment(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
 def _told_apart(batch: SeriesBatch, contract: Contract) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.study import Study
@@ -78,7 +79,17 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
     unknown = [check for check in checks if check.status == "unknown" and check.key not in NO_BANNER]
     found += [{"kind": "unknown", "text": check.finding} for check in unknown if check.key not in ("gaps", "coverage")]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
+    found += [{"kind": "note", "text": text} for text in _otherwise(study)]
     return found
+
+
+def _otherwise(study: Study) -> Iterator[str]:
+    """Where the server is otherwise than the contract says: the server counts."""
+    if jobs := study.provenance.get("found_jobs"):
+        yield f"None of the contract's jobs exports its metrics; this report is on {', '.join(jobs)}, which does."
+    rules = study.rules
+    if rules is not None and (differences := study.contract.differences(rules.to_dict("records"))):
+        yield f"The server's alerting rules count where the contract's differ: {'; '.join(differences)}."
 
 
 def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
