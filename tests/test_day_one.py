@@ -144,8 +144,9 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     pooled = study.alerts.pooled_false_positives.iloc[0]
     assert (pooled["trials"], pooled["rate"]) == (5, 0.4)
     assert (pooled["low"], pooled["high"]) == pytest.approx(proportion_confint(2, 5, method="wilson"), abs=1e-12)
-    assert judge.check(study, "false_positives").status == "warn"
-    assert shown.heading.startswith("2 of 5 judged pages")
+    # 12 to 77 %: neither over 25 % nor within it; and of three days, not of 28.
+    assert judge.check(study, "false_positives").status == "unknown"
+    assert shown.heading.startswith("2 of 5 alert groups of rules that wake someone in the 3 days seen of the 28 days")
     assert labelling.unjudged(study).empty == "every episode of the 28 days is judged"
     assert labelling.pictures(study).looks == ()
 

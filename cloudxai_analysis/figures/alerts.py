@@ -48,7 +48,7 @@ def episodes_on_timeline(ax: Axes, judged: pd.DataFrame, window: Window) -> Axes
     `judged`: alertname, fired_at, resolved_at, judgement.
     """
     if judged.empty:
-        return empty(ax, f"no alert fired in {window_words(window)}")
+        return empty(ax, f"no alert is stored of {window_words(window)}")
     frame = judged.assign(alertname=judged["alertname"].astype(str)).sort_values("fired_at", kind="stable")
     numbers = frame["alertname"].value_counts()
     shown = [str(name) for name in numbers.index[: lanes_that_fit(ax, top=KEY_TOP)]]
@@ -78,19 +78,19 @@ def episodes_on_timeline(ax: Axes, judged: pd.DataFrame, window: Window) -> Axes
 
 @styled
 def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes:
-    """The share of false trials of each rule with its 95 % interval, and the bound.
+    """The share of false alert groups of each rule with its 95 % interval, and the bound.
 
     `rates`: alertname, severity, trials, false_positives, rate, low, high (NaN without a trial).
     """
     if rates.empty:
-        return empty(ax, "no alert fired, so that no rule could be wrong")
+        return empty(ax, "no alert is stored, so that no rule can be judged")
     shown = rates.head(lanes_that_fit(ax))
     said = [_trials(row) for _, row in shown.iterrows()]
     lanes(ax, rules(shown), right=118)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks(np.linspace(0, 1, 5), [f"{share:.0f} %" for share in np.linspace(0, 100, 5)])
     ax.axvline(bound, color=INK, linewidth=1.1, linestyle=(0, (6, 3)))
-    ax.set_xlabel(f"dashed: bound {percent(bound, 0)}; whiskers: 95 % Wilson interval", loc="left")
+    ax.set_xlabel(f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval", loc="left")
     place = np.arange(len(shown), dtype=float)
     rate, low, high = (shown[name].to_numpy(dtype=float) for name in ("rate", "low", "high"))
     known = np.isfinite(rate)
@@ -101,7 +101,9 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         ax.plot(rate[some], place[some], linestyle="none", marker=marker, markersize=7, color=color, clip_on=False)
     for at, text in zip(place, said, strict=True):
         ax.text(1.03, at, text, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE, gid="value")
-    detail = "Share of judged trials that were false, by rule" + left_out(len(shown), len(rates), "rules")
+    detail = "Share of judged alert groups that were false, by rule, 28 days" + left_out(
+        len(shown), len(rates), "rules"
+    )
     return title(ax, _rates_message(rates), detail)
 
 
@@ -112,7 +114,7 @@ def noise_by_rule(ax: Axes, noise: pd.DataFrame) -> Axes:
     `noise`: alertname, severity, episodes, short_lived, at_night, seconds.
     """
     if noise.empty or not noise["episodes"].sum() > 0:
-        return empty(ax, "no alert fired in this window")
+        return empty(ax, "no alert of this window is stored")
     ordered = noise.sort_values("episodes", ascending=False, kind="stable")
     shown = ordered.head(lanes_that_fit(ax, top=KEY_TOP, bottom=14))
     values, night = shown["episodes"].to_numpy(dtype=float), shown["at_night"].to_numpy(dtype=float)
@@ -179,7 +181,7 @@ def rules(frame: pd.DataFrame) -> list[str]:
 
 
 def _trials(row: pd.Series) -> str:
-    return f"{row['false_positives']:.0f} of {row['trials']:.0f} false" if row["trials"] > 0 else "no judged trial"
+    return f"{row['false_positives']:.0f} of {row['trials']:.0f} false" if row["trials"] > 0 else "none judged"
 
 
 def _noise(row: pd.Series) -> str:
@@ -191,7 +193,7 @@ def _rates_message(rates: pd.DataFrame) -> str:
     if known.empty:
         return "No rule could be judged"
     if not known["false_positives"].sum() > 0:
-        return f"None of {known['trials'].sum():.0f} judged trials was false"
+        return f"None of {count(known['trials'].sum(), 'judged alert group')} was false"
     worst = known.iloc[int(known["false_positives"].to_numpy().argmax())]
     name = shortened(str(worst["alertname"]), _TITLE_NAME)
-    return f"{name} most often false: {worst['false_positives']:.0f} of {count(worst['trials'], 'trial')}"
+    return f"{name} most often false: {worst['false_positives']:.0f} of {count(worst['trials'], 'alert group')}"

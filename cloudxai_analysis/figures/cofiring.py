@@ -11,7 +11,7 @@ from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.marks import lanes, lanes_that_fit, left_out
 from cloudxai_analysis.figures.shapes import rectangles
 from cloudxai_analysis.figures.style import BLUE, INK, SMALL_SIZE, axes_size, empty, styled, title
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.phrases import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,6 +88,8 @@ def _message(pairs: pd.DataFrame, groups: pd.DataFrame) -> str:
     top = pairs.iloc[0]
     one, other = (shortened(str(top[name]), _NAME) for name in ("alertname", "other"))
     if groups.empty:
-        return f"No rules are linked; at most {percent(top['share'], 0)} of {one} with {other}"
+        return f"No rules are linked; at most {top['together']} of {top['episodes']} {one} with {other}"
     number = int(groups["group"].max())
-    return f"{count(number, 'group')} of rules fire together: {one} with {other}, {percent(top['share'], 0)}"
+    return (
+        f"{count(number, 'group')} of rules fire together: {one} with {other}, {top['together']} of {top['episodes']}"
+    )

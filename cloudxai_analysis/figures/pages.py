@@ -35,7 +35,7 @@ def pages_by_shift(ax: Axes, shifts: pd.DataFrame, *, zone: str) -> Axes:
     `shifts`: start, end, shift, pages, true_pages, false_pages, at_night.
     """
     if shifts.empty or not shifts["pages"].sum() > 0:
-        return empty(ax, "no rule that wakes someone fired")
+        return empty(ax, "no alert of a rule that wakes someone is stored")
     start, end = days(shifts["start"]), days(shifts["end"])
     true, false = (shifts[name].to_numpy(dtype=float) for name in ("true_pages", "false_pages"))
     rest = shifts["pages"].to_numpy(dtype=float) - true - false

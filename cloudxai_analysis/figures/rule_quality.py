@@ -36,12 +36,12 @@ _ROW = 40.0  # points that a rule's own axis of shares needs
 
 @styled
 def worth_and_noise(ax: Axes, overview: pd.DataFrame) -> Axes:
-    """Of each rule to the right the incidents that it caught, to the left the trials in which it was false.
+    """Of each rule to the right the incidents that it caught, to the left the alert groups in which it was false.
 
     `overview`: alertname, severity, false_positives, false_at_night, caught, alone, first, verdict.
     """
     if overview.empty:
-        return empty(ax, "no alert fired, so that no rule can be weighed")
+        return empty(ax, "no alert is stored, so that no rule can be weighed")
     shown = overview.head(lanes_that_fit(ax, top=KEY_TOP))
     said = [str(verdict).rpartition(", ")[2] for verdict in shown["verdict"]]
     lanes(ax, rules(shown), top=KEY_TOP, right=max(text_width(text, SMALL_SIZE) for text in said) + 16)
@@ -63,27 +63,27 @@ def worth_and_noise(ax: Axes, overview: pd.DataFrame) -> Axes:
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
     ax.grid(visible=False)
-    ax.set_xlabel("left: false trials; right: incidents caught", loc="left")
+    ax.set_xlabel("left: false alert groups; right: incidents caught", loc="left")
     key(
         ax,
         [
-            Entry("false trials, hatched: at night", {"marker": "s", "color": VERMILLION, "markerfacecolor": "none"}),
+            Entry("false groups, hatched: at night", {"marker": "s", "color": VERMILLION, "markerfacecolor": "none"}),
             Entry("incidents caught, dotted: by it alone", {"marker": "s", "color": BLUE, "markerfacecolor": "none"}),
         ],
     )
-    detail = "False trials and incidents caught by rule, 28 days" + left_out(len(shown), len(overview), "rules")
+    detail = "False alert groups and incidents caught by rule, 28 days" + left_out(len(shown), len(overview), "rules")
     return title(ax, _worth_message(overview), detail)
 
 
 @styled
 def weekly_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes:
-    """The false-positive rate of each rule by ISO week with its 95 % interval, one small axis a rule.
+    """The false-positive rate of each rule over the 28 days that end with each week, one small axis a rule.
 
-    `rates`: week, start, alertname, trials, false_positives, rate, low, high (NaN without a trial).
+    `rates`: week, start, alertname, trials, false_positives, rate, low, high (NaN without a trial), change.
     """
     known = rates[rates["rate"].notna()]
     if known.empty:
-        return empty(ax, "no episode of any week was judged")
+        return empty(ax, "no episode of any 28 days was judged")
     names, weeks = _most_false(known), _every_week(rates)
     shown = names[: max(1, int(lanes_that_fit(ax) * 15 / _ROW))]
     lanes(ax, [shortened(name, 30) for name in shown], right=64)
@@ -110,8 +110,10 @@ def weekly_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes:
         if lane:
             ax.axhline(lane - 0.5, color=INK, linewidth=0.5, alpha=0.4)
     ax.grid(visible=False, axis="y")
-    detail = f"Share of judged trials that were false, by week; dashed: bound {percent(bound, 0)}; bars: 95 % interval"
-    return title(ax, _weeks_message(known, weeks[-1]), detail + left_out(len(shown), len(names), "rules"))
+    detail = (
+        f"Alert groups that were false, 28 days up to each week; dashed: bound {percent(bound, 0)}; bars: 95 % interval"
+    )
+    return title(ax, _weeks_message(known), detail + left_out(len(shown), len(names), "rules"))
 
 
 def _counts(ax: Axes, ends: np.ndarray, place: np.ndarray, *, left: bool) -> None:
@@ -126,9 +128,9 @@ def _worth_message(overview: pd.DataFrame) -> str:
     first = overview.iloc[0]
     name = shortened(str(first["alertname"]), _TITLE_NAME)
     if not overview["false_positives"].sum():
-        return f"None of {count(len(overview), 'rule')} was false in a judged trial"
+        return f"None of {count(len(overview), 'rule')} was false in a judged alert group"
     caught = count(first["caught"], "incident")
-    return f"{name}: {count(first['false_positives'], 'false trial')} for {caught} caught"
+    return f"{name}: {count(first['false_positives'], 'false alert group')} for {caught} caught"
 
 
 def _most_false(known: pd.DataFrame) -> list[str]:
@@ -143,9 +145,9 @@ def _every_week(rates: pd.DataFrame) -> list[str]:
     return [f"{monday.isocalendar()[0]}-W{monday.isocalendar()[1]:02d}" for monday in mondays]
 
 
-def _weeks_message(known: pd.DataFrame, last: str) -> str:
-    by_week = known.groupby("week")[["false_positives", "trials"]].sum()
-    now = by_week.loc[last] if last in by_week.index else by_week.iloc[-1]
-    before = by_week.iloc[:-1].sum()
-    earlier = f", {percent(before['false_positives'] / before['trials'], 0)} before" if before["trials"] > 0 else ""
-    return f"{now['false_positives']:.0f} of {count(now['trials'], 'trial')} false in {now.name}{earlier}"
+def _weeks_message(known: pd.DataFrame) -> str:
+    own = known[known["week"] == known["week"].iloc[-1]]
+    worst = own.iloc[int(own["false_positives"].to_numpy().argmax())]
+    name = shortened(str(worst["alertname"]), _TITLE_NAME)
+    change = f", {worst['change']}" if worst["change"] else ""
+    return f"{name}: {worst['false_positives']:.0f} of {count(worst['trials'], 'alert group')} false{change}"

@@ -5,46 +5,61 @@ from __future__ import annotations
 from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.measures.judgement import wilson_interval
+from cloudxai_analysis.phrases import count
 from cloudxai_analysis.study import Study
+from cloudxai_analysis.verdicts.alert_words import Watched, of_all, over_the_edge
+from cloudxai_analysis.verdicts.evidence import short
+
+
+def silence(watched: Watched, what: str, quiet: str) -> str:
+    """`quiet`, where that nothing of `what` is stored tells that there was none; else why it does not."""
+    return watched.blind(what).rstrip(".") or f"{quiet} in {watched.period}"
 
 
 def episodes(study: Study) -> Look:
     """What fired in the window, and whether it was true."""
     frame = study.alerts.week_episodes
     judgements = frame["judgement"].value_counts()
+    quiet = silence(study.alerts.week, "alerts", "no alert fired")
     said = ", ".join(f"{number} {judgement}" for judgement, number in judgements.items())
+    note = f"By judgement: {said}." if said else f"{quiet[:1].upper()}{quiet[1:]}."
+    earlier = study.alerts.episodes.rename(columns={"fired_at": "start", "resolved_at": "end"})
+    for row in study.going_on(earlier).sort_values("end").tail(1).itertuples():
+        whose = f" of {short(row.tenant)}" if row.tenant else ""
+        note += f" {short(row.alertname)}{whose}, {over_the_edge(row.start, row.end, study.seen)}."
     return compose(
         study,
         "alerts-episodes",
-        heading=f"{count(len(frame), 'alert episode')} fired in {study.window.name}.",
+        heading=f"{count(len(frame), 'alert episode')} stored that began in {study.alerts.week.period}.",
         defined="episodes",
         measure="measures.judgement.judged",
-        note=f"By judgement: {said}." if said else "Nothing fired, which is a number, not a gap.",
+        note=note,
         frame=frame,
         caption="Alert episodes of the window",
         role="alerts",
         draw=lambda ax: figures.episodes_on_timeline(ax, frame, study.seen),
-        empty="no alert fired in this window",
+        empty=quiet,
     )
 
 
 def false_positives(study: Study) -> Look:
     """How often each rule cries wolf."""
     frame = study.alerts.false_positives
-    trials, judged = frame["trials"].sum(), frame["episodes"].sum()
+    groups, all_of = frame["trials"].sum(), study.alerts.month.period
     return compose(
         study,
         "alerts-false-positives",
         check="false_positives",
         defined="false_positives",
         measure="measures.judgement.false_positive_rates",
-        note=f"{count(trials, 'trial')} from {count(judged, 'episode')} in 28 days; a wide interval means few trials.",
+        note=f"{count(groups, 'judged alert group')} of {count(len(frame), 'rule')} in {all_of}; a wide interval means "
+        "few of them, or several of one cause.",
         frame=frame,
-        caption="False-positive rate by rule, 28 days, 95 % Wilson interval",
+        caption="False-positive rate by rule, 28 days, 95 % interval",
         role="alerts",
         draw=lambda ax: figures.false_positive_rates(ax, frame, bound=study.bounds.false_positive_rate),
-        empty="no alert fired in the 28 days",
+        empty=silence(study.alerts.month, "alerts", "no alert fired"),
     )
 
 
@@ -58,13 +73,13 @@ def noise(study: Study) -> Look:
         check="noise",
         defined="noise",
         measure="measures.alerts.weekly_noise",
-        note=f"In the window {count(night, 'episode')} began at night (22:00 to 08:00, "
+        note=f"In {study.alerts.week.period} {count(night, 'stored episode')} began at night (22:00 to 08:00, "
         f"{study.environment.settings.zone}), {brief} lasted less than five minutes.",
         frame=frame,
         caption="Episodes by rule, in the window",
         role="alerts",
         draw=lambda ax: figures.noise_by_rule(ax, frame),
-        empty="no alert fired in this window",
+        empty=silence(study.alerts.week, "alerts", "no alert fired"),
     )
 
 
@@ -76,11 +91,12 @@ def storms(study: Study) -> Look:
         check="storms",
         defined="episodes",
         measure="measures.alerts.storms",
-        note="A storm is 10 episodes or more begun within 10 minutes, and five times what is usual.",
+        note="A storm is 10 episodes or more begun within 10 minutes, and more than chance would bring once a year at "
+        "the mean of 28 days.",
         frame=study.alerts.storms,
         caption="Alert storms",
         role="alerts",
-        empty="no storm in this window",
+        empty=silence(study.alerts.week, "alert storms", "no storm began"),
     )
 
 
@@ -88,14 +104,15 @@ def missed(study: Study) -> Look:
     """Which incidents no alert told us of."""
     recall = study.alerts.recall
     named, caught = recall["incidents"].sum(), recall["caught"].sum()
-    share = percent(caught / named, 0) if named else "no data"
+    share = of_all(caught / named, *wilson_interval(caught, named)) if named else "no data"
     return compose(
         study,
         "alerts-missed",
         check="missed",
         defined="missed",
         measure="measures.judgement.missed_incidents",
-        note=f"Over 28 days {caught:.0f} of {count(named, 'alert')} that incidents should have raised came ({share}).",
+        note=f"In {study.alerts.month.period} {caught:.0f} of {count(named, 'alert')} that incidents should have "
+        f"raised came: {share}.",
         frame=study.alerts.missed_incidents,
         caption="Incidents without an alert",
         role="alerts",
@@ -115,5 +132,5 @@ def flapping(study: Study) -> Look:
         frame=study.alerts.flapping_tenants,
         caption="Flapping tenants",
         role="tenant_transitions",
-        empty="no tenant flapped in this window",
+        empty=f"no counted transition shows that a tenant flapped in {study.alerts.week.period}",
     )

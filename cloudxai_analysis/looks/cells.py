@@ -13,6 +13,8 @@ LABELS = {
     "pending_at": "pending (UTC)",
     "resolved_at": "resolved (UTC)",
     "alertname": "rule",
+    "trials": "alert groups",
+    "trials_if": "alert groups if",
 }
 
 

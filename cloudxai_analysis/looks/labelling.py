@@ -12,12 +12,11 @@ import pandas as pd
 from cloudxai_analysis import judge
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.figures import signal as figures
-from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ledger import Confirmation, Rejection
 from cloudxai_analysis.looks import Look, alerts
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.looks.follow import is_of
-from cloudxai_analysis.phrases import count, moment, span
+from cloudxai_analysis.phrases import count, moment
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts.evidence import short
 from cloudxai_analysis.window import Window
@@ -58,7 +57,7 @@ def unjudged(study: Study) -> Look:
         frame=frame,
         caption="Episodes that nobody judged",
         role="alerts",
-        empty="every episode of the 28 days is judged" if everything else "no alert fired in the 28 days",
+        empty="every episode of the 28 days is judged" if everything else "no alert of the 28 days is stored",
     )
 
 
@@ -172,7 +171,7 @@ def if_confirmed(study: Study, impact: pd.DataFrame | None = None) -> Look:
         study,
         "alerts-if-confirmed",
         heading=f"If confirmed, {count(len(found), 'proposed incident')} would judge "
-        f"{count(frame['trials_if'].fillna(0).sum(), 'trial')}; {frame['trials'].fillna(0).sum():.0f} are judged now.",
+        f"{count(frame['trials_if'].sum(), 'alert group')}; {frame['trials'].fillna(0).sum():.0f} are judged now.",
         defined="proposals",
         measure="measures.proposals.rates_if_confirmed",
         note="Columns that end in 'if' are no measured rates: they take every proposal for an incident, and the ledger "
@@ -180,7 +179,7 @@ def if_confirmed(study: Study, impact: pd.DataFrame | None = None) -> Look:
         frame=frame,
         caption="False-positive rates as they are, and if every proposal were confirmed",
         role="alerts",
-        empty="no alert fired in the 28 days",
+        empty="no alert of the 28 days is stored",
     )
 
 
@@ -281,13 +280,8 @@ def _whose(row: pd.Series) -> str:
 
 
 def _rule_words(study: Study, row: pd.Series) -> str:
-    """The rule as the server has it loaded, else as the contract describes it."""
-    name, rules = str(row["alertname"]), study.rules
-    for loaded in () if rules is None else rules[rules["alertname"] == name].itertuples():
-        holds = f" for {span(loaded.for_seconds)}" if loaded.for_seconds else ""
-        return f"The rule that is loaded: {shortened(loaded.expr, 120)}{holds}."
-    rule = study.contract.alerts.get(name)
-    return rule.help if rule else "Neither the server nor the contract tells of this rule."
+    rule = study.contract.alerts.get(str(row["alertname"]))
+    return rule.help if rule else "The contract does not know this rule."
 
 
 def _ledger_words(study: Study, row: pd.Series) -> str:

@@ -46,7 +46,7 @@ def told(study: Study, messages: str = "") -> Look:
         note=note,
         frame=frame,
         caption="Episodes told of by rule, with the delay in seconds",
-        empty="no alert fired in the 28 days" if messages else "no file of messages was given",
+        empty="no alert of the 28 days is stored" if messages else "no file of messages was given",
     )
 
 

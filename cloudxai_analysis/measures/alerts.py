@@ -103,15 +103,15 @@ def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, flo
 
 
 def storms(
-    episodes: pd.DataFrame, *, minutes: float = 10, least: int = 10, times: float = 5.0, days: float = 28
+    episodes: pd.DataFrame, *, hours: float, minutes: float = 10, least: int = 10, a_year: float = 1.0
 ) -> pd.DataFrame:
     """Times in which very many alerts began, one row each, by start.
 
-    A storm is a stretch of `minutes` minutes in which at least `least` episodes began, and at least `times` times the
-    median of the counts in whole `minutes` of the clock that are not zero over the `days` days up to it. The storm's
-    own episodes are left out of that median: else a platform whose only alerts are one storm would have none.
-    Overlapping stretches are one storm. Episodes cut off by the window's start are left out: when they began is not
-    known, and all of them would seem to begin at once.
+    `episodes` are those of `hours` hours that were seen. A storm is a stretch of `minutes` minutes in which at least
+    `least` episodes began, and more than a Poisson process would bring anywhere `a_year` times a year; its mean is that
+    of all such stretches of these hours, empty ones included and storms left out. Where alerts ordinarily come in
+    bursts, it is bursts that are counted. Overlapping stretches are one storm. Episodes cut off by the window's start
+    are left out: when they began is not known, and all of them would seem to begin at once.
 
     Columns: start (first `fired_at`), end (of the last such stretch), episodes (number), alertname (most frequent).
     """
@@ -119,22 +119,25 @@ def storms(
     begun = frame["fired_at"].dt.as_unit("us").astype("int64").to_numpy()
     width = round(minutes * 60_000_000)
     count = np.searchsorted(begun, begun + width, side="left") - np.arange(len(begun))
-    crowded = np.flatnonzero(count >= least)
-    stretches = np.split(crowded, np.flatnonzero(np.diff(begun[crowded]) >= width) + 1) if len(crowded) else []
-    rows = []
-    for stretch in stretches:
-        first, last = stretch[0], stretch[-1]
-        inside = slice(first, last + count[last])
-        span = (begun[last] + width - round(days * 86_400_000_000), begun[last] + width)
-        if count[stretch].max() >= times * _usual_count(np.delete(begun, inside), span, width):
-            rows.append(
-                {
-                    "start": frame["fired_at"].iloc[first],
-                    "end": frame["fired_at"].iloc[last] + pd.Timedelta(minutes=minutes),
-                    "episodes": inside.stop - inside.start,
-                    "alertname": frame["alertname"].iloc[inside].astype("str").mode().iloc[0],
-                }
-            )
+    bins = max(hours * 60 / minutes, 1.0)
+    burst = _ordinary_burst(begun // width, bins)
+    usual, found = -1, np.empty((0, 2), dtype=np.int64)
+    # What is left out lowers the mean, so that more may be a storm.
+    while usual != (usual := len(begun) - int((found[:, 1] - found[:, 0]).sum())):
+        crowded = np.flatnonzero(count >= least)
+        crowded = crowded[_times_a_year(count[crowded] // burst, usual / bins / burst, minutes) < a_year]
+        opens = np.flatnonzero(np.diff(begun[crowded], prepend=-width) >= width)
+        last = crowded[np.append(opens[1:], len(crowded)) - 1] if len(crowded) else crowded
+        found = np.column_stack([crowded[opens], last + count[last]])
+    rows = [
+        {
+            "start": frame["fired_at"].iloc[first],
+            "end": frame["fired_at"].iloc[final] + pd.Timedelta(minutes=minutes),
+            "episodes": after - first,
+            "alertname": frame["alertname"].iloc[first:after].astype("str").mode().iloc[0],
+        }
+        for (first, after), final in zip(found, last, strict=True)
+    ]
     return pd.DataFrame(rows, columns=list(_STORMS)).astype(_STORMS)
 
 
@@ -282,8 +285,27 @@ def _gaps_beside(frame: pd.DataFrame, gaps: pd.DataFrame) -> tuple[NDArray[np.in
     return np.where(after, later, -1), np.where(before, earlier, -1)
 
 
-def _usual_count(begun: NDArray[np.int64], span: tuple[int, int], width: int) -> float:
-    """Median of the counts that are not zero in bins of `width` of the clock; 0 where nothing began in the span."""
-    inside = begun[(begun >= span[0]) & (begun < span[1])]
-    _, counts = np.unique(inside // width, return_counts=True)
-    return float(np.median(counts)) if len(counts) else 0.0
+def _ordinary_burst(places: NDArray[np.int64], bins: float, *, share: float = 0.01, least: int = 20) -> float:
+    """How many come at once: variance over mean of the counts by bin, empty ones included, without the fullest.
+
+    Storms are among the fullest: one bin in a hundred is left out, and `least` where little was seen. 1 for a Poisson
+    process, whose events come alone.
+    """
+    fullest = max(least, round(share * bins))
+    counts = np.sort(np.unique(places, return_counts=True)[1])[:-fullest]
+    rest = max(bins - fullest, 1.0)
+    return max(float((counts**2).sum() / counts.sum() - counts.sum() / rest), 1.0) if len(counts) else 1.0
+
+
+def _times_a_year(count: NDArray[np.int64], mean: float, minutes: float) -> NDArray[np.float64]:
+    """How often in a year a Poisson process brings so many within a stretch of `minutes` minutes, wherever it begins.
+
+    S. E. Alm, On the distribution of the scan statistic of a Poisson process (1983): stretches overlap, so that so
+    many come more often than in one of the year's stretches side by side.
+    """
+    if not len(count):
+        return np.empty(0)
+    from scipy.stats import poisson
+
+    often = (1 - mean / np.maximum(count, 1)) * mean * 525_600 / minutes * poisson.pmf(count - 1, mean)
+    return np.where(count > mean, often, np.inf)

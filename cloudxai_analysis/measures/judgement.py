@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.measures.clusters import design_effect, time_clusters
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
 
@@ -25,21 +26,16 @@ _RATES = {
     "rate": "float64",
     "low": "float64",
     "high": "float64",
+    "design_effect": "float64",
     "judged_share": "float64",
 }
-_RECALL = {
-    "alertname": "str",
-    "incidents": "int64",
-    "caught": "int64",
-    "recall": "float64",
-    "detection_seconds": "float64",
-    "reset_seconds": "float64",
-    "detection_p90": "float64",
-    "reset_p90": "float64",
-    "acknowledged": "int64",
-    "acknowledge_seconds": "float64",
-    "acknowledge_p90": "float64",
-}
+_TIMES = ("detection", "reset", "acknowledge")
+_RECALL = (
+    {"alertname": "str", "incidents": "int64", "caught": "int64", "recall": "float64"}
+    | {"detection_seconds": "float64", "reset_seconds": "float64", "low": "float64", "high": "float64"}
+    | {"reset": "int64", "acknowledged": "int64", "acknowledge_seconds": "float64"}
+    | {f"{kind}_{end}": "float64" for kind in _TIMES for end in ("p90", "p90_low", "p90_high")}
+)
 _NEEDED = {"alertname": "str", "severity": "str", "needed": "float64"}
 _CATCHES = {
     "id": "str",
@@ -106,14 +102,16 @@ def judged(
 
 
 def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
-    """False-positive rate of each rule: false / (true + false positives), with its 95 % Wilson interval.
+    """False-positive rate of each rule: false / (true + false positives), with its 95 % interval.
 
     As people on call say it; statistics call it the false discovery rate. Episodes of one rule and one judgement that
-    begin within 60 min of the first of them are one trial.
+    begin within 60 min of the first of them are one alert group, here a trial. The interval is Wilson's, of as many
+    independent groups as these are worth: groups of one cluster of `clusters.time_clusters` likely have one cause.
 
     Columns: alertname, severity, episodes (all of the rule, judged or not), trials (true and false ones), of which
-    true_positives and false_positives, rate, low, high (NaN without a trial), judged_share (share of the episodes
-    that are not 'unjudged'); the rule with the most false positives first.
+    true_positives and false_positives, rate, low, high (NaN without a trial), design_effect (1 where no two groups lie
+    in one cluster), judged_share (share of the episodes that are not 'unjudged'); the rule with the most false
+    positives first.
     """
     opens = _trials(judged)
     rows = [
@@ -139,30 +137,28 @@ def recall(
 ) -> pd.DataFrame:
     """Of the incidents that name a rule, how many it caught.
 
-    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
-    detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
-    reset_seconds (median of that episode's `resolved_at` minus the incident's end), detection_p90 and reset_p90 (90th
-    percentile, linear between two), acknowledged (incidents that people acknowledged after that episode fired),
-    acknowledge_seconds and acknowledge_p90 (`acknowledged_at` minus its `fired_at`); NaN where nothing was caught or
-    an end is not known.
+    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio)
+    with low and high (95 % Wilson interval); detection_seconds (median over those caught of the first true positive's
+    `fired_at` minus the incident's start), reset_seconds (of the last one's `resolved_at` minus the incident's end,
+    over the `reset` of which both are known), acknowledge_seconds (`acknowledged_at` minus the first one's `fired_at`,
+    over the `acknowledged` ones that people took up after it); of each the 90th percentile, linear between two, as
+    detection_p90 and so on, with the ends of its exact 95 % interval, detection_p90_low and detection_p90_high, that
+    are NaN where there are too few for one; NaN where nothing is known.
     """
     caught = first_catches(judged, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
     named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
     named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
-    grouped = named.merge(caught, how="left", on=["id", "alertname"]).groupby("alertname")
-    frame = grouped.agg(
-        incidents=("id", "size"),
-        caught=("detection", "count"),
-        detection_seconds=("detection", "median"),
-        reset_seconds=("reset", "median"),
-        detection_p90=("detection", _p90),
-        reset_p90=("reset", _p90),
-        acknowledged=("acknowledge", "count"),
-        acknowledge_seconds=("acknowledge", "median"),
-        acknowledge_p90=("acknowledge", _p90),
-    )
-    frame["recall"] = frame["caught"] / frame["incidents"]
-    return frame.reset_index()[list(_RECALL)].astype(_RECALL)
+    rows = []
+    for name, group in named.merge(caught, how="left", on=["id", "alertname"]).groupby("alertname"):
+        hit, own = int(group["detection"].count()), len(group)
+        row = {"alertname": name, "incidents": own, "caught": hit, "recall": hit / own}
+        row["low"], row["high"] = wilson_interval(hit, own)
+        row["reset"], row["acknowledged"] = group["reset"].count(), group["acknowledge"].count()
+        for kind in _TIMES:
+            row[f"{kind}_seconds"] = group[kind].median()
+            row[f"{kind}_p90"], row[f"{kind}_p90_low"], row[f"{kind}_p90_high"] = _p90(group[kind].dropna())
+        rows.append(row)
+    return typed(rows, _RECALL)
 
 
 def missed_incidents(
@@ -195,14 +191,18 @@ def first_catches(
     """The first true positive of each rule in each incident that it caught, by the time it fired.
 
     Columns: id (of the incident), alertname, fired_at, detection (seconds from the incident's start), reset (seconds
-    from its end to `resolved_at`; NaN where either is not known), acknowledge (seconds from `fired_at` until people
-    acknowledged the incident; NaN where nobody wrote that down, or they did before the rule fired).
+    from its end to the last true positive's `resolved_at`; NaN where either is not known), acknowledge (seconds from
+    `fired_at` until people acknowledged the incident; NaN where nobody wrote that down, or they did before the rule
+    fired).
     """
     right = judged[judged["judgement"] == "true"].sort_values("fired_at", ignore_index=True)
     pairs = matches(right, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
     episode = right.iloc[pairs["row"].to_numpy()].reset_index(drop=True)
     incident = incidents.iloc[pairs["place"].to_numpy()].reset_index(drop=True)
-    resolved = episode["resolved_at"].where(~episode["cut_end"].astype(bool))
+    # For those on call an incident is over when the last of its alerts is.
+    both = [incident["id"], episode["alertname"]]
+    last = episode["resolved_at"].groupby(both, observed=True).transform("max")
+    goes_on = (episode["cut_end"].astype(bool) & (episode["resolved_at"] == last)).groupby(both, observed=True)
     nobody = pd.Series(pd.NaT, index=incident.index, dtype=_TIME)
     acknowledged = incident.get("acknowledged_at", nobody)
     waited = (acknowledged - episode["fired_at"]).dt.total_seconds()
@@ -212,7 +212,7 @@ def first_catches(
             "alertname": episode["alertname"],
             "fired_at": episode["fired_at"],
             "detection": (episode["fired_at"] - incident["start"]).dt.total_seconds(),
-            "reset": (resolved - incident["end"]).dt.total_seconds(),
+            "reset": (last.mask(goes_on.transform("any")) - incident["end"]).dt.total_seconds(),
             "acknowledge": waited.where(waited >= 0),
         }
     )
@@ -220,7 +220,7 @@ def first_catches(
 
 
 def further_trials(rates: pd.DataFrame, *, share: float) -> pd.DataFrame:
-    """How many further trials, all of them true, bring the upper end of each rate's interval down to `share`.
+    """How many further trials, all true and independent, bring the upper end of each rate's interval down to `share`.
 
     `rates` as `false_positive_rates` or `pooled_rate` gives them. Wilson's upper end is at most b where
     (n·b − w)² ≥ z²·b·(1 − b)·n, w false of n, which is a square in n.
@@ -228,18 +228,20 @@ def further_trials(rates: pd.DataFrame, *, share: float) -> pd.DataFrame:
     Columns: alertname, severity, needed (0 where it is there already).
     """
     needed = [
-        trials_needed(int(wrong), int(trials), share=share)
-        for wrong, trials in zip(rates["false_positives"], rates["trials"], strict=True)
+        trials_needed(wrong / effect, trials / effect, share=share)
+        for wrong, trials, effect in zip(
+            rates["false_positives"], rates["trials"], rates["design_effect"].fillna(1.0), strict=True
+        )
     ]
     return typed(rates[["alertname", "severity"]].assign(needed=needed), _NEEDED)
 
 
-def trials_needed(wrong: int, trials: int, *, share: float) -> int:
+def trials_needed(wrong: float, trials: float, *, share: float) -> int:
     """How many further true trials bring the upper end of `wrong` in `trials` down to `share`."""
     spread = _z() ** 2 * share * (1 - share)
     middle = 2 * share * wrong + spread
     enough = (middle + math.sqrt(middle**2 - 4 * share**2 * wrong**2)) / (2 * share**2)
-    more = max(0, math.ceil(enough) - trials)
+    more = max(0, math.ceil(enough - trials))
     # Beside the root, the last bit may fall to either side.
     while more and wilson_interval(wrong, trials + more - 1)[1] <= share:
         more -= 1
@@ -291,9 +293,14 @@ def _trials(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
 
 
 def _rate_row(episodes: pd.DataFrame, opens: pd.Series, *, alertname: str, severity: str) -> dict[str, object]:
-    counts = episodes.loc[opens.loc[episodes.index], "judgement"].value_counts()
-    right, wrong = int(counts.get("true", 0)), int(counts.get("false", 0))
-    low, high = wilson_interval(wrong, right + wrong)
+    known = episodes[episodes["judgement"].isin(["true", "false"])]
+    groups = known.assign(cluster=time_clusters(known))[opens.loc[known.index]]
+    false = groups["judgement"] == "false"
+    right, wrong = int((~false).sum()), int(false.sum())
+    by_cluster = false.groupby(groups["cluster"])
+    hits, sizes = by_cluster.sum().to_numpy(dtype=float), by_cluster.size().to_numpy(dtype=float)
+    effect = design_effect(hits, sizes) if len(groups) else np.nan
+    low, high = wilson_interval(wrong / effect, (right + wrong) / effect) if len(groups) else (np.nan, np.nan)
     return {
         "alertname": alertname,
         "severity": severity,
@@ -304,11 +311,12 @@ def _rate_row(episodes: pd.DataFrame, opens: pd.Series, *, alertname: str, sever
         "rate": wrong / (right + wrong) if right + wrong else np.nan,
         "low": low,
         "high": high,
+        "design_effect": effect,
         "judged_share": (episodes["judgement"] != "unjudged").mean() if len(episodes) else np.nan,
     }
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson, 1927, Journal of the American Statistical Association 22)."""
     if not trials:
         return np.nan, np.nan
@@ -327,5 +335,10 @@ def _z() -> float:
     return NormalDist().inv_cdf(0.975)
 
 
-def _p90(seconds: pd.Series) -> float:
-    return float(seconds.quantile(0.9))
+def _p90(seconds: pd.Series) -> tuple[float, float, float]:
+    if seconds.empty:
+        return np.nan, np.nan, np.nan
+    from scipy.stats import quantile_test
+
+    interval = quantile_test(seconds.to_numpy(), p=0.9).confidence_interval(0.95)
+    return float(seconds.quantile(0.9)), float(interval.low), float(interval.high)

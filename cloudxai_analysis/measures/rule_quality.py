@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from cloudxai_analysis.measures.alerts import at_night, flapping, weekly_noise
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, first_catches, recall, trials
 from cloudxai_analysis.measures.matching import ends, in_scope, moments
+from cloudxai_analysis.window import Window
 
 PAGE_WEIGHT, NIGHT_WEIGHT = 3, 6  # of a false trial, where one that wakes nobody counts 1
 _ADDED = {"alertname": "str", "caught": "int64", "alone": "int64", "first": "int64"}
@@ -34,6 +36,7 @@ _WEEKS = {
     "rate": "float64",
     "low": "float64",
     "high": "float64",
+    "change": "str",
 }
 _BURDEN = {"alertname": "str", "paging": "bool", "false_trials": "int64", "false_at_night": "int64", "weight": "int64"}
 
@@ -103,21 +106,34 @@ def duplicates(episodes: pd.DataFrame) -> pd.DataFrame:
     return typed(several, _DUPLICATES).sort_values(["start", "alertname", "tenant"], ignore_index=True)
 
 
-def weekly_rates(judged: pd.DataFrame) -> pd.DataFrame:
-    """The false-positive rate of each rule by ISO week of `fired_at`, UTC, with its 95 % Wilson interval.
+def weekly_rates(
+    judged: pd.DataFrame,
+    weeks: Iterable[Window],
+    *,
+    days: float = 28,
+    rates: Callable[[pd.DataFrame], pd.DataFrame] = false_positive_rates,
+) -> pd.DataFrame:
+    """The false-positive rates, as `rates` makes them, over the `days` days that end with each of `weeks`.
+
+    One week alone holds too few alert groups to be compared with another.
 
     Columns: week ('2026-W46'), start (Monday), alertname, severity, episodes, trials, false_positives, rate, low, high
-    (NaN without a trial); by week and rule.
+    (NaN without a trial), change (against the `days` days that ended a week earlier: 'better' or 'worse' where the two
+    intervals do not meet, else 'not distinguishable'; '' where either is unknown); by week and rule.
     """
-    # Days are whole in UTC; without a zone the weekday of each is the Monday's distance.
-    day = judged["fired_at"].dt.floor("D")
-    monday = day - pd.to_timedelta(day.dt.day_of_week, unit="D")
-    parts = [
-        false_positive_rates(group).assign(start=start, week=f"{start.isocalendar()[0]}-W{start.isocalendar()[1]:02d}")
-        for start, group in judged.groupby(monday)
-    ]
-    rows = pd.concat(parts, ignore_index=True) if parts else []
-    return typed(rows, _WEEKS).sort_values(["start", "alertname", "severity"], ignore_index=True)
+    parts = []
+    for week in weeks:
+        inside = (judged["fired_at"] >= week.end - timedelta(days=days)) & (judged["fired_at"] < week.end)
+        parts.append(rates(judged[inside].reset_index(drop=True)).assign(week=week.name, start=week.start))
+    rows = pd.concat(parts, ignore_index=True).assign(change="") if parts else []
+    frame = typed(rows, _WEEKS).sort_values(["start", "alertname", "severity"], ignore_index=True)
+    key = ["alertname", "severity", "start"]
+    before = frame[[*key, "low", "high"]].assign(start=frame["start"] + pd.Timedelta(days=7))
+    earlier = frame[key].merge(before, how="left", on=key)
+    compared = earlier["low"].notna() & frame["low"].notna()
+    change = np.where(frame["high"] < earlier["low"], "better", "not distinguishable")
+    change = np.where(frame["low"] > earlier["high"], "worse", change)
+    return typed(frame.assign(change=np.where(compared, change, "")), _WEEKS)
 
 
 def false_burden(judged: pd.DataFrame, *, paging: Collection[str], zone: str) -> pd.DataFrame:
@@ -154,15 +170,16 @@ def rule_overview(
     `judgement.further_trials` does.
 
     Columns: alertname, severity, paging (bool), weight (of its false trials), episodes, trials, false_positives,
-    false_at_night, rate, low, high, needed (further true trials until the rate is surely within bounds), judged_share,
-    incidents (that name it), caught, recall, detection_seconds, detection_p90, reset_seconds, reset_p90,
-    acknowledge_seconds, acknowledge_p90, alone, first, near_misses (incidents), short_lived, at_night, flapping,
-    duplicates (episodes beyond the first of each), per_week (episodes).
+    false_at_night, rate, low, high, design_effect, needed (further true trials until the rate is surely
+    within bounds), judged_share, incidents (that name it), caught, recall, recall_low, recall_high, detection_seconds,
+    reset_seconds, acknowledge_seconds (medians), alone, first, near_misses (incidents), short_lived, at_night,
+    flapping, duplicates (episodes beyond the first of each), per_week (episodes).
     """
     key = ["alertname", "severity"]
     found = false_positive_rates(judged).merge(needed, how="left", on=key)
     found = found.merge(weekly_noise(judged, zone=zone)[[*key, "short_lived", "at_night"]], how="left", on=key)
-    named = recall(judged, incidents).drop(columns=["caught", "acknowledged"])
+    named = recall(judged, incidents).rename(columns={"low": "recall_low", "high": "recall_high"})
+    named = named[[name for name in named if name in _OVERVIEW and name != "caught"]]
     near = near_misses(judged, incidents, pendings).groupby("alertname").size().rename("near_misses")
     again = flapping(judged).groupby("alertname")["episodes"].sum().rename("flapping")
     told = duplicates(judged)
@@ -192,9 +209,10 @@ def rule_overview(
 _OVERVIEW = (
     {"alertname": "str", "severity": "str", "paging": "bool", "weight": "int64", "episodes": "int64"}
     | {"trials": "int64", "false_positives": "int64", "false_at_night": "int64"}
-    | dict.fromkeys(["rate", "low", "high", "needed", "judged_share"], "float64")
-    | {"incidents": "int64", "caught": "int64", "recall": "float64"}
-    | {f"{name}_{kind}": "float64" for name in ("detection", "reset", "acknowledge") for kind in ("seconds", "p90")}
+    | dict.fromkeys(["rate", "low", "high", "design_effect", "needed", "judged_share"], "float64")
+    | {"incidents": "int64", "caught": "int64"}
+    | dict.fromkeys(["recall", "recall_low", "recall_high"], "float64")
+    | dict.fromkeys(["detection_seconds", "reset_seconds", "acknowledge_seconds"], "float64")
     | dict.fromkeys(["alone", "first", "near_misses", "short_lived", "at_night", "flapping", "duplicates"], "int64")
     | {"per_week": "float64"}
 )

@@ -78,7 +78,7 @@ def reason(candidates: pd.DataFrame, best: int, window: Window) -> str:
         _change("pages a week", *(f"{row['pages_a_week']:.1f}" for row in (present, chosen))),
     ]
     return (
-        f"Over {span}: {'; '.join(changes)}. {count(chosen['trials'], 'judged trial')} allow a false-positive rate of "
+        f"Over {span}: {'; '.join(changes)}. {count(chosen['trials'], 'alert group')} allow a false-positive rate of "
         f"{percent(chosen['low'], 0)} to {percent(chosen['high'], 0)}; it was chosen on the weeks that it is judged by."
     )
 

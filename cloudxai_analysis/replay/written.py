@@ -183,7 +183,7 @@ def _agreed(replay: RuleReplay) -> str:
 def _quality(row: dict[Any, Any]) -> str:
     rate = f" ({percent(row['low'], 0)} to {percent(row['high'], 0)})" if row["trials"] else ""
     return (
-        f"{row['false_positives']} false of {count(row['trials'], 'judged trial')}{rate}, "
+        f"{row['false_positives']} false of {count(row['trials'], 'alert group')}{rate}, "
         f"{row['misses']} of {count(row['incidents'], 'incident')} missed, "
         f"detection {_seconds(row['detection_seconds'])}, {row['pages_a_week']:.1f} pages a week, "
         f"{row['unjudged']} not judged"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 import pandas as pd
 
@@ -18,10 +18,12 @@ from cloudxai_analysis.measures import (
     readiness,
     rule_quality,
 )
+from cloudxai_analysis.phrases import moment
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.verdicts.alert_words import Watched
 from cloudxai_analysis.window import DAY, Window
 
 JUDGED_DAYS = 28
@@ -29,7 +31,8 @@ FOR_STATE = "alerts_for_state"
 # What is made of the telemetry alone, and so stays as it is when the ledger grows.
 _OF_TELEMETRY = (
     *("alert_window", "alert_samples", "for_state", "intervals", "evaluation_gaps", "episodes", "pendings"),
-    *("storms", "flapping_alerts", "flapping_tenants", "dips", "tenant_dips", "paging_rules"),
+    *("storms", "storm_history", "flapping_alerts", "alert_flapping", "flapping_tenants", "tenant_flapping"),
+    *("counted_tenants", "dips", "tenant_dips", "paging_rules", "month", "week"),
 )
 
 
@@ -54,7 +57,7 @@ class Alerts:
 
     @cached_property
     def alert_samples(self) -> pd.DataFrame:
-        """Samples of ALERTS over the history, staleness markers included, each with the alert that it belongs to."""
+        """Samples of ALERTS, staleness markers included, each with its alert; as far as beyond the window is known."""
         return self._of_rules("alerts")
 
     @cached_property
@@ -63,9 +66,21 @@ class Alerts:
         return self._of_rules(FOR_STATE) if FOR_STATE in self._opened.contract.metrics else None
 
     @cached_property
+    def month(self) -> Watched:
+        """By what the alerts of the 28 days were seen."""
+        return self._watched(self.alert_window, f"the {JUDGED_DAYS} days up to {moment(self.alert_window.end)}")
+
+    @cached_property
+    def week(self) -> Watched:
+        """By what the alerts of the window were seen."""
+        return self._watched(self._opened.seen, self._opened.window.name)
+
+    @cached_property
     def intervals(self) -> pd.DataFrame:
         """How often each rule is evaluated."""
-        return evaluations.evaluation_intervals(self.alert_samples, default_seconds=self._usual_seconds())
+        return evaluations.evaluation_intervals(
+            self.alert_samples, default_seconds=self._opened.contract.evaluation_interval_seconds
+        )
 
     @cached_property
     def evaluation_gaps(self) -> pd.DataFrame:
@@ -73,7 +88,7 @@ class Alerts:
         return evaluations.evaluation_gaps(
             self.alert_samples,
             self._telemetry.up,
-            interval_seconds=self._usual_seconds(),
+            interval_seconds=self._opened.contract.evaluation_interval_seconds,
         )
 
     @cached_property
@@ -82,7 +97,7 @@ class Alerts:
         return alerts.episodes(
             self.alert_samples,
             interval_seconds=self._interval_seconds(),
-            window=self._opened.history,
+            window=self._known,
             for_state=self.for_state,
             gaps=self.evaluation_gaps,
         )
@@ -123,13 +138,8 @@ class Alerts:
 
     @cached_property
     def paging_rules(self) -> tuple[str, ...]:
-        """Names of the rules that wake someone: by the severity that is loaded, else as the contract says."""
-        contract, rules = self._opened.contract, self._opened.rules
-        wakes = {name: rule.paging for name, rule in contract.alerts.items()}
-        for name, own in () if rules is None else rules.groupby("alertname", sort=False)["severity"]:
-            told = [pages for severity in own if (pages := contract.pages(severity)) is not None]
-            wakes[str(name)] = any(told) if told else wakes.get(str(name), False)
-        return tuple(name for name, pages in wakes.items() if pages)
+        """Names of the rules that wake someone."""
+        return tuple(name for name, rule in self._opened.contract.alerts.items() if rule.paging)
 
     @cached_property
     def false_positives(self) -> pd.DataFrame:
@@ -161,7 +171,7 @@ class Alerts:
             judgement.further_trials(self.false_positives, share=self._opened.bounds.false_positive_rate),
             paging=self.paging_rules,
             zone=self._opened.environment.settings.zone,
-            days=JUDGED_DAYS,
+            days=max(self.month.seconds / DAY.total_seconds(), 1.0),
         )
 
     @cached_property
@@ -173,8 +183,14 @@ class Alerts:
 
     @cached_property
     def weekly_rates(self) -> pd.DataFrame:
-        """False-positive rate by rule and ISO week, over the history."""
-        return rule_quality.weekly_rates(self.judged_history)
+        """False-positive rate by rule over the 28 days that end with each week, from the first that were all seen."""
+        return rule_quality.weekly_rates(self.judged_history, self._judged_weeks)
+
+    @cached_property
+    def weekly_pooled(self) -> pd.DataFrame:
+        """As `weekly_rates`, of all paging rules together."""
+        pooled = partial(judgement.pooled_rate, alertnames=self.paging_rules)
+        return rule_quality.weekly_rates(self.judged_history, self._judged_weeks, rates=pooled)
 
     @cached_property
     def near_misses(self) -> pd.DataFrame:
@@ -189,7 +205,7 @@ class Alerts:
     @cached_property
     def cofiring_pairs(self) -> pd.DataFrame:
         """Which rules fired together, over 28 days."""
-        return cofiring.cofiring_pairs(self.judged, self.alert_window)
+        return cofiring.cofiring_pairs(self.judged, self._seen_month)
 
     @cached_property
     def cofiring_groups(self) -> pd.DataFrame:
@@ -201,7 +217,7 @@ class Alerts:
         """Pages of each shift of the 28 days."""
         return pages.pages_by_shift(
             self.judged,
-            self.alert_window,
+            self._seen_month,
             paging=self.paging_rules,
             zone=self._opened.environment.settings.zone,
         )
@@ -214,19 +230,39 @@ class Alerts:
     @cached_property
     def storms(self) -> pd.DataFrame:
         """Alert storms that began in the window."""
-        return self._opened.within(alerts.storms(self.episodes), "start")
+        return self._opened.within(self.storm_history, "start")
+
+    @cached_property
+    def storm_history(self) -> pd.DataFrame:
+        """Alert storms of the 28 days, and of what is known beyond them."""
+        reached = Window(self.alert_window.start, self._known.end)
+        seconds = self.month.seconds + (reached.end - self.alert_window.end).total_seconds()
+        return alerts.storms(self._opened.within(self.episodes, "fired_at", reached), hours=seconds / 3600)
 
     @cached_property
     def flapping_alerts(self) -> pd.DataFrame:
-        """Alerts that flapped in the window."""
-        return self._opened.within(alerts.flapping(self.episodes), "start")
+        """Alerts that flapped, begun in the window."""
+        return self._opened.within(self.alert_flapping, "start")
+
+    @cached_property
+    def alert_flapping(self) -> pd.DataFrame:
+        """Alerts that flapped, over the history."""
+        return alerts.flapping(self.episodes)
 
     @cached_property
     def flapping_tenants(self) -> pd.DataFrame:
-        """Tenants whose readiness flapped in the window."""
-        return self._opened.within(
-            flapping.tenant_flapping(self._telemetry.counter_steps("tenant_transitions")), "start"
-        )
+        """Tenants whose readiness flapped, begun in the window."""
+        return self._opened.within(self.tenant_flapping, "start")
+
+    @cached_property
+    def tenant_flapping(self) -> pd.DataFrame:
+        """Tenants whose readiness flapped, over the history and up to a day beyond the window."""
+        return flapping.tenant_flapping(self._telemetry.counter_steps("tenant_transitions"))
+
+    @cached_property
+    def counted_tenants(self) -> pd.DataFrame:
+        """Tenants whose transitions were counted in the window, one row each."""
+        return self._opened.hours("tenant_transitions", self._opened.seen)[["tenant"]].drop_duplicates()
 
     @cached_property
     def noise(self) -> pd.DataFrame:
@@ -272,22 +308,48 @@ class Alerts:
             self.alert_window,
         )
 
+    def _watched(self, window: Window, name: str) -> Watched:
+        loaded, state = self._opened.rules, self.for_state
+        stored = len(self.alert_samples) > 0 or (state is not None and len(state) > 0)
+        names = None if loaded is None else frozenset(loaded["alertname"])
+        return Watched(self._telemetry.named(window, name), self._telemetry.seconds_of(window), names, stored)
+
+    @property
+    def _known(self) -> Window:
+        """The history and what is known beyond the window, where its telemetry goes further."""
+        last = self._telemetry.up["time"].max()
+        beyond = self._opened.seen.end if pd.isna(last) else min(last.to_pydatetime(), self._opened.reach.end)
+        return Window(self._opened.history.start, max(self._opened.seen.end, beyond))
+
+    @property
+    def _seen_month(self) -> Window:
+        """The 28 days from the first scrape on."""
+        first = self._telemetry.first_seen
+        return (
+            self.alert_window
+            if pd.isna(first)
+            else self.alert_window.clip(Window(first.to_pydatetime(), self.alert_window.end))
+        )
+
+    @property
+    def _judged_weeks(self) -> list[Window]:
+        """The weeks of the history at whose end 28 days had been seen."""
+        first = self._telemetry.first_seen
+        return [
+            week
+            for week in self._opened.history.weeks()
+            if pd.notna(first) and week.end - timedelta(days=JUDGED_DAYS) >= max(self._opened.history.start, first)
+        ]
+
     def _of_rules(self, role: str) -> pd.DataFrame:
-        metric, history = self._opened.contract[role], self._opened.history
+        metric, history = self._opened.contract[role], self._opened.reach
         labels = metric.labels + metric.optional_labels
         frame = self._opened.frames.samples(metric.name, history, labels, markers=True)
         series = self._opened.frames.series(metric.name, history)
         replicas = self._opened.environment.settings.replica_labels
         return evaluations.identified(frame, evaluations.alert_identities(series, replica_labels=replicas))
 
-    def _usual_seconds(self) -> float:
-        """How often rules are evaluated: as the server has most of them loaded, else as the contract says."""
-        rules = self._opened.rules
-        told = pd.Series() if rules is None else rules["interval_seconds"].dropna()
-        return float(told.median() if len(told) else self._opened.contract.evaluation_interval_seconds)
-
     def _interval_seconds(self) -> dict[str, float]:
-        rules, measured = self._opened.rules, self.intervals[self.intervals["steps"] > 0]
-        told = measured if rules is None else pd.concat([rules.dropna(subset="interval_seconds"), measured])
-        by_rule = zip(told["alertname"], told["interval_seconds"], strict=True)
-        return {"": self._usual_seconds(), **{str(name): float(seconds) for name, seconds in by_rule}}
+        usual = float(self._opened.contract.evaluation_interval_seconds)
+        measured = zip(self.intervals["alertname"], self.intervals["interval_seconds"], strict=True)
+        return {"": usual, **{str(name): float(seconds) for name, seconds in measured}}

@@ -11,7 +11,6 @@ import pandas as pd
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.phrases import span
 from cloudxai_analysis.settings import Environment
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
@@ -45,12 +44,8 @@ class Study(Opened):
 
     @cached_property
     def observed(self) -> Window:
-        """The window as sentences may call it: by its name where it was seen whole, else by how much of it was."""
-        seen, whole = self.telemetry.seen_seconds, self.seen.duration.total_seconds()
-        name = f"{self.window.name} so far" if self.partial else self.window.name
-        if seen and seen < 0.99 * whole:
-            name = f"the {span(seen)} seen of {self.window.name}"
-        return Window(self.seen.start, self.seen.end, name)
+        """The window as sentences may call it."""
+        return self.telemetry.named(self.seen, f"{self.window.name} so far" if self.partial else self.window.name)
 
     def sql(self, statement: str) -> pd.DataFrame:
         """The answer to one SQL statement over the window's raw samples and hourly rollups, by DuckDB.

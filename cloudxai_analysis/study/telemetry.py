@@ -8,6 +8,7 @@ import pandas as pd
 
 from cloudxai_analysis.measures import counters, telemetry
 from cloudxai_analysis.measures.time_seen import holds
+from cloudxai_analysis.phrases import span
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.window import Window
 
@@ -63,8 +64,20 @@ class Telemetry:
     @property
     def seen_seconds(self) -> float:
         """Seconds of the window in which the least covered job was up."""
-        share = self.seen_share(self._opened.seen)
-        return 0.0 if pd.isna(share) else share * self._opened.seen.duration.total_seconds()
+        return self.seconds_of(self._opened.seen)
+
+    def seconds_of(self, window: Window) -> float:
+        """As `seen_seconds`, of another window; of the day in which it begins the whole counts, up to its length."""
+        days = Window(window.start.replace(hour=0, minute=0, second=0, microsecond=0), window.end)
+        share = self.seen_share(days)
+        whole = window.duration.total_seconds()
+        return 0.0 if pd.isna(share) else min(share * days.duration.total_seconds(), whole)
+
+    def named(self, window: Window, name: str) -> Window:
+        """A window as sentences may call it: by its name where it was seen whole, else by how much of it was."""
+        seen = self.seconds_of(window)
+        part = seen and seen < 0.99 * window.duration.total_seconds()
+        return Window(window.start, window.end, f"the {span(seen)} seen of {name}" if part else name)
 
     @cached_property
     def gaps(self) -> pd.DataFrame:

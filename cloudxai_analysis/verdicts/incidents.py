@@ -6,6 +6,7 @@ import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment
 from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.verdicts.alert_words import over_the_edge, rows_of
 from cloudxai_analysis.verdicts.evidence import named, short, when
 from cloudxai_analysis.window import Window
 
@@ -19,6 +20,10 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
     The value is the number of open incidents; `unknown` where the ledger holds nothing and is not declared complete.
     """
     begun = incidents[incidents["start"] < window.end]
+    earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end")
+    before = "".join(
+        f"; {short(row['id'])}, {over_the_edge(row['start'], row['end'], window)}" for row in rows_of(earlier.tail(1))
+    )
     still = begun[begun["end"].isna() | (begun["end"] > window.end)]
     own = begun[begun["start"] >= window.start]
     declared = bool(((complete["start"] <= window.start) & (complete["end"] >= window.end)).any())
@@ -29,7 +34,7 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
             section=_SECTION,
             status="warn",
             finding=f"{count(len(still), 'incident')} still open at the end of {named(window)}: {short(oldest['id'])}, "
-            f"since {moment(oldest['start'])}.",
+            f"since {moment(oldest['start'])}{before}.",
             value=float(len(still)),
             unit="open incidents",
             size=count(len(still), "open incident"),
@@ -51,8 +56,10 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
         key="incidents",
         section=_SECTION,
         status="pass",
-        finding=f"{count(len(own), 'incident')} in {named(window)}, all resolved."
+        finding=f"{count(len(own), 'incident')} in {named(window)}, all resolved{before}."
         if len(own)
+        else f"No incident began in {named(window)}{before}."
+        if before
         else f"No incident in {named(window)}{', by a ledger declared complete' if declared else ''}.",
         value=0.0,
         unit="open incidents",

@@ -8,26 +8,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.measures.clusters import surely_over
 from cloudxai_analysis.measures.judgement import trials_needed
 from cloudxai_analysis.phrases import count, percent
 from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.verdicts.alert_words import OWNER, SECTION, blind, days_up_to, rows_of, seen, unknown
+from cloudxai_analysis.verdicts.alert_words import OWNER, SECTION, Watched, of_all, rows_of, unknown
 from cloudxai_analysis.verdicts.evidence import event, short, when
-from cloudxai_analysis.window import Window
 
 GOOD, BAD, TOO_FEW, NOT_JUDGED = "good", "bad", "too few to judge", "not judged"
+_GROUP = "alert group"
+_SILENCE = "every sample of ALERTS, and the rules that the server had loaded"
 
 
 def false_positives_check(
-    pooled: pd.DataFrame, judged: pd.DataFrame, covered: pd.DataFrame, *, window: Window, bound: float
+    pooled: pd.DataFrame, judged: pd.DataFrame, watched: Watched, *, paging: Collection[str], bound: float
 ) -> Check:
-    """How often the paging rules cried wolf: `warn` where the rate is over the bound, `fail` where surely so.
+    """How often the paging rules cried wolf: `fail` where the rate is surely over the bound.
 
-    `pooled` as `measures.judgement.pooled_rate` gives it of the paging rules, over `window` (28 days); `judged` the
-    episodes of all rules in it, `covered` the covered days. The value is the pooled rate; it fails where the lower end
-    of its 95 % interval is over the bound, and passes only where the upper end is not. One event `false_alert` per
-    false episode, of rules that do not page, too. `unknown` where pages fired and none was judged or too few were, or
-    nothing fired and no day is covered; no page at all is a `pass`.
+    `pooled` as `measures.judgement.pooled_rate` gives it of the rules `paging`, over the window `watched` (28 days);
+    `judged` the episodes of all rules in it. The value is the pooled rate; it fails where the lower end of its 95 %
+    interval is over the bound, passes only where the upper end is not, and is `unknown` between. One event
+    `false_alert` per false episode, of rules that do not page, too. `unknown`, too, where pages fired and none was
+    judged, and where nothing fired and silence tells nothing; else no page at all is a `pass`.
     """
     row = pooled.iloc[0]
     false = judged[judged["judgement"] == "false"]
@@ -36,31 +38,43 @@ def false_positives_check(
         event("false_alert", row["alertname"], row["fired_at"], row["resolved_at"], 1, "episode")
         for row in rows_of(false)
     )
+    pages = int(row["episodes"])
+    if not pages:
+        if blind := watched.blind("pages", rules=paging):
+            return unknown("false_positives", blind, **common)
+        finding = f"No paging alert fired in {watched.period}: 0 pages, and no rate to judge."
+        return Check(key="false_positives", section=SECTION, status="pass", finding=finding, samples=_SILENCE, **common)
     if not row["trials"]:
-        return _without_trials(int(row["episodes"]), covered, window, common)
-    surely, over, proven = row["low"] > bound, row["rate"] > bound, row["high"] <= bound
-    interval = f"95 % interval {percent(row['low'], 0)} to {percent(row['high'], 0)}"
-    false_of = f"{row['false_positives']:.0f} of {count(row['trials'], 'judged page')} in {days_up_to(window)}"
-    rest = "" if row["judged_share"] == 1 else f"; {percent(row['judged_share'], 0)} of the episodes are judged"
-    if not over and not proven:
-        more = trials_needed(int(row["false_positives"]), int(row["trials"]), share=bound)
-        few = f"too few to judge against {percent(bound, 0)}, {more} more needed"
-        return unknown("false_positives", f"{false_of} were false ({interval}): {few}{rest}.", **common)
+        finding = (
+            f"Whether pages were false is unknown: none of {count(pages, 'page')} in {watched.period} is judged by the "
+            "ledger or a label."
+        )
+        return unknown("false_positives", finding, **common)
+    said = (
+        f"{row['false_positives']:.0f} of {count(row['trials'], _GROUP)} of rules that wake someone in "
+        f"{watched.period} were false: {of_all(row['rate'], row['low'], row['high'])}"
+    )
+    over = row["low"] > bound
+    if not over and row["high"] > bound:
+        more = trials_needed(
+            row["false_positives"] / row["design_effect"], row["trials"] / row["design_effect"], share=bound
+        )
+        finding = f"{said}, not shown to be over {percent(bound, 0)}, nor within it; {more} more, all true, would do."
+        return unknown("false_positives", finding, **common)
     asked: dict[str, Any] = {
-        "since": when(false.loc[false["alertname"].isin(row["alertname"].split(", ")), "fired_at"].min()),
-        "size": f"{count(row['false_positives'], 'false trial')}, each a page that called for nothing",
+        "since": when(false.loc[false["alertname"].isin(list(paging)), "fired_at"].min()),
+        "size": f"{count(row['false_positives'], f'false {_GROUP}')} that called for nothing",
         "action": "Go through the false pages rule by rule, and draft a longer `for` or another threshold.",
         "decides": OWNER,
     }
     return Check(
         key="false_positives",
         section=SECTION,
-        status="fail" if surely else "warn" if over else "pass",
-        finding=f"{false_of} were false: {percent(row['rate'], 0)} ({interval}), at most {percent(bound, 0)} is "
-        f"wanted{rest}.",
+        status="fail" if over else "pass",
+        finding=f"{said}, at most {percent(bound, 0)} is wanted.",
         value=float(row["rate"]),
-        samples=f"{count(row['episodes'], 'episode')} of {row['alertname']} in {days_up_to(window)}, n = "
-        f"{row['trials']:.0f}",
+        samples=f"{count(pages, 'page')} of {row['alertname']} in {watched.period}, {percent(row['judged_share'], 0)} "
+        f"judged; n = {row['trials']:.0f}, worth {row['trials'] / row['design_effect']:.1f} independent ones",
         disproof="an incident that is missing from the ledger, or a label that calls a false page actionable",
         **(asked if over else {}),
         **common,
@@ -68,19 +82,14 @@ def false_positives_check(
 
 
 def noise_check(
-    rates: pd.DataFrame,
-    judged: pd.DataFrame,
-    covered: pd.DataFrame,
-    *,
-    window: Window,
-    paging: Collection[str],
-    bound: float,
+    rates: pd.DataFrame, judged: pd.DataFrame, watched: Watched, *, paging: Collection[str], bound: float
 ) -> Check:
-    """Whether rules that wake nobody cry wolf: `warn` where one's rate of false firings is over the bound.
+    """Whether rules that wake nobody cry wolf: `warn` where one's rate of false firings is surely over the bound.
 
-    `rates` by rule, as `measures.judgement.false_positive_rates` gives them, over `window`; `judged` the episodes in
-    it, `covered` the covered days; `paging` the rules that `false_positives_check` judges. The value is the highest
-    rate; `unknown` where some fired and none was judged, or none fired and no day is covered.
+    `rates` by rule, as `measures.judgement.false_positive_rates` gives them, over the window `watched`; `judged` the
+    episodes in it; `paging` the rules that `false_positives_check` judges. Of several rules, those over it are told by
+    Benjamini–Hochberg. The value is the highest rate; `pass` where each interval lies within the bound, or where none
+    fired and silence tells so; else `unknown`.
     """
     others = rates[~rates["alertname"].isin(list(paging))]
     known = others[others["trials"] > 0]
@@ -88,32 +97,41 @@ def noise_check(
     if known.empty and len(others):
         finding = f"Whether {count(len(others), 'rule')} that wake nobody were right is unknown: no episode is judged."
         return unknown("noise", finding, **common)
-    if known.empty and not seen(covered, window):
-        return unknown("noise", blind("false alerts", window), **common)
-    over = known[known["rate"] > bound].sort_values("rate", ascending=False, kind="stable")
+    if known.empty and (blind := watched.blind("false alerts")):
+        return unknown("noise", blind, **common)
+    over = known[_surely_over(known, bound)].sort_values("rate", ascending=False, kind="stable")
+    open_to = known[~(known["high"] <= bound)]
+    if over.empty and len(open_to):
+        top = open_to.sort_values("rate", ascending=False, kind="stable").iloc[0]
+        finding = (
+            f"{len(open_to)} of {count(len(known), 'rule')} that wake nobody not shown to be over {percent(bound, 0)} "
+            f"false in {watched.period}, nor within it; {_most(top)}."
+        )
+        return unknown("noise", finding, **common)
     if over.empty:
         return Check(
             key="noise",
             section=SECTION,
             status="pass",
-            finding=f"{count(len(known), 'rule')} that wake nobody fired in {days_up_to(window)}, none falsely in more "
-            f"than {percent(bound, 0)} of its trials.",
+            finding=f"{count(len(known), 'rule')} that wake nobody fired in {watched.period}, each surely false in at "
+            f"most {percent(bound, 0)} of its {_GROUP}s."
+            if len(known)
+            else f"No rule that wakes nobody fired in {watched.period}: 0 alerts to judge.",
             value=float(known["rate"].max()) if len(known) else None,
-            samples="every sample of ALERTS",
+            samples=_SILENCE,
             disproof="a label that calls an episode noise",
             **common,
         )
     top = over.iloc[0]
     false = judged[(judged["judgement"] == "false") & judged["alertname"].isin(list(over["alertname"]))]
+    more = f"; {len(over) - 1} more are surely above it" if len(over) > 1 else ""
     return Check(
         key="noise",
         section=SECTION,
         status="warn",
-        finding=f"{short(top['alertname'])} was false in {top['false_positives']} of "
-        f"{count(top['trials'], 'judged trial')} in {days_up_to(window)}; at most {percent(bound, 0)} is wanted"
-        + (f", and {len(over) - 1} more rules are above it." if len(over) > 1 else "."),
+        finding=f"{_most(top)} in {watched.period}; at most {percent(bound, 0)} is wanted{more}.",
         value=float(top["rate"]),
-        size=f"{count(over['false_positives'].sum(), 'false trial')} of {count(len(over), 'rule')}",
+        size=f"{count(over['false_positives'].sum(), f'false {_GROUP}')} of {count(len(over), 'rule')}",
         since=when(false["fired_at"].min()),
         samples=f"episodes of {', '.join(short(name) for name in over['alertname'])}",
         disproof="an incident that is missing from the ledger",
@@ -123,21 +141,19 @@ def noise_check(
     )
 
 
-def rules_check(
-    overview: pd.DataFrame, judged: pd.DataFrame, covered: pd.DataFrame, *, window: Window, bound: float
-) -> Check:
+def rules_check(overview: pd.DataFrame, judged: pd.DataFrame, watched: Watched, *, bound: float) -> Check:
     """Which rule to fix first, and why: `warn` where one is surely over the bound.
 
     `overview` of the rules as `measures.rule_quality.rule_overview` gives it, the rule whose false trials weigh most
-    first, over `window` (28 days); `judged` the episodes in it, `covered` the covered days. A rule is bad where the
-    lower end of its interval is over the bound, good where the upper end is not; of all others too little is known.
-    The value is the number of bad rules. `pass` where every rule that fired is good, or none fired; else `unknown`.
+    first, over the window `watched` (28 days); `judged` the episodes in it. A rule is bad or good as `rule_verdicts`
+    says; of all others too little is known. The value is the number of bad rules. `pass` where every rule that fired is
+    good, or none fired and silence tells so; else `unknown`.
     """
     common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "rules"}
     verdict = rule_verdicts(overview, bound=bound)["verdict"]
     bad, few = overview[verdict == BAD], overview[verdict.str.startswith((TOO_FEW, NOT_JUDGED))]
-    if overview.empty and not seen(covered, window):
-        return unknown("rules", blind("rules to fix", window), **common)
+    if overview.empty and (blind := watched.blind("rules to fix")):
+        return unknown("rules", blind, **common)
     if bad.empty and len(few):
         return unknown("rules", f"{_too_few(overview, verdict, bound)}.", **common)
     if bad.empty:
@@ -145,15 +161,15 @@ def rules_check(
             key="rules",
             section=SECTION,
             status="pass",
-            finding=f"{count(len(overview), 'rule')} fired in {days_up_to(window)}, each surely false in at most "
-            f"{percent(bound, 0)} of its trials."
+            finding=f"{count(len(overview), 'rule')} fired in {watched.period}, each surely false in at most "
+            f"{percent(bound, 0)} of its {_GROUP}s."
             if len(overview)
-            else f"No rule fired in {days_up_to(window)}: 0 rules to fix.",
+            else f"No rule fired in {watched.period}: 0 rules to fix.",
             value=0.0,
-            samples="every sample of ALERTS",
+            samples=_SILENCE,
             **common,
         )
-    first = overview.iloc[0]
+    first = bad.iloc[0]
     false = judged[(judged["judgement"] == "false") & (judged["alertname"] == first["alertname"])]
     surely = ", ".join(short(name) for name in bad["alertname"].head(3))
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
@@ -162,14 +178,13 @@ def rules_check(
         section=SECTION,
         status="warn",
         finding=f"Fix {short(first['alertname'])} first: {first['false_positives']} of "
-        f"{count(first['trials'], 'judged trial')} in {days_up_to(window)} were false{_how(first)}; surely over "
+        f"{count(first['trials'], _GROUP)} in {watched.period} were false{_how(first)}; surely over "
         f"{percent(bound, 0)}: {surely}{more}.",
         value=float(len(bad)),
-        size=f"{count(overview['false_positives'].sum(), 'false trial')} of {count(len(overview), 'rule')}, "
-        f"{count(overview['false_at_night'].sum(), 'false trial')} at night",
+        size=f"{count(overview['false_positives'].sum(), f'false {_GROUP}')} of {count(len(overview), 'rule')}, "
+        f"{overview['false_at_night'].sum()} of them at night",
         since=when(false["fired_at"].min()),
-        samples=f"{count(overview['trials'].sum(), 'judged trial')} of {count(len(overview), 'rule')} in "
-        f"{days_up_to(window)}",
+        samples=f"{count(overview['trials'].sum(), _GROUP)} of {count(len(overview), 'rule')} in {watched.period}",
         disproof="an incident that is missing from the ledger, or a label that calls a false firing actionable",
         action=_action(first),
         decides=OWNER,
@@ -180,17 +195,27 @@ def rules_check(
 def rule_verdicts(rates: pd.DataFrame, *, bound: float) -> pd.DataFrame:
     """The verdict on each rule, by the end of its interval and not by its rate.
 
-    `rates` with alertname, severity, trials, low, high and needed (further true trials, as
+    `rates` with alertname, severity, trials, rate, high, design_effect and needed (further true trials, as
     `measures.judgement.further_trials` gives them).
 
     Columns: alertname, severity, verdict: 'good' where the upper end is within the bound, 'bad' where the lower end is
-    over it, 'not judged', or 'too few to judge, 12 more needed'.
+    over it, of several rules by Benjamini–Hochberg; 'not judged', or 'too few to judge, 12 more needed'.
     """
-    low, high = rates["low"].to_numpy(dtype=float), rates["high"].to_numpy(dtype=float)
     few = [f"{TOO_FEW}, {more:.0f} more needed" for more in rates["needed"]]
     none = [f"{NOT_JUDGED}, {more:.0f} needed" for more in rates["needed"]]
-    word = np.where(low > bound, BAD, np.where(high <= bound, GOOD, np.where(rates["trials"] > 0, few, none)))
+    unsure = np.where(rates["high"] <= bound, GOOD, np.where(rates["trials"] > 0, few, none))
+    word = np.where(_surely_over(rates, bound), BAD, unsure)
     return rates[["alertname", "severity"]].assign(verdict=pd.Series(word, index=rates.index, dtype="str"))
+
+
+def _surely_over(rates: pd.DataFrame, bound: float) -> np.ndarray:
+    return surely_over(rates["rate"], rates["trials"] / rates["design_effect"], bound=bound)
+
+
+def _most(row: pd.Series) -> str:
+    """'Slow was false in 3 of 3 alert groups, 100 % (95 % interval 44 % to 100 %)'."""
+    share = of_all(row["rate"], row["low"], row["high"])
+    return f"{short(row['alertname'])} was false in {row['false_positives']} of {count(row['trials'], _GROUP)}, {share}"
 
 
 def _too_few(overview: pd.DataFrame, verdict: pd.Series, bound: float) -> str:
@@ -199,13 +224,13 @@ def _too_few(overview: pd.DataFrame, verdict: pd.Series, bound: float) -> str:
     least = rest.sort_values("needed", kind="stable").iloc[0]
     false = overview[overview["false_positives"] > 0]
     worst = (
-        f"; most of the false trials are of {short(false.iloc[0]['alertname'])}, {false.iloc[0]['false_positives']} of "
+        f"; most of the false ones are of {short(false.iloc[0]['alertname'])}, {false.iloc[0]['false_positives']} of "
         f"{false.iloc[0]['trials']}"
         if len(false)
         else ""
     )
     return (
-        f"Too few trials to judge {len(rest)} of {count(len(overview), 'rule')} against {percent(bound, 0)}: "
+        f"Too few {_GROUP}s to judge {len(rest)} of {count(len(overview), 'rule')} against {percent(bound, 0)}: "
         f"{short(least['alertname'])} needs {least['needed']:.0f} more, all true{worst}"
     )
 
@@ -223,23 +248,4 @@ def _action(row: pd.Series) -> str:
     return (
         f"Draft a longer `for` or another threshold of {name}, and replay it over the history: it alone caught "
         f"{count(row['alone'], 'incident')}."
-    )
-
-
-def _without_trials(episodes: int, covered: pd.DataFrame, window: Window, common: dict[str, Any]) -> Check:
-    if episodes:
-        finding = (
-            f"Whether pages were false is unknown: none of {count(episodes, 'paging episode')} in "
-            f"{days_up_to(window)} is judged by the ledger or a label."
-        )
-        return unknown("false_positives", finding, **common)
-    if not seen(covered, window):
-        return unknown("false_positives", blind("false pages", window), **common)
-    return Check(
-        key="false_positives",
-        section=SECTION,
-        status="pass",
-        finding=f"No paging alert fired in {days_up_to(window)}: 0 pages, and no rate to judge.",
-        samples="every sample of ALERTS",
-        **common,
     )

@@ -64,14 +64,14 @@ def test_each_judgement_has_a_marker_of_its_own():
 def test_rates_name_the_rule_that_is_wrong_most_often():
     frame = rates(("Slow", 6, 5, 5 / 6, 0.44, 0.97), ("Down", 4, 0, 0.0, 0.0, 0.49), ("Odd", 0, 0, *[np.nan] * 3))
     ax = figures.false_positive_rates(new_axes(), frame, bound=0.1)
-    assert message(ax) == "Slow most often false: 5 of 6 trials"
-    assert {"5 of 6 false", "0 of 4 false", "no judged trial"} <= set(said(ax))
+    assert message(ax) == "Slow most often false: 5 of 6 alert groups"
+    assert {"5 of 6 false", "0 of 4 false", "none judged"} <= set(said(ax))
     assert "bound 10 %" in ax.get_xlabel()
 
 
 def test_rates_without_a_false_trial_or_without_any():
     right = figures.false_positive_rates(new_axes(), rates(("Down", 4, 0, 0.0, 0.0, 0.49)), bound=0.1)
-    assert message(right) == "None of 4 judged trials was false"
+    assert message(right) == "None of 4 judged alert groups was false"
     none = figures.false_positive_rates(new_axes(), rates(("Odd", 0, 0, *[np.nan] * 3)), bound=0.1)
     assert message(none) == "No rule could be judged"
 
@@ -96,7 +96,7 @@ def test_empty_frames_say_why():
         figures.noise_by_rule(new_axes(), noise()),
     ]
     assert [said(ax)[1] for ax in drawn] == [
-        "no alert fired in 2026-W46, 9 to 15 Nov 2026",
-        "no alert fired, so that no rule could be wrong",
-        "no alert fired in this window",
+        "no alert is stored of 2026-W46, 9 to 15 Nov 2026",
+        "no alert is stored, so that no rule can be judged",
+        "no alert of this window is stored",
     ]

@@ -6,7 +6,10 @@ from cloudxai_analysis.figures.cofiring import cofiring_matrix
 
 def pairs(*rows):
     """One row per (alertname, other, together, share, linked), the largest share first."""
-    return pd.DataFrame(rows, columns=["alertname", "other", "together", "share", "linked"])
+    frame = pd.DataFrame(rows, columns=["alertname", "other", "together", "share", "linked"])
+    return frame.assign(
+        episodes=(frame["together"] / frame["share"].where(frame["share"] > 0)).fillna(4).astype("int64")
+    )
 
 
 def groups(*names):
@@ -22,7 +25,7 @@ def test_shares_stand_where_row_and_column_meet():
         ("B", "A", 3, 1.0, True), ("A", "B", 3, 0.75, True), ("A", "C", 1, 0.25, False), ("C", "A", 0, 0.0, False)
     )
     ax = cofiring_matrix(new_axes(), frame, groups("A", "B"))
-    assert ax.get_title(loc="left") == "1 group of rules fire together: B with A, 100 %"
+    assert ax.get_title(loc="left") == "1 group of rules fire together: B with A, 3 of 3"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1  A", "2  B", "3  C"]
     cells = {text.get_text(): text.get_position() for text in ax.texts if text.get_gid() == "share"}
     # The row's rule began while the column's fired: B (row 1) with A (column 0).
@@ -31,7 +34,7 @@ def test_shares_stand_where_row_and_column_meet():
 
 def test_pairs_that_are_not_linked_are_no_group():
     ax = cofiring_matrix(new_axes(), pairs(("A", "B", 1, 0.25, False)), groups())
-    assert ax.get_title(loc="left") == "No rules are linked; at most 25 % of A with B"
+    assert ax.get_title(loc="left") == "No rules are linked; at most 1 of 4 A with B"
 
 
 def test_nothing_together_says_so_and_many_rules_are_counted():

@@ -30,4 +30,6 @@ def test_pages_of_which_each_is_judged_have_no_third_kind():
 
 def test_no_page_says_so():
     for frame in (shifts(), shifts((0, 0, 0, 0))):
-        assert said(pages_by_shift(new_axes(), frame, zone="UTC"))[1] == "no rule that wakes someone fired"
+        assert (
+            said(pages_by_shift(new_axes(), frame, zone="UTC"))[1] == "no alert of a rule that wakes someone is stored"
+        )

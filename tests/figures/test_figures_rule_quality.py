@@ -12,8 +12,8 @@ def overview(*rows):
 
 
 def rates(*rows):
-    """One row per (week, start, alertname, trials, false_positives, rate, low, high)."""
-    columns = ["week", "start", "alertname", "trials", "false_positives", "rate", "low", "high"]
+    """One row per (week, start, alertname, trials, false_positives, rate, low, high, change)."""
+    columns = ["week", "start", "alertname", "trials", "false_positives", "rate", "low", "high", "change"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.assign(start=pd.to_datetime(frame["start"], utc=True), severity="page")
 
@@ -33,7 +33,7 @@ def test_worth_says_what_each_rule_costs_and_catches():
         ("Fine", 0, 0, 4, 4, 4, "good"),
     )
     ax = figures.worth_and_noise(new_axes(), frame)
-    assert message(ax) == "Down: 5 false trials for 10 incidents caught"
+    assert message(ax) == "Down: 5 false alert groups for 10 incidents caught"
     assert {"5", "10", "3", "4", "28 more needed", "bad", "good"} <= set(said(ax))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Down", "Slow", "Fine"]
     assert ax.get_xlim()[0] < -5
@@ -42,17 +42,17 @@ def test_worth_says_what_each_rule_costs_and_catches():
 
 def test_rules_without_a_false_trial():
     ax = figures.worth_and_noise(new_axes(), overview(("Down", 0, 0, 2, 2, 2, "good")))
-    assert message(ax) == "None of 1 rule was false in a judged trial"
+    assert message(ax) == "None of 1 rule was false in a judged alert group"
 
 
 def test_weeks_stand_side_by_side_and_the_last_is_said():
     frame = rates(
-        ("2026-W44", "2026-10-26", "Down", 4, 1, 0.25, 0.05, 0.7),
-        ("2026-W46", "2026-11-09", "Down", 2, 2, 1.0, 0.34, 1.0),
-        ("2026-W46", "2026-11-09", "Slow", 0, 0, np.nan, np.nan, np.nan),
+        ("2026-W44", "2026-10-26", "Down", 4, 1, 0.25, 0.05, 0.7, ""),
+        ("2026-W46", "2026-11-09", "Down", 5, 3, 0.6, 0.23, 0.88, "not distinguishable"),
+        ("2026-W46", "2026-11-09", "Slow", 0, 0, np.nan, np.nan, np.nan, ""),
     )
     ax = figures.weekly_rates(new_axes(), frame, bound=0.25)
-    assert message(ax) == "2 of 2 trials false in 2026-W46, 25 % before"
+    assert message(ax) == "Down: 3 of 5 alert groups false, not distinguishable"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["W44", "W45", "W46"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Down"]
     assert {"0 %", "100 %"} <= set(said(ax))
@@ -62,18 +62,20 @@ def test_weeks_stand_side_by_side_and_the_last_is_said():
 
 def test_one_week_alone_and_a_year_end():
     frame = rates(
-        ("2026-W53", "2026-12-28", "Down", 3, 0, 0.0, 0.0, 0.56),
-        ("2027-W01", "2027-01-04", "Down", 1, 0, 0.0, 0.0, 0.8),
+        ("2026-W53", "2026-12-28", "Down", 3, 0, 0.0, 0.0, 0.56, ""),
+        ("2027-W01", "2027-01-04", "Down", 1, 0, 0.0, 0.0, 0.8, ""),
     )
-    assert message(figures.weekly_rates(new_axes(), frame[:1], bound=0.25)) == "0 of 3 trials false in 2026-W53"
+    assert message(figures.weekly_rates(new_axes(), frame[:1], bound=0.25)) == "Down: 0 of 3 alert groups false"
     both = figures.weekly_rates(new_axes(), frame, bound=0.25)
     assert [label.get_text() for label in both.get_xticklabels()] == ["W53", "W01"]
 
 
 def test_empty_frames_say_why():
-    assert said(figures.worth_and_noise(new_axes(), overview()))[1] == "no alert fired, so that no rule can be weighed"
-    nothing = rates(("2026-W46", "2026-11-09", "Slow", 0, 0, np.nan, np.nan, np.nan))
-    assert said(figures.weekly_rates(new_axes(), nothing, bound=0.25))[1] == "no episode of any week was judged"
+    assert (
+        said(figures.worth_and_noise(new_axes(), overview()))[1] == "no alert is stored, so that no rule can be weighed"
+    )
+    nothing = rates(("2026-W46", "2026-11-09", "Slow", 0, 0, np.nan, np.nan, np.nan, ""))
+    assert said(figures.weekly_rates(new_axes(), nothing, bound=0.25))[1] == "no episode of any 28 days was judged"
 
 
 def test_many_rules_with_hostile_names_are_cut_and_counted():

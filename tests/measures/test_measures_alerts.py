@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -132,33 +133,81 @@ def burst(first, count, *, name="TenantReadinessBreach", apart="30s"):
     return frame.astype({"fired_at": TIME})
 
 
+def storms(*bursts, hours=28 * 24):
+    return alerts.storms(pd.concat(bursts), hours=hours)
+
+
 def test_ten_episodes_within_ten_minutes_are_a_storm():
-    assert alerts.storms(burst("10:00", 9)).empty
-    found = alerts.storms(burst("10:00", 10))
-    assert found.values.tolist() == [[moment("10:00"), moment("10:10"), 10, "TenantReadinessBreach"]]
+    assert storms(burst("10:00", 9)).empty
+    assert storms(burst("10:00", 10)).values.tolist() == [
+        [moment("10:00"), moment("10:10"), 10, "TenantReadinessBreach"]
+    ]
     # The tenth begins exactly ten minutes after the first: outside.
-    assert alerts.storms(burst("10:00", 10, apart="4000s")).empty
+    assert storms(burst("10:00", 10, apart="4000s")).empty
 
 
-def test_a_storm_is_five_times_what_is_usual():
-    # Three a time, 40 times in the 28 days: 5 × 3 = 15 are needed.
-    usual = [burst(f"2026-10-{day:02d} {hour:02d}:02", 3) for day in range(15, 25) for hour in (1, 5, 9, 13)]
-    assert alerts.storms(pd.concat([*usual, burst("10:00", 14)])).empty
-    assert alerts.storms(pd.concat([*usual, burst("10:00", 15)]))["episodes"].tolist() == [15]
-    # Older than 28 days, they are not usual any more.
-    old = [frame.assign(fired_at=frame["fired_at"] - pd.Timedelta(days=30)) for frame in usual]
-    assert len(alerts.storms(pd.concat([*old, burst("10:00", 14)]))) == 1
+def test_on_a_quiet_platform_no_storm_hides_another():
+    # The first of two once made the second's ordinary, and of five alike one was found.
+    two = storms(burst("2026-11-10 09:00", 26), burst("2026-11-13 14:00", 26))
+    assert two[["start", "episodes"]].values.tolist() == [
+        [moment("2026-11-10 09:00"), 26],
+        [moment("2026-11-13 14:00"), 26],
+    ]
+    days = [burst(f"2026-11-{day:02d} 09:00", 26) for day in range(9, 14)]
+    assert storms(*days)["episodes"].tolist() == [26] * 5
+    assert storms(burst("03:00", 26), burst("09:00", 26), hours=24)["episodes"].tolist() == [26] * 2
+
+
+def test_a_storm_is_more_than_chance_brings_once_a_year():
+    """Twelve episodes an hour, evenly: a mean of 2 within ten minutes.
+
+    By Alm's formula a Poisson process brings 11 within some ten minutes (1 - 2/11) * 2 * 52,560 * P(10; 2) = 3.3 times
+    a year, and 12 of them 0.6 times.
+    """
+    even = burst("2026-10-19 00:00", 28 * 24 * 12, apart="5min")
+    assert storms(even).empty
+    # Two of the even ones begin within each ten minutes, too.
+    assert storms(even, burst("10:01", 9, apart="20s")).empty
+    # The ten from 10:01 to 10:04 make twelve from 9:55 on as well as from 10:01: all from 9:55 to 10:10 are the storm.
+    found = storms(even, burst("10:01", 10, apart="20s"))
+    assert found[["start", "end", "episodes"]].values.tolist() == [[moment("09:55"), moment("10:11"), 14]]
+
+
+def poisson(draws, *, a_minute, sizes=None):
+    """Four weeks in which alerts, or bursts of `sizes`, come by chance."""
+    number = draws.poisson(a_minute * 28 * 1440)
+    begun = draws.uniform(0, 28 * 86_400e6, number)
+    if sizes is not None:
+        begun = np.repeat(begun, sizes(number))
+    begun = np.sort(begun + draws.uniform(0, 60e6, len(begun))).astype("int64")
+    frame = burst("10:00", len(begun))
+    return frame.assign(
+        fired_at=(pd.Timestamp("2026-10-19", tz="UTC") + pd.to_timedelta(begun, unit="us")).astype(TIME)
+    )
+
+
+def test_the_ordinary_bursts_of_a_busy_platform_are_no_storms():
+    draws = np.random.default_rng(10)
+    # Ten years of platforms with three alerts in ten minutes, and with twelve: about one storm a year of each.
+    assert sum(len(storms(poisson(draws, a_minute=0.3))) for _ in range(13)) <= 3
+    assert sum(len(storms(poisson(draws, a_minute=1.2))) for _ in range(13)) <= 4
+    # Bursts of four on the average, twice an hour; a storm of sixty among them is one.
+    bursts = poisson(draws, a_minute=1 / 30, sizes=lambda number: draws.geometric(0.25, number))
+    assert len(storms(bursts)) <= 1
+    assert 60 <= storms(bursts, burst("10:00", 60, apart="9s"))["episodes"].max() <= 90
+    # Twelve at every full hour are ordinary, too.
+    hourly = [burst(f"2026-11-{day:02d} {hour:02d}:00", 12) for day in range(2, 9) for hour in range(24)]
+    assert storms(*hourly, hours=7 * 24).empty
 
 
 def test_a_storm_is_called_after_its_most_frequent_alert_and_two_storms_are_two():
     mixed = pd.concat([burst("10:00", 4, name="B"), burst("10:01", 7, name="A"), burst("15:00", 12, name="C")])
     ordinary = [burst(f"2026-11-{day:02d} 03:00", 1) for day in range(4, 8)]
-    found = alerts.storms(pd.concat([mixed, *ordinary]))
-    assert found[["episodes", "alertname"]].values.tolist() == [[11, "A"], [12, "C"]]
+    assert storms(mixed, *ordinary)[["episodes", "alertname"]].values.tolist() == [[11, "A"], [12, "C"]]
 
 
 def test_what_stood_when_the_window_began_is_no_storm():
-    assert alerts.storms(burst("10:00", 20, apart="1us").assign(cut_start=True)).empty
+    assert storms(burst("10:00", 20, apart="1us").assign(cut_start=True)).empty
 
 
 def test_three_episodes_within_an_hour_flap():
@@ -198,7 +247,7 @@ def test_nothing_gives_empty_frames_with_the_right_columns():
         assert list(found) == EPISODES
         assert found.empty
         assert {str(found[name].dtype) for name in ("pending_at", "fired_at", "resolved_at")} == {TIME}
-        assert list(alerts.storms(found)) == ["start", "end", "episodes", "alertname"]
+        assert list(alerts.storms(found, hours=672)) == ["start", "end", "episodes", "alertname"]
         assert list(alerts.flapping(found)) == ["alertname", "tenant", "episodes", "start", "end"]
         assert list(alerts.weekly_noise(found, zone="UTC"))[2:] == ["episodes", "short_lived", "at_night", "seconds"]
         waiting = alerts.pendings(frame, interval_seconds=60)

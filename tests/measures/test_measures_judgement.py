@@ -17,6 +17,7 @@ RATES = [
     "rate",
     "low",
     "high",
+    "design_effect",
     "judged_share",
 ]
 
@@ -114,7 +115,7 @@ def of(*judgements, apart="2h", alertname="Breach"):
     """Episodes with these judgements, `apart` from each other."""
     begun = pd.date_range("2026-11-01", periods=len(judgements), freq=apart, tz="UTC", unit="us")
     frame = pd.DataFrame({"fired_at": begun, "judgement": list(judgements)})
-    return frame.assign(resolved_at=begun + pd.Timedelta(minutes=5), alertname=alertname, severity="page")
+    return frame.assign(resolved_at=begun + pd.Timedelta(minutes=5), alertname=alertname, severity="page", incident="")
 
 
 @pytest.mark.parametrize(
@@ -178,12 +179,44 @@ def test_recall_and_times_by_hand():
     )
     found = episodes(("10:02", "10:25"), ("10:06", "10:30"), ("12:04", "12:19", "Breach", "b"), ("15:01", "15:05"))
     frame = judgement.recall(judged(found, truth), truth).set_index("alertname")
-    # Breach: after 2 and 4 min, median 3; resolved 5 min after the one's end and 1 min before the other's, median 2.
-    assert frame.loc["Breach"].tolist()[:5] == [2, 2, 1.0, 180.0, 120.0]
-    # Linear between the two: 90 % of the way from 2 to 4 minutes, and from one before to five after.
-    assert frame.loc["Breach", ["detection_p90", "reset_p90"]].tolist() == pytest.approx([228.0, 264.0])
+    # Breach: after 2 and 4 min, median 3. The one's last alert was resolved 10 min after its end, not its first; the
+    # other's a minute before, median 4.5.
+    assert frame.loc["Breach"].tolist()[:5] == [2, 2, 1.0, 180.0, 270.0]
+    # Linear between the two: 90 % of the way from 2 to 4 minutes, and from one before to ten after.
+    assert frame.loc["Breach", ["detection_p90", "reset_p90"]].tolist() == pytest.approx([228.0, 534.0])
+    # Wilson, 2 of 2: 0.342 to 1. Of two times both exceed the 90th percentile in 1 of 100, so that the lesser bounds it
+    # from below; they are under it in 81 of 100, so that nothing bounds it from above.
+    assert frame.loc["Breach", ["low", "high"]].tolist() == pytest.approx([0.3424, 1.0], abs=5e-5)
+    assert frame.loc["Breach", "detection_p90_low"] == 120.0
+    assert np.isnan(frame.loc["Breach", "detection_p90_high"])
     assert frame.loc["Ready", ["incidents", "caught", "recall"]].tolist() == [1, 0, 0.0]
     assert frame.loc["Ready", ["detection_seconds", "reset_seconds"]].isna().all()
+
+
+def test_the_reset_is_that_of_the_last_alert_and_unknown_while_it_fires():
+    # An incident of nine hours that raised short alerts: the first was resolved 8 h 31 min before its end.
+    truth = incidents(("long", "10:00", "19:00", "", ("Breach",)))
+    fired = episodes(("10:02", "10:29"), ("14:00", "14:10"), ("18:50", "19:04"))
+    assert judgement.recall(judged(fired, truth), truth)["reset_seconds"].tolist() == [240.0]
+    still = judged(fired.assign(cut_end=[False, False, True]), truth)
+    row = judgement.recall(still, truth).iloc[0]
+    assert (row["caught"], row["reset"], np.isnan(row["reset_seconds"])) == (1, 0, True)
+    # One that a gap cut off was over when those after it fired.
+    gap = judged(fired.assign(cut_end=[True, False, False]), truth)
+    assert judgement.recall(gap, truth)["reset_seconds"].tolist() == [240.0]
+
+
+def test_a_percentile_has_the_exact_interval_of_its_order_statistics():
+    # Fifty incidents found after 1 to 50 minutes. Binomial, n = 50 and 0.9: P(X <= 40) = 0.0245, P(X <= 48) = 0.966 and
+    # P(X <= 49) = 0.9948, so that the 41st and the 50th value are the ends.
+    days = pd.date_range("2026-01-01", periods=50, tz="UTC", unit="us")
+    truth = pd.DataFrame({"id": [f"I{number}" for number in range(50)], "start": days, "tenant": "", "summary": ""})
+    truth["end"], truth["alerts"] = days + pd.Timedelta(hours=2), [("Breach",)] * 50
+    fired = pd.DataFrame({"fired_at": days + pd.to_timedelta(range(1, 51), unit="min"), "alertname": "Breach"})
+    fired = fired.assign(resolved_at=truth["end"], tenant="", severity="page", cut_start=False, cut_end=False)
+    row = judgement.recall(judged(fired, truth), truth).iloc[0]
+    ends = row[["detection_p90", "detection_p90_low", "detection_p90_high"]] / 60
+    assert ends.tolist() == pytest.approx([45.1, 41.0, 50.0])
 
 
 def test_missed_incidents_and_their_near_miss():

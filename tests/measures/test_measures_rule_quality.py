@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.measures import judgement, rule_quality
+from cloudxai_analysis.window import parse_window
 
 TIME = "datetime64[us, UTC]"
 
@@ -17,7 +18,7 @@ def judged(*rows):
     frame["fired_at"] = pd.to_datetime([moment(text) for text in frame["fired_at"]], utc=True).astype(TIME)
     frame["seconds"] = frame["minutes"].astype("float64") * 60
     frame["resolved_at"] = frame["fired_at"] + pd.to_timedelta(frame["seconds"], unit="s")
-    frame = frame.assign(severity="page", cut_start=False, cut_end=False)
+    frame = frame.assign(severity="page", cut_start=False, cut_end=False, incident="")
     return frame.astype({"alertname": "str", "tenant": "str", "instance": "str", "judgement": "str"})
 
 
@@ -85,23 +86,36 @@ def test_a_long_episode_holds_those_after_a_short_one_too():
     assert rule_quality.duplicates(found)["episodes"].tolist() == [3]
 
 
-def test_rates_by_iso_week():
+def weeks(*names):
+    return [parse_window(name) for name in names]
+
+
+def test_rates_of_the_28_days_that_end_with_each_week():
+    # A single week was compared with another, of three alert groups each: now 28 days with those a week earlier.
     found = judged(
-        *(
-            ("A", "2026-11-08 23:59", 5, "false"),
-            ("A", "2026-11-09 00:00", 5, "true"),
-            ("A", "2026-11-15 10:00", 5, "false"),
-        ),
-        ("A", "2026-12-31 10:00", 5, "unjudged"),
+        *(("A", "2026-10-12 00:00", 5, "false"), ("A", "2026-10-18 23:59", 5, "false")),
+        *(("A", "2026-11-08 23:59", 5, "true"), ("A", "2026-11-09 00:00", 5, "true"), ("A", "2026-11-16", 5, "false")),
     )
-    frame = rule_quality.weekly_rates(found)
-    assert frame[["week", "start", "trials", "false_positives"]].values.tolist() == [
-        ["2026-W45", moment("2026-11-02"), 1, 1],
-        ["2026-W46", moment("2026-11-09"), 2, 1],
-        ["2026-W53", moment("2026-12-28"), 0, 0],
+    frame = rule_quality.weekly_rates(found, weeks("2026-W45", "2026-W46"))
+    # W45 ends 28 days after 12 October, W46 after 19 October; the two true ones begin within a minute: one group.
+    assert frame[["week", "start", "trials", "false_positives", "change"]].values.tolist() == [
+        ["2026-W45", moment("2026-11-02"), 3, 2, ""],
+        ["2026-W46", moment("2026-11-09"), 1, 0, "not distinguishable"],
     ]
-    assert frame[["low", "high"]].iloc[1].tolist() == pytest.approx(judgement.wilson_interval(1, 2))
-    assert rule_quality.weekly_rates(judged()).empty
+    assert frame[["low", "high"]].iloc[0].tolist() == pytest.approx(judgement.wilson_interval(2, 3))
+    assert rule_quality.weekly_rates(judged(), weeks("2026-W46")).empty
+    assert rule_quality.weekly_rates(found, []).empty
+
+
+@pytest.mark.parametrize(("before", "after", "change"), [("true", "false", "worse"), ("false", "true", "better")])
+def test_a_change_is_one_where_the_two_intervals_do_not_meet(before, after, change):
+    # Twelve alike fall out of the 28 days and twelve of the other kind come in: Wilson, 12 of 12 is 0.757 to 1.
+    old = [("A", f"2026-10-12 {hour:02d}:00", 5, before) for hour in range(0, 24, 2)]
+    new = [("A", f"2026-11-09 {hour:02d}:00", 5, after) for hour in range(0, 24, 2)]
+    frame = rule_quality.weekly_rates(judged(*old, *new), weeks("2026-W45", "2026-W46"))
+    assert frame["change"].tolist() == ["", change]
+    # Weeks that do not follow each other are not compared.
+    assert rule_quality.weekly_rates(judged(*old, *new), weeks("2026-W44", "2026-W46"))["change"].tolist() == ["", ""]
 
 
 def test_the_burden_weighs_pages_three_times_and_those_at_night_six():

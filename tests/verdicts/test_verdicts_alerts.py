@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from cloudxai_analysis.verdicts import alerts
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.verdicts.alert_words import Watched
+from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
-COVERED = pd.DataFrame({"day": pd.date_range("2026-10-19", "2026-11-15", tz="UTC", unit="us"), "covered": True})
-BLIND = COVERED.assign(covered=False)
+RULES = frozenset({"Breach", "Flapping"})
+SEEN = Watched(WEEK, 7 * 86_400, RULES, True)
+THREE_DAYS = replace(SEEN, window=Window(WEEK.start, WEEK.end, "the 3 days seen of 2026-W46"), seconds=3 * 86_400)
 STORMS = ["start", "end", "episodes", "alertname"]
 FLAPPING_TENANTS = ["tenant", "start", "end", "transitions"]
 FLAPPING_ALERTS = ["alertname", "tenant", "episodes", "start", "end"]
@@ -25,19 +29,22 @@ def table(columns, *rows):
     return frame
 
 
-def storms_check(*storms, episodes=3, covered=COVERED):
+def storms_check(*storms, episodes=3, before=(), watched=SEEN):
     fired = pd.DataFrame({"fired_at": [at("10:00")] * episodes})
-    return alerts.storms_check(table(STORMS, *storms), fired, covered, window=WEEK)
+    return alerts.storms_check(table(STORMS, *storms), table(STORMS, *before), fired, watched)
 
 
-def flapping_check(*tenants, told=(), seen=TENANTS):
-    return alerts.flapping_check(table(FLAPPING_TENANTS, *tenants), table(FLAPPING_ALERTS, *told), seen, window=WEEK)
+def flapping_check(*tenants, told=(), before=(), seen=TENANTS, watched=SEEN):
+    going_on = table(FLAPPING_ALERTS, *before)
+    return alerts.flapping_check(
+        table(FLAPPING_TENANTS, *tenants), table(FLAPPING_ALERTS, *told), going_on, seen, watched
+    )
 
 
-def missed_check(*missed, incidents=2, complete=((WEEK.start, WEEK.end),)):
+def missed_check(*missed, incidents=2, complete=((WEEK.start, WEEK.end),), watched=SEEN):
     declared = table(["start", "end"], *complete)
     begun = pd.DataFrame({"id": [f"I{number}" for number in range(incidents)]})
-    return alerts.missed_check(table(MISSED, *missed), begun, declared, window=WEEK)
+    return alerts.missed_check(table(MISSED, *missed), begun, declared, watched)
 
 
 def test_a_storm_is_said_with_its_size_and_alert():
@@ -55,7 +62,54 @@ def test_no_storm_passes_and_blindness_is_unknown():
     assert storms_check().status == "pass"
     assert storms_check().finding == "3 alert episodes of 2026-W46 came in no storm."
     assert storms_check(episodes=0).status == "pass"
-    assert storms_check(episodes=0, covered=BLIND).status == "unknown"
+    assert storms_check(watched=THREE_DAYS).finding == (
+        "3 alert episodes of the 3 days seen of 2026-W46 came in no storm."
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        # Seven minutes of data, and servers that never stored an alert: 'nothing fired' was said of both.
+        ({"seconds": 420.0}, "Too early to tell whether there were alert storms: 7 minutes seen."),
+        ({"seconds": 0.0}, "Too early to tell whether there were alert storms: 0 seconds seen."),
+        (
+            {"rules": None, "stored": False},
+            "Whether there were alert storms is unknown: no alert was ever stored, and the server has not said which "
+            "rules it had loaded.",
+        ),
+        (
+            {"rules": frozenset(), "stored": False},
+            "Whether there were alert storms is unknown: the server had loaded 0 alert rules, and none that would "
+            "tell.",
+        ),
+    ],
+)
+def test_silence_says_something_only_where_alerts_would_have_been_seen(more, said):
+    check = storms_check(episodes=0, watched=replace(SEEN, **more))
+    assert (check.status, check.finding) == ("unknown", said)
+
+
+def test_silence_of_loaded_rules_or_beside_stored_alerts_says_something():
+    assert storms_check(episodes=0, watched=replace(SEEN, stored=False)).status == "pass"
+    assert storms_check(episodes=0, watched=replace(SEEN, rules=None)).status == "pass"
+    assert SEEN.blind("pages", rules=["Breach"]) == ""
+    assert "2 alert rules, and none that would tell" in SEEN.blind("pages", rules=["Page"])
+
+
+def test_a_storm_over_the_weeks_begin_is_named_with_both_parts():
+    late = (at("23:55", 8), at("00:15", 9), 26, "Breach")
+    check = storms_check(before=[late])
+    assert (check.status, check.value, check.events) == ("warn", 0.0, ())
+    assert check.finding == (
+        "0 alert storms began in 2026-W46; a storm of 26 alerts, begun on Sun 8 Nov, 23:55 UTC, 5 minutes before "
+        "2026-W46, went on into it for 15 minutes, until Mon 9 Nov, 00:15 UTC."
+    )
+    assert check.since == at("23:55", 8)
+    both = storms_check((at("09:18"), at("09:31"), 16, "Breach"), before=[late])
+    assert both.value == 1.0
+    assert both.finding.startswith("16 alerts began within 13 minutes")
+    assert "; a storm of 26 alerts, begun on Sun 8 Nov" in both.finding
 
 
 def test_a_flapping_tenant_is_said_with_its_transitions():
@@ -93,6 +147,21 @@ def test_an_alert_without_a_tenant_flaps_too():
     assert check.finding == "ReadinessLatencyHigh fired 5 times in 40 minutes from Wed 11 Nov, 10:00 UTC."
 
 
+def test_flapping_over_the_weeks_begin_is_named():
+    check = flapping_check(before=[("", "acme", 0, at("23:50", 8), at("00:20", 9))])
+    assert (check.status, check.value) == ("warn", 0.0)
+    assert check.finding.startswith(
+        "0 tenants began to flap in 2026-W46; the flapping of acme, begun on Sun 8 Nov, 23:50"
+    )
+    assert "went on into it for 20 minutes" in check.finding
+
+
+def test_that_none_flapped_says_over_which_time_and_what_was_not_looked_at():
+    assert "in the 3 days seen of 2026-W46." in flapping_check(watched=THREE_DAYS).finding
+    no_rules = flapping_check(watched=replace(SEEN, rules=None, stored=False))
+    assert (no_rules.status, no_rules.finding[-35:]) == ("pass", "; of their alerts nothing is known.")
+
+
 def test_no_flapping_passes_and_no_tenant_is_unknown():
     assert flapping_check().status == "pass"
     assert "None of 3 tenants flapped" in flapping_check().finding
@@ -111,6 +180,12 @@ def test_a_missed_incident_is_said_with_its_near_miss():
     unseen = missed_check(("INC-9", at("15:08"), pd.NaT, "acme", "slow", ""))
     assert unseen.finding.endswith("for tenant acme.")
     assert unseen.action.startswith("Draft a rule")
+
+
+def test_an_incident_is_not_missed_by_alerts_that_nobody_stored():
+    lost = ("INC-9", at("15:08"), pd.NaT, "acme", "slow", "")
+    assert missed_check(lost, watched=replace(SEEN, rules=None, stored=False)).status == "unknown"
+    assert missed_check(lost, watched=replace(SEEN, stored=False)).status == "warn"
 
 
 def test_incidents_that_all_raised_an_alert_pass():

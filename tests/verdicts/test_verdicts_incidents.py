@@ -54,6 +54,11 @@ def test_resolved_incidents_pass_with_their_number():
     check = check_of(("INC-1", "2026-11-10", "2026-11-11"), ("INC-2", "2026-11-12", "2026-11-13"))
     assert (check.status, check.value) == ("pass", 0.0)
     assert check.finding == "2 incidents in 2026-W46, all resolved."
+    over = check_of(("INC-1", "2026-11-08 23:00", "2026-11-09 01:30"))
+    assert over.finding == (
+        "No incident began in 2026-W46; INC-1, begun on Sun 8 Nov, 23:00 UTC, 60 minutes before 2026-W46, went on into "
+        "it for 1.5 hours, until Mon 9 Nov, 01:30 UTC."
+    )
     earlier = check_of(("INC-1", "2026-11-02", "2026-11-03"), complete=())
     assert (earlier.status, earlier.finding) == ("pass", "No incident in 2026-W46.")
 
