@@ -7,20 +7,24 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
+from typing import Protocol, runtime_checkable
 
 from cloudxai_analysis.contract import Contract
 from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.tiles import packed_bytes
-from cloudxai_analysis.sources.series import SeriesBatch, Source
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 from cloudxai_analysis.window import Window
 
 REWIND = timedelta(hours=1)
-PROBED_DAYS = 3
 _PROBE = timedelta(hours=1)
 TileKey = tuple[str, str]
+
+
+class Counted(Source, Protocol):
+    """A source that counts without reading."""
+
+    def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
+        """Series and samples of a metric on each of the days."""
 
 
 @runtime_checkable
@@ -53,18 +57,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pull would bring: tiles wanted and missing, and estimates of all else.
+    """What a pull would bring: tiles wanted and missing, series and samples as the source counts them.
 
-    Series, samples, bytes over the wire, seconds, bytes in the lake; `free_bytes` is what its disk has left.
+    `wire_bytes`, `seconds` and `disk_bytes` are estimates, NaN where no probe had a sample to go by; `free_bytes` is
+    what the lake's disk has left.
     """
 
     tiles: int
     missing: int
     series: int
     samples: int
-    wire_bytes: int
+    wire_bytes: float
     seconds: float
-    disk_bytes: int
+    disk_bytes: float
     free_bytes: int
 
 
@@ -91,7 +96,7 @@ def missing_tiles(lake: Lake, wanted: Sequence[Wanted], *, again: Collection[Til
 
 
 def estimate(
-    source: Source,
+    source: Counted,
     lake: Lake,
     contract: Contract,
     wanted: Sequence[Wanted],
@@ -99,10 +104,9 @@ def estimate(
     matchers: Mapping[str, Mapping[str, str]],
     concurrency: int,
 ) -> Plan:
-    """What pulling the missing tiles would take, from an hour of each metric on up to three of their days.
+    """What pulling the missing tiles would take: each day's samples are counted, and an hour of each metric is read.
 
-    Each of those hours is read, packed as the lake packs it, and dropped; nothing is written. Hours that differ from
-    them (a night, a day before the platform began) are what the estimate cannot know.
+    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is written.
 
     Raises
     ------
@@ -110,54 +114,53 @@ def estimate(
         Whatever the source or the lake raises.
     """
     missing = missing_tiles(lake, wanted)
-    days = list(dict.fromkeys(tile.day for tile in missing))
-    chosen = {days[index] for index in np.linspace(0, len(days) - 1, min(PROBED_DAYS, len(days)), dtype=int)}
-    probes = [_probe(source, tile, matchers[contract.scope_of(tile.metric)]) for tile in missing if tile.day in chosen]
-    hours = sum((tile.window.end - tile.window.start) / _PROBE for tile in missing)
-    scale = hours / max(len(probes), 1)
+    by_metric: dict[str, list[Wanted]] = {}
+    for tile in missing:
+        by_metric.setdefault(tile.metric, []).append(tile)
+    series, samples, probes = 0, 0, []
+    for metric, tiles in by_metric.items():
+        own = matchers[contract.scope_of(metric)]
+        counted = source.counts(metric, own, [tile.day for tile in tiles])
+        series += max(found for found, _ in counted)
+        samples += sum(count for _, count in counted)
+        (_, fullest), tile = max(zip(counted, tiles, strict=True), key=lambda pair: pair[0][1])
+        if fullest:
+            probes.append(_probe(source, tile, own))
     empty = packed_bytes(SeriesBatch.of("empty", []))
-    fixed, per_sample = _cost(probes)
-    samples = sum(probe["samples"] for probe in probes) * scale
-    series: dict[str, int] = {}
-    for probe in probes:
-        series[probe["metric"]] = max(series.get(probe["metric"], 0), probe["series"])
+    probed = sum(probe.samples for probe in probes)
+    # Of hours without a sample nothing follows for those that have some.
+    scale = samples / probed if probed else float("nan") if samples else 0.0
+    fixed = min((probe.seconds for probe in probes), default=0.0)
     folder = next(folder for folder in (lake.path.absolute(), *lake.path.absolute().parents) if folder.exists())
     return Plan(
         tiles=len(wanted),
         missing=len(missing),
-        series=sum(series.values()),
-        samples=round(samples),
-        wire_bytes=round(sum(probe["wire"] for probe in probes) * scale),
-        seconds=(fixed * len(missing) + per_sample * samples) / concurrency,
-        disk_bytes=round(sum(probe["disk"] - empty for probe in probes) * scale) + 2 * empty * len(missing),
+        series=series,
+        samples=samples,
+        wire_bytes=scale * sum(probe.wire for probe in probes),
+        seconds=(fixed * len(missing) + scale * sum(probe.seconds - fixed for probe in probes)) / concurrency,
+        disk_bytes=scale * sum(probe.disk - empty for probe in probes) + 2 * empty * len(missing),
         free_bytes=shutil.disk_usage(folder).free,
     )
 
 
-def _probe(source: Source, tile: Wanted, matchers: Mapping[str, str]) -> dict[str, Any]:
-    middle = tile.window.start + (tile.window.end - tile.window.start) / 2
+@dataclass(frozen=True)
+class _Probe:
+    samples: int
+    wire: int
+    disk: int
+    seconds: float
+
+
+def _probe(source: Source, tile: Wanted, matchers: Mapping[str, str]) -> _Probe:
+    """An hour of the tile's middle, or, of a day under way, its last one."""
+    end = tile.window.end if tile.asked < tile.day.end else tile.day.start + (tile.day.end - tile.day.start) / 2
     received = source.received if isinstance(source, Counts) else 0
     started = time.perf_counter()
-    batch = source.read(tile.metric, matchers, Window(middle, min(middle + _PROBE, tile.window.end)))
-    packed = packed_bytes(batch)
-    return {
-        "metric": tile.metric,
-        "series": len(batch),
-        "samples": batch.samples,
-        "wire": (source.received if isinstance(source, Counts) else 0) - received,
-        "disk": packed,
-        "seconds": time.perf_counter() - started,
-    }
-
-
-def _cost(probes: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Seconds for each request and for each sample; of a metric's probes the quickest counts.
-
-    The first ones also load libraries, open the connection and warm the source.
-    """
-    quickest: dict[str, Mapping[str, Any]] = {}
-    for probe in sorted(probes, key=lambda probe: probe["seconds"], reverse=True):
-        quickest[probe["metric"]] = probe
-    fixed = min((probe["seconds"] for probe in quickest.values()), default=0.0)
-    samples = sum(probe["samples"] for probe in quickest.values())
-    return fixed, sum(probe["seconds"] - fixed for probe in quickest.values()) / max(samples, 1)
+    batch = source.read(tile.metric, matchers, Window(max(tile.day.start, end - _PROBE), end))
+    return _Probe(
+        batch.samples,
+        (source.received if isinstance(source, Counts) else 0) - received,
+        packed_bytes(batch),
+        time.perf_counter() - started,
+    )

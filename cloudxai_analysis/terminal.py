@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,12 +54,15 @@ def plan_line(plan: Plan) -> str:
     """What a pull would bring and take, in one line."""
     if not plan.missing:
         return f"the lake has all {plan.tiles} tiles; nothing would be pulled."
-    duration = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{max(plan.seconds, 1):.0f} s"
-    wire = f"{decimal(plan.wire_bytes)} from the server, " if plan.wire_bytes else ""
+    effort = "time and bytes unknown, for no hour that was tried had a sample"
+    if not math.isnan(plan.seconds):
+        duration = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{max(plan.seconds, 1):.0f} s"
+        wire = f"{decimal(round(plan.wire_bytes))} from the server, " if plan.wire_bytes else ""
+        disk = f"{decimal(round(plan.disk_bytes))} on a disk that has {decimal(plan.free_bytes)} free"
+        effort = f"about {wire}{duration}, {disk}"
     return (
-        f"{plan.missing} of {plan.tiles} tiles would be pulled: about {plan.series:,} series, {plan.samples:,} "
-        f"samples, {wire}{duration}, {decimal(plan.disk_bytes)} on a disk that has {decimal(plan.free_bytes)} free. "
-        "Estimated from an hour of each metric on up to three days; nothing was pulled."
+        f"{plan.missing} of {plan.tiles} tiles would be pulled: {plan.series:,} series, {plan.samples:,} samples as "
+        f"the source counts them, {effort}. Nothing was pulled."
     )
 
 

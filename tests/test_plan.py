@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import servers
+from servers import series
 
 from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.plan import estimate, missing_tiles, wanted_tiles
 from cloudxai_analysis.pull import pull
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.terminal import plan_line
 from cloudxai_analysis.window import Window
 
@@ -33,7 +39,7 @@ def test_the_estimate_is_near_what_is_pulled(tmp_path: Path, demo: DemoSource) -
     assert not lake.path.exists()
     done = pull(demo, lake, CONTRACT, WEEK, now=EXTENT.end)
     assert (plan.tiles, plan.missing) == (done.tiles, done.tiles_pulled)
-    assert 0.8 < plan.samples / done.samples_pulled < 1.25
+    assert plan.samples == done.samples_pulled
     held = sum(file.stat().st_size for file in lake.path.glob("samples/*/*.parquet"))
     assert 0.5 < plan.disk_bytes / held < 2
     names = CONTRACT.series_names()
@@ -51,3 +57,22 @@ def test_a_full_lake_lacks_nothing(tmp_path: Path, demo: DemoSource) -> None:
     plan = estimate(demo, lake, CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
     assert (plan.missing, plan.samples, plan.seconds, plan.disk_bytes) == (0, 0, 0, 0)
     assert plan_line(plan) == f"the lake has all {len(wanted)} tiles; nothing would be pulled."
+
+
+@pytest.mark.server
+def test_a_young_server_is_counted_and_not_guessed(
+    start_prometheus: Callable[..., servers.Server], tmp_path: Path
+) -> None:
+    # Ten minutes on one day and seven on the next: no hour that is tried at random has a sample.
+    first = WEEK.start_ms + 3 * 86_400_000 - 300_000
+    times = [first + 15_000 * step for step in range(40)] + [
+        first + 7 * 3_600_000 + 15_000 * step for step in range(28)
+    ]
+    labels = [{"job": "cloudxai", "instance": name} for name in "ab"]
+    batch = SeriesBatch.of("readiness_state", [series(own, times, [1.0] * len(times)) for own in labels])
+    server = start_prometheus([batch])
+    source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+    wanted = wanted_tiles(CONTRACT, WEEK, WEEK.end)
+    plan = estimate(source, open_lake(tmp_path / "lake"), CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
+    assert (plan.series, plan.samples) == (2, 2 * 68)
+    assert "2 series, 136 samples as the source counts them, " in plan_line(plan)

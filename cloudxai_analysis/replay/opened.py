@@ -94,7 +94,7 @@ def opened(
             server: Any = open_source(url, limits=environment.limits, settings=environment.settings)
             yield _opened(environment, server, origin, span, rules, list(proposed), truth)
         return
-    rules = list(given) or loaded_rules(origin)  # type: ignore[arg-type]
+    rules = list(given) or loaded_rules(origin)
     if not rules:
         raise UsageError(f"Source {origin.name} has loaded no alerting rule. Give rule files.")
     yield _opened(environment, origin, origin, span, rules, list(proposed), truth)

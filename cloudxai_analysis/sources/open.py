@@ -7,15 +7,16 @@ from urllib.parse import unquote, urlsplit
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.settings import EnvironmentSettings, Limits, project_folder
-from cloudxai_analysis.sources.series import Source
 
 if TYPE_CHECKING:
+    from cloudxai_analysis.sources.demo import DemoSource
     from cloudxai_analysis.sources.notifications import AlertmanagerSession
+    from cloudxai_analysis.sources.server import ServerSource
 
 _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:9090 or https://host/prometheus"
 
 
-def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> Source:
+def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> DemoSource | ServerSource:
     """The source at `url`: the demo, or a server reached as the environment's `http_config` and `tenant` say.
 
     Nothing is asked yet. A user and password in the URL are used and never shown.
@@ -60,7 +61,7 @@ def open_alertmanager(url: str, *, limits: Limits) -> AlertmanagerSession:
     return AlertmanagerSession(base, limits=limits, credentials=Credentials(login))
 
 
-def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> Source:
+def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> ServerSource:
     from cloudxai_analysis.sources.access import settled_credentials
     from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.sources.session import ObservingSession

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -9,10 +10,14 @@ from cloudxai_analysis.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.settings import Limits, Way
 from cloudxai_analysis.sources.answers import Declined
 from cloudxai_analysis.sources.http_api import PrometheusSource, asking
+from cloudxai_analysis.sources.matchers import selector
+from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.window import Window
+
+_DAY_MS = 86_400_000
 
 
 class Offered(Source, Protocol):
@@ -84,6 +89,23 @@ class ServerSource:
     def exports(self) -> bool:
         """Whether the server answers to VictoriaMetrics' export, which no other does."""
         return self._offered("export", PrometheusSource(self.session)) is not None
+
+    def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
+        """Series and samples of `metric` on each of the days, as the server counts them, staleness markers left out.
+
+        Raises
+        ------
+        SourceUnreachable, SourceAnswerError, RefusedForSecurity
+            The server did not answer, or would not count so many.
+        """
+        ends = [day.end_ms for day in days]
+        first, last = min(ends), max(ends)
+        # A range holds its left end before Prometheus 3.0, and not since: a millisecond less counts no sample twice.
+        steps = Steps(first - 1, _DAY_MS, (last - first) // _DAY_MS + 1)
+        over = f"count_over_time({selector(metric, matchers)}[{_DAY_MS - 1}ms])"
+        found = [promql_range(self, f"{how}({over})", steps) for how in ("count", "sum")]
+        series, samples = (dict(zip(batch.times.tolist(), batch.values.tolist(), strict=True)) for batch in found)
+        return [(round(series.get(end - 1, 0)), round(samples.get(end - 1, 0))) for end in ends]
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.

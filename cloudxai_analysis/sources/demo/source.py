@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -93,6 +94,10 @@ class DemoSource:
     @cached_property
     def _grid(self) -> np.ndarray:
         return np.arange(EXTENT.start_ms, EXTENT.end_ms, STEP_MS, dtype=np.int64)
+
+    def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
+        """Series and samples of `metric` on each of the days."""
+        return [(len(batch), batch.samples) for batch in (self.read(metric, matchers, day) for day in days)]
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The samples of `metric` in the window, of series whose labels equal `matchers`."""
