@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cloudxai_analysis.audit_command import audit
+from cloudxai_analysis.connect_command import connect, first_look
 from cloudxai_analysis.errors import CloudxaiError
 from cloudxai_analysis.focus_command import focus
 from cloudxai_analysis.lake_command import lake
@@ -55,6 +56,8 @@ def report(week: str, source: str, environment: str, fail_on: str) -> int:
         from cloudxai_analysis.publication import weekly_report
         from cloudxai_analysis.terminal import show_progress
 
+        for line in first_look(asked):
+            click.echo(plain(line), err=True)
         with show_progress() as steps:
             published = weekly_report(asked, steps=steps, kernel=kernel)
     for line in published.lines:
@@ -80,6 +83,8 @@ def pull_command(week: str, source: str, environment: str, dry_run: bool) -> int
     if dry_run:
         click.echo(f"{asked.environment.name}: {plan_line(preview(asked))}")
         return 0
+    for line in first_look(asked):
+        click.echo(plain(line), err=True)
     with show_progress() as steps:
         pulled = refresh(asked, progress=steps.pull).pulled
     resumed = f" ({pulled.tiles_resumed} from an interrupted pull)" if pulled.tiles_resumed else ""
@@ -156,6 +161,7 @@ def evaluate(seeds: int, write: bool) -> int:
 
 
 main_group.add_command(audit)
+main_group.add_command(connect)
 main_group.add_command(replay)
 main_group.add_command(lake)
 main_group.add_command(focus)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.phrases import span
 
 DEFAULT_CONTRACT = Path(__file__).with_name("contract.toml")
 
@@ -73,6 +75,23 @@ class Contract(BaseModel):
         if role not in self.metrics:
             raise UsageError(f"Contract of {self.platform} has no role '{role}'. It has {', '.join(self.metrics)}.")
         return self.metrics[role]
+
+    def differences(self, loaded: Iterable[Mapping[Any, Any]]) -> list[str]:
+        """How loaded rules (`Study.rules`, row by row) differ from those that the contract promises."""
+        rows = list(loaded)
+        found, absent = [], []
+        for name, rule in self.alerts.items():
+            own = [row for row in rows if row["alertname"] == name]
+            if not own:
+                absent.append(name)
+            elif all((row["for_seconds"], row["severity"]) != (rule.for_seconds, rule.severity) for row in own):
+                has = f"for {span(own[0]['for_seconds'])}, severity '{own[0]['severity']}'"
+                found.append(f"{name} {has} (contract: {span(rule.for_seconds)}, '{rule.severity}')")
+        return [*found, *([f"not loaded: {', '.join(absent)}"] if absent else [])]
+
+    def pages(self, severity: str) -> bool | None:
+        """Whether a rule of this severity wakes someone, going by the promised rules; None of one that none has."""
+        return next((rule.paging for rule in self.alerts.values() if rule.severity == severity), None)
 
     def series_names(self) -> tuple[str, ...]:
         """Every series name that a pull asks for, in the contract's order."""

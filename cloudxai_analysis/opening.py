@@ -13,10 +13,13 @@ from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.plan import Plan, estimate, wanted_tiles
 from cloudxai_analysis.pull import Pulled, pull
-from cloudxai_analysis.settings import load_settings, resolve_environment
+from cloudxai_analysis.settings import Environment, load_settings, resolve_environment
+from cloudxai_analysis.sources.contact import exporting_jobs, nothing_of
 from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import named_window
+from cloudxai_analysis.window import Window, named_window
 
 Progress = Callable[[int, int, int], None]
 
@@ -47,12 +50,13 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
         Whatever the source or the lake raises.
     """
     settled = asked.environment
+    window = asked.window.reach(settled.settings.history_weeks, asked.now)
     origin = open_source(settled.source, limits=settled.limits, settings=settled.settings)
     pulled = pull(
         origin,
         open_lake(settled.lake),
         settled.contract,
-        asked.window.reach(settled.settings.history_weeks, asked.now),
+        window,
         matchers=settled.settings.matchers,
         rule_matchers=settled.settings.rule_matchers,
         replica_labels=settled.settings.replica_labels,
@@ -61,10 +65,39 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
         concurrency=settled.limits.concurrency,
         progress=progress,
         lock_seconds=settled.limits.lock_seconds,
+        found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
     )
     if isinstance(origin, Demonstrates):
         Ledger(settled.ledger).seed(origin.ledger_entries())
     return Refreshed(asked, origin.name, pulled)
+
+
+def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[str]:
+    """The jobs that export the contract's metrics, where none of those that are meant does; else none.
+
+    Raises
+    ------
+    NoData
+        The server has nothing of the contract, and neither has the lake.
+    UsageError
+        The settings name jobs, and others export the metrics.
+    """
+    if not isinstance(origin, ServerSource):
+        return []
+    lake, contract = open_lake(settled.lake), settled.contract
+    exporting = exporting_jobs(origin, contract, window, settled.settings.matchers)
+    if not exporting:
+        if not lake.exists:
+            raise nothing_of(origin, contract, window)
+        return lake.snapshot().provenance.get("found_jobs") or []
+    if exporting.keys() & set(contract.jobs):
+        return []
+    if settled.settings.jobs and not lake.exists:
+        raise UsageError(
+            f"Environment '{settled.name}' has jobs {', '.join(settled.settings.jobs)}, and the contract's metrics "
+            f"come from {', '.join(exporting)}. Correct `jobs`; `cloudxai connect` shows what the server has."
+        )
+    return [] if settled.settings.jobs else list(exporting)
 
 
 def preview(asked: Asked) -> Plan:
@@ -122,6 +155,10 @@ def open_study(
     # What was seen ends where the pull ended, whatever time it is now: the same version gives the same report.
     now = datetime.fromisoformat(snapshot.provenance["now"])
     window = named_window(week, now)
+    found_jobs = snapshot.provenance.get("found_jobs") or []
+    if found_jobs and not settled.settings.jobs:
+        contract = settled.contract.model_copy(update={"jobs": tuple(found_jobs)})
+        settled = settled.model_copy(update={"contract": contract})
     study = Study(
         settled,
         window,
@@ -132,6 +169,7 @@ def open_study(
             "source": snapshot.provenance["source"],
             "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
             "warnings": snapshot.provenance.get("warnings", []),
+            **({"found_jobs": found_jobs} if found_jobs else {}),
         },
     )
     if not study.telemetry.inventory["samples"].sum():

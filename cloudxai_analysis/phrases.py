@@ -31,6 +31,13 @@ def span(seconds: float) -> str:
     return f"{said} {unit if said == '1' else f'{unit}s'}"
 
 
+def apart(labels: float, generated: float) -> str:
+    """'110 tenants: 57 real, 53 generated'; without generated names '57 tenants'."""
+    return count(labels, "tenant") + (
+        f": {labels - generated:,.0f} real, {generated:,.0f} generated" if generated else ""
+    )
+
+
 def percent(share: float, digits: int = 1) -> str:
     """'99.9 %' of 0.999; a share under 1 is never rounded to '100 %', nor one over 0 to '0 %'."""
     if _missing(share):

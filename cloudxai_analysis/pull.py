@@ -60,6 +60,7 @@ def pull(
     lock_seconds: float = 10.0,
     again: Collection[TileKey] = (),
     accept: Callable[[Tile], None] | None = None,
+    found_jobs: Sequence[str] = (),
 ) -> Pulled:
     """Bring into the lake what it lacks of a window.
 
@@ -67,7 +68,8 @@ def pull(
     come late. Series that differ in `replica_labels` only are one. `again` names tiles to be pulled although the lake
     has them; `accept` is called with each tile before the commit, and may raise. `progress` is called with tiles done,
     tiles missing and samples so far. Nothing is visible before the one commit at the end; an interrupted pull leaves
-    the lake as it was, and the next takes up the tiles that it had finished.
+    the lake as it was, and the next takes up the tiles that it had finished. `found_jobs` are kept with the lake: those
+    that export the contract's metrics, where none of the contract's does.
 
     Raises
     ------
@@ -122,8 +124,13 @@ def pull(
                 "Choose another week, or check the matchers and the metric names of the contract."
             )
         warnings = tuple(described.get("warnings", ()))
-        # A repair brings the samples of back then, and keeps the rules of back then.
-        rules = lake.snapshot().rules if again else rule_rows(source.rules()) if isinstance(source, Ruled) else None
+        about = {
+            "rules": rule_rows(source.rules()) if isinstance(source, Ruled) and not again else None,
+            "found_jobs": list(found_jobs),
+        }
+        if again:
+            # A repair brings the samples of back then, and keeps what was known of them.
+            about = {key: lake.snapshot().provenance.get(key) for key in about}
         version = publish(
             lake,
             tiles,
@@ -133,7 +140,7 @@ def pull(
                 "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
                 "now": now.isoformat(),
                 "contract": contract.version,
-                "rules": rules,
+                **about,
                 "samples_pulled": samples,
                 "warnings": list(warnings),
             },

@@ -73,6 +73,8 @@ class EnvironmentSettings(BaseModel):
     source: str | None = None
     matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of scraped series")
     rule_matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of ALERTS")
+    jobs: tuple[str, ...] = Field((), description="jobs that export the platform's metrics, if not the contract's")
+    tenant_label: str | None = Field(None, description="label that holds the tenant, if not the contract's")
     tenant_cap: int | None = Field(None, gt=0)
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     zone: str = Field("UTC", description="time zone of those on call, for alerts at night")
@@ -261,8 +263,8 @@ def resolve_environment(settings: Settings, *, source: str | None = None, name: 
         raise UsageError(f"Invalid environment '{name}'. A name has letters, digits, '.', '_' and '-' only.")
     own = settings.environments.get(name, EnvironmentSettings())
     contract = load_contract(settings.contract)
-    overrides = {"tenant_cap": own.tenant_cap, "currency": own.currency}
-    contract = contract.model_copy(update={key: value for key, value in overrides.items() if value is not None})
+    overrides = {key: getattr(own, key) for key in ("jobs", "tenant_label", "tenant_cap", "currency")}
+    contract = contract.model_copy(update={key: value for key, value in overrides.items() if value})
     return Environment(
         name=name,
         source=source,

@@ -244,17 +244,18 @@ class Chance:
         """It rises now and then, from 0 or from far up, with resets or not, and may hold what no counter does."""
         counter = np.cumsum(self.now_and_then(self.one_of(0, 0.05, 0.9)) * self.one_of(1, 7, 40)).astype("float64")
         counter = counter % self.one_of(50, 1e9) + self.one_of(0, 29_343)
-        return np.where(self.now_and_then(0.02), self.one_of(0, *self.odd), counter)
+        whole = [value for value in self.odd if not math.isfinite(value) or value in (0, 1e9)]
+        return np.where(self.now_and_then(0.02), self.one_of(*(self.odd if self.several else whole)), counter)
 
 
-@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.integers(0, 2**32))
 def test_no_impossible_number_whatever_is_exported(seed: int) -> None:
     held_with(Chance(seed, ODD))
 
 
 @pytest.mark.xfail(strict=False, reason="infinite and huge values, and several processes behind one address")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_impossible_number_of_hostile_platforms(seed: int) -> None:
     held_with(Chance(seed, HOSTILE, several=True))
 

@@ -46,7 +46,7 @@ from cloudxai_analysis.figures.timeline import (
     time_axis,
 )
 from cloudxai_analysis.figures.weeks import week_axis
-from cloudxai_analysis.phrases import NO_DATA, count, percent
+from cloudxai_analysis.phrases import NO_DATA, apart, count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,8 @@ _SETS = (("stayed", BLUE, ""), ("returning", GREEN, "----"), ("new", PURPLE, "//
 def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: int, events: pd.DataFrame) -> Axes:
     """Active tenants over all processes and held tenants of the fullest processes, under the cap of a process.
 
-    `active`: hour, tenants; `held`: job, instance, hour, held; `events`: process restarts (instance, started_at).
+    `active`: hour, tenants, generated; `held`: job, instance, hour, held; `events`: process restarts (instance,
+    started_at).
     """
     if active.empty and held.empty:
         return empty(ax, "no tenant was exported in this window")
@@ -219,7 +220,7 @@ def tenant_sets_by_week(ax: Axes, by_week: pd.DataFrame) -> Axes:
 
 
 def _tenants_message(active: pd.DataFrame, fullest: pd.Series, names: dict[str, str], cap: int) -> str:
-    now = count(active["tenants"].iloc[-1], "tenant") if len(active) else NO_DATA
+    now = apart(*active[["tenants", "generated"]].iloc[-1]) if len(active) else NO_DATA
     if fullest.empty:
         return f"{now} active at the end"
     name = str(fullest.index[0])

@@ -7,7 +7,7 @@ from cloudxai_analysis.figures import growth
 from cloudxai_analysis.figures import guard as guard_figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import apart, count, moment, percent
 from cloudxai_analysis.study import Study
 
 
@@ -15,15 +15,14 @@ def tenants(study: Study) -> Look:
     """Active and held tenants against the cap."""
     topic, cap = study.cardinality, study.contract.tenant_cap
     active, held = study.within(topic.active_tenants), topic.held
-    last = int(active["tenants"].iloc[-1]) if len(active) else 0
-    first = int(topic.active_tenants["tenants"].iloc[0]) if len(topic.active_tenants) else 0
+    labels, names = active[["tenants", "generated"]].iloc[-1] if len(active) else (0, 0)
+    real = topic.active_tenants["tenants"] - topic.active_tenants["generated"]
+    more = int(real.iloc[-1] - real.iloc[0]) if len(real) else 0
     return compose(
         study,
         "cardinality-tenants",
-        heading=f"{count(last, 'tenant')} active at the end of the window, {count(last - first, 'tenant')} more than "
-        f"when the history begins."
-        if last >= first
-        else f"{count(last, 'tenant')} active at the end of the window, {first - last} fewer than at first.",
+        heading=f"{apart(labels, names)} at the end of the window; {abs(more)} {'more' if more >= 0 else 'fewer'}"
+        f"{' real ones' if names else ''} than when the history begins.",
         defined="tenants",
         measure="measures.cardinality.active_tenants",
         note=f"Most in one hour of this window: {count(active['tenants'].max(), 'tenant')} over all processes; "
@@ -181,7 +180,7 @@ def churn(study: Study) -> Look:
         defined="churn",
         measure="measures.cardinality.tenant_churn",
         note=f"{count(frame['came'].sum(), 'arrival')} and {count(frame['left'].sum(), 'departure')} over the window; "
-        f"highest day {percent(frame['churn'].max() if len(frame) else float('nan'))}.",
+        f"highest day {percent(frame['churn'].max() if len(frame) else float('nan'))}.{_left_out(study)}",
         frame=frame,
         caption="Churn by day",
         role="tenant_readiness",
@@ -201,7 +200,7 @@ def tenant_sets(study: Study) -> Look:
         heading=f"{count(new, 'new tenant')}, {back} returning, {lost} lost.",
         defined="tenant_sets",
         measure="measures.cardinality.tenant_sets",
-        note=f"{count(int(by_set.get('stayed', 0)), 'tenant')} stayed from the week before.",
+        note=f"{count(int(by_set.get('stayed', 0)), 'tenant')} stayed from the week before.{_left_out(study)}",
         frame=frame,
         caption="Tenants by set",
         role="tenant_readiness",
@@ -224,3 +223,8 @@ def identifiers(study: Study) -> Look:
         role="tenant_readiness",
         empty="no generated name is among the tenant labels of this window",
     )
+
+
+def _left_out(study: Study) -> str:
+    names = study.cardinality.unstable_identifiers["count"].sum()
+    return f" {count(names, 'generated name')} are counted apart." if names else ""

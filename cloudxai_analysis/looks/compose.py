@@ -63,9 +63,16 @@ def compose(
         alt=f"{finding} {note}".strip(),
         csv=f"{key}.csv",
         checks=(check,) if check else (),
-        empty=empty if not len(frame) else "",
+        empty=_nothing(study, check, empty) if not len(frame) else "",
         rows=study.environment.limits.table_rows,
     )
+
+
+def _nothing(study: Study, check: str, reason: str) -> str:
+    """Why there is nothing to show: of a check that could not tell, just that; else no wider than what was seen."""
+    if check and judge.check(study, check).status == "unknown":
+        return "nothing to show, as it is not known"
+    return reason.replace("this window", study.observed.name)
 
 
 def _samples(study: Study, role: str) -> int | None:

@@ -14,6 +14,7 @@ from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.phrases import count, money, monies, percent, signed
 from cloudxai_analysis.study import Study
+from cloudxai_analysis.study.cost import GENERATED
 
 NO_COST = "no tenant exported a cost estimate in this window"
 WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
@@ -25,10 +26,12 @@ def by_week(study: Study) -> Look:
     weekly, movers = study.cost.weekly_costs, study.cost.cost_movers
     own = movers[movers["currency"] == currency]
     before, change = own["before"].sum(), own["change"].sum()
+    names = own.loc[own["tenant"] == GENERATED, "change"].sum()
+    by_names = f", {signed(money(names, currency), names)} of it by generated names" if names else ""
     totals = study.cost.costs.groupby("currency")["cost"].sum().to_dict()
     note = (
         f"{signed(money(change, currency), change)} ({signed(percent(change / before), change)}) "
-        "against the same stretch a week before."
+        f"against the same stretch a week before{by_names}."
         if before > 0
         else "There is no week before to compare with."
     )
@@ -55,17 +58,19 @@ def _in_part(study: Study) -> str:
 
 def by_tenant(study: Study) -> Look:
     """Which tenants cost most."""
-    currency, costs = study.contract.currency, study.cost.costs
+    currency, costs = study.contract.currency, study.cost.pooled_costs
+    real, names = study.cost.real_costs, len(study.cost.costs) - len(study.cost.real_costs)
     concentration = study.cost.concentration
     share = concentration["top10_share"].iloc[0] if len(concentration) else float("nan")
     gini = concentration["gini"].iloc[0] if len(concentration) else float("nan")
     return compose(
         study,
         "cost-tenants",
-        heading=f"The ten largest of {count(len(costs), 'tenant')} cause {percent(share)} of the cost.",
+        heading=f"The ten largest of {count(len(real), 'tenant')} cause {percent(share)} of their cost.",
         defined="cost",
         measure="measures.cost.tenant_costs",
-        note=f"Gini coefficient {gini:.2f}; window {study.window.name}, {currency}.",
+        note=f"Gini coefficient {gini:.2f}; window {study.window.name}, {currency}."
+        + (f" {count(names, 'generated name')} are counted apart, as one row." if names else ""),
         frame=costs,
         caption=f"Cost by tenant in {study.window.name}, {currency}",
         role="cost",

@@ -109,7 +109,7 @@ def cohorts(study: Study) -> Look:
         defined="cohorts",
         measure="measures.cohorts.tenant_cohorts",
         note=f"{count(int(lives['already_there'].sum()), 'tenant')} were there before the telemetry begins: how old "
-        "they are is not known, and the curve leaves them out.",
+        "they are is not known, and the curve leaves them out. Generated names are counted apart.",
         frame=frame,
         caption="Tenants of each week's cohort that are still seen so many weeks later",
         role="tenant_readiness",
@@ -134,7 +134,7 @@ def level_shifts(study: Study) -> Look:
         defined="shifts",
         measure="measures.shifts.level_shifts",
         note=f"{count(int(daily['tenants'].notna().sum()), 'day')} judged; a level lasts four days or more and differs "
-        "by 15 % or more.",
+        "by 15 % or more. Generated names are left out.",
         frame=frame,
         caption="Level shifts of the daily number of tenants",
         role="tenant_readiness",

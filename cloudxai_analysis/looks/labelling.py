@@ -12,11 +12,12 @@ import pandas as pd
 from cloudxai_analysis import judge
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.figures import signal as figures
+from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ledger import Confirmation, Rejection
 from cloudxai_analysis.looks import Look, alerts
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.looks.follow import is_of
-from cloudxai_analysis.phrases import count, moment
+from cloudxai_analysis.phrases import count, moment, span
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.verdicts.evidence import short
 from cloudxai_analysis.window import Window
@@ -280,8 +281,13 @@ def _whose(row: pd.Series) -> str:
 
 
 def _rule_words(study: Study, row: pd.Series) -> str:
-    rule = study.contract.alerts.get(str(row["alertname"]))
-    return rule.help if rule else "The contract does not know this rule."
+    """The rule as the server has it loaded, else as the contract describes it."""
+    name, rules = str(row["alertname"]), study.rules
+    for loaded in () if rules is None else rules[rules["alertname"] == name].itertuples():
+        holds = f" for {span(loaded.for_seconds)}" if loaded.for_seconds else ""
+        return f"The rule that is loaded: {shortened(loaded.expr, 120)}{holds}."
+    rule = study.contract.alerts.get(name)
+    return rule.help if rule else "Neither the server nor the contract tells of this rule."
 
 
 def _ledger_words(study: Study, row: pd.Series) -> str:

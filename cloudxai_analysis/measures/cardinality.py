@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from cloudxai_analysis.measures.frames import TIME, distinct, typed
 from cloudxai_analysis.window import WEEK, Window
 
 _TARGET = ["job", "instance"]
-_ACTIVE = {"hour": TIME, "tenants": "int64"}
+_ACTIVE = {"hour": TIME, "tenants": "int64", "generated": "int64"}
 _ARRIVALS = {
     "job": "str",
     "instance": "str",
@@ -45,14 +45,15 @@ class Run:
     whole: bool
 
 
-def active_tenants(hours: pd.DataFrame) -> pd.DataFrame:
+def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.DataFrame:
     """Distinct tenants with a sample in each hour; hours of several tenant metrics may be joined before.
 
-    Columns: hour, tenants. An hour without any sample has no row.
+    Columns: hour, tenants, generated (those of them that are among `generated`). An hour without any sample has no row.
     """
     there = hours[hours["samples"] > 0]
     found = distinct(there, by="hour", of="tenant").rename(columns={"number": "tenants"})
-    return typed(found, _ACTIVE)
+    apart = distinct(there[there["tenant"].isin(list(generated))], by="hour", of="tenant").set_index("hour")["number"]
+    return typed(found.assign(generated=found["hour"].map(apart).fillna(0)), _ACTIVE)
 
 
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
@@ -170,6 +171,13 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
         most = fullest.merge(shown[[*_TARGET, "most_tenants"]], how="left", on=_TARGET)["most_tenants"].fillna(0)
         left = left.clip(lower=np.minimum(cap - most.to_numpy(), 0))
     return typed(fullest.assign(headroom=left).reset_index(drop=True), _HEADROOM)
+
+
+def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
+    """How many tenants one process shows in an hour: of each hour's busiest one, the median over the day to `end`."""
+    recent = hours[(hours["samples"] > 0) & (hours["hour"] >= end - pd.Timedelta(days=1)) & (hours["hour"] < end)]
+    shown = recent.groupby(["hour", *_TARGET], observed=True)["tenant"].nunique()
+    return int(shown.groupby("hour").max().median()) if len(shown) else 0
 
 
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:

@@ -1,26 +1,32 @@
 """Time to cap: when a process is likely to hold as many tenants as it may, with what that stands on.
 
-What grows is the number of tenants that a process has seen since its start. So the tenants that arrive each day are
-forecast, and added to those held now. Two assumptions: the process does not restart (a restart frees all labels), and
-the coming days arrive like those of the history, whose changes of pace the widened intervals allow for.
+What grows is the number of tenants that a process has seen since its start. So the real tenants that arrive each day
+are forecast, and added to all labels held now. Three assumptions: the process does not restart (a restart frees all
+labels), no more generated names come, and the coming days arrive like those of the history, whose changes of pace the
+widened intervals allow for. A campaign that came once is no pace: see `one_off_days`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.forecast import SEED, Floats, Forecast, forecast_sums
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.window import Window
 
 _DAY = pd.Timedelta(days=1)
-_DAILY = {"day": TIME, "arrivals": "float64", "held": "float64"}
+_DAILY = {"day": TIME, "arrivals": "float64", "held": "float64", "one_off": "bool"}
 _TIME_TO_CAP = {
     "answer": "str",
     "held": "int64",
+    "generated": "int64",
+    "one_off": "float64",
+    "one_off_day": TIME,
     "cap": "int64",
     "since": TIME,
     "from_day": TIME,
@@ -42,41 +48,96 @@ _PATHS = {
     "high80": "float64",
     "high95": "float64",
 }
+_LONGEST = 3  # days that a campaign may take
+_FALSE = 1e-3  # share of histories without a campaign in which one is seen, where arrivals are negative binomial
 _QUANTILES = {"earliest95": 0.025, "earliest80": 0.1, "median": 0.5, "latest80": 0.9, "latest95": 0.975}
 
 
-def daily_arrivals(arrivals: pd.DataFrame, covered: pd.DataFrame, window: Window, *, cap: int) -> pd.DataFrame:
+def daily_arrivals(
+    arrivals: pd.DataFrame,
+    covered: pd.DataFrame,
+    window: Window,
+    *,
+    cap: int,
+    instance: str,
+    generated: Collection[str] = (),
+) -> pd.DataFrame:
     """Tenants that one process saw for the first time since its start, day by day.
 
-    `arrivals` of one process as `measures.cardinality.tenant_arrivals` gives them, `covered` the covered days. Unknown
-    (NaN) are the arrivals of the day on which a run of the process begins, since all its tenants come anew; of an
-    uncovered day and the day after it; and of a day that begins with `cap` tenants held, when nobody is let in.
+    `arrivals` of its job as `measures.cardinality.tenant_arrivals` gives them, `covered` the covered days. Before the
+    first day of `instance` the process is the one of the job that held most: rollouts give new names. In the first 24
+    hours of a process only tenants count that are new to the job, for all others come anew. Unknown (NaN) are the
+    arrivals of the job's first day and of a restart's; of an uncovered day and the day after it; and of a day that
+    begins with `cap` tenants held, when nobody is let in.
 
-    Columns: day (UTC), arrivals (tenants), held (at the day's end; NaN before the process was seen).
+    Columns: day (UTC), arrivals (tenants without the names in `generated`), held (all, at the day's end; NaN before a
+    process was seen), one_off (as `one_off_days` says).
     """
     days = pd.DatetimeIndex([day.start for day in window.days()]).as_unit("us")
     found = pd.DataFrame({"day": days, "arrivals": 0.0, "held": np.nan})
-    runs = arrivals.groupby(arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
-    for _, own in sorted(runs, key=lambda run: run[1]["seen_at"].min()):
-        seen = own["seen_at"].dt.floor("D")
-        first = seen.min()
-        by_day = seen.value_counts().reindex(days, fill_value=0).to_numpy(dtype="float64")
+    known = arrivals.groupby("tenant")["seen_at"].transform("min")
+    frame = arrivals.assign(new=known.dt.floor("D") == arrivals["seen_at"].dt.floor("D"))
+    runs = [run for _, run in frame.groupby(["instance", frame["started_at"].fillna(pd.Timestamp(0, tz="UTC"))])]
+    before: set[str] = set()
+    for run in sorted(runs, key=lambda run: (run["instance"].iloc[0] == instance, run["seen_at"].min())):
+        name, begin = str(run["instance"].iloc[0]), run["seen_at"].min()
+        first = begin.floor("D")
+        came = run["seen_at"].dt.floor("D")
+        counted = came[(run["new"] | (run["seen_at"] >= begin + _DAY)) & ~run["tenant"].isin(list(generated))]
+        held = np.array([float((came <= day).sum()) for day in days])
         mine = np.asarray(days >= first)
-        before = float((seen < days[0]).sum())
-        found.loc[mine, "held"] = (before + np.cumsum(by_day))[mine]
-        found.loc[mine, "arrivals"] = by_day[mine]
-        found.loc[days == first, "arrivals"] = np.nan
+        if name != instance:
+            mine &= np.asarray(days <= run["last_seen"].max()) & ~(found["held"] > held).to_numpy()
+        found.loc[mine, "held"] = held[mine]
+        found.loc[mine, "arrivals"] = counted.value_counts().reindex(days, fill_value=0).to_numpy("float64")[mine]
+        if name in before or first == known.min().floor("D"):
+            found.loc[mine & np.asarray(days == first), "arrivals"] = np.nan
+        before.add(name)
     found.loc[found["held"].isna(), "arrivals"] = np.nan
     sure = days.isin(covered.loc[covered["covered"].astype(bool), "day"])
     found.loc[~(sure & np.append([True], sure[:-1])), "arrivals"] = np.nan
     found.loc[(found["held"].shift() >= cap).to_numpy(), "arrivals"] = np.nan
-    return typed(found, _DAILY)
+    return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())), _DAILY)
+
+
+def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
+    """The day, or two or three neighbouring ones, whose arrivals the other days do not explain: a campaign, no pace.
+
+    `arrivals` by day, NaN unknown. The other days' mean and variance make a negative binomial distribution (Poisson
+    where the variance is not over the mean); the stretch that is least likely under it is one-off where that is less
+    likely than one in a thousand over all days. Of two days or more one must have followed: else it may be a new pace.
+    What came twice or at each month's start is in the other days' variance, and is no one-off.
+    """
+    from scipy.stats import nbinom
+
+    known, days = np.isfinite(arrivals), np.arange(len(arrivals))
+    found = np.zeros(len(arrivals), dtype=bool)
+    rows = []
+    lengths = range(1, _LONGEST + 1)
+    for start, length in ((at, days_) for days_ in lengths for at in range(len(arrivals) - days_ + (days_ == 1))):
+        own = (days >= start) & (days < start + length)
+        others = arrivals[known & ~own]
+        if len(others) < 2 or not known[own].all():
+            continue
+        mean = (others.sum() + 0.5) / len(others)
+        spread = max(others.var(ddof=1), mean * (1 + 1e-6))
+        rows.append((arrivals[own].sum(), length * mean**2 / (spread - mean), mean / spread, start, length))
+    if rows:
+        total, number, chance, start, length = np.array(rows).T
+        tail = nbinom.sf(total - 1, number, chance)
+        least = int(tail.argmin())
+        if tail[least] < _FALSE / known.sum():
+            found[int(start[least]) : int(start[least] + length[least])] = True
+    return found
 
 
 def time_to_cap(
     daily: pd.DataFrame,
     *,
     cap: int,
+    held: int,
+    expected: int = 0,
+    generated: int = 0,
     refusing_since: pd.Timestamp | None = None,
     horizon_days: int = 90,
     paths: int = 1_000,
@@ -84,25 +145,31 @@ def time_to_cap(
 ) -> tuple[pd.DataFrame, Forecast]:
     """When the held tenants first pass the cap, over simulated paths, as one row; and the forecast behind it.
 
-    `daily` as `daily_arrivals` gives it; `refusing_since` is the first refusal of a stretch that goes on.
+    `daily` as `daily_arrivals` gives it; `held` the tenants held now, `expected` how many come back to one at once,
+    so that a fresh one is not thought empty; `generated` how many of those held are generated names; `refusing_since`
+    is the first refusal of a stretch that goes on. Days that are one-off are not fitted.
 
     Columns: answer ('refusing', 'at the cap', 'too little history', 'not within the horizon' where the median path
-    does not pass, else 'forecast'), held (tenants at the last day's end), cap, since (of refusing, or the first day of
+    does not pass, else 'forecast'), held (labels now), generated (of them), one_off (tenants of the one-off days),
+    one_off_day (the first; missing without), cap, since (of refusing, or the first day of
     those at the cap), from_day (the last whole day known), earliest95, earliest80, median, latest80, latest95 (days;
     missing: not within the horizon), within (share of the paths that pass within the horizon), horizon_days, model,
     days_known (of history).
     """
-    held = daily["held"].dropna()
     row: dict[str, Any] = {
         "answer": "too little history",
-        "held": int(held.iloc[-1]) if len(held) else 0,
+        "held": held,
+        "generated": generated,
+        "one_off": daily.loc[daily["one_off"], "arrivals"].sum(),
+        "one_off_day": daily.loc[daily["one_off"], "day"].min(),
         "cap": cap,
         "from_day": daily["day"].max(),
         "horizon_days": horizon_days,
         "model": "",
         "days_known": int(daily["arrivals"].notna().sum()),
     }
-    forecast = forecast_sums(daily["arrivals"].to_numpy(), days=horizon_days, paths=paths, seed=seed)
+    pace = daily["arrivals"].mask(daily["one_off"])
+    forecast = forecast_sums(pace.to_numpy(), days=horizon_days, paths=paths, seed=seed)
     if refusing_since is not None:
         return typed([row | {"answer": "refusing", "since": refusing_since}], _TIME_TO_CAP), forecast
     if row["held"] >= cap:
@@ -111,7 +178,7 @@ def time_to_cap(
         return typed([row | {"answer": "at the cap", "since": since}], _TIME_TO_CAP), forecast
     if not forecast.known:
         return typed([row], _TIME_TO_CAP), forecast
-    passage = first_passage(forecast.paths, cap - row["held"])
+    passage = first_passage(forecast.paths, cap - max(held, expected))
     last = daily["day"].max()
     ends = {name: _quantile(passage, share) for name, share in _QUANTILES.items()}
     dates = {name: last + days * _DAY if np.isfinite(days) else pd.NaT for name, days in ends.items()}

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.errors import CloudxaiError
@@ -24,7 +25,7 @@ from cloudxai_analysis.replay.observed import fired
 from cloudxai_analysis.sources.promql import Asked
 from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
-from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
 from cloudxai_analysis.window import Window
 
 WARM_UP = timedelta(hours=2)  # what may still fire, or be kept firing, when the window begins
@@ -92,8 +93,10 @@ class History:
 
     @cached_property
     def markers(self) -> bool:
-        """Whether the server's own samples show staleness markers."""
-        return not self._watched.describe().get("hides_markers", True)
+        """Whether the server's own alerts end with staleness markers; those of vmalert's replay mode have none."""
+        values = self.alerts.values
+        shown = not self._watched.describe().get("hides_markers", True)
+        return shown and bool(not len(values) or (values.view(np.int64) == STALENESS_MARKER_BITS).any())
 
     @cached_property
     def alerts(self) -> SeriesBatch:

@@ -167,7 +167,7 @@ def _again(section: str, summary: dict[str, Any]) -> str:
 
 
 def _trend(tile: dict[str, Any]) -> str:
-    if not tile["change_week"]:
+    if not tile["change_week"] or not tile["good"]:
         return ""
     return "better" if (tile["change_week"] > 0) == (tile["good"] == "up") else "worse"
 

@@ -13,7 +13,6 @@ from cloudxai_analysis.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_api import (
     MOST_SAMPLES,
-    NORMAL_NAN_BITS,
     WHOLE_ANSWERS,
     PrometheusSource,
     Stretch,
@@ -21,7 +20,7 @@ from cloudxai_analysis.sources.http_api import (
     proves_its_end,
     seconds_text,
 )
-from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
 from cloudxai_analysis.sources.series_parts import Decoded, assembled
 from cloudxai_analysis.window import Window
 
@@ -31,7 +30,7 @@ PRECISION = (
     "VictoriaMetrics stores decimals of one scale for up to 8,192 samples: integers and short decimals are exact, "
     "other values within 1e-11 of the largest beside them (of themselves, where all are of one magnitude); -0 is 0"
 )
-# Releases differ: infinite values come bare, which is no JSON, or as words; NaN as null.
+# Releases differ: infinite values come bare, which is no JSON, or as words.
 _BARE_INFINITY = re.compile(rb"([+-])Inf(?=[],])")
 
 
@@ -52,6 +51,7 @@ class VictoriaMetricsSource:
             **self._api.describe(),
             "kind": "victoria_metrics",
             "way": "export over POST /api/v1/export",
+            "hides_markers": False,
             "precision": PRECISION,
         }
 
@@ -73,8 +73,8 @@ class VictoriaMetricsSource:
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
 
-        Staleness markers are not told from other NaN. Source: VictoriaMetrics docs, 'How to export data in JSON line
-        format'.
+        What it exports as `null` is a staleness marker: it drops every other NaN when it is written (in its source,
+        `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON line format'.
 
         Raises
         ------
@@ -127,13 +127,13 @@ def _decoded(line: bytes, stretch: Stretch) -> Decoded:
     try:
         labels, numbers, times = _fields(line)
         moments = np.array(times, dtype=np.int64)
-        # null is NaN, and the words of infinite values are what `float` reads.
+        # null becomes NaN here, and the words of infinite values are what `float` reads.
         values = np.array(numbers, dtype=np.float64)
         if len(moments) != len(values) or moments.ndim != 1 or values.ndim != 1:
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise _unread(line) from None
-    values.view(np.int64)[np.isnan(values)] = NORMAL_NAN_BITS
+    values.view(np.int64)[np.isnan(values)] = STALENESS_MARKER_BITS
     inside = (moments >= stretch.start) & (moments < stretch.end)
     return Decoded.of_series(labels, moments[inside], values[inside])
 

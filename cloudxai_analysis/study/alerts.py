@@ -78,9 +78,7 @@ class Alerts:
     @cached_property
     def intervals(self) -> pd.DataFrame:
         """How often each rule is evaluated."""
-        return evaluations.evaluation_intervals(
-            self.alert_samples, default_seconds=self._opened.contract.evaluation_interval_seconds
-        )
+        return evaluations.evaluation_intervals(self.alert_samples, default_seconds=self._usual_seconds())
 
     @cached_property
     def evaluation_gaps(self) -> pd.DataFrame:
@@ -88,7 +86,7 @@ class Alerts:
         return evaluations.evaluation_gaps(
             self.alert_samples,
             self._telemetry.up,
-            interval_seconds=self._opened.contract.evaluation_interval_seconds,
+            interval_seconds=self._usual_seconds(),
         )
 
     @cached_property
@@ -138,8 +136,13 @@ class Alerts:
 
     @cached_property
     def paging_rules(self) -> tuple[str, ...]:
-        """Names of the rules that wake someone."""
-        return tuple(name for name, rule in self._opened.contract.alerts.items() if rule.paging)
+        """Names of the rules that wake someone: by the severity that is loaded, else as the contract says."""
+        contract, rules = self._opened.contract, self._opened.rules
+        wakes = {name: rule.paging for name, rule in contract.alerts.items()}
+        for name, own in () if rules is None else rules.groupby("alertname", sort=False)["severity"]:
+            told = [pages for severity in own if (pages := contract.pages(severity)) is not None]
+            wakes[str(name)] = any(told) if told else wakes.get(str(name), False)
+        return tuple(name for name, pages in wakes.items() if pages)
 
     @cached_property
     def false_positives(self) -> pd.DataFrame:
@@ -349,7 +352,14 @@ class Alerts:
         replicas = self._opened.environment.settings.replica_labels
         return evaluations.identified(frame, evaluations.alert_identities(series, replica_labels=replicas))
 
+    def _usual_seconds(self) -> float:
+        """How often rules are evaluated: as the server has most of them loaded, else as the contract says."""
+        rules = self._opened.rules
+        told = pd.Series() if rules is None else rules["interval_seconds"].dropna()
+        return float(told.median() if len(told) else self._opened.contract.evaluation_interval_seconds)
+
     def _interval_seconds(self) -> dict[str, float]:
-        usual = float(self._opened.contract.evaluation_interval_seconds)
-        measured = zip(self.intervals["alertname"], self.intervals["interval_seconds"], strict=True)
-        return {"": usual, **{str(name): float(seconds) for name, seconds in measured}}
+        rules, measured = self._opened.rules, self.intervals[self.intervals["steps"] > 0]
+        told = measured if rules is None else pd.concat([rules.dropna(subset="interval_seconds"), measured])
+        by_rule = zip(told["alertname"], told["interval_seconds"], strict=True)
+        return {"": self._usual_seconds(), **{str(name): float(seconds) for name, seconds in by_rule}}

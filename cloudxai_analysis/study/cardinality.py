@@ -44,8 +44,8 @@ class Cardinality:
 
     @cached_property
     def active_tenants(self) -> pd.DataFrame:
-        """Active tenants by hour, over the history."""
-        return cardinality.active_tenants(self.tenant_hours)
+        """Active tenants by hour, over the history, and how many of them are generated names."""
+        return cardinality.active_tenants(self.tenant_hours, self.generated_names["tenant"])
 
     @cached_property
     def arrivals(self) -> pd.DataFrame:
@@ -64,18 +64,31 @@ class Cardinality:
 
     @cached_property
     def daily_arrivals(self) -> pd.DataFrame:
-        """Tenants that came to the process with the least headroom, by whole day of the history."""
+        """Real tenants that came to the process with the least headroom, by whole day of the history."""
         window = self._opened.history
         whole = Window(window.start, pd.Timestamp(window.end).floor("D").to_pydatetime())
-        fullest = self.headroom[["job", "instance"]].tail(1)
-        own = self.arrivals.merge(fullest, on=["job", "instance"])
-        return time_to_cap.daily_arrivals(own, self._telemetry.covered, whole, cap=self._opened.contract.tenant_cap)
+        cap, fullest = self._opened.contract.tenant_cap, self.headroom.tail(1)
+        own = self.arrivals[self.arrivals["job"].isin(fullest["job"])]
+        name = fullest["instance"].max() if len(fullest) else ""
+        names = self.generated_names["tenant"]
+        covered = self._telemetry.covered
+        return time_to_cap.daily_arrivals(own, covered, whole, cap=cap, instance=name, generated=names)
 
     @cached_property
     def _to_cap(self) -> tuple[pd.DataFrame, Forecast]:
         recent = self.refusals["end"] >= pd.Timestamp(self._opened.seen.end) - pd.Timedelta(hours=1)
         since = self.refusals.loc[recent, "start"].min() if recent.any() else None
-        return time_to_cap.time_to_cap(self.daily_arrivals, cap=self._opened.contract.tenant_cap, refusing_since=since)
+        held = int(self.headroom["held"].iloc[-1]) if len(self.headroom) else 0
+        own = self.arrivals.merge(self.headroom[["job", "instance"]].tail(1), on=["job", "instance"])
+        own = own[own["started_at"].isna() | (own["started_at"] == own["started_at"].max())]
+        return time_to_cap.time_to_cap(
+            self.daily_arrivals,
+            cap=self._opened.contract.tenant_cap,
+            held=held,
+            generated=int(own["tenant"].isin(self.generated_names["tenant"]).sum()),
+            expected=cardinality.busiest(self.real_hours, end=pd.Timestamp(self._opened.seen.end)),
+            refusing_since=since,
+        )
 
     @cached_property
     def time_to_cap(self) -> pd.DataFrame:
@@ -96,22 +109,22 @@ class Cardinality:
 
     @cached_property
     def churn(self) -> pd.DataFrame:
-        """Churn by day, over the history."""
-        return cardinality.tenant_churn(self.tenant_hours, self._telemetry.covered)
+        """Churn of the real tenants by day, over the history."""
+        return cardinality.tenant_churn(self.real_hours, self._telemetry.covered)
 
     @cached_property
     def tenant_sets(self) -> pd.DataFrame:
-        """New, returning, stayed and lost tenants of the window."""
-        return cardinality.tenant_sets(self.tenant_hours, self._opened.seen)
+        """New, returning, stayed and lost tenants of the window, generated names left out."""
+        return cardinality.tenant_sets(self.real_hours, self._opened.seen)
 
     @cached_property
     def tenant_sets_by_week(self) -> pd.DataFrame:
-        """Number of new, returning, stayed and lost tenants, one row per `week` of the history but its first.
+        """Number of new, returning, stayed and lost real tenants, one row per `week` of the history but its first.
 
         In the first week every tenant would be new, which says nothing of the tenants.
         """
         weeks = list(self._opened.history.weeks())[1:]
-        counts = [cardinality.tenant_sets(self.tenant_hours, week)["set"].value_counts() for week in weeks]
+        counts = [cardinality.tenant_sets(self.real_hours, week)["set"].value_counts() for week in weeks]
         frame = pd.DataFrame(counts, index=[week.name for week in weeks])
         frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
         return frame.rename_axis("week").reset_index()
@@ -150,12 +163,12 @@ class Cardinality:
     @cached_property
     def cohorts(self) -> pd.DataFrame:
         """Of the tenants that came in each week of the history, how many were still seen later."""
-        return cohorts.tenant_cohorts(self.tenant_hours, self._telemetry.covered, self._opened.history)
+        return cohorts.tenant_cohorts(self.real_hours, self._telemetry.covered, self._opened.history)
 
     @cached_property
     def lifetimes(self) -> pd.DataFrame:
-        """How long each tenant has been seen, over the history."""
-        return cohorts.tenant_lifetimes(self.tenant_hours, end=pd.Timestamp(self._opened.seen.end))
+        """How long each real tenant has been seen, over the history."""
+        return cohorts.tenant_lifetimes(self.real_hours, end=pd.Timestamp(self._opened.seen.end))
 
     @cached_property
     def survival(self) -> pd.DataFrame:

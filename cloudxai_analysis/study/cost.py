@@ -22,6 +22,8 @@ from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import WEEK, Window, month_of
 
+GENERATED = "(generated names)"
+
 
 class Cost:
     """Frames on what the tenants cost."""
@@ -62,6 +64,26 @@ class Cost:
         rates = exchange.rates if exchange else {}
         return cost.converted(costs, rates, currency=self._opened.contract.currency) if rates else costs
 
+    def _real(self, costs: pd.DataFrame) -> pd.DataFrame:
+        return costs[~costs["tenant"].isin(self._cardinality.generated_names["tenant"])]
+
+    def _pooled(self, costs: pd.DataFrame) -> pd.DataFrame:
+        """Costs by tenant, with all generated names as one row, `GENERATED`."""
+        generated = costs["tenant"].isin(self._cardinality.generated_names["tenant"])
+        named = costs.assign(tenant=costs["tenant"].mask(generated, GENERATED))
+        pooled = named.groupby(["tenant", "currency"], as_index=False, sort=False)["cost"].sum()
+        return pooled.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
+
+    @cached_property
+    def real_costs(self) -> pd.DataFrame:
+        """Cost by tenant, in the window, without generated names."""
+        return self._real(self.costs)
+
+    @cached_property
+    def pooled_costs(self) -> pd.DataFrame:
+        """Cost by tenant, in the window, with all generated names as one row."""
+        return self._pooled(self.costs)
+
     @cached_property
     def covered_share(self) -> float:
         """Share of the window that the telemetry shows; NaN where no scrape is expected."""
@@ -69,8 +91,8 @@ class Cost:
 
     @cached_property
     def per_tenant(self) -> pd.DataFrame:
-        """Cost per tenant by day, over the history."""
-        return unit_costs.cost_per_tenant(self.daily_costs)
+        """Cost per real tenant by day, over the history."""
+        return unit_costs.cost_per_tenant(self._real(self.daily_costs))
 
     @cached_property
     def groups(self) -> pd.DataFrame:
@@ -167,15 +189,14 @@ class Cost:
 
     @cached_property
     def cost_movers(self) -> pd.DataFrame:
-        """Change of each tenant's cost against the same stretch one week before."""
-        return cost.cost_movers(
-            self.costs, self.costs_of(Window(self._opened.seen.start - WEEK, self._opened.seen.end - WEEK))
-        )
+        """Change of each tenant's cost, of all generated names as one, against the same stretch one week before."""
+        before = self.costs_of(Window(self._opened.seen.start - WEEK, self._opened.seen.end - WEEK))
+        return cost.cost_movers(self.pooled_costs, self._pooled(before))
 
     @cached_property
     def concentration(self) -> pd.DataFrame:
-        """Share of the ten largest tenants, and the Gini coefficient."""
-        return cost.concentration(self.costs)
+        """Share of the ten largest tenants, and the Gini coefficient, of the real tenants alone."""
+        return cost.concentration(self.real_costs)
 
     @cached_property
     def cost_anomalies(self) -> pd.DataFrame:

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis import judge
-from cloudxai_analysis.phrases import NO_DATA, count, money, percent, signed, span
+from cloudxai_analysis.phrases import NO_DATA, apart, count, money, percent, signed, span
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import DAY, Window
 
+NO_WEEK_BEFORE = "no week before to compare with"
 SPARK_WEEKS = 13
 MEDIAN_WEEKS = 4
 WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
@@ -57,7 +58,11 @@ def _availability(study: Study) -> dict[str, Any]:
         bound_text=f"objective {percent(bound, 1)}",
         good="up",
         link="readiness-availability",
-        alike=len(seen) == 2 and seen.min() > study.bounds.coverage * seen.max(),
+        unlike=NO_WEEK_BEFORE
+        if len(seen) < 2
+        else ""
+        if seen.min() > study.bounds.coverage * seen.max()
+        else "no comparison: the period a week earlier was not seen as long",
     )
 
 
@@ -76,7 +81,7 @@ def _headroom(study: Study) -> dict[str, Any]:
         return float(hours.iloc[-1]) if len(hours) else math.nan
 
     least = study.within(frame)["headroom"].min()
-    ends = study.within(frame).tail(1)[["job", "instance"]].itertuples(index=False, name=None)
+    fullest = "".join(study.within(frame)["instance"].tail(1))
     bound = round(study.bounds.headroom_share * cap)
     return _tile(
         study,
@@ -92,7 +97,7 @@ def _headroom(study: Study) -> dict[str, Any]:
         bound_text=f"warn under {bound}",
         good="up",
         link="cardinality-headroom",
-        alike=_comparable(study, study.seen) and all(_same_process(study, *key) for key in ends),
+        unlike=_unlike(study) or _restarted(study, fullest),
     )
 
 
@@ -107,6 +112,7 @@ def _cost(study: Study) -> dict[str, Any]:
 
     costs = study.cost.costs
     own = costs[costs["currency"] == currency]
+    real = study.cost.real_costs["currency"].eq(currency).sum()
     movers = study.cost.cost_movers
     before = movers.loc[movers["currency"] == currency, "before"].sum()
     tile = _tile(
@@ -121,12 +127,12 @@ def _cost(study: Study) -> dict[str, Any]:
             + (f" ({signed(percent(change / before), change)})" if before else "")
         ),
         unit=currency,
-        detail=f"{count(len(own), 'tenant')}, estimate{_in_part(study)}",
+        detail=f"{apart(len(own), len(own) - real)}, estimate{_in_part(study)}",
         bound=None,
         bound_text="",
-        good="down",
+        good="",
         link="cost-weeks",
-        alike=_comparable(study, study.seen),
+        unlike=_unlike(study),
     )
     return tile | {"status": judge.check(study, "anomalies").status} if tile["value"] is not None else tile
 
@@ -184,22 +190,27 @@ def _coverage(study: Study) -> dict[str, Any]:
         bound_text=f"a day needs {percent(bound, 0)}",
         good="up",
         link="telemetry-coverage",
-        alike=not study.partial and study.telemetry.first_seen < study.seen.start - study.seen.duration,
+        unlike=_unlike(study) if study.partial else "",
     )
 
 
-def _comparable(study: Study, window: Window) -> bool:
-    """Whether this window and the one before were both seen, and both have ended: else they are not alike."""
-    before = Window(window.start - window.duration, window.start)
-    shares = [study.telemetry.seen_share(one) for one in (window, before)]
-    return not study.partial and all(share >= study.bounds.coverage for share in shares)
+def _unlike(study: Study) -> str:
+    """Why this window and the one before are not alike; '' where they are: both over, and both seen."""
+    if study.partial:
+        return "the window is not over"
+    share = study.telemetry.seen_share(Window(study.seen.start - study.seen.duration, study.seen.start))
+    if math.isnan(share):
+        return NO_WEEK_BEFORE
+    if min(share, study.telemetry.seen_share(study.seen)) < study.bounds.coverage:
+        return f"no comparison: {percent(share, 0)} of the week before was seen"
+    return ""
 
 
-def _same_process(study: Study, job: str, instance: str) -> bool:
-    """Whether a process ran from the window's begin to its end: after a restart its labels begin at nought."""
+def _restarted(study: Study, instance: str) -> str:
+    """Why a process's labels are not alike at the window's ends; '' where it ran on."""
     starts = study.telemetry.starts
-    own = starts[(starts["job"] == job) & (starts["instance"] == instance)]
-    return bool(len(own)) and study.within(own, "seen_at").empty
+    own = study.within(starts[starts["instance"] == instance], "seen_at")
+    return "no comparison: the process restarted" if len(own) else ""
 
 
 def _by_week(study: Study, value: Callable[[Window], float]) -> list[float]:
@@ -221,12 +232,12 @@ def _tile(
     bound_text: str,
     good: str,
     link: str,
-    alike: bool = True,
+    unlike: str = "",
 ) -> dict[str, Any]:
     known = rounded(value)
     before = [week for week in by_week[:-1] if not math.isnan(week)]
     # Only like is held against like.
-    change = by_week[-1] - by_week[-2] if len(by_week) > 1 and alike else math.nan
+    change = by_week[-1] - by_week[-2] if len(by_week) > 1 and not unlike else math.nan
     median = float(pd.Series(before[-MEDIAN_WEEKS:]).median()) if before else math.nan
     status = judge.check(study, key).status if key in judge.KEYS else "pass"
     return {
@@ -242,6 +253,7 @@ def _tile(
         "status": "unknown" if known is None else status,
         "change_week": rounded(change),
         "change_week_text": "" if math.isnan(change) else say_change(change),
+        "no_change": "" if not math.isnan(change) else unlike or NO_WEEK_BEFORE,
         "median4": rounded(median),
         "median4_text": "" if math.isnan(median) else say(median),
         "spark": [rounded(week) for week in by_week],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.study import Study
@@ -32,18 +33,17 @@ def leading_keys(study: Study, checks: list[Check]) -> list[str]:
 
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
     """The verdict as a title with what hurt most: '2026-W46: warning – …; …'."""
+    first = told(study, checks)[:1]
     # Beside what hurt most stands why the week failed.
-    of_causes = [
-        [cause.told, *(check for check in cause.checks if check.status == "fail" and check is not cause.told)]
-        for cause in told(study, checks)
-    ]
-    found = [check for own in of_causes for check in own][:2] or [_unknown_or_passed(status, checks)]
+    failed = [check for check in checks if check.status == "fail"][:1]
+    leading = [cause.told for cause in first] or [_unknown_or_passed(status, checks)]
+    found = leading + [check for check in failed if check not in leading]
     so_far = " so far" if study.partial else ""
     return f"{study.window.name}: {WORDS[status]}{so_far} – {'. '.join(_clause(check) for check in found)}"
 
 
 def paragraph(study: Study, checks: list[Check]) -> str:
-    """How much was found, what else happened, how much was seen, what to consider, in at most sixty words."""
+    """How much was found, what happened beside it, how much was seen, what to consider, in at most sixty words."""
     found = told(study, checks)
     number = sum(len(cause.checks) for cause in found)
     unknown = sum(check.status == "unknown" for check in checks)
@@ -52,12 +52,12 @@ def paragraph(study: Study, checks: list[Check]) -> str:
         if found
         else f"No finding in {len(checks)} checks, {unknown} unknown."
     )
-    third = f"{_clause(found[2].told)}." if len(found) > 2 else ""
+    second = f"{_clause(found[1].told)}." if len(found) > 1 else ""
     share = study.telemetry.seen_share(study.seen)
     believed = "" if math.isnan(share) else f"{percent(share, 2)} of the time was seen."
     consider = f"To consider first: {_lower(found[0].head.action)}" if found and found[0].head.action else ""
-    whole = " ".join(filter(None, (happened, third, believed, consider)))
-    # The third finding stands further down, too; what to consider is what the reader came for.
+    whole = " ".join(filter(None, (happened, second, believed, consider)))
+    # The second finding stands further down, too; what to consider is what the reader came for.
     return whole if len(whole.split()) <= MOST_WORDS else _at_most(MOST_WORDS, happened, believed, consider)
 
 
@@ -79,7 +79,17 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
     unknown = [check for check in checks if check.status == "unknown" and check.key not in NO_BANNER]
     found += [{"kind": "unknown", "text": check.finding} for check in unknown if check.key not in ("gaps", "coverage")]
     found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
+    found += [{"kind": "note", "text": text} for text in _otherwise(study)]
     return found
+
+
+def _otherwise(study: Study) -> Iterator[str]:
+    """Where the server is otherwise than the contract says: the server counts."""
+    if jobs := study.provenance.get("found_jobs"):
+        yield f"None of the contract's jobs exports its metrics; this report is on {', '.join(jobs)}, which does."
+    rules = study.rules
+    if rules is not None and (differences := study.contract.differences(rules.to_dict("records"))):
+        yield f"The server's alerting rules count where the contract's differ: {'; '.join(differences)}."
 
 
 def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:

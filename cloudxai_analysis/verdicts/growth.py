@@ -28,7 +28,7 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
         "unit": "days",
         "bound": float(days),
         "bound_key": "days_to_cap",
-        "disproof": "a restart, which frees all labels, or arrivals that change their pace",
+        "disproof": "a restart, which frees all labels, more generated names, or tenants that come at another pace",
         "samples": f"{count(row['days_known'], 'day')} of first samples of tenants since the process's start",
     }
     asked: dict[str, Any] = {
@@ -47,15 +47,17 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
         asked |= {"value": 0.0, "since": when(row["since"]), "size": "0 days left"}
         return Check(status="warn", finding=finding, **asked, **common)
     left = _days(row["median"], row["from_day"])
-    span = f"80 % of the paths reach it between {_by(row['earliest80'], row)} and {_by(row['latest80'], row)}"
+    holds = f"{row['held']} of {cap} labels" + (f" ({row['generated']} generated)" if row["generated"] else "")
     if math.isinf(left):
         finding = (
-            f"{name} holds {row['held']} of {cap} labels, and is not likely to reach the cap within "
-            f"{row['horizon_days']} days; {percent(row['within'], 0)} of the simulated paths do, {_first(row)}."
+            f"{name} holds {holds}, and is not likely to reach the cap within {row['horizon_days']} days; "
+            f"{percent(row['within'], 0)} of the simulated courses do, {_earliest(row)}{_one_off(row)}."
         )
         return Check(status="pass", finding=finding, **common)
+    span = f"80 % interval: {_by(row['earliest80'], row)} to {_by(row['latest80'], row)}"
     finding = (
-        f"{name} is likely to reach the cap of {cap} by {_by(row['median'], row)}: it holds {row['held']}; {span}."
+        f"{name} is likely to reach the cap by {_by(row['median'], row)} ({span}): it holds {holds}; "
+        f"{_earliest(row)}{_one_off(row)}."
     )
     near: dict[str, Any] = (
         {"size": f"{left:.0f} days left", "since": when(row["from_day"]), **asked} if left <= days else {}
@@ -68,10 +70,15 @@ def _days(day: pd.Timestamp, start: pd.Timestamp) -> float:
 
 
 def _by(day: pd.Timestamp, row: pd.Series) -> str:
-    return f"not within {row['horizon_days']} days" if pd.isna(day) else f"{day:%a} {day.day} {day:%b}"
+    return f"over {row['horizon_days']} days ahead" if pd.isna(day) else f"{day:%a} {day.day} {day:%b}"
 
 
-def _first(row: pd.Series) -> str:
+def _earliest(row: pd.Series) -> str:
     if pd.isna(row["earliest95"]):
-        return f"fewer than 2.5 % of them before {row['horizon_days']} days are over"
-    return f"the first 2.5 % by {_by(row['earliest95'], row)}"
+        return f"and no plausible date lies within {row['horizon_days']} days"
+    return f"the earliest plausible date is {_by(row['earliest95'], row)}"
+
+
+def _one_off(row: pd.Series) -> str:
+    came = _by(row["one_off_day"], row)
+    return f"; {count(row['one_off'], 'tenant')} of {came} are taken for a one-off" if row["one_off"] else ""

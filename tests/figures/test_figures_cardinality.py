@@ -16,7 +16,7 @@ def days(count):
 
 
 def active(tenants):
-    return pd.DataFrame({"hour": hours(len(tenants)), "tenants": tenants})
+    return pd.DataFrame({"hour": hours(len(tenants)), "tenants": tenants, "generated": 0})
 
 
 def held(**by_instance):

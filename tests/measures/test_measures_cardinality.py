@@ -50,7 +50,7 @@ def test_nothing_in_is_an_empty_frame_with_its_columns():
     arrivals = cardinality.tenant_arrivals(NO_HOURS, NO_STARTS)
     held = cardinality.held_tenants(arrivals, WEEK, NO_STARTS)
     frames = {
-        "hour tenants": cardinality.active_tenants(NO_HOURS),
+        "hour tenants generated": cardinality.active_tenants(NO_HOURS),
         "job instance started_at tenant seen_at last_seen": arrivals,
         "job instance hour held": held,
         "hour headroom job instance held": cardinality.headroom(held, cap=100),
@@ -75,7 +75,9 @@ def test_a_tenant_on_two_processes_is_active_once():
     # An hour that holds a staleness marker alone shows nobody.
     hours.loc[len(hours)] = hours.iloc[-1].to_dict() | {"tenant": "acme", "samples": 0}
     active = cardinality.active_tenants(hours)
-    assert active.values.tolist() == [[moment("09 00:00"), 2], [moment("09 02:00"), 1]]
+    assert active[["hour", "tenants"]].values.tolist() == [[moment("09 00:00"), 2], [moment("09 02:00"), 1]]
+    apart = cardinality.active_tenants(hours, ["beta", "nobody"])
+    assert apart[["tenants", "generated"]].values.tolist() == [[2, 1], [1, 1]]
 
 
 def arrivals_of(hours, starts=NO_STARTS):

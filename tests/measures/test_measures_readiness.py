@@ -6,41 +6,62 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudxai_analysis.measures import readiness
+from cloudxai_analysis.measures import readiness, telemetry
+from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
 BEGIN = datetime(2026, 11, 9, tzinfo=UTC)
 DAY = Window(BEGIN, BEGIN + timedelta(days=1))
+MONTH = Window(BEGIN, BEGIN + timedelta(days=30))
+MINUTE = timedelta(minutes=1)
 INF = "+Inf"
+SAID = {"1": 1.0, "0": 0.0, "x": np.nan}
 
 
-def samples_of(*gauges, step=60, categorical=True):
-    """One sample each step per gauge: (labels, values), a None is a sample that is not there."""
+def samples_of(*gauges, job="cloudxai", categorical=True):
+    """One letter a scrape: '1', '0', 'x' a staleness marker, '.' no sample. A gauge: name, letters, step, first second.
+
+    What has one name is one series; 'acme@a:80' is the tenant acme at an instance.
+    """
     rows = [
-        {"series_id": number, "time": BEGIN + timedelta(seconds=place * step + labels.get("offset", 0)), "value": value}
-        | {name: labels.get(name, "") for name in ("job", "instance", "tenant")}
-        for number, (labels, values) in enumerate(gauges)
-        for place, value in enumerate(values)
-        if value is not None
+        (name, BEGIN + timedelta(seconds=begin + place * step), SAID[letter], *name.rpartition("@")[::2])
+        for name, letters, step, begin in [(*gauge, *(60, 0)[len(gauge) - 2 :]) for gauge in gauges]
+        for place, letter in enumerate(letters)
+        if letter != "."
     ]
-    frame = pd.DataFrame(rows, columns=["series_id", "time", "value", "job", "instance", "tenant"])
-    frame = frame.astype({"series_id": "int64", "time": TIME, "value": "float64"})
-    return frame.astype(dict.fromkeys(["job", "instance", "tenant"], "category" if categorical else "str"))
+    frame = pd.DataFrame(rows, columns=["name", "time", "value", "tenant", "instance"])
+    frame = frame.astype({"time": TIME, "value": "float64"}).assign(job=job)
+    kind = "category" if categorical else "str"
+    frame = frame.astype(dict.fromkeys(["job", "instance", "tenant"], kind))
+    return frame.assign(series_id=frame.groupby("name").ngroup().astype("int64"))
 
 
-def one(values, **labels):
-    return samples_of(({"instance": "a:80", **labels}, values))
+def platform(*gauges, up=(), other=()):
+    """The platform's readiness from its gauges, `up` of its targets, and that of the job 'other'."""
+    scraped = pd.concat([samples_of(*up), samples_of(*other, job="other")], ignore_index=True)
+    states = telemetry.job_states(holds(scraped))
+    return readiness.global_readiness(samples_of(*gauges), scraped, states)
 
 
-def ready_of(values, step=60):
-    """Global readiness as `global_readiness` gives it."""
-    frame = samples_of(({}, values), step=step)
-    return frame[["time", "value"]].rename(columns={"value": "ready"})
+def course(*rows):
+    """Stretches of readiness: first minute, minute after the last, 1 or 0."""
+    frame = pd.DataFrame(rows, columns=["start", "end", "ready"], dtype="float64")
+    for edge in ("start", "end"):
+        frame[edge] = (pd.Timestamp(BEGIN) + pd.to_timedelta(frame[edge], unit="min")).astype(TIME)
+    return frame
+
+
+def minutes(time):
+    return None if pd.isna(time) else (time - BEGIN) / MINUTE
+
+
+def stretches(frame):
+    return [(minutes(row.start), minutes(row.end), row.ready) for row in frame.itertuples()]
 
 
 NOTHING = samples_of()
-NO_READY = readiness.global_readiness(NOTHING)
+NO_READY = platform()
 
 
 def hours_of(*rows, columns):
@@ -52,192 +73,260 @@ def hours_of(*rows, columns):
 
 
 def test_nothing_in_is_an_empty_frame_with_its_columns():
-    no_hours = hours_of(columns=["hour", "instance", "tenant", "le", "increase", "samples", "sum", "changes"])
+    columns = ["hour", "instance", "tenant", "le", "increase", "samples", "sum", "changes", "first_ts", "last_ts"]
+    no_hours = hours_of(columns=columns).astype({"first_ts": TIME, "last_ts": TIME})
     frames = {
-        "time ready": NO_READY,
-        "day samples availability": readiness.daily_availability(NO_READY),
-        "day availability samples": readiness.rolling_availability(NO_READY, days=30),
-        "start end not_ready_samples minutes": readiness.outages(NOTHING),
-        "tenant instance start end not_ready_samples minutes": readiness.outages(NOTHING, by=("tenant", "instance")),
+        "start end ready": NO_READY,
+        "day seen_minutes availability": readiness.daily_availability(NO_READY),
+        "day availability seen_minutes": readiness.rolling_availability(NO_READY, days=30),
+        "start end minutes": readiness.outages(NO_READY),
+        "tenant instance start end minutes": readiness.tenant_outages(NOTHING),
         "hour transitions": readiness.transitions(flips_of()),
         "hour seconds": readiness.check_latency(no_hours),
         "tenant samples availability transitions": readiness.tenant_availability(no_hours),
     }
-    for columns, frame in frames.items():
-        assert " ".join(frame.columns) == columns
+    for names, frame in frames.items():
+        assert " ".join(frame.columns) == names
         assert frame.empty
-        times = frame.columns.intersection(["time", "day", "start", "end", "hour"])
+        times = frame.columns.intersection(["day", "start", "end", "hour"])
         assert all(str(frame[column].dtype) == TIME for column in times)
 
 
-def test_without_samples_availability_is_unknown_and_nothing_is_used():
-    row = readiness.availability(NO_READY, DAY).iloc[0]
-    assert (row["samples"], row["ready_samples"], row["not_ready_minutes"]) == (0, 0, 0)
-    assert np.isnan(row["availability"])
-    budget = readiness.error_budget(NO_READY, DAY, slo=0.999).iloc[0]
-    assert np.isnan(budget["used_minutes"])
-    assert np.isnan(budget["remaining_share"])
-    assert budget["allowed_minutes"] == pytest.approx(1.44)
+# The last scrape stands for two and a half minutes, or 37.5 seconds where they are 15 seconds apart.
+HOLE = "1" * 10 + "." * 10 + "1" * 10
+DOWN = HOLE.replace(".", "0")
 
 
-def test_the_platform_is_as_ready_as_its_least_ready_process():
-    samples = samples_of(({"instance": "a:80"}, [1, 1, 0, 1]), ({"instance": "b:80"}, [1, 0, 1, 1]))
-    frame = readiness.global_readiness(samples)
-    assert frame["ready"].tolist() == [1, 0, 0, 1]
-    assert frame["time"].tolist() == [BEGIN + timedelta(minutes=minute) for minute in range(4)]
+@pytest.mark.parametrize(
+    ("gauges", "up", "found"),
+    [
+        pytest.param(
+            [("a", "1101"), ("b", "1011")], [], [(0, 1, 1), (1, 3, 0), (3, 5.5, 1)], id="the least ready counts"
+        ),
+        pytest.param(
+            [("a", "1" * 480, 15), ("a", "1" * 30 + "0" * 60 + "1" * 30, 60, 7200)],
+            [],
+            [(0, 150, 1), (150, 210, 0), (210, 241.5, 1)],
+            id="an hour after the interval grew from 15 s to a minute",
+        ),
+        pytest.param(
+            [("a", "1" * 960, 15), ("b", "1" * 60 + "0" * 60 + "1" * 120)],
+            [],
+            [(0, 60, 1), (60, 120, 0), (120, 241.5, 1)],
+            id="a slow instance beside a quick one",
+        ),
+        pytest.param(
+            [("a", "1" * 30), ("b", "0" * 10 + "." * 10 + "1" * 10)],
+            [],
+            [(0, 11.5, 0), (11.5, 31.5, 1)],
+            id="an instance that is away counts for 2.5 steps",
+        ),
+        pytest.param([("a", HOLE)], [], [(0, 11.5, 1), (20, 31.5, 1)], id="a gap is unknown"),
+        pytest.param([("a", "1" * 10 + "x")], [], [(0, 10, 1)], id="a marker ends what holds"),
+        pytest.param([("a", HOLE)], [("a", DOWN)], [(0, 10, 1), (10, 20, 0), (20, 31.5, 1)], id="down is not ready"),
+        pytest.param([("a", HOLE)], [("a", HOLE)], [(0, 11.5, 1), (20, 31.5, 1)], id="without `up` it is unknown"),
+        pytest.param([("a", HOLE), ("b", "1" * 30)], [("a", DOWN), ("b", "1" * 30)], [(0, 31.5, 1)], id="one is down"),
+        pytest.param(
+            [("a", "0" * 10), ("b", "1" * 30)],
+            [("a", DOWN), ("b", "1" * 30)],
+            [(0, 10, 0), (10, 31.5, 1)],
+            id="a failed scrape ends what an instance said, without a marker",
+        ),
+        pytest.param(
+            [("a", "1" * 10 + "." + "1" * 10)],
+            [("a", "1" * 10 + "0" + "1" * 10)],
+            [(0, 10, 1), (10, 11, 0), (11, 22.5, 1)],
+            id="one failed scrape is a minute",
+        ),
+        pytest.param([], [("a", DOWN)], [(10, 20, 0)], id="down without a gauge, and up without one"),
+        pytest.param(
+            [("a", "1" * 30)], [("a", "1" * 30), ("b", DOWN)], [(0, 31.5, 1)], id="a target without a gauge is down"
+        ),
+    ],
+)
+def test_readiness_by_hand(gauges, up, found):
+    assert stretches(platform(*gauges, up=up)) == found
+
+
+def test_another_job_that_never_told_of_readiness_moves_nothing_when_it_is_down():
+    frame = platform(("a", "1" * 30), up=[("a", "1" * 30)], other=[("x", DOWN)])
+    assert stretches(frame) == [(0, 31.5, 1)]
 
 
 @pytest.mark.parametrize("offset", [1, 15, 29.5, 30, 30.5, 45, 59])
-def test_processes_that_are_scraped_at_different_moments_make_one_sample_a_step(offset):
-    """Over two days, one process once not ready: one sample of 2,880, wherever in the minute it is scraped."""
-    values = [1] * 2880
-    values[700] = 0
-    samples = samples_of(({"instance": "a:80"}, [1] * 2880), ({"instance": "b:80", "offset": offset}, values))
-    frame = readiness.global_readiness(samples)
-    assert 2880 <= len(frame) <= 2881
-    assert (frame["ready"] == 0).sum() == 1
-
-
-def test_processes_half_a_step_apart_that_jitter_make_one_sample_a_step():
-    """A few milliseconds around the half step neither part a scrape nor join two, also while the other is away."""
-    samples = samples_of(({"instance": "a:80"}, [1] * 1440), ({"instance": "b:80", "offset": 30}, [1] * 2000 + [0] * 3))
-    late = np.random.default_rng(2).integers(-40, 40, len(samples))
-    samples["time"] += pd.to_timedelta(np.where(samples["instance"] == "b:80", late, 0), unit="ms")
-    frame = readiness.global_readiness(samples.sample(frac=1, random_state=1))
-    assert len(frame) in (2003, 2004)
-    assert (frame["ready"] == 0).sum() == 3
-
-
-def test_a_step_that_changes_is_taken_day_by_day():
-    """Every 15 seconds on the second day: 5 samples not ready are 5, and not a minute each."""
-    second = samples_of(({"instance": "a:80"}, [1] * 40 + [0] * 5 + [1] * 5715), step=15)
-    second["time"] += pd.Timedelta(days=1)
-    frame = readiness.global_readiness(pd.concat([one([1] * 1440), second.astype({"instance": "str"})]))
-    assert readiness.daily_availability(frame)["samples"].tolist() == [1440, 5760]
-    assert (frame["ready"] == 0).sum() == 5
-
-
-def test_a_process_that_is_away_does_not_count():
-    samples = samples_of(({"instance": "a:80"}, [1, 1, 1, 1]), ({"instance": "b:80"}, [0, None, None, 1]))
-    assert readiness.global_readiness(samples)["ready"].tolist() == [0, 1, 1, 1]
-
-
-def test_a_gap_makes_no_sample():
-    assert len(readiness.global_readiness(one([1, None, None, None, 1]))) == 2
-
-
-def test_one_sample_is_one_sample():
-    assert readiness.global_readiness(one([0])).values.tolist() == [[BEGIN, 0.0]]
-    assert readiness.availability(readiness.global_readiness(one([0])), DAY)["not_ready_minutes"].tolist() == [0.0]
-
-
-def test_availability_is_the_mean_of_the_samples_in_the_window():
-    """Three of 1,440 minutes not ready; the sample at the window's end belongs to the next one."""
-    values = [1] * 1440 + [0]
-    values[10] = values[11] = values[500] = 0
-    row = readiness.availability(ready_of(values), DAY).iloc[0]
-    assert (row["samples"], row["ready_samples"], row["not_ready_minutes"]) == (1440, 1437, 3.0)
-    assert row["availability"] == 1437 / 1440
-
-
-def test_missing_samples_count_neither_way():
-    values = [1, 1, None, None, 0, 1]
-    row = readiness.availability(ready_of(values), DAY).iloc[0]
-    assert (row["samples"], row["availability"], row["not_ready_minutes"]) == (4, 0.75, 1.0)
-
-
-def test_every_day_has_its_own_availability_and_an_empty_one_no_row():
-    """Scrapes every 6 h: four a day; none on the second."""
-    frame = readiness.daily_availability(ready_of([1, 1, 0, 1, *[None] * 4, 1, 1], step=6 * 3600))
-    assert frame["day"].dt.day.tolist() == [9, 11]
-    assert frame[["samples", "availability"]].values.tolist() == [[4, 0.75], [2, 1.0]]
-
-
-def test_rolling_availability_stands_at_the_days_end():
-    """Two days: (3 + 4)/8 at the end of the second; then an empty day, (4 + 0)/4; then (0 + 2)/2."""
-    ready = ready_of([1, 1, 0, 1, 1, 1, 1, 1, *[None] * 4, 1, 1], step=6 * 3600)
-    frame = readiness.rolling_availability(ready, days=2)
-    assert frame["day"].dt.day.tolist() == [10, 11, 12, 13]
-    assert frame[["availability", "samples"]].values.tolist() == [[0.75, 4], [7 / 8, 8], [1.0, 4], [1.0, 2]]
-
-
-def test_days_without_any_sample_in_reach_are_unknown():
-    ready = ready_of([1, *[None] * 11, 1], step=6 * 3600)
-    frame = readiness.rolling_availability(ready, days=1)
-    np.testing.assert_array_equal(frame["availability"], [1, np.nan, np.nan, 1])
-
-
-def test_the_error_budget_is_what_the_objective_leaves():
-    """99.9 % of 30 days leave 43.2 minutes (the figure that every SRE book prints); 10.8 used are a quarter."""
-    month = Window(BEGIN, BEGIN + timedelta(days=30))
-    values = [1] * (30 * 1440)
-    values[:10] = [0] * 10
-    row = readiness.error_budget(ready_of(values), month, slo=0.999).iloc[0]
-    assert row["allowed_minutes"] == pytest.approx(43.2)
-    assert row["used_minutes"] == 10
-    assert row["remaining_share"] == pytest.approx(1 - 10 / 43.2)
-    assert readiness.error_budget(ready_of([0] * 1440), DAY, slo=0.999)["remaining_share"].iloc[0] == pytest.approx(
-        1 - 1440 / 1.44
-    )
-
-
-def minutes_of(frame):
-    """Start and end in minutes, None where it is not over, and the two sizes."""
-    return [
-        [
-            (row.start - BEGIN).total_seconds() / 60,
-            None if pd.isna(row.end) else (row.end - BEGIN).total_seconds() / 60,
-            row.not_ready_samples,
-            row.minutes,
-        ]
-        for row in frame.itertuples()
+def test_it_matters_not_when_in_the_minute_an_instance_is_scraped(offset):
+    frame = platform(("a", "1" * 1440), ("b", "1" * 700 + "0" + "1" * 739, 60, offset))
+    assert stretches(readiness.outages(frame).assign(ready=0)) == [
+        (pytest.approx(700 + offset / 60), pytest.approx(701 + offset / 60), 0)
     ]
 
 
-def test_an_outage_runs_to_the_first_ready_sample_after_it():
-    assert minutes_of(readiness.outages(one([1, 0, 0, 0, 1, 1]))) == [[1, 4, 3, 3.0]]
+def test_jitter_makes_no_outage_and_order_does_not_matter():
+    """A few milliseconds around half a minute, and 3 of 2,003 minutes not ready."""
+    samples = samples_of(("a", "1" * 1440), ("b", "1" * 2000 + "000", 60, 30))
+    late = np.random.default_rng(2).integers(-40, 40, len(samples))
+    samples["time"] += pd.to_timedelta(np.where(samples["instance"] == "b", late, 0), unit="ms")
+    nothing = samples.iloc[:0]
+    states = telemetry.job_states(holds(nothing))
+    frames = [readiness.global_readiness(samples.sample(frac=1, random_state=n), nothing, states) for n in (1, 2)]
+    pd.testing.assert_frame_equal(*frames)
+    assert readiness.outages(frames[0])["minutes"].tolist() == [pytest.approx(4.5, abs=0.01)]
 
 
-def test_outages_at_the_edges():
-    """Not ready from the first sample on, and still so at the last one."""
-    assert minutes_of(readiness.outages(one([0, 1, 0, 0]))) == [[0, 1, 1, 1.0], [2, None, 2, 2.0]]
-    assert minutes_of(readiness.outages(one([0]))) == [[0, None, 1, 0.0]]
-    assert readiness.outages(one([1, 1])).empty
+def measured(frame, window=DAY):
+    return readiness.availability(frame, window).iloc[0]
 
 
-def test_a_gap_parts_no_outage_and_counts_for_nothing():
-    values = [1, 0, None, None, None, 0, 1, 1, 1]
-    assert minutes_of(readiness.outages(one(values))) == [[1, 6, 2, 2.0]]
+@pytest.mark.parametrize(
+    ("rows", "ready", "down", "whole"),
+    [
+        ([(0, 1440, 1)], 1440, 0, 1440),
+        ([(0, 10, 1), (10, 12, 0), (12, 500, 1), (500, 501, 0), (501, 1440, 1)], 1437, 3, 1440),
+        # 60 minutes are unknown, and 30 not ready.
+        ([(0, 100, 1), (100, 130, 0), (190, 1440, 1)], 1350, 30, 1440),
+        # What is before the first sample does not count; what is after the last does.
+        ([(600, 1000, 1), (1000, 1010, 0)], 400, 10, 840),
+        # Only the window's part of a stretch counts.
+        ([(-600, 20, 0), (20, 5000, 1)], 1420, 20, 1440),
+    ],
+)
+def test_availability_is_the_share_of_the_time_seen(rows, ready, down, whole):
+    row = measured(course(*rows))
+    assert row["availability"] == pytest.approx(ready / (ready + down))
+    assert (row["low"], row["high"]) == pytest.approx((ready / whole, 1 - down / whole))
+    assert (row["seen_minutes"], row["not_ready_minutes"]) == (ready + down, down)
+    assert row["unknown_minutes"] == pytest.approx(whole - ready - down)
+    assert row["seen_share"] == pytest.approx((ready + down) / whole)
+    assert row["since"] == max(course(*rows)["start"].min(), pd.Timestamp(BEGIN))
 
 
-def test_nan_is_no_sample():
-    assert minutes_of(readiness.outages(one([1, 0, np.nan, 0, 1]))) == [[1, 4, 2, 2.0]]
+def test_sixty_minutes_of_two_weeks_are_sixty_whatever_the_interval():
+    """Every 15 s for a week, every minute from then on: 1 - 60 / 20,160 = 99.702 %."""
+    gauge = [("a", "1" * 40_320, 15), ("a", "1" * 1440 + "0" * 60 + "1" * (10_080 - 1500), 60, 7 * 86_400)]
+    row = measured(platform(*gauge), Window(BEGIN, BEGIN + timedelta(days=14)))
+    assert row["not_ready_minutes"] == 60
+    assert row["availability"] == row["low"] == row["high"] == pytest.approx(1 - 60 / 20_160)
+    assert f"{row['availability']:.5f}" == "0.99702"
+
+
+@pytest.mark.parametrize("frame", [NO_READY, course((-2000, -1000, 1)), course((5000, 6000, 0))])
+def test_where_nothing_was_seen_availability_is_unknown_and_nothing_is_used(frame):
+    row = measured(frame)
+    assert (row["seen_minutes"], row["not_ready_minutes"], row["seen_share"]) == (0, 0, 0)
+    assert row[["availability", "low", "high"]].isna().all()
+    budget = readiness.error_budget(frame, DAY, slo=0.999).iloc[0]
+    assert budget[["used_minutes", "remaining_share"]].isna().all()
+    assert budget["allowed_minutes"] == pytest.approx(1.44)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.booleans(), min_size=60, max_size=200), st.data())
+def test_whatever_the_unknown_time_was_the_truth_lies_within_the_bounds(ready, data):
+    gone = data.draw(st.sets(st.integers(1, len(ready) - 1), max_size=len(ready) // 4))
+    seen = course(*((at, at + 1, float(said)) for at, said in enumerate(ready) if at not in gone))
+    row = measured(seen, Window(BEGIN, BEGIN + len(ready) * MINUTE))
+    assert row["low"] - 1e-9 <= np.mean(ready) <= row["high"] + 1e-9
+    assert row["low"] - 1e-9 <= row["availability"] <= row["high"] + 1e-9
+
+
+HOURS = 60
+
+
+def test_every_day_has_its_own_availability_and_a_day_that_nobody_saw_none():
+    """A quarter of the first day is not ready, of the second nothing is known, of the third half a day."""
+    frame = readiness.daily_availability(
+        course(
+            (0, 12 * HOURS, 1), (12 * HOURS, 18 * HOURS, 0), (18 * HOURS, 24 * HOURS, 1), (48 * HOURS, 60 * HOURS, 1)
+        )
+    )
+    assert frame["day"].dt.day.tolist() == [9, 10, 11]
+    np.testing.assert_array_equal(frame["availability"], [0.75, np.nan, 1])
+    assert frame["seen_minutes"].tolist() == [1440, 0, 720]
+
+
+def test_rolling_availability_stands_at_the_days_end():
+    """Over two days: 18 of 24 h; 42 of 48; then a day without anything: 24 of 24; at last 12 of 12, and nothing."""
+    parts = [(0, 6, 0), (6, 48, 1), (72, 84, 1)]
+    rows = course(*((start * HOURS, end * HOURS, ready) for start, end, ready in parts))
+    frame = readiness.rolling_availability(rows, days=2)
+    assert frame["day"].dt.day.tolist() == [10, 11, 12, 13]
+    assert frame[["availability", "seen_minutes"]].values.tolist() == [
+        *([0.75, 1440], [42 / 48, 2880], [1.0, 1440], [1.0, 720])
+    ]
+    single = readiness.rolling_availability(rows, days=1)["availability"]
+    np.testing.assert_array_equal(single, [0.75, 1, np.nan, 1])
+
+
+def test_the_error_budget_is_what_the_objective_leaves():
+    """99.9 % of 30 days leave 43.2 minutes (the figure that every SRE book prints); all of a day is 1,000 budgets."""
+    row = readiness.error_budget(course((0, 10, 0), (10, 43_200, 1)), MONTH, slo=0.999).iloc[0]
+    assert row["allowed_minutes"] == pytest.approx(43.2)
+    assert row["used_minutes"] == 10
+    assert row["remaining_share"] == pytest.approx(1 - 10 / 43.2)
+    overdrawn = readiness.error_budget(course((0, 1440, 0)), DAY, slo=0.999)
+    assert overdrawn["remaining_share"].iloc[0] == pytest.approx(1 - 1000)
+
+
+def outages_of(frame):
+    return [(minutes(row.start), minutes(row.end), row.minutes) for row in frame.itertuples()]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([(0, 1, 1), (1, 4, 0), (4, 9, 1)], [(1, 4, 3)]),
+        ([(0, 5, 0), (5, 6, 1), (6, 8, 0)], [(0, 5, 5), (6, None, 2)]),
+        ([(0, 5, 0)], [(0, None, 5)]),
+        ([(0, 5, 1), (7, 9, 1)], []),
+        # What nobody saw ends no outage, and counts for none of its minutes.
+        ([(0, 1, 1), (1, 3, 0), (10, 12, 0), (12, 20, 1)], [(1, 12, 4)]),
+        ([(0, 1, 0), (5, 9, 1), (9, 10, 0)], [(0, 5, 1), (9, None, 1)]),
+    ],
+)
+def test_an_outage_runs_until_the_platform_is_seen_ready(rows, found):
+    assert outages_of(readiness.outages(course(*rows))) == found
 
 
 @pytest.mark.parametrize("categorical", [True, False])
-def test_each_gauge_has_its_own_outages_whatever_its_name(categorical):
+def test_each_tenants_gauge_has_its_own_outages_whatever_its_name(categorical):
+    """The last scrape of one that stays not ready stands for two and a half minutes."""
     samples = samples_of(
-        ({"tenant": "=1+1", "instance": "a:80"}, [1, 0, 0, 1]),
-        ({"tenant": "<b>", "instance": "a:80"}, [0, 0, 1, 1]),
-        ({"tenant": "=1+1", "instance": "b:80"}, [1, 1, 1, 0]),
-        categorical=categorical,
+        ("=1+1@a:80", "1001"), ("<b>@a:80", "0011"), ("=1+1@b:80", "1110"), ("c@a:80", "1111"), categorical=categorical
     )
-    frame = readiness.outages(samples, by=("tenant", "instance"))
+    frame = readiness.tenant_outages(samples.sample(frac=1, random_state=1))
     assert frame[["tenant", "instance"]].values.tolist() == [["<b>", "a:80"], ["=1+1", "a:80"], ["=1+1", "b:80"]]
-    assert minutes_of(frame) == [[0, 2, 2, 2.0], [1, 3, 2, 2.0], [3, None, 1, 1.0]]
+    assert outages_of(frame) == [(0, 2, 2), (1, 3, 2), (3, None, 2.5)]
     assert str(frame["tenant"].dtype) == "str"
 
 
-@given(st.lists(st.lists(st.sampled_from([0, 1]), min_size=1, max_size=30), min_size=1, max_size=4))
-def test_outages_hold_every_sample_that_is_not_ready_once(gauges):
-    samples = samples_of(*(({"tenant": f"t{number}"}, values) for number, values in enumerate(gauges)))
-    frame = readiness.outages(samples.sample(frac=1, random_state=1), by=("tenant",))
-    assert frame["not_ready_samples"].sum() == sum(values.count(0) for values in gauges)
+@pytest.mark.parametrize(
+    ("gauge", "found"),
+    [
+        pytest.param(
+            [("t@a", "1" * 10 + "0" * 12 + "1" * 10, 15)], (2.5, 5.5, 3), id="three minutes are three at 15 s"
+        ),
+        pytest.param([("t@a", "1" * 10 + "000" + "1" * 10)], (10, 13, 3), id="and at a minute"),
+        pytest.param(
+            [("t@a", "1" * 40 + "00.....00" + "1" * 40)], (40, 49, 2 - 1 + 2.5 + 2), id="a gap counts 2.5 steps"
+        ),
+        pytest.param([("t@a", "1" * 10 + "0x0" + "1" * 10)], (10, 13, 3), id="NaN is no sample"),
+    ],
+)
+def test_a_tenants_outage_is_weighed_by_time(gauge, found):
+    assert outages_of(readiness.tenant_outages(samples_of(*gauge), by=("tenant",))) == [found]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.text("01", min_size=1, max_size=30), min_size=1, max_size=4))
+def test_outages_hold_every_scrape_that_is_not_ready_once(gauges):
+    """A gauge that is ready for an hour before, so that its step is known; whatever follows ends ready."""
+    letters = {f"t{number}": "1" * 60 + drawn + "1" for number, drawn in enumerate(gauges)}
+    samples = samples_of(*letters.items())
+    frame = readiness.tenant_outages(samples.assign(tenant=samples["instance"]), by=("tenant",))
+    assert frame["minutes"].sum() == sum(one.count("0") for one in letters.values())
     # A stretch begins at each 0 that no 0 goes before.
-    begins = sum("".join(map(str, [1, *values])).count("10") for values in gauges)
-    assert len(frame) == begins
-    ended = frame[frame["end"].notna()]
-    assert (ended["end"] - ended["start"] == pd.to_timedelta(ended["not_ready_samples"], unit="min")).all()
+    assert len(frame) == sum(one.count("10") for one in letters.values())
+    assert ((frame["end"] - frame["start"]) / pd.Timedelta(MINUTE)).tolist() == frame["minutes"].tolist()
 
 
 def flips_of(*rows):
@@ -341,14 +430,19 @@ def test_the_quantile_lies_in_the_bucket_that_holds_it(counts, quantile):
 
 
 def test_the_least_available_tenant_stands_first():
-    """acme: (50 + 60) of 120 samples on two processes; beta: all 60."""
-    columns = ["hour", "instance", "tenant", "samples", "sum", "changes"]
+    """acme is not ready in 10 of 60 minutes of one hour, and ready in the next, in which it is scraped every 15 s.
+
+    Weighed by time that is 110 of 120 minutes; of its samples it would be 290 of 300.
+    """
+    columns = ["hour", "instance", "tenant", "samples", "sum", "changes", "first", "last"]
     hours = hours_of(
-        (0, "a:80", "beta", 60, 60.0, 0),
-        (0, "a:80", "acme", 60, 50.0, 4),
-        (1, "b:80", "acme", 60, 60.0, 1),
-        (1, "b:80", "gone", 0, 0.0, 0),
+        (0, "a:80", "beta", 60, 60.0, 0, 0, 59),
+        (0, "a:80", "acme", 60, 50.0, 4, 0, 59),
+        (1, "b:80", "acme", 240, 240.0, 1, 60, 119.75),
+        (1, "b:80", "gone", 0, 0.0, 0, None, None),
         columns=columns,
     )
+    for name in ("first", "last"):
+        hours[f"{name}_ts"] = (pd.Timestamp(BEGIN) + pd.to_timedelta(hours[name], unit="min")).astype(TIME)
     frame = readiness.tenant_availability(hours)
-    assert frame.values.tolist() == [["acme", 120, 110 / 120, 5], ["beta", 60, 1.0, 0]]
+    assert frame.values.tolist() == [["acme", 300, pytest.approx(110 / 120), 5], ["beta", 60, 1.0, 0]]

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.measures.forecast import MODELS, forecast_sums
-from cloudxai_analysis.measures.time_to_cap import daily_arrivals, first_passage, paths_to_cap, time_to_cap
+from cloudxai_analysis.measures.time_to_cap import daily_arrivals as daily_of
+from cloudxai_analysis.measures.time_to_cap import first_passage, one_off_days, paths_to_cap
+from cloudxai_analysis.measures.time_to_cap import time_to_cap as to_cap
 from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
@@ -20,7 +22,19 @@ def arrivals(*seen, started="2026-10-05 00:00", instance="a:1"):
     names = [f"t{day}-{number}" for day, many in seen for number in range(many)]
     times = [FIRST + pd.Timedelta(days=day, hours=12) for day, many in seen for _ in range(many)]
     frame = pd.DataFrame({"tenant": names, "seen_at": pd.Series(times, dtype=TIME)})
-    return frame.assign(job="cloudxai", instance=instance, started_at=pd.Timestamp(started, tz="UTC"))
+    frame = frame.assign(job="cloudxai", instance=instance, started_at=pd.Timestamp(started, tz="UTC"))
+    return frame.assign(last_seen=frame["seen_at"].max())
+
+
+def daily_arrivals(seen, days, span, *, cap, instance="a:1", **how):
+    return daily_of(seen, days, span, cap=cap, instance=instance, **how)
+
+
+def time_to_cap(daily, *, cap, held=None, **how):
+    """Held now, unless told otherwise: what was held at the last day's end."""
+    known = daily["held"].dropna()
+    now = int(known.iloc[-1]) if len(known) else 0
+    return to_cap(daily, cap=cap, held=now if held is None else held, **how)
 
 
 def window(days):
@@ -57,6 +71,28 @@ def test_after_a_restart_labels_are_counted_from_nothing_and_its_day_is_unknown(
     found = daily_arrivals(pd.concat([before, after]), covered(4), window(4), cap=100)
     assert found["held"].tolist() == [4, 5, 3, 4]
     assert found["arrivals"].isna().tolist() == [True, False, True, False]
+
+
+def test_a_rollout_goes_on_with_the_history_of_the_job_and_returning_tenants_are_no_growth():
+    """One process a day under a new name: each shows all 4, 5, 6, 7 tenants at once, of which one is new to the job."""
+    names = [f"t{number}" for number in range(8)]
+    rows = [
+        (f"pod-{day}", names[number], FIRST + pd.Timedelta(days=day, hours=12))
+        for day in range(4)
+        for number in range(4 + day)
+    ]
+    frame = pd.DataFrame(rows, columns=["instance", "tenant", "seen_at"]).astype({"seen_at": TIME})
+    frame = frame.assign(job="cloudxai", started_at=frame["seen_at"], last_seen=frame["seen_at"])
+    found = daily_arrivals(frame, covered(4), window(4), cap=100, instance="pod-3")
+    assert found["held"].tolist() == [4, 5, 6, 7]
+    assert np.isnan(found["arrivals"][0])
+    assert found["arrivals"][1:].tolist() == [1, 1, 1]
+
+
+def test_what_comes_back_to_a_fresh_process_is_no_room():
+    """3 held a minute after a rollout, 68 shown by a process before it: 20 labels left at 2 a day, not 85."""
+    row = time_to_cap(ramp(30, 2), cap=88, held=3, expected=68)[0].iloc[0]
+    assert (row["held"], row["median"]) == (3, FIRST + 39 * DAY)
 
 
 def test_days_that_begin_at_the_cap_are_censored():
@@ -154,3 +190,68 @@ def test_unknown_days_change_nothing_of_an_even_pace():
 def test_the_same_history_gives_the_same_paths():
     daily = np.random.default_rng(5).poisson(3, 42).astype(float)
     assert np.array_equal(forecast_sums(daily, days=7).paths, forecast_sums(daily, days=7).paths)
+
+
+def pace(daily, *, cap, start=40):
+    """Time to cap of a process that held `start` tenants, then got so many a day: its one row."""
+    many = [*daily.astype(int)]
+    seen = arrivals((0, start), *((day, number) for day, number in enumerate(many, 1)))
+    days = len(many) + 1
+    return time_to_cap(daily_arrivals(seen, covered(days), window(days), cap=1_000), cap=cap)[0].iloc[0]
+
+
+def days_to(row, end="median"):
+    return (row[end] - row["from_day"]) / DAY if pd.notna(row[end]) else np.inf
+
+
+@pytest.mark.parametrize("days_ago", [1, 2, 5, 20])
+def test_a_campaign_moves_the_cap_nearer_by_what_it_brought_and_is_no_pace(days_ago):
+    """0.5 tenants a day, and 25 more on one afternoon, leave 14 labels: 28 days."""
+    quiet = np.random.default_rng(4).permutation(np.arange(42) % 2).astype(float)
+    campaign = quiet.copy()
+    campaign[-days_ago] += 25
+    found = pace(campaign, cap=40 + 21 + 25 + 14)
+    assert found["one_off"] == 25 + quiet[-days_ago]
+    assert found["one_off_day"] == FIRST + (43 - days_ago) * DAY
+    assert 20 <= days_to(found) <= 36
+    assert days_to(found, "earliest95") >= 10
+
+
+def test_a_campaign_of_two_days_is_one_and_three_days_at_the_end_may_be_a_new_pace():
+    quiet = np.random.default_rng(2).poisson(0.4, 42).astype(float)
+    weekend = quiet.copy()
+    weekend[20:22] += (12, 13)
+    assert np.flatnonzero(one_off_days(weekend)).tolist() == [20, 21]
+    quiet[-3:] += 8
+    assert not one_off_days(quiet).any()
+
+
+def test_growth_is_no_campaign():
+    """Steady, growing, on office days, each Monday many, in batches: of 60 histories at most two seem to hold one."""
+    draw, day = np.random.default_rng(7), np.arange(42)
+    paces = (np.full(42, 2.0), np.linspace(0.5, 6, 42), np.where(day % 7 > 4, 0.1, 4), np.where(day % 7 == 0, 20, 0.3))
+    worlds = [
+        *(draw.poisson(mean) for mean in paces for _ in range(12)),
+        *(draw.poisson(0.15, 42) * 6 for _ in range(12)),
+    ]
+    assert sum(one_off_days(world.astype(float)).any() for world in worlds) <= 2
+
+
+def test_unknown_days_and_short_histories_hold_no_campaign():
+    for daily in (np.array([]), np.array([25.0]), np.full(30, np.nan), np.array([np.nan, 25.0, np.nan])):
+        assert not one_off_days(daily).any()
+
+
+def test_steady_growth_is_forecast_as_before():
+    """Two a day, Poisson: 40 labels left are 20 days."""
+    found = pace(np.random.default_rng(6).poisson(2, 42).astype(float), cap=40 + 84 + 40)
+    assert found["one_off"] == 0
+    left = found["cap"] - found["held"]
+    assert days_to(found) == pytest.approx(left / 2, rel=0.25)
+
+
+def test_generated_names_are_held_and_are_no_arrivals():
+    seen = arrivals((0, 4), (1, 1), (2, 3), (3, 1))
+    found = daily_arrivals(seen, covered(4), window(4), cap=100, generated=["t2-0", "t2-2"])
+    assert found["arrivals"][1:].tolist() == [1, 1, 1]
+    assert found["held"].tolist() == [4, 5, 8, 9]

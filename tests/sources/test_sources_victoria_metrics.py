@@ -12,12 +12,13 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from hostile_server import Handler, Hostile, vector
+from remote_write import remote_write, series
 from servers import Server, victoria_metrics
 
 from cloudxai_analysis.errors import SourceAnswerError
 from cloudxai_analysis.settings import Limits
 from cloudxai_analysis.sources.http_api import NORMAL_NAN_BITS, PrometheusSource
-from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
 from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
 from cloudxai_analysis.window import Window
@@ -100,7 +101,7 @@ def test_other_values_are_near_as_the_provenance_says(source: VictoriaMetricsSou
     assert np.max(np.abs(values - WHOLE["magnitudes"])) < 1e-11 * WHOLE["magnitudes"].max()
     described = source.describe()
     assert "within 1e-11" in described["precision"]
-    assert (described["kind"], described["hides_markers"]) == ("victoria_metrics", True)
+    assert (described["kind"], described["hides_markers"]) == ("victoria_metrics", False)
 
 
 @real
@@ -190,10 +191,29 @@ def test_lines_of_one_series_are_joined_in_order(hostile: Hostile) -> None:
     assert (request.fields["start"], request.fields["end"]) == ("1794182400.000", "1794787199.999")
 
 
-def test_null_and_words_are_nan_and_infinite(hostile: Hostile) -> None:
+@real
+def test_a_staleness_marker_comes_back_as_one_and_no_other_nan_is_kept(server: Server) -> None:
+    """Written by remote write: 1.5, the value, then 2.5. VictoriaMetrics drops what is no number."""
+    end_of_run, no_number = STALENESS_MARKER_BITS, NORMAL_NAN_BITS
+    for name, between in {"ended": end_of_run, "broken": no_number}.items():
+        numbers = [1.5, 2.5]
+        first, last = np.array(numbers).view(np.int64).tolist()
+        samples = [(START_MS, first), (START_MS + 60_000, between), (START_MS + 120_000, last)]
+        remote_write(server.url, [series({"__name__": name}, samples)])
+    urlopen(f"{server.url}/internal/force_flush").read()
+    source = source_at(server.url)
+    _, times, values = only(source.read("ended", {}, WEEK))
+    assert (times - START_MS).tolist() == [0, 60_000, 120_000]
+    assert values.view(np.int64)[1] == STALENESS_MARKER_BITS
+    assert values[[0, 2]].tolist() == [1.5, 2.5]
+    _, times, values = only(source.read("broken", {}, WEEK))
+    assert list(zip((times - START_MS).tolist(), values.tolist(), strict=True)) == [(0, 1.5), (120_000, 2.5)]
+
+
+def test_null_is_a_staleness_marker_and_words_are_infinite(hostile: Hostile) -> None:
     body = line({"__name__": "m"}, '[null,"Infinity",-Inf]', [START_MS, START_MS + 1, START_MS + 2])
     values = serving(hostile, body).read("m", {}, WEEK).values
-    assert values.view(np.int64)[0] == NORMAL_NAN_BITS
+    assert values.view(np.int64)[0] == STALENESS_MARKER_BITS
     assert values[1:].tolist() == [np.inf, -np.inf]
 
 

@@ -6,7 +6,8 @@ START = pd.Timestamp("2026-11-15", tz="UTC")
 HEADROOM = pd.DataFrame({"instance": ["cloudxai-0:8080"], "headroom": [55]})
 ENDS = ("earliest95", "earliest80", "median", "latest80", "latest95")
 ROW = {
-    "answer": "forecast", "held": 80, "cap": 100, "since": pd.NaT, "from_day": START, "within": 0.9, "horizon_days": 90,
+    "answer": "forecast", "held": 80, "generated": 0, "one_off": 0.0, "one_off_day": pd.NaT,
+    "cap": 100, "since": pd.NaT, "from_day": START, "within": 0.9, "horizon_days": 90,
     "model": "steady", "days_known": 40, **dict.fromkeys(ENDS, pd.NaT),
 }  # fmt: skip
 
@@ -21,8 +22,8 @@ def test_a_median_within_the_bound_warns_and_says_when_and_how_sure():
     found = check(5, 7, 14, 30)
     assert (found.status, found.value, found.bound, found.bound_key) == ("warn", 14.0, 14.0, "days_to_cap")
     assert found.finding == (
-        "cloudxai-0:8080 is likely to reach the cap of 100 by Sun 29 Nov: it holds 80; 80 % of the paths reach it "
-        "between Sun 22 Nov and Tue 15 Dec."
+        "cloudxai-0:8080 is likely to reach the cap by Sun 29 Nov (80 % interval: Sun 22 Nov to Tue 15 Dec): it holds "
+        "80 of 100 labels; the earliest plausible date is Fri 20 Nov."
     )
     assert found.action
     assert found.size == "14 days left"
@@ -31,7 +32,7 @@ def test_a_median_within_the_bound_warns_and_says_when_and_how_sure():
 def test_a_median_later_than_the_bound_passes_with_the_date():
     found = check(5, 7, 15)
     assert (found.status, found.value) == ("pass", 15.0)
-    assert found.finding.endswith("80 % of the paths reach it between Sun 22 Nov and not within 90 days.")
+    assert "by Mon 30 Nov (80 % interval: Sun 22 Nov to over 90 days ahead)" in found.finding
 
 
 def test_not_within_the_horizon_passes_and_says_what_share_of_the_paths_does():
@@ -39,8 +40,15 @@ def test_not_within_the_horizon_passes_and_says_what_share_of_the_paths_does():
     assert (found.status, found.value) == ("pass", None)
     assert found.finding == (
         "cloudxai-0:8080 holds 80 of 100 labels, and is not likely to reach the cap within 90 days; 1 % of the "
-        "simulated paths do, fewer than 2.5 % of them before 90 days are over."
+        "simulated courses do, and no plausible date lies within 90 days."
     )
+
+
+def test_what_is_not_extrapolated_is_said():
+    campaign = pd.Timestamp("2026-11-11", tz="UTC")
+    found = check(20, 30, 40, generated=40, one_off=25.0, one_off_day=campaign)
+    assert "it holds 80 of 100 labels (40 generated); the earliest plausible date is Sat 5 Dec" in found.finding
+    assert found.finding.endswith("; 25 tenants of Wed 11 Nov are taken for a one-off.")
 
 
 def test_too_little_history_is_unknown_and_says_how_much_is_needed():

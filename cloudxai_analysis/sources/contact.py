@@ -1,0 +1,193 @@
+"""The first look at a server that nobody has described: what it is, and what of the contract it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from cloudxai_analysis.contract import Contract
+from cloudxai_analysis.errors import NoData, SourceAnswerError
+from cloudxai_analysis.sources.answers import one_line
+from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, asking, seconds_text
+from cloudxai_analysis.sources.matchers import selector
+from cloudxai_analysis.sources.promql import promql
+from cloudxai_analysis.sources.rules import AlertingRule
+from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.server import ServerSource
+from cloudxai_analysis.window import HOUR, Window
+
+# What every target has, whoever made it: it tells nothing of the platform.
+ANYBODYS = frozenset({"up", "scrape_duration", "scrape_samples", "process_start"})
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A server as it was found: `jobs` has the contract's series names by job, `steps` the seconds between scrapes.
+
+    `oldest` is the first sample within the span that was looked at, to the hour, and `newest` the last one of its last
+    hour; `told_apart` are the labels outside the contract by which series differ at the same time, `labels` those of
+    the contract's series; `rules` is None where they are not told.
+    """
+
+    name: str
+    kind: str
+    jobs: dict[str, tuple[str, ...]]
+    targets: int
+    steps: tuple[float, ...]
+    oldest: datetime | None
+    newest: datetime | None
+    retention: str
+    told_apart: tuple[str, ...]
+    labels: tuple[str, ...]
+    rules: list[AlertingRule] | None
+
+
+def exporting_jobs(
+    source: ServerSource, contract: Contract, window: Window, matchers: Labels
+) -> dict[str, tuple[str, ...]]:
+    """Which series of the contract each job has in a window; what every target has counts for none.
+
+    Series without a job are those of the job ''. Source: Prometheus docs, HTTP API, 'Querying label values'.
+
+    Raises
+    ------
+    SourceUnreachable, SourceAnswerError, RefusedForSecurity
+        The server did not answer, or answered wrongly.
+    """
+    jobs = _values(source, "job", _selectors(contract, matchers), window)
+    found = {
+        job: tuple(_values(source, "__name__", _selectors(contract, {**matchers, "job": job}), window))
+        for job in jobs or [""]
+    }
+    return {job: names for job, names in found.items() if names}
+
+
+def nothing_of(source: ServerSource, contract: Contract, window: Window) -> NoData:
+    """The error that says that a server has nothing of the contract, and what it has."""
+    jobs = _values(source, "job", [], window)
+    named = ", ".join(f"'{one_line(job, most=60)}'" for job in jobs[:_MOST_NAMED]) + (", …" * (len(jobs) > _MOST_NAMED))
+    return NoData(
+        f"Source {source.name} ({kind_of(source)}) has no metric of the {contract.platform} contract in {window}; its "
+        f"jobs are {named or 'none'}. Choose another week, correct `matchers`, or point `contract` at the names that "
+        "your platform exports."
+    )
+
+
+def kind_of(source: ServerSource) -> str:
+    """What a server says it is, as 'Prometheus 2.42.0' or 'VictoriaMetrics'."""
+    build = _told(source, "status/buildinfo")
+    kind = "VictoriaMetrics" if source.exports else one_line(build.get("application") or "Prometheus")
+    return f"{kind} {one_line(build.get('version') or '')}".strip()
+
+
+def look(source: ServerSource, contract: Contract, window: Window, *, matchers: Labels) -> Contact:
+    """What a server has in a window, by a handful of small questions; samples are read of its last hour alone.
+
+    Raises
+    ------
+    NoData
+        It has nothing of the contract.
+    SourceUnreachable, SourceAnswerError, RefusedForSecurity
+        The server did not answer, or answered wrongly.
+    """
+    jobs = exporting_jobs(source, contract, window, matchers)
+    if not jobs:
+        raise nothing_of(source, contract, window)
+    hour = Window(window.end - HOUR, window.end)
+    scrapes = [_scrapes(source, contract, {**matchers, "job": job}, hour, names) for job, names in jobs.items()]
+    steps = [float(np.median(np.diff(times))) / 1000 for batch in scrapes for times in _times(batch) if len(times) > 1]
+    seen = [_moment(time) for batch in scrapes if batch.samples for time in (batch.times.min(), batch.times.max())]
+    first = [
+        _oldest(source, batch.metric, {**matchers, "job": job}, window)
+        for job, batch in zip(jobs, scrapes, strict=True)
+    ]
+    return Contact(
+        name=source.name,
+        kind=kind_of(source),
+        jobs=jobs,
+        targets=len({(labels.get("job"), labels.get("instance")) for batch in scrapes for labels in batch.labels}),
+        steps=tuple(sorted({round(step) or round(step, 2) for step in steps})),
+        oldest=min([moment for moment in first if moment] + seen, default=None),
+        newest=max(seen, default=None),
+        retention=one_line(_told(source, "status/runtimeinfo").get("storageRetention") or ""),
+        told_apart=tuple(sorted(set().union(*(_told_apart(batch, contract) for batch in scrapes)))),
+        labels=tuple(_asked_values(source, "labels", _selectors(contract, matchers), window)),
+        rules=source.rules(),
+    )
+
+
+def _scrapes(
+    source: ServerSource, contract: Contract, matchers: Labels, hour: Window, names: tuple[str, ...]
+) -> SeriesBatch:
+    """An hour of `up`, or, where samples are pushed and there is none, of the first metric that the job has."""
+    found = source.read(contract["up"].name, matchers, hour)
+    return found if found.samples else source.read(names[0], matchers, hour)
+
+
+def _oldest(source: ServerSource, metric: str, matchers: Labels, window: Window) -> datetime | None:
+    """The first sample in the window, to the hour; None where the server does not say."""
+    hours = round((window.end - window.start) / HOUR)
+    asked = f"min(min_over_time(timestamp({selector(metric, matchers)})[{hours}h:1h]))"
+    try:
+        found = promql(source, asked, window.end)
+    except SourceAnswerError:
+        return None
+    return _moment(1000 * found["value"].iloc[0]) if len(found) else None
+
+
+def _moment(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
+
+
+def _told_apart(batch: SeriesBatch, contract: Contract) -> set[str]:
+    """The labels outside the contract by which series differ that have samples at the same time."""
+    known = sorted({"le"}.union(*(metric.labels + metric.optional_labels for metric in contract.metrics.values())))
+    alike: dict[tuple[str | None, ...], list[tuple[Labels, int, int]]] = {}
+    for labels, times in zip(batch.labels, _times(batch), strict=True):
+        alike.setdefault(tuple(map(labels.get, known)), []).append((labels, int(times[0]), int(times[-1])))
+    return {
+        name
+        for series in alike.values()
+        for (one, first, last), (other, begins, ends) in combinations(series, 2)
+        if max(first, begins) < min(last, ends)
+        for name in {*one, *other}
+        if one.get(name) != other.get(name)
+    }
+
+
+def _times(batch: SeriesBatch) -> list[Any]:
+    return np.split(batch.times, batch.offsets[1:-1]) if len(batch) else []
+
+
+def _selectors(contract: Contract, matchers: Labels) -> list[str]:
+    roles = [role for role, metric in contract.metrics.items() if metric.scope == "target" and role not in ANYBODYS]
+    return [selector(name, matchers) for role in roles for name in contract[role].series_names]
+
+
+def _values(source: ServerSource, label: str, selectors: list[str], window: Window) -> list[str]:
+    return _asked_values(source, f"label/{label}/values", selectors, window)
+
+
+def _asked_values(source: ServerSource, endpoint: str, selectors: list[str], window: Window) -> list[str]:
+    edges = {"start": seconds_text(window.start_ms), "end": seconds_text(window.end_ms - 1)}
+    with asking(f"Asked for {endpoint} in {window}"):
+        asked = {"match[]": selectors, **edges, **WHOLE_ANSWERS}
+        document = source.session.get(f"{source.name}/api/v1/{endpoint}", params=asked).json()
+        found = document.get("data")
+        if found is not None and not (isinstance(found, list) and all(isinstance(value, str) for value in found)):
+            raise SourceAnswerError(f"source {source.name} answered with something else than a list of words.")
+    return sorted(found or [])
+
+
+def _told(source: ServerSource, endpoint: str) -> dict[str, Any]:
+    """What a server tells of itself, and nothing where it does not."""
+    try:
+        data = source.session.get(f"{source.name}/api/v1/{endpoint}").json().get("data")
+    except SourceAnswerError:
+        return {}
+    return data if isinstance(data, dict) else {}

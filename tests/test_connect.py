@@ -1,0 +1,236 @@
+"""The first look at servers that nobody here made: another job name, other rules, pairs, and nothing at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+import servers
+from scraped import METRICS, exporter, scraping
+
+from cloudxai_analysis import judge
+from cloudxai_analysis.connect_command import NEEDED_BY, _toml
+from cloudxai_analysis.contract import load_contract
+
+PROJECT = Path(__file__).parent.parent
+JOB = 'be"ta ]\\ api'
+RULES = {
+    "groups": [
+        {
+            "name": "beta",
+            "rules": [
+                {
+                    "alert": "ServiceNotReady",
+                    "expr": "readiness_state==0",
+                    "for": "1m",
+                    "labels": {"severity": "critical"},
+                },
+                {"alert": "TenantFlapping", "expr": "increase(tenant_readiness_transitions_total[5m]) > 5"},
+            ],
+        }
+    ]
+}
+
+
+def cloudxai(*words: str, settings: Path, stdin: Any = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "cloudxai_analysis.cli", *words],
+        env={**clean, "PYTHONPATH": str(PROJECT), "CLOUDXAI_SETTINGS": str(settings)},
+        cwd="/",
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    file = tmp_path / "cloudxai.toml"
+    file.write_text('# mine\n[environments.other]\nsource = "http://other:9090"\n', encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def beta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A platform under a job that the contract does not know, with rules of its own."""
+    with exporter() as target:
+        jobs = [
+            {"job_name": "other", "static_configs": [{"targets": ["127.0.0.1:1"]}]},
+            {"job_name": JOB, "static_configs": [{"targets": [target]}]},
+        ]
+        with scraping(tmp_path_factory.mktemp("beta"), jobs, rules=RULES) as server:
+            yield server
+
+
+@pytest.mark.server
+def test_it_says_what_the_server_is_and_has(beta: servers.Server, settings: Path) -> None:
+    done = cloudxai("connect", beta.url, settings=settings)
+    assert done.returncode == 0, done.stderr
+    first, second, third, *rest = done.stdout.splitlines()
+    began = rf"{beta.url} is Prometheus 2\.\S+: telemetry since .* UTC, \d+ seconds? of the 42 days"
+    assert re.match(began, first)
+    assert first.endswith("kept for 100y, 1 target, scraped every 1 s.")
+    assert f"job '{JOB}' exports 4 series names" in second
+    assert "none is of job cloudxai" in second
+    assert "tenant_cost_estimate (anomalies, " in second
+    assert "readiness_state (" not in second.partition("Missing")[2].replace("tenant_readiness_state", "")
+    assert third.startswith("Alerting rules: 2 loaded; otherwise than the contract: ")
+    assert "ServiceNotReady for 1 minute, severity 'critical' (contract: 5 minutes, 'critical')" in third
+    assert "not loaded: TenantReadinessBreach, " in third
+    shown = tomllib.loads("\n".join(rest))["environments"]
+    assert list(shown.values()) == [{"source": beta.url, "jobs": [JOB]}]
+
+
+@pytest.mark.server
+def test_rules_of_files_are_held_against_those_that_are_loaded(
+    beta: servers.Server, settings: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "same.yml").write_text(json.dumps(RULES), encoding="utf-8")
+    done = cloudxai("connect", beta.url, "--rules", str(tmp_path / "same.yml"), settings=settings)
+    # The server writes `readiness_state == 0`.
+    assert "The server has loaded the 2 rules of the files, as they are." in done.stdout
+    changed = json.loads(json.dumps(RULES))
+    changed["groups"][0]["rules"][0]["for"] = "2m"
+    changed["groups"][0]["rules"][1]["alert"] = "Mine"
+    (tmp_path / "changed.yml").write_text(json.dumps(changed), encoding="utf-8")
+    done = cloudxai("connect", beta.url, "--rules", str(tmp_path / "changed.yml"), settings=settings)
+    assert "ServiceNotReady is loaded otherwise on the server." in done.stdout
+    assert "Mine is loaded nowhere on the server." in done.stdout
+    assert "TenantFlapping is loaded, and in none of the files." in done.stdout
+
+
+@pytest.mark.server
+def test_what_it_writes_is_read_back_and_leaves_the_rest(beta: servers.Server, settings: Path) -> None:
+    before = settings.read_text(encoding="utf-8")
+    words = ("connect", beta.url, "--environment", "beta", "--write")
+    done = cloudxai(*words, settings=settings)
+    assert done.returncode == 2
+    assert "Give --yes." in done.stderr
+    assert settings.read_text(encoding="utf-8") == before
+    done = cloudxai(*words, "--yes", settings=settings)
+    assert done.returncode == 0, done.stderr
+    after = settings.read_text(encoding="utf-8")
+    assert after.startswith(before)
+    assert tomllib.loads(after)["environments"] == {
+        "other": {"source": "http://other:9090"},
+        "beta": {"source": beta.url, "jobs": [JOB]},
+    }
+    # Never over another environment, and never into a file that could not be read again.
+    done = cloudxai(*words, "--yes", settings=settings)
+    assert done.returncode == 2
+    assert "has an environment 'beta' already" in done.stderr
+    assert settings.read_text(encoding="utf-8") == after
+    settings.write_text("environments = { other = { source = 'http://other:9090' } }\n", encoding="utf-8")
+    done = cloudxai(*words, "--yes", settings=settings)
+    assert done.returncode == 2
+    assert "was left as it is" in done.stderr
+    assert settings.read_text(encoding="utf-8").startswith("environments = {")
+
+
+@pytest.mark.server
+@pytest.mark.notebook
+def test_a_report_on_an_unknown_server_says_in_three_lines_what_it_is(beta: servers.Server, settings: Path) -> None:
+    words = ("--week", "current", "--source", beta.url)
+    time.sleep(62 - time.time() % 60)  # a report looks at whole minutes
+    done = cloudxai("report", *words, settings=settings)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith((beta.url, "Of the", "Alerting"))]
+    assert len(said) == 3
+    page = Path(done.stdout.splitlines()[-1].removeprefix("Report: "))
+    summary = json.loads((page.parent / "summary.json").read_text(encoding="utf-8"))
+    assert summary["provenance"]["found_jobs"] == [JOB]
+    notes = [banner["text"] for banner in summary["banners"] if banner["kind"] == "note"]
+    assert notes[0].startswith("None of the contract's jobs exports its metrics; this report is on be")
+    assert "ServiceNotReady for 1 minute" in notes[1]
+    assert summary["coverage"]["seen_minutes"] > 0
+    # It is not unknown any more.
+    done = cloudxai("pull", *words, settings=settings)
+    assert "Of the CloudxAi contract" not in done.stderr
+
+
+@pytest.mark.server
+def test_a_server_with_nothing_of_the_contract_is_one_line_and_no_report(tmp_path: Path, settings: Path) -> None:
+    with exporter("other_metric 1\n") as target:
+        jobs = [{"job_name": "it\u202eself", "static_configs": [{"targets": [target]}]}]
+        with scraping(tmp_path, jobs, scrapes=2) as server:
+            for words in (("connect", server.url), ("report", "--week", "current", "--source", server.url)):
+                done = cloudxai(*words, settings=settings)
+                assert done.returncode == 4, done.stderr
+                (line,) = [line for line in done.stderr.splitlines() if line.startswith("cloudxai:")]
+                assert "has no metric of the CloudxAi contract" in line
+                assert "\u202e" not in line
+                assert "Traceback" not in done.stderr
+    assert not list((settings.parent / "outputs").glob("*/lake/*"))
+
+
+@pytest.mark.server
+def test_pairs_and_labels_that_the_scraper_moved_are_named(tmp_path: Path, settings: Path) -> None:
+    with exporter() as one, exporter() as two:
+        pair = [
+            {"targets": [one], "labels": {"instance": "a", "prometheus_replica": "0", "tenant": "scraper"}},
+            {"targets": [two], "labels": {"instance": "a", "prometheus_replica": "1", "tenant": "scraper"}},
+        ]
+        with scraping(tmp_path, [{"job_name": "cloudxai", "static_configs": pair}]) as server:
+            done = cloudxai("connect", server.url, settings=settings)
+    assert done.returncode == 0, done.stderr
+    assert "differ at the same time in the label 'prometheus_replica'" in done.stdout
+    assert "Label 'exported_tenant': the scraper's own 'tenant' took the place of the platform's." in done.stdout
+    (shown,) = tomllib.loads(done.stdout[done.stdout.index("\n[environments") :])["environments"].values()
+    assert shown == {
+        "source": server.url,
+        "tenant_label": "exported_tenant",
+        "replica_labels": ["prometheus_replica"],
+    }
+
+
+@pytest.mark.needs("victoria-metrics")
+def test_a_victoria_metrics_is_looked_at_in_the_same_way(tmp_path: Path, settings: Path) -> None:
+    with servers.victoria_metrics(tmp_path) as server:
+        now = int(time.time()) * 1000
+        rows = [line for line in METRICS.splitlines() if not line.startswith("#")]
+        for moment in range(now - 600_000, now - 60_000, 30_000):
+            text = "\n".join(f"{_labelled(row)} {moment}" for row in [*rows, "up 1"])
+            urlopen(Request(f"{server.url}/api/v1/import/prometheus", data=text.encode())).close()
+        urlopen(f"{server.url}/internal/force_flush").close()
+        done = cloudxai("connect", server.url, settings=settings)
+    assert done.returncode == 0, done.stderr
+    first, second, third, *_ = done.stdout.splitlines()
+    assert f"{server.url} is VictoriaMetrics: telemetry since " in first
+    assert "scraped every 30 s" in first
+    assert "telemetry since" in first
+    assert ", 8.5 minutes of" in first or ", 8 minutes of" in first or ", 9 minutes of" in first
+    assert "job 'platform' exports 4 series names" in second
+    assert third.startswith("Alerting rules: the server does not tell them")
+
+
+def _labelled(row: str) -> str:
+    name, value = row.rsplit(" ", 1)
+    metric, _, own = name.partition("{")
+    labels = ['job="platform"', 'instance="a"', *filter(None, [own.rstrip("}")])]
+    return f"{metric}{{{','.join(labels)}}} {value}"
+
+
+@pytest.mark.parametrize("text", ['a"b', "a\\b", "a\nb]", "\x7f\x9b31m", "\u202ebeta", "jôb-\U0001f600", "007", ""])
+def test_what_is_written_is_what_was_found(text: str) -> None:
+    written = _toml("beta.1", {"source": text, "jobs": [text, text]})
+    assert tomllib.loads(written) == {"environments": {"beta.1": {"source": text, "jobs": [text, text]}}}
+    assert written.replace("\n", "").isprintable()
+
+
+def test_what_each_metric_costs_is_told_in_checks_that_there_are() -> None:
+    told = {key for keys in NEEDED_BY.values() for key in keys.split(", ")}
+    assert told <= set(judge.KEYS)
+    assert set(NEEDED_BY) <= set(load_contract().metrics)
