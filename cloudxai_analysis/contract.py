@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.phrases import span
@@ -93,6 +93,40 @@ class Contract(BaseModel):
         """Whether a rule of this severity wakes someone, going by the promised rules; None of one that none has."""
         return next((rule.paging for rule in self.alerts.values() if rule.severity == severity), None)
 
+    @field_validator("process_labels")
+    @classmethod
+    def _jobs_are_told_apart(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if "job" not in labels or len(labels) == 1:
+            raise ValueError('\'job\' and what tells the processes of a job apart, as ["job", "instance"]')
+        return labels
+
+    def columns(self, metric: Metric) -> dict[str, tuple[str, ...]]:
+        """The columns of a metric's frames, and the labels that each is made of: `tenant`, `job`, `instance` always so.
+
+        What tells the processes of a job apart is the column `instance`, whatever the platform calls it.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for name in metric.labels + metric.optional_labels:
+            if name in ("tenant", self.tenant_label):
+                found["tenant"] = (self.tenant_label,)
+            elif name in ("job", "instance", *self.process_labels):
+                found["job"] = ("job",)
+                found["instance"] = tuple(label for label in self.process_labels if label != "job")
+            else:
+                found[name] = (name,)
+        return found
+
+    def named(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """A label set under the names of `columns`; labels of which those are not made stay as they are."""
+        own = {"job", "instance", "tenant", *self.process_labels, self.tenant_label}
+        made = {
+            "tenant": labels.get(self.tenant_label, ""),
+            "job": labels.get("job", ""),
+            "instance": joined([labels.get(name, "") for name in self.process_labels if name != "job"]),
+        }
+        found = {name: value for name, value in labels.items() if name not in own}
+        return found | {name: value for name, value in made.items() if value}
+
     def series_names(self) -> tuple[str, ...]:
         """Every series name that a pull asks for, in the contract's order."""
         return tuple(name for metric in self.metrics.values() for name in metric.series_names)
@@ -105,6 +139,11 @@ class Contract(BaseModel):
         """Whether the series called `series_name` are scraped from targets or made by rules."""
         scopes = (metric.scope for metric in self.metrics.values() if series_name in metric.series_names)
         return next(scopes, "target")
+
+
+def joined(parts: Sequence[str]) -> str:
+    """The values of several labels as one name; '' where all are empty."""
+    return "/".join(parts) if any(parts) else ""
 
 
 @cache

@@ -183,10 +183,13 @@ def import_file(
     """
     from cloudxai_analysis.ledger.imports import planned
 
-    opened = _opened(_settled(source, environment))
+    settled = _settled(source, environment)
+    opened, tenant_label = _opened(settled), settled.contract.tenant_label
     rows, whose = _rows(Path(file), form)
     proposed = kind == "proposal"
-    plan = planned(rows, whose, opened.standing(), by=by, zone=_zone(zone), proposed=proposed)
+    plan = planned(
+        rows, whose, opened.standing(), by=by, zone=_zone(zone), proposed=proposed, tenant_label=tenant_label
+    )
     refused = sum(one.action == "refuse" for one in plan)
     stopped = refused > 0 and not skip_bad
     words = _WOULD if dry_run or stopped else _DONE

@@ -16,6 +16,7 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.study import Study
+from cloudxai_analysis.study.opened import Frames
 from cloudxai_analysis.window import Window
 
 Written = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
@@ -49,19 +50,17 @@ class Platform:
 
 
 def study_of(
-    series: Mapping[str, Sequence[Written]],
-    folder: Path,
-    window: Window,
-    *,
-    now: datetime | None = None,
-    contract: Contract | None = None,
-    entries: Sequence[dict[str, Any]] = (),
+    series: Mapping[str, Sequence[Written]], folder: Path, window: Window, *, now: datetime | None = None, **given: Any
 ) -> Study:
     """The study of one window of a small platform, judged at `now`, by the settings' defaults."""
+    now = now or window.end
+    return study_over(MemorySnapshot(Platform(series, now)), folder, window, now=now, **given)
+
+
+def study_over(
+    frames: Frames, folder: Path, window: Window, *, now: datetime, contract: Contract | None = None
+) -> Study:
+    """The study of one window of these frames, with an empty ledger, by the settings' defaults."""
     settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     settled = settled.model_copy(update={"contract": contract or load_contract()})
-    ledger = Ledger(folder / "ledger.jsonl")
-    if entries:
-        ledger.seed(list(entries))
-    now = now or window.end
-    return Study(settled, window, MemorySnapshot(Platform(series, now)), ledger=ledger, now=now)
+    return Study(settled, window, frames, ledger=Ledger(folder / "ledger.jsonl"), now=now)

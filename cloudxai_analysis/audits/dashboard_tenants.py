@@ -65,7 +65,7 @@ def shows_tenants(name: str, auditor: Auditor) -> bool:
     if name in metrics.recorded:
         return label in auditor.inference.recorded(name).labels.sure
     metric = metrics.promised(name)
-    return metric is not None and label in metric.labels
+    return metric is not None and not {label, "tenant"}.isdisjoint(metric.labels)
 
 
 def _of_tenants(term: Term, auditor: Auditor, *, mean_all: bool) -> Iterator[Term]:

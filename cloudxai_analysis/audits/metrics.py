@@ -121,13 +121,17 @@ class Metrics:
         """The labels that the series of that name can have (None: any), and those that they have for sure."""
         metric = self.promised(name)
         if metric is not None and name not in self.recorded:
-            own = frozenset(metric.labels) | ({"le"} if name.endswith("_bucket") else frozenset())
+            own = self._named(metric.labels) | ({"le"} if name.endswith("_bucket") else frozenset())
             if name == "ALERTS":
                 return None, own
-            return own | frozenset(metric.optional_labels) | TARGET_LABELS, own
+            return own | self._named(metric.optional_labels) | TARGET_LABELS, own
         if ":" in name or not name or name.startswith("ALERTS"):
             return None, frozenset()
         return None, frozenset({"job", "instance"})
+
+    def _named(self, labels: Iterable[str]) -> frozenset[str]:
+        """Labels of a contract's metric as the platform calls them."""
+        return frozenset(self.contract.tenant_label if label == "tenant" else label for label in labels)
 
     def values(self, name: str) -> Interval:
         """The values that a sample of that name can have."""

@@ -26,7 +26,7 @@ def alerts_of(value: Any) -> Iterator[tuple[str, Any]]:
         yield f"alert {number}", alert
 
 
-def incident_fields(alert: Mapping[str, Any]) -> dict[str, Any]:
+def incident_fields(alert: Mapping[str, Any], *, tenant_label: str = "tenant") -> dict[str, Any]:
     """The fields of an incident that an alert tells; its `id` is made of the alert's fingerprint and start.
 
     The end that the API gives of an alert still firing is when it would lapse, and no end.
@@ -43,7 +43,7 @@ def incident_fields(alert: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         "id": f"alertmanager-{alert.get('fingerprint') or _fingerprint(labels)}-{started:%Y%m%dT%H%M%SZ}",
         "start": started,
-        "tenant": labels.get("tenant", ""),
+        "tenant": labels.get(tenant_label, ""),
         "alerts": [labels["alertname"]],
         "severity": labels.get("severity", ""),
         "summary": notes.get("summary") or notes.get("description") or "",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -82,19 +83,30 @@ def planned(
     by: str = "",
     zone: ZoneInfo | None = None,
     proposed: bool = False,
+    tenant_label: str = "tenant",
 ) -> list[Planned]:
     """What becomes of each row, in turn, on a ledger that stands as `standing`, which takes up what would be written.
 
     A row that says what an entry under its `id` said before is skipped, whoever imports it, and even if that entry was
     corrected or withdrawn since. `by` is written where a row names nobody; `zone` is that of times without one; with
-    `proposed`, incidents become proposals.
+    `proposed`, incidents become proposals; `tenant_label` is what Alertmanager's alerts call their tenant.
     """
-    return [_planned(row, words, standing, by=by, zone=zone, proposed=proposed) for row in rows]
+    fields = partial(_fields, words=words, proposed=proposed, tenant_label=tenant_label)
+    return [_planned(row, fields, words, standing, by=by, zone=zone, proposed=proposed) for row in rows]
 
 
-def _planned(row: Row, words: Words, standing: Standing, *, by: str, zone: ZoneInfo | None, proposed: bool) -> Planned:
+def _planned(
+    row: Row,
+    fields: Callable[[Mapping[str, Any]], dict[str, Any]],
+    words: Words,
+    standing: Standing,
+    *,
+    by: str,
+    zone: ZoneInfo | None,
+    proposed: bool,
+) -> Planned:
     try:
-        given = _fields(row.data, words, proposed=proposed)
+        given = fields(row.data)
         given = {name: _in_zone(value, zone) if name in _TIMES else value for name, value in given.items()}
         given.setdefault("written_at", datetime.now(UTC))
         given["by"] = _author(given, by, proposed=proposed)
@@ -113,9 +125,9 @@ def _planned(row: Row, words: Words, standing: Standing, *, by: str, zone: ZoneI
     return Planned(row.place, "correct" if now else "add", entry, _changes(now, entry) if now else "")
 
 
-def _fields(data: Mapping[str, Any], words: Words, *, proposed: bool) -> dict[str, Any]:
+def _fields(data: Mapping[str, Any], *, words: Words, proposed: bool, tenant_label: str) -> dict[str, Any]:
     if words == "alertmanager":
-        found = {"kind": "incident", **alertmanager.incident_fields(data)}
+        found = {"kind": "incident", **alertmanager.incident_fields(data, tenant_label=tenant_label)}
     elif words == "pagerduty":
         found = {"kind": "incident", **pagerduty.incident_fields(data)}
     else:

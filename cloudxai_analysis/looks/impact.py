@@ -41,7 +41,7 @@ def impact(study: Study, expression: str, *, step: timedelta = timedelta(minutes
     sizes = np.diff(batch.offsets)
     samples = pd.DataFrame(
         {
-            "tenant": np.repeat([labels.get("tenant", "") for labels in batch.labels], sizes),
+            "tenant": np.repeat([study.contract.named(labels).get("tenant", "") for labels in batch.labels], sizes),
             "time": pd.to_datetime(batch.times, unit="ms", utc=True).as_unit("us"),
             "value": batch.values,
         }

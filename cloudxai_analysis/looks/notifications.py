@@ -28,7 +28,7 @@ def told(study: Study, messages: str = "") -> Look:
     heading = "What was sent is unknown: no file of Alertmanager's messages was given."
     note = "Keep what its webhook receiver is posted, one message a line, with the time at which it came."
     if messages:
-        sent = read_notifications(Path(messages))
+        sent = read_notifications(Path(messages), tenant_label=study.contract.tenant_label)
         episodes = study.within(study.alerts.episodes, "fired_at", window)
         each = measures.fired_and_sent(episodes, sent)
         stray = measures.sent_without_episode(study.alerts.episodes, sent)
@@ -63,7 +63,7 @@ def held(study: Study) -> Look:
     url, frame = study.environment.settings.alertmanager, pd.DataFrame(columns=list(HELD))
     heading = "What an Alertmanager holds is unknown: the settings name none."
     if url:
-        found = open_alertmanager(url, limits=study.environment.limits).alerts()
+        found = open_alertmanager(url, limits=study.environment.limits).alerts(tenant_label=study.contract.tenant_label)
         frame = measures.fired_and_held(study.alerts.episodes, found)
         states = frame["state"].value_counts()
         lost, hushed = int(states.get("not held", 0)), int(states.get("suppressed", 0))

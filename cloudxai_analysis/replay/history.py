@@ -21,7 +21,7 @@ from cloudxai_analysis.replay.candidates import LeftSide, Variant, loosest, thre
 from cloudxai_analysis.replay.episodes import States, episodes, pendings, runs, states
 from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase, unsettled
 from cloudxai_analysis.replay.left_side import split
-from cloudxai_analysis.replay.observed import fired
+from cloudxai_analysis.replay.observed import Named, fired
 from cloudxai_analysis.sources.promql import Asked
 from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -68,7 +68,8 @@ class History:
     """One window of a server's past.
 
     `server` evaluates PromQL; `watched` is where ALERTS is read (the same source, or the demo behind its server).
-    `evaluation_seconds` holds for groups that say no interval of their own.
+    `evaluation_seconds` holds for groups that say no interval of their own; `named` gives a label set under the
+    contract's names.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class History:
         evaluation_seconds: float,
         rule_matchers: Mapping[str, str] | None = None,
         replica_labels: Collection[str] = (),
+        named: Named = dict,
     ) -> None:
         self.server = server
         self.window = window
@@ -87,6 +89,7 @@ class History:
         self._usual = evaluation_seconds
         self._matchers = dict(rule_matchers or {})
         self._replicas = frozenset(replica_labels)
+        self._named = named
         self._kept: dict[tuple[str, int, int], SeriesBatch] = {}
         self._times: dict[tuple[tuple[str, str], int], Evaluations] = {}
         self._down: dict[int, pd.DataFrame] = {}
@@ -144,7 +147,7 @@ class History:
         """
         at = self.evaluations(rule, group)
         batch = self.points(rule.expr, at.steps)
-        batch, labels = _alerts(batch, rule)
+        batch, labels = self._by_alert(batch, rule)
         found = states(
             runs(batch, at.times),
             at.times,
@@ -170,6 +173,7 @@ class History:
             interval_seconds=self.interval(rule) / 1000,
             window=self.window,
             replica_labels=self._replicas,
+            named=self._named,
         )
 
     def agreement(self, replayed: Replayed) -> pd.DataFrame:
@@ -199,13 +203,13 @@ class History:
         at = self.evaluations(rule, group)
         parts = split(rule.expr)
         if parts is None or parts.comparison in ("==", "!=") or abs(parts.threshold) == float("inf"):
-            batch, labels = _alerts(self.points(rule.expr, at.steps), rule)
+            batch, labels = self._by_alert(self.points(rule.expr, at.steps), rule)
             return LeftSide(batch, labels, at.times, at.interval, None), []
         width = max(1, at.steps.count // _SAMPLED_STEPS)
         sampled = Steps(at.steps.first, at.steps.step * width, -(-at.steps.count // width))
         levels = thresholds(self.points(parts.left, sampled).values, parts.comparison, parts.threshold)
         expression = parts.at(loosest(levels, parts.comparison))
-        batch, labels = _alerts(self.points(expression, at.steps), rule)
+        batch, labels = self._by_alert(self.points(expression, at.steps), rule)
         return LeftSide(batch, labels, at.times, at.interval, parts.comparison), levels
 
     def course(self, rule: AlertingRule, group: Collection[str] = ()) -> tuple[pd.DataFrame, str]:
@@ -233,6 +237,12 @@ class History:
         inside = (found.times >= self.window.start_ms) & (found.times < self.window.end_ms)
         time = pd.DatetimeIndex(found.times[inside].astype("datetime64[ms]"), tz="UTC").as_unit("us")
         return pd.DataFrame({"time": time, "value": found.values[inside]}), meaning
+
+    def _by_alert(self, batch: SeriesBatch, rule: AlertingRule) -> tuple[SeriesBatch, list[dict[str, str]]]:
+        """The points by alert, and the alerts' label sets."""
+        labels = alert_labels(batch.labels, rule.labels, rule.name)
+        merged, kept = by_alert(batch, labels, rule.name)
+        return merged, [self._named(labels[number]) for number in kept]
 
     def _ask(self, rule: AlertingRule) -> None:
         with suppress(CloudxaiError):
@@ -276,10 +286,3 @@ def present(rule: AlertingRule) -> Variant:
     varied = parts is not None and parts.comparison not in ("==", "!=") and abs(parts.threshold) != float("inf")
     threshold = parts.threshold if parts is not None and varied else None
     return Variant(threshold, rule.for_seconds, rule.keep_firing_for_seconds)
-
-
-def _alerts(batch: SeriesBatch, rule: AlertingRule) -> tuple[SeriesBatch, list[dict[str, str]]]:
-    """The points by alert, and the alerts' label sets."""
-    labels = alert_labels(batch.labels, rule.labels, rule.name)
-    merged, kept = by_alert(batch, labels, rule.name)
-    return merged, [labels[number] for number in kept]

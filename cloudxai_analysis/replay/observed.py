@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.alerts import episodes
-from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.window import Window
 
+Named = Callable[[Labels], dict[str, str]]
 _LABELS = ("alertname", "alertstate", "severity", "tenant", "job", "instance")
 
 
 def alert_samples(
-    batch: SeriesBatch, alertname: str, labels: Mapping[str, str], *, replica_labels: Collection[str] = ()
+    batch: SeriesBatch,
+    alertname: str,
+    labels: Mapping[str, str],
+    *,
+    replica_labels: Collection[str] = (),
+    named: Named = dict,
 ) -> pd.DataFrame:
     """Samples of ALERTS of one rule, as the measures take them.
 
     `labels` are the rule's own, by which it is told from others of its name; what is a template, or what no alert of
-    the name carries, tells nothing.
+    the name carries, tells nothing. `named` gives a label set under the contract's names.
 
     Columns: series_id (its place in the batch), alert (a number for each alert, whatever its state and replica), time,
     value (NaN of a staleness marker), alertname, alertstate, severity, tenant, job, instance ('' where absent).
@@ -47,8 +53,9 @@ def alert_samples(
             "value": np.where(marker, np.nan, values),
         }
     )
+    shown = [named(of) for of in batch.labels]
     for name in _LABELS:
-        texts = np.array([of.get(name, "") for of in batch.labels], dtype=object)
+        texts = np.array([of.get(name, "") for of in shown], dtype=object)
         frame[name] = pd.Series(texts[series] if len(batch) else [], dtype="str")
     return frame
 
@@ -61,7 +68,8 @@ def fired(
     interval_seconds: float,
     window: Window,
     replica_labels: Collection[str] = (),
+    named: Named = dict,
 ) -> pd.DataFrame:
     """The episodes of one rule that the server fired, as `measures.alerts.episodes` gives them."""
-    samples = alert_samples(batch, alertname, labels, replica_labels=replica_labels)
+    samples = alert_samples(batch, alertname, labels, replica_labels=replica_labels, named=named)
     return episodes(samples, interval_seconds=interval_seconds, window=window)

@@ -116,6 +116,7 @@ def _opened(
         evaluation_seconds=environment.contract.evaluation_interval_seconds,
         rule_matchers=environment.settings.rule_matchers,
         replica_labels=environment.settings.replica_labels,
+        named=environment.contract.named,
     )
     return Opened(environment, history, rules, proposed, Truth.of(ledger, window))
 

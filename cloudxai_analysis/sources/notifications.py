@@ -22,7 +22,7 @@ _ENDLESS = "0001-01-01"  # how Go writes that there is no time
 _TIME = "datetime64[us, UTC]"
 
 
-def read_notifications(path: Path) -> pd.DataFrame:
+def read_notifications(path: Path, *, tenant_label: str = "tenant") -> pd.DataFrame:
     """The alerts of a file of webhook messages, one message a line, in the file's order.
 
     A line is a message as Alertmanager's `webhook_configs` post it (version 4), or an object that holds it under
@@ -39,7 +39,7 @@ def read_notifications(path: Path) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(_lines(path), start=1):
         try:
-            rows += _alerts_of(json.loads(line))
+            rows += _alerts_of(json.loads(line), tenant_label)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"Notifications {path}, line {number}: no webhook message of Alertmanager ({_reason(error)}). A line "
@@ -51,7 +51,7 @@ def read_notifications(path: Path) -> pd.DataFrame:
 class AlertmanagerSession(ObservingSession):
     """A session with one Alertmanager: the same care as with a Prometheus, and nothing but GET."""
 
-    def alerts(self) -> pd.DataFrame:
+    def alerts(self, *, tenant_label: str = "tenant") -> pd.DataFrame:
         """The alerts that it holds now, silenced and inhibited ones included (API v2, `GET /api/v2/alerts`).
 
         Columns: alertname, severity, tenant, instance ('' where the alert has no such label), state ('active',
@@ -73,7 +73,7 @@ class AlertmanagerSession(ObservingSession):
                     "Alertmanager's, with its path prefix, and the credentials."
                 )
             try:
-                return _frame((_held(alert) for alert in json.loads(body)), HELD)
+                return _frame((_held(alert, tenant_label) for alert in json.loads(body)), HELD)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 raise SourceAnswerError(
                     "answered GET /api/v2/alerts with something else than a list of alerts. Check that the URL is an "
@@ -91,13 +91,13 @@ def _lines(path: Path) -> Iterator[str]:
     return (line for line in text.split("\n") if line.strip())
 
 
-def _alerts_of(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _alerts_of(line: Mapping[str, Any], tenant_label: str) -> Iterator[dict[str, Any]]:
     message = line["message"] if isinstance(line.get("message"), dict) else line
     sent_at = _moment(line.get("received_at") or message.get("received_at"))
     for alert in message["alerts"]:
         status = str(alert["status"])
         yield {
-            **_named(alert["labels"]),
+            **_named(alert["labels"], tenant_label),
             "status": status,
             "starts_at": _moment(alert["startsAt"]),
             # While an alert fires, its end is only when it would be taken for gone.
@@ -107,10 +107,10 @@ def _alerts_of(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _held(alert: Mapping[str, Any]) -> dict[str, Any]:
+def _held(alert: Mapping[str, Any], tenant_label: str) -> dict[str, Any]:
     status = alert["status"]
     return {
-        **_named(alert["labels"]),
+        **_named(alert["labels"], tenant_label),
         "state": str(status["state"]),
         "starts_at": _moment(alert["startsAt"]),
         "ends_at": _moment(alert["endsAt"]),
@@ -120,8 +120,8 @@ def _held(alert: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(labels: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(labels.get(name, "")) for name in _LABELS}
+def _named(labels: Mapping[str, Any], tenant_label: str) -> dict[str, str]:
+    return {name: str(labels.get(tenant_label if name == "tenant" else name, "")) for name in _LABELS}
 
 
 def _moment(text: Any) -> pd.Timestamp:

@@ -345,10 +345,8 @@ class Alerts:
         ]
 
     def _of_rules(self, role: str) -> pd.DataFrame:
-        metric, history = self._opened.contract[role], self._opened.reach
-        labels = metric.labels + metric.optional_labels
-        frame = self._opened.frames.samples(metric.name, history, labels, markers=True)
-        series = self._opened.frames.series(metric.name, history)
+        frame = self._opened.samples(role, self._opened.reach, markers=True)
+        series = self._opened.frames.series(self._opened.contract[role].name, self._opened.reach)
         replicas = self._opened.environment.settings.replica_labels
         return evaluations.identified(frame, evaluations.alert_identities(series, replica_labels=replicas))
 

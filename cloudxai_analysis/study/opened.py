@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
 import pandas as pd
 
-from cloudxai_analysis.contract import Metric
+from cloudxai_analysis.contract import Metric, joined
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.settings import Environment
@@ -75,25 +75,33 @@ class Opened:
     def hours(self, role: str, window: Window | None = None, *, suffix: str = "") -> pd.DataFrame:
         """Hourly rollups of the metric that plays `role`, over the history unless a window is given."""
         metric = self.contract[role]
-        bucket = ("le",) if suffix == "_bucket" else ()
-        labels = metric.labels + metric.optional_labels + bucket
-        return self._own(self.frames.hours(metric.name + suffix, window or self.history, labels), metric)
+        columns = self.contract.columns(metric) | ({"le": ("le",)} if suffix == "_bucket" else {})
+        frame = self.frames.hours(metric.name + suffix, window or self.history, _labels(columns))
+        return self._own(frame, metric, columns)
 
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
         """Raw samples of the metric that plays `role`, over the history unless a window is given."""
         metric = self.contract[role]
-        labels = metric.labels + metric.optional_labels
-        frame = self.frames.samples(metric.name, window or self.history, labels, markers=markers)
-        return self._own(frame, metric)
+        columns = self.contract.columns(metric)
+        frame = self.frames.samples(metric.name, window or self.history, _labels(columns), markers=markers)
+        return self._own(frame, metric, columns)
 
     def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of `frame`, with start and end, that began before the window and were not over when it began."""
         over = frame["end"].isna() | (frame["end"] > self.seen.start)
         return frame[(frame["start"] < self.seen.start) & over].reset_index(drop=True)
 
-    def _own(self, frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-        """What the contract's jobs export, since others use the same names; of rules all: people get their alerts."""
+    def _own(self, frame: pd.DataFrame, metric: Metric, columns: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
+        """What the contract's jobs export, since others use the same names; of rules all: people get their alerts.
+
+        Where a metric has a tenant by contract, a series without one is nobody's, and left out.
+        """
+        if any(labels != (column,) for column, labels in columns.items()):
+            made = {column: _joined(frame, labels) for column, labels in columns.items()}
+            frame = frame.drop(columns=_labels(columns)).assign(**made)
         own = frame["job"].isin(self.contract.jobs) if metric.scope == "target" else pd.Series(True, index=frame.index)
+        if {"tenant", self.contract.tenant_label} & set(metric.labels):
+            own &= frame["tenant"] != ""
         return frame if own.all() else frame[own].reset_index(drop=True)
 
     def within(self, frame: pd.DataFrame, column: str = "hour", window: Window | None = None) -> pd.DataFrame:
@@ -101,3 +109,16 @@ class Opened:
         window = window or self.seen
         inside = (frame[column] >= window.start) & (frame[column] < window.end)
         return frame[inside].reset_index(drop=True)
+
+
+def _labels(columns: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [label for labels in columns.values() for label in labels]
+
+
+def _joined(frame: pd.DataFrame, labels: Sequence[str]) -> pd.Series:
+    """One column made of those of several labels; the values of each row joined."""
+    if len(labels) == 1:
+        return frame[labels[0]]
+    groups = frame.groupby(list(labels), observed=True)
+    codes, names = pd.factorize(pd.Series([joined(key) for key in groups.groups], dtype="str"))
+    return pd.Series(pd.Categorical.from_codes(codes[groups.ngroup().to_numpy()], categories=names), index=frame.index)

@@ -127,11 +127,5 @@ class Telemetry:
     @cached_property
     def inventory(self) -> pd.DataFrame:
         """Series and samples by metric, in the window."""
-        metrics = [
-            (role, name) for role, metric in self._opened.contract.metrics.items() for name in metric.series_names
-        ]
-        hours = {
-            name: self._opened.frames.hours(name, self._opened.seen, self._opened.contract[role].labels)
-            for role, name in metrics
-        }
-        return telemetry.inventory(hours)
+        names = self._opened.contract.series_names()
+        return telemetry.inventory({name: self._opened.frames.hours(name, self._opened.seen) for name in names})

@@ -193,7 +193,7 @@ def test_lines_of_one_series_are_joined_in_order(hostile: Hostile) -> None:
 
 @real
 def test_a_staleness_marker_comes_back_as_one_and_no_other_nan_is_kept(server: Server) -> None:
-    """Written by remote write: 1.5, the value, then 2.5. VictoriaMetrics drops what is no number."""
+    """Written as Prometheus writes: 1.5, then the value, then 2.5; VictoriaMetrics drops what is no number."""
     end_of_run, no_number = STALENESS_MARKER_BITS, NORMAL_NAN_BITS
     for name, between in {"ended": end_of_run, "broken": no_number}.items():
         numbers = [1.5, 2.5]
