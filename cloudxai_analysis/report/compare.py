@@ -15,8 +15,9 @@ def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[st
     """The checks that changed against the newest of the `earlier` summaries, which stand newest first.
 
     Gives `before` (the window's name, None where there is no summary), `before_sha256` (of its file) and, for each
-    group, items with check, status, was, finding and weeks (how many reports in a row it has stood in, this one
-    included). What turned unknown after a finding is 'worse': nobody knows that it is gone.
+    group, items with check, status, was, finding, redefined (what the check means changed in between) and weeks (how
+    many reports in a row it has stood in, this one included). What turned unknown after a finding is 'worse': nobody
+    knows that it is gone.
     """
     found: dict[str, Any] = {
         "before": earlier[0]["window"]["name"] if earlier else None,
@@ -26,6 +27,7 @@ def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[st
     if not earlier:
         return found
     was = {check["key"]: check["status"] for check in earlier[0]["checks"]}
+    meant = {check["key"]: check.get("definition", 1) for check in earlier[0]["checks"]}
     for check in summary["checks"]:
         group = _group(was.get(check["key"], "pass"), check["status"])
         if group:
@@ -35,6 +37,7 @@ def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[st
                     "status": check["status"],
                     "was": was.get(check["key"], ""),
                     "finding": check["finding"],
+                    "redefined": meant.get(check["key"], 1) != check.get("definition", 1),
                     "weeks": _weeks(check["key"], earlier) if check["status"] != "pass" else 0,
                 }
             )

@@ -15,7 +15,7 @@ from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary.causes import by_harm
 from cloudxai_analysis.summary.tiles import rounded, tiles
 from cloudxai_analysis.summary.words import banners, considerations, headline, leading_keys, paragraph
-from cloudxai_analysis.verdicts import Check, week_status
+from cloudxai_analysis.verdicts import DEFINITION, Check, week_status
 
 SCHEMA = "1"
 _ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not judged"}
@@ -148,7 +148,7 @@ def _coverage(study: Study) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    return _rounded_floats(check.as_dict())
+    return _rounded_floats(check.as_dict()) | {"definition": DEFINITION.get(check.key, 1)}
 
 
 def _rounded_floats(value: Any) -> Any:

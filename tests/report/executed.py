@@ -27,6 +27,7 @@ def check(key: str, section: str, status: str, finding: str, **more: Any) -> dic
     return {
         **blank,
         "disproof": "",
+        "definition": 1,
         "action": "",
         "decides": "",
         "events": [],
@@ -50,6 +51,7 @@ def tile(key: str, **more: Any) -> dict[str, Any]:
         "status": "warn",
         "change_week": -2.0,
         "change_week_text": "-2",
+        "no_change": "",
         "median4": 56.0,
         "median4_text": "56 of 100",
         "spark": [60.0, None, 56.0, 54.0],
@@ -124,7 +126,7 @@ def summary(name: str = "acme") -> dict[str, Any]:
             }
         ],
         "numbers": {"cost.total": 10768.2},
-        "coverage": {"value": 0.9931, "samples": 20021, "expected": 20160, "text": "99.31 % of 20,160 scrapes"},
+        "coverage": {"value": 0.9931, "seen_minutes": 10010, "expected_minutes": 10080, "text": "6.95 of 7 days seen"},
         "bounds": {"headroom_share": 0.15},
         "contract": {"version": "1", "platform_version": "0.9", "cap": 100, "currency": "EUR"},
         "ledger": {"entries": 3, "head": "0" * 64, "sha256": "0" * 64},
@@ -155,7 +157,6 @@ def look(key: str, name: str = "acme", **more: Any) -> dict[str, Any]:
         "measure": "measures.cardinality.headroom",
         "window": "2026-W46 (2026-11-09 00:00 to 2026-11-16 00:00 UTC)",
         "got": 20021,
-        "expected": 20160,
         "alt": f"{name} took the last tenant label.",
         "csv": f"{key}.csv",
         "checks": ["headroom"],

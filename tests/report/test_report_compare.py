@@ -52,7 +52,16 @@ def test_each_change_has_its_group(was: str, now: str, group: str) -> None:
 
 def test_a_check_that_the_week_before_did_not_have_is_new() -> None:
     found = since(week("2026-W46", gaps="pass", storms="warn"), [week("2026-W45", gaps="pass")])
-    assert found["new"] == [{"check": "storms", "status": "warn", "was": "", "finding": "storms is warn", "weeks": 1}]
+    assert found["new"] == [
+        {"check": "storms", "status": "warn", "was": "", "finding": "storms is warn", "redefined": False, "weeks": 1}
+    ]
+
+
+def test_a_verdict_that_follows_another_definition_says_so() -> None:
+    now, before = week("2026-W46", gaps="warn", storms="warn"), week("2026-W45", gaps="pass", storms="pass")
+    now["checks"][0]["definition"] = 2  # a summary from before definitions had versions follows the first
+    found = since(now, [before])
+    assert {item["check"]: item["redefined"] for item in found["new"]} == {"gaps": True, "storms": False}
 
 
 def test_it_says_for_how_many_reports_in_a_row() -> None:

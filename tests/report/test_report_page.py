@@ -70,10 +70,12 @@ def test_every_link_leads_somewhere_and_no_id_stands_twice() -> None:
 
 def test_links_to_what_no_look_shows_lead_to_its_section() -> None:
     since = {"before": "2026-W45", "before_sha256": "2" * 64, "new": [], "worse": [], "better": [], "gone": []}
-    item = {"check": "conservation", "status": "unknown", "was": "warn", "finding": "No total.", "weeks": 2}
+    item = {"check": "conservation", "status": "unknown", "was": "warn", "finding": "No total."}
+    item |= {"redefined": True, "weeks": 2}
     page = render(notebook(since={**since, "still": [item]}))
     assert re.search(r'<a href="#cost">No total\.</a>', page)
     assert "(2 reports in a row)" in page
+    assert "(what it means changed since that report)" in page
 
 
 def test_nothing_is_asked_of_anybody_and_nothing_runs() -> None:
