@@ -38,6 +38,11 @@ def apart(labels: float, generated: float) -> str:
     )
 
 
+def between(least: float, most: float) -> str:
+    """'at least 1, at most 12', or 'at most unknown'."""
+    return f"at least {least:,.0f}, at most {'unknown' if _missing(most) else f'{most:,.0f}'}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """'99.9 %' of 0.999; a share under 1 is never rounded to '100 %', nor one over 0 to '0 %'."""
     if _missing(share):

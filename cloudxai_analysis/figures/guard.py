@@ -36,7 +36,7 @@ from cloudxai_analysis.figures.style import (
     title,
 )
 from cloudxai_analysis.figures.timeline import HOUR, day_of, days, frame_words, time_axis, window_words
-from cloudxai_analysis.phrases import count
+from cloudxai_analysis.phrases import between, count
 from cloudxai_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def guard_course(ax: Axes, hours: pd.DataFrame, *, cap: int) -> Axes:
 def tainted_lanes(ax: Axes, stretches: pd.DataFrame, *, window: Window) -> Axes:
     """One lane per process, with a bar for the time in which tenants that it refused are missing from every number.
 
-    `stretches` as `measures.taint.tainted_stretches` gives them: instance, start, last_refusal, until, missing_most.
+    `stretches` as `measures.taint.tainted_stretches` gives them: instance, start, last_refusal, until,
+    missing_least, missing_most.
     """
     if stretches.empty:
         return empty(ax, "no guard refused a label in this window or before it")
@@ -103,9 +104,9 @@ def tainted_lanes(ax: Axes, stretches: pd.DataFrame, *, window: Window) -> Axes:
     tinted(ax, start, place - 0.3, wide_enough(ax, until - start), 0.6, color=VERMILLION)
     rectangles(ax, start, place - 0.3, wide_enough(ax, refusing - start), 0.6, facecolor=VERMILLION, edgecolor="none")
     middle = np.mean(ax.get_xlim())
-    for at, end, lane, most in zip(start, until, place, own["missing_most"], strict=True):
+    for at, end, lane, least, most in zip(start, until, place, own["missing_least"], own["missing_most"], strict=True):
         before = at > middle
-        said = f"up to {most:,.0f} missing "
+        said = f"{between(least, most)} "
         ax.text(
             at if before else end,
             lane,
@@ -115,6 +116,7 @@ def tainted_lanes(ax: Axes, stretches: pd.DataFrame, *, window: Window) -> Axes:
             fontsize=SMALL_SIZE,
             gid="value",
         )
-    message = f"Numbers per tenant are short by up to {count(stretches['missing_most'].sum(), 'tenant')}"
-    detail = f"Dark: refusing; light: until the process began anew, {window_words(window)} (UTC)"
+    least, most = stretches["missing_least"].sum(), stretches["missing_most"].sum(skipna=False)
+    message = f"Tenants missing from numbers per tenant: {between(least, most)}"
+    detail = f"Dark: refusing; light: until the process restarted, {window_words(window)} (UTC)"
     return title(ax, message, f"{detail}{left_out(len(shown), len(names), 'processes')}")

@@ -7,7 +7,7 @@ from cloudxai_analysis.figures import growth
 from cloudxai_analysis.figures import guard as guard_figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.phrases import apart, count, moment, percent
+from cloudxai_analysis.phrases import apart, between, count, moment, percent
 from cloudxai_analysis.study import Study
 
 
@@ -129,10 +129,11 @@ def rejections(study: Study) -> Look:
 
 def tainted(study: Study) -> Look:
     """Which numbers are short while a guard refuses labels, and by how much."""
-    frame, stretches = study.cost.tainted_numbers, study.cardinality.tainted
+    frame, stretches = study.cardinality.tainted_numbers, study.cardinality.tainted
+    most = stretches["missing_most"].sum(skipna=False)
     heading = (
         f"Numbers per tenant undercount from {moment(stretches['start'].min())} to {moment(stretches['until'].max())}: "
-        f"up to {count(stretches['missing_most'].sum(), 'tenant')} are missing from them."
+        f"tenants missing: {between(stretches['missing_least'].sum(), most)}."
         if len(stretches)
         else "No number of this window is short of refused tenants."
     )
@@ -142,8 +143,9 @@ def tainted(study: Study) -> Look:
         heading=heading,
         defined="tainted",
         measure="measures.taint.tainted_numbers",
-        note="Bounds, not estimates of what was: one tenant may have been refused many times. Global readiness, scrape "
-        "coverage and headroom do not depend on tenant labels.",
+        note="At least those first seen within ten minutes after the guard let go; at most as many as requests were "
+        "refused, which is unknown where that is more than there are tenants. Costs are not short, since a refused "
+        "request does no work, nor are global readiness, coverage and headroom.",
         frame=frame,
         caption="Numbers that refused tenants are missing from",
         role="rejections",

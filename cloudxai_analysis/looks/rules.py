@@ -21,7 +21,7 @@ from cloudxai_analysis.study import Study
 
 _SEVERITIES = ("error", "warning", "info")
 _FINDINGS = ["severity", "code", "file", "line", "subject", "message", "why", "action"]
-_TAINTED = ["kind", "name", "metric", "file", "line", "instance", "start", "until", "missing_most"]
+_TAINTED = ["kind", "name", "metric", "file", "line", "instance", "start", "until", "missing_least", "missing_most"]
 _UNUSED = ["metric", "samples_per_second", "promised"]
 
 
@@ -112,7 +112,7 @@ def unused(study: Study, paths: str) -> Look:
 def tainted(study: Study, paths: str) -> Look:
     """Which rules and panels undercounted while a guard refused labels."""
     looking = pd.DataFrame(looks_at_tenants(corpus(study, paths)), columns=_TAINTED[:5])
-    stretches = study.cardinality.tainted[["instance", "start", "until", "missing_most"]]
+    stretches = study.cardinality.tainted[_TAINTED[5:]]
     frame = looking.merge(stretches, how="cross")[_TAINTED]
     names = frame.drop_duplicates(["kind", "name"])["kind"].value_counts()
     heading = (
@@ -129,7 +129,7 @@ def tainted(study: Study, paths: str) -> Look:
         measure="audits.graph.looks_at_tenants",
         note="They read series by tenant, and tenants that a full guard refused are missing from those.",
         frame=frame,
-        caption="Rules and panels that were tainted, with when and by how many tenants at most",
+        caption="Rules and panels that were tainted, with when and how many tenants were missing",
         role="rejections",
         empty="no guard refused a label, or nothing here reads series by tenant",
     )

@@ -210,8 +210,20 @@ class Cardinality:
     def tainted(self) -> pd.DataFrame:
         """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
         end = pd.Timestamp(self._opened.seen.end)
-        found = taint.tainted_stretches(self._all_refusals, self._telemetry.starts, self.rejection_steps, end=end)
+        found = taint.tainted_stretches(
+            self._all_refusals,
+            self._telemetry.starts,
+            self.rejection_steps,
+            self.lifetimes,
+            self.generated_names,
+            end=end,
+        )
         return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
+
+    @cached_property
+    def tainted_numbers(self) -> pd.DataFrame:
+        """The report's numbers that a guard's refusals leave short, with how many tenants may be missing."""
+        return taint.tainted_numbers(self.tainted)
 
     @cached_property
     def guard_hours(self) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from cloudxai_analysis.measures import (
     cost_course,
     cost_data,
     semantics,
-    taint,
     unit_costs,
 )
 from cloudxai_analysis.study.cardinality import Cardinality
@@ -109,14 +108,6 @@ class Cost:
         hours = self._opened.within(self.cost_hours)
         tenants = self._cardinality.tenant_hours
         return cost_data.cost_faults(hours, tenants, currency=self._opened.contract.currency)
-
-    @cached_property
-    def tainted_numbers(self) -> pd.DataFrame:
-        """The report's numbers that a guard's refusals leave short, with how much may be missing."""
-        metric, currency = self._opened.contract["cost"], self._opened.contract.currency
-        hours = self._opened.within(self.cost_hours)
-        hourly = cost.hourly_costs(hours, semantics=metric.semantics, currency=currency)
-        return taint.tainted_numbers(self._cardinality.tainted, self._exchanged(hourly))
 
     @cached_property
     def bills(self) -> pd.DataFrame:

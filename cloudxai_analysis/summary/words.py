@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import between, count, moment, percent
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary.causes import EVIDENCE, Cause, by_harm, causes, grave
 from cloudxai_analysis.verdicts import NEEDED, Check, Status
@@ -113,10 +113,10 @@ def _tainted(study: Study) -> str:
     if stretches.empty:
         return "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
     first, last = stretches["start"].min(), stretches["until"].max()
-    most = count(stretches["missing_most"].sum(), "tenant")
+    missing = between(stretches["missing_least"].sum(), stretches["missing_most"].sum(skipna=False))
     return (
-        f"From {moment(first)} to {moment(last)} numbers per tenant undercount (tenants, costs, their alerts): up to "
-        f"{most} may be missing from them."
+        f"From {moment(first)} to {moment(last)} refused tenants may be missing from numbers per tenant: {missing}. "
+        "No cost is missing: a refused request does no work."
     )
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures import guard as figures
@@ -43,13 +44,14 @@ def test_each_process_that_refused_has_a_lane_with_the_tenants_missing():
             "start": [day - pd.Timedelta(days=3), day + pd.Timedelta(hours=9)],
             "last_refusal": [day, day + pd.Timedelta(hours=18)],
             "until": [day + pd.Timedelta(days=1), day + pd.Timedelta(hours=19)],
-            "missing_most": [7, 384],
+            "missing_least": [0, 1],
+            "missing_most": [7, np.nan],
         }
     )
     ax = figures.tainted_lanes(new_axes(), stretches, window=WEEK)
-    assert ax.get_title(loc="left") == "Numbers per tenant are short by up to 391 tenants"
+    assert ax.get_title(loc="left") == "Tenants missing from numbers per tenant: at least 1, at most unknown"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a:1", "b:1"]
     assert {text.get_text().strip() for text in ax.texts if text.get_gid() == "value"} == {
-        "up to 7 missing",
-        "up to 384 missing",
+        "at least 0, at most 7",
+        "at least 1, at most unknown",
     }

@@ -12,7 +12,7 @@ from cloudxai_analysis.measures.taint import tainted_numbers, tainted_stretches
 TIME = "datetime64[us, UTC]"
 DAY = pd.Timestamp("2026-11-10", tz="UTC")
 END = DAY + pd.Timedelta(days=1)
-NO_SAMPLES = pd.DataFrame({"time": pd.Series([], dtype=TIME), "job": [], "instance": [], "tenant": []})
+NO_SAMPLES = pd.DataFrame({"time": pd.Series([], dtype=TIME), "job": [], "instance": [], "tenant": [], "step": []})
 
 
 def at(clock: str) -> pd.Timestamp:
@@ -31,8 +31,24 @@ def starts(*rows: tuple[str, str]) -> pd.DataFrame:
     return frame.assign(started_at=pd.Series([at(text) for text in frame["started_at"]], dtype=TIME))
 
 
-def stretches(refused: pd.DataFrame, started: pd.DataFrame, samples: pd.DataFrame = NO_SAMPLES) -> list[list[object]]:
-    found = tainted_stretches(refused, started, samples, end=END)
+def fleet(*rows: tuple[str, str]) -> pd.DataFrame:
+    """Tenants with the clock at which they were first seen; all stay to the end."""
+    frame = pd.DataFrame(rows, columns=["tenant", "first_seen"])
+    return frame.assign(first_seen=pd.Series([at(text) for text in frame["first_seen"]], dtype=TIME), last_seen=END)
+
+
+MANY = fleet(*((f"t{number}", "01:00") for number in range(60)))
+NONE = pd.DataFrame({"stem": [], "shape": []})
+
+
+def stretches(
+    refused: pd.DataFrame,
+    started: pd.DataFrame,
+    samples: pd.DataFrame = NO_SAMPLES,
+    tenants: pd.DataFrame = MANY,
+    generated: pd.DataFrame = NONE,
+) -> list[list[object]]:
+    found = tainted_stretches(refused, started, samples, tenants, generated, end=END)
     times = ["start", "last_refusal", "until"]
     said = found.assign(**{name: found[name].dt.strftime("%H:%M") for name in times})
     return said[["instance", *times, "over", "rejections", "missing_most"]].to_numpy().tolist()
@@ -56,45 +72,56 @@ def test_a_start_between_them_parts_two() -> None:
 
 def test_a_counter_that_names_the_refused_says_how_many_there_are() -> None:
     rows = [("a", "09:00", "x"), ("a", "09:10", "x"), ("a", "09:10", "y"), ("a", "13:00", "z"), ("b", "09:00", "w")]
-    samples = pd.DataFrame(rows, columns=["instance", "time", "tenant"]).assign(job="cloudxai")
+    samples = pd.DataFrame(rows, columns=["instance", "time", "tenant"]).assign(job="cloudxai", step=1.0)
     samples["time"] = pd.Series([at(text) for text in samples["time"]], dtype=TIME)
     assert stretches(refusals(("a", "09:00", "09:30", 50)), starts(), samples)[0][-2:] == [50.0, 2.0]
 
 
 def test_nobody_refused_taints_nothing() -> None:
-    found = tainted_stretches(refusals(), starts(("a", "08:00")), NO_SAMPLES, end=END)
+    found = tainted_stretches(refusals(), starts(("a", "08:00")), NO_SAMPLES, MANY, NONE, end=END)
     assert found.empty
-    assert list(found) == ["job", "instance", "start", "last_refusal", "until", "over", "rejections", "missing_most"]
-    numbers = tainted_numbers(found, pd.DataFrame({"hour": [], "tenant": [], "currency": [], "cost": []}))
+    assert {"job", "instance", "start", "last_refusal", "until", "over", "missing_least", "missing_most"} < set(found)
+    numbers = tainted_numbers(found)
     assert numbers.empty
     assert str(numbers["start"].dtype) == TIME
 
 
-def costs(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["hour", "tenant", "currency", "cost"])
-    return frame.assign(hour=pd.Series([at(text) for text in frame["hour"]], dtype=TIME))
+def missing(refused: pd.DataFrame, tenants: pd.DataFrame, started: pd.DataFrame) -> list[float]:
+    found = tainted_stretches(refused, started, NO_SAMPLES, tenants, NONE, end=END)
+    return found[["missing_least", "missing_most"]].iloc[0].tolist()
 
 
-def test_money_is_bounded_by_the_largest_tenant_of_those_hours_in_its_own_currency() -> None:
-    """From 09:30 to 11:00: big 2 + 3, small 1, mid 2 (EUR), abroad 7 (USD); 08:00 and 11:00 are outside."""
-    found = tainted_stretches(refusals(("a", "09:30", "09:40", 10)), starts(("a", "11:00")), NO_SAMPLES, end=END)
-    hourly = costs(
-        ("08:00", "big", "EUR", 99), ("09:00", "big", "EUR", 2), ("10:00", "big", "EUR", 3),
-        ("10:00", "small", "EUR", 1), ("09:00", "mid", "EUR", 2), ("10:00", "abroad", "USD", 7),
-        ("11:00", "small", "EUR", 99),
-    )  # fmt: skip
-    numbers = tainted_numbers(found, hourly)
-    money = numbers[numbers["unit"] != "tenants"].set_index("unit")
-    assert money["missing_most"].to_dict() == {"EUR": 50.0, "USD": 70.0}
-    assert money["missing_typical"].to_dict() == {"EUR": 20.0, "USD": 70.0}
-    assert set(numbers.loc[numbers["unit"] == "tenants", "missing_most"]) == {10.0}
+def test_at_least_those_are_missing_who_come_within_ten_minutes_after_the_guard_let_go() -> None:
+    """One came a minute after the restart, one after eleven minutes, one long before."""
+    tenants = fleet(("harbor-lane", "15:01"), ("late", "15:11"), ("early", "08:00"))
+    refused = refusals(("a", "09:00", "14:00", 2))
+    assert missing(refused, tenants, starts(("a", "15:00"))) == [1.0, 2.0]
+    # A guard that has not let go shows nobody.
+    assert missing(refused, tenants, starts()) == [0.0, 2.0]
 
 
-def test_money_that_nobody_knows_is_unknown_and_not_zero() -> None:
-    found = tainted_stretches(refusals(("a", "09:30", "09:40", 10)), starts(), NO_SAMPLES, end=END)
-    money = tainted_numbers(found, costs()).query("unit == 'unknown currency'")
-    assert money["missing_most"].isna().all()
-    assert money["because"].tolist() == ["no cost is known in those hours"]
+def test_more_requests_than_there_are_tenants_say_nothing_of_how_many_were_refused() -> None:
+    """Of 384 requests of a fleet of three the upper bound is no bound."""
+    tenants = fleet(("harbor-lane", "15:01"), ("acme", "08:00"), ("globex", "08:00"))
+    least, most = missing(refusals(("a", "09:00", "14:00", 384)), tenants, starts(("a", "15:00")))
+    assert (least, np.isnan(most)) == (1.0, True)
+
+
+def test_generated_names_that_were_refused_are_no_missing_tenants() -> None:
+    rows = [("a", "09:00", "harbor-lane"), ("a", "09:10", "req-0a1b2c3d"), ("a", "09:10", "req-9f8e7d6c")]
+    samples = pd.DataFrame(rows, columns=["instance", "time", "tenant"]).assign(job="cloudxai", step=1.0)
+    samples["time"] = pd.Series([at(text) for text in samples["time"]], dtype=TIME)
+    generated = pd.DataFrame({"stem": ["req-"], "shape": ["hex"]})
+    assert stretches(refusals(("a", "09:00", "09:30", 50)), starts(), samples, generated=generated)[0][-1] == 1.0
+
+
+def test_no_cost_is_missing_since_a_refused_request_does_no_work() -> None:
+    numbers = tainted_numbers(
+        tainted_stretches(refusals(("a", "09:30", "09:40", 10)), starts(), NO_SAMPLES, MANY, NONE, end=END)
+    )
+    assert set(numbers["missing_most"]) == {10.0}
+    assert not numbers["numbers"].str.contains("cost").any()
+    assert not {"anomalies", "reconciliation"} & {key for keys in numbers["checks"] for key in keys}
 
 
 def tenant_samples(*rows: tuple[str, int]) -> pd.DataFrame:
