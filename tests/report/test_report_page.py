@@ -45,7 +45,7 @@ def test_the_first_screen_says_the_verdict_in_words() -> None:
     assert [tag for tag, _ in page.elements].count("h1") == 1
     for said in (
         "2026-W46: warning – acme took the last tenant label",
-        "99.31 % of 20,160 scrapes",
+        "6.95 of 7 days seen",
         "Undercount. Numbers of acme undercount.",
         "54 of 100 Warning warn under 15",
         "-2 on last week, worse",
