@@ -80,11 +80,11 @@ def pull_command(week: str, source: str, environment: str, dry_run: bool) -> int
     from cloudxai_analysis.opening import preview, refresh
     from cloudxai_analysis.terminal import plan_line, show_progress
 
+    for line in first_look(asked):
+        click.echo(plain(line), err=True)
     if dry_run:
         click.echo(f"{asked.environment.name}: {plan_line(preview(asked))}")
         return 0
-    for line in first_look(asked):
-        click.echo(plain(line), err=True)
     with show_progress() as steps:
         pulled = refresh(asked, progress=steps.pull).pulled
     resumed = f" ({pulled.tiles_resumed} from an interrupted pull)" if pulled.tiles_resumed else ""

@@ -15,6 +15,7 @@ from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.looks.labelling import picture
 from cloudxai_analysis.pull import pull
 from cloudxai_analysis.settings import EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
@@ -85,6 +86,44 @@ def test_a_report_made_later_knows_the_rules_that_were_loaded_at_the_pull(
         },
     ]
     assert set(rules["health"]) <= {"ok", "unknown"}
+
+
+@pytest.mark.server
+def test_what_is_loaded_beats_what_the_contract_says(
+    start_prometheus: Callable[..., servers.Server], tmp_path: Path
+) -> None:
+    rules = """
+groups:
+  - name: mine
+    interval: 15s
+    rules:
+      - {alert: ServiceNotReady, expr: readiness_state == 0, for: 1m, labels: {severity: ticket}}
+      - alert: ReadinessFlapping
+        expr: increase(readiness_transitions_total[5m]) > 5
+        labels: {severity: page}
+      - {alert: DiskFull, expr: disk_free == 0, labels: {severity: page}}
+      - {alert: Chatter, expr: noise > 0, labels: {severity: info}}
+"""
+    (tmp_path / "mine.rules.yml").write_text(rules, encoding="utf-8")
+    labels = {"job": "cloudxai", "instance": "a"}
+    alert = {"alertname": "ReadinessFlapping", "alertstate": "firing", "severity": "page", **labels}
+    fired = SeriesBatch.of("ALERTS", [series(alert, [FIRST + 15_000 * step for step in range(5)], [1] * 5)])
+    config = f"rule_files: ['{tmp_path / 'mine.rules.yml'}']\n"
+    server = start_prometheus([ready(labels), fired], config=config)
+    study = studied(opened(server.url), tmp_path / "lake")
+    # The contract pages for ServiceNotReady and not for ReadinessFlapping; of rules that it does not know, the severity
+    # tells. TenantReadinessBreach is not loaded, and stays what it is promised to be.
+    assert set(study.alerts.paging_rules) == {"TenantReadinessBreach", "ReadinessFlapping", "DiskFull"}
+    # One minute of firing, evaluated every 15 s and not every 60: it is over 15 s after the last sample.
+    (episode,) = study.alerts.episodes.to_dict("records")
+    assert episode["resolved_at"] == pd.Timestamp(DAY.start) + pd.Timedelta(seconds=60 + 15)
+    assert study.contract.differences(study.rules.to_dict("records")) == [
+        "ServiceNotReady for 1 minute, severity 'ticket' (contract: 5 minutes, 'critical')",
+        "ReadinessFlapping for 0 seconds, severity 'page' (contract: 0 seconds, 'ticket')",
+        "not loaded: TenantReadinessBreach, TenantFlapping, TenantLabelCardinalityExceeded, ReadinessLatencyHigh",
+    ]
+    note = picture(study, int(episode["episode"])).note
+    assert note.startswith("The rule that is loaded: increase(readiness_transitions_total[5m]) > 5.")
 
 
 @pytest.mark.server

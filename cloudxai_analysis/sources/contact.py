@@ -110,7 +110,7 @@ def look(source: ServerSource, contract: Contract, window: Window, *, matchers: 
         name=source.name,
         kind=kind_of(source),
         jobs=jobs,
-        targets=len({(labels.get("job"), labels.get("instance")) for batch in scrapes for labels in batch.labels}),
+        targets=len({tuple(map(labels.get, contract.process_labels)) for batch in scrapes for labels in batch.labels}),
         steps=tuple(sorted({round(step) or round(step, 2) for step in steps})),
         oldest=min([moment for moment in first if moment] + seen, default=None),
         newest=max(seen, default=None),
@@ -146,7 +146,8 @@ def _moment(milliseconds: float) -> datetime:
 
 def _told_apart(batch: SeriesBatch, contract: Contract) -> set[str]:
     """The labels outside the contract by which series differ that have samples at the same time."""
-    known = sorted({"le"}.union(*(metric.labels + metric.optional_labels for metric in contract.metrics.values())))
+    named = (label for metric in contract.metrics.values() for label in metric.labels + metric.optional_labels)
+    known = sorted({"le", contract.tenant_label, *contract.process_labels, *named})
     alike: dict[tuple[str | None, ...], list[tuple[Labels, int, int]]] = {}
     for labels, times in zip(batch.labels, _times(batch), strict=True):
         alike.setdefault(tuple(map(labels.get, known)), []).append((labels, int(times[0]), int(times[-1])))
