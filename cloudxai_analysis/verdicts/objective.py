@@ -17,7 +17,7 @@ FEWEST_OUTAGES = 3  # under which nobody can say how often they come
 
 
 def burn_check(
-    rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFrame, *, window: Window, likely: float = 0.5
+    rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFrame, *, window: Window, likely: float = 0.9
 ) -> Check:
     """Whether the error budget lasts: `warn` where it burns at the end, is used up, or likely will be within a week.
 
