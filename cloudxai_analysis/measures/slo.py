@@ -31,6 +31,7 @@ _STRETCHES = {
     "budget_share": "float64",
 }
 _COURSE = {
+    "seen_minutes": "float64",
     "allowed_minutes": "float64",
     "used_minutes": "float64",
     "remaining_share": "float64",
@@ -119,9 +120,10 @@ def budget_course(
     `outages` as `measures.readiness.outages` gives them. No date is named: outages come at random, and a date from a
     few of them seldom comes true.
 
-    Columns: allowed_minutes, used_minutes, remaining_share (NaN where nothing was seen), outages (of the `days` days),
-    usual_minutes (their mean; NaN without one), room (of how many more of these there is; NaN without one), chance (0
-    to 1, that more than that come within `ahead_days`, by a Poisson of the frequency seen; NaN without one).
+    Columns: seen_minutes (of the `days` days), allowed_minutes, used_minutes, remaining_share (NaN where nothing was
+    seen), outages (of the `days` days), usual_minutes (their mean; NaN without one), room (of how many more of these
+    there is; NaN without one), chance (0 to 1, that more than that come within `ahead_days`, by a Poisson of the
+    frequency seen; NaN without one).
     """
     from scipy.stats import poisson
 
@@ -129,9 +131,11 @@ def budget_course(
     known = readiness[readiness["end"] > begin]
     own = outages[outages["start"] >= begin]
     allowed = (1 - slo) * days * 24 * 60
-    row: dict[str, Any] = dict.fromkeys(_COURSE, np.nan) | {"allowed_minutes": allowed, "outages": len(own)}
-    if len(known):
-        used = float(seconds_within(known[known["ready"] == 0], pd.DatetimeIndex([begin, end]))[0]) / 60
+    edges = pd.DatetimeIndex([begin, end])
+    used, seen = (float(seconds_within(part, edges)[0]) / 60 for part in (known[known["ready"] == 0], known))
+    row: dict[str, Any] = dict.fromkeys(_COURSE, np.nan)
+    row |= {"seen_minutes": seen, "allowed_minutes": allowed, "outages": len(own)}
+    if seen:
         row |= {"used_minutes": used, "remaining_share": 1 - used / allowed if allowed else np.nan}
     if len(own):
         seen_days = (end - max(known["start"].min(), begin)) / _DAY
