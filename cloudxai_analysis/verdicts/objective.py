@@ -55,7 +55,7 @@ def burn_check(rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFram
     return Check(
         status="warn",
         finding=finding,
-        size=f"{percent(row['remaining_share'], 0)} of the budget left",
+        size=used,
         since=when(stretches["start"].min()) if len(stretches) else window.start,
         action=(
             "Stop what burns the error budget: hold back risky changes."
@@ -75,7 +75,7 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
     """
     common: dict[str, Any] = {"key": "isolation", "section": _SECTION, "unit": "outages"}
     if not known:
-        finding = f"Whether tenants are isolated is unknown: {named(window)} has no readiness of tenants to compare."
+        finding = f"Whether tenants are isolated is unknown: no readiness of tenants to compare in {named(window)}."
         return Check(status="unknown", finding=finding, **common)
     common |= {
         "samples": "global and tenant readiness at the same scrapes",

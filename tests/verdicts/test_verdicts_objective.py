@@ -80,7 +80,7 @@ def test_what_burns_at_the_end_warns_and_says_how_fast():
         "Thu 12 Nov, 10:23 UTC it burnt 317 times too fast, 44 % of 30 days' budget."
     )
     assert found.since == OUTAGE.to_pydatetime()
-    assert found.size == "56 % of the budget left"
+    assert found.size == "19 minutes of 43 minutes used"
     assert "over the last 3 days" in burn(long=2.0).finding
 
 
