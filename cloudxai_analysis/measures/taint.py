@@ -51,14 +51,14 @@ def tainted_stretches(
     *,
     end: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Stretches in which tenants may be missing from a process: from its first refusal to its next start.
+    """Stretches in which tenants may be missing from a process: from its first refusal to its end or next start.
 
     `refusals` as `measures.guard.refusals` gives them, `starts` as `process_starts`; a process that was refused once
     stays without the tenant until it starts anew, since a full process admits nobody. `rejection_steps` name the
     refused in builds whose counter carries `tenant`. `tenants` are the real ones (tenant, first_seen, last_seen),
     `generated` the names that are none, as `generated_names` gives them. `end` is where the telemetry ends.
 
-    Columns: job, instance, start, last_refusal, until (the process's next start, else `end`), over (it was a start),
+    Columns: job, instance, start, last_refusal, until (the process's next start, or where it ended; else `end`), over,
     rejections (requests), missing_least (tenants first seen within ten minutes after the start), missing_most (tenants
     that the counter names, generated names left out; else the requests, of which one tenant may send many; NaN unknown
     where these are more than the tenants seen in the stretch).
@@ -67,10 +67,11 @@ def tainted_stretches(
         return typed([], _STRETCHES)
     keys = dict.fromkeys(_TARGET, "str")
     frame = refusals.astype(keys).sort_values("end", ignore_index=True)
-    began = starts[[*_TARGET, "started_at"]].astype(keys).sort_values("started_at")
+    begun = starts[[*_TARGET, "started_at"]].rename(columns={"started_at": "until"})
+    over = pd.concat([begun, starts[[*_TARGET, "until"]]]).astype(keys).sort_values("until")
     following = pd.merge_asof(
         frame[[*_TARGET, "end"]],
-        began.rename(columns={"started_at": "until"}),
+        over,
         left_on="end",
         right_on="until",
         by=_TARGET,

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.measures.counters import counter_steps
 from cloudxai_analysis.measures.guard import guard_hours
 from cloudxai_analysis.measures.taint import tainted_numbers, tainted_stretches
 
 TIME = "datetime64[us, UTC]"
 DAY = pd.Timestamp("2026-11-10", tz="UTC")
 END = DAY + pd.Timedelta(days=1)
+AFTER = END + pd.Timedelta(minutes=1)
 NO_SAMPLES = pd.DataFrame({"time": pd.Series([], dtype=TIME), "job": [], "instance": [], "tenant": [], "step": []})
 
 
@@ -26,9 +28,10 @@ def refusals(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
     )
 
 
-def starts(*rows: tuple[str, str]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["instance", "started_at"]).assign(job="cloudxai", restarted=True)
-    return frame.assign(started_at=pd.Series([at(text) for text in frame["started_at"]], dtype=TIME))
+def starts(*rows: tuple[str, str], until: pd.Timestamp = AFTER) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["instance", "started_at"]).assign(job="cloudxai", restarted=True, processes=1)
+    begun = pd.Series([at(text) for text in frame["started_at"]], dtype=TIME)
+    return frame.assign(started_at=begun, seen_at=begun, until=pd.Series([until] * len(begun), dtype=TIME))
 
 
 def fleet(*rows: tuple[str, str]) -> pd.DataFrame:
@@ -91,6 +94,13 @@ def missing(refused: pd.DataFrame, tenants: pd.DataFrame, started: pd.DataFrame)
     return found[["missing_least", "missing_most"]].iloc[0].tolist()
 
 
+def test_of_a_process_that_ended_nobody_is_missing_any_longer() -> None:
+    """A rollout gave its successor another name."""
+    refused = refusals(("a", "09:00", "09:30", 5))
+    found = stretches(refused, starts(("a", "08:00"), until=at("10:00")))
+    assert found == [["a", "09:00", "09:30", "10:00", True, 5.0, 5.0]]
+
+
 def test_at_least_those_are_missing_who_come_within_ten_minutes_after_the_guard_let_go() -> None:
     """One came a minute after the restart, one after eleven minutes, one long before."""
     tenants = fleet(("harbor-lane", "15:01"), ("late", "15:11"), ("early", "08:00"))
@@ -140,7 +150,8 @@ def arrivals(*rows: tuple[str, int]) -> pd.DataFrame:
 
 def rejected(*rows: tuple[str, float]) -> pd.DataFrame:
     frame = pd.DataFrame([(at(clock), value) for clock, value in rows], columns=["time", "value"])
-    return frame.assign(series_id=1, job="cloudxai", instance="a", time=frame["time"].astype(TIME))
+    frame = frame.assign(series_id=1, job="cloudxai", instance="a", time=frame["time"].astype(TIME))
+    return counter_steps(frame, frame.iloc[:0][["job", "instance", "time"]], starts())
 
 
 def test_the_guards_promises_hour_by_hour() -> None:
