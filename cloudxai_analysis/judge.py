@@ -14,6 +14,7 @@ from cloudxai_analysis.verdicts import (
     Check,
     agreement,
     alerts,
+    anomalies,
     budgets,
     cardinality,
     cost,
@@ -65,16 +66,20 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     "churn": lambda study: cardinality.churn_check(
         study.within(study.cardinality.churn, "day"), window=study.observed, bound=study.bounds.daily_churn
     ),
-    "anomalies": lambda study: cost.anomalies_check(
-        study.cost.cost_anomalies,
+    "anomalies": lambda study: anomalies.anomalies_check(
+        study.cost.cost_stretches,
         study.cost.anomaly_basis,
-        study.cost.semantics_breaks,
+        study.telemetry.covered_hours,
         window=study.observed,
         currency=study.contract.currency,
         floor=study.bounds.cost_anomaly_floor,
     ),
     "semantics": lambda study: cost.semantics_check(
-        study.cost.semantics_breaks, study.cost.costs, study.telemetry.covered, window=study.observed
+        study.cost.semantics_breaks,
+        study.cost.costs,
+        study.telemetry.covered,
+        study.cost.able_to_tell,
+        window=study.observed,
     ),
     "reconciliation": lambda study: cost.reconciliation_check(
         study.cost.reconciliation,
@@ -92,7 +97,9 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         drift=study.bounds.reconciliation_drift,
         least=study.bounds.coverage,
     ),
-    "cost_data": lambda study: cost.cost_data_check(study.cost.faults, study.cost.costs, window=study.seen),
+    "cost_data": lambda study: cost.cost_data_check(
+        study.cost.faults, study.cost.costs, study.cost.faults_before, window=study.observed
+    ),
     "budgets": lambda study: budgets.budgets_check(study.cost.budgets, month=study.cost.month),
     "false_positives": lambda study: rule_quality.false_positives_check(
         study.alerts.pooled_false_positives,
@@ -115,16 +122,16 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         bound=study.bounds.false_positive_rate,
     ),
     "storms": lambda study: alerts.storms_check(
-        study.within(study.alerts.storms, "start"),
-        study.going_on(study.alerts.storms),
+        study.alerts.storms,
+        study.going_on(study.alerts.storm_history),
         study.alerts.week_episodes,
         study.alerts.week,
     ),
     "flapping": lambda study: alerts.flapping_check(
-        study.within(study.alerts.flapping_tenants, "start"),
-        study.within(study.alerts.flapping_alerts, "start"),
-        study.going_on(pd.concat([study.alerts.flapping_alerts, study.alerts.flapping_tenants], ignore_index=True)),
-        study.hours("tenant_transitions", study.seen)[["tenant"]].drop_duplicates(),
+        study.alerts.flapping_tenants,
+        study.alerts.flapping_alerts,
+        study.going_on(pd.concat([study.alerts.alert_flapping, study.alerts.tenant_flapping], ignore_index=True)),
+        study.alerts.counted_tenants,
         study.alerts.week,
     ),
     "missed": lambda study: alerts.missed_check(

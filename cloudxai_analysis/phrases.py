@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from datetime import datetime
 
 NO_DATA = "no data"
+_LARGEST = 1e15  # from here on the digits of a float are no longer those of the number
 
 
 def count(number: float, noun: str, plural: str = "") -> str:
     """'1 tenant', '12 tenants', '1,200 tenants'."""
     if _missing(number):
         return NO_DATA
-    word = noun if round(number) == 1 else plural or f"{noun}s"
-    return f"{number:,.0f} {word}"
+    word = noun if abs(number - 1) < 0.5 else plural or f"{noun}s"
+    return f"{_digits(number)} {word}"
 
 
 def span(seconds: float) -> str:
@@ -52,14 +53,14 @@ def percent(share: float, digits: int = 1) -> str:
         return f"over {100 - least:.{digits}f} %"
     if 0 < share < least / 200:
         return f"under {least:.{digits}f} %"
-    return f"{share * 100:.{digits}f} %"
+    return f"{_digits(share * 100, digits)} %"
 
 
 def money(amount: float, currency: str) -> str:
     """'1,234 EUR', with two decimals under 100."""
     if _missing(amount):
         return NO_DATA
-    return f"{amount:,.0f} {currency}" if abs(amount) >= 100 else f"{amount:,.2f} {currency}"
+    return f"{_digits(amount, 0 if abs(amount) >= 100 else 2)} {currency}"
 
 
 def monies(amounts: Mapping[str, float]) -> str:
@@ -83,6 +84,13 @@ def moment(time: datetime | None) -> str:
 def plain(text: str) -> str:
     """`text` for a terminal: what would steer it, or turn the text round, becomes a replacement character."""
     return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf") else sign for sign in text)
+
+
+def _digits(number: float, digits: int = 0) -> str:
+    """'1,234.50'; of what no table can hold its magnitude, '1e+308', or 'infinite'."""
+    if math.isinf(number):
+        return "infinite" if number > 0 else "-infinite"
+    return f"{number:,.{digits}f}" if abs(number) < _LARGEST else f"{number:.0e}"
 
 
 def _missing(number: float | None) -> bool:

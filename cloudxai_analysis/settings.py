@@ -41,6 +41,7 @@ class Bounds(BaseModel):
     daily_churn: float = Field(0.25, gt=0, description="warn when a covered day's churn is above this share")
     unstable_identifiers: int = Field(3, gt=0, description="warn from this many generated-looking names of one stem")
     cost_anomaly_floor: float = Field(0.10, ge=0, description="least excess of an anomalous hour, in the currency")
+    cost_hour_floor: float = Field(2.0, ge=0, description="least excess of a single hour that is one by itself")
     reconciliation_drift: float = Field(0.05, gt=0, description="warn when estimate and total differ by this share")
     false_positive_rate: float = Field(0.25, gt=0, lt=1, description="largest rate of a paging rule, 28 days")
     availability: float = Field(0.999, gt=0, lt=1, description="readiness SLO over 30 days")
@@ -186,11 +187,6 @@ class Environment(BaseModel):
     def reports(self) -> Path:
         """Folder of the environment's published reports."""
         return self.folder / "reports"
-
-    @property
-    def evaluation(self) -> Path:
-        """File of what `cloudxai evaluate` found out in the environment's own weeks."""
-        return self.folder / "evaluation.json"
 
 
 def project_folder() -> Path:

@@ -43,10 +43,11 @@ _TITLE_NAME = 20  # characters of a tenant in a title
 
 
 @styled
-def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool) -> Axes:
+def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool, change: float = np.nan) -> Axes:
     """Cost of each ISO week as bars from zero; weeks without a cost are hatched, as is an unfinished last one.
 
-    `weekly`: week, start, currency, cost, tenants.
+    `weekly`: week, start, currency, cost, tenants; `change` of the last week as a share of the one before, like with
+    like: two bars of which one was half seen are not compared.
     """
     known, unit = (
         weekly[(weekly["currency"] == currency) & weekly["cost"].notna()].sort_values("start"),
@@ -69,7 +70,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     _say_weeks(ax, cost, unit, partial=partial, top=top)
     detail = f"Cost by ISO week{_in(unit)}, {names[0]} to {names[-1]} (UTC)"
     others = sorted({str(other) for other in weekly["currency"]} - {currency})
-    return title(ax, _week_message(names, cost, unit, partial=partial), detail + _others(others))
+    return title(ax, _week_message(names, cost, unit, partial=partial, change=change), detail + _others(others))
 
 
 @styled
@@ -105,19 +106,20 @@ def cost_per_tenant(ax: Axes, per_tenant: pd.DataFrame, *, currency: str) -> Axe
     `per_tenant`: day, currency, cost, tenants, cost_per_tenant.
     """
     known, unit = per_tenant[per_tenant["currency"] == currency].sort_values("day"), _unit(currency)
-    if known.empty:
-        return empty(ax, f"no tenant cost anything{_in(unit)} in these days")
     x, y = days(known["day"]), known["cost_per_tenant"].to_numpy(dtype=float)
-    ends = [End(float(y[-1]), money(float(y[-1]), unit), BLUE)]
+    sure = y[np.isfinite(y)]
+    if not len(sure):
+        return empty(ax, f"no tenant cost anything{_in(unit)} in these days, or none of them is covered")
+    ends = [End(float(sure[-1]), money(float(sure[-1]), unit), BLUE)]
     ax.set_ylim(min(0.0, 1.1 * float(np.nanmin(y))), 1.2 * max(float(np.nanmax(y)), 1e-9))
     margins(ax, left=value_ticks(ax, _plain), right=end_room(ends))
     time_axis(ax, float(x.min()), float(x.max()) + _DAY_LENGTH)
     draw_line(ax, x, y, step=_DAY_LENGTH, color=BLUE)
     hatch_unknown(ax, x, y, step=_DAY_LENGTH)
     end_labels(ax, ends)
-    change = float(y[-1] / y[0] - 1) if len(y) > 1 and y[0] > 0 else float("nan")
+    change = float(sure[-1] / sure[0] - 1) if len(sure) > 1 and sure[0] > 0 else float("nan")
     moved = f", {signed(percent(change, 0), change)} since the first day" if np.isfinite(change) else ""
-    message = f"A tenant costs {money(float(y[-1]), unit)} a day{moved}"
+    message = f"A tenant costs {money(float(sure[-1]), unit)} a day{moved}"
     return title(
         ax, message, f"Mean cost per active tenant and day, {unit}, {frame_words(known['day'], step=_DAY)} (UTC)"
     )
@@ -181,7 +183,7 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
     draw_line(ax, x[inside], cost[inside], color=VERMILLION, linewidth=3.2)
     _say_excess(ax, float(start), float(end), f"{change_of(anomaly['excess'], unit)} in {anomaly['hours']:.0f} h")
     end_labels(ax, ends)
-    name = shortened(str(anomaly["tenant"]), _TITLE_NAME)
+    name = shortened(str(anomaly["tenant"]), _TITLE_NAME) or "All tenants together"
     message = f"{name} cost {money(anomaly['excess'], unit)} more than expected in {anomaly['hours']:.0f} h"
     return title(ax, message, f"Cost by hour{_in(unit)}, {frame_words(hourly['hour'], step=_HOUR)} (UTC)")
 
@@ -211,7 +213,7 @@ def _change(row: pd.Series, currency: str) -> str:
     if row["cost"] == 0:
         return f"{change}, gone"
     if np.isnan(row["relative"]):
-        return f"{change}, new"
+        return f"{change}, there for a part" if row["before"] else f"{change}, new"
     return f"{change}, {signed(percent(row['relative'], 0), row['relative'])}".replace("-", "−")
 
 
@@ -220,13 +222,12 @@ def _zero(ax: Axes) -> None:
     ax.spines["bottom"].set_visible(False)
 
 
-def _week_message(names: list[str], cost: np.ndarray, currency: str, *, partial: bool) -> str:
+def _week_message(names: list[str], cost: np.ndarray, currency: str, *, partial: bool, change: float) -> str:
     said = f"{names[-1]} cost {money(float(cost[-1]), currency)}"
     if partial:
         return f"{said} so far"
-    if len(cost) < 2 or not cost[-2] > 0:
+    if not np.isfinite(change):
         return said
-    change = float(cost[-1] / cost[-2] - 1)
     return f"{said}, {signed(percent(change), change).replace('-', '−')} on the week before"
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
+from cloudxai_analysis.measures.judgement import wilson_interval
 from cloudxai_analysis.phrases import count
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts.alert_words import Watched, over_the_edge
+from cloudxai_analysis.verdicts.alert_words import Watched, of_all, over_the_edge
 from cloudxai_analysis.verdicts.evidence import short
 
 
@@ -88,10 +89,11 @@ def storms(study: Study) -> Look:
         study,
         "alerts-storms",
         check="storms",
-        defined="storms",
+        defined="episodes",
         measure="measures.alerts.storms",
-        note=f"Of {study.alerts.month.period} the usual number is taken.",
-        frame=study.within(study.alerts.storms, "start"),
+        note="A storm is 10 episodes or more begun within 10 minutes, and more than chance would bring once a year at "
+        "the mean of 28 days.",
+        frame=study.alerts.storms,
         caption="Alert storms",
         role="alerts",
         empty=silence(study.alerts.week, "alert storms", "no storm began"),
@@ -100,14 +102,17 @@ def storms(study: Study) -> Look:
 
 def missed(study: Study) -> Look:
     """Which incidents no alert told us of."""
-    begun = study.within(study.alerts.incidents, "start")
+    recall = study.alerts.recall
+    named, caught = recall["incidents"].sum(), recall["caught"].sum()
+    share = of_all(caught / named, *wilson_interval(caught, named)) if named else "no data"
     return compose(
         study,
         "alerts-missed",
         check="missed",
         defined="missed",
         measure="measures.judgement.missed_incidents",
-        note=f"{count(len(begun), 'incident')} of the ledger began in {study.alerts.week.period}.",
+        note=f"In {study.alerts.month.period} {caught:.0f} of {count(named, 'alert')} that incidents should have "
+        f"raised came: {share}.",
         frame=study.alerts.missed_incidents,
         caption="Incidents without an alert",
         role="alerts",
@@ -121,10 +126,10 @@ def flapping(study: Study) -> Look:
         study,
         "alerts-flapping",
         check="flapping",
-        defined="flapping",
+        defined="episodes",
         measure="measures.flapping.tenant_flapping",
         note="Flapping is more than 10 transitions of one tenant within 10 minutes.",
-        frame=study.within(study.alerts.flapping_tenants, "start"),
+        frame=study.alerts.flapping_tenants,
         caption="Flapping tenants",
         role="tenant_transitions",
         empty=f"no counted transition shows that a tenant flapped in {study.alerts.week.period}",

@@ -23,17 +23,16 @@ WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the who
 def by_week(study: Study) -> Look:
     """Cost of each week of the history, and of this window."""
     currency = study.contract.currency
-    weekly, movers = study.cost.weekly_costs, study.cost.cost_movers
-    own = movers[movers["currency"] == currency]
-    before, change = own["before"].sum(), own["change"].sum()
-    names = own.loc[own["tenant"] == GENERATED, "change"].sum()
+    weekly, (change, relative) = study.cost.weekly_costs, study.cost.change
+    movers = study.cost.cost_movers
+    names = movers.loc[(movers["tenant"] == GENERATED) & (movers["currency"] == currency), "change"].sum()
     by_names = f", {signed(money(names, currency), names)} of it by generated names" if names else ""
     totals = study.cost.costs.groupby("currency")["cost"].sum().to_dict()
     note = (
-        f"{signed(money(change, currency), change)} ({signed(percent(change / before), change)}) "
-        f"against the same stretch a week before{by_names}."
-        if before > 0
-        else "There is no week before to compare with."
+        f"{signed(money(change, currency), change)} ({signed(percent(relative), relative)}) against the week "
+        f"before{_compared(study)}{by_names}."
+        if pd.notna(relative)
+        else "How the week before compares is unknown: under 24 hours are covered in both."
     )
     return compose(
         study,
@@ -45,9 +44,15 @@ def by_week(study: Study) -> Look:
         frame=weekly,
         caption=f"Cost by week, {currency}",
         role="cost",
-        draw=lambda ax: figures.cost_by_week(ax, weekly, currency=currency, partial=study.partial),
+        draw=lambda ax: figures.cost_by_week(ax, weekly, currency=currency, partial=study.partial, change=relative),
         empty=NO_COST,
     )
+
+
+def _compared(study: Study) -> str:
+    """Over which hours two weeks are held against each other, where it is not all of them."""
+    hours, whole = study.cost.compared_hours, study.window.duration.total_seconds() / 3600
+    return "" if hours == whole else f", over the {count(hours, 'hour')} that are covered in both"
 
 
 def _in_part(study: Study) -> str:
@@ -141,9 +146,9 @@ def movers(study: Study) -> Look:
     largest = frame.iloc[0] if len(frame) else None
     heading = (
         f"{largest['tenant']} moved most: {signed(money(largest['change'], currency), largest['change'])} "
-        "against the week before."
+        f"against the week before{_compared(study)}."
         if largest is not None
-        else "No tenant's cost can be compared with the week before."
+        else "No tenant's cost can be compared with the week before: under 24 hours are covered in both."
     )
     return compose(
         study,
@@ -163,10 +168,7 @@ def movers(study: Study) -> Look:
 
 def anomalies(study: Study) -> Look:
     """Hours that cost more than their history explains."""
-    broken = study.cost.semantics_breaks["tenant"]
-    frame, basis = study.cost.cost_anomalies, study.cost.anomaly_basis
-    # A gauge that is not what it is declared to be shows no cost: it is the next look's matter.
-    frame = frame[~frame["tenant"].isin(broken)].reset_index(drop=True)
+    frame, basis = study.cost.cost_stretches, study.cost.anomaly_basis
     judged = int(basis["judged"].sum())
     return compose(
         study,
@@ -174,18 +176,20 @@ def anomalies(study: Study) -> Look:
         check="anomalies",
         defined="anomalies",
         measure="measures.anomalies.cost_anomalies",
-        note=f"{judged} of {count(len(basis), 'tenant')} have three covered weeks before this one and could be judged.",
+        note=f"{judged} of {count(len(basis), 'tenant')} have three covered weeks before, and were judged.",
         frame=frame,
         caption=f"Cost anomalies, {study.contract.currency}",
         role="cost",
         draw=lambda ax: _draw_largest(ax, study, frame),
-        empty="no hour of this window exceeded its history",
+        empty="nothing was found in what could be judged",
     )
 
 
 def _draw_largest(ax: Any, study: Study, frame: pd.DataFrame) -> Any:
-    largest = frame.loc[frame["excess"].idxmax()]
-    return figures.anomaly(ax, study.cost.expected_course(largest["tenant"]), largest)
+    sure = frame[frame["unknown"] == ""]
+    shown = sure if len(sure) else frame
+    largest = shown.loc[shown["excess"].idxmax()]
+    return figures.anomaly(ax, study.cost.expected_course(largest["tenant"], largest["currency"]), largest)
 
 
 def semantics(study: Study) -> Look:
@@ -201,7 +205,7 @@ def semantics(study: Study) -> Look:
         caption="Cost gauges that contradict their declaration",
         role="cost",
         draw=lambda ax: _draw_gauge(ax, study, study.cost.semantics_breaks.iloc[0]),
-        empty="every cost gauge behaved as declared",
+        empty="no break was found in what could be judged",
     )
 
 
@@ -279,15 +283,18 @@ def per_tenant(study: Study) -> Look:
     """What a tenant costs on average, day by day."""
     currency = study.contract.currency
     frame = study.within(study.cost.per_tenant, "day", study.history)
-    own = study.within(frame[frame["currency"] == currency], "day")
+    own = study.within(frame[(frame["currency"] == currency) & frame["cost_per_tenant"].notna()], "day")
     mean = own["cost"].sum() / own["tenants"].sum() if len(own) else float("nan")
     return compose(
         study,
         "cost-per-tenant",
-        heading=f"An active tenant cost {money(mean, currency)} a day in {study.window.name}.",
+        heading=f"An active tenant cost {money(mean, currency)} a day in {study.window.name}."
+        if len(own)
+        else f"What an active tenant cost a day in {study.window.name} is unknown: none of its days is covered.",
         defined="per_tenant",
         measure="measures.unit_costs.cost_per_tenant",
-        note="More tenants at the same cost each is growth; the same tenants at a higher cost is not.",
+        note="Mean over covered days. More tenants at the same cost each is growth; the same tenants at a higher cost "
+        "is not.",
         frame=frame,
         caption=f"Cost per tenant and day, {currency}",
         role="cost",
@@ -309,7 +316,7 @@ def data(study: Study) -> Look:
         caption="Faults of the cost gauge by cause",
         role="cost",
         draw=lambda ax: _draw_gauge(ax, study, study.cost.faults.iloc[0]),
-        empty="every sample is a number of a tenant that is there",
+        empty="no fault was found in what was seen",
     )
 
 

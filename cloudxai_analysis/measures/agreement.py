@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.measures.cost import currencies
 from cloudxai_analysis.measures.frames import TIME, as_text, combinations, summed, typed
 from cloudxai_analysis.window import parse_window
 
@@ -22,6 +23,7 @@ NOT_COVERED = "not every day of the window is covered"
 NO_SAMPLE = "the gauge has no sample at midnight"
 UNREADABLE = "the window's name says no whole days"
 NOT_FINITE = "one of the two costs is not finite"
+YOUNG = "the tenant came within the day before"
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -33,6 +35,7 @@ _COUNTS = {
     "unknown": "int64",
     "median": "float64",
     "worst": "float64",
+    "apart": "float64",
     "tenant": "str",
     "at": TIME,
 }
@@ -79,11 +82,12 @@ def billing_agreement(
     return _held(ours, gauge, covered, label="billing_window", currency=currency, late_minutes=late_minutes)
 
 
-def agreement_counts(held: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
+def agreement_counts(held: pd.DataFrame, *, window_label: str, least: float = 0.5) -> pd.DataFrame:
     """How far the two go apart in all, one row per labelled window and currency.
 
     Columns: the label's value under its own name `window_label`, currency, compared (tenants x midnights), unknown
-    (the same, not compared), median and worst (drift; NaN where nothing is compared), tenant and at (of the worst; ''
+    (the same, not compared), median and worst (drift; NaN where nothing is compared; the worst of those `least` apart,
+    where there are any), apart (of the worst, in the currency), tenant and at (of the worst; ''
     and missing there).
     """
     schema = {window_label: "str", **_COUNTS}
@@ -93,9 +97,11 @@ def agreement_counts(held: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
     drift = known.groupby(keys, observed=True)["drift"]
     counts["compared"] = drift.size().reindex(counts.index, fill_value=0)
     counts["median"] = drift.median()
-    order = known["drift"].abs().sort_values(ascending=False, kind="stable").index
-    first = known.loc[order].drop_duplicates(keys).set_index(keys)
-    counts = counts.join(first[["drift", "tenant", "at"]].rename(columns={"drift": "worst"}))
+    known = known.assign(apart=(known["ours"] - known["theirs"]).abs(), size=known["drift"].abs())
+    known = known.assign(material=known["apart"] >= least)
+    order = known.sort_values(["material", "size"], ascending=False, kind="stable")
+    first = order.drop_duplicates(keys).set_index(keys)
+    counts = counts.join(first[["drift", "apart", "tenant", "at"]].rename(columns={"drift": "worst"}))
     counts["unknown"] = counts["rows"] - counts["compared"]
     counts["tenant"] = counts["tenant"].fillna("")
     return typed(counts.reset_index(), schema)
@@ -119,7 +125,7 @@ def _held(
     frame["at"] = pd.to_datetime(spans.ends[span % len(spans.ends)], unit="D", utc=True)
     frame[label] = np.array(spans.names, dtype=object)[span // len(spans.ends)]
     frame["ours"] = frame["ours"].fillna(0.0).where(spans.whole[span])
-    frame["unknown"] = _reasons(frame, spans)
+    frame["unknown"] = _reasons(frame, spans, _young(frame, ours))
     frame["drift"] = _drift(frame)
     return typed(frame.sort_values(["at", label, "tenant", "currency"], ignore_index=True), schema)
 
@@ -144,7 +150,7 @@ def _at_midnight(
     there = fresh & (rows["samples"] > 0).to_numpy() & np.isin(end, ends)
     rows, end = rows[there], end[there]
     frame = pd.DataFrame({name: as_text(rows[name]) for name in ("tenant", label)})
-    frame["currency"] = as_text(rows["currency"]).replace("", currency) if "currency" in rows else currency
+    frame["currency"] = as_text(currencies(rows, currency))
     return frame.assign(end=end, theirs=rows["last"].astype("float64"))
 
 
@@ -213,12 +219,20 @@ def _own(ours: pd.DataFrame, spans: _Spans) -> pd.DataFrame:
     return found.assign(span=span[at], ours=total[tenant, at])
 
 
-def _reasons(frame: pd.DataFrame, spans: _Spans) -> NDArray[np.object_]:
+def _young(frame: pd.DataFrame, ours: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether a tenant had its first cost within the day before the midnight: the two see it from other moments on."""
+    first = ours.groupby(as_text(ours["tenant"]))["hour"].min()
+    begun = frame["tenant"].map(first[first > ours["hour"].min()])
+    return (frame["at"] - begun <= pd.Timedelta(days=1)).to_numpy()
+
+
+def _reasons(frame: pd.DataFrame, spans: _Spans, young: NDArray[np.bool_]) -> NDArray[np.object_]:
     span = frame["span"].to_numpy(dtype=np.int64)
     reasons = [
         (np.isnan(spans.starts[span]), UNREADABLE),
         (~spans.whole[span], NOT_COVERED),
         (frame["theirs"].isna().to_numpy(), NO_SAMPLE),
+        (young, YOUNG),
         (~np.isfinite(frame["ours"] + frame["theirs"]).to_numpy(), NOT_FINITE),
     ]
     return np.select([met for met, _ in reasons], [np.array(why, dtype=object) for _, why in reasons], default="")

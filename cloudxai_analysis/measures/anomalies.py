@@ -1,40 +1,52 @@
-"""Hours that cost a tenant more than its hour of the week explains.
+"""Stretches that cost a tenant, or all tenants together, more than their own calendar explains.
 
-An hour's residual is its cost minus the median of the same hour of the week in the 4 weeks before (at least 3 of them
-on covered days, else it is not judged). It is anomalous where the residual exceeds 6 × 1.4826 × MAD of the tenant's
-residuals in those weeks, 5 % of its median hour, and a configured amount, and a neighbouring hour does so, too. Only
-excess counts: an hour that cost less is none.
+What is expected comes from `measures.expectation`. An hour leads where the logarithm of cost over expected exceeds
+6 robust standard deviations of an hour, or that of 24 hours together 6 of theirs, and the excess a configured amount.
+From such hours a stretch is followed both ways for as long as the cost stays nearer to the stretch's own level than to
+the expected one, over three ordinary hours at most and over hours of which nothing is known. So a lasting rise is told
+from its first hour to its last, and its excess is against what was expected before it. The stretch counts where its sum
+lies beyond the limit for its length, and where it is of two hours or exceeds a larger amount.
 
-Taken by the letter this finds some 100 'anomalies' in twenty weeks of ordinary noise over 50 tenants, because a median
-of four lies closer to its own four values than to a fifth, because noise grows with the cost, and because costs wander
-over days. So the rule is made more careful in four ways, each of which can only take findings away:
-
-* a week's residuals in the history leave that week out of its median, as the judged week's residuals do;
-* the limit is also 6 × 1.4826 × MAD of the relative residuals, times the hour's expected cost;
-* the limit is also twice the 98th percentile of the absolute residuals, for tenants that work in bursts;
-* the hour is held against its median times the tenant's level of the day before (the median of cost / hour-of-week
-  median over the 24 hours before), where that level lies above 1: a lasting rise is a finding for half a day, not for
-  weeks.
+Then the row's history is asked for the like: a third of the excess at least, in as many hours together, well beyond the
+noise. What came on two occasions in five weeks is part of its calendar; what came on one may be, as a monthly batch or
+a job each fortnight may, and so may the turn of a month where the one before was not seen: those are unknown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cost import Semantics, cost_rows
-from cloudxai_analysis.measures.frames import combinations
+from cloudxai_analysis.measures.expectation import (
+    DAY,
+    LEAST_WEEKS,
+    WEEK,
+    Expected,
+    Floats,
+    Grid,
+    expect,
+    grid_of,
+    hour_times,
+    log_ratio,
+    week_number,
+)
+from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.semantics import growing_hours
 from cloudxai_analysis.window import Window
 
-_TIME = "datetime64[us, UTC]"
+TOGETHER = ""  # the tenant of a row that is all tenants of a currency together
+ONCE = "the like came once before"
+TURN = "the turn of the month before was not seen"
 _EXPECTED = {
     "tenant": "str",
     "currency": "str",
-    "hour": _TIME,
+    "hour": TIME,
     "cost": "float64",
     "expected": "float64",
     "low": "float64",
@@ -43,39 +55,72 @@ _EXPECTED = {
 _ANOMALIES = {
     "tenant": "str",
     "currency": "str",
-    "start": _TIME,
-    "end": _TIME,
+    "since": TIME,
+    "start": TIME,
+    "end": TIME,
     "hours": "int64",
+    "unseen": "int64",
     "cost": "float64",
     "expected": "float64",
     "excess": "float64",
     "score": "float64",
+    "generated": "float64",
+    "unknown": "str",
 }
 _BASIS = {"tenant": "str", "weeks": "int64", "judged": "bool"}
-
-_HISTORY = 4  # weeks
-_LEAST = 3  # of them with a value on a covered day
-_WEEK = 168  # hours
-_DAY = 24
-_SIGMA = 1.4826  # MAD of a normal distribution to its standard deviation
-_HOUR_US = 3_600_000_000
-_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)  # ISO weeks are counted from here
-
-Floats = NDArray[np.float64]
+_LASTING = np.log(1.2)  # least of a stretch of half a day and more: levels of five weeks tell no less
+_BRIEF = np.log(1.05)
+_APART = 96  # hours between two occasions
+_ALIKE = 1 / 3  # of the excess
+_ORDINARY = 3  # hours within a stretch
+_BEYOND_NOISE = 4.0  # standard deviations
+_TURN = pd.Timedelta(days=2)  # before and after the end of a month
+HOUR = pd.Timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class _Week:
-    """One judged ISO week of every tenant, tenants × 168 hours; `history` is tenants × 4 weeks × 168."""
+class _Row:
+    """One row's hours of a week and the one before it, beside what is expected of them, and its history."""
 
-    number: int
     cost: Floats
-    before: Floats
-    history: Floats
+    middle: Floats
+    upper: Floats
+    hourly: Floats
+    daily: float
+    quiet: float
+    past: Floats
+    past_middle: Floats
 
-    @property
-    def weeks(self) -> NDArray[np.int64]:
-        return np.isfinite(self.history).sum(axis=1)
+    def beyond(self, first: int, end: int) -> float:
+        """Logarithm of cost over expected in a stretch; a short one may lie an hour beside what is expected."""
+        expected = (self.upper if end - first < DAY / 2 else self.middle)[first:end]
+        known = np.isfinite(self.cost[first:end]) & np.isfinite(expected)
+        return float(np.log((self.cost[first:end][known].sum() + self.quiet) / (expected[known].sum() + self.quiet)))
+
+    def spread(self, first: int, end: int) -> float:
+        """Standard deviation of that: the noise of hours averages out, that of days does not."""
+        hour = float(np.nanmean(self.hourly[first:end] ** 2))
+        return float(np.sqrt(self.daily**2 + max(hour - self.daily**2, 0.0) / min(end - first, DAY)))
+
+    def excess(self, first: int, end: int) -> float:
+        """Cost beyond the expected, over the hours known."""
+        return float(np.nansum((self.cost - self.middle)[first:end]))
+
+    def occasions(self, first: int, end: int) -> int:
+        """How often the history before a stretch holds the like of it."""
+        until = len(self.past) + min(first - WEEK, 0)
+        past, middle, hours = self.past[:until], self.past_middle[:until], min(end - first, WEEK)
+        extra = np.cumsum(np.nan_to_num(past - middle))
+        extra[hours:] -= extra[:-hours].copy()
+        alike = extra >= _ALIKE * self.excess(first, end) * hours / (end - first)
+        quiet = np.array([self.quiet])
+        alike &= log_ratio(past, middle, quiet, hours=hours) > _BEYOND_NOISE * self.spread(first, end)
+        found = 0
+        while alike.any():
+            at = int(np.where(alike, extra, -np.inf).argmax())
+            alike[max(at - max(hours, _APART), 0) : at + max(hours, _APART)] = False
+            found += 1
+        return found
 
 
 def cost_anomalies(
@@ -84,41 +129,34 @@ def cost_anomalies(
     covered: pd.DataFrame,
     *,
     floor: float,
+    hour_floor: float,
     threshold: float = 6.0,
     semantics: Semantics | None = "rate",
     currency: str = "",
+    breaks: pd.DataFrame | None = None,
+    generated: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Stretches of at least 2 neighbouring hours that cost more than the tenant's hour of the week explains.
+    """Stretches in the window that cost a tenant, or all together, more than their calendar explains, and unknown ones.
 
-    `hours` are the cost gauge's hours in the window and 4 weeks before; `covered` the covered days; `floor` the least
-    excess of an hour, in the currency.
+    `hours` are the cost gauge's hours in the window and 6 weeks before; `covered` (hour, covered); `floor` the least
+    excess of a leading hour, `hour_floor` that of a stretch of one hour alone, in the currency; `breaks` as
+    `semantics_breaks` gives them, whose stretches show no cost; `generated` names that are no tenants of their own.
 
-    Columns: tenant, currency, start, end, hours (number), cost, expected, excess (cost − expected; in the currency,
-    over the stretch), score (largest residual, in robust standard deviations; at least `threshold`); by start.
+    Columns: tenant ('' of all together, told where single tenants' stretches explain less than half of it), currency,
+    since (when it began, maybe before the window), start, end, hours (number, in the window), unseen (of them: without
+    telemetry, which may have cost more), cost, expected, excess (cost - expected; in the currency, over the hours
+    seen), score (in robust standard deviations; at least `threshold`), generated (what generated names cost in those
+    hours; of all together), unknown ('' of an anomaly; else why it is not known to be one); by start.
     """
-    over = expected_costs(
-        hours, window, covered, floor=floor, threshold=threshold, semantics=semantics, currency=currency, over=True
-    )
-    after = over["hour"].diff() == pd.Timedelta(hours=1)
-    same = (over["tenant"] == over["tenant"].shift()) & (over["currency"] == over["currency"].shift())
-    stretch = (~(after & same)).cumsum()
-    excess = over["cost"] - over["expected"]
-    score = threshold * excess / (over["high"] - over["expected"])
-    grouped = over.assign(stretch=stretch, excess=excess, score=score).groupby("stretch")
-    found = grouped.agg(
-        tenant=("tenant", "first"),
-        currency=("currency", "first"),
-        start=("hour", "min"),
-        end=("hour", "max"),
-        hours=("hour", "size"),
-        cost=("cost", "sum"),
-        expected=("expected", "sum"),
-        excess=("excess", "sum"),
-        score=("score", "max"),
-    )
-    found["end"] += pd.Timedelta(hours=1)
-    found = found[found["hours"] >= 2].sort_values(["start", "tenant"], ignore_index=True)
-    return found[list(_ANOMALIES)].astype(_ANOMALIES)
+    grid = _grid(hours, window, covered, semantics=semantics, currency=currency, breaks=breaks)
+    found = list(_stretches(grid, window, floor=floor, hour_floor=hour_floor, threshold=threshold))
+    names = grid.keys["tenant"].isin(list(generated)).to_numpy()
+    told = [row for row in found if row["tenant"] != TOGETHER]
+    for row in found:
+        if row["tenant"] == TOGETHER and _explained(row, told) < row["excess"] / 2:
+            own = names & (grid.keys["currency"] == row["currency"]).to_numpy()
+            told = [*told, row | {"generated": float(np.nansum(grid.cost[own, row["place"]]))}]
+    return typed(told, _ANOMALIES).sort_values(["start", "tenant"], ignore_index=True)
 
 
 def expected_costs(
@@ -126,190 +164,203 @@ def expected_costs(
     window: Window,
     covered: pd.DataFrame,
     *,
-    floor: float,
+    floor: float = 0.0,
     threshold: float = 6.0,
     semantics: Semantics | None = "rate",
     currency: str = "",
-    over: bool = False,
+    tenant: str | None = None,
 ) -> pd.DataFrame:
-    """What each judged hour of the window cost, and what the tenant's hour of the week lets expect.
+    """What each judged hour of the window cost, and what its calendar lets expect, of all or of one `tenant`.
 
-    Those that cost more than `high` alone where `over`.
-
-    Columns: tenant, currency, hour, cost, expected, low, high (in the currency; an anomalous hour lies above `high`);
-    by tenant and hour. Hours with too little history are left out.
+    Columns: tenant ('' of all together), currency, hour, cost, expected, low, high (in the currency; an hour above
+    `high` leads an anomaly); by tenant and hour. Hours with too little history are left out.
     """
-    costs = _hourly(hours, window, semantics=semantics, currency=currency)
-    tenants, weeks = _weeks(costs, window, covered)
-    frames = [_expected(week, tenants, floor=floor, threshold=threshold, over=over) for week in weeks]
-    frame = pd.concat([pd.DataFrame(columns=list(_EXPECTED)).astype(_EXPECTED), *frames])
+    grid = _grid(hours, window, covered, semantics=semantics, currency=currency, breaks=None)
+    own = np.flatnonzero((grid.keys["tenant"] == tenant) if tenant is not None else np.ones(len(grid.keys), dtype=bool))
+    frames = [pd.DataFrame(columns=list(_EXPECTED)).astype(_EXPECTED)]
+    for number in _weeks(window):
+        week = expect(grid.history(number, own.tolist()))
+        cost = grid.cost[own, grid.week(number)]
+        row, at = np.nonzero((week.weeks >= LEAST_WEEKS) & np.isfinite(cost))
+        width, quiet = np.exp(threshold * week.hourly), week.quiet
+        high = np.maximum((week.upper + quiet) * width - quiet, week.upper + _least(week, floor))
+        low = np.maximum((week.middle + quiet) / width - quiet, 0.0)
+        frame = grid.keys.iloc[own[row]].assign(hour=hour_times(number * WEEK, at), cost=cost[row, at])
+        parts = {"expected": week.middle, "low": np.minimum(low, week.middle), "high": high}
+        frames.append(frame.assign(**{name: values[row, at] for name, values in parts.items()}))
+    frame = pd.concat(frames)
     frame = frame[(frame["hour"] >= window.start) & (frame["hour"] < window.end)]
-    return frame.sort_values(["tenant", "currency", "hour"], ignore_index=True)
+    return typed(frame.sort_values(["tenant", "currency", "hour"], ignore_index=True), _EXPECTED)
 
 
-def expected_course(
+def anomaly_basis(
     hours: pd.DataFrame,
     window: Window,
     covered: pd.DataFrame,
     *,
-    floor: float = 0.0,
-    threshold: float = 6.0,
     semantics: Semantics | None = "rate",
-) -> pd.DataFrame:
-    """What one tenant cost in each judged hour of the window, beside what its hour of the week lets expect.
-
-    `hours` are the cost gauge's hours of that tenant alone, in the window and 4 weeks before; `floor` and `threshold`
-    as for `cost_anomalies`.
-
-    Columns: hour, cost, expected, low, high (in the currency, added over the tenant's currencies); by hour. Hours with
-    too little history are left out.
-    """
-    frame = expected_costs(hours, window, covered, floor=floor, threshold=threshold, semantics=semantics)
-    return frame.groupby("hour")[["cost", "expected", "low", "high"]].sum().reset_index()
-
-
-def anomaly_basis(
-    hours: pd.DataFrame, window: Window, covered: pd.DataFrame, *, semantics: Semantics | None = "rate"
+    breaks: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Which of the window's tenants have the history that an anomaly needs.
 
-    Columns: tenant, weeks (covered weeks of history that its hours rest on, 4 at most), judged (at least 3, so that
-    its anomalies are known). Of a window longer than a week the best of its weeks counts.
+    Columns: tenant, weeks (known weeks of history behind its hours in the window: the median, 5 at most), judged (at
+    least 3). A tenant whose gauge is broken all the time is not judged.
     """
-    costs = _hourly(hours, window, semantics=semantics, currency="")
-    tenants, weeks = _weeks(costs, window, covered)
-    frames = [
-        pd.DataFrame({"tenant": tenants["tenant"], "weeks": np.where(seen, week.weeks, 0).max(axis=1)})[
-            seen.any(axis=1)
-        ]
-        for week in weeks
-        for seen in [np.isfinite(week.cost)]
-    ]
-    frame = pd.concat([pd.DataFrame(columns=["tenant", "weeks"]).astype({"tenant": "str", "weeks": "int64"}), *frames])
-    basis = frame.groupby("tenant")["weeks"].max().reset_index()
-    basis["judged"] = basis["weeks"] >= _LEAST
-    return basis.astype(_BASIS)
-
-
-def _hourly(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
-    """Costs of the hours that a judged week or its history can have, series by series."""
-    rows = cost_rows(hours, semantics=semantics, currency=currency)
-    first = _MONDAY + timedelta(weeks=_week_number(window.start) - _HISTORY)
-    return rows[(rows["hour"] >= first) & (rows["hour"] < window.end)]
-
-
-def _weeks(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> tuple[pd.DataFrame, list[_Week]]:
-    """The tenants (tenant, currency), and the window's ISO weeks with their history; hours outside are NaN."""
-    if costs.empty:
-        return costs[["tenant", "currency"]].astype("str"), []
-    code, tenants = combinations(costs, ["tenant", "currency"])
-    first = _week_number(window.start) - _HISTORY
-    weeks = max(_week_number(window.end - timedelta(microseconds=1)) + 1 - first, _HISTORY + 1)
-    place = code * weeks * _WEEK + _hours_since_monday(costs["hour"]) - first * _WEEK
-    size = len(tenants) * weeks * _WEEK
-    total = np.bincount(place, weights=costs["cost"].to_numpy(), minlength=size)
-    cube = np.where(np.bincount(place, minlength=size) > 0, total, np.nan).reshape(len(tenants), weeks * _WEEK)
-    trusted = np.where(np.repeat(_covered_days(covered, first * 7, weeks * 7), _DAY), cube, np.nan)
-    return tenants, [
-        _Week(
-            number=first + week,
-            cost=cube[:, week * _WEEK : (week + 1) * _WEEK],
-            before=cube[:, week * _WEEK - _DAY : week * _WEEK],
-            history=trusted[:, (week - _HISTORY) * _WEEK : week * _WEEK].reshape(len(tenants), _HISTORY, _WEEK),
+    grid = _grid(hours, window, covered, semantics=semantics, currency="", breaks=breaks)
+    frames = [pd.DataFrame(columns=["tenant", "weeks"]).astype({"tenant": "str", "weeks": "float64"})]
+    for number in _weeks(window):
+        history, cost = grid.history(number), grid.cost[:, grid.week(number)]
+        row, at = np.nonzero(np.isfinite(cost))
+        frames.append(
+            pd.DataFrame({"tenant": grid.keys["tenant"].iloc[row], "weeks": np.isfinite(history).sum(axis=1)[row, at]})
         )
-        for week in range(_HISTORY, weeks)
-    ]
+    frame = pd.concat(frames)
+    frame = frame[frame["tenant"] != TOGETHER].groupby("tenant")["weeks"].median().reset_index()
+    return typed(frame.assign(judged=frame["weeks"] >= LEAST_WEEKS), _BASIS)
 
 
-def _expected(week: _Week, tenants: pd.DataFrame, *, floor: float, threshold: float, over: bool) -> pd.DataFrame:
-    median = _quantile(np.ascontiguousarray(np.moveaxis(week.history, 1, 2)), 0.5, axis=2)
-    limit = _limit(week.history, median, floor=floor, threshold=threshold)
-    shown = (week.weeks >= _LEAST) & np.isfinite(week.cost)
-    # A level only ever raises what is expected: what lies below the median's limit needs none.
-    expected = median * _level(week, median, shown & (week.cost > median + limit) if over else shown)
-    row, column = np.nonzero(shown & (week.cost > expected + limit) if over else shown)
-    middle, width = expected[row, column], limit[row, column]
-    hour = (week.number * _WEEK + column) * _HOUR_US + int(_MONDAY.timestamp()) * 1_000_000
-    frame = tenants.iloc[row].reset_index(drop=True)
-    frame["hour"] = pd.to_datetime(hour, unit="us", utc=True)
-    frame["cost"] = week.cost[row, column]
-    frame["expected"] = middle
-    frame["low"] = np.maximum(middle - width, 0.0)
-    frame["high"] = middle + width
-    return frame.astype(_EXPECTED)
+def _weeks(window: Window) -> range:
+    last = week_number(pd.Timestamp(window.end) - pd.Timedelta(microseconds=1))
+    return range(week_number(pd.Timestamp(window.start)), last + 1)
 
 
-def _limit(history: Floats, median: Floats, *, floor: float, threshold: float) -> Floats:
-    """The least residual that counts, tenants × 168 hours."""
-    others = _medians_of_others(history)
-    # Hours with fewer values are not judged, and their medians of one or two would widen every other hour's limit.
-    enough = (np.isfinite(history).sum(axis=1) >= _LEAST)[:, np.newaxis]
-    residuals = np.where(enough, history - others, np.nan).reshape(len(history), -1)
-    relative = residuals / np.where(others > 0, others, np.nan).reshape(len(history), -1)
-    limits = [
-        threshold * _SIGMA * _mad(residuals),
-        threshold * _SIGMA * np.nan_to_num(_mad(relative)) * median,
-        2.0 * _quantile(np.abs(residuals), 0.98, axis=1)[:, np.newaxis],
-        0.05 * _quantile(history.reshape(len(history), -1), 0.5, axis=1)[:, np.newaxis],
-        np.full((1, 1), floor),
-    ]
-    return np.maximum.reduce([np.broadcast_to(limit, median.shape) for limit in limits])
+def _grid(
+    hours: pd.DataFrame,
+    window: Window,
+    covered: pd.DataFrame,
+    *,
+    semantics: Semantics | None,
+    currency: str,
+    breaks: pd.DataFrame | None,
+) -> Grid:
+    sound = ~growing_hours(hours, semantics=semantics)
+    for row in breaks.itertuples() if breaks is not None else ():
+        within = (hours["hour"] >= row.start.floor("h")) & (hours["hour"] < row.end)
+        sound &= ~(within & (hours["tenant"] == row.tenant)).to_numpy()
+    return grid_of(cost_rows(hours[sound], semantics=semantics, currency=currency), window, covered)
 
 
-def _medians_of_others(history: Floats) -> Floats:
-    """For each of the 4 weeks the median of the others; of an hour with 3 values that of the other two, else NaN.
-
-    One sort of the four tells all of them: without a value of the lower half the median is the third, and so on.
-    """
-    low, mid, high, top = np.moveaxis(np.sort(history, axis=1), 1, 0)[:, :, np.newaxis, :]
-    of_four = np.where(history <= mid, high, mid)
-    of_three = np.where(history == low, (mid + high) / 2, np.where(history == mid, (low + high) / 2, (low + mid) / 2))
-    return np.where(np.isfinite(top), of_four, of_three)
+def _least(week: Expected, floor: float) -> Floats:
+    return np.maximum(floor, 0.05 * np.nan_to_num(week.typical))
 
 
-def _level(week: _Week, median: Floats, where: NDArray[np.bool_]) -> Floats:
-    """Cost against the hour-of-week median over the 24 hours before each hour `where` it is asked for; at least 1."""
-    usual = np.concatenate([median[:, -_DAY:], median], axis=1)
-    share = np.concatenate([week.before, week.cost], axis=1) / np.where(usual > 0, usual, np.nan)
-    days = np.lib.stride_tricks.sliding_window_view(share, _DAY, axis=1)[:, :_WEEK][where]
-    found = _quantile(days, 0.5, axis=1)
-    known = np.isfinite(days).sum(axis=1) >= _DAY // 4
-    level = np.ones(where.shape)
-    level[where] = np.where(known & (found > 1.0), found, 1.0)
-    return level
+def _stretches(
+    grid: Grid, window: Window, *, floor: float, hour_floor: float, threshold: float
+) -> Iterator[dict[str, Any]]:
+    """Every stretch that counts, with its hours' place in the grid."""
+    zero = hour_times(grid.first, np.zeros(1, dtype=np.int64))[0]
+    begin, until = (pd.Timestamp(window.start) - zero) // HOUR, -((zero - pd.Timestamp(window.end)) // HOUR)
+    for number in _weeks(window):
+        week, at = expect(grid.history(number)), grid.week(number)
+        least, shift = _least(week, floor), at.start - WEEK
+        seeds = _leading(grid.cost[:, at.start - DAY : at.stop], week, least=least, threshold=threshold)
+        judged = slice(max(begin, at.start), min(until, at.stop))
+        seeds[:, : judged.start - at.start] = seeds[:, judged.stop - at.start :] = False
+        rows = [int(row) for row in np.flatnonzero(seeds.any(axis=1))]
+        before = expect(grid.history(number - 1, rows))
+        for place, row in enumerate(rows):
+            one = _row(grid.cost[row, shift : at.stop], week, row, before, place)
+            for first, end in _followed(one, np.flatnonzero(seeds[row]) + WEEK):
+                needed = max(threshold * one.spread(first, end), _LASTING if end - first >= DAY / 2 else _BRIEF)
+                alone = np.isfinite(one.cost[first:end]).sum() < 2
+                score = threshold * one.beyond(first, end) / needed
+                money = hour_floor if alone else least[row, 0]
+                occasions = one.occasions(first, end)
+                if score < threshold or one.excess(first, end) < money or occasions > 1:
+                    continue
+                own = slice(max(first + shift, judged.start), min(end + shift, judged.stop))
+                since, start, stop = hour_times(grid.first, np.array([first + shift, own.start, own.stop]))
+                cost, expected = grid.cost[row, own], one.middle[own.start - shift : own.stop - shift]
+                seen = np.isfinite(cost) & np.isfinite(expected)
+                yield grid.keys.iloc[row].to_dict() | {
+                    "since": since,
+                    "start": start,
+                    "end": stop,
+                    "hours": own.stop - own.start,
+                    "unseen": int((~(seen & grid.covered[own])).sum()),
+                    "cost": float(cost[seen].sum()),
+                    "expected": float(expected[seen].sum()),
+                    "excess": float((cost - expected)[seen].sum()),
+                    "score": score,
+                    "unknown": ONCE if occasions else "" if _turn_seen(one.past, since, stop) else TURN,
+                    "place": own,
+                }
 
 
-def _mad(values: Floats) -> Floats:
-    """Median absolute deviation from the median of each row, as a column."""
-    centred = values - _quantile(values, 0.5, axis=1)[:, np.newaxis]
-    return _quantile(np.abs(centred), 0.5, axis=1)[:, np.newaxis]
+def _row(cost: Floats, week: Expected, row: int, before: Expected, place: int) -> _Row:
+    return _Row(
+        cost=cost,
+        middle=np.concatenate([before.middle[place], week.middle[row]]),
+        upper=np.concatenate([before.upper[place], week.upper[row]]),
+        hourly=np.concatenate([before.hourly[place], week.hourly[row]]),
+        daily=float(week.daily[row, 0]),
+        quiet=float(week.quiet[row, 0]),
+        past=week.past[row].ravel(),
+        past_middle=week.past_middle[row].ravel(),
+    )
 
 
-def _quantile(values: Floats, q: float, *, axis: int) -> Floats:
-    """Linear quantile over the finite values; NaN where there is none. numpy's own loops over rows in Python."""
-    ordered = np.sort(values, axis=axis)
-    count = np.isfinite(ordered).sum(axis=axis, keepdims=True)
-    position = q * np.maximum(count - 1, 0)
-    below = np.floor(position).astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(count - 1, 0))
-    low = np.take_along_axis(ordered, below, axis)
-    high = np.take_along_axis(ordered, above, axis)
-    return np.squeeze(low + (position - below) * (high - low), axis=axis)
+def _leading(cost: Floats, week: Expected, *, least: Floats, threshold: float) -> NDArray[np.bool_]:
+    """The hours of a week that lead a stretch; `cost` begins a day before it."""
+    upper, middle = (np.hstack([one[:, -DAY:], one]) for one in (week.upper, week.middle))
+    ratio = np.log((cost + week.quiet) / (upper + week.quiet))
+    limit = threshold * np.hstack([week.hourly[:, -DAY:], week.hourly])
+    leads = (ratio > np.maximum(limit, _BRIEF)) & (cost - upper > least)
+    # One dear hour is no dear day: it counts for what an hour may stray at most.
+    capped = np.where(leads, np.minimum(cost, (upper + week.quiet) * np.exp(limit)), cost)
+    days = log_ratio(capped, middle, week.quiet, hours=DAY)
+    lasting = days > np.maximum(threshold * week.daily, _LASTING)
+    for row in np.flatnonzero(lasting.any(axis=1)):
+        for at in np.flatnonzero(lasting[row, DAY:]) + DAY:
+            day = slice(at - DAY + 1, at + 1)
+            leads[row, day] |= (ratio[row, day] > days[row, at] / 2) & (cost - middle > least)[row, day]
+    return leads[:, DAY:]
 
 
-def _hours_since_monday(moments: pd.Series) -> NDArray[np.int64]:
-    since = (moments - pd.Timestamp(_MONDAY)) // pd.Timedelta(hours=1)
-    return np.asarray(since, dtype=np.int64)
+def _followed(one: _Row, seeds: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """The stretches, first and last hour excluded, that leading hours belong to."""
+    ratio = np.log((one.cost + one.quiet) / (one.middle + one.quiet))
+    free = 0
+    while len(seeds):
+        first = int(seeds[0])
+        ordinary = np.cumsum(np.isfinite(ratio[seeds[0] : seeds[-1] + 1]))[seeds - seeds[0]]
+        apart = np.flatnonzero((np.diff(ordinary) > _ORDINARY + 1) | (np.diff(seeds) > DAY))
+        group = seeds[: apart[0] + 1] if len(apart) else seeds
+        middle = float(np.median(ratio[group])) / 2
+        gain = ratio - middle
+        first -= _reach(gain[free:first][::-1], middle)
+        end = int(group[-1]) + 1
+        end += _reach(gain[end:], middle)
+        yield first, end
+        free, seeds = end, seeds[seeds >= end]
 
 
-def _week_number(moment: datetime) -> int:
-    return (moment - _MONDAY).days // 7
+def _reach(gain: Floats, middle: float) -> int:
+    """How many hours outward belong to a stretch: up to the largest sum, before it falls by some ordinary hours."""
+    unknown = ~np.isfinite(gain)
+    total = np.cumsum(np.where(unknown, 0.0, gain))
+    best = np.maximum.accumulate(np.maximum(total, 0.0))
+    # Beyond a day without a sample nobody knows.
+    long_unknown = np.convolve(np.append(unknown, False), np.ones(DAY, dtype=int))[: len(gain)] >= DAY
+    stops = np.flatnonzero((best - total > _ORDINARY * middle) | long_unknown)
+    total = total[: stops[0]] if len(stops) else total
+    return int(total.argmax()) + 1 if len(total) and total.max() > 0 else 0
 
 
-def _covered_days(covered: pd.DataFrame, first: int, days: int) -> NDArray[np.bool_]:
-    """Which of the `days` days from day `first` (counted from the Monday) on are covered."""
-    day = np.asarray((covered["day"] - pd.Timestamp(_MONDAY)) // pd.Timedelta(days=1), dtype=np.int64) - first
-    flags = np.zeros(days, dtype=bool)
-    inside = (day >= 0) & (day < days)
-    flags[day[inside]] = covered["covered"].to_numpy(dtype=bool)[inside]
-    return flags
+def _turn_seen(past: Floats, begun: pd.Timestamp, ended: pd.Timestamp) -> bool:
+    """Whether a stretch lies off the turn of a month, or the same days of the month before were seen."""
+    if (begun - _TURN).month == (ended + _TURN).month:
+        return True
+    monday = begun.floor("D") - pd.Timedelta(days=begun.day_of_week)
+    first = len(past) - (monday - (begun - pd.DateOffset(months=1))) // HOUR
+    return bool(first >= 0 and np.isfinite(past[first : first + (ended - begun) // HOUR]).mean() >= 0.5)
+
+
+def _explained(row: dict[str, Any], told: list[dict[str, Any]]) -> float:
+    """How much of a total's excess the stretches of single tenants are."""
+    share = 0.0
+    for other in told:
+        common = min(row["end"], other["end"]) - max(row["start"], other["start"])
+        if other["currency"] == row["currency"] and common > pd.Timedelta(0):
+            share += other["excess"] * (common / (other["end"] - other["start"]))
+    return share

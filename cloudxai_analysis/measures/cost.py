@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.measures.frames import summed, typed
-from cloudxai_analysis.window import Window, week_of
+from cloudxai_analysis.window import WEEK, Window, week_of
 
 Semantics = Literal["rate", "cumulative", "window_total"]
 
@@ -32,6 +32,9 @@ _MOVERS = {
 }
 _CONCENTRATION = {"currency": "str", "tenants": "int64", "top10_share": "float64", "gini": "float64"}
 _RECONCILED = {"tenant": "str", "currency": "str", "estimate": "float64", "other": "float64", "drift": "float64"}
+MOST = 1e12  # currency an hour: what no tenant costs, and beyond which sums say nothing
+_STEP = 60.0  # seconds between scrapes, of a series with a single one
+_HOLD = 300.0  # seconds for which a rollup holds a value
 _CONSERVED = {"currency": "str", "allocated": "float64", "total": "float64", "rest": "float64"}
 
 
@@ -39,7 +42,8 @@ def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     """Cost of each tenant in each hour, added over its series.
 
     Columns: tenant, currency (of the series' label, else `currency`), hour, cost (in the currency): of a `rate` the
-    integral over the hour, of a `cumulative` gauge its observed increase. An hour of NaN alone has no row.
+    integral over the hour, of a `cumulative` gauge its observed increase. An hour of NaN alone has no row, nor has one
+    whose samples are no amounts of money (`is_amount`).
 
     Raises
     ------
@@ -60,10 +64,39 @@ def cost_rows(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str
             f"Cost by hour or day of a gauge with semantics '{semantics}'. The contract must declare it 'rate' or "
             "'cumulative'; a window_total is read whole, by window_costs."
         )
-    frame = pd.DataFrame({"tenant": hours["tenant"], "currency": _currencies(hours, currency), "hour": hours["hour"]})
+    frame = pd.DataFrame({"tenant": hours["tenant"], "currency": currencies(hours, currency), "hour": hours["hour"]})
     frame["cost"] = cost
+    known = is_amount(hours) & (cost.abs() <= MOST)
+    if semantics == "cumulative":
+        # What follows a value that is no amount is no step from it.
+        known &= known.shift(fill_value=True) | (hours["series_id"] != hours["series_id"].shift())
     # An hour of NaN or markers costs nothing that is known, unless the value before it was still held.
-    return frame[(hours["samples"] > 0) | (frame["cost"] != 0)]
+    return frame[known & ((hours["samples"] > 0) | (frame["cost"] != 0))]
+
+
+def is_amount(hours: pd.DataFrame) -> pd.Series:
+    """Whether each rollup's values are amounts of money: finite, none below 0, none beyond `MOST`.
+
+    What a value before still holds over the hour's start counts, too.
+    """
+    ends = {"min": MOST, "max": MOST, "last": MOST, "integral": MOST * 3600}
+    there = [hours[name].isna() | hours[name].between(0.0, most) for name, most in ends.items() if name in hours]
+    return pd.Series(np.logical_and.reduce(there), index=hours.index)
+
+
+def without_overhang(hours: pd.DataFrame) -> pd.DataFrame:
+    """The rollups with the last value of a series that ended without a marker held for one scrape, not for 5 minutes.
+
+    A process that is replaced takes its series with it; where the source hides staleness markers, its values would be
+    counted beside those of its successor.
+    """
+    last = ~hours["series_id"].duplicated(keep="last") & (hours["samples"] > 0) & (hours["stale_markers"] == 0)
+    ended = hours[last & (hours["last_ts"] < hours["last_ts"].max() - pd.Timedelta(seconds=_HOLD))]
+    span = (ended["last_ts"] - ended["first_ts"]).dt.total_seconds()
+    step = (span / (ended["samples"] - 1)).where(ended["samples"] > 1, _STEP)
+    to_midnight = (ended["last_ts"].dt.floor("D") + pd.Timedelta(days=1) - ended["last_ts"]).dt.total_seconds()
+    over = (np.minimum(to_midnight, _HOLD) - step).clip(lower=0.0) * ended["last"]
+    return hours.assign(integral=hours["integral"].sub(over, fill_value=0.0))
 
 
 def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
@@ -79,7 +112,7 @@ def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | 
     """
     inside = hours[(hours["hour"] >= window.start) & (hours["hour"] < window.end)]
     if semantics == "window_total":
-        named = inside.assign(currency=_currencies(inside, currency))
+        named = inside.assign(currency=currencies(inside, currency))[is_amount(inside)]
         costs = _last_values(named, ["tenant", "currency"])[["tenant", "currency", "cost"]]
     else:
         costs = cost_rows(inside, semantics=semantics, currency=currency)
@@ -131,19 +164,40 @@ def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
     return weekly[list(_WEEKLY)].astype(_WEEKLY)
 
 
-def cost_movers(costs: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+def same_hours(
+    hourly: pd.DataFrame, window: Window, covered: pd.DataFrame, *, apart: timedelta = WEEK, least: float = 0.95
+) -> tuple[pd.DataFrame, pd.DataFrame, set[str], int]:
+    """Costs by tenant over a window and over the one `apart` before it, of the hours that are covered in both.
+
+    `hourly` as `hourly_costs` gives it, `covered` (hour, covered). Given are both costs (tenant, currency, cost), the
+    tenants that were there for a part of either, under `least` of those hours, and the number of hours.
+    """
+    sure = covered.loc[covered["covered"].astype(bool), "hour"]
+    now = sure[(sure >= window.start) & (sure < window.end) & (sure - apart).isin(sure)]
+    sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - apart)]
+    there = pd.concat([side.groupby("tenant", observed=True)["hour"].nunique() for side in sides])
+    part = set(there.index[there < least * len(now)].astype("str"))
+    before, costs = (_summed(side, ["tenant", "currency"], _COSTS) for side in reversed(sides))
+    return costs, before, part, len(now)
+
+
+def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[str] = ()) -> pd.DataFrame:
     """Change of each tenant's cost against the window before, the largest change first.
 
+    Costs and `part` (tenants that were there for only a part) as `same_hours` gives them.
+
     Columns: tenant, currency, cost, before, change (all in the currency; a tenant that is absent costs 0), relative
-    (change / before; NaN where before is 0 or the tenant was absent), contribution (change / what all tenants cost
-    before in that currency: these add up to the total's relative change; NaN where nothing was spent before).
+    (change / before; NaN where before is 0 or the tenant was there for only a part), contribution (change / what all
+    tenants cost before in that currency: these add up to the total's relative change; NaN where nothing was spent
+    before).
     """
     keys = ["tenant", "currency"]
     frame = costs[[*keys, "cost"]].merge(before[[*keys, "cost"]], how="outer", on=keys, suffixes=("", "_before"))
     frame["before"] = frame["cost_before"].fillna(0.0)
     frame["cost"] = frame["cost"].fillna(0.0)
     frame["change"] = frame["cost"] - frame["before"]
-    frame["relative"] = frame["change"] / frame["before"].where(frame["before"] != 0)
+    whole = (frame["before"] > 0) & ~frame["tenant"].isin(list(part))
+    frame["relative"] = frame["change"] / frame["before"].where(whole)
     total = frame.groupby("currency", observed=True)["before"].transform("sum")
     frame["contribution"] = frame["change"] / total.where(total != 0)
     order = frame["change"].abs().sort_values(ascending=False, kind="stable").index
@@ -183,7 +237,7 @@ def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
     left are not counted.
     """
     schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": _TIME}
-    named = hours.assign(currency=_currencies(hours, ""))
+    named = hours.assign(currency=currencies(hours, ""))[is_amount(hours)]
     return _last_values(named, ["tenant", window_label, "currency"])[list(schema)].astype(schema)
 
 
@@ -225,11 +279,12 @@ def conservation(costs: pd.DataFrame, total: pd.DataFrame) -> pd.DataFrame:
     return frame[list(_CONSERVED)].astype(_CONSERVED)
 
 
-def _currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
+def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
+    """The currency of each row: its label's, in the capitals of ISO 4217, else `currency`."""
     if "currency" not in hours:
         return pd.Series(pd.Categorical([currency]).repeat(len(hours)), index=hours.index)
     label = hours["currency"].astype("category")
-    named = pd.Series(label.cat.categories).astype("str").replace("", currency)
+    named = pd.Series(label.cat.categories).astype("str").str.strip().str.upper().replace("", currency)
     codes, known = pd.factorize(named)
     text = pd.Categorical.from_codes(codes[label.cat.codes.to_numpy()], categories=pd.Index(known, dtype="str"))
     return pd.Series(text, index=hours.index)

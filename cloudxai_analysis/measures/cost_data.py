@@ -1,9 +1,11 @@
-"""Cost gauges whose samples no cost can be made of: negative, no number, or left behind by a tenant that is gone."""
+"""Cost gauges whose samples no cost can be made of: no amount of money, or left behind by a tenant that is gone."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.measures.cost import MOST, currencies
 from cloudxai_analysis.measures.frames import TIME, mapped, typed
 
 _FAULTS = {
@@ -16,7 +18,8 @@ _FAULTS = {
     "amount": "float64",
     "currency": "str",
 }
-CAUSES = ("negative", "not a number", "left behind")
+_SMALLEST = np.finfo("float64").tiny  # of a normal number
+LEFT_OUT = ("negative", "infinite", "too large")  # of every sum: `measures.cost.is_amount`
 _EXAMPLES = 3
 _HOUR = pd.Timedelta(hours=1)
 
@@ -26,24 +29,33 @@ def cost_faults(
 ) -> pd.DataFrame:
     """What is wrong with the samples of a cost gauge of rates, one row per cause and currency.
 
-    `cost_hours` of the gauge, `tenant_hours` of a metric that every living tenant has. 'negative': an hour with a value
-    below 0; 'not a number': one with NaN; 'left behind': a tenant keeps its last value, unchanged, for `least_hours`
-    hours or more after its own last sample, while other tenants are still seen.
+    `cost_hours` of the gauge, `tenant_hours` of a metric that every living tenant has. An hour with a value below 0
+    ('negative'), infinite, or beyond any amount ('too large') is in no sum. 'not a number': one with NaN; 'too
+    small': of a denormal number; 'currency': its label is none of ISO 4217's codes; 'left behind': a tenant keeps
+    its last value, unchanged, for `least_hours` hours or more after its own last sample, while others are still seen.
 
     Columns: cause, tenants (number), examples (tuple of at most three), hours (number, over all of them), start, end,
-    amount (cost of those hours in the currency: what the sum is wrong by, unknown where they hold no number), currency.
+    amount (cost of those hours in the currency, left out of the sums or wrongly in them; unknown where they hold no
+    finite number), currency.
     """
     if cost_hours.empty:
         return typed([], _FAULTS)
-    kept = ["series_id", "hour", "tenant", "samples", "min", "nan_samples", "changes", "integral"]
-    frame = cost_hours[[*kept, "currency"]] if "currency" in cost_hours else cost_hours[kept].assign(currency="")
+    frame = cost_hours[["series_id", "hour", "tenant", "samples", "min", "max", "nan_samples", "changes", "integral"]]
+    label = cost_hours["currency"].astype("str") if "currency" in cost_hours else pd.Series("", index=frame.index)
+    frame = frame.assign(currency=currencies(cost_hours, currency).astype("str"))
+    seen, largest = frame["samples"] > 0, np.maximum(frame["max"], frame["integral"] / 3600)
+    infinite = seen & (np.isinf(frame["min"]) | np.isinf(frame["max"]))
     found = {
-        "negative": frame[(frame["samples"] > 0) & (frame["min"] < 0)],
+        "negative": frame[seen & (frame["min"] < 0) & ~infinite],
+        "infinite": frame[infinite],
+        "too large": frame[~infinite & (largest > MOST)],
         "not a number": frame[frame["nan_samples"] > 0],
+        "too small": frame[seen & (frame["max"] > 0) & (frame["max"] < _SMALLEST)],
+        "currency": frame[(label != "") & ~label.str.fullmatch("[A-Z]{3}")],
         "left behind": _left_behind(frame, tenant_hours, least_hours=least_hours),
     }
     rows = [
-        _row(cause, str(unit) or currency, own)
+        _row(cause, str(unit), own)
         for cause, hours in found.items()
         for unit, own in hours.groupby("currency", observed=True)
     ]
@@ -65,7 +77,7 @@ def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame, *, least_hours
 
 
 def _row(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
-    amount = own["integral"].sum() / 3600 if cause != "not a number" else float("nan")
+    amount = own["integral"].sum() / 3600
     return {
         "cause": cause,
         "tenants": own["tenant"].nunique(),
@@ -73,6 +85,6 @@ def _row(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
         "hours": len(own),
         "start": own["hour"].min(),
         "end": own["hour"].max() + _HOUR,
-        "amount": amount,
+        "amount": amount if cause != "not a number" and abs(amount) <= MOST else float("nan"),
         "currency": currency,
     }

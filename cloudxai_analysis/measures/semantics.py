@@ -64,6 +64,39 @@ def suspects(hours: pd.DataFrame, *, semantics: Semantics | None, least_hours: i
     return set(hours.loc[long, "tenant"].astype("str"))
 
 
+def able_to_tell(
+    hours: pd.DataFrame, covered: pd.DataFrame, *, least_changes: int = 20, least_days: int = 3
+) -> set[str]:
+    """The tenants whose gauge would have shown a break in these hours: seen on enough covered days, and changing."""
+    days = hours["hour"].dt.floor("D")
+    own = hours[(hours["samples"] > 0) & days.isin(covered.loc[covered["covered"].astype(bool), "day"])]
+    grouped = (
+        own.assign(day=days).groupby("tenant", observed=True).agg(changes=("changes", "sum"), days=("day", "nunique"))
+    )
+    enough = (grouped["changes"] >= least_changes) & (grouped["days"] >= least_days)
+    return set(grouped.index[enough].astype("str"))
+
+
+def growing_hours(
+    hours: pd.DataFrame, *, semantics: Semantics | None, least_hours: int = 13, least_rises: int = 20
+) -> NDArray[np.bool_]:
+    """Which rollups of a `rate` belong to a stretch of `least_hours` that only grows, and so show no cost.
+
+    That is a break, or may become one: `semantics_breaks` asks for three covered days. The falls of a single hour, as
+    of a restart, do not end a stretch. A rhythm of day and night falls at least every 13 hours.
+    """
+    falls = (hours["resets"] > 0).to_numpy()
+    series = hours["series_id"].to_numpy()
+    if semantics != "rate" or not len(hours):
+        return np.zeros(len(hours), dtype=bool)
+    other = np.append(True, series[1:] != series[:-1])
+    run = np.cumsum(falls | other | np.append(False, falls[:-1]))
+    rises = np.bincount(run, weights=hours["changes"].to_numpy())[run]
+    grows = ~falls & (rises >= least_rises) & (np.bincount(run)[run] >= least_hours)
+    around = np.append(False, grows[:-1]) & np.append(grows[1:], False) & ~other & ~np.append(other[1:], True)
+    return grows | around
+
+
 def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
     """`breaks` with each 'only_grows' that began before its samples do taken back to where it began.
 

@@ -9,7 +9,6 @@ import pandas as pd
 from cloudxai_analysis.measures import (
     cardinality,
     cohorts,
-    counters,
     drivers,
     guard,
     identifiers,
@@ -195,8 +194,7 @@ class Cardinality:
     @cached_property
     def refusals(self) -> pd.DataFrame:
         """Whole stretches in which a guard refused labels that overlap the window, with their part `inside` it."""
-        found, steps = guard.refusals(self.rejection_steps), self.rejection_steps
-        return counters.split_at(found, steps, self._opened.seen, by=["job", "instance"])
+        return guard.split_at(guard.refusals(self.rejection_steps), self.rejection_steps, self._opened.seen)
 
     @cached_property
     def _all_refusals(self) -> pd.DataFrame:

@@ -21,7 +21,8 @@ from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
 from cloudxai_analysis.window import WEEK, Window, month_of
 
-GENERATED = "(generated names)"
+GENERATED = "(generated names)"  # all of them, as one row beside tenants
+_ALIKE = 24  # hours covered in both, under which two weeks are not held against each other
 
 
 class Cost:
@@ -35,8 +36,9 @@ class Cost:
     @cached_property
     def cost_hours(self) -> pd.DataFrame:
         """Hourly rollups of the cost estimate, over the history."""
-        cumulative = self._opened.contract["cost"].semantics == "cumulative"
-        return self._telemetry.counted_hours("cost") if cumulative else self._opened.hours("cost")
+        if self._opened.contract["cost"].semantics == "cumulative":
+            return self._telemetry.counted_hours("cost")
+        return cost.without_overhang(self._opened.hours("cost"))
 
     @cached_property
     def daily_costs(self) -> pd.DataFrame:
@@ -84,14 +86,22 @@ class Cost:
         return self._pooled(self.costs)
 
     @cached_property
+    def hourly_costs(self) -> pd.DataFrame:
+        """Cost by tenant and hour, over the history, exchanged."""
+        metric, currency = self._opened.contract["cost"], self._opened.contract.currency
+        return self._exchanged(cost.hourly_costs(self.cost_hours, semantics=metric.semantics, currency=currency))
+
+    @cached_property
     def covered_share(self) -> float:
         """Share of the window that the telemetry shows; NaN where no scrape is expected."""
         return self._telemetry.seen_share(self._opened.seen)
 
     @cached_property
     def per_tenant(self) -> pd.DataFrame:
-        """Cost per real tenant by day, over the history."""
-        return unit_costs.cost_per_tenant(self._real(self.daily_costs))
+        """Cost per real tenant by day, over the history; unknown of a day that is not covered."""
+        found, covered = unit_costs.cost_per_tenant(self._real(self.daily_costs)), self._telemetry.covered
+        sure = found["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])
+        return found.assign(cost_per_tenant=found["cost_per_tenant"].where(sure))
 
     @cached_property
     def groups(self) -> pd.DataFrame:
@@ -105,7 +115,14 @@ class Cost:
     @cached_property
     def faults(self) -> pd.DataFrame:
         """What is wrong with the samples of the cost gauge, in the window."""
-        hours = self._opened.within(self.cost_hours)
+        return self._faults(self._opened.within(self.cost_hours))
+
+    @cached_property
+    def faults_before(self) -> pd.DataFrame:
+        """The same of the history before the window, with which it is compared."""
+        return self._faults(self.cost_hours[self.cost_hours["hour"] < self._opened.seen.start])
+
+    def _faults(self, hours: pd.DataFrame) -> pd.DataFrame:
         tenants = self._cardinality.tenant_hours
         return cost_data.cost_faults(hours, tenants, currency=self._opened.contract.currency)
 
@@ -180,9 +197,27 @@ class Cost:
 
     @cached_property
     def cost_movers(self) -> pd.DataFrame:
-        """Change of each tenant's cost, of all generated names as one, against the same stretch one week before."""
-        before = self.costs_of(Window(self._opened.seen.start - WEEK, self._opened.seen.end - WEEK))
-        return cost.cost_movers(self.pooled_costs, self._pooled(before))
+        """Change of each tenant's cost, of all generated names as one, over the hours covered now and a week before."""
+        costs, before, part, hours = self._same_hours
+        if hours < _ALIKE:
+            return cost.cost_movers(costs[:0], before[:0])
+        return cost.cost_movers(self._pooled(costs), self._pooled(before), part=part | {GENERATED})
+
+    @property
+    def compared_hours(self) -> int:
+        """How many hours of the window are covered, and so are the same ones a week before."""
+        return self._same_hours[-1]
+
+    @cached_property
+    def _same_hours(self) -> tuple[pd.DataFrame, pd.DataFrame, set[str], int]:
+        return cost.same_hours(self.hourly_costs, self._opened.seen, self._telemetry.covered_hours)
+
+    @cached_property
+    def change(self) -> tuple[float, float]:
+        """What all tenants cost more than one week before, in the environment's currency and as a share, else NaN."""
+        own = self.cost_movers[self.cost_movers["currency"] == self._opened.contract.currency]
+        change, before = float(own["change"].sum()), float(own["before"].sum())
+        return (change, change / before) if before > 0 else (float("nan"), float("nan"))
 
     @cached_property
     def concentration(self) -> pd.DataFrame:
@@ -190,16 +225,26 @@ class Cost:
         return cost.concentration(self.real_costs)
 
     @cached_property
-    def cost_anomalies(self) -> pd.DataFrame:
-        """Hours of the window that cost more than the tenant's hour of the week explains."""
+    def cost_stretches(self) -> pd.DataFrame:
+        """Stretches of the window that cost more than their calendar explains, and those of which that is unknown."""
+        contract, bounds = self._opened.contract, self._opened.bounds
         return anomalies.cost_anomalies(
             self.cost_hours,
             self._opened.seen,
-            self._telemetry.covered,
-            floor=self._opened.bounds.cost_anomaly_floor,
-            currency=self._opened.contract.currency,
-            semantics=self._opened.contract["cost"].semantics,
+            self._telemetry.covered_hours,
+            floor=bounds.cost_anomaly_floor,
+            hour_floor=bounds.cost_hour_floor,
+            currency=contract.currency,
+            semantics=contract["cost"].semantics,
+            breaks=self.semantics_breaks,
+            generated=set(self._cardinality.generated_names["tenant"]),
         )
+
+    @property
+    def cost_anomalies(self) -> pd.DataFrame:
+        """Those of the stretches that are known to be anomalies."""
+        found = self.cost_stretches
+        return found[found["unknown"] == ""].reset_index(drop=True)
 
     @cached_property
     def anomaly_basis(self) -> pd.DataFrame:
@@ -207,19 +252,30 @@ class Cost:
         return anomalies.anomaly_basis(
             self.cost_hours,
             self._opened.seen,
-            self._telemetry.covered,
+            self._telemetry.covered_hours,
             semantics=self._opened.contract["cost"].semantics,
+            breaks=self.semantics_breaks,
         )
 
-    def expected_course(self, tenant: str) -> pd.DataFrame:
-        """A tenant's cost by hour of the window, beside what its history lets expect."""
-        return anomalies.expected_course(
-            self.cost_hours[self.cost_hours["tenant"] == tenant],
+    def expected_course(self, tenant: str, currency: str) -> pd.DataFrame:
+        """A tenant's cost by hour of the window, or that of all together (''), beside what its history lets expect."""
+        hours = self.cost_hours
+        found = anomalies.expected_costs(
+            hours[hours["tenant"] == tenant] if tenant else hours,
             self._opened.seen,
-            self._telemetry.covered,
+            self._telemetry.covered_hours,
             floor=self._opened.bounds.cost_anomaly_floor,
+            currency=self._opened.contract.currency,
             semantics=self._opened.contract["cost"].semantics,
+            tenant=tenant,
         )
+        return found[found["currency"] == currency].reset_index(drop=True)
+
+    @cached_property
+    def able_to_tell(self) -> set[str]:
+        """The tenants whose cost gauge would have shown a break of its declared semantics."""
+        recent = self._opened.within(self.cost_hours, "hour", self._opened.seen.with_history(1))
+        return semantics.able_to_tell(recent, self._telemetry.covered)
 
     @cached_property
     def semantics_breaks(self) -> pd.DataFrame:
@@ -257,7 +313,7 @@ class Cost:
         """The platform's own cost windows held against ours at each covered midnight of the window.
 
         Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
-        (drifts), tenant, at (of the worst).
+        (drifts), apart (in the currency), tenant, at (of the worst).
         """
         metric, currency = self._opened.contract["cost"], self._opened.contract.currency
         ours = cost.hourly_costs(self.cost_hours, semantics=metric.semantics, currency=currency)

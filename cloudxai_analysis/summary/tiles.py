@@ -113,8 +113,7 @@ def _cost(study: Study) -> dict[str, Any]:
     costs = study.cost.costs
     own = costs[costs["currency"] == currency]
     real = study.cost.real_costs["currency"].eq(currency).sum()
-    movers = study.cost.cost_movers
-    before = movers.loc[movers["currency"] == currency, "before"].sum()
+    change, relative = study.cost.change
     tile = _tile(
         study,
         key="cost",
@@ -122,10 +121,7 @@ def _cost(study: Study) -> dict[str, Any]:
         value=float(own["cost"].sum()) if len(own) else math.nan,
         by_week=_by_week(study, total),
         say=lambda amount: money(amount, currency),
-        say_change=lambda change: (
-            signed(money(change, currency), change)
-            + (f" ({signed(percent(change / before), change)})" if before else "")
-        ),
+        say_change=lambda _: f"{signed(money(change, currency), change)} ({signed(percent(relative), relative)})",
         unit=currency,
         detail=f"{apart(len(own), len(own) - real)}, estimate{_in_part(study)}",
         bound=None,
@@ -133,6 +129,7 @@ def _cost(study: Study) -> dict[str, Any]:
         good="",
         link="cost-weeks",
         unlike=_unlike(study),
+        change=change,
     )
     return tile | {"status": judge.check(study, "anomalies").status} if tile["value"] is not None else tile
 
@@ -233,11 +230,14 @@ def _tile(
     good: str,
     link: str,
     unlike: str = "",
+    change: float | None = None,
 ) -> dict[str, Any]:
     known = rounded(value)
     before = [week for week in by_week[:-1] if not math.isnan(week)]
+    if change is None and len(by_week) > 1:
+        change = by_week[-1] - by_week[-2]
     # Only like is held against like.
-    change = by_week[-1] - by_week[-2] if len(by_week) > 1 and not unlike else math.nan
+    change = math.nan if unlike or change is None else change
     median = float(pd.Series(before[-MEDIAN_WEEKS:]).median()) if before else math.nan
     status = judge.check(study, key).status if key in judge.KEYS else "pass"
     return {

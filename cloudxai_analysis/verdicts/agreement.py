@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.phrases import count, moment, percent
+from cloudxai_analysis.phrases import count, moment, money, percent
 from cloudxai_analysis.verdicts import Check
 from cloudxai_analysis.verdicts.evidence import named, short, when
 from cloudxai_analysis.window import Window
@@ -14,12 +14,12 @@ from cloudxai_analysis.window import Window
 _SECTION = "cost"
 
 
-def agreement_check(counts: pd.DataFrame, *, window: Window, drift: float) -> Check:
-    """Whether the v1.0 cost gauges agree with our integral at every covered midnight: `warn` on a drift above `drift`.
+def agreement_check(counts: pd.DataFrame, *, window: Window, drift: float, least: float = 0.5) -> Check:
+    """Whether the v1.0 cost gauges agree with our integral at covered midnights: `warn` on a drift above `drift`.
 
-    `counts` with gauge, named (the labelled window), currency, compared, unknown, median, worst, tenant, at; one row
-    per labelled window, as `Cost.agreement` gives them. The value is the largest drift. `unknown` where nothing could
-    be compared.
+    `counts` with gauge, named (the labelled window), currency, compared, unknown, median, worst, apart, tenant, at; one
+    row per labelled window, as `Cost.agreement` gives them. A drift counts where the two are `least` apart in the
+    currency. The value is the largest drift. `unknown` where nothing could be compared.
     """
     common: dict[str, Any] = {
         "key": "agreement",
@@ -35,7 +35,7 @@ def agreement_check(counts: pd.DataFrame, *, window: Window, drift: float) -> Ch
         )
         finding = f"Whether the platform's cost windows are computed as ours is unknown in {named(window)}: {why}."
         return Check(status="unknown", finding=finding, **common)
-    away = compared["worst"].abs()
+    away = compared["worst"].abs().where(compared["apart"] >= least, 0.0)
     top = compared.loc[away.idxmax()]
     common |= {
         "value": float(away.max()),
@@ -44,6 +44,10 @@ def agreement_check(counts: pd.DataFrame, *, window: Window, drift: float) -> Ch
     }
     midnights = count(compared["compared"].sum(), "comparison")
     worst = f"{percent(away.max(), 2)} for {short(top['tenant'])} at {moment(top['at'])}"
+    if not away.any():
+        amount = money(least, top["currency"])
+        finding = f"The platform's cost windows agree with ours in {midnights}, each to within {amount}."
+        return Check(status="pass", finding=finding, **common)
     if away.max() <= drift:
         finding = f"The platform's cost windows agree with ours in {midnights}; most apart by {worst}."
         return Check(status="pass", finding=finding, **common)

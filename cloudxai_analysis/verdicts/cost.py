@@ -1,13 +1,14 @@
-"""Verdicts on what the tenants cost: sudden costs, gauges that are not what they are declared, and sums that differ."""
+"""Verdicts on what the tenants cost: gauges that are not what they are declared, and sums that differ."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
+from cloudxai_analysis.measures.cost_data import LEFT_OUT
 from cloudxai_analysis.phrases import count, moment, money, monies, percent
 from cloudxai_analysis.verdicts import Check
 from cloudxai_analysis.verdicts.evidence import event, named, short, when
@@ -17,66 +18,30 @@ _SECTION = "cost"
 _OWNER = "the owner of the cost figures"
 _FAULTS = {
     "negative": "was below 0",
+    "infinite": "was infinite",
+    "too large": "was over a trillion an hour",
     "not a number": "held no number",
+    "too small": "was smaller than any amount",
+    "currency": "named a currency that is no code of ISO 4217 in capitals",
     "left behind": "kept its last value after the tenant had left",
 }
 
 
-def anomalies_check(
-    anomalies: pd.DataFrame,
-    basis: pd.DataFrame,
+def semantics_check(
     breaks: pd.DataFrame,
+    costs: pd.DataFrame,
+    covered: pd.DataFrame,
+    told: Collection[str],
     *,
     window: Window,
-    currency: str,
-    floor: float,
-) -> Check:
-    """Whether a tenant cost more than its own history explains: `warn` where one did.
-
-    `anomalies` as `measures.anomalies.cost_anomalies` gives them, `basis` as `anomaly_basis`, `breaks` as
-    `measures.semantics.semantics_breaks`: a gauge that is not what it is declared to be shows no cost, and its tenant
-    is left to that check. `currency` is that of rows that name none, `floor` the least excess of an hour. The value is
-    the excess of the largest anomaly; one event `cost_spike` per anomaly. `unknown` where no tenant has a cost, or none
-    has the history to be judged by.
-    """
-    anomalies = anomalies[~anomalies["tenant"].isin(breaks["tenant"])]
-    basis = basis[~basis["tenant"].isin(breaks["tenant"])]
-    judged, tenants = int(basis["judged"].sum()), len(basis)
-    common: dict[str, Any] = {"bound": floor, "bound_key": "cost_anomaly_floor"}
-    if len(anomalies):
-        return _anomalous(anomalies, window, currency, common)
-    if not tenants:
-        return _unknown("anomalies", f"No tenant exported a cost estimate in {named(window)}: no cost could be judged.")
-    if not judged:
-        return _unknown(
-            "anomalies",
-            f"Cost anomalies of {named(window)} are unknown: none of {count(tenants, 'tenant')} has three covered "
-            "weeks of history.",
-            **common,
-        )
-    few = tenants - judged
-    rest = f"; {few} more {'has' if few == 1 else 'have'} too little history" if few else ""
-    return Check(
-        key="anomalies",
-        section=_SECTION,
-        status="pass",
-        finding=f"None of {count(judged, 'tenant')} cost more in {named(window)} than its history explains{rest}.",
-        value=0.0,
-        unit=currency,
-        samples="the tenants' cost estimates, hour by hour, and the four weeks before",
-        disproof="a bill or a usage log that shows a cost the estimate did not rise with",
-        **common,
-    )
-
-
-def semantics_check(
-    breaks: pd.DataFrame, costs: pd.DataFrame, covered: pd.DataFrame, *, window: Window, least_days: int = 3
+    least_days: int = 3,
 ) -> Check:
     """Whether the cost gauges behave as they are declared: `warn` where one does not.
 
     `breaks` as `measures.semantics.semantics_breaks` gives them, over the window and the week before, `costs` the
-    tenants' costs of the window, `covered` the covered days. The value is the number of tenants; one event
-    `semantics_break` per finding. `unknown` where there is no cost, or where fewer than `least_days` days are covered.
+    tenants' costs of the window, `covered` the covered days, `told` the tenants whose gauge would have shown a break,
+    as `measures.semantics.able_to_tell` names them. The value is the number of tenants; one event `semantics_break` per
+    finding. `unknown` where there is no cost, where fewer than `least_days` days are covered, or no gauge could tell.
     """
     if len(breaks):
         return _broken(breaks)
@@ -91,12 +56,22 @@ def semantics_check(
             f"Whether cost gauges behave as declared is unknown: {count(days, 'covered day')} in {named(window)} and "
             f"the week before, {least_days} are needed.",
         )
+    tenants = set(costs["tenant"].astype("str"))
+    able = len(tenants & set(told))
+    if not able:
+        return _unknown(
+            "semantics",
+            f"Whether cost gauges behave as declared is unknown: none of {count(len(tenants), 'tenant')} was there and "
+            f"changed its cost for long enough in {named(window)} and the week before.",
+        )
+    rest = len(tenants) - able
+    more = f"; {rest} more {'was' if rest == 1 else 'were'} there too briefly, or changed too seldom, to tell"
     return Check(
         key="semantics",
         section=_SECTION,
         status="pass",
-        finding=f"The cost gauges of {count(costs['tenant'].nunique(), 'tenant')} behaved as declared on "
-        f"{count(days, 'covered day')} up to the end of {named(window)}.",
+        finding=f"The cost gauges of {count(able, 'tenant')} behaved as declared on {count(days, 'covered day')} up to "
+        f"the end of {named(window)}{more if rest else ''}.",
         value=0.0,
         unit="tenants",
         samples="every sample of the cost gauges, in the window and the week before",
@@ -204,37 +179,35 @@ def conservation_check(
     )
 
 
-def cost_data_check(faults: pd.DataFrame, costs: pd.DataFrame, *, window: Window) -> Check:
+def cost_data_check(faults: pd.DataFrame, costs: pd.DataFrame, before: pd.DataFrame, *, window: Window) -> Check:
     """Whether the cost gauges hold numbers that a cost can be made of: `warn` where one does not, one event per cause.
 
-    `faults` as `measures.cost_data.cost_faults` gives them; the value is the number of tenants. `unknown` where no
-    tenant has a cost.
+    `faults` as `measures.cost_data.cost_faults` gives them, `before` those of the weeks that the window is compared
+    with; the value is the number of tenants. `unknown` where no tenant has a cost.
     """
     if faults.empty and costs.empty:
         return _unknown(
             "cost_data", f"No tenant exported a cost estimate in {named(window)}: no sample could be judged."
         )
     if faults.empty:
+        ago = f"; in the weeks before, that of {_faulty(before)}" if len(before) else ""
         return Check(
             key="cost_data",
             section=_SECTION,
             status="pass",
-            finding=f"Every sample of the cost gauges in {named(window)} is a number of a tenant that is there.",
+            finding=f"Every sample of the cost gauges in {named(window)} is a number of a tenant that is there{ago}.",
             value=0.0,
             unit="tenants",
             samples="every sample of the cost gauge, and the last one of each tenant's readiness",
             disproof="a tenant whose readiness is exported and that is gone all the same",
         )
-    top = faults.loc[faults["tenants"].idxmax()]
-    examples = ", ".join(short(name) for name in top["examples"])
-    amount = f" ({money(top['amount'], top['currency'])})" if pd.notna(top["amount"]) else ""
-    more = f"; {count(len(faults) - 1, 'further cause')}" if len(faults) > 1 else ""
+    faults = faults.sort_values("tenants", ascending=False, kind="stable")
+    top, examples = faults.iloc[0], _examples(faults.iloc[0])
     return Check(
         key="cost_data",
         section=_SECTION,
         status="warn",
-        finding=f"The cost gauge of {count(top['tenants'], 'tenant')} ({examples}) {_FAULTS[top['cause']]} for "
-        f"{count(top['hours'], 'hour')} in {named(window)}{amount}{more}.",
+        finding=f"In {named(window)} the cost gauge of {_faulty(faults)}.",
         value=float(faults["tenants"].sum()),
         unit="tenants",
         size=f"{count(faults['hours'].sum(), 'hour')} of wrong cost",
@@ -251,40 +224,20 @@ def cost_data_check(faults: pd.DataFrame, costs: pd.DataFrame, *, window: Window
     )  # fmt: skip
 
 
-def _anomalous(anomalies: pd.DataFrame, window: Window, currency: str, common: dict[str, Any]) -> Check:
-    frame = anomalies.assign(currency=anomalies["currency"].astype("str").where(anomalies["currency"] != "", currency))
-    top = _largest(frame, "excess")
-    tenants = frame["tenant"].nunique()
-    begun = moment(top["start"])
-    largest = (
-        f"{short(top['tenant'])} cost {money(top['excess'], top['currency'])} more than its history explains from "
-        f"{begun}, for {count(top['hours'], 'hour')} ({money(top['cost'], top['currency'])} instead of "
-        f"{money(top['expected'], top['currency'])})"
-    )
-    if len(frame) == 1:
-        finding = f"{largest}."
-    else:
-        of_whom = "" if tenants == 1 else f" of {count(tenants, 'tenant')}"
-        finding = f"{count(len(frame), 'sudden cost')}{of_whom} in {named(window)}, the largest: {largest}."
-    return Check(
-        key="anomalies",
-        section=_SECTION,
-        status="warn",
-        finding=finding,
-        value=float(top["excess"]),
-        unit=str(top["currency"]),
-        size=f"{_totals(frame, 'excess')} beyond what was expected in {named(window)}",
-        since=when(frame["start"].min()),
-        samples=f"hourly cost of {short(top['tenant'])} from {begun} to {moment(top['end'])}, {top['score']:.0f} "
-        "robust standard deviations above its hour of the week",
-        disproof="a known job of the tenant in those hours, or a change of what the estimate counts",
-        action=f"Ask what {short(top['tenant'])} ran from {begun}, and whether it should be billed or stopped.",
-        decides=_OWNER,
-        events=tuple(
-            event("cost_spike", row["tenant"], row["start"], row["end"], row["excess"], row["currency"])
-            for row in _rows(frame)
-        ),
-        **common,
+def _examples(fault: Mapping[Hashable, Any] | pd.Series) -> str:
+    return ", ".join(short(name) for name in fault["examples"])
+
+
+def _faulty(faults: pd.DataFrame) -> str:
+    left_out = "; such hours are in no sum" if faults["cause"].isin(LEFT_OUT).any() else ""
+    return f"{', and of '.join(map(_fault, _rows(faults)))}{left_out}"
+
+
+def _fault(row: Mapping[Hashable, Any]) -> str:
+    amount = f", {money(row['amount'], row['currency'])}" if pd.notna(row["amount"]) else ""
+    return (
+        f"{count(row['tenants'], 'tenant')} ({_examples(row)}) {_FAULTS[row['cause']]} for "
+        f"{count(row['hours'], 'hour')} from {moment(row['start'])}{amount}"
     )
 
 
@@ -323,7 +276,7 @@ def _broken(breaks: pd.DataFrame) -> Check:
 
 
 def _drifted(over: pd.DataFrame, compared: int, largest: float, window: Window, common: dict[str, Any]) -> Check:
-    top = _largest(over, "away")
+    top = over.iloc[int(over["away"].to_numpy().argmax())]
     return Check(
         key="reconciliation",
         section=_SECTION,
@@ -363,7 +316,3 @@ def _sums(frame: pd.DataFrame) -> str:
 
 def _rows(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
     return frame.to_dict("records")
-
-
-def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
-    return frame.iloc[int(frame[column].to_numpy().argmax())]

@@ -45,8 +45,12 @@ def message(ax):
 
 
 def test_week_says_its_change():
-    ax = figures.cost_by_week(new_axes(), weekly((0, 800.0), (1, 900.0)), currency="EUR", partial=False)
-    assert message(ax) == "2026-W42 cost 900 EUR, +12.5 % on the week before"  # 100 of 800
+    two = weekly((0, 800.0), (1, 900.0))
+    ax = figures.cost_by_week(new_axes(), two, currency="EUR", partial=False, change=0.125)
+    assert message(ax) == "2026-W42 cost 900 EUR, +12.5 % on the week before"
+    # Whether two weeks can be compared is not for their bars to say.
+    unknown = figures.cost_by_week(new_axes(), two, currency="EUR", partial=False)
+    assert message(unknown) == "2026-W42 cost 900 EUR"
     assert {"800 EUR", "900 EUR", "Cost by ISO week in EUR, 2026-W41 to 2026-W42 (UTC)"} <= set(said(ax))
     assert ax.get_ylim()[0] == 0
 

@@ -271,3 +271,18 @@ def test_a_gauge_that_adds_the_same_hours_never_drifts(rows, days):
     known = held[held["unknown"] == ""]
     assert len(known) == 11 - days
     assert np.allclose(known["ours"], known["theirs"], rtol=1e-9, atol=1e-6)
+
+
+def test_a_tenant_that_came_within_the_day_before_is_not_held_and_cents_are_not_the_worst():
+    ours = pd.concat([steady("acme", "2026-11-08", "2026-11-09", 1.0), costs_of(("new", "2026-11-09 20:00", 2.0))])
+    gauge = gauge_of(
+        ("acme", "1d", "2026-11-08 23:59", 25.0),
+        ("acme", "1d", "2026-11-09 23:59", 24.0),
+        ("new", "1d", "2026-11-09 23:59", 3.0),
+    )
+    held = rolling_agreement(ours, gauge, covered_of("2026-11-08", "2026-11-09"))
+    assert held["unknown"].tolist() == ["", "", agreement.YOUNG]
+    [row] = agreement_counts(held, window_label="window").to_dict("records")
+    assert (row["tenant"], row["apart"], row["worst"]) == ("acme", 1.0, pytest.approx(24 / 25 - 1))
+    cents = pd.concat([held, held.iloc[:1].assign(tenant="small", ours=0.02, theirs=0.04, drift=-0.5)])
+    assert agreement_counts(cents, window_label="window")["tenant"].tolist() == ["acme"]

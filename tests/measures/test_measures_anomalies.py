@@ -2,16 +2,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.measures.anomalies import anomaly_basis, cost_anomalies, expected_costs, expected_course
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.measures.anomalies import ONCE, TURN, anomaly_basis, cost_anomalies, expected_costs
+from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November; the history begins on 12 October
 FIRST = pd.Timestamp("2026-10-12", tz="UTC")
 HOURS = 5 * 168
 SPIKE = 4 * 168 + 4 * 24 + 10  # Friday 13 November, 10:00
-ANOMALIES = ["tenant", "currency", "start", "end", "hours", "cost", "expected", "excess", "score"]
+ANOMALIES = [
+    "tenant",
+    "currency",
+    "since",
+    "start",
+    "end",
+    "hours",
+    "unseen",
+    "cost",
+    "expected",
+    "excess",
+    "score",
+    "generated",
+    "unknown",
+]
 COURSE = ["hour", "cost", "expected", "low", "high"]
-COVERED = pd.DataFrame({"day": pd.date_range(FIRST, periods=35, unit="us"), "covered": True})
+COVERED = pd.DataFrame({"hour": pd.date_range(FIRST, periods=HOURS, freq="h", unit="us"), "covered": True})
 
 
 def hours_of(costs, *, tenant="acme", first=0, series=1, currency=""):
@@ -20,6 +34,7 @@ def hours_of(costs, *, tenant="acme", first=0, series=1, currency=""):
     frame = pd.DataFrame({"integral": np.nan_to_num(costs) * 3600})
     frame["hour"] = pd.date_range(FIRST + pd.Timedelta(hours=first), periods=len(costs), freq="h", unit="us")
     frame["samples"] = np.where(np.isnan(costs), 0, 60)
+    frame["changes"], frame["resets"] = 60, 30  # as a gauge that goes up and down each minute
     frame["series_id"] = series
     frame["tenant"] = pd.Categorical([tenant] * len(frame))
     frame["currency"] = pd.Categorical([currency] * len(frame))
@@ -42,8 +57,8 @@ def rhythm(rng, *, noise=0.03, hours=HOURS):
     return rng.lognormal(0.5, 0.8) * day * weekend * np.exp(rng.normal(0, noise, hours))
 
 
-def found(hours, covered=COVERED, *, window=WEEK, floor=0.5, **more):
-    return cost_anomalies(hours, window, covered, floor=floor, **more)
+def found(hours, covered=COVERED, *, window=WEEK, floor=0.5, hour_floor=25.0, **more):
+    return cost_anomalies(hours, window, covered, floor=floor, hour_floor=hour_floor, **more)
 
 
 def at(hour):
@@ -55,18 +70,21 @@ def test_six_hours_of_three_times_the_cost_by_hand():
     costs[SPIKE : SPIKE + 6] = 6.0
     frame = found(hours_of(costs))
     assert list(frame) == ANOMALIES
-    # 6 hours, 36 instead of 12; the limit is the floor, 0.5 an hour: 4 / 0.5 × 6 = 48 robust standard deviations.
-    assert frame.values.tolist() == [["acme", "", at(SPIKE), at(SPIKE + 6), 6, 36.0, 12.0, 24.0, 48.0]]
+    # 6 hours, 36 instead of 12. A gauge that never strayed is given 5 %: log(36.1 / 12.1) / log(1.05) x 6 deviations,
+    # 5 % of a mean hour being too little to be told from nothing.
+    assert frame.drop(columns=["score", "generated"]).values.tolist() == [
+        ["acme", "", at(SPIKE), at(SPIKE), at(SPIKE + 6), 6, 0, 36.0, 12.0, 24.0, ""]
+    ]
+    assert frame["score"].iloc[0] == pytest.approx(np.log(36.1 / 12.1) / np.log(1.05) * 6, rel=1e-3)
 
 
-def test_a_single_hour_is_no_anomaly_and_two_are():
+def test_a_single_hour_is_none_up_to_an_amount_and_two_are():
     costs = steady()
     costs[SPIKE] = 20.0
     assert found(hours_of(costs)).empty
+    assert found(hours_of(costs), hour_floor=18.0)[["hours", "excess"]].values.tolist() == [[1, 18.0]]
     costs[SPIKE + 1] = 20.0
     assert found(hours_of(costs))["hours"].tolist() == [2]
-    costs[SPIKE + 1], costs[SPIKE + 2] = 2.0, 20.0
-    assert found(hours_of(costs)).empty
 
 
 def test_an_hour_that_cost_less_is_none():
@@ -95,12 +113,97 @@ def test_a_cost_that_varies_that_much_each_week_is_none():
     assert found(hours_of(costs)).empty
 
 
-def test_a_lasting_rise_is_a_finding_for_half_a_day_only():
+def test_a_lasting_rise_is_told_to_its_end_against_what_was_expected_before_it():
     costs = steady()
     costs[SPIKE:] = 4.0
+    hours = HOURS - SPIKE
+    assert found(hours_of(costs))[["start", "hours", "excess"]].values.tolist() == [[at(SPIKE), hours, 2.0 * hours]]
+    costs = steady()
+    costs[4 * 168 :] = 4.4  # x2.2 for the whole week
+    whole = found(hours_of(costs))[["start", "hours", "excess"]].values.tolist()
+    assert whole == [[at(4 * 168), 168, pytest.approx(2.4 * 168)]]
+
+
+def test_a_rise_that_began_in_the_week_before_says_since_when_and_counts_from_the_window_on():
+    costs = steady()
+    costs[4 * 168 - 60 : 4 * 168 + 30] = 6.0
     frame = found(hours_of(costs))
-    # In its 13th hour half of the 24 hours before are twice the usual, so 3 is expected and 4 too much; then 4 is.
-    assert frame[["start", "hours"]].values.tolist() == [[at(SPIKE), 13]]
+    assert frame[["since", "start", "end", "excess"]].values.tolist() == [
+        [at(4 * 168 - 60), at(4 * 168), at(4 * 168 + 30), 120.0]
+    ]
+
+
+def test_a_gap_within_a_rise_is_unseen_and_not_its_end():
+    costs = steady()
+    costs[SPIKE : SPIKE + 4] = 6.0
+    hours = hours_of(costs).drop(index=[SPIKE + 1, SPIKE + 2]).reset_index(drop=True)
+    frame = found(hours, COVERED.assign(covered=~COVERED["hour"].isin([at(SPIKE + 1), at(SPIKE + 2)])))
+    # Twice 4 EUR too much in the two hours seen.
+    assert frame[["start", "hours", "unseen", "excess"]].values.tolist() == [[at(SPIKE), 4, 2, 8.0]]
+
+
+def test_what_came_twice_before_is_the_calendars_and_what_came_once_is_unknown():
+    for days, answer in (((14, 28), []), ((14,), [ONCE]), ((11,), [ONCE]), ((), [""])):
+        costs = steady(hours=6 * 168)
+        for before in (0, *days):
+            costs[SPIKE + 168 - 24 * before :][:6] = 6.0
+        frame = found(hours_of(costs, first=-168), covered_since(-168))
+        assert frame["unknown"].tolist() == answer, days
+
+
+def test_the_turn_of_a_month_is_unknown_where_the_one_before_was_not_seen():
+    window = parse_window("2026-W44")  # 26 October to 1 November
+    costs = steady(hours=4 * 168)
+    costs[-26:-20] = 6.0  # into the night of 31 October
+    three = hours_of(costs, first=-168)
+    assert found(three, covered_since(-168), window=window)["unknown"].tolist() == [TURN]
+    costs = steady(hours=6 * 168)
+    costs[-26:-20] = 6.0
+    five = hours_of(costs, first=-3 * 168)
+    assert found(five, covered_since(-3 * 168), window=window)["unknown"].tolist() == [""]
+
+
+def covered_since(first):
+    hours = pd.date_range(at(first), at(HOURS - 1), freq="h", unit="us")
+    return pd.DataFrame({"hour": hours, "covered": True})
+
+
+def test_all_together_are_judged_where_no_single_tenant_explains_it():
+    """Forty new names of 1 EUR an hour each beside ten tenants of 5: nobody has a history, the total has."""
+    tenants = [hours_of(steady(5.0), tenant=f"t{number}", series=number) for number in range(10)]
+    fresh = [
+        hours_of(np.ones(HOURS - SPIKE), tenant=f"req-{n}", first=SPIKE, series=100 + n, currency="") for n in range(40)
+    ]
+    frame = found(joined(*tenants, *fresh), generated=[f"req-{n}" for n in range(40)])
+    hours = HOURS - SPIKE
+    assert frame[["tenant", "start", "hours", "excess", "generated"]].values.tolist() == [
+        ["", at(SPIKE), hours, pytest.approx(40.0 * hours), 40.0 * hours]
+    ]
+    # A single tenant's rise is told as its own, not once more as that of all.
+    costs = steady(5.0)
+    costs[SPIKE : SPIKE + 6] = 100.0
+    assert found(joined(*tenants, hours_of(costs, tenant="dear", series=99)))["tenant"].tolist() == ["dear"]
+
+
+def test_a_gauge_that_breaks_is_left_out_while_it_is_broken_and_no_longer():
+    costs = steady()
+    costs[SPIKE - 48 : SPIKE - 42] = 6.0
+    costs[SPIKE : SPIKE + 50] = 20.0
+    hours = hours_of(costs)
+    broken = pd.DataFrame([("acme", at(SPIKE), at(SPIKE + 50))], columns=["tenant", "start", "end"])
+    assert found(hours, breaks=broken)["start"].tolist() == [at(SPIKE - 48)]
+    # Two days that only grow are not known to be a break yet, and no cost either; the restart within is no end of it.
+    hours.loc[SPIKE : SPIKE + 49, "resets"] = 0
+    hours.loc[SPIKE + 20, "resets"] = 1
+    assert found(hours)["start"].tolist() == [at(SPIKE - 48)]
+
+
+def test_a_trend_is_expected_to_go_on():
+    """6 % more each week is no rise; 60 % more on top of it is."""
+    costs = 3.0 * np.exp(0.06 * np.arange(HOURS) / 168) * np.exp(np.random.default_rng(2).normal(0, 0.03, HOURS))
+    assert found(hours_of(costs)).empty
+    costs[SPIKE:] *= 1.6
+    assert found(hours_of(costs))["start"].tolist() == [at(SPIKE)]
 
 
 def test_the_process_it_ran_on_does_not_matter():
@@ -120,8 +223,8 @@ def test_two_covered_weeks_of_history_are_too_few():
     three = hours_of(costs[168:], first=168)
     assert len(found(three)) == 1
     assert anomaly_basis(three, WEEK, COVERED).values.tolist() == [["acme", 3, True]]
-    # A day that is not covered is no history; two missing Fridays leave two.
-    fridays = COVERED["day"].isin([FIRST + pd.Timedelta(days=4), FIRST + pd.Timedelta(days=11)])
+    # An hour that is not covered is no history; two missing Fridays leave two.
+    fridays = COVERED["hour"].dt.floor("D").isin([FIRST + pd.Timedelta(days=4), FIRST + pd.Timedelta(days=11)])
     assert found(hours_of(costs), COVERED.assign(covered=~fridays)).empty
 
 
@@ -139,7 +242,7 @@ def test_a_gap_and_hours_half_scraped_are_none():
 def test_a_whole_quarter_is_judged_week_by_week():
     costs = steady()
     costs[SPIKE : SPIKE + 6] = 6.0
-    november = parse_window("2026-11")
+    november = Window(pd.Timestamp("2026-11-01", tz="UTC").to_pydatetime(), WEEK.end)
     frame = found(hours_of(costs), window=november)
     assert frame["start"].tolist() == [at(SPIKE)]
 
@@ -168,19 +271,21 @@ def test_the_expected_course_is_the_one_the_anomalies_are_judged_by():
     costs = steady(2.0)
     costs[SPIKE : SPIKE + 6] = 6.0
     hours = hours_of(costs)
-    course = expected_course(hours, WEEK, COVERED, floor=0.5)
-    assert list(course) == COURSE
+    course = expected_costs(hours, WEEK, COVERED, floor=0.5, tenant="acme")
+    assert list(course) == ["tenant", "currency", *COURSE]
     assert len(course) == 168
     assert course["hour"].iloc[[0, -1]].tolist() == [
         pd.Timestamp(WEEK.start),
         pd.Timestamp(WEEK.end) - pd.Timedelta("1h"),
     ]
     assert set(course["expected"]) == {2.0}
-    assert (course["low"].iloc[0], course["high"].iloc[0]) == (1.5, 2.5)
+    assert (course["low"].iloc[0], course["high"].iloc[0]) == (2.0, 2.5)
     over = course[course["cost"] > course["high"]]
     assert over["hour"].tolist() == [at(SPIKE + hour) for hour in range(6)]
     # Without the configured amount the band is 5 % of the median hour.
-    assert expected_course(hours, WEEK, COVERED)["high"].iloc[0] == pytest.approx(2.1)
+    assert expected_costs(hours, WEEK, COVERED, tenant="acme")["high"].iloc[0] == pytest.approx(2.1)
+    # All together is a row of its own.
+    assert set(expected_costs(hours, WEEK, COVERED)["tenant"]) == {"", "acme"}
 
 
 @pytest.mark.parametrize("costs", [[], [1.0], [np.nan] * HOURS])
@@ -188,7 +293,6 @@ def test_nothing_one_hour_and_nan_give_empty_frames(costs):
     hours = hours_of(costs)
     frames = {
         "found": (found(hours), ANOMALIES),
-        "course": (expected_course(hours, WEEK, COVERED), COURSE),
         "all": (expected_costs(hours, WEEK, COVERED, floor=0.5), ["tenant", "currency", *COURSE]),
         "basis": (anomaly_basis(hours, WEEK, COVERED), ["tenant", "weeks", "judged"]),
     }

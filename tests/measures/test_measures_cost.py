@@ -111,6 +111,23 @@ def test_weeks_53_and_1_are_told_apart():
     assert cost.weekly_costs(daily)["week"].tolist() == ["2026-W53", "2027-W01"]
 
 
+def test_weeks_are_held_against_each_other_over_hours_that_are_covered_in_both():
+    """Constant use of 1 an hour; of the week before only four days were seen, and of this one the first hour not."""
+    first = pd.Timestamp("2026-11-02", tz="UTC")
+    hour = pd.Series(pd.date_range(first, periods=336, freq="h", unit="us"))
+    hourly = pd.DataFrame({"tenant": "a", "currency": "EUR", "hour": hour, "cost": 1.0})
+    late = hourly[hour >= first + pd.Timedelta(days=9)].assign(tenant="late")
+    covered = pd.DataFrame({"hour": hour, "covered": (hour < first + pd.Timedelta(days=4)) | (hour > WEEK.start)})
+    costs, before, part, hours = cost.same_hours(pd.concat([hourly, late]), WEEK, covered)
+    # 96 hours less the one: 'late' came on Wednesday, and was there for 48 of them.
+    assert (hours, part) == (95, {"late"})
+    movers = cost.cost_movers(costs, before, part=part).set_index("tenant")
+    assert movers.loc["a", ["cost", "before", "relative"]].tolist() == [95.0, 95.0, 0.0]
+    assert movers.loc["late", "change"] == 48.0
+    assert np.isnan(movers.loc["late", "relative"])
+    assert cost.same_hours(hourly, WEEK, covered.assign(covered=hour >= WEEK.start))[-1] == 0
+
+
 def test_movers_know_who_came_and_who_left():
     movers = cost.cost_movers(costs_of(up=12.0, came=5.0, same=1.0), costs_of(up=8.0, left=6.0, same=1.0))
     assert movers["tenant"].tolist() == ["left", "came", "up", "same"]

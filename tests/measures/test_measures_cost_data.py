@@ -18,7 +18,7 @@ def hours(tenant: str, count: int, *, first: int = 0, series: int = 1, **fields:
     """So many hours of one gauge of 1 EUR an hour that never changes."""
     hour = START + pd.to_timedelta(np.arange(first, first + count), unit="h")
     frame = pd.DataFrame({"hour": hour.astype(TIME), "series_id": series, "tenant": tenant, "currency": ""})
-    usual = {"samples": 60, "min": 1.0, "nan_samples": 0, "changes": 0, "integral": 3600.0}
+    usual = {"samples": 60, "min": 1.0, "max": 1.0, "nan_samples": 0, "changes": 0, "integral": 3600.0}
     return frame.assign(**(usual | fields))
 
 
@@ -29,12 +29,14 @@ def faults(costs: pd.DataFrame, tenants: pd.DataFrame) -> list[list[object]]:
 
 def test_a_gauge_below_zero_is_found_with_what_it_takes_off_the_sum() -> None:
     """Two hours at -2 EUR an hour."""
-    costs = pd.concat([hours("a", 5), hours("b", 2, series=2, min=-2.0, integral=-7200.0)])
+    costs = pd.concat([hours("a", 5), hours("b", 2, series=2, min=-2.0, max=-2.0, integral=-7200.0)])
     assert faults(costs, costs) == [["negative", 1, ("b",), 2, -4.0, "EUR"]]
 
 
 def test_a_gauge_of_nan_has_no_amount() -> None:
-    costs = pd.concat([hours("a", 5), hours("b", 3, series=2, samples=0, nan_samples=60, min=np.nan, integral=0.0)])
+    costs = pd.concat(
+        [hours("a", 5), hours("b", 3, series=2, samples=0, nan_samples=60, min=np.nan, max=np.nan, integral=0.0)]
+    )
     [found] = faults(costs, hours("a", 5))
     assert found[:4] == ["not a number", 1, ("b",), 3]
     assert np.isnan(found[4])
@@ -70,14 +72,52 @@ def test_where_nobody_is_seen_nobody_is_known_to_be_gone() -> None:
 def test_each_cause_and_currency_is_one_finding() -> None:
     costs = pd.concat(
         [
-            *(hours(f"t{number}", 1, series=number, min=-1.0, integral=-3600.0) for number in range(5)),
-            hours("abroad", 1, series=9, min=-1.0, integral=-3600.0, currency="USD"),
+            *(hours(f"t{number}", 1, series=number, min=-1.0, max=-1.0, integral=-3600.0) for number in range(5)),
+            hours("abroad", 1, series=9, min=-1.0, max=-1.0, integral=-3600.0, currency="USD"),
         ]
     )
     assert faults(costs, costs) == [
         ["negative", 5, ("t0", "t1", "t2"), 5, -5.0, "EUR"],
         ["negative", 1, ("abroad",), 1, -1.0, "USD"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [(np.inf, "infinite"), (-np.inf, "infinite"), (1e308, "too large"), (-3.0, "negative"), (5e-324, "too small")],
+)
+def test_what_is_no_amount_is_named_and_in_no_sum(value: float, cause: str) -> None:
+    """Two hours of it beside five of 1 EUR: the sum is that of the five; a denormal number is nothing to add."""
+    odd = hours("b", 2, series=2, min=value, max=value, last=value, integral=value * 3600)
+    costs = pd.concat([hours("a", 5, last=1.0), odd], ignore_index=True)
+    [found] = faults(costs, costs)
+    assert found[:4] == [cause, 1, ("b",), 2]
+    summed = cost.hourly_costs(costs, semantics="rate", currency="EUR")
+    assert summed["cost"].sum() == pytest.approx(5.0)
+
+
+def test_a_step_from_what_is_no_amount_is_no_cost() -> None:
+    """A gauge at 500 that is infinite for an hour and then 501: the fall is no reset, and 501 no increase."""
+    frame = hours("a", 3, min=500.0, max=501.0, last=501.0, increase=[1.0, np.inf, 501.0], integral=1.8e6)
+    frame.loc[1, ["max", "last", "integral"]] = np.inf
+    assert cost.hourly_costs(frame, semantics="cumulative", currency="EUR")["cost"].tolist() == [1.0]
+
+
+def test_a_currency_in_small_letters_is_the_same_currency_and_a_fault() -> None:
+    costs = pd.concat([hours("a", 2, currency="EUR"), hours("b", 2, series=2, currency="eur")], ignore_index=True)
+    assert [row[:4] for row in faults(costs, costs)] == [["currency", 1, ("b",), 2]]
+    assert set(cost.hourly_costs(costs, semantics="rate", currency="EUR")["currency"]) == {"EUR"}
+
+
+def test_the_last_value_of_a_series_that_ends_is_held_for_one_scrape() -> None:
+    """Scrapes each minute, the last at 00:59 and held to 01:04 where no marker says that the process has ended."""
+    old, new = hours("a", 1), hours("a", 3, series=2)
+    both = pd.concat([old, new], ignore_index=True).assign(samples=60, stale_markers=0, last=1.0)
+    both["first_ts"], both["last_ts"] = both["hour"], both["hour"] + pd.Timedelta(minutes=59)
+    both.loc[0, "integral"] += 240.0
+    assert cost.without_overhang(both)["integral"].tolist() == [3600.0] * 4
+    ended = both.assign(stale_markers=[1, 0, 0, 0])
+    assert cost.without_overhang(ended)["integral"].tolist() == both["integral"].tolist()
 
 
 def test_no_gauge_has_no_fault() -> None:

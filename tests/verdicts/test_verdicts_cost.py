@@ -3,21 +3,26 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.verdicts import cost
+from cloudxai_analysis.verdicts import anomalies, cost
 from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
+HOURS = pd.DataFrame({"hour": pd.date_range("2026-11-09", periods=168, freq="h", tz="UTC", unit="us"), "covered": True})
 COVERED = pd.DataFrame({"day": pd.date_range("2026-10-12", "2026-11-15", tz="UTC", unit="us"), "covered": True})
 SPIKE = {
     "tenant": "acme",
     "currency": "",
+    "since": pd.Timestamp("2026-11-13 09:00", tz="UTC"),
     "start": pd.Timestamp("2026-11-13 09:00", tz="UTC"),
     "end": pd.Timestamp("2026-11-13 15:00", tz="UTC"),
     "hours": 6,
+    "unseen": 0,
     "cost": 36.0,
     "expected": 12.0,
     "excess": 24.0,
     "score": 48.0,
+    "generated": float("nan"),
+    "unknown": "",
 }
 GROWS = {
     "tenant": "flat",
@@ -45,19 +50,19 @@ def costs(*amounts):
     return pd.DataFrame({"tenant": tenants, "currency": "EUR", "cost": list(amounts)})
 
 
-def anomalies_check(*spikes, tenants=(True, True), breaks=()):
-    return cost.anomalies_check(
+def anomalies_check(*spikes, tenants=(True, True), covered=HOURS):
+    return anomalies.anomalies_check(
         table(*spikes, like=SPIKE),
         basis(*tenants),
-        table(*breaks, like=GROWS),
+        covered,
         window=WEEK,
         currency="EUR",
         floor=0.5,
     )
 
 
-def semantics_check(*breaks, amounts=(5.0, 6.0), covered=COVERED):
-    return cost.semantics_check(table(*breaks, like=GROWS), costs(*amounts), covered, window=WEEK)
+def semantics_check(*breaks, amounts=(5.0, 6.0), covered=COVERED, told=("t0", "t1")):
+    return cost.semantics_check(table(*breaks, like=GROWS), costs(*amounts), covered, told, window=WEEK)
 
 
 def reconciliation_check(*rows, covered=COVERED, window=WEEK):
@@ -75,7 +80,7 @@ def test_a_sudden_cost_is_said_with_tenant_amount_and_time():
     assert check.status == "warn"
     assert check.finding == (
         "acme cost 24.00 EUR more than its history explains from Fri 13 Nov, 09:00 UTC, for 6 hours "
-        "(36.00 EUR instead of 12.00 EUR)."
+        "(36.00 EUR instead of 12.00 EUR, +200 %)."
     )
     assert (check.value, check.unit, check.bound, check.bound_key) == (24.0, "EUR", 0.5, "cost_anomaly_floor")
     assert check.since == datetime(2026, 11, 13, 9, tzinfo=UTC)
@@ -101,17 +106,54 @@ def test_the_largest_of_several_is_named_and_currencies_are_not_added_up():
     assert [event["unit"] for event in check.events] == ["EUR", "USD"]
 
 
-def test_a_gauge_that_is_no_rate_shows_no_sudden_cost():
-    check = anomalies_check(SPIKE, breaks=[{**GROWS, "tenant": "acme"}])
-    assert check.status == "pass"
+def test_all_together_are_said_with_what_generated_names_cost():
+    total = {**SPIKE, "tenant": "", "excess": 580.0, "expected": 1000.0, "cost": 1580.0, "generated": 700.0}
+    check = anomalies_check(total, SPIKE)
+    assert check.finding == (
+        "2 sudden costs of 1 tenant, and of all together, in 2026-W46, the largest: all tenants together cost 580 EUR "
+        "more than their history explains from Fri 13 Nov, 09:00 UTC, for 6 hours (1,580 EUR instead of 1,000 EUR, "
+        "+58 %), in which generated names cost 700 EUR."
+    )
+    assert [(event["kind"], event["place"]) for event in check.events] == [
+        ("cost_rise", "all tenants together"),
+        ("cost_spike", "acme"),
+    ]
+    # The tenant's 24 EUR are among the 580: they are not added to them.
+    assert check.size.startswith("580 EUR")
+    assert "makes up tenant names" in check.action
+
+
+def test_what_began_before_or_was_partly_unseen_says_so():
+    before = SPIKE["start"] - pd.Timedelta(days=4)
+    finding = anomalies_check({**SPIKE, "since": before, "unseen": 2}).finding
+    assert "from Mon 9 Nov, 09:00 UTC, before this window, on, for 6 hours" in finding
+    assert finding.endswith("2 of which were not wholly seen and may have cost more.")
+
+
+def test_what_may_be_a_rhythm_is_unknown_and_no_warning():
+    check = anomalies_check({**SPIKE, "unknown": "the like came once before"})
+    assert check.status == "unknown"
     assert check.events == ()
+    assert check.finding.startswith(
+        "Whether 1 rise of cost in 2026-W46 is usual is unknown, for the like came once before"
+    )
+    both = anomalies_check({**SPIKE, "unknown": "the like came once before"}, SPIKE)
+    assert both.status == "warn"
+    assert both.finding.endswith("; 1 other rise may be a rhythm of which too little was seen.")
+
+
+def test_under_a_day_is_too_little_to_tell():
+    check = anomalies_check(covered=HOURS.iloc[:7])
+    assert check.status == "unknown"
+    assert check.finding == "Cost anomalies of 2026-W46 are unknown: 7 hours of it is too little to tell."
 
 
 def test_no_sudden_cost_passes_and_says_how_many_were_judged():
     check = anomalies_check(tenants=(True, True, False))
     assert check.status == "pass"
     assert check.finding == (
-        "None of 2 tenants cost more in 2026-W46 than its history explains; 1 more has too little history."
+        "None of 2 tenants, nor all together, cost more in 2026-W46 than its history explains; 1 more has too little "
+        "history."
     )
 
 
@@ -147,6 +189,10 @@ def test_a_gauge_that_falls_in_its_window_is_a_finding_too():
 def test_semantics_pass_and_are_unknown():
     assert semantics_check().status == "pass"
     assert "2 tenants behaved as declared on 14 covered days" in semantics_check().finding
+    assert semantics_check(told=["t1"]).finding.endswith(
+        "; 1 more was there too briefly, or changed too seldom, to tell."
+    )
+    assert semantics_check(told=["elsewhere"]).status == "unknown"
     assert semantics_check(amounts=()).status == "unknown"
     few = COVERED.assign(covered=COVERED["day"] >= pd.Timestamp("2026-11-14", tz="UTC"))
     assert semantics_check(covered=few).status == "unknown"
@@ -231,26 +277,33 @@ FAULT = {
 
 
 def test_a_gauge_that_stays_behind_is_said_with_names_and_amount():
-    check = cost.cost_data_check(table(FAULT, like=FAULT), costs(1.0), window=WEEK)
+    check = cost.cost_data_check(table(FAULT, like=FAULT), costs(1.0), table(like=FAULT), window=WEEK)
     assert check.status == "warn"
     assert check.finding == (
-        "The cost gauge of 2 tenants (acme, moved-on) kept its last value after the tenant had left for 60 hours in "
-        "2026-W46 (30.00 EUR)."
+        "In 2026-W46 the cost gauge of 2 tenants (acme, moved-on) kept its last value after the tenant had left for 60 "
+        f"hours from {FAULT['start']:%a} {FAULT['start'].day} Nov, {FAULT['start']:%H:%M} UTC, 30.00 EUR."
     )
     assert [event["kind"] for event in check.events] == ["cost_left_behind"]
 
 
-def test_what_is_no_number_has_no_amount_and_other_causes_are_counted():
+def test_what_is_no_number_has_no_amount_and_every_cause_is_named():
     nan = FAULT | {"cause": "not a number", "amount": float("nan"), "tenants": 3}
-    check = cost.cost_data_check(table(nan, FAULT, like=FAULT), costs(1.0), window=WEEK)
-    assert check.finding.endswith("held no number for 60 hours in 2026-W46; 1 further cause.")
+    check = cost.cost_data_check(table(nan, FAULT, like=FAULT), costs(1.0), table(like=FAULT), window=WEEK)
+    assert "3 tenants (acme, moved-on) held no number for 60 hours" in check.finding
+    assert ", and of 2 tenants (acme, moved-on) kept its last value" in check.finding
     assert check.value == 5.0
+    infinite = FAULT | {"cause": "infinite", "amount": float("nan")}
+    check = cost.cost_data_check(table(infinite, like=FAULT), costs(1.0), table(like=FAULT), window=WEEK)
+    assert check.finding.endswith("; such hours are in no sum.")
+    check = cost.cost_data_check(table(like=FAULT), costs(1.0), table(infinite, like=FAULT), window=WEEK)
+    assert check.status == "pass"
+    assert "in the weeks before, that of 2 tenants (acme, moved-on) was infinite" in check.finding
 
 
 def test_no_fault_passes_and_no_gauge_is_unknown():
     none = table(like=FAULT)
-    assert cost.cost_data_check(none, costs(1.0), window=WEEK).status == "pass"
-    assert cost.cost_data_check(none, costs(), window=WEEK).status == "unknown"
+    assert cost.cost_data_check(none, costs(1.0), none, window=WEEK).status == "pass"
+    assert cost.cost_data_check(none, costs(), none, window=WEEK).status == "unknown"
 
 
 def test_hostile_and_endless_names_leave_the_headline_one_short_line():
@@ -258,7 +311,6 @@ def test_hostile_and_endless_names_leave_the_headline_one_short_line():
     assert len(check.finding) < 250
     assert "\n" not in check.finding
     assert check.events[0]["place"].startswith("x\ny")
-    assert "a tenant without a name cost" in anomalies_check({**SPIKE, "tenant": ""}).finding
 
 
 def test_a_window_without_a_name_is_said_by_its_times():
