@@ -131,8 +131,8 @@ bench: $(VENV)/.test ## run each benchmark; each prints one table
 	@set -e; for benchmark in benchmarks/[!_]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
 .PHONY: evaluate
-evaluate: $(VENV)/.core ## count false findings in clean weeks, and the smallest events found [SEEDS=200]
-	@$(BIN)/python -m cloudxai_analysis.cli evaluate $${SEEDS:+"--seeds=$$SEEDS"}
+evaluate: $(VENV)/.core ## count false findings on healthy platforms, and the smallest events found [SEEDS=10]
+	@$(BIN)/python benchmarks/_evaluation.py $${SEEDS:+"--seeds=$$SEEDS"}
 
 # uv resolves for every platform at once and writes hashes; test.txt comes first and the smaller sets are held to it,
 # so that a report is made with the very versions that were tested. setuptools is in the locks because it links the package.

@@ -99,7 +99,7 @@ def main() -> None:
         "alerts.pendings": lambda: alerts.pendings(frame, interval_seconds=60),
         "evaluations.evaluation_intervals": lambda: evaluations.evaluation_intervals(frame, default_seconds=60),
         "evaluations.evaluation_gaps": lambda: evaluations.evaluation_gaps(frame, up, interval_seconds=60),
-        "alerts.storms": lambda: alerts.storms(episodes),
+        "alerts.storms": lambda: alerts.storms(episodes, hours=YEAR.duration.total_seconds() / 3600),
         "alerts.flapping": lambda: alerts.flapping(episodes),
         "rule_quality.duplicates": lambda: rule_quality.duplicates(episodes),
     }

@@ -142,21 +142,30 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> 
 
 
 @main_group.command()
-@click.option("--seeds", type=click.IntRange(1), default=50, show_default=True, help="Clean weeks, and planted ones.")
-@click.option("--write", is_flag=True, help="Keep the result for the report's method section.")
-def evaluate(seeds: int, write: bool) -> int:
-    """Count the suite's own false findings in clean weeks, and the smallest planted events that it finds."""
-    import json
+@_WEEK
+@_SOURCE
+@_ENVIRONMENT
+@click.option("--weeks", type=click.IntRange(1), default=3, show_default=True, help="So many, ending with WEEK.")
+@click.option("--copies", type=click.IntRange(1), default=2, show_default=True, help="Of each week, for each size.")
+def evaluate(week: str, source: str, environment: str, weeks: int, copies: int) -> int:
+    """Plant known events into copies of your own last weeks, and say which would have been found.
 
-    from cloudxai_analysis.evaluate import evaluate as run_evaluation
-    from cloudxai_analysis.evaluate import write_result
+    Only the copies, in memory, are changed. The result is kept beside the environment's reports, and the next report's
+    method section says it.
+    """
+    from cloudxai_analysis.asked import settle
+
+    asked = settle(week, source=source, environment=environment)
+    from cloudxai_analysis.evaluate import lines, own_weeks, pull_weeks, write_result
     from cloudxai_analysis.terminal import show_progress
 
     with show_progress() as steps:
-        result = run_evaluation(clean_seeds=seeds, planted_seeds=seeds, progress=steps.seed)
-    click.echo(json.dumps(result, indent=1))
-    if write:
-        write_result(result)
+        pull_weeks(asked, weeks=weeks, progress=steps.pull)
+        result = own_weeks(asked, copies=copies, weeks=weeks, progress=steps.seed)
+    for line in lines(result):
+        click.echo(plain(line))
+    write_result(result, asked.environment.evaluation)
+    click.echo(f"Kept: {asked.environment.evaluation}")
     return 0
 
 

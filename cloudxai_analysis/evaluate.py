@@ -1,83 +1,79 @@
-"""How often the suite is wrong by itself: false findings in clean weeks, and the smallest events that it finds."""
+"""How often the suite is wrong: what it says of weeks as they are, and which events planted into them it finds."""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
 from cloudxai_analysis import judge
+from cloudxai_analysis.asked import Asked
+from cloudxai_analysis.errors import NoData
 from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.measures.judgement import wilson_interval
-from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Settings, resolve_environment
-from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.demo.draws import Draws
-from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
-from cloudxai_analysis.sources.worlds import WorldSource
+from cloudxai_analysis.opening import refresh
+from cloudxai_analysis.planted import KINDS, SIZES, Copy, plant
+from cloudxai_analysis.settings import DEMO_SOURCE, Environment, Settings, resolve_environment
+from cloudxai_analysis.sources.series import Source
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import HOUR, last_whole_week
+from cloudxai_analysis.window import DAY, HOUR, WEEK, Window, last_whole_week, week_of
 
-RESULT = Path(__file__).with_name("evaluation.json")
-# Which check is meant to find each kind of planted event.
-FOUND_BY = {
-    "rejections": "rejections",
-    "generated_names": "identifiers",
-    "restart": "restarts",
-    "scrape_gap": "gaps",
-    "readiness_incident": "outages",
-    "flapping_tenant": "flapping",
-    "alert_storm": "storms",
-    "false_alert": "false_positives",
-    "cost_spike": "anomalies",
-    "semantics_break": "semantics",
-}
+# Which check is meant to find each kind of event, planted or of the demo's scenarios.
+FOUND_BY = {kind: check for kind, (check, _, _) in KINDS.items()} | {"false_alert": "false_positives"}
 FOUND_SHARE = 0.9
-Job = tuple[Callable[[int], Any], int]
-_CLEAN_SEEDS_FROM = 1_000
-_PLANTED_SEEDS_FROM = 5_000
-_DAY_MINUTES = 1440
+WEEKS = 3
+Progress = Callable[[int, int], None]
+Job = TypeVar("Job")
+_Own = tuple[Environment, int, Window, int, int]
+_AS_IT_IS = -1
 
 
-def world_study(name: str, seed: int, folder: Path) -> Study:
-    """The study of the last whole week of a world of `sources/worlds.toml` under one seed."""
-    source = WorldSource(name, seed)
-    return study_of(source, folder, cap=source.world.cap)
+class Seeded(Source, Protocol):
+    """A source that knows its extent and brings its own ledger along, as the demo does."""
+
+    def extent(self) -> Window:
+        """First to last moment with data."""
+
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        """What its people wrote."""
 
 
-def study_of(source: DemoSource | WorldSource, folder: Path, *, cap: int = 100) -> Study:
-    """The study of a source's last whole week, straight from it, by the settings' defaults."""
-    settings = Settings.model_construct(environments={"demo": EnvironmentSettings(tenant_cap=cap)})
-    settled = resolve_environment(settings, source=DEMO_SOURCE, name="demo")
+def study_of(source: Seeded, folder: Path, *, settings: Settings | None = None) -> Study:
+    """The study of the last whole week of a seeded source, straight from it, by the settings' defaults."""
+    settled = resolve_environment(settings or Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     ledger = Ledger(folder / "ledger.jsonl")
     ledger.seed(source.ledger_entries())
     now = source.extent().end
     return Study(settled, last_whole_week(now), MemorySnapshot(source), ledger=ledger, now=now)
 
 
-def clean_findings(seed: int) -> list[str]:
-    """The checks that warn or fail in the last week of a demo without events: each is a false finding."""
-    with tempfile.TemporaryDirectory() as folder:
-        study = study_of(DemoSource(seed, Scenario(name="clean")), Path(folder))
-        return [check.key for check in judge.checks(study) if check.status in ("warn", "fail")]
+def findings(study: Study) -> list[dict[str, str]]:
+    """The checks that warn or fail: check, status and finding of each."""
+    found = [check for check in judge.checks(study) if check.status in ("warn", "fail")]
+    return [{"check": check.key, "status": check.status, "finding": check.finding} for check in found]
 
 
-def planted_findings(seed: int) -> list[dict[str, Any]]:
-    """For each event planted at a random time and size in the last week: kind, size, unit, and whether it was found."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = DemoSource(seed, random_scenario(seed))
-        study = study_of(source, Path(folder))
-        return [
-            {"kind": row["kind"], "size": row["size"], "unit": row["unit"], "found": was_found(row, study)}
-            for row in source.truth().to_dict("records")
-        ]
+def planted_findings(
+    study: Study, *, size: int, seed: int, times: int = 1, apart_hours: float = 3
+) -> list[dict[str, Any]]:
+    """Each event that is planted into a copy of a study's telemetry: kind, size, unit, and whether it was found.
+
+    Of each kind there are `times`, the `size`-th of its sizes (0 to 4); those planted together lie `apart_hours` apart.
+    """
+    copy = Copy(study.frames, Window(study.history.start - DAY, study.reach.end))
+    planted: list[dict[str, Any]] = []
+    for one in range(seed * times, (seed + 1) * times):
+        planted += plant(copy, study.contract, study.window, size=size, seed=one, apart_hours=apart_hours)
+    changed = Study(study.environment, study.window, copy, ledger=study.ledger, now=study.now)
+    return [{**row, "found": was_found(row, changed)} for row in planted]
 
 
 def was_found(planted: dict[Any, Any], study: Study, *, apart: timedelta = HOUR) -> bool:
@@ -91,96 +87,91 @@ def was_found(planted: dict[Any, Any], study: Study, *, apart: timedelta = HOUR)
     )
 
 
-def random_scenario(seed: int) -> Scenario:
-    """One event of every kind in the last week, each at a random time of a day of its own, and of a random size."""
-    draws, week = Draws(seed), last_whole_week(EXTENT.end)
-
-    def at(day: int, name: str) -> datetime:
-        moment = week.start + timedelta(days=day, minutes=draws.one(f"at/{name}", 60, _DAY_MINUTES - 240))
-        return moment.astimezone(UTC)
-
-    def size(name: str, low: int, high: int) -> int:
-        # As many small ones as large ones: a random doubling, then a random step within it.
-        doublings = (high // low).bit_length()
-        base = low << draws.one(f"doubling/{name}", 0, doublings - 1)
-        return min(high, draws.one(f"size/{name}", base, 2 * base - 1))
-
-    burst = size("burst", 1, 40)
-    events = [
-        {"kind": "burst", "at": at(0, "burst"), "minutes": 15, "per_minute": burst, "stem": "sess-"},
-        {"kind": "restart", "at": at(1, "restart"), "minutes": size("restart", 1, 8)},
-        {"kind": "scrape_gap", "at": at(1, "gap"), "minutes": size("gap", 3, 90)},
-        {"kind": "readiness_incident", "at": at(2, "incident"), "minutes": size("incident", 1, 30)},
-        {
-            "kind": "flapping_tenant",
-            "at": at(3, "flapping"),
-            "minutes": size("flapping", 4, 60),
-            "flips_per_minute": draws.one("flips", 1, 5),
-        },
-        {"kind": "alert_storm", "at": at(4, "storm"), "tenants": size("storm", 4, 24), "minutes": 6},
-        {"kind": "false_alert", "at": at(5, "false"), "minutes": size("false", 3, 20)},
-        {
-            "kind": "cost_spike",
-            "at": at(5, "spike"),
-            "minutes": size("spike", 60, 480),
-            "factor": 1 + size("factor", 5, 320) / 100,
-        },
-        {
-            "kind": "semantics_break",
-            "at": at(-4, "semantics"),
-            "growth": size("growth", 2, 128) / 1000,
-        },
-    ]
-    return checked_scenario({"name": f"random-{seed}", "events": events}, "evaluation")
-
-
-def evaluate(
-    *, clean_seeds: int, planted_seeds: int, workers: int = 2, progress: Callable[[int, int], None] | None = None
+def own_weeks(
+    asked: Asked, *, copies: int, weeks: int = WEEKS, workers: int = 2, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """False findings over clean weeks with their Wilson interval, and by kind the smallest size found."""
-    jobs: list[Job] = [(clean_findings, _CLEAN_SEEDS_FROM + number) for number in range(clean_seeds)]
-    jobs += [(planted_findings, _PLANTED_SEEDS_FROM + number) for number in range(planted_seeds)]
-    results: list[Any] = []
-    # Forked children of a process with threads can hang; spawned ones start clean.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(_run, jobs):
-            results.append(result)
-            if progress:
-                progress(len(results), len(jobs))
-    return {"clean": _clean(results[:clean_seeds]), "sensitivity": _sensitivity(results[clean_seeds:])}
+    """What is found in the last weeks of an environment's lake as they are, and of events planted into copies of them.
 
+    For each week and size there are `copies`, made in memory, each with an event of every kind at another time and
+    place. Neither the lake nor the ledger is written to.
 
-def _run(job: Job) -> Any:
-    work, seed = job
-    return work(seed)
-
-
-def _clean(findings: list[list[str]]) -> dict[str, Any]:
-    false = sum(bool(found) for found in findings)
-    low, high = wilson_interval(false, len(findings))
-    by_check = pd.Series([key for found in findings for key in found], dtype="str").value_counts().sort_index()
+    Raises
+    ------
+    NoData
+        The lake holds none of the weeks.
+    """
+    settled, snapshot = asked.environment, open_lake(asked.environment.lake).snapshot()
+    extent = snapshot.extent()
+    there = [week for week in last_weeks(asked, weeks) if extent is not None and week.start >= extent.start]
+    if not there:
+        raise NoData(f"The lake of '{settled.name}' holds no whole week before {asked.window.end:%Y-%m-%d}.")
+    sizes = [_AS_IT_IS, *(size for size in range(SIZES) for _ in range(copies))]
+    jobs = [(settled, snapshot.version, week, size, seed) for week in there for seed, size in enumerate(sizes)]
+    results = list(zip(side_by_side(_own, jobs, workers=workers, progress=progress), jobs, strict=True))
     return {
-        "weeks": len(findings),
-        "false_weeks": false,
-        "rate": round(false / len(findings), 4) if findings else None,
-        "low": round(low, 4) if findings else None,
-        "high": round(high, 4) if findings else None,
-        "by_check": {str(key): int(count) for key, count in by_check.items()},
+        "environment": settled.name,
+        "weeks": [{"week": job[2].name, "findings": found} for found, job in results if job[3] == _AS_IT_IS],
+        "curves": curves(row for found, job in results if job[3] != _AS_IT_IS for row in found),
     }
 
 
-def _sensitivity(runs: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    rows = pd.DataFrame([row for run in runs for row in run], columns=["kind", "size", "unit", "found"])
-    return [
-        {
-            "kind": kind,
-            "smallest": smallest_found(group["size"], group["found"]),
-            "unit": group["unit"].iloc[0],
-            "runs": len(group),
-            "found": int(group["found"].sum()),
-        }
-        for kind, group in rows.groupby("kind")
-    ]
+def pull_weeks(asked: Asked, *, weeks: int = WEEKS, progress: Callable[[int, int, int], None] | None = None) -> None:
+    """Pull what the lake lacks of the weeks to examine, and of the weeks before them."""
+    examined = last_weeks(asked, weeks)
+    refresh(replace(asked, window=Window(examined[-1].start, examined[0].end)), progress=progress)
+
+
+def last_weeks(asked: Asked, weeks: int) -> list[Window]:
+    """So many weeks: the one asked for, or in which what was asked for ends, and those before it."""
+    return [week_of(asked.window.end - HOUR - number * WEEK) for number in range(weeks)]
+
+
+def _own(job: _Own) -> list[dict[str, Any]]:
+    settled, version, window, size, seed = job
+    snapshot = open_lake(settled.lake).snapshot(version)
+    now = datetime.fromisoformat(snapshot.provenance["now"])
+    study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now)
+    return findings(study) if size == _AS_IT_IS else planted_findings(study, size=size, seed=seed)
+
+
+def side_by_side(
+    work: Callable[[Job], Any], jobs: Sequence[Job], *, workers: int, progress: Progress | None = None
+) -> list[Any]:
+    """What `work` gives for each job, in their order, by so many processes; one interrupt ends them all."""
+    results: list[Any] = []
+    # Forked children of a process with threads can hang; spawned ones start clean.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            for result in pool.map(work, jobs):
+                results.append(result)
+                if progress:
+                    progress(len(results), len(jobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def curves(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By kind of event: how many of each size were planted and found, and the smallest found in nine of ten.
+
+    `rows` as `planted_findings` gives them. A kind that was never planted has no sizes.
+    """
+    frame = pd.DataFrame(list(rows), columns=["kind", "size", "unit", "found"]).astype({"found": bool})
+    found = []
+    for kind, (check, sizes, unit) in KINDS.items():
+        own = frame[frame["kind"] == kind]
+        by_size = [(size, own.loc[own["size"] == size, "found"]) for size in sizes]
+        found.append(
+            {
+                "kind": kind,
+                "check": check,
+                "unit": unit,
+                "smallest": smallest_found(own["size"], own["found"]) if len(own) else None,
+                "sizes": [{"size": size, "runs": len(one), "found": int(one.sum())} for size, one in by_size],
+            }
+        )
+    return found
 
 
 def smallest_found(sizes: pd.Series, found: pd.Series, *, share: float = FOUND_SHARE) -> float | None:
@@ -194,9 +185,26 @@ def smallest_found(sizes: pd.Series, found: pd.Series, *, share: float = FOUND_S
     enough = shares[::-1].ge(share).cummin()[::-1]
     if not enough.any():
         return None
-    return round(float(ordered.loc[doubling == enough.idxmax(), "size"].min()), 2)
+    return round(float(ordered.loc[doubling == enough.idxmax(), "size"].min()), 3)
 
 
-def write_result(result: dict[str, Any], file: Path = RESULT) -> None:
-    """Keep the result where the report's method section reads it."""
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """What `own_weeks` gives, as sentences."""
+    for week in result["weeks"]:
+        checks = ", ".join(found["check"] for found in week["findings"])
+        yield f"{week['week']} as it is: {checks or 'nothing is found'}."
+    for curve in result["curves"]:
+        name = curve["kind"].replace("_", " ")
+        shares = ", ".join(f"{one['size']:g}: {one['found']} of {one['runs']}" for one in curve["sizes"] if one["runs"])
+        if not shares:
+            yield f"{name}: could not be planted; there is no series of it, or no room."
+        elif curve["smallest"] is None:
+            yield f"{name}: not found in nine of ten, however large ({shares} {curve['unit']})."
+        else:
+            yield f"{name}: found from {curve['smallest']:g} {curve['unit']} on ({shares})."
+
+
+def write_result(result: dict[str, Any], file: Path) -> None:
+    """Keep a result where the report's method section reads it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -122,16 +122,16 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         bound=study.bounds.false_positive_rate,
     ),
     "storms": lambda study: alerts.storms_check(
-        study.alerts.storms,
-        study.going_on(study.alerts.storm_history),
+        study.within(study.alerts.storms, "start"),
+        study.going_on(study.alerts.storms),
         study.alerts.week_episodes,
         study.alerts.week,
     ),
     "flapping": lambda study: alerts.flapping_check(
-        study.alerts.flapping_tenants,
-        study.alerts.flapping_alerts,
-        study.going_on(pd.concat([study.alerts.alert_flapping, study.alerts.tenant_flapping], ignore_index=True)),
-        study.alerts.counted_tenants,
+        study.within(study.alerts.flapping_tenants, "start"),
+        study.within(study.alerts.flapping_alerts, "start"),
+        study.going_on(pd.concat([study.alerts.flapping_alerts, study.alerts.flapping_tenants], ignore_index=True)),
+        study.hours("tenant_transitions", study.seen)[["tenant"]].drop_duplicates(),
         study.alerts.week,
     ),
     "missed": lambda study: alerts.missed_check(

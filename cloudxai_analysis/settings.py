@@ -188,6 +188,11 @@ class Environment(BaseModel):
         """Folder of the environment's published reports."""
         return self.folder / "reports"
 
+    @property
+    def evaluation(self) -> Path:
+        """File of what `cloudxai evaluate` found out in the environment's own weeks."""
+        return self.folder / "evaluation.json"
+
 
 def project_folder() -> Path:
     """The folder at which the settings' relative paths start, wherever the command is run, as by cron from `/`.

@@ -89,7 +89,7 @@ LOOKS: tuple[Callable[[Study], Look], ...] = (
 def headline(study: Study, *, run: str = "") -> Headline:
     """The week's verdict, tiles and checks, with what changed since the report published for the window before."""
     summary = summarise(study)
-    return Headline(summary=summary, run=run, since=since(summary, list(_earlier(study))))
+    return Headline(summary, run, since(summary, list(_earlier(study))), _plain(study.environment.evaluation))
 
 
 def _earlier(study: Study) -> Iterator[dict[str, Any]]:
@@ -97,12 +97,18 @@ def _earlier(study: Study) -> Iterator[dict[str, Any]]:
     week = week_of(study.window.start)
     for _ in range(WEEKS_BACK):
         week = week_of(week.start - WEEK)
-        published = study.environment.reports / week.name / "summary.json"
-        try:
-            yield json.loads(published.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        published = _plain(study.environment.reports / week.name / "summary.json")
+        if published is None:
             # None was published, or what was is damaged: the chain of weeks to compare with ends there.
             return
+        yield published
+
+
+def _plain(file: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def write_summary(study: Study, *, output: str = "", run: str = "") -> str:

@@ -1,23 +1,26 @@
-"""Evaluation: no false findings in clean weeks, the smallest size found by hand, scenarios that hold every kind."""
+"""Evaluation: no false findings in clean weeks, the smallest size found by hand, planted events found in own weeks."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import world_study
 
 from cloudxai_analysis import evaluate, judge
-from cloudxai_analysis.evaluate import random_scenario, smallest_found
+from cloudxai_analysis.cli import main_group
+from cloudxai_analysis.evaluate import smallest_found
+from cloudxai_analysis.planted import KINDS, SIZES
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import last_whole_week, parse_window
+from cloudxai_analysis.window import parse_window
 
 W46 = parse_window("2026-W46")
 
@@ -31,7 +34,8 @@ def beta(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoSource, Study]:
 @pytest.mark.parametrize("seed", [2, 3, 11, 23, 404, 2**53 + 1])
 @pytest.mark.slow
 def test_a_clean_week_has_no_finding(seed: int) -> None:
-    assert evaluate.clean_findings(seed) == []
+    with TemporaryDirectory() as folder:
+        assert evaluate.findings(world_study("clean", seed, Path(folder))) == []
 
 
 def test_the_study_is_of_the_last_whole_week(beta: tuple[DemoSource, Study]) -> None:
@@ -98,58 +102,50 @@ def test_from_the_smallest_on_nine_of_ten_are_found(events: list[tuple[float, bo
         assert sum(above) >= 0.9 * len(above) - 1e-9
 
 
-@pytest.mark.parametrize("seed", [*range(0, 400, 7), 5_000, 2**40])
-def test_a_random_scenario_holds_one_event_of_every_kind_in_the_week(seed: int) -> None:
-    scenario = random_scenario(seed)
-    counts = Counter(event.kind for event in scenario.events)
-    assert set(counts.values()) == {1}
-    # A burst shows as generated names, and as rejections where it fills the process.
-    assert set(counts) == (set(evaluate.FOUND_BY) - {"generated_names", "rejections"}) | {"burst"}
-    week = last_whole_week(EXTENT.end)
-    for event in scenario.events:
-        if event.kind != "semantics_break":
-            assert week.start <= event.at < week.end
-            assert event.at + timedelta(minutes=getattr(event, "minutes", 0)) <= week.end
-    assert random_scenario(seed) == scenario
+def test_curves_count_by_size_and_say_what_was_never_planted() -> None:
+    """Of spikes of half the cost on top one of two was found, of twice as much both; of outages nothing was planted."""
+    row = {"kind": "cost_spike", "unit": KINDS["cost_spike"][2]}
+    rows = [{**row, "size": size, "found": found} for size, found in [(0.5, True), (0.5, False), (1, True), (1, True)]]
+    curves = {curve["kind"]: curve for curve in evaluate.curves(rows)}
+    assert list(curves) == list(KINDS)
+    assert curves["cost_spike"]["smallest"] == 1
+    assert [(one["size"], one["found"], one["runs"]) for one in curves["cost_spike"]["sizes"]] == [
+        *((0.25, 0, 0), (0.5, 1, 2), (1, 2, 2), (3, 0, 0), (7, 0, 0))
+    ]
+    assert (curves["restart"]["smallest"], curves["restart"]["check"]) == (None, "restarts")
+    assert [one["runs"] for one in curves["restart"]["sizes"]] == [0] * SIZES
 
 
-def test_random_scenarios_differ_in_time_and_size() -> None:
-    sizes = {
-        (event.kind, event.at.isoformat(), getattr(event, "minutes", 0))
-        for seed in range(30)
-        for event in random_scenario(seed).events
-    }
-    assert len(sizes) > 8 * 30
-
-
-def test_planted_findings_name_kind_size_unit_and_whether_found() -> None:
-    rows = pd.DataFrame(evaluate.planted_findings(5_000))
-    assert rows.columns.tolist() == ["kind", "size", "unit", "found"]
-    assert set(rows["kind"]) <= set(evaluate.FOUND_BY)
-    assert rows.set_index("kind").loc["restart", "found"]
-    assert (rows["size"] > 0).all()
+def test_what_was_found_is_said_in_sentences() -> None:
+    spike = [{"kind": "cost_spike", "unit": KINDS["cost_spike"][2], "size": 3, "found": True}]
+    gap = [{"kind": "scrape_gap", "unit": KINDS["scrape_gap"][2], "size": 2, "found": False}]
+    weeks = [{"week": "2026-W45", "findings": []}, {"week": "2026-W46", "findings": [{"check": "restarts"}]}]
+    said = list(evaluate.lines({"weeks": weeks, "curves": evaluate.curves([*spike, *gap])}))
+    assert said[:2] == ["2026-W45 as it is: nothing is found.", "2026-W46 as it is: restarts."]
+    assert "cost spike: found from 3 of its own cost on top, for six hours on (3: 1 of 1)." in said
+    assert "scrape gap: not found in nine of ten, however large (2: 0 of 1 minutes)." in said
+    assert "restart: could not be planted; there is no series of it, or no room." in said
 
 
 @pytest.mark.slow
-def test_an_evaluation_counts_weeks_and_kinds(tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    result = evaluate.evaluate(
-        clean_seeds=1, planted_seeds=1, workers=2, progress=lambda done, total: seen.append((done, total))
-    )
-    assert seen == [(1, 2), (2, 2)]
-    # Of one week without a finding the 95 % Wilson interval reaches to 1.96² / (1 + 1.96²).
-    assert result["clean"] == {
-        **{"weeks": 1, "false_weeks": 0, "rate": 0.0, "low": 0.0, "high": 0.7935, "by_check": {}}
-    }
-    kinds = [row["kind"] for row in result["sensitivity"]]
-    assert kinds == sorted(set(kinds))
-    for row in result["sensitivity"]:
-        assert 0 <= row["found"] <= row["runs"]
-        assert (row["smallest"] is None) == (row["found"] < row["runs"])
-    file = tmp_path / "evaluation.json"
-    evaluate.write_result(result, file)
-    assert json.loads(file.read_text(encoding="utf-8")) == result
+def test_own_weeks_are_copied_and_nothing_of_them_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last week of a clean demo: nothing is found in it as it is, the largest event of each kind in its copies."""
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path))
+    source = "demo://?seed=1&scenario=clean"
+    assert main_group.main(["pull", "--source", source], standalone_mode=False) == 0
+    folder = tmp_path / "demo-seed-1-scenario-clean"
+    before = {file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    asked = ["evaluate", "--source", source, "--weeks", "1", "--copies", "1"]
+    assert main_group.main(asked, standalone_mode=False) == 0
+    after = {file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    result = json.loads(after.pop(folder / "evaluation.json"))
+    assert after == before
+    assert result["environment"] == "demo-seed-1-scenario-clean"
+    assert result["weeks"] == [{"week": "2026-W46", "findings": []}]
+    largest = {curve["kind"]: curve["sizes"][-1] for curve in result["curves"]}
+    assert {kind for kind, one in largest.items() if one["found"] == one["runs"] == 1} == set(KINDS)
 
 
 def test_every_check_that_finds_events_is_one_of_the_judge() -> None:
-    assert set(evaluate.FOUND_BY.values()) <= set(judge.KEYS)
+    assert {check for check, _, _ in KINDS.values()} <= set(judge.KEYS)
+    assert {len(sizes) for _, sizes, _ in KINDS.values()} == {SIZES}

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from random_scenarios import random_scenario
 from small_platform import Written, study_of
 
 from cloudxai_analysis import evaluate
@@ -271,7 +272,7 @@ def test_no_impossible_number_of_a_platform_that_exports_nothing(tmp_path: Path)
 
 @pytest.mark.parametrize("seed", [7, 5_001])
 def test_no_impossible_number_of_a_week_with_every_event(seed: int, tmp_path: Path) -> None:
-    assert held_against(evaluate.study_of(DemoSource(seed, evaluate.random_scenario(seed)), tmp_path)) == []
+    assert held_against(evaluate.study_of(DemoSource(seed, random_scenario(seed)), tmp_path)) == []
 
 
 def test_no_impossible_number_where_events_overlap_edges_and_gaps(tmp_path: Path) -> None:

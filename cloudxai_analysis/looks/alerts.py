@@ -5,10 +5,9 @@ from __future__ import annotations
 from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
-from cloudxai_analysis.measures.judgement import wilson_interval
 from cloudxai_analysis.phrases import count
 from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts.alert_words import Watched, of_all, over_the_edge
+from cloudxai_analysis.verdicts.alert_words import Watched, over_the_edge
 from cloudxai_analysis.verdicts.evidence import short
 
 
@@ -89,11 +88,10 @@ def storms(study: Study) -> Look:
         study,
         "alerts-storms",
         check="storms",
-        defined="episodes",
+        defined="storms",
         measure="measures.alerts.storms",
-        note="A storm is 10 episodes or more begun within 10 minutes, and more than chance would bring once a year at "
-        "the mean of 28 days.",
-        frame=study.alerts.storms,
+        note=f"Of {study.alerts.month.period} the usual number is taken.",
+        frame=study.within(study.alerts.storms, "start"),
         caption="Alert storms",
         role="alerts",
         empty=silence(study.alerts.week, "alert storms", "no storm began"),
@@ -102,17 +100,14 @@ def storms(study: Study) -> Look:
 
 def missed(study: Study) -> Look:
     """Which incidents no alert told us of."""
-    recall = study.alerts.recall
-    named, caught = recall["incidents"].sum(), recall["caught"].sum()
-    share = of_all(caught / named, *wilson_interval(caught, named)) if named else "no data"
+    begun = study.within(study.alerts.incidents, "start")
     return compose(
         study,
         "alerts-missed",
         check="missed",
         defined="missed",
         measure="measures.judgement.missed_incidents",
-        note=f"In {study.alerts.month.period} {caught:.0f} of {count(named, 'alert')} that incidents should have "
-        f"raised came: {share}.",
+        note=f"{count(len(begun), 'incident')} of the ledger began in {study.alerts.week.period}.",
         frame=study.alerts.missed_incidents,
         caption="Incidents without an alert",
         role="alerts",
@@ -126,10 +121,10 @@ def flapping(study: Study) -> Look:
         study,
         "alerts-flapping",
         check="flapping",
-        defined="episodes",
+        defined="flapping",
         measure="measures.flapping.tenant_flapping",
         note="Flapping is more than 10 transitions of one tenant within 10 minutes.",
-        frame=study.alerts.flapping_tenants,
+        frame=study.within(study.alerts.flapping_tenants, "start"),
         caption="Flapping tenants",
         role="tenant_transitions",
         empty=f"no counted transition shows that a tenant flapped in {study.alerts.week.period}",

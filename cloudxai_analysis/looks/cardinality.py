@@ -117,7 +117,7 @@ def rejections(study: Study) -> Look:
         check="rejections",
         defined="rejections",
         measure="measures.cardinality.rejections",
-        note=f"{count(refusals['rejections'].sum(), 'refused request')} in "
+        note=f"{count(refusals['inside'].sum(), 'refused request')} in "
         f"{count(len(refusals), 'stretch', 'stretches')}. While a guard refuses, every figure per tenant undercounts.",
         frame=frame[frame["rejections"] > 0].reset_index(drop=True),
         caption="Hours with rejections",

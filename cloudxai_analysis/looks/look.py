@@ -137,15 +137,20 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class Headline:
-    """The week's verdict with its summary, the run that made it, and what changed since the week before."""
+    """The week's verdict with its summary, the run that made it, and what changed since the week before.
+
+    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it was not run.
+    """
 
     summary: dict[str, Any]
     run: str
     since: dict[str, Any]
+    evaluation: dict[str, Any] | None = None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        evaluation = {"evaluation": self.evaluation} if self.evaluation else {}
         return {
-            SUMMARY_MIME: {"summary": self.summary, "run": self.run, "since": self.since},
+            SUMMARY_MIME: {"summary": self.summary, "run": self.run, "since": self.since, **evaluation},
             "text/html": self._html(),
             "text/plain": "\n".join([self.summary["headline"], self.summary["paragraph"], *self._tiles()]),
         }

@@ -14,30 +14,17 @@ from cloudxai_analysis.measures.stretches import LABELS, alert_stretches, label_
 from cloudxai_analysis.window import Window
 
 _TIME = "datetime64[us, UTC]"
-_EPISODES = {
-    "episode": "int64",
-    "alertname": "str",
-    "severity": "str",
-    "tenant": "str",
-    "instance": "str",
-    "pending_at": _TIME,
-    "fired_at": _TIME,
-    "resolved_at": _TIME,
-    "seconds": "float64",
-    "cut_start": "bool",
-    "cut_end": "bool",
-    "unseen_seconds": "float64",
-}
+EPISODES = (
+    {"episode": "int64", "alertname": "str", "severity": "str", "tenant": "str", "instance": "str"}
+    | dict.fromkeys(["pending_at", "fired_at", "resolved_at"], _TIME)
+    | {"seconds": "float64", "cut_start": "bool", "cut_end": "bool", "unseen_seconds": "float64"}
+)
 _GAPS = {"start": _TIME, "end": _TIME}
-_PENDINGS = {"alertname": "str", "tenant": "str", "instance": "str", "pending_at": _TIME, "ended_at": _TIME}
+PENDINGS = {"alertname": "str", "tenant": "str", "instance": "str", "pending_at": _TIME, "ended_at": _TIME}
 _STORMS = {"start": _TIME, "end": _TIME, "episodes": "int64", "alertname": "str"}
 _FLAPPING = {"alertname": "str", "tenant": "str", "episodes": "int64", "start": _TIME, "end": _TIME}
-_NOISE = {
-    "alertname": "str",
-    "severity": "str",
-    "episodes": "int64",
-    "short_lived": "int64",
-    "at_night": "int64",
+_NOISE = {"alertname": "str", "severity": "str", "episodes": "int64"} | {
+    **dict.fromkeys(["short_lived", "at_night"], "int64"),
     "seconds": "float64",
 }
 _LABEL_SET = ["alertname", "severity", "tenant", "instance"]
@@ -85,7 +72,7 @@ def episodes(
     frame["fired_at"] = frame["first"]
     frame["resolved_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
     frame["seconds"] = (frame["resolved_at"] - frame["fired_at"]).dt.total_seconds()
-    return typed(frame, _EPISODES)
+    return typed(frame, EPISODES)
 
 
 def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
@@ -99,7 +86,7 @@ def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, flo
     frame = frame[~_fired_after(frame, firing)].copy()
     frame["pending_at"] = frame["first"]
     frame["ended_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
-    return typed(frame.reset_index(drop=True), _PENDINGS)
+    return typed(frame.reset_index(drop=True), PENDINGS)
 
 
 def storms(

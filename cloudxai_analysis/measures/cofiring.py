@@ -10,11 +10,7 @@ from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import moments
 from cloudxai_analysis.window import Window
 
-_PAIRS = {
-    "alertname": "str",
-    "other": "str",
-    "episodes": "int64",
-    "together": "int64",
+_PAIRS = {"alertname": "str", "other": "str", "episodes": "int64", "together": "int64"} | {
     "share": "float64",
     "expected": "float64",
     "linked": "bool",

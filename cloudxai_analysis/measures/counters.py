@@ -9,10 +9,13 @@ several processes answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.frames import TIME, as_text
+from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
 
@@ -65,6 +68,19 @@ def _one_spelling(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     until = frame["last_ts"].where(kept).groupby(bucket).transform("max")
     since = frame["first_ts"].where(kept).groupby(bucket).transform("min")
     return frame[kept | ((frame["first_ts"] > until) | (frame["last_ts"] < since)).to_numpy()].reset_index(drop=True)
+
+
+def split_at(stretches: pd.DataFrame, steps: pd.DataFrame, window: Window, *, by: Sequence[str]) -> pd.DataFrame:
+    """`stretches` (start, end, the labels `by`) that overlap a window, with `inside`: what of them its steps show."""
+    found = stretches[(stretches["start"] < window.end) & (stretches["end"] >= window.start)].reset_index(drop=True)
+    within = steps[(steps["step"] > 0) & (steps["time"] >= window.start) & (steps["time"] < window.end)]
+    inside = []
+    for row in found.to_dict("records"):
+        own = within["time"].between(row["start"], row["end"])
+        for name in by:
+            own &= within[name] == row[name]
+        inside.append(float(within.loc[own, "step"].sum()))
+    return found.assign(inside=pd.Series(inside, dtype="float64"))
 
 
 def readable(frame: pd.DataFrame, starts: pd.DataFrame, *, at: str) -> pd.DataFrame:

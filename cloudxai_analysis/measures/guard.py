@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cardinality import Run, held_at, process_runs
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
 _REFUSALS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "rejections": "float64"}
@@ -53,17 +52,6 @@ def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
         start=("time", "min"), end=("time", "max"), rejections=("step", "sum")
     )
     return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), _REFUSALS)
-
-
-def split_at(refusals: pd.DataFrame, steps: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """`refusals` that overlap a window, with `inside`: how many of their refusals the window's own samples show."""
-    found = refusals[(refusals["start"] < window.end) & (refusals["end"] >= window.start)].reset_index(drop=True)
-    risen = _refusing(steps[(steps["time"] >= window.start) & (steps["time"] < window.end)])
-    inside = [
-        float(_of(risen, row.job, row.instance).query("@row.start <= time <= @row.end")["step"].sum())
-        for row in found.itertuples()
-    ]
-    return found.assign(inside=pd.Series(inside, dtype="float64"))
 
 
 def guard_invariants(

@@ -84,12 +84,12 @@ def isolation_correlation(tenant_samples: pd.DataFrame, readiness: pd.DataFrame)
     begin, end = (readiness[name].dt.as_unit("us").astype("int64").to_numpy() for name in ("start", "end"))
     at = np.searchsorted(begin, when, side="right") - 1
     seen = (at >= 0) & (when < np.append(end, 0)[at])
-    outage = seen & (np.append(readiness["ready"].to_numpy(dtype=float), 1.0)[at] == 0)
+    outage = np.append(readiness["ready"].to_numpy(dtype=float), 1.0)[at] == 0
     many = len(tenant.cat.categories)
     codes = tenant.cat.codes.to_numpy()
 
     def counted(some: np.ndarray) -> np.ndarray:
-        return np.bincount(codes[some], minlength=many)
+        return np.bincount(codes[some & seen], minlength=many)
 
     found = pd.DataFrame(
         {

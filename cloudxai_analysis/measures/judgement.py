@@ -16,19 +16,11 @@ from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
 
 _TIME = "datetime64[us, UTC]"
 _JUDGED = {"judgement": "str", "incident": "str", "by": "str"}
-_RATES = {
-    "alertname": "str",
-    "severity": "str",
-    "episodes": "int64",
-    "trials": "int64",
-    "true_positives": "int64",
-    "false_positives": "int64",
-    "rate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "design_effect": "float64",
-    "judged_share": "float64",
-}
+_RATES = (
+    {"alertname": "str", "severity": "str"}
+    | dict.fromkeys(["episodes", "trials", "true_positives", "false_positives"], "int64")
+    | dict.fromkeys(["rate", "low", "high", "design_effect", "judged_share"], "float64")
+)
 _TIMES = ("detection", "reset", "acknowledge")
 _RECALL = (
     {"alertname": "str", "incidents": "int64", "caught": "int64", "recall": "float64"}
@@ -37,14 +29,7 @@ _RECALL = (
     | {f"{kind}_{end}": "float64" for kind in _TIMES for end in ("p90", "p90_low", "p90_high")}
 )
 _NEEDED = {"alertname": "str", "severity": "str", "needed": "float64"}
-_CATCHES = {
-    "id": "str",
-    "alertname": "str",
-    "fired_at": _TIME,
-    "detection": "float64",
-    "reset": "float64",
-    "acknowledge": "float64",
-}
+_CATCHES = {"id": "str", "alertname": "str", "fired_at": _TIME} | dict.fromkeys(_TIMES, "float64")
 _MISSED = {"id": "str", "start": _TIME, "end": _TIME, "tenant": "str", "summary": "str", "near_miss": "str"}
 _MEANING = {"actionable": "true", "noise": "false", "unknown": "unjudged"}
 

@@ -9,39 +9,21 @@ from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.matching import moments
 
 _KEYS = ["alertname", "tenant", "instance"]
+_ALERT = dict.fromkeys(["alertname", "severity", "tenant", "instance"], "str")
 _FIRED = {
     "episode": "int64",
-    "alertname": "str",
-    "severity": "str",
-    "tenant": "str",
-    "instance": "str",
+    **_ALERT,
     "fired_at": TIME,
     "resolved_at": TIME,
     "messages": "int64",
     "receivers": "str",
-    "sent_at": TIME,
-    "delay_seconds": "float64",
-    "resolved_sent_at": TIME,
-}
-_HELD = {
-    "alertname": "str",
-    "severity": "str",
-    "tenant": "str",
-    "instance": "str",
-    "fired_at": TIME,
-    "state": "str",
-    "by": "str",
-    "receivers": "str",
-    "starts_at": TIME,
-}
-_DELAYS = {
-    "alertname": "str",
-    "episodes": "int64",
-    "told": "int64",
-    "not_told": "int64",
-    "delay_seconds": "float64",
-    "delay_p90": "float64",
-}
+} | {"sent_at": TIME, "delay_seconds": "float64", "resolved_sent_at": TIME}
+_HELD = _ALERT | {"fired_at": TIME, "state": "str", "by": "str", "receivers": "str", "starts_at": TIME}
+_DELAYS = (
+    {"alertname": "str"}
+    | dict.fromkeys(["episodes", "told", "not_told"], "int64")
+    | dict.fromkeys(["delay_seconds", "delay_p90"], "float64")
+)
 
 
 def fired_and_sent(episodes: pd.DataFrame, notifications: pd.DataFrame, *, near_seconds: float = 120) -> pd.DataFrame:

@@ -13,15 +13,9 @@ from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.matching import moments
 from cloudxai_analysis.window import Window
 
-_SHIFTS = {
-    "start": TIME,
-    "end": TIME,
-    "shift": "str",
-    "pages": "int64",
-    "true_pages": "int64",
-    "false_pages": "int64",
-    "at_night": "int64",
-}
+_SHIFTS = {"start": TIME, "end": TIME, "shift": "str"} | dict.fromkeys(
+    ["pages", "true_pages", "false_pages", "at_night"], "int64"
+)
 
 
 def pages_by_shift(

@@ -29,8 +29,8 @@ _TRANSITIONS = {"hour": TIME, "transitions": "float64"}
 _LATENCY = {"hour": TIME, "seconds": "float64"}
 _TARGET = ["job", "instance"]
 _TENANTS = {"tenant": "str", "samples": "int64", "availability": "float64", "transitions": "int64"}
-OUTAGE_MINUTES = 1.0  # what lasted no longer is counted, and is no outage to be told: one scrape may fail
-TENANT_MINUTES = 2.0  # as long as the platform's own rule waits before it wakes someone
+OUTAGE_MINUTES = 1.1  # what lasted no longer is counted, and is no outage to be told: one scrape a minute may fail
+TENANT_MINUTES = 2.1  # as long as the platform's own rule waits before it wakes someone, and a scrape may come late
 _DAY = pd.Timedelta(days=1)
 _TARGET = ["job", "instance"]
 

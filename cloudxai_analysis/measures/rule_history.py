@@ -7,11 +7,7 @@ import pandas as pd
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.window import Window
 
-_HISTORY = {
-    "alertname": "str",
-    "file": "str",
-    "line": "int64",
-    "answer": "str",
+_HISTORY = {"alertname": "str", "file": "str", "line": "int64", "answer": "str"} | {
     "episodes": "int64",
     "pendings": "int64",
     "firing_share": "float64",

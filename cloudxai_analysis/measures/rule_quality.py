@@ -25,19 +25,11 @@ _DUPLICATES = {
     "start": TIME,
     "end": TIME,
 }
-_WEEKS = {
-    "week": "str",
-    "start": TIME,
-    "alertname": "str",
-    "severity": "str",
-    "episodes": "int64",
-    "trials": "int64",
-    "false_positives": "int64",
-    "rate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "change": "str",
-}
+_WEEKS = (
+    {"week": "str", "start": TIME, "alertname": "str", "severity": "str"}
+    | dict.fromkeys(["episodes", "trials", "false_positives"], "int64")
+    | {**dict.fromkeys(["rate", "low", "high"], "float64"), "change": "str"}
+)
 _BURDEN = {"alertname": "str", "paging": "bool", "false_trials": "int64", "false_at_night": "int64", "weight": "int64"}
 
 

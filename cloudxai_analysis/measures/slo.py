@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
 from cloudxai_analysis.measures.time_seen import seconds_before, seconds_within
 from cloudxai_analysis.window import Window
 
@@ -30,6 +31,7 @@ _STRETCHES = {
     "budget_share": "float64",
 }
 _COURSE = {
+    "seen_minutes": "float64",
     "allowed_minutes": "float64",
     "used_minutes": "float64",
     "remaining_share": "float64",
@@ -57,19 +59,21 @@ def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp, days: i
 
     Columns: threshold, long_hours, short_minutes, budget_share (of the budget, gone when the long window reaches the
     threshold), burn_long, burn_short (share of the time seen that was not ready / (1 - slo); NaN where nothing was
-    seen), burning (both over the threshold; missing where one is not known). The shorter window ends the alert soon
-    after the errors end.
+    seen), burning (both over the threshold, and more lost than one scrape may cost; missing where one is not known).
+    The shorter window ends the alert soon after the errors end.
     """
     now = pd.DatetimeIndex([at])
-    rows = [
-        {
-            **_pair(threshold, long, short, days),
-            "burn_long": (in_long := _burn(readiness, now, long, slo)[0]),
-            "burn_short": (in_short := _burn(readiness, now, short, slo)[0]),
-            "burning": pd.NA if np.isnan(in_long + in_short) else min(in_long, in_short) > threshold,
-        }
-        for threshold, long, short in PAIRS
-    ]
+    rows = []
+    for threshold, long, short in PAIRS:
+        in_long, in_short, burning = (found[0] for found in _burns(readiness, now, threshold, long, short, slo))
+        rows.append(
+            {
+                **_pair(threshold, long, short, days),
+                "burn_long": in_long,
+                "burn_short": in_short,
+                "burning": pd.NA if np.isnan(in_long + in_short) else bool(burning),
+            }
+        )
     return typed(rows, _RATES)
 
 
@@ -84,8 +88,7 @@ def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days:
     now = pd.date_range(window.start, window.end, freq="min", unit="us", inclusive="right")
     rows: list[dict[str, Any]] = []
     for threshold, long, short in PAIRS:
-        over_long = _burn(readiness, now, long, slo)
-        burning = np.minimum(over_long, _burn(readiness, now, short, slo)) > threshold
+        over_long, _, burning = _burns(readiness, now, threshold, long, short, slo)
         begins = np.flatnonzero(burning & ~np.append(False, burning[:-1]))
         ends = np.flatnonzero(burning & ~np.append(burning[1:], False)) if len(burning) else begins
         rows += [
@@ -117,9 +120,10 @@ def budget_course(
     `outages` as `measures.readiness.outages` gives them. No date is named: outages come at random, and a date from a
     few of them seldom comes true.
 
-    Columns: allowed_minutes, used_minutes, remaining_share (NaN where nothing was seen), outages (of the `days` days),
-    usual_minutes (their mean; NaN without one), room (of how many more of these there is; NaN without one), chance (0
-    to 1, that more than that come within `ahead_days`, by a Poisson of the frequency seen; NaN without one).
+    Columns: seen_minutes (of the `days` days), allowed_minutes, used_minutes, remaining_share (NaN where nothing was
+    seen), outages (of the `days` days), usual_minutes (their mean; NaN without one), room (of how many more of these
+    there is; NaN without one), chance (0 to 1, that more than that come within `ahead_days`, by a Poisson of the
+    frequency seen; NaN without one).
     """
     from scipy.stats import poisson
 
@@ -127,9 +131,11 @@ def budget_course(
     known = readiness[readiness["end"] > begin]
     own = outages[outages["start"] >= begin]
     allowed = (1 - slo) * days * 24 * 60
-    row: dict[str, Any] = dict.fromkeys(_COURSE, np.nan) | {"allowed_minutes": allowed, "outages": len(own)}
-    if len(known):
-        used = float(seconds_within(known[known["ready"] == 0], pd.DatetimeIndex([begin, end]))[0]) / 60
+    edges = pd.DatetimeIndex([begin, end])
+    used, seen = (float(seconds_within(part, edges)[0]) / 60 for part in (known[known["ready"] == 0], known))
+    row: dict[str, Any] = dict.fromkeys(_COURSE, np.nan)
+    row |= {"seen_minutes": seen, "allowed_minutes": allowed, "outages": len(own)}
+    if seen:
         row |= {"used_minutes": used, "remaining_share": 1 - used / allowed if allowed else np.nan}
     if len(own):
         seen_days = (end - max(known["start"].min(), begin)) / _DAY
@@ -149,8 +155,22 @@ def _pair(threshold: float, long: pd.Timedelta, short: pd.Timedelta, days: int) 
     }
 
 
-def _burn(readiness: pd.DataFrame, now: pd.DatetimeIndex, over: pd.Timedelta, slo: float) -> NDArray[np.float64]:
-    """Share of the time seen before each of `now` that was not ready, as a multiple of what is allowed."""
+def _burns(
+    readiness: pd.DataFrame,
+    now: pd.DatetimeIndex,
+    threshold: float,
+    long: pd.Timedelta,
+    short: pd.Timedelta,
+    slo: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Rates over a pair's windows, and where both are over its threshold; what one scrape may have cost burns nothing.
+
+    A rate is the share of the time seen before each of `now` that was not ready, as a multiple of what is allowed.
+    """
     down = readiness[readiness["ready"] == 0]
-    bad, seen = (seconds_before(part, now) - seconds_before(part, now - over) for part in (down, readiness))
-    return np.divide(bad, seen * (1 - slo), out=np.full(len(now), np.nan), where=seen > 0)
+    rates, lost = [], np.zeros(len(now))
+    for over in (short, long):
+        lost, seen = (seconds_before(part, now) - seconds_before(part, now - over) for part in (down, readiness))
+        rates.append(np.divide(lost, seen * (1 - slo), out=np.full(len(now), np.nan), where=seen > 0))
+    burning = (np.minimum(*rates) > threshold) & (lost > OUTAGE_MINUTES * 60)
+    return rates[1], rates[0], burning

@@ -19,7 +19,7 @@ from cloudxai_analysis.measures.forecast import SEED, Floats, Forecast, forecast
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.window import Window
 
-_DAY = pd.Timedelta(days=1)
+_DAY, _HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 _DAILY = {"day": TIME, "arrivals": "float64", "held": "float64", "one_off": "bool"}
 _TIME_TO_CAP = {
     "answer": "str",
@@ -87,7 +87,8 @@ def daily_arrivals(
         held = np.array([float((came <= day).sum()) for day in days])
         mine = np.asarray(days >= first)
         if name != instance:
-            mine &= np.asarray(days <= run["last_seen"].max()) & ~(found["held"] > held).to_numpy()
+            there = np.asarray(days + _DAY <= run["last_seen"].max() + _HOUR)
+            mine &= there & ~(found["held"] >= held).to_numpy()
         found.loc[mine, "held"] = held[mine]
         found.loc[mine, "arrivals"] = counted.value_counts().reindex(days, fill_value=0).to_numpy("float64")[mine]
         if name in before or first == known.min().floor("D"):

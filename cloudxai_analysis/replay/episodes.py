@@ -14,27 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.alerts import EPISODES, PENDINGS
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.window import Window
 
 Times = NDArray[np.int64]  # milliseconds since the epoch, ascending
 Places = NDArray[np.int64]
-_EPISODES = {
-    "episode": "int64",
-    "alertname": "str",
-    "severity": "str",
-    "tenant": "str",
-    "instance": "str",
-    "pending_at": TIME,
-    "fired_at": TIME,
-    "resolved_at": TIME,
-    "seconds": "float64",
-    "cut_start": "bool",
-    "cut_end": "bool",
-    "unseen_seconds": "float64",
-}
-_PENDINGS = {"alertname": "str", "tenant": "str", "instance": "str", "pending_at": TIME, "ended_at": TIME}
 _LABELS = ("alertname", "severity", "tenant", "instance")
 
 
@@ -137,7 +123,7 @@ def episodes(
     """
     frame = _rows(found, labels, evaluations, interval_ms=interval_ms, window=window, markers=markers)
     frame = frame.sort_values(["fired_at", *_LABELS], kind="stable", ignore_index=True)
-    return typed(frame.assign(episode=np.arange(1, len(frame) + 1)), _EPISODES)
+    return typed(frame.assign(episode=np.arange(1, len(frame) + 1)), EPISODES)
 
 
 def variant_episodes(
@@ -169,7 +155,7 @@ def variant_episodes(
         ["variant", "fired_at", *_LABELS], kind="stable", ignore_index=True
     )
     frame["episode"] = frame.groupby("variant").cumcount() + 1
-    return typed(frame, {"variant": "int64", **_EPISODES})
+    return typed(frame, {"variant": "int64", **EPISODES})
 
 
 def _rows(
@@ -226,7 +212,7 @@ def pendings(
         }
     )
     order = ["pending_at", "alertname", "tenant", "instance"]
-    return typed(frame.sort_values(order, kind="stable", ignore_index=True), _PENDINGS)
+    return typed(frame.sort_values(order, kind="stable", ignore_index=True), PENDINGS)
 
 
 def _parted(found: States, evaluations: Times, interval_ms: int) -> States:

@@ -12,23 +12,12 @@ from cloudxai_analysis.measures.judgement import false_positive_rates, judged, r
 from cloudxai_analysis.replay.truth import Truth
 from cloudxai_analysis.window import WEEK, Window
 
-_QUALITY = {
-    "variant": "int64",
-    "episodes": "int64",
-    "trials": "int64",
-    "true_positives": "int64",
-    "false_positives": "int64",
-    "unjudged": "int64",
-    "rate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "incidents": "int64",
-    "caught": "int64",
-    "misses": "int64",
-    "detection_seconds": "float64",
-    "reset_seconds": "float64",
-    "pages_a_week": "float64",
-}
+_QUALITY = (
+    dict.fromkeys(["variant", "episodes", "trials", "true_positives", "false_positives", "unjudged"], "int64")
+    | dict.fromkeys(["rate", "low", "high"], "float64")
+    | dict.fromkeys(["incidents", "caught", "misses"], "int64")
+    | dict.fromkeys(["detection_seconds", "reset_seconds", "pages_a_week"], "float64")
+)
 
 
 def judged_variants(episodes: pd.DataFrame, truth: Truth, *, alertname: str, label_seconds: float = 60) -> pd.DataFrame:

@@ -93,6 +93,7 @@ def render(notebook: dict[str, Any]) -> str:
         checks={check["key"]: check for check in summary["checks"]},
         glossary=_glossary(looks),
         evaluation=_evaluation(),
+        own=head.get("evaluation"),
         bounds={key: field.description for key, field in Bounds.model_fields.items()},
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),

@@ -31,8 +31,7 @@ FOR_STATE = "alerts_for_state"
 # What is made of the telemetry alone, and so stays as it is when the ledger grows.
 _OF_TELEMETRY = (
     *("alert_window", "alert_samples", "for_state", "intervals", "evaluation_gaps", "episodes", "pendings"),
-    *("storms", "storm_history", "flapping_alerts", "alert_flapping", "flapping_tenants", "tenant_flapping"),
-    *("counted_tenants", "dips", "tenant_dips", "paging_rules", "month", "week"),
+    *("storms", "flapping_alerts", "flapping_tenants", "dips", "tenant_dips", "paging_rules", "month", "week"),
 )
 
 
@@ -232,11 +231,6 @@ class Alerts:
 
     @cached_property
     def storms(self) -> pd.DataFrame:
-        """Alert storms that began in the window."""
-        return self._opened.within(self.storm_history, "start")
-
-    @cached_property
-    def storm_history(self) -> pd.DataFrame:
         """Alert storms of the 28 days, and of what is known beyond them."""
         reached = Window(self.alert_window.start, self._known.end)
         seconds = self.month.seconds + (reached.end - self.alert_window.end).total_seconds()
@@ -244,28 +238,13 @@ class Alerts:
 
     @cached_property
     def flapping_alerts(self) -> pd.DataFrame:
-        """Alerts that flapped, begun in the window."""
-        return self._opened.within(self.alert_flapping, "start")
-
-    @cached_property
-    def alert_flapping(self) -> pd.DataFrame:
         """Alerts that flapped, over the history."""
         return alerts.flapping(self.episodes)
 
     @cached_property
     def flapping_tenants(self) -> pd.DataFrame:
-        """Tenants whose readiness flapped, begun in the window."""
-        return self._opened.within(self.tenant_flapping, "start")
-
-    @cached_property
-    def tenant_flapping(self) -> pd.DataFrame:
         """Tenants whose readiness flapped, over the history and up to a day beyond the window."""
         return flapping.tenant_flapping(self._telemetry.counter_steps("tenant_transitions"))
-
-    @cached_property
-    def counted_tenants(self) -> pd.DataFrame:
-        """Tenants whose transitions were counted in the window, one row each."""
-        return self._opened.hours("tenant_transitions", self._opened.seen)[["tenant"]].drop_duplicates()
 
     @cached_property
     def noise(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from cloudxai_analysis.measures import (
     cardinality,
     cohorts,
+    counters,
     drivers,
     guard,
     identifiers,
@@ -194,7 +195,8 @@ class Cardinality:
     @cached_property
     def refusals(self) -> pd.DataFrame:
         """Whole stretches in which a guard refused labels that overlap the window, with their part `inside` it."""
-        return guard.split_at(guard.refusals(self.rejection_steps), self.rejection_steps, self._opened.seen)
+        found, steps = guard.refusals(self.rejection_steps), self.rejection_steps
+        return counters.split_at(found, steps, self._opened.seen, by=["job", "instance"])
 
     @cached_property
     def _all_refusals(self) -> pd.DataFrame:

@@ -52,6 +52,7 @@ class Opened:
         self.contract = environment.contract
         self.bounds = environment.bounds
         self.window = window
+        self.now = now
         self.seen = Window(window.start, min(window.end, now), window.name)
         self.history = self.seen.with_history(environment.settings.history_weeks)
         self.reach = window.reach(environment.settings.history_weeks, now)

@@ -10,7 +10,7 @@ from cloudxai_analysis.measures import counters, telemetry
 from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.phrases import span
 from cloudxai_analysis.study.opened import Opened
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.window import DAY, Window
 
 
 class Telemetry:
@@ -56,10 +56,9 @@ class Telemetry:
         return self.held["start"].min()
 
     def seen_share(self, window: Window) -> float:
-        """Share of a window's whole time in which the least covered job was up; NaN where none was ever scraped."""
-        rows = self._opened.within(self.coverage, "day", window)
-        minutes = rows.groupby("job")["up_minutes"].sum().reindex(list(self._opened.contract.jobs)).fillna(0.0)
-        return float(minutes.min() / window.duration.total_seconds() * 60) if len(rows) else float("nan")
+        """Share of a window's whole time, day by day of the least covered job; NaN where none was ever scraped."""
+        rows = self._opened.within(self.covered, "day", window)
+        return float(rows["coverage"].sum() * DAY / window.duration) if len(rows) else float("nan")
 
     @property
     def seen_seconds(self) -> float:

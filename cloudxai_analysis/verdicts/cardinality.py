@@ -10,7 +10,7 @@ import pandas as pd
 from cloudxai_analysis.measures.identifiers import SHAPES
 from cloudxai_analysis.phrases import count, moment, percent
 from cloudxai_analysis.verdicts import Check, Status
-from cloudxai_analysis.verdicts.evidence import event, named, short, when
+from cloudxai_analysis.verdicts.evidence import event, going_on, named, short, when
 from cloudxai_analysis.window import Window
 
 _SECTION = "cardinality"
@@ -177,25 +177,23 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             samples="every step of the rejection counter",
             disproof="refusals between a process's last scrape and its end",
         )
-    top = refusals.loc[refusals["inside"].idxmax()]
     rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
-    before = refusals[refusals["start"] < window.start]
-    most = f"most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}"
-    after = top["rejections"] - top["inside"]
-    if after and top["start"] >= window.start:
-        most += f"; it goes on after {named(window)}, with {after:,.0f} more"
-    elif top["end"] >= window.end - _HOUR:
-        most += ", and may go on"
-    going_on = "".join(
-        f"; going on at {short(row.instance)}: began on {moment(row.start)}, before this window, {row.inside:,.0f} of "
-        f"{count(row.rejections, 'refusal')} in it"
-        for row in before.itertuples()
-    )
+    told, begun = [], refusals[refusals["start"] >= window.start]
+    if len(begun):
+        top = begun.loc[begun["inside"].idxmax()]
+        told.append(f"most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}")
+        after = top["rejections"] - top["inside"]
+        if after:
+            told.append(f"it goes on after {named(window)}, with {after:,.0f} more")
+        elif top["end"] >= window.end - _HOUR:
+            told[-1] += ", and may go on"
+    if len(begun) < len(refusals):
+        told.append(going_on(refusals, window, place="instance", size="rejections", noun="refusal"))
     return Check(
         key="rejections",
         section=_SECTION,
         status="warn",
-        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{rest}, {most}{going_on}.",
+        finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{rest}, {'; '.join(told)}.",
         value=float(total),
         unit="requests",
         size=count(total, "refused request"),
@@ -206,7 +204,7 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
         decides=_OWNER,
         events=tuple(
             event("rejections", row.instance, row.start, row.end, row.rejections, "requests")
-            for row in refusals[refusals["start"] >= window.start].itertuples()
+            for row in begun.itertuples()
         ),
     )
 

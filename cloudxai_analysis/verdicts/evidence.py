@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cloudxai_analysis.phrases import count, moment
 from cloudxai_analysis.window import Window
 
 LONGEST_NAME = 60
@@ -23,6 +24,15 @@ def event(kind: str, place: str, start: Any, end: Any, size: float, unit: str) -
         "size": float(size),
         "unit": str(unit),
     }
+
+
+def going_on(stretches: pd.DataFrame, window: Window, *, place: str, size: str, noun: str) -> str:
+    """Of the stretches begun before a window which go on in it, with both parts of their size; '' where none does."""
+    return "; ".join(
+        f"going on at {short(row[place])}: began on {moment(row['start'])}, before this window, {row['inside']:,.0f} "
+        f"of {count(row[size], noun)} in it"
+        for row in stretches[stretches["start"] < window.start].to_dict("records")
+    )
 
 
 def when(time: Any) -> datetime | None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment, percent, span
 from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.verdicts.evidence import event, named, short, when
+from cloudxai_analysis.verdicts.evidence import ONE_DAY, event, named, short, when
 from cloudxai_analysis.window import Window
 
 _SECTION = "readiness"
@@ -16,27 +16,29 @@ _OWNER = "the platform team"
 FEWEST_OUTAGES = 3  # under which nobody can say how often they come
 
 
-def burn_check(
-    rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFrame, *, window: Window, likely: float = 0.5
-) -> Check:
-    """Whether the error budget lasts: `warn` where it burns at the end, is used up, or likely will be within a week.
+def burn_check(rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFrame, *, window: Window) -> Check:
+    """Whether the error budget lasts: `warn` where it burns at the end or is used up.
 
-    `rates` at the window's end, `stretches` of the window and `course` as `measures.slo` gives them. Likely is a chance
-    of `likely` from three outages on. The value is the highest rate over a long window in the stretches.
+    `rates` at the window's end, `stretches` of the window and `course` as `measures.slo` gives them. How likely more
+    outages are than there is room for is told, and no warning: too few of those would come true. `unknown` where the
+    end was not seen, and under one day seen. The value is the highest rate over a long window in the stretches.
     """
     row, burning = course.iloc[0], rates[rates["burning"].fillna(False)]
     common: dict[str, Any] = {"key": "burn", "section": _SECTION, "unit": "x the allowed rate"}
-    if pd.isna(row["used_minutes"]) or rates["burn_long"].isna().all():
+    used = f"{span(row['used_minutes'] * 60)} of {span(row['allowed_minutes'] * 60)} used"
+    spent = row["used_minutes"] >= row["allowed_minutes"]
+    if not (len(burning) or spent) and (rates["burning"].isna().any() or row["seen_minutes"] * 60 < ONE_DAY):
         finding = f"Whether the error budget burns at the end of {named(window)} is unknown: nothing was seen of it."
+        if rates["burning"].notna().all():
+            finding = (
+                f"Too early to tell whether the error budget lasts: {span(row['seen_minutes'] * 60)} seen, {used}."
+            )
         return Check(status="unknown", finding=finding, **common)
     common |= {
         "value": float(stretches["most"].max()) if len(stretches) else 0.0,
         "samples": "global readiness by time, over windows of 5 minutes to 3 days",
         "disproof": "errors that planned maintenance explains",
     }
-    used = f"{span(row['used_minutes'] * 60)} of {span(row['allowed_minutes'] * 60)} used"
-    spent = row["used_minutes"] >= row["allowed_minutes"]
-    at_risk = row["outages"] >= FEWEST_OUTAGES and row["chance"] >= likely
     if len(burning):
         top = burning.iloc[0]
         finding = (
@@ -48,12 +50,12 @@ def burn_check(
     else:
         calm = f"The error budget does not burn at the end of {named(window)}"
         finding = f"{calm}: {used}{_room(row)}{_fastest(stretches)}."
-    if not (len(burning) or spent or at_risk):
+    if not (len(burning) or spent):
         return Check(status="pass", finding=finding, **common)
     return Check(
         status="warn",
         finding=finding,
-        size=f"{percent(row['remaining_share'], 0)} of the budget left",
+        size=used,
         since=when(stretches["start"].min()) if len(stretches) else window.start,
         action=(
             "Stop what burns the error budget: hold back risky changes."
@@ -73,7 +75,7 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
     """
     common: dict[str, Any] = {"key": "isolation", "section": _SECTION, "unit": "outages"}
     if not known:
-        finding = f"Whether tenants are isolated is unknown: {named(window)} has no readiness of tenants to compare."
+        finding = f"Whether tenants are isolated is unknown: no readiness of tenants to compare in {named(window)}."
         return Check(status="unknown", finding=finding, **common)
     common |= {
         "samples": "global and tenant readiness at the same scrapes",

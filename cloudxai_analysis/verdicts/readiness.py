@@ -117,7 +117,7 @@ def outages_check(
         finding = f"The platform was ready for all of {basis}{blips}."
         return Check(status="pass", finding=finding, value=0.0, **common)
     told = [_told(long)] if len(long) else []
-    told += [_told_before(before.iloc[-1], window)] if len(before) else []
+    told += [_told_before(before.iloc[-1], measured["not_ready_minutes"], window)] if len(before) else []
     minutes = float(long["minutes"].sum())
     return Check(
         status="warn",
@@ -157,9 +157,9 @@ def _told(long: pd.DataFrame) -> str:
     return f"{many}for {span(top['minutes'] * 60)} from {moment(top['start'])}{still}"
 
 
-def _told_before(row: pd.Series, window: Window) -> str:
+def _told_before(row: pd.Series, not_ready: float, window: Window) -> str:
     end = pd.Timestamp(window.end) if pd.isna(row["end"]) else min(row["end"], pd.Timestamp(window.end))
-    inside = (end - pd.Timestamp(window.start)).total_seconds()
+    inside = min((end - pd.Timestamp(window.start)).total_seconds(), not_ready * 60)
     return (
         f"for the first {span(inside)}, in an outage of {span(row['minutes'] * 60)} that began {moment(row['start'])}"
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from cloudxai_analysis.phrases import count, moment, percent, span
 from cloudxai_analysis.verdicts import Check
 from cloudxai_analysis.verdicts.evidence import ONE_DAY, event, named, short, when
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.window import DAY, Window
 
 _SECTION = "telemetry"
 _OWNER = "the owner of the monitoring"
@@ -22,7 +22,8 @@ def coverage_check(
     """Whether the telemetry is there: `warn` where a day since its begin is not covered.
 
     `coverage` by job and day as `scrape_coverage` gives it, `covered` as `covered_periods`, both of the window; `first`
-    when the first scrape of all was made. The value is the least covered job's share of the window's time. `unknown`
+    when the first scrape of all was made. The value is the share of the window's time, day by day of the least covered
+    job. `unknown`
     without any scrape, and where the telemetry begins in the window: of the time before nobody knows anything.
     """
     common: dict[str, Any] = {
@@ -36,7 +37,7 @@ def coverage_check(
         finding = f"No sample of `up` for the contract's jobs in {named(window)}: nobody knows what was scraped."
         return Check(status="unknown", finding=finding, **common)
     whole = window.duration.total_seconds()
-    seen = coverage.groupby("job")["up_minutes"].sum().min() * 60
+    seen = covered["coverage"].sum() * DAY.total_seconds()
     done = [day for day in window.days() if day.end <= window.end]
     blind = [day for day in done if day.start not in set(covered.loc[covered["covered"], "day"])]
     began = pd.notna(first) and first > pd.Timestamp(window.start) + pd.Timedelta(hours=1)
@@ -49,10 +50,10 @@ def coverage_check(
         "disproof": "a target that service discovery never had",
     }
     if blind:
-        worst = coverage.loc[coverage["day"].isin([day.start for day in blind]), "up_minutes"]
+        shares = covered.set_index("day")["coverage"].reindex([day.start for day in blind]).fillna(0.0)
         finding = (
             f"{len(blind)} of {count(len(done), 'day')} of {named(window)} not covered, the least with "
-            f"{span((worst.min() if len(worst) == len(blind) else 0.0) * 60)} of 24 hours; {said}."
+            f"{span(shares.min() * DAY.total_seconds())} of 24 hours; {said}."
         )
         return Check(
             status="warn",

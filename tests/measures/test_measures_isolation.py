@@ -79,18 +79,18 @@ def gauges(**down):
     return pd.concat(frames, ignore_index=True)
 
 
-def platform(*ranges):
-    ready = np.ones(1_440)
-    for first, length in ranges:
-        ready[first : first + length] = 0
-    return pd.DataFrame({"time": pd.date_range(START, periods=1_440, freq="min", unit="us"), "ready": ready})
+def platform(*outages, until=1_440):
+    """The platform over a day, or up to a minute of it: not ready in the named ranges, which are in order."""
+    edges = [0, *(edge for first, length in outages for edge in (first, first + length)), until]
+    time = pd.Series(START + pd.to_timedelta(edges, unit="min")).astype("datetime64[us, UTC]")
+    return pd.DataFrame({"start": time[:-1], "end": time.shift(-1)[:-1], "ready": [1.0, *[0.0, 1.0] * len(outages)]})
 
 
 def test_correlation_is_numpys_and_its_chance_is_scipys():
     frame = gauges(a=[(598, 22)], b=[(100, 30), (615, 10)], c=[(10, 5)], d=[])
     found = isolation_correlation(frame, platform((600, 20))).set_index("tenant")
     assert list(found.index) == ["a", "b", "c"]
-    outage = platform((600, 20))["ready"].to_numpy() == 0
+    outage = np.isin(np.arange(1_440), range(600, 620))
     for tenant in found.index:
         down = frame.loc[frame["tenant"] == tenant, "value"].to_numpy() == 0
         row = found.loc[tenant]
@@ -108,4 +108,10 @@ def test_where_one_never_changes_nothing_correlates():
     assert (found["p"].iloc[0], found["both"].iloc[0]) == (1, 0)
     assert isolation_correlation(gauges(a=[]), platform((1, 2))).empty
     assert isolation_correlation(gauges(a=[(1, 2)])[:0], platform()).empty
-    assert isolation_correlation(gauges(a=[(1, 2)]), platform()[:0])["both"].tolist() == [0]
+
+
+def test_scrapes_at_which_nobody_knows_of_the_platform_count_for_neither():
+    """Of a day it is known until noon: 720 scrapes, 2 of them with both."""
+    found = isolation_correlation(gauges(a=[(100, 2), (1_000, 30)]), platform((90, 20), until=720))
+    assert found.iloc[0][["both", "tenant_only", "global_only", "neither"]].tolist() == [2, 0, 18, 700]
+    assert isolation_correlation(gauges(a=[(1, 2)]), platform()[:0]).empty

@@ -17,11 +17,11 @@ def times(texts):
 
 
 def outages(*rows):
-    """One row per (start, end, samples, tenant)."""
+    """One row per (start, end, minutes, tenant)."""
     rows = [(*row, *("",)[len(row) - 3 :]) for row in rows]
-    frame = pd.DataFrame(rows, columns=["start", "end", "not_ready_samples", "tenant"])
+    frame = pd.DataFrame(rows, columns=["start", "end", "minutes", "tenant"])
     frame["start"], frame["end"] = times(frame["start"]), times(frame["end"])
-    return frame.assign(minutes=frame["not_ready_samples"].astype("float64")).astype({"tenant": "str"})
+    return frame.astype({"minutes": "float64", "tenant": "str"})
 
 
 def proposed(everybody=(), single=(), impact=None):
@@ -62,6 +62,7 @@ def test_dips_of_one_tenant_within_half_an_hour_are_one_proposal():
 
 def test_a_single_failed_scrape_is_no_proposal_and_a_tenants_dip_in_a_global_one_neither():
     assert proposed([("10:00", "10:01", 1)], [("14:00", "14:02", 2, "acme")]).empty
+    assert len(proposed([("10:00", "10:02", 2)], [("14:00", "14:03", 3, "acme")])) == 2
     found = proposed([("10:00", "10:20", 20)], [("10:00", "10:20", 20, "a"), ("10:10", "10:40", 30, "b")])
     assert rows(found) == [
         ["", moment("10:00"), moment("10:20"), "readiness dips"],

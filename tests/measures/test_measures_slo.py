@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cloudxai_analysis.measures.slo import (
-    PAIRS,
-    availability_bounds,
-    budget_exhaustion,
-    burn_rates,
-    burn_stretches,
-)
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.measures.readiness import outages
+from cloudxai_analysis.measures.slo import PAIRS, budget_course, burn_rates, burn_stretches
+from cloudxai_analysis.window import parse_window
 
 WEEK = parse_window("2026-W46")
 START = pd.Timestamp("2026-11-09", tz="UTC")
@@ -23,67 +16,17 @@ MINUTE = pd.Timedelta(minutes=1)
 DAY = pd.Timedelta(days=1)
 
 
-def samples(days=7, *, down=(), missing=(), start=START):
-    """One sample a minute; `down` and `missing` are (first minute, minutes)."""
-    many = round(days * 1_440)
-    ready, there = np.ones(many), np.ones(many, dtype=bool)
-    for first, length in down:
-        ready[first : first + length] = 0
-    for first, length in missing:
-        there[first : first + length] = False
-    time = pd.date_range(start, periods=many, freq="min", unit="us")
-    return pd.DataFrame({"time": time, "ready": ready})[there].reset_index(drop=True)
-
-
-def bounds(readiness, window=WEEK):
-    return availability_bounds(readiness, window).iloc[0]
-
-
-def test_without_gaps_the_bounds_are_the_availability():
-    row = bounds(samples(down=[(100, 30)]))
-    assert row["low"] == row["high"] == pytest.approx(row["availability"]) == pytest.approx(1 - 30 / 10_080)
-    assert (row["unknown_minutes"], row["known_share"]) == (0, 1)
-
-
-def test_a_gap_is_neither_up_nor_down():
-    # 10,080 minutes, of which 60 are unknown and 30 not ready.
-    row = bounds(samples(down=[(100, 30)], missing=[(500, 60)]))
-    assert row["availability"] == pytest.approx(9_990 / 10_020)
-    assert row["low"] == pytest.approx(9_990 / 10_080)
-    assert row["high"] == pytest.approx(10_050 / 10_080)
-    assert row["unknown_minutes"] == pytest.approx(60)
-
-
-def test_a_window_longer_than_the_data_is_mostly_unknown():
-    row = bounds(samples(7), parse_window("2026-11"))
-    assert row["known_share"] == pytest.approx(7 / 30)
-    assert (row["low"], row["high"], row["availability"]) == (pytest.approx(7 / 30), 1, 1)
-
-
-def test_no_sample_and_a_single_one_bound_nothing():
-    row = bounds(samples()[:0])
-    assert np.isnan(row["availability"])
-    assert (row["low"], row["high"], row["known_share"]) == (0, 1, 0)
-    row = bounds(samples()[:1])
-    assert (row["samples"], row["availability"], row["low"], row["high"]) == (1, 1, 0, 1)
-
-
-def test_a_day_that_is_scraped_more_often_weighs_no_more():
-    fast = pd.DataFrame({"time": pd.date_range(START, periods=5_760, freq="15s", unit="us"), "ready": 0.0})
-    row = bounds(pd.concat([fast, samples(6, start=START + DAY)]))
-    assert (row["low"], row["high"]) == (pytest.approx(6 / 7), pytest.approx(6 / 7))
-
-
-@given(st.lists(st.booleans(), min_size=60, max_size=300), st.data())
-def test_whatever_the_unknown_time_was_the_truth_lies_within_the_bounds(ready, data):
-    time = pd.date_range(START, periods=len(ready), freq="min", unit="us")
-    whole = pd.DataFrame({"time": time, "ready": np.array(ready, dtype=float)})
-    window = Window(START.to_pydatetime(), (START + len(ready) * MINUTE).to_pydatetime())
-    # Most neighbours stay, so that the step is known.
-    gone = data.draw(st.sets(st.integers(0, len(ready) - 1), max_size=len(ready) // 4))
-    seen = availability_bounds(whole.drop(index=list(gone)), window).iloc[0]
-    assert seen["low"] - 1e-9 <= np.mean(ready) <= seen["high"] + 1e-9
-    assert seen["low"] - 1e-9 <= seen["availability"] <= seen["high"] + 1e-9
+def course(days=7, *, down=(), missing=(), start=START):
+    """When the platform was ready; `down` and `missing` are (first minute, minutes)."""
+    state = np.ones(round(days * 1_440))
+    for value, stretches in ((0, down), (-1, missing)):
+        for first, length in stretches:
+            state[first : first + length] = value
+    edges = np.append(np.flatnonzero(np.diff(state, prepend=9)), len(state))
+    frame = pd.DataFrame({"ready": state[edges[:-1]]})
+    for name, minutes in (("start", edges[:-1]), ("end", edges[1:])):
+        frame[name] = (start + pd.to_timedelta(minutes, unit="min")).astype("datetime64[us, UTC]")
+    return frame[frame["ready"] >= 0].reset_index(drop=True)
 
 
 def rates(readiness, at):
@@ -92,21 +35,21 @@ def rates(readiness, at):
 
 def test_the_pairs_are_those_of_the_workbook():
     # Table 5-8: 2 % of 30 days' budget in 1 h, 5 % in 6 h, 10 % in 3 d; and 10 % in a day.
-    found = burn_rates(samples(1), slo=0.999, at=START + DAY)
+    found = burn_rates(course(1), slo=0.999, at=START + DAY)
     assert found["budget_share"].round(6).tolist() == [0.02, 0.05, 0.1, 0.1]
     assert found["short_minutes"].tolist() == [5, 30, 120, 360]
     assert (found["long_hours"] * 60 / found["short_minutes"]).tolist() == [12] * 4
 
 
 def test_all_errors_burn_a_thousandfold_under_three_nines():
-    found = rates(samples(4, down=[(0, 4 * 1_440)]), START + 4 * DAY)
+    found = rates(course(4, down=[(0, 4 * 1_440)]), START + 4 * DAY)
     assert found["burn_long"].to_numpy() == pytest.approx([1_000] * 4)
     assert found["burning"].all()
 
 
 def test_rates_by_hand():
     # Six of the last 60 minutes: 0.1 / 0.001 = 100 over the hour; none of the last five.
-    found = rates(samples(3, down=[(3 * 1_440 - 30, 6)]), START + 3 * DAY)
+    found = rates(course(3, down=[(3 * 1_440 - 30, 6)]), START + 3 * DAY)
     assert found.loc[14.4, "burn_long"] == pytest.approx(100)
     assert found.loc[14.4, "burn_short"] == 0
     assert not found.loc[14.4, "burning"]
@@ -116,60 +59,86 @@ def test_rates_by_hand():
     assert found.loc[1.0, "burn_long"] == pytest.approx(6 / 4_320 / 0.001)
 
 
-def test_without_a_sample_the_rate_is_unknown():
-    found = rates(samples(1, missing=[(1_440 - 10, 10)]), START + DAY)
+def test_what_nobody_saw_is_no_rate_and_the_time_seen_counts():
+    found = rates(course(1, missing=[(1_440 - 10, 10)]), START + DAY)
     assert np.isnan(found.loc[14.4, "burn_short"])
     assert pd.isna(found.loc[14.4, "burning"])
-    assert burn_rates(samples()[:0], slo=0.999, at=START)["burning"].isna().all()
+    assert burn_rates(course()[:0], slo=0.999, at=START)["burning"].isna().all()
+    # Six of 30 minutes seen of the last hour.
+    half = rates(course(1, down=[(1_440 - 20, 6)], missing=[(1_440 - 60, 30)]), START + DAY)
+    assert half.loc[14.4, "burn_long"] == pytest.approx(6 / 30 / 0.001)
+
+
+@pytest.mark.parametrize(("minutes", "burning"), [(1, False), (2, True)])
+def test_a_single_failed_scrape_burns_nothing(minutes, burning):
+    """One minute of an hour is 16.7 times what is allowed, and is told as such; but one scrape may fail."""
+    frame = course(3, down=[(3 * 1_440 - minutes, minutes)])
+    found = rates(frame, START + 3 * DAY)
+    assert found.loc[14.4, "burn_long"] == pytest.approx(minutes / 60 / 0.001)
+    assert found.loc[14.4, "burning"] == burning
+    assert burn_stretches(frame, WEEK, slo=0.999).empty != burning
 
 
 def test_stretches_begin_and_end_where_both_windows_cross():
-    """Two minutes of errors: the 5-minute window is over 14.4 with one error, the hour with one (16.7).
+    """Two minutes of errors, 600 and 601: told once both are seen, at 602, until the short window has lost the last.
 
-    So it burns from the first error (minute 600) until the short window has lost the last (601 + 5).
+    At 606 it still holds the minute before 602; at 607 none.
     """
-    found = burn_stretches(samples(2, down=[(600, 2)]), WEEK, slo=0.999).set_index("threshold")
+    found = burn_stretches(course(2, down=[(600, 2)]), WEEK, slo=0.999).set_index("threshold")
     fast = found.loc[14.4]
-    assert fast["start"] == START + 600 * MINUTE
-    assert fast["end"] == START + 606 * MINUTE
+    assert fast["start"] == START + 602 * MINUTE
+    assert fast["end"] == START + 607 * MINUTE
     assert fast["most"] == pytest.approx(2 / 60 / 0.001)
     assert fast["budget_share"] == pytest.approx(2 / 43.2)
 
 
 def test_a_stretch_that_goes_on_has_no_end_and_a_quiet_week_none():
-    found = burn_stretches(samples(7, down=[(10_000, 80)]), WEEK, slo=0.999)
+    found = burn_stretches(course(7, down=[(10_000, 80)]), WEEK, slo=0.999)
     assert found["end"].isna().all()
     assert set(found["threshold"]) == {14.4, 6.0, 3.0, 1.0}
-    assert burn_stretches(samples(7), WEEK, slo=0.999).empty
-    assert burn_stretches(samples(7)[:0], WEEK, slo=0.999).empty
+    assert burn_stretches(course(7), WEEK, slo=0.999).empty
+    assert burn_stretches(course(7)[:0], WEEK, slo=0.999).empty
 
 
-def exhaustion(readiness, end):
-    return budget_exhaustion(readiness, slo=0.999, end=end).iloc[0]
+def after_month(*down, missing=(), days=30, slo=0.999):
+    """The budget's row after 30 days; of fewer `days` the last ones were seen."""
+    frame = course(days, down=down, missing=missing, start=START + (30 - days) * DAY)
+    return budget_course(frame, outages(frame), slo=slo, end=START + 30 * DAY).iloc[0]
 
 
-def thirty(down=(), missing=()):
-    return samples(30, down=down, missing=missing)
+@pytest.mark.parametrize(
+    ("down", "used", "usual", "room", "chance"),
+    [
+        ([], 0, np.nan, np.nan, np.nan),
+        # 23.2 minutes are left: room for one more of 20. P(N > 1) of a Poisson of 7/30.
+        ([(100, 20)], 20, 20, 1, 1 - np.exp(-7 / 30) * (1 + 7 / 30)),
+        # 13.2 minutes are left, three of 10 in 30 days: room for one. P(N > 1) of 0.7.
+        ([(100, 5), (9_000, 10), (20_000, 15)], 30, 10, 1, 1 - np.exp(-0.7) * 1.7),
+        # Used up: there is room for none. P(N > 0) of 7/30.
+        ([(100, 60)], 60, 60, 0, 1 - np.exp(-7 / 30)),
+    ],
+)
+def test_a_budget_has_room_for_so_many_usual_outages_and_they_have_their_chance(down, used, usual, room, chance):
+    row = after_month(*down)
+    assert (row["outages"], row["used_minutes"], row["allowed_minutes"]) == (len(down), used, pytest.approx(43.2))
+    assert row["remaining_share"] == pytest.approx(1 - used / 43.2)
+    assert row[["usual_minutes", "room", "chance"]].tolist() == pytest.approx([usual, room, chance], nan_ok=True)
 
 
-def test_what_leaves_the_window_is_given_back():
-    """40 of 43.2 minutes on the first day, 1 a day in the last week: 47, exhausted. Before the last week, 40 only."""
-    row = exhaustion(thirty([(0, 40)]), START + 30 * DAY)
-    assert (row["answer"], row["used_minutes"], row["recent_minutes"]) == ("lasts", 40, 0)
-    row = exhaustion(thirty([(0, 40), *((day * 1_440, 1) for day in range(23, 30))]), START + 30 * DAY)
-    assert (row["answer"], row["used_minutes"]) == ("exhausted", 47)
-    # 35 in all and 4 a day: the first coming day takes 7 away and brings 4, and so on.
-    row = exhaustion(thirty([(0, 7), *((day * 1_440, 4) for day in range(23, 30))]), START + 30 * DAY)
-    assert (row["answer"], row["used_minutes"], row["recent_minutes"]) == ("will be exhausted", 35, 4)
-    # Day 1: 35 - 7 + 4 = 32, then 4 more each day: 36, 40, 44 > 43.2 on the fourth.
-    assert row["at"] == START + 34 * DAY
+def test_the_frequency_is_that_of_the_days_there_were():
+    """Two outages in ten days of telemetry are 1.4 a week; an outage of before the 30 days is none of them."""
+    row = after_month((100, 10), (5_000, 10), days=10)
+    assert row["room"] == 2
+    assert row["chance"] == pytest.approx(1 - np.exp(-1.4) * (1 + 1.4 + 1.4**2 / 2))
+    frame = course(40, down=[(100, 30), (20_000, 10)], start=START - 10 * DAY)
+    row = budget_course(frame, outages(frame), slo=0.999, end=START + 30 * DAY).iloc[0]
+    assert (row["outages"], row["used_minutes"]) == (1, 10)
 
 
-def test_the_share_left_and_the_days_it_stands_on():
-    row = exhaustion(thirty([(29 * 1_440, 10)], [(28 * 1_440, 1_440)]), START + 30 * DAY)
-    assert row["remaining_share"] == pytest.approx(1 - 10 / 43.2)
-    assert (row["recent_days"], row["recent_minutes"]) == (6, pytest.approx(10 / 6))
-    assert exhaustion(thirty()[:0], START + 30 * DAY)["answer"] == "unknown"
+def test_without_telemetry_nothing_is_known_to_be_left():
+    row = budget_course(course()[:0], outages(course()[:0]), slo=0.999, end=START).iloc[0]
+    assert row[["used_minutes", "remaining_share", "room", "chance"]].isna().all()
+    assert row["outages"] == 0
 
 
 def test_every_pair_has_a_short_window_of_a_twelfth():

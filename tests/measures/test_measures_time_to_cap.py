@@ -82,7 +82,7 @@ def test_a_rollout_goes_on_with_the_history_of_the_job_and_returning_tenants_are
         for number in range(4 + day)
     ]
     frame = pd.DataFrame(rows, columns=["instance", "tenant", "seen_at"]).astype({"seen_at": TIME})
-    frame = frame.assign(job="cloudxai", started_at=frame["seen_at"], last_seen=frame["seen_at"])
+    frame = frame.assign(job="cloudxai", started_at=frame["seen_at"], last_seen=frame["seen_at"] + 0.5 * DAY)
     found = daily_arrivals(frame, covered(4), window(4), cap=100, instance="pod-3")
     assert found["held"].tolist() == [4, 5, 6, 7]
     assert np.isnan(found["arrivals"][0])

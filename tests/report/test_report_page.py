@@ -184,3 +184,36 @@ def test_without_a_headline_there_is_no_page(content: dict[str, Any]) -> None:
     assert SUMMARY not in str(content)
     with pytest.raises(NotebookFailed, match=r"^The notebook holds no headline"):
         render(content)
+
+
+def test_what_was_not_measured_on_this_platform_says_how_to() -> None:
+    assert "was not measured yet: run cloudxai evaluate --environment" in Document(render(notebook())).text
+
+
+def test_the_method_section_says_what_would_be_found_on_this_platform() -> None:
+    """Outages of a minute were found once of six times, of two minutes six of six; of storms nothing was planted."""
+    made = notebook()
+    outage = {"kind": "readiness_incident", "check": "outages", "unit": "minutes", "smallest": 2.0}
+    sizes = [{"size": 1, "runs": 6, "found": 1}, {"size": 2, "runs": 6, "found": 6}]
+    storm = {"kind": "alert_storm", "check": "storms", "unit": HOSTILE[0], "smallest": None}
+    findings = [{"check": "restarts", "status": "warn", "finding": HOSTILE[1]}]
+    evaluation = {
+        "environment": "prod",
+        "weeks": [{"week": "2026-W46", "findings": findings}, {"week": "2026-W45", "findings": []}],
+        "curves": [
+            {**outage, "sizes": sizes},
+            {**storm, "sizes": [{"size": 5, "runs": 0, "found": 0}]},
+            {**storm, "kind": "restart", "sizes": [{"size": 1, "runs": 1, "found": 0}]},
+        ],
+    }
+    for cell in made["cells"]:
+        for output in cell.get("outputs", []):
+            if SUMMARY in output.get("data", {}):
+                output["data"][SUMMARY]["evaluation"] = evaluation
+    text = Document(render(made)).text
+    assert "planted into copies of 2026-W45, 2026-W46." in text
+    assert "these weeks have 1 (2026-W46), 0 (2026-W45) findings" in text
+    assert "readiness incident2 minutes1: 1 of 6, 2: 6 of 6" in text.replace(" readiness", "readiness")
+    assert "alert stormcould not be planted" in text
+    assert "restartnot reached1: 0 of 1" in text
+    assert "was not measured yet" not in text

@@ -221,9 +221,8 @@ def test_a_stretch_that_began_before_the_window_is_named_with_both_parts_and_is_
     )
     assert (check.status, check.value, check.events) == ("warn", 42.0, ())
     assert check.finding == (
-        "42 requests of new tenants refused in 2026-W46, most by cloudxai-0:8080 from Sun 8 Nov, 23:30 UTC to "
-        "Mon 9 Nov, 01:10 UTC; going on at cloudxai-0:8080: began on Sun 8 Nov, 23:30 UTC, before this window, 42 of "
-        "100 refusals in it."
+        "42 requests of new tenants refused in 2026-W46, going on at cloudxai-0:8080: began on Sun 8 Nov, 23:30 UTC, "
+        "before this window, 42 of 100 refusals in it."
     )
 
 

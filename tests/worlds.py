@@ -18,12 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.settings import near_miss
+from cloudxai_analysis.evaluate import study_of
+from cloudxai_analysis.settings import EnvironmentSettings, Settings, near_miss
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.draws import Draws
 from cloudxai_analysis.sources.demo.population import INSTANCES
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
+from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import DAY, WEEK, Window
 
 One = tuple[dict[str, str], NDArray[np.int64], NDArray[np.float64]]
@@ -132,6 +135,10 @@ class WorldSource:
         """The demo's six weeks in this world's calendar, as far as they are kept."""
         end = EXTENT.end + self._shift
         return Window(end - self.world.days * DAY, end)
+
+    def rules(self) -> list[AlertingRule] | None:
+        """The demo's rules, or None where nobody knows."""
+        return self.demo.rules() if self.world.alerts else None
 
     def truth(self) -> pd.DataFrame:
         """The planted events, as the demo's `truth` gives them."""
@@ -347,3 +354,10 @@ def _factor(course: Course, times: NDArray[np.int64], random: np.random.Generato
         hours = (times - times[0]) // _HOUR_MS if len(times) else times
         factor *= random.lognormal(0, course.noise, 24 * 7 * 54)[hours]
     return factor
+
+
+def world_study(name: str, seed: int, folder: Path) -> Study:
+    """The study of the last whole week of a world under one seed."""
+    source = WorldSource(name, seed)
+    settings = Settings.model_construct(environments={"demo": EnvironmentSettings(tenant_cap=source.world.cap)})
+    return study_of(source, folder, settings=settings)

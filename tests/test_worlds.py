@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from worlds import WorldSource, worlds
 
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.judge import KEYS
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.sources.worlds import WorldSource, worlds
 from cloudxai_analysis.window import DAY, Window, last_whole_week
 
 COST = "tenant_cost_estimate"

@@ -1,0 +1,287 @@
+"""Platforms whose scrapes change, stop or fail: what is said of their weeks, held against what was written down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_platform import Written, study_of
+
+from cloudxai_analysis import evaluate, judge
+from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.scenario import checked_scenario
+from cloudxai_analysis.study import Study
+from cloudxai_analysis.verdicts import Check
+from cloudxai_analysis.window import Window, parse_window
+
+BEFORE, WEEK = parse_window("2026-W45"), parse_window("2026-W46")
+HOUR, DAY = 60, 1440
+MARKER = np.array([0x7FF0000000000002], dtype="uint64").view("float64")[0]
+
+
+class Target:
+    """One instance over two weeks, scraped every `step` seconds; minutes count from the Monday of 2026-W45."""
+
+    def __init__(self, name: str = "a:80", start: float = 0, end: float = 14 * DAY, step: int = 60) -> None:
+        self.labels = {"job": "cloudxai", "instance": name}
+        self.times = np.arange(round(start * 60), round(end * 60), step, dtype="int64")
+        self.up = np.ones(len(self.times))
+        self.ready = np.ones(len(self.times))
+
+    def every(self, step: int, *, since: float) -> Target:
+        """From a minute on another scrape interval."""
+        later = np.arange(round(since * 60), self.times[-1] + 60, step, dtype="int64")
+        self.times = np.append(self.times[self.times < since * 60], later)
+        self.up, self.ready = np.ones((2, len(self.times)))
+        return self
+
+    def not_ready(self, start: float, minutes: float) -> Target:
+        self.ready[self._between(start, minutes)] = 0
+        return self
+
+    def down(self, start: float, minutes: float) -> Target:
+        self.up[self._between(start, minutes)] = 0
+        return self
+
+    def _between(self, start: float, minutes: float) -> Any:
+        return (self.times >= start * 60) & (self.times < (start + minutes) * 60)
+
+    def series(self, metric: str, *, markers: bool) -> Written:
+        times = BEFORE.start_ms + 1000 * self.times
+        if metric == "up":
+            return self.labels, times, self.up
+        there = self.up == 1
+        if not markers:
+            return self.labels, times[there], self.ready[there]
+        ends = there | np.append(False, there[:-1])
+        return self.labels, times[ends], np.where(there, self.ready, MARKER)[ends]
+
+
+def study(folder: Path, *targets: Target, markers: bool = False, **how: Any) -> Study:
+    series = {
+        metric: [target.series(metric, markers=markers) for target in targets] for metric in ("up", "readiness_state")
+    }
+    return study_of(series, folder, how.pop("window", WEEK), **how)
+
+
+def said(study: Study, key: str) -> Check:
+    return judge.check(study, key)
+
+
+def not_ready(study: Study) -> float:
+    return float(study.readiness.availability["not_ready_minutes"].iloc[0])
+
+
+def of_month(study: Study) -> float:
+    return float(study.readiness.slo_availability["availability"].iloc[0])
+
+
+WEDNESDAY = 9 * DAY  # of the second week
+
+
+def test_an_hour_is_an_hour_after_the_scrape_interval_grew(tmp_path):
+    """15 s until Wednesday noon, a minute from then on; not ready on Thursday from 10 to 11: 1 - 60 / 20,160."""
+    target = Target(step=15).every(60, since=WEDNESDAY + 12 * HOUR).not_ready(WEDNESDAY + 34 * HOUR, 60)
+    week = study(tmp_path, target)
+    assert not_ready(week) == 60
+    assert of_month(week) == pytest.approx(1 - 60 / 20_160)
+    check = said(week, "availability")
+    assert (check.status, check.value) == ("fail", pytest.approx(1 - 60 / 20_160))
+    assert "99.702 %" in check.finding
+    assert said(week, "coverage").value == 1
+    assert week.within(week.telemetry.covered, "day")["coverage"].tolist() == [1.0] * 7
+    assert [event["size"] for event in said(week, "outages").events] == [60]
+
+
+def test_a_slow_instance_beside_a_quick_one_has_its_whole_outage(tmp_path):
+    slow = Target("slow:80").not_ready(WEDNESDAY + 600, 60)
+    week = study(tmp_path, Target("quick:80", step=15), slow)
+    [outage] = said(week, "outages").events
+    assert (outage["size"], outage["end"] - outage["start"]) == (60, timedelta(hours=1))
+    assert said(week, "availability").status == "fail"
+
+
+@pytest.mark.parametrize("markers", [True, False], ids=["markers", "hidden markers"])
+def test_all_targets_down_is_not_ready_whatever_the_ledger_notes(tmp_path, markers):
+    """Both processes fail their scrapes for an hour each day of the week: 420 minutes, ten months' budgets."""
+    targets = [Target("a:80"), Target("b:80")]
+    for day in range(7, 14):
+        for target in targets:
+            target.down(day * DAY + 600, 60)
+    deploys = [
+        {
+            **{"kind": "deploy", "id": f"D{day}", "by": "ada"},
+            **{"start": f"2026-11-{day:02d}T09:55:00Z", "end": f"2026-11-{day:02d}T11:05:00Z"},
+        }
+        for day in range(9, 16)
+    ]
+    Ledger(tmp_path / "ledger.jsonl").seed(deploys)
+    week = study(tmp_path, *targets, markers=markers)
+    assert len(week.ledger.stretches()) == 7
+    assert not_ready(week) == 420
+    check = said(week, "availability")
+    assert check.status == "fail"
+    assert "7 hours not ready" in check.finding
+    assert [event["size"] for event in said(week, "outages").events] == [60] * 7
+    assert said(week, "burn").status == "warn"
+    # Each scrape was tried: that is no gap, and an hour down uncovers a day only beyond 72 minutes.
+    assert said(week, "gaps").status == "pass"
+    assert said(week, "coverage").status == "pass"
+    assert said(week, "coverage").value == pytest.approx(1 - 420 / 10_080)
+
+
+def test_without_any_scrape_nothing_is_known(tmp_path):
+    """Of the week there is no `up` at all, of the one before there is."""
+    week = study(tmp_path, Target(end=6 * DAY))
+    assert said(week, "outages").status == "unknown"
+    assert said(week, "burn").status == "unknown"
+    assert said(week, "availability").status == "unknown"
+    assert said(week, "coverage").status == "warn"
+    nothing = study(tmp_path)
+    for key in ("availability", "outages", "burn", "coverage", "gaps", "isolation"):
+        assert said(nothing, key).status == "unknown", key
+
+
+def test_new_pods_after_a_day_without_any_leave_a_gap(tmp_path):
+    """From Wednesday 00:10 on no pod for 23 h 40 min, then others: the day is not covered, and nobody knows of it."""
+    gone, new = WEDNESDAY + 10, WEDNESDAY + DAY - 10
+    pods = [Target(f"old-{n}:80", end=gone) for n in "ab"] + [Target(f"new-{n}:80", start=new) for n in "cd"]
+    week = study(tmp_path, *pods)
+    assert week.within(week.telemetry.covered, "day")["covered"].tolist() == [True, True, False, *[True] * 4]
+    gaps = said(week, "gaps")
+    assert gaps.status == "warn"
+    assert gaps.finding.startswith("No target of cloudxai was scraped for 23.6 hours from Wed 11 Nov, 00:11 UTC")
+    assert said(week, "coverage").finding.startswith("1 of 7 days of 2026-W46 not covered, the least with 22 minutes")
+    # The old ones' 11.5 minutes and the new ones' ten. Of 23 h 38.5 min in 14 days nobody knows whether it was ready.
+    check = said(week, "availability")
+    assert check.status == "unknown"
+    assert "between 92.964 % and 100.000 %" in check.finding.replace("100 %", "100.000 %")
+    assert said(week, "outages").status == "unknown"
+
+
+def test_a_rollout_of_pods_hides_nothing_and_adds_nothing(tmp_path):
+    """Six generations of three pods, each beginning as the one before ends, with markers and without."""
+    edges = [0, 2 * DAY, 7 * DAY + 77, 8 * DAY + 500, 9 * DAY, 12 * DAY + 3, 14 * DAY]
+    pods = [
+        Target(f"pod-{number}-{n}:80", start=start, end=end)
+        for number, (start, end) in enumerate(pairwise(edges))
+        for n in range(3)
+    ]
+    for markers in (True, False):
+        week = study(tmp_path, *pods, markers=markers)
+        assert not_ready(week) == 0
+        assert said(week, "coverage").value == 1
+        assert [said(week, key).status for key in ("coverage", "gaps", "outages", "availability")] == ["pass"] * 4
+
+
+def test_a_failed_scrape_of_a_pod_that_lived_for_minutes_uncovers_no_day(tmp_path):
+    week = study(tmp_path, Target(), Target("job-pod:80", start=WEDNESDAY, end=WEDNESDAY + 4).down(WEDNESDAY + 1, 1))
+    assert said(week, "coverage").status == "pass"
+    assert said(week, "coverage").value == 1
+    assert said(week, "gaps").status == "pass"
+
+
+def test_down_to_the_end_leaves_no_budget(tmp_path):
+    """From Wednesday noon on every scrape fails: 4.5 days, and nobody says that the whole budget is left."""
+    week = study(tmp_path, Target().down(WEDNESDAY + 720, 5 * DAY))
+    assert not_ready(week) == 4.5 * DAY
+    outages = said(week, "outages")
+    assert outages.finding == (
+        "The platform was not ready for 4.5 days from Wed 11 Nov, 12:00 UTC, and still was not when the data end."
+    )
+    assert said(week, "availability").status == "fail"
+    assert said(week, "burn").status == "warn"
+    assert said(week, "burn").finding.startswith("The error budget burns 1000.0 times faster than allowed")
+    told = [check.finding for check in judge.checks(week)]
+    assert not [finding for finding in told if "100 %" in finding and "too fast" not in finding]
+    assert said(week, "coverage").value == pytest.approx(2.5 / 7)
+
+
+def test_one_failed_scrape_is_no_outage_and_burns_nothing(tmp_path):
+    """In the week's last minutes, where what burns would be told."""
+    week = study(tmp_path, Target().down(14 * DAY - 3, 1))
+    assert not_ready(week) == 1
+    assert said(week, "outages").status == "pass"
+    assert said(week, "outages").finding == "The platform was ready for all of 2026-W46, but for 1 minute."
+    assert said(week, "burn").status == "pass"
+    assert said(week, "burn").value == 0
+    assert said(week, "availability").status == "pass"
+
+
+@pytest.mark.parametrize("minutes", [7, 23 * HOUR // 2])
+def test_under_a_day_it_is_too_early_to_tell(tmp_path, minutes):
+    now = WEEK.start + timedelta(minutes=minutes)
+    week = study(tmp_path, Target(start=7 * DAY, end=7 * DAY + minutes), now=now)
+    for key in ("coverage", "availability", "outages", "burn"):
+        check = said(week, key)
+        assert check.status == "unknown", key
+        assert check.finding.startswith("Too early to tell"), key
+        assert "30 days:" not in check.finding
+
+
+# An outage of 45 minutes over the edge between two weeks, 20 of them in the first.
+OVER_THE_EDGE = {"kind": "readiness_incident", "at": datetime(2026, 11, 8, 23, 40, tzinfo=UTC), "minutes": 45}
+
+
+@pytest.fixture(scope="module")
+def edge() -> DemoSource:
+    return DemoSource(11, checked_scenario({"name": "edge", "events": [OVER_THE_EDGE]}, "the test"))
+
+
+def test_an_outage_over_the_edge_is_told_whole_where_it_began(edge, tmp_path):
+    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    week = Study(settled, BEFORE, MemorySnapshot(edge), ledger=ledger, now=WEEK.start + timedelta(hours=9))
+    check = said(week, "outages")
+    assert check.status == "warn"
+    assert check.finding == "The platform was not ready for 45 minutes from Sun 8 Nov, 23:40 UTC."
+    [event] = check.events
+    assert (event["start"], event["size"]) == (OVER_THE_EDGE["at"], 45)
+    assert event["end"] == OVER_THE_EDGE["at"] + timedelta(minutes=45)
+    # Its own part is what counts in the week.
+    assert not_ready(week) == 20
+
+
+def test_and_named_by_the_next_week_with_both_parts(edge, tmp_path):
+    week = evaluate.study_of(edge, tmp_path)
+    check = said(week, "outages")
+    assert (check.status, check.events) == ("warn", ())
+    assert check.finding == (
+        "The platform was not ready for the first 25 minutes, in an outage of 45 minutes that began Sun 8 Nov, "
+        "23:40 UTC."
+    )
+    assert not_ready(week) == 25
+    # 45 of 43.2 minutes: the budget is used up, which is no pass, and nobody says that it was ready all the time.
+    assert said(week, "availability").status == "fail"
+    assert said(week, "burn").status == "warn"
+    assert "used up: 45 minutes of 43 minutes" in said(week, "burn").finding
+    assert "all the time" not in str([check.finding for check in judge.checks(week)])
+
+
+def test_the_day_under_way_covers_nothing_yet(tmp_path):
+    now = WEEK.start + timedelta(days=1, hours=23)
+    week = study(tmp_path, Target(), now=now)
+    assert week.within(week.telemetry.covered, "day")["covered"].tolist() == [True, False]
+    assert said(week, "coverage").status == "pass"
+    assert pd.Timestamp(now) == week.seen.end
+
+
+def test_a_window_of_whole_history_is_ready_only_by_its_lower_bound(tmp_path):
+    """44 minutes that nobody saw in the last 30 days decide over 99.9 %: 43.2 are allowed."""
+    start = WEEK.end - timedelta(days=30)
+    minutes = [16 * DAY + 10, 16 * DAY + 10 + 42, 16 * DAY + 10 + 47]
+    for until, status in zip(minutes[1:], ("pass", "unknown"), strict=True):
+        times = [np.arange(0, minutes[0]), np.arange(until, 30 * DAY)]
+        ms = Window(start, WEEK.end).start_ms + 60_000 * np.concatenate(times).astype("int64")
+        labels = {"job": "cloudxai", "instance": "a:80"}
+        one: Written = (labels, ms, np.ones(len(ms)))
+        week = study_of({"up": [one], "readiness_state": [one]}, tmp_path, WEEK)
+        assert said(week, "availability").status == status
