@@ -40,7 +40,9 @@ def apart(labels: float, generated: float) -> str:
 
 
 def between(least: float, most: float) -> str:
-    """'at least 1, at most 12', or 'at most unknown'."""
+    """'at least 1, at most 12', 'at least 1, at most unknown', or 'how many is unknown'."""
+    if not least and _missing(most):
+        return "how many is unknown"
     return f"at least {least:,.0f}, at most {'unknown' if _missing(most) else f'{most:,.0f}'}"
 
 

@@ -16,6 +16,7 @@ def tenants(study: Study) -> Look:
     topic, cap = study.cardinality, study.contract.tenant_cap
     active, held = study.within(topic.active_tenants), topic.held
     labels, names = active[["tenants", "generated"]].iloc[-1] if len(active) else (0, 0)
+    most = active.loc[active["tenants"].idxmax(), ["tenants", "generated"]] if len(active) else (0, 0)
     real = topic.active_tenants["tenants"] - topic.active_tenants["generated"]
     more = int(real.iloc[-1] - real.iloc[0]) if len(real) else 0
     return compose(
@@ -25,8 +26,7 @@ def tenants(study: Study) -> Look:
         f"{' real ones' if names else ''} than when the history begins.",
         defined="tenants",
         measure="measures.cardinality.active_tenants",
-        note=f"Most in one hour of this window: {count(active['tenants'].max(), 'tenant')} over all processes; "
-        f"the cap is {cap} a process.",
+        note=f"Most in one hour of this window: {apart(*most)} over all processes; the cap is {cap} a process.",
         frame=active,
         caption="Active tenants by hour",
         role="tenant_readiness",
@@ -129,7 +129,7 @@ def rejections(study: Study) -> Look:
 
 def tainted(study: Study) -> Look:
     """Which numbers are short while a guard refuses labels, and by how much."""
-    frame, stretches = study.cardinality.tainted_numbers, study.cardinality.tainted
+    stretches = study.cardinality.tainted
     most = stretches["missing_most"].sum(skipna=False)
     heading = (
         f"Numbers per tenant undercount from {moment(stretches['start'].min())} to {moment(stretches['until'].max())}: "
@@ -142,12 +142,13 @@ def tainted(study: Study) -> Look:
         "cardinality-tainted",
         heading=heading,
         defined="tainted",
-        measure="measures.taint.tainted_numbers",
+        measure="measures.taint.tainted_stretches",
         note="At least those first seen within ten minutes after the guard let go; at most as many as requests were "
-        "refused, which is unknown where that is more than there are tenants. Costs are not short, since a refused "
-        "request does no work, nor are global readiness, coverage and headroom.",
-        frame=frame,
-        caption="Numbers that refused tenants are missing from",
+        "refused, which is unknown where that is more than there are tenants. Short are tenants, churn, sets, cohorts, "
+        "tenants' readiness, flapping and isolation, and what is said of alerts on tenants; costs are not, since a "
+        "refused request does no work, nor are global readiness, coverage and headroom.",
+        frame=stretches,
+        caption="Stretches in which refused tenants are missing",
         role="rejections",
         draw=lambda ax: guard_figures.tainted_lanes(ax, stretches, window=study.seen),
         empty="no guard refused a label in this window or before it",

@@ -22,23 +22,6 @@ _STRETCHES = {
     "missing_least": "float64",
     "missing_most": "float64",
 }
-_NUMBERS = {
-    "instance": "str",
-    "start": TIME,
-    "until": TIME,
-    "numbers": "str",
-    "checks": "object",
-    "missing_least": "float64",
-    "missing_most": "float64",
-    "because": "str",
-}
-# Which of the report's numbers stand on tenant labels: their words, and the checks made of them. A refused request did
-# no work, so costs are none of them.
-AFFECTED = (
-    ("active tenants, churn, tenant sets, cohorts", ("churn", "identifiers")),
-    ("tenants that were not ready, flapping tenants, isolation", ("tenants", "flapping")),
-    ("alerts on tenant labels, their false-positive rate, missed incidents", ("false_positives", "missed")),
-)
 _LET_GO = pd.Timedelta(minutes=10)
 
 
@@ -107,23 +90,3 @@ def _named(steps: pd.DataFrame, stretch: Any) -> pd.Series | None:
         inside & (steps["tenant"] != "") & (steps["instance"] == stretch.instance) & (steps["job"] == stretch.job)
     ]
     return own["tenant"] if len(own) else None
-
-
-def tainted_numbers(stretches: pd.DataFrame) -> pd.DataFrame:
-    """The report's numbers that each stretch leaves short, with how many tenants may be missing from them.
-
-    Columns: instance, start, until, numbers (in words), checks (keys of the checks made of them), missing_least,
-    missing_most (tenants; NaN unknown), because (how the bounds come about).
-    """
-    rows = [
-        {
-            **stretch._asdict(),
-            "numbers": numbers,
-            "checks": checks,
-            "because": f"{stretch.rejections:,.0f} refused requests, each of them of one tenant or many of one; "
-            f"{stretch.missing_least:,.0f} first seen within ten minutes after the restart",
-        }
-        for stretch in stretches.itertuples()
-        for numbers, checks in AFFECTED
-    ]
-    return typed(rows, _NUMBERS)

@@ -223,11 +223,6 @@ class Cardinality:
         return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
 
     @cached_property
-    def tainted_numbers(self) -> pd.DataFrame:
-        """The report's numbers that a guard's refusals leave short, with how many tenants may be missing."""
-        return taint.tainted_numbers(self.tainted)
-
-    @cached_property
     def guard_hours(self) -> pd.DataFrame:
         """The guard's invariants by process and hour, in the window."""
         return guard.guard_hours(

@@ -110,6 +110,7 @@ def numbers(study: Study) -> dict[str, float | None]:
         "readiness.error_budget_remaining_share": budget["remaining_share"],
         "readiness.outages": float((study.readiness.outages["minutes"] > OUTAGE_MINUTES).sum()),
         "cardinality.active_tenants_most": study.within(study.cardinality.active_tenants)["tenants"].max(),
+        "cardinality.generated_names": float(study.cardinality.unstable_identifiers["count"].sum()),
         "cardinality.headroom_least": study.within(study.cardinality.headroom)["headroom"].min(),
         "cardinality.churn_most": study.within(study.cardinality.churn, "day")["churn"].max(),
         **{f"cardinality.tenants_{name}": float(sets.get(name, 0)) for name in ("new", "returning", "stayed", "lost")},

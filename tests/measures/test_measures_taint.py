@@ -8,7 +8,7 @@ import pytest
 
 from cloudxai_analysis.measures.counters import counter_steps
 from cloudxai_analysis.measures.guard import guard_hours
-from cloudxai_analysis.measures.taint import tainted_numbers, tainted_stretches
+from cloudxai_analysis.measures.taint import tainted_stretches
 
 TIME = "datetime64[us, UTC]"
 DAY = pd.Timestamp("2026-11-10", tz="UTC")
@@ -84,9 +84,7 @@ def test_nobody_refused_taints_nothing() -> None:
     found = tainted_stretches(refusals(), starts(("a", "08:00")), NO_SAMPLES, MANY, NONE, end=END)
     assert found.empty
     assert {"job", "instance", "start", "last_refusal", "until", "over", "missing_least", "missing_most"} < set(found)
-    numbers = tainted_numbers(found)
-    assert numbers.empty
-    assert str(numbers["start"].dtype) == TIME
+    assert str(found["start"].dtype) == TIME
 
 
 def missing(refused: pd.DataFrame, tenants: pd.DataFrame, started: pd.DataFrame) -> list[float]:
@@ -125,15 +123,6 @@ def test_generated_names_that_were_refused_are_no_missing_tenants() -> None:
     assert stretches(refusals(("a", "09:00", "09:30", 50)), starts(), samples, generated=generated)[0][-1] == 1.0
 
 
-def test_no_cost_is_missing_since_a_refused_request_does_no_work() -> None:
-    numbers = tainted_numbers(
-        tainted_stretches(refusals(("a", "09:30", "09:40", 10)), starts(), NO_SAMPLES, MANY, NONE, end=END)
-    )
-    assert set(numbers["missing_most"]) == {10.0}
-    assert not numbers["numbers"].str.contains("cost").any()
-    assert not {"anomalies", "reconciliation"} & {key for keys in numbers["checks"] for key in keys}
-
-
 def tenant_samples(*rows: tuple[str, int]) -> pd.DataFrame:
     """One sample of each of so many tenants at that time, of process a."""
     frame = pd.DataFrame(
@@ -149,6 +138,7 @@ def arrivals(*rows: tuple[str, int]) -> pd.DataFrame:
 
 
 def rejected(*rows: tuple[str, float]) -> pd.DataFrame:
+    """The counter's steps at its samples, from the values of these."""
     frame = pd.DataFrame([(at(clock), value) for clock, value in rows], columns=["time", "value"])
     frame = frame.assign(series_id=1, job="cloudxai", instance="a", time=frame["time"].astype(TIME))
     return counter_steps(frame, frame.iloc[:0][["job", "instance", "time"]], starts())
