@@ -107,7 +107,7 @@ class Snapshot:
         -------
         DataFrame
             `series_id` (int64), `hour` (UTC, its start), a categorical column for each label, and the fields of
-            `lake.rollups.roll_up`, with `first_ts`, `last_ts` as UTC times.
+            `lake.rollups.roll_up`, with `first_ts`, `last_ts` as UTC times, and `anchored` (a value stands before).
 
         Raises
         ------

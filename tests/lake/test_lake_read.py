@@ -90,7 +90,7 @@ def test_types_of_the_frames(snapshot: Snapshot) -> None:
     }  # fmt: skip
     assert list(hours.columns) == [
         "series_id", "hour", "samples", "first_ts", "last_ts", "resets", "changes", "nan_samples", "stale_markers",
-        "first", "last", "min", "max", "sum", "integral", "increase", "tenant",
+        "first", "last", "min", "max", "sum", "integral", "increase", "anchored", "tenant",
     ]  # fmt: skip
     assert {str(hours[name].dtype) for name in ("hour", "first_ts", "last_ts")} == {"datetime64[us, UTC]"}
     assert {str(hours[name].dtype) for name in ("samples", "resets", "changes")} == {"int64"}

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.lake.rollups import join_hours, roll_up
-from cloudxai_analysis.measures.counters import counted_hours, counter_steps
+from cloudxai_analysis.measures.cardinality import rejections
+from cloudxai_analysis.measures.counters import counted_hours, counter_steps, split_at
+from cloudxai_analysis.measures.guard import refusals
 from cloudxai_analysis.measures.readiness import check_latency
 from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.window import parse_window
 
 TIME = "datetime64[us, UTC]"
 BEGIN = pd.Timestamp("2026-11-10 09:00", tz="UTC")
@@ -156,3 +159,18 @@ def test_a_bucket_under_two_spellings_at_once_counts_once():
 def test_nothing_in_is_nothing_out():
     assert counter_steps(samples_of(), scrapes_of(), NO_STARTS).empty
     assert counted_hours(hours_of(series({0: 1})).iloc[:0], scrapes_of(), NO_STARTS).empty
+
+
+def test_neighbouring_weeks_have_their_own_steps_and_one_stretch_tells_both_parts():
+    """30 refusals an hour without end: 5,040 in each week, of which none is its neighbour's."""
+    weeks = parse_window("2026-W46"), parse_window("2026-W47")
+    first = int((weeks[0].start - BEGIN.to_pydatetime()).total_seconds() // 60) - 60
+    counter = series({first + 10 * number: 5 * number for number in range(6 * 24 * 15)})
+    steps = counter_steps(samples_of(counter), scrapes_of(), NO_STARTS)
+    whole = refusals(steps)
+    assert len(whole) == 1
+    for week in weeks:
+        part = split_at(whole, steps, week, by=["job", "instance"])
+        assert part["inside"].tolist() == [5040]
+        inside = steps[(steps["time"] >= week.start) & (steps["time"] < week.end)]
+        assert rejections(inside)["rejections"].sum() == 5040
