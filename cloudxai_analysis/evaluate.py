@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.opening import refresh
 from cloudxai_analysis.planted import KINDS, SIZES, Copy, plant
 from cloudxai_analysis.settings import DEMO_SOURCE, Environment, Settings, resolve_environment
-from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.window import DAY, HOUR, WEEK, Window, last_whole_week, week_of
 
@@ -36,18 +36,8 @@ _Own = tuple[Environment, int, Window, int, int]
 _AS_IT_IS = -1
 
 
-class Seeded(Source, Protocol):
-    """A source that knows its extent and brings its own ledger along, as the demo does."""
-
-    def extent(self) -> Window:
-        """First to last moment with data."""
-
-    def ledger_entries(self) -> list[dict[str, Any]]:
-        """What its people wrote."""
-
-
-def study_of(source: Seeded, folder: Path, *, settings: Settings | None = None) -> Study:
-    """The study of the last whole week of a seeded source, straight from it, by the settings' defaults."""
+def study_of(source: DemoSource, folder: Path, *, settings: Settings | None = None) -> Study:
+    """The study of the demo's last whole week, straight from the source, by the settings' defaults."""
     settled = resolve_environment(settings or Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     ledger = Ledger(folder / "ledger.jsonl")
     ledger.seed(source.ledger_entries())

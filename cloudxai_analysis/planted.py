@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -133,28 +134,11 @@ class _Planter:
 
     def restart(self, at: int, minutes: int) -> str | None:
         end = at + minutes * _MINUTE
-        process, start, up = self._process("process_start", at, end), self._name("process_start"), self._name("up")
-
-        def anew(metric: str) -> Callable[[Times, Values], tuple[Times, Values]]:
-            def edit(t: Times, v: Values) -> tuple[Times, Values]:
-                if metric == up:
-                    return t, np.where((t >= at) & (t < end), 0, v)
-                after = _of_process(t, v, end) if self._contract.counts(metric) else t >= end
-                if metric == start:
-                    v = np.where(after, np.fmax(v, end / 1000 - 10), v)
-                elif self._contract.counts(metric):
-                    before = int(np.searchsorted(t, end))
-                    v = np.where(after, v - v[before - 1], v) if before else v
-                return t[(t < at) | (t >= end)], v[(t < at) | (t >= end)]
-
-            return edit
-
-        return self._everywhere(process, anew)
+        return self._silent(self._process("process_start", at, end), at, end, restarted=True)
 
     def scrape_gap(self, at: int, minutes: int) -> str | None:
         end = at + minutes * _MINUTE
-        out = lambda t, v: (t[(t < at) | (t >= end)], v[(t < at) | (t >= end)])  # noqa: E731
-        return self._everywhere(self._process("up", at, end), lambda _: out)
+        return self._silent(self._process("up", at, end), at, end, restarted=False)
 
     def generated_names(self, at: int, names: int) -> str | None:
         process = self._process("tenant_readiness", at, at + _HOUR)
@@ -230,12 +214,23 @@ class _Planter:
         found = self._chosen(role, at, end)
         return {name: found[name] for name in self._contract.process_labels if name in found}
 
-    def _everywhere(
-        self, process: dict[str, str], edit: Callable[[str], Callable[[Times, Values], tuple[Times, Values]]]
-    ) -> str | None:
-        for metric in self._contract.series_names():
-            if process and self._contract.scope_of(metric) == "target":
-                self._copy.change(metric, process, edit(metric))
+    def _silent(self, process: dict[str, str], at: int, end: int, *, restarted: bool) -> str | None:
+        """No sample of a process for some time; where it restarted, failed scrapes, and counters from 0 after them."""
+        start, up = self._name("process_start"), self._name("up")
+
+        def edit(metric: str, t: Times, v: Values) -> tuple[Times, Values]:
+            out = (t >= at) & (t < end)
+            if restarted and metric == up:
+                return t, np.where(out, 0, v)
+            if restarted and metric == start:
+                v = np.where(t >= end, np.fmax(v, end / 1000 - 10), v)
+            elif restarted and self._contract.counts(metric) and _seen(t, 0, end):
+                v = np.where(_of_process(t, v, end), v - v[np.searchsorted(t, end) - 1], v)
+            return t[~out], v[~out]
+
+        for metric in self._contract.series_names() if process else ():
+            if self._contract.scope_of(metric) == "target":
+                self._copy.change(metric, process, partial(edit, metric))
         return process.get("instance")
 
     def _count(self, role: str, where: Labels, at: int, steps: Callable[[Times], NDArray[Any]]) -> None:

@@ -102,6 +102,9 @@ def test_guests_come_when_they_are_said_to_and_stay() -> None:
     assert first.iloc[-1] < EXTENT.start + 41 * DAY
     assert first.diff().dropna().between(pd.Timedelta("1.8D"), pd.Timedelta("2.1D")).all()
     assert shops.iloc[-1].notna().all()
+    flips = WorldSource("numbered_shops", 3).read("tenant_readiness_transitions_total", {}, EXTENT)
+    late = [n for n, labels in enumerate(flips.labels) if labels["tenant"].startswith("shop-")]
+    assert {flips.values[flips.offsets[n]] for n in late} == {0}
 
 
 def test_a_fleet_has_the_size_that_is_said() -> None:

@@ -249,7 +249,8 @@ class WorldSource:
             labels, times, values = donors[donor]
             days = (times - EXTENT.start_ms) / _DAY_MS
             there = (days >= first) & (days < last)
-            found.append(({**labels, "tenant": name}, times[there], values[there]))
+            before = values[there][:1] if self._contract.counts(metric) else 0  # a newcomer's counters begin at 0
+            found.append(({**labels, "tenant": name}, times[there], values[there] - before))
         return found
 
     def _costing(self, tenant: str, times: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -289,6 +290,8 @@ class WorldSource:
         instance = labels["instance"]
         if self.world.new and metric == self._contract["process_start"].name:
             values = np.maximum(values, self.extent().start_ms / 1000 - 20)
+        if self.world.new and self._contract.counts(metric):
+            values = values - values[max(np.searchsorted(times, self.extent().start_ms) - 1, 0)]
         if self.world.failed_scrapes:
             failed = self._failed(instance, times)
             if metric == self._contract["up"].name:
