@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SOURCE = click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
 _ENVIRONMENT = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
-_FORMS = click.Choice(["auto", "json", "yaml", "csv", "alertmanager", "pagerduty"])
+_FORMS = click.Choice(["auto", "json", "yaml", "csv", "alertmanager"])
 _DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
 _WOULD = {"add": "would be added", "correct": "would be corrected", "skip": "skipped", "refuse": "refused"}
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.ledger import alertmanager, pagerduty
+from cloudxai_analysis.ledger import alertmanager
 from cloudxai_analysis.ledger.entries import ABOUT_WRITING, Entry, parsed
 from cloudxai_analysis.ledger.rows import Row, csv_rows, json_values, text_of, value_rows
 from cloudxai_analysis.ledger.standing import Standing
 
-Words = Literal["own", "alertmanager", "pagerduty"]
+Words = Literal["own", "alertmanager"]
 _TIMES = ("start", "end", "acknowledged_at", "fired_at", "at", "written_at")
 _LISTS = ("alerts", "proposals")
 
@@ -34,7 +34,7 @@ class Planned:
 def rows_of(content: bytes, file: str, *, form: str) -> tuple[list[Row], Words]:
     """The rows of a JSON, JSON Lines or CSV file, and in whose words they are.
 
-    `form` is 'json', 'csv', 'alertmanager', 'pagerduty', or 'auto': what the content looks like.
+    `form` is 'json', 'csv', 'alertmanager', or 'auto': what the content looks like.
 
     Raises
     ------
@@ -47,9 +47,7 @@ def rows_of(content: bytes, file: str, *, form: str) -> tuple[list[Row], Words]:
         return rows_of_values(values, file, form=form)
     if form == "alertmanager":
         raise UsageError(f"File {file}: Alertmanager's alerts are JSON, and this is none.")
-    rows = list(csv_rows(text, file))
-    theirs = form == "pagerduty" or (form == "auto" and bool(rows) and pagerduty.looks_like(rows[0].data))
-    return rows, "pagerduty" if theirs else "own"
+    return list(csv_rows(text, file)), "own"
 
 
 def rows_of_values(values: Iterable[tuple[str, Any]], file: str, *, form: str) -> tuple[list[Row], Words]:
@@ -62,7 +60,7 @@ def rows_of_values(values: Iterable[tuple[str, Any]], file: str, *, form: str) -
     """
     values = list(values)
     words = _words(form, values[0][1] if values else None)
-    unfold = {"own": _own_items, "alertmanager": alertmanager.alerts_of, "pagerduty": pagerduty.incidents_of}[words]
+    unfold = alertmanager.alerts_of if words == "alertmanager" else _own_items
     try:
         found = [
             row
@@ -128,8 +126,6 @@ def _planned(
 def _fields(data: Mapping[str, Any], *, words: Words, proposed: bool, tenant_label: str) -> dict[str, Any]:
     if words == "alertmanager":
         found = {"kind": "incident", **alertmanager.incident_fields(data, tenant_label=tenant_label)}
-    elif words == "pagerduty":
-        found = {"kind": "incident", **pagerduty.incident_fields(data)}
     else:
         found = {"kind": "incident", **data}
         for name in _LISTS:
@@ -152,7 +148,7 @@ def _author(given: Mapping[str, Any], by: str, *, proposed: bool) -> Any:
 def _words(form: str, first: Any) -> Words:
     if form == "alertmanager" or (form == "auto" and alertmanager.looks_like(first)):
         return "alertmanager"
-    return "pagerduty" if form == "pagerduty" or (form == "auto" and pagerduty.looks_like(first)) else "own"
+    return "own"
 
 
 def _own_items(value: Any) -> Iterator[tuple[str, Any]]:

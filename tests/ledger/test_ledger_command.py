@@ -281,7 +281,6 @@ def test_import_of_yaml_and_of_alerts(ledger: Ledger, tmp_path: Path, cloudxai: 
         (["FILE", "--format", "json"], "line 1: no JSON"),
         (["FILE", "--format", "alertmanager"], "Alertmanager's alerts are JSON"),
         (["FILE", "--format", "yaml"], "it is no YAML"),
-        (["FILE", "--format", "pagerduty"], "2 of 2 rows refused"),
     ],
 )
 def test_import_of_what_cannot_be_read(
