@@ -176,7 +176,7 @@ def import_file(
     dry_run: bool,
     skip_bad: bool,
 ) -> int:
-    """Import incidents and other entries: JSON, JSON Lines, YAML or CSV, Alertmanager's alerts, PagerDuty's incidents.
+    """Import incidents and other entries: JSON, JSON Lines, YAML, CSV or Alertmanager's alerts.
 
     What is there already is skipped, what has changed becomes a correction. Nothing is written unless every row is
     good, or --skip-bad is given.

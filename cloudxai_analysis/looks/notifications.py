@@ -1,8 +1,6 @@
-"""A look at what was sent: which alerts nobody was told of, and how long it took."""
+"""A look at what an Alertmanager holds beside what fires."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,44 +8,8 @@ from cloudxai_analysis.looks import Look
 from cloudxai_analysis.looks.compose import compose
 from cloudxai_analysis.measures import notifications as measures
 from cloudxai_analysis.phrases import count
-from cloudxai_analysis.sources.notifications import HELD, NOTIFICATIONS, read_notifications
+from cloudxai_analysis.sources.notifications import HELD
 from cloudxai_analysis.study import Study
-
-
-def told(study: Study, messages: str = "") -> Look:
-    """What fired in 28 days against what Alertmanager sent, by rule.
-
-    `messages` is a file of its webhook messages, one a line; without one, nothing is known of what was sent.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be read, or a line is no such message.
-    """
-    window, frame = study.alerts.alert_window, pd.DataFrame(columns=list(NOTIFICATIONS))
-    heading = "What was sent is unknown: no file of Alertmanager's messages was given."
-    note = "Keep what its webhook receiver is posted, one message a line, with the time at which it came."
-    if messages:
-        sent = read_notifications(Path(messages), tenant_label=study.contract.tenant_label)
-        episodes = study.within(study.alerts.episodes, "fired_at", window)
-        each = measures.fired_and_sent(episodes, sent)
-        stray = measures.sent_without_episode(study.alerts.episodes, sent)
-        stray = stray[(stray["starts_at"] >= window.start) & (stray["starts_at"] < window.end)]
-        frame = measures.notification_delays(each)
-        silent = int((each["messages"] == 0).sum())
-        heading = f"Of {count(len(each), 'episode')} in 28 days nobody was told of {silent}."
-        note = f"{count(len(stray), 'message')} of these days without an episode behind it."
-    return compose(
-        study,
-        "alerts-told",
-        heading=heading,
-        defined="notifications",
-        measure="measures.notifications.notification_delays",
-        note=note,
-        frame=frame,
-        caption="Episodes told of by rule, with the delay in seconds",
-        empty="no alert of the 28 days is stored" if messages else "no file of messages was given",
-    )
 
 
 def held(study: Study) -> Look:

@@ -1,51 +1,22 @@
-"""What an Alertmanager sent, from an export of its webhook messages, and what it holds now, from its API."""
+"""What an Alertmanager holds now, from its API."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import requests
 
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.errors import SourceAnswerError
 from cloudxai_analysis.sources.session import ObservingSession
 
-NOTIFICATIONS = ["alertname", "severity", "tenant", "instance", "status", "starts_at", "ends_at", "sent_at", "receiver"]
 HELD = ["alertname", "severity", "tenant", "instance", "state", "starts_at", "ends_at", "updated_at", "receivers", "by"]
 _LABELS = ("alertname", "severity", "tenant", "instance")
-_MOST_BYTES = 256 * 1024 * 1024
 _ENDLESS = "0001-01-01"  # how Go writes that there is no time
 _TIME = "datetime64[us, UTC]"
-
-
-def read_notifications(path: Path, *, tenant_label: str = "tenant") -> pd.DataFrame:
-    """The alerts of a file of webhook messages, one message a line, in the file's order.
-
-    A line is a message as Alertmanager's `webhook_configs` post it (version 4), or an object that holds it under
-    `message`; `received_at` beside `receiver`, or beside `message`, says in ISO 8601 when it came.
-
-    Columns: alertname, severity, tenant, instance ('' where the alert has no such label), status ('firing' or
-    'resolved'), starts_at, ends_at (NaT while it fires), sent_at (NaT where the line does not say), receiver.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be read, is larger than 256 MiB, or a line is no such message; it is named.
-    """
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(_lines(path), start=1):
-        try:
-            rows += _alerts_of(json.loads(line), tenant_label)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise UsageError(
-                f"Notifications {path}, line {number}: no webhook message of Alertmanager ({_reason(error)}). A line "
-                "is one message as JSON; take the line out, or export the file again."
-            ) from None
-    return _frame(rows, NOTIFICATIONS)
 
 
 class AlertmanagerSession(ObservingSession):
@@ -79,32 +50,6 @@ class AlertmanagerSession(ObservingSession):
                     "answered GET /api/v2/alerts with something else than a list of alerts. Check that the URL is an "
                     "Alertmanager's; a login page or a proxy may stand before it."
                 ) from None
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"Notifications {path}: larger than {_MOST_BYTES >> 20} MiB. Split the file by time.")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Notifications {path} cannot be read: {error}. Check the path.") from None
-    return (line for line in text.split("\n") if line.strip())
-
-
-def _alerts_of(line: Mapping[str, Any], tenant_label: str) -> Iterator[dict[str, Any]]:
-    message = line["message"] if isinstance(line.get("message"), dict) else line
-    sent_at = _moment(line.get("received_at") or message.get("received_at"))
-    for alert in message["alerts"]:
-        status = str(alert["status"])
-        yield {
-            **_named(alert["labels"], tenant_label),
-            "status": status,
-            "starts_at": _moment(alert["startsAt"]),
-            # While an alert fires, its end is only when it would be taken for gone.
-            "ends_at": _moment(alert.get("endsAt")) if status == "resolved" else pd.NaT,
-            "sent_at": sent_at,
-            "receiver": str(message.get("receiver", "")),
-        }
 
 
 def _held(alert: Mapping[str, Any], tenant_label: str) -> dict[str, Any]:
@@ -151,7 +96,3 @@ def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
 def _body(response: requests.Response, body: Iterator[bytes]) -> bytes:
     del response
     return b"".join(body)
-
-
-def _reason(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:120]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from cloudxai_analysis import evaluate, judge
 from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.looks import alerts, labelling, notifications, rule_quality
+from cloudxai_analysis.looks import alerts, labelling, rule_quality
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.study import Study
 
@@ -69,7 +68,7 @@ def test_the_report_names_the_rule_to_fix_first(shown: Study) -> None:
     "make",
     [
         *(rule_quality.rules, rule_quality.trend, rule_quality.shifts, rule_quality.together, rule_quality.response),
-        *(rule_quality.near_misses, rule_quality.duplicates, notifications.told),
+        *(rule_quality.near_misses, rule_quality.duplicates),
         *(labelling.unjudged, labelling.proposed, labelling.if_confirmed),
     ],
 )
@@ -153,34 +152,6 @@ def test_pages_of_paging_rules_are_asked_for_first(study: Study) -> None:
     paging = study.alerts.unjudged["alertname"].isin(study.alerts.paging_rules).tolist()
     assert paging == sorted(paging, reverse=True)
     assert study.alerts.unjudged["fired_at"].head(5).is_monotonic_decreasing
-
-
-def test_messages_of_alertmanager_are_held_against_the_episodes(shown: Study, tmp_path: Path) -> None:
-    episodes = shown.alerts.judged.query("alertname == 'TenantReadinessBreach'")
-
-    def message(row: object, delay: int) -> str:
-        labels = {"alertname": row.alertname, "tenant": row.tenant, "instance": row.instance, "severity": "page"}
-        start = row.fired_at.isoformat()
-        sent = (row.fired_at + pd.Timedelta(seconds=delay)).isoformat()
-        return json.dumps(
-            {
-                "received_at": sent,
-                "receiver": "pager",
-                "alerts": [{"status": "firing", "labels": labels, "startsAt": start}],
-            }
-        )
-
-    rows = list(episodes.itertuples())
-    stray = {"status": "firing", "labels": {"alertname": "Elsewhere"}, "startsAt": rows[0].fired_at.isoformat()}
-    path = tmp_path / "messages.jsonl"
-    lines = [*(message(row, 30) for row in rows[1:]), json.dumps({"receiver": "pager", "alerts": [stray]})]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    look = notifications.told(shown, str(path))
-    breach = look.table.set_index("alertname").loc["TenantReadinessBreach"]
-    assert breach[["episodes", "told", "not_told"]].tolist() == [len(rows), len(rows) - 1, 1]
-    assert breach[["delay_seconds", "delay_p90"]].tolist() == [30.0, 30.0]
-    assert look.heading == f"Of 37 episodes in 28 days nobody was told of {37 - len(rows) + 1}."
-    assert look.note == "1 message of these days without an episode behind it."
 
 
 def test_a_proposal_that_goes_on_is_confirmed_without_an_end(study: Study) -> None:
