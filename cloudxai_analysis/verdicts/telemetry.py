@@ -23,8 +23,7 @@ def coverage_check(
 
     `coverage` by job and day as `scrape_coverage` gives it, `covered` as `covered_periods`, both of the window; `first`
     when the first scrape of all was made. The value is the share of the window's time, day by day of the least covered
-    job. `unknown`
-    without any scrape, and where the telemetry begins in the window: of the time before nobody knows anything.
+    job. `unknown` without any scrape, and where the telemetry begins in the window: of before nobody knows anything.
     """
     common: dict[str, Any] = {
         "key": "coverage",

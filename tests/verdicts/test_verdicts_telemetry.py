@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -9,7 +9,7 @@ from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
 TIME = "datetime64[us, UTC]"
-GAPS = ["instance", "start", "end", "seconds", "missing"]
+GAPS = ["job", "instance", "start", "end", "seconds", "missing"]
 STARTS = ["instance", "started_at", "seen_at", "restarted"]
 
 
@@ -18,22 +18,20 @@ def at(text):
 
 
 def covered_of(*shares, first="2026-11-09", least=0.95):
+    """Days of the least covered job, as `covered_periods` gives them."""
     days = pd.date_range(first, periods=len(shares), tz="UTC", unit="us")
     frame = pd.DataFrame({"day": days, "coverage": list(shares)})
     return frame.assign(covered=frame["coverage"] >= least)
 
 
-def coverage_of(scrapes, expected=1440, days=7):
-    return pd.DataFrame({"instance": "a", "scrapes": [scrapes] * days, "expected": [expected] * days})
+def coverage_of(days=7, failed=0.0):
+    return pd.DataFrame({"job": "cloudxai", "expected_minutes": [1440.0] * days, "failed_share": failed})
 
 
-def no_coverage():
-    return coverage_of(0).iloc[:0]
-
-
-def coverage_check(covered, coverage=None, window=WEEK):
-    coverage = coverage_of(1440) if coverage is None else coverage
-    return telemetry.coverage_check(coverage, covered, window=window, least=0.95)
+def coverage_check(*shares, failed=0.0, first="2026-11-09", began="2026-10-01", hours=7 * 24):
+    window = Window(WEEK.start, WEEK.start + timedelta(hours=hours), WEEK.name)
+    coverage, covered = coverage_of(len(shares), failed), covered_of(*shares, first=first)
+    return telemetry.coverage_check(coverage, covered, at(began), window=window, least=0.95)
 
 
 def gaps_of(*rows):
@@ -46,54 +44,75 @@ def starts_of(*rows):
     return frame.assign(started_at=pd.to_datetime(frame["started_at"], utc=True))
 
 
-GAP = ("cloudxai-1:8080", "2026-11-11 14:19", "2026-11-11 15:10", 3060.0, 50)
+GAP = ("cloudxai", "cloudxai-1:8080", "2026-11-11 14:19", "2026-11-11 15:10", 3060.0, 50)
 START = ("cloudxai-0:8080", "2026-11-10 19:03:48", "2026-11-10 19:04", True)
 
 
-def test_a_whole_week_of_scrapes_passes_with_its_share():
-    check = coverage_check(covered_of(*[1.0] * 7), coverage_of(1439))
-    assert (check.status, check.value) == ("pass", 1439 / 1440)
-    assert check.finding == ("99.93 % of 10,080 expected scrapes succeeded, and all 7 days of 2026-W46 are covered.")
+@pytest.mark.parametrize(
+    ("given", "status", "finding"),
+    [
+        (
+            {"shares": [1.0] * 6 + [0.95], "failed": 0.002},
+            "pass",
+            "All 7 days of 2026-W46 are covered: 99.29 % of the time was seen, 0.20 % of the scrapes failed.",
+        ),
+        (
+            {"shares": [1.0, 1.0, 0.9499, 1.0, 0.5, 1.0, 1.0]},
+            *("warn", "2 of 7 days of 2026-W46 not covered, the least with 12 hours of 24 hours; 92.14 % of the time"),
+        ),
+        # Of Monday and Tuesday there is no row, though the telemetry began long before.
+        (
+            {"shares": [1.0] * 5, "first": "2026-11-11"},
+            *("warn", "2 of 7 days of 2026-W46 not covered, the least with 0 seconds of 24 hours; 71.43 % of the"),
+        ),
+        # It began on Wednesday: of what was before nobody can know, and it is no fault.
+        (
+            {"shares": [0.5, 1.0, 1.0, 1.0, 1.0], "first": "2026-11-11", "began": "2026-11-11 12:00"},
+            *(
+                "unknown",
+                "What was before Wed 11 Nov, 12:00 UTC is unknown, for the telemetry of 2026-W46 begins there",
+            ),
+        ),
+        (
+            {"shares": [0.5, 1.0, 0.2, 1.0, 1.0], "first": "2026-11-11", "began": "2026-11-11 12:00"},
+            *("warn", "1 of 7 days of 2026-W46 not covered, the least with 4.8 hours of 24 hours"),
+        ),
+        # The day under way is none of the days yet.
+        (
+            {"shares": [1.0, 1.0, 0.375], "hours": 57},
+            "pass",
+            "All 2 days of 2026-W46 are covered: 100.00 % of the time",
+        ),
+        (
+            {"shares": [7 / 1440], "hours": 7 / 60, "began": "2026-11-09"},
+            *("unknown", "Too early to tell: 7 minutes seen, since Mon 9 Nov, 00:00 UTC."),
+        ),
+        ({"shares": []}, "unknown", "No sample of `up` for the contract's jobs in 2026-W46: nobody knows what was"),
+    ],
+)
+def test_coverage_is_judged_by_the_days_since_the_telemetry_began(given, status, finding):
+    shares = given.pop("shares")
+    check = coverage_check(*shares, **given)
+    assert check.status == status
+    assert check.finding.startswith(finding)
+    assert check.value == (pytest.approx(min(1.0, sum(shares) * 24 / given.get("hours", 168))) if shares else None)
     assert (check.bound, check.bound_key, check.unit) == (0.95, "coverage", "share")
+    assert bool(check.action) == (status == "warn")
 
 
-def test_one_day_under_the_bound_warns():
-    check = coverage_check(covered_of(1.0, 1.0, 0.9499, 1.0, 0.5, 1.0, 1.0))
-    assert check.status == "warn"
-    assert check.finding.startswith("2 of 7 days of 2026-W46 not covered, the least with 50.0 % of its scrapes;")
-    assert check.since == datetime(2026, 11, 11, tzinfo=UTC)
-    assert check.size == "2 uncovered days"
-    assert check.action
-    assert coverage_check(covered_of(*[0.95] * 7)).status == "pass"
-
-
-def test_a_day_without_any_row_is_not_covered_either():
-    """Of Monday and Tuesday nothing is known at all; Friday has 90 %."""
-    check = coverage_check(covered_of(1.0, 1.0, 0.9, 1.0, 1.0, first="2026-11-11"))
-    assert check.finding.startswith("3 of 7 days of 2026-W46 not covered, the least with 0.0 %")
-    assert check.since == datetime(2026, 11, 9, tzinfo=UTC)
-
-
-def test_a_day_under_way_is_one_of_the_days():
-    window = Window(WEEK.start, datetime(2026, 11, 11, 9, tzinfo=UTC), WEEK.name)
-    check = coverage_check(covered_of(1.0, 1.0, 1.0), window=window)
-    assert "all 3 days of 2026-W46 are covered" in check.finding
-
-
-def test_coverage_without_a_sample_of_up_is_unknown():
-    check = coverage_check(covered_of(), no_coverage())
-    assert (check.status, check.value) == ("unknown", None)
-    assert check.finding == "No sample of `up` for the contract's jobs in 2026-W46: nobody knows what was scraped."
+def test_what_is_not_covered_says_since_when():
+    check = coverage_check(1.0, 1.0, 0.9499, 1.0, 0.5, 1.0, 1.0)
+    assert (check.since, check.size) == (datetime(2026, 11, 11, tzinfo=UTC), "2 uncovered days")
 
 
 def test_no_gap_passes():
-    check = telemetry.gaps_check(gaps_of(), coverage_of(1440), window=WEEK)
+    check = telemetry.gaps_check(gaps_of(), coverage_of(), window=WEEK)
     assert (check.status, check.value, check.events) == ("pass", 0.0, ())
-    assert check.finding == "No gap in the scrapes of 1 target in 2026-W46."
+    assert check.finding == "No gap in the scrapes of 1 job in the 7 days of 2026-W46 since the first."
 
 
 def test_a_gap_warns_with_target_length_and_event():
-    check = telemetry.gaps_check(gaps_of(GAP), coverage_of(1440), window=WEEK)
+    check = telemetry.gaps_check(gaps_of(GAP), coverage_of(), window=WEEK)
     assert (check.status, check.value, check.size) == ("warn", 50.0, "50 scrapes missing")
     assert check.finding == "cloudxai-1:8080 was not scraped for 51 minutes from Wed 11 Nov, 14:19 UTC."
     assert check.since == datetime(2026, 11, 11, 14, 19, tzinfo=UTC)
@@ -110,15 +129,27 @@ def test_a_gap_warns_with_target_length_and_event():
 
 
 def test_of_several_gaps_the_longest_is_named():
-    short = ("cloudxai-0:8080", "2026-11-10 03:00", "2026-11-10 03:04", 240.0, 3)
-    check = telemetry.gaps_check(gaps_of(short, GAP), coverage_of(1440), window=WEEK)
+    short = ("cloudxai", "cloudxai-0:8080", "2026-11-10 03:00", "2026-11-10 03:04", 240.0, 3)
+    check = telemetry.gaps_check(gaps_of(short, GAP), coverage_of(), window=WEEK)
     assert check.finding.endswith("51 minutes from Wed 11 Nov, 14:19 UTC, the longest of 2 gaps.")
     assert (check.value, check.since) == (53.0, datetime(2026, 11, 10, 3, tzinfo=UTC))
     assert len(check.events) == 2
 
 
+def test_a_time_without_any_target_weighs_more_than_a_longer_gap_of_one():
+    """Two hours in which nobody was scraped, and a day in which others stood in."""
+    whole = ("cloudxai", "", "2026-11-12 10:00", "2026-11-12 12:00", 7200.0, 119)
+    one = ("cloudxai", "cloudxai-0:8080", "2026-11-10 03:00", "2026-11-11 03:00", 86400.0, 1439)
+    check = telemetry.gaps_check(gaps_of(one, whole), coverage_of(), window=WEEK)
+    assert check.finding == (
+        "No target of cloudxai was scraped for 2 hours from Thu 12 Nov, 10:00 UTC, the longest of 2 gaps."
+    )
+    assert [event["place"] for event in check.events] == ["cloudxai-0:8080", "cloudxai"]
+    assert check.action == "Find out why cloudxai was no target from Thu 12 Nov, 10:00 UTC."
+
+
 def test_gaps_without_a_sample_of_up_are_unknown():
-    check = telemetry.gaps_check(gaps_of(), no_coverage(), window=WEEK)
+    check = telemetry.gaps_check(gaps_of(), coverage_of(0), window=WEEK)
     assert check.status == "unknown"
     assert "there is no sample of `up` at all" in check.finding
 
@@ -167,9 +198,9 @@ def test_no_restart_and_no_known_start():
     assert unknown.finding == "Restarts in 2026-W46 are unknown: no process exports when it began."
 
 
-@pytest.mark.parametrize("name", ["x\ny" + "z" * 5000, "", "a,b"])
+@pytest.mark.parametrize("name", ["x\ny" + "z" * 5000, "a,b"])
 def test_a_hostile_instance_leaves_the_headline_one_short_line(name):
-    check = telemetry.gaps_check(gaps_of((name, *GAP[1:])), coverage_of(1440), window=WEEK)
+    check = telemetry.gaps_check(gaps_of(("cloudxai", name, *GAP[2:])), coverage_of(), window=WEEK)
     assert len(check.finding) < 200
     assert "\n" not in check.finding
     assert check.events[0]["place"] == name
@@ -177,8 +208,8 @@ def test_a_hostile_instance_leaves_the_headline_one_short_line(name):
 
 def test_every_check_is_plain_data_of_the_telemetry_section():
     checks = [
-        coverage_check(covered_of(*[1.0] * 7)),
-        telemetry.gaps_check(gaps_of(GAP), coverage_of(1440), window=WEEK),
+        coverage_check(*[1.0] * 7),
+        telemetry.gaps_check(gaps_of(GAP), coverage_of(), window=WEEK),
         restarts_check(START),
     ]
     assert [check.key for check in checks] == ["coverage", "gaps", "restarts"]
