@@ -45,6 +45,7 @@ class Copy(MemorySnapshot):
         self._frames, self._window = frames, window
         self._held: dict[str, list[tuple[dict[str, str], Times, Values]]] = {}
         self.name = "copy"
+        self.added: list[dict[str, str]] = []
 
     @property
     def rules(self) -> list[dict[str, Any]] | None:
@@ -91,7 +92,8 @@ class Copy(MemorySnapshot):
         ]
 
     def add(self, metric: str, labels: dict[str, str], times: Times, values: Values) -> None:
-        """Put one more series beside a metric's own."""
+        """Put one more series beside a metric's own; `added` holds the labels of all of them."""
+        self.added.append(labels)
         self._held[metric] = [*self.held(metric), (labels, times, values)]
 
 
@@ -151,7 +153,7 @@ class _Planter:
         if not process or not self._arrive(process, at, self._free(process, at)):
             return None
         self._count("rejections", process, at, lambda t: _ramp(t, at + 10 * _MINUTE, 10, requests))
-        return process["instance"]
+        return self._contract.named(process)["instance"]
 
     def flapping_tenant(self, at: int, transitions: int) -> str | None:
         tenant = self._chosen("tenant_transitions", at, at + _HOUR)
@@ -199,12 +201,15 @@ class _Planter:
         return self._contract[role].name
 
     def _chosen(self, role: str, at: int, end: int) -> dict[str, str]:
-        """The labels of a series that has samples just before and after; of costs one from the middle; else none."""
+        """The labels of a series that was there before and after; of costs one from the middle; {} where none was."""
         near = 10 * _MINUTE
         there = [
             (float(values[np.searchsorted(times, at) - 1]), number, labels)
             for number, (labels, times, values) in enumerate(self._copy.held(self._name(role)))
-            if _seen(times, at - near, at) and _seen(times, end, end + near)
+            if labels.get("job") in self._contract.jobs
+            and labels not in self._copy.added
+            and _seen(times, at - near, at)
+            and _seen(times, end, end + near)
         ]
         if role == "cost":
             there = sorted(there)[len(there) // 3 : -(-2 * len(there) // 3)]
@@ -231,7 +236,7 @@ class _Planter:
         for metric in self._contract.series_names() if process else ():
             if self._contract.scope_of(metric) == "target":
                 self._copy.change(metric, process, partial(edit, metric))
-        return process.get("instance")
+        return self._contract.named(process).get("instance")
 
     def _count(self, role: str, where: Labels, at: int, steps: Callable[[Times], NDArray[Any]]) -> None:
         """Add to a counter from a time on, until its process ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,9 @@ from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.planted import KINDS, Copy, _Planter, plant
 from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.sources.demo.population import INSTANCES
 from cloudxai_analysis.sources.scenario import Scenario
+from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.window import DAY, Window, parse_window
 
 WEEK = parse_window("2026-W46")
@@ -169,6 +172,29 @@ def test_events_of_one_copy_lie_apart_and_others_come_with_another_seed(frames: 
         assert all((b - a).total_seconds() >= 3 * 3600 for a, b in pairwise(starts))
         assert all(WEEK.start <= start < WEEK.end for start in starts)
         assert [row["size"] for row in rows] == [KINDS[row["kind"]][1][2] for row in rows]
+
+
+class Renamed(DemoSource):
+    """A platform that says customer and pod, beside another job that exports the same names."""
+
+    def read(self, metric: str, matchers: Any, window: Window) -> SeriesBatch:
+        batch = super().read(metric, matchers, window)
+        said = {"tenant": "customer", "instance": "pod"}
+        labels = tuple({said.get(name, name): value for name, value in own.items()} for own in batch.labels)
+        return replace(batch, labels=labels)
+
+
+def test_a_platform_that_calls_its_tenants_and_processes_otherwise() -> None:
+    contract = CONTRACT.model_copy(update={"tenant_label": "customer", "process_labels": ("job", "pod")})
+    source = Renamed(3, Scenario(name="clean"))
+    copy = Copy(MemorySnapshot(source), Window(WEEK.start - DAY, WEEK.end))
+    rows = {row["kind"]: row for row in plant(copy, contract, WEEK, size=2, seed=1)}
+    assert list(rows) == list(KINDS)
+    assert {rows[kind]["place"] for kind in ("restart", "scrape_gap", "rejections")} <= set(INSTANCES)
+    customers = {labels["customer"] for labels, _, _ in copy.held(COST)}
+    assert {rows[kind]["place"] for kind in ("flapping_tenant", "cost_spike", "semantics_break")} <= customers
+    other = CONTRACT.model_copy(update={"jobs": ("another",)})
+    assert [row["kind"] for row in plant(copy, other, WEEK, size=2, seed=1)] == []
 
 
 def test_nothing_is_planted_where_there_is_no_series(frames: MemorySnapshot) -> None:
