@@ -142,7 +142,7 @@ def _in_part(study: Study) -> str:
 def _false_positives(study: Study) -> dict[str, Any]:
     topic, bound = study.alerts, study.bounds.false_positive_rate
     pooled, weeks = topic.pooled_false_positives.iloc[0], topic.weekly_pooled.set_index("week")
-    change = weeks["change"].get(study.window.name, "")
+    change = weeks["change"].iloc[-1] if len(weeks) else ""
     unsure = "" if change in ("better", "worse") else f", {change}"
 
     def rate(window: Window) -> float:
