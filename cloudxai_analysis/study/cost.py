@@ -70,6 +70,8 @@ class Cost:
 
     def _pooled(self, costs: pd.DataFrame) -> pd.DataFrame:
         """Costs by tenant, with all generated names as one row, `GENERATED`."""
+        if costs.empty:
+            return costs  # pandas cannot merge what it grouped out of nothing
         generated = costs["tenant"].isin(self._cardinality.generated_names["tenant"])
         named = costs.assign(tenant=costs["tenant"].mask(generated, GENERATED))
         pooled = named.groupby(["tenant", "currency"], as_index=False, sort=False)["cost"].sum()
