@@ -153,7 +153,7 @@ def test_a_report_on_an_unknown_server_says_in_three_lines_what_it_is(beta: serv
     summary = json.loads((page.parent / "summary.json").read_text(encoding="utf-8"))
     assert summary["provenance"]["found_jobs"] == [JOB]
     notes = [banner["text"] for banner in summary["banners"] if banner["kind"] == "note"]
-    assert notes[0].startswith("None of the contract's jobs exports its metrics; this report is on be")
+    assert notes[0].startswith("None of the contract's jobs exports its metrics; this report is on those that do: be")
     assert "ServiceNotReady for 1 minute" in notes[1]
     assert summary["coverage"]["seen_minutes"] > 0
     # It is not unknown any more.

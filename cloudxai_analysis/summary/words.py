@@ -68,9 +68,11 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
         found.append(
             {"kind": "partial", "text": f"The window is under way: data up to {study.seen.end:%Y-%m-%d %H:%M} UTC."}
         )
+    notes = [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
+    notes += [{"kind": "note", "text": text} for text in _otherwise(study)]
     if study.telemetry.seen_seconds < ONE_DAY:
         coverage = next(check for check in checks if check.key == "coverage")
-        return [*found, {"kind": "unknown", "text": f"{coverage.finding} What follows is what there is."}]
+        return [*found, {"kind": "unknown", "text": f"{coverage.finding} What follows is what there is."}, *notes]
     for check in checks:
         if check.key in ("gaps", "coverage") and check.status != "pass":
             found.append({"kind": "gap", "text": check.finding})
@@ -78,15 +80,13 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
             found.append({"kind": "taint", "text": f"{check.finding} {_tainted(study)}"})
     unknown = [check for check in checks if check.status == "unknown" and check.key not in NO_BANNER]
     found += [{"kind": "unknown", "text": check.finding} for check in unknown if check.key not in ("gaps", "coverage")]
-    found += [{"kind": "partial", "text": warning} for warning in study.provenance.get("warnings", [])]
-    found += [{"kind": "note", "text": text} for text in _otherwise(study)]
-    return found
+    return [*found, *notes]
 
 
 def _otherwise(study: Study) -> Iterator[str]:
     """Where the server is otherwise than the contract says: the server counts."""
     if jobs := study.provenance.get("found_jobs"):
-        yield f"None of the contract's jobs exports its metrics; this report is on {', '.join(jobs)}, which does."
+        yield f"None of the contract's jobs exports its metrics; this report is on those that do: {', '.join(jobs)}."
     rules = study.rules
     if rules is not None and (differences := study.contract.differences(rules.to_dict("records"))):
         yield f"The server's alerting rules count where the contract's differ: {'; '.join(differences)}."
