@@ -51,7 +51,10 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
         study.cardinality.time_to_cap, study.within(study.cardinality.headroom), days=study.bounds.days_to_cap
     ),
     "guard": lambda study: cardinality.guard_check(
-        study.cardinality.guard, window=study.observed, cap=study.contract.tenant_cap
+        study.cardinality.guard,
+        counted=len(study.within(study.cardinality.rejections)) > 0,
+        window=study.observed,
+        cap=study.contract.tenant_cap,
     ),
     "rejections": lambda study: cardinality.rejections_check(
         study.cardinality.refusals, study.within(study.cardinality.rejections), window=study.observed

@@ -29,7 +29,7 @@ _MOST_NAMED = 5
 class Contact:
     """A server as it was found: `jobs` has the contract's series names by job, `steps` the seconds between scrapes.
 
-    `oldest` is the first sample within the span that was looked at, to the hour, and `newest` the last one of its last
+    `oldest` is the first sample within the span that was looked at, to the minute, `newest` the last one of its last
     hour; `told_apart` are the labels outside the contract by which series differ at the same time, `labels` those of
     the contract's series; `rules` is None where they are not told.
     """
@@ -130,11 +130,16 @@ def _scrapes(
 
 
 def _oldest(source: ServerSource, metric: str, matchers: Labels, window: Window) -> datetime | None:
-    """The first sample in the window, to the hour; None where the server does not say."""
-    hours = round((window.end - window.start) / HOUR)
-    asked = f"min(min_over_time(timestamp({selector(metric, matchers)})[{hours}h:1h]))"
+    """The first sample in the window, to the minute; None where the server does not say."""
+    chosen = selector(metric, matchers)
+    # By the hour first, then by the minute in the hour before the one that was found.
+    hour = _first(source, f"{chosen})[{round((window.end - window.start) / HOUR)}h:1h]", window.end)
+    return hour and (_first(source, f"{chosen})[1h:1m]", hour) or hour)
+
+
+def _first(source: ServerSource, over: str, at: datetime) -> datetime | None:
     try:
-        found = promql(source, asked, window.end)
+        found = promql(source, f"min(min_over_time(timestamp({over}))", at)
     except SourceAnswerError:
         return None
     return _moment(1000 * found["value"].iloc[0]) if len(found) else None

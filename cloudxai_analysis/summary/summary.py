@@ -18,6 +18,7 @@ from cloudxai_analysis.summary.words import banners, considerations, headline, l
 from cloudxai_analysis.verdicts import DEFINITION, Check, week_status
 
 SCHEMA = "1"
+_TOPICS = ("readiness", "cardinality")
 _ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not judged"}
 
 
@@ -71,7 +72,12 @@ def template(study: Study) -> dict[str, Any]:
     """The numbers that the platform's weekly template asks for, side by side."""
     rules, episodes = study.contract.alerts, study.alerts.week_episodes
     topics = episodes["alertname"].map(lambda name: rules[name].topic if name in rules else "").value_counts()
-    fired = {topic: int(topics.get(topic, 0)) for topic in ("readiness", "cardinality")}
+    of_topic = {topic: [name for name, rule in rules.items() if rule.topic == topic] for topic in _TOPICS}
+    # None fired is a number only where their rules were loaded, and for long enough.
+    fired = {
+        topic: int(topics.get(topic, 0)) or (None if study.alerts.week.blind("alerts", rules=names) else 0)
+        for topic, names in of_topic.items()
+    }
     sets = study.cardinality.tenant_sets
     observed = int((sets["set"] != "lost").sum())
     rejected = study.within(study.cardinality.rejections)

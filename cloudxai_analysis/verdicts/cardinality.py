@@ -79,11 +79,12 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
     )
 
 
-def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
+def guard_check(guard: pd.DataFrame, *, counted: bool, window: Window, cap: int) -> Check:
     """Whether the guard keeps its promises: `fail` where a process broke one.
 
-    `guard` as `measures.guard.guard_invariants` gives it; the value is the number of broken promises. `unknown`
-    without a process, or where none is seen to be broken and the refusals of one cannot be judged.
+    `guard` as `measures.guard.guard_invariants` gives it, `counted` whether any process exports the rejection counter;
+    the value is the number of broken promises. `unknown` without a process, or where none is seen to be broken and
+    refusals cannot be judged.
     """
     if guard.empty:
         return Check(
@@ -97,7 +98,7 @@ def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
     common: dict[str, Any] = {"unit": "broken promises", "value": float(len(over) + len(early))}
     samples = "distinct tenants at each scrape, against every step of the rejection counter"
     if over.empty and early.empty:
-        return _guard_held(guard, window, cap, {"samples": samples, **common})
+        return _guard_held(guard, window, cap, counted, {"samples": samples, **common})
     if len(over):
         worst = over.loc[over["most_tenants"].idxmax()]
         finding = (
@@ -127,9 +128,16 @@ def guard_check(guard: pd.DataFrame, *, window: Window, cap: int) -> Check:
     )
 
 
-def _guard_held(guard: pd.DataFrame, window: Window, cap: int, common: dict[str, Any]) -> Check:
+def _guard_held(guard: pd.DataFrame, window: Window, cap: int, counted: bool, common: dict[str, Any]) -> Check:
     most = f"at most {count(guard['most_tenants'].max(), 'tenant')} of {cap} at one scrape"
     refusals = count(guard["rejections"].sum(), "refusal")
+    if not counted:
+        finding = (
+            f"Whether the guard refuses only at the cap is unknown: no rejection counter was seen in {named(window)}; "
+            f"{most}."
+        )
+        disproof = "a build that exports the counter"
+        return Check(key="guard", section=_SECTION, status="unknown", finding=finding, disproof=disproof, **common)
     unsure = guard[guard["only_at_cap"].isna() & (guard["rejections"] > 0)]
     if len(unsure):
         finding = (
@@ -143,7 +151,8 @@ def _guard_held(guard: pd.DataFrame, window: Window, cap: int, common: dict[str,
         key="guard",
         section=_SECTION,
         status="pass",
-        finding=f"The guard held: {most}, and {refusals}{', none below the cap' if guard['rejections'].sum() else ''}.",
+        finding=f"The guard held in {named(window)}: {most}, and "
+        f"{refusals}{', none below the cap' if guard['rejections'].sum() else ''}.",
         disproof="a tenant that came and went between two scrapes",
         **common,
     )

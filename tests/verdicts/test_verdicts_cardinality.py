@@ -48,9 +48,9 @@ def headroom_check(*left, cap=100, share=0.15, hours=None):
     return cardinality.headroom_check(frame, window=WEEK, cap=cap, share=share)
 
 
-def guard_check(*rows):
+def guard_check(*rows, counted=True):
     frame = pd.DataFrame([{**GUARD, **row} for row in rows], columns=list(GUARD))
-    return cardinality.guard_check(frame.astype({"only_at_cap": "boolean"}), window=WEEK, cap=100)
+    return cardinality.guard_check(frame.astype({"only_at_cap": "boolean"}), counted=counted, window=WEEK, cap=100)
 
 
 def rejections_check(*stretches, hours=(("2026-11-10 09:00", 384.0),)):
@@ -182,6 +182,9 @@ def test_refusals_that_cannot_be_judged_are_no_pass():
 
 def test_a_guard_nobody_saw_is_unknown():
     assert guard_check().status == "unknown"
+    uncounted = guard_check({"most_tenants": 44, "rejections": 0.0, "only_at_cap": pd.NA}, counted=False)
+    assert uncounted.status == "unknown"
+    assert "no rejection counter was seen" in uncounted.finding
     assert "no process exported a tenant in 2026-W46" in guard_check().finding
 
 
