@@ -222,7 +222,8 @@ def _own(ours: pd.DataFrame, spans: _Spans) -> pd.DataFrame:
 def _young(frame: pd.DataFrame, ours: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether a tenant had its first cost within the day before the midnight: the two see it from other moments on."""
     first = ours.groupby(as_text(ours["tenant"]))["hour"].min()
-    begun = frame["tenant"].map(first[first > ours["hour"].min()])
+    later = first[first > ours["hour"].min()].to_dict()
+    begun = pd.to_datetime(frame["tenant"].map(later), utc=True)
     return (frame["at"] - begun <= pd.Timedelta(days=1)).to_numpy()
 
 

@@ -66,7 +66,7 @@ def cost_rows(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str
         )
     frame = pd.DataFrame({"tenant": hours["tenant"], "currency": currencies(hours, currency), "hour": hours["hour"]})
     frame["cost"] = cost
-    known = is_amount(hours) & (cost.abs() <= MOST)
+    known = is_amount(hours) & cost.between(0.0, MOST)
     if semantics == "cumulative":
         # What follows a value that is no amount is no step from it.
         known &= known.shift(fill_value=True) | (hours["series_id"] != hours["series_id"].shift())
