@@ -77,7 +77,7 @@ def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame, *, least_hours
 
 
 def _row(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
-    amount = own["integral"].sum() / 3600
+    told = cause != "not a number" and (own["integral"].abs() <= MOST * 3600).all()
     return {
         "cause": cause,
         "tenants": own["tenant"].nunique(),
@@ -85,6 +85,6 @@ def _row(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
         "hours": len(own),
         "start": own["hour"].min(),
         "end": own["hour"].max() + _HOUR,
-        "amount": amount if cause != "not a number" and abs(amount) <= MOST else float("nan"),
+        "amount": own["integral"].sum() / 3600 if told else float("nan"),
         "currency": currency,
     }
