@@ -20,6 +20,7 @@ from cloudxai_analysis.verdicts import (
     cost,
     growth,
     incidents,
+    labels,
     objective,
     readiness,
     rule_quality,
@@ -40,6 +41,12 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     ),
     "restarts": lambda study: telemetry.restarts_check(
         study.telemetry.restarts, study.telemetry.starts, study.ledger.stretches(), window=study.observed
+    ),
+    "labels": lambda study: labels.labels_check(
+        study.telemetry.unexpected_labels,
+        window=study.observed,
+        tenant_label=study.contract.tenant_label,
+        known=bool(study.telemetry.inventory["series"].sum()),
     ),
     "headroom": lambda study: cardinality.headroom_check(
         study.within(study.cardinality.headroom),
@@ -186,6 +193,25 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
 KEYS = tuple(_CHECKS)
 # What stands on counters, or on all that one process has shown.
 _COUNTED = ("restarts", "headroom", "time_to_cap", "guard", "rejections", "flapping", "transitions", "latency")
+# Which metrics each check's number rests on, by the roles of the contract; of the others the section's.
+_RESTS_ON = {
+    "restarts": ("process_start",),
+    "churn": ("tenant_readiness",),
+    "identifiers": ("tenant_readiness",),
+    "transitions": ("readiness_transitions",),
+    "latency": ("readiness_check",),
+    "tenants": ("tenant_readiness",),
+    "flapping": ("tenant_transitions", "alerts"),
+    "reconciliation": ("cost", "cost_rolling"),
+    "agreement": ("cost", "cost_rolling", "cost_billing"),
+    "semantics": ("cost", "cost_billing"),
+}
+_OF_SECTION = {
+    "cardinality": ("tenant_readiness", "rejections", "process_start"),
+    "cost": ("cost",),
+    "alerts": ("alerts",),
+    "readiness": ("readiness",),
+}
 _made: WeakKeyDictionary[Study, dict[str, Check]] = WeakKeyDictionary()
 
 
@@ -194,8 +220,15 @@ def check(study: Study, key: str) -> Check:
     made = _made.setdefault(study, {})
     if key not in made:
         found = _no_wider(study, _CHECKS[key](study))
-        made[key] = telemetry.unread(found, study.telemetry.shared) if key in _COUNTED else found
+        found = telemetry.unread(found, study.telemetry.shared) if key in _COUNTED else found
+        made[key] = labels.told_apart(found, told_apart(study, key, found.section))
     return made[key]
+
+
+def told_apart(study: Study, key: str, section: str) -> pd.DataFrame:
+    """Unexpected labels of the metrics that a check, or else a section's numbers, rest on."""
+    found = study.telemetry.unexpected_labels
+    return found[found["role"].isin(_RESTS_ON.get(key, _OF_SECTION.get(section, ())))]
 
 
 def _no_wider(study: Study, found: Check) -> Check:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -174,6 +174,13 @@ class PrometheusSource:
         _log.info("%s: no sample; the series is %s.", stretch, why)
         return 0
 
+    def label_sets(self, stretch: Stretch, selectors: Sequence[str]) -> list[Labels]:
+        """The label sets, without the name, of the stretch's series that any of the selectors matches."""
+        edges = {"start": seconds_text(stretch.start), "end": stretch.last}
+        data = self._ask(stretch, "series", {"match[]": list(selectors), **edges})
+        with _well_formed(stretch, self.name):
+            return [{name: value for name, value in item.items() if name != "__name__"} for item in data]
+
     def hold_against_count(self, batch: SeriesBatch, stretch: Stretch, *, besides: int = 0) -> None:
         """Refuse what another way of reading gave where the server counts more; `besides` samples were left out.
 
@@ -221,7 +228,7 @@ class PrometheusSource:
         else:
             yield stretch, data
 
-    def _ask(self, stretch: Stretch, endpoint: str, fields: dict[str, str]) -> Any:
+    def _ask(self, stretch: Stretch, endpoint: str, fields: Mapping[str, str | list[str]]) -> Any:
         url = f"{self.name}/api/v1/{endpoint}"
         with asking(str(stretch)):
             asked = {**fields, **WHOLE_ANSWERS, "timeout": self.session.patience}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
@@ -24,8 +24,9 @@ from cloudxai_analysis.sources.http_api import (
     asking,
     proves_its_end,
 )
+from cloudxai_analysis.sources.matchers import selector
 from cloudxai_analysis.sources.remote_messages import labels_of, request, series_of
-from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
 from cloudxai_analysis.window import Window
 
@@ -99,12 +100,15 @@ class RemoteReadSource:
         if not self.external_labels.keys().isdisjoint(matchers):
             # Remote read takes such a matcher for one on the server, and passes over series that have the label.
             return self._api.read(metric, matchers, window)
+        own = self._own_labels(stretch)
+        if own is None:
+            return self._api.read(metric, matchers, window)
         with asking(about):
             whole, batch, histograms = self._api.session.receive(
                 "read",
                 data=request(metric, matchers, stretch.start, stretch.end),
                 headers=_HEADERS,
-                read=lambda response, body: (proves_its_end(response), *self._batch(response, body, stretch)),
+                read=lambda response, body: (proves_its_end(response), *self._batch(response, body, stretch, own)),
             )
         self._api.notes.add(metric, histograms, HISTOGRAMS_LEFT_OUT)
         if not whole or not (batch.samples or histograms):
@@ -122,10 +126,34 @@ class RemoteReadSource:
         except (SourceAnswerError, KeyError, TypeError, AttributeError, yaml.YAMLError):
             return {}
 
-    def _batch(self, response: requests.Response, body: Iterator[bytes], stretch: Stretch) -> tuple[SeriesBatch, int]:
+    def _own_labels(self, stretch: Stretch) -> dict[str, Labels] | None:
+        """By how remote read gives them, the label sets of series that have an external label by themselves.
+
+        A tenant may be called as the server is: what a series has of its own stays. None where two series look the
+        same once external labels are added, so that remote read cannot tell them apart.
+        """
+        if not self.external_labels:
+            return {}
+        alike = [
+            selector(stretch.metric, {**stretch.matchers, name: value}) for name, value in self.external_labels.items()
+        ]
+        if not self._api.label_sets(stretch, alike):
+            return {}
+        found: dict[str, Labels] = {}
+        for labels in self._api.label_sets(stretch, [stretch.selector]):
+            given = canonical_labels({**self.external_labels, **labels})
+            if given in found:
+                return None
+            found[given] = labels
+        return found
+
+    def _batch(
+        self, response: requests.Response, body: Iterator[bytes], stretch: Stretch, own: Mapping[str, Labels]
+    ) -> tuple[SeriesBatch, int]:
         """The samples of an answer, and how many samples of native histograms it holds besides."""
         decoded, histograms = self._decoded(response, body, stretch)
-        return assembled(decoded, stretch, leave_out=self.external_labels, notes=self._api.notes), histograms
+        batch = assembled(decoded, stretch, leave_out=self.external_labels, own=own, notes=self._api.notes)
+        return batch, histograms
 
     def _decoded(
         self, response: requests.Response, body: Iterator[bytes], stretch: Stretch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +75,18 @@ class SampleRoom:
         return self._last
 
 
-def assembled(decoded: Sequence[Decoded], stretch: Stretch, *, leave_out: Labels, notes: Notes) -> SeriesBatch:
+def assembled(
+    decoded: Sequence[Decoded],
+    stretch: Stretch,
+    *,
+    leave_out: Labels,
+    notes: Notes,
+    own: Mapping[str, Labels] = MappingProxyType({}),
+) -> SeriesBatch:
     """One batch of all parts, in the order in which their series first came.
 
-    Labels of `leave_out` are dropped where they have just that value. Of samples with one time and different values the
+    Labels of `leave_out` are dropped where they have just that value, unless `own` has the label set (canonical) by
+    which the series stands without what was added to it. Of samples with one time and different values the
     first is kept, and the others are counted in `notes`. Where the parts already stand one after another in one block,
     nothing is copied.
 
@@ -86,7 +95,7 @@ def assembled(decoded: Sequence[Decoded], stretch: Stretch, *, leave_out: Labels
     SourceAnswerError
         A series is not one that was asked for, or has labels that cannot be read.
     """
-    known = _Known(stretch, leave_out)
+    known = _Known(stretch, leave_out, own)
     parts = [
         (known.series(raw, part.parse), block, start, end, ascending)
         for block, part in enumerate(decoded)
@@ -116,10 +125,11 @@ def assembled(decoded: Sequence[Decoded], stretch: Stretch, *, leave_out: Labels
 class _Known:
     """The series seen so far; labels are read once for each form in which they come."""
 
-    def __init__(self, stretch: Stretch, leave_out: Labels) -> None:
+    def __init__(self, stretch: Stretch, leave_out: Labels, own: Mapping[str, Labels]) -> None:
         self.labels: list[Labels] = []
         self._stretch = stretch
         self._leave_out = leave_out.items()
+        self._own = own
         self._by_raw: dict[bytes, int] = {}
         self._by_text: dict[str, int] = {}
 
@@ -132,7 +142,8 @@ class _Known:
                     f"sent a series that is not one of {self._stretch.selector}, or whose labels cannot be read. "
                     "Nothing was taken; look at the proxy or the adapter between it and this suite."
                 ) from None
-            labels = {name: value for name, value in labels.items() if (name, value) not in self._leave_out}
+            kept = {name: value for name, value in labels.items() if (name, value) not in self._leave_out}
+            labels = self._own.get(canonical_labels(labels), kept)
             index = self._by_text.setdefault(canonical_labels(labels), len(self.labels))
             if index == len(self.labels):
                 self.labels.append(labels)

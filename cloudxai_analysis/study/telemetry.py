@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.measures import counters, telemetry
+from cloudxai_analysis.measures import counters, labels, telemetry
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.phrases import span
 from cloudxai_analysis.study.opened import Opened
-from cloudxai_analysis.window import DAY, Window
+from cloudxai_analysis.window import DAY, HOUR, Window
+
+_MOST_HOURS = 24  # of a metric, looked into for series that are there together
+# Whose series numbers are made of; of targets and scrapes several may be seen by several.
+_LABELLED = {
+    *("readiness", "readiness_transitions", "readiness_check", "tenant_readiness", "tenant_transitions", "rejections"),
+    *("cost", "cost_rolling", "cost_billing", "process_start", "alerts"),
+}
 
 
 class Telemetry:
@@ -122,6 +132,38 @@ class Telemetry:
         """Process restarts within the window."""
         starts = self.starts[self.starts["restarted"]]
         return self._opened.within(starts, "started_at")
+
+    @cached_property
+    def unexpected_labels(self) -> pd.DataFrame:
+        """Labels that no setting knows and that tell series of a metric apart at the same time, in the window.
+
+        Columns: those of `measures.labels.unexpected_labels`, and role.
+        """
+        found: list[pd.DataFrame] = []
+        # Any label of an alert may be its rule's own: what tells the scraped series apart is strange there, too.
+        roles = [role for role in self._opened.contract.metrics if role in _LABELLED]
+        for role in sorted(roles, key="alerts".__eq__):
+            strange = {str(label) for rows in found for label in rows["label"]}
+            names = self._opened.contract[role].series_names
+            found += [self._unexpected(role, name, strange).assign(role=role) for name in names]
+        return pd.concat(found, ignore_index=True)
+
+    def _unexpected(self, role: str, name: str, strange: Collection[str]) -> pd.DataFrame:
+        contract, seen, frames = self._opened.contract, self._opened.seen, self._opened.frames
+        series = frames.series(name, seen)
+        sets = [json.loads(text) for text in series["labels"]]
+        known = {"le", *(label for made in contract.columns(contract[role]).values() for label in made)}
+        if contract[role].scope == "rules":
+            known = {label for one in sets for label in one if label not in strange and not labels.names_replica(label)}
+        else:
+            series = series[pd.Series([one.get("job", "") in contract.jobs for one in sets], dtype=bool)]
+        alike = labels.alike(series, known=known)
+        crowd = labels.crowded(alike, frames.hours(name, seen)) if len(alike) else alike
+        if crowd.empty:
+            return typed([], labels.UNEXPECTED)
+        hours = [Window(hour.to_pydatetime(), hour.to_pydatetime() + HOUR) for hour in crowd["hour"].unique()]
+        samples = [frames.samples(name, hour) for hour in hours[:_MOST_HOURS]]
+        return labels.unexpected_labels(crowd, pd.concat(samples), metric=name, known=known)
 
     @cached_property
     def inventory(self) -> pd.DataFrame:

@@ -35,6 +35,7 @@ EVIDENCE = {
     "storms": "alerts-storms",
     "transitions": "readiness-transitions",
     "latency": "readiness-latency",
+    "labels": "telemetry-inventory",
     "gaps": "telemetry-gaps",
     "coverage": "telemetry-coverage",
     "churn": "cardinality-churn",

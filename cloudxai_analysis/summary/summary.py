@@ -132,7 +132,8 @@ def numbers(study: Study) -> dict[str, float | None]:
         "telemetry.samples": float(study.telemetry.inventory["samples"].sum()),
         "telemetry.series": float(study.telemetry.inventory["series"].sum()),
     }
-    return {key: rounded(float(value)) for key, value in found.items()}
+    unsettled = {key for key in found if len(judge.told_apart(study, "", key.partition(".")[0]))}
+    return {key: None if key in unsettled else rounded(float(value)) for key, value in found.items()}
 
 
 def _in_own_currency(study: Study) -> float:

@@ -28,7 +28,23 @@ def rounded(value: float | None) -> float | None:
 
 def tiles(study: Study) -> list[dict[str, Any]]:
     """The five tiles, in the order in which they are read."""
-    return [_availability(study), _headroom(study), _cost(study), _false_positives(study), _coverage(study)]
+    made = {
+        "readiness": _availability(study),
+        "cardinality": _headroom(study),
+        "cost": _cost(study),
+        "alerts": _false_positives(study),
+        "telemetry": _coverage(study),
+    }
+    return [_settled(study, tile, section) for section, tile in made.items()]
+
+
+def _settled(study: Study, tile: dict[str, Any], section: str) -> dict[str, Any]:
+    """The tile, or why it has no number: its series may count twice, or mix what is apart."""
+    if judge.told_apart(study, "", section).empty:
+        return tile
+    nothing: dict[str, Any] = {"value": None, "change_week": None, "median4": None, "spark": []}
+    unsaid = {"text": NO_DATA, "detail": "", "change_week_text": "", "median4_text": ""}
+    return tile | nothing | unsaid | {"status": "unknown", "missing": judge.check(study, "labels").finding}
 
 
 def _availability(study: Study) -> dict[str, Any]:

@@ -163,6 +163,25 @@ def test_external_labels_are_left_out_and_matched_by_range_selectors(source: Rem
     assert source.read("large", {"cluster": "beta"}, WEEK).samples == 0
 
 
+def test_a_tenant_called_as_an_external_label_says_stays_a_tenant(start_prometheus: Callable[..., Server]) -> None:
+    """Prometheus adds `tenant="beta"` to what has no tenant; the tenant beta, and whatever has one, keep their own."""
+    server = start_prometheus(
+        config="global: {external_labels: {tenant: beta, region: eu}}\n", options=["--web.enable-remote-write-receiver"]
+    )
+    samples = [(START_MS + 60_000 * minute, minute << 52) for minute in (1, 2, 3)]
+    sets = {"told": [{"tenant": "acme"}, {"tenant": "beta"}], "mixed": [{"job": "x"}, {"job": "x", "tenant": "beta"}]}
+    for metric, own in sets.items():
+        remote_write(server.url, [written({"__name__": metric, **labels}, samples) for labels in own])
+    remote_write(server.url, [written({"__name__": "plain", "job": "x"}, [(START_MS, 1 << 52)])])
+    source = source_at(server.url)
+    assert set(read_bits(source.read("told", {}, WEEK))) == {'{"tenant":"acme"}', '{"tenant":"beta"}'}
+    assert set(read_bits(source.read("plain", {}, WEEK))) == {'{"job":"x"}'}
+    # Remote read gives both of these as one: the range selectors tell them apart.
+    mixed = read_bits(source.read("mixed", {}, WEEK))
+    assert set(mixed) == {'{"job":"x"}', '{"job":"x","tenant":"beta"}'}
+    assert {len(samples) for samples in mixed.values()} == {3}
+
+
 def test_native_histograms_are_counted_named_and_left_out(source: RemoteReadSource) -> None:
     assert source.read("native", {}, WEEK).samples == 0
     assert (
