@@ -40,8 +40,17 @@ Job = tuple[str, int, int]
 
 
 def played(job: Job) -> list[dict[str, Any]]:
-    """The findings in a world as it is, or the events planted into it."""
+    """The findings in a world as it is, or the events planted into it; a check that breaks is a finding, too."""
     name, seed, size = job
+    try:
+        return studied(name, seed, size)
+    except Exception as error:  # the other weeks are worth having all the same
+        print(f"{name} {seed} {size}: {error!r}", file=sys.stderr, flush=True)
+        return [{"check": "broken", "status": "fail", "finding": repr(error)}] if size == AS_IT_IS else []
+
+
+def studied(name: str, seed: int, size: int) -> list[dict[str, Any]]:
+    """As `played`, and raises what is raised."""
     with tempfile.TemporaryDirectory() as folder:
         study = world_study(name, seed, Path(folder))
         if size == AS_IT_IS:
