@@ -41,9 +41,11 @@ from cloudxai_analysis.measures import (
     semantics,
     shifts,
     slo,
+    telemetry,
     time_to_cap,
     unit_costs,
 )
+from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.window import DAY, Window, parse_window
 
 LAST = parse_window("2026-W46")
@@ -124,10 +126,12 @@ def not_ready(count: int, minutes: int, draw: np.random.Generator) -> np.ndarray
 
 
 def scrapes(tenants: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Global readiness at each scrape of 30 days, and a week of the tenth of the tenants that were ever not ready."""
+    """Global readiness over 30 days, and a week of the tenth of the tenants that were ever not ready."""
     draw = np.random.default_rng(tenants)
     times = pd.date_range(SPAN.start, SPAN.end, freq="min", inclusive="left", unit="us")
-    ready = pd.DataFrame({"time": times, "ready": not_ready(1, len(times), draw)[0]})
+    gauge = pd.DataFrame({"series_id": 0, "time": times, "value": not_ready(1, len(times), draw)[0], **TARGET})
+    up = gauge.iloc[:0]
+    ready = readiness.global_readiness(gauge, up, telemetry.job_states(holds(up)))
     week = times[times >= LAST.start]
     names = pd.Index([f"tenant-{number:04d}" for number in range(tenants // 10)], dtype="str")
     samples = pd.DataFrame(
@@ -168,8 +172,8 @@ def frames(tenants: int) -> Frames:
         series=series_table(seen.reset_index()),
         ready=ready,
         tenant_samples=samples,
-        outages=readiness.outages(ready.rename(columns={"ready": "value"})),
-        tenant_outages=readiness.outages(samples, by=("tenant", "instance")),
+        outages=readiness.outages(ready),
+        tenant_outages=readiness.tenant_outages(samples),
     )
 
 
@@ -217,10 +221,9 @@ OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {
     "isolation.isolation_breaches": lambda f: isolation.isolation_breaches(
         f.outages, f.tenant_outages, seen=f.tenants.shape[0], end=pd.Timestamp(LAST.end)
     ),
-    "slo.availability_bounds": lambda f: slo.availability_bounds(f.ready, SPAN),
     "slo.burn_rates": lambda f: slo.burn_rates(f.ready, slo=0.999, at=pd.Timestamp(LAST.end)),
     "slo.burn_stretches": lambda f: slo.burn_stretches(f.ready, LAST, slo=0.999),
-    "slo.budget_exhaustion": lambda f: slo.budget_exhaustion(f.ready, slo=0.999, end=pd.Timestamp(LAST.end)),
+    "slo.budget_course": lambda f: slo.budget_course(f.ready, f.outages, slo=0.999, end=pd.Timestamp(LAST.end)),
 }
 FORECASTS: dict[str, Callable[[Frames], Any]] = {
     "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(f.arriving, cap=4_000),

@@ -14,8 +14,8 @@ def moments(count, freq):
     return pd.date_range("2026-11-09", periods=count, freq=freq, tz="UTC").as_unit("us")
 
 
-def daily(shares, samples=1440):
-    return pd.DataFrame({"day": moments(len(shares), "D"), "samples": samples, "availability": shares})
+def daily(shares, seen=1440):
+    return pd.DataFrame({"day": moments(len(shares), "D"), "seen_minutes": seen, "availability": shares})
 
 
 def hourly(name, values):
@@ -27,7 +27,7 @@ def outages(*rows):
     frame = pd.DataFrame(rows, columns=["tenant", "start", "minutes"]).astype({"minutes": "float64"})
     start = pd.to_datetime(frame["start"], utc=True).astype("datetime64[us, UTC]")
     end = start + pd.to_timedelta(frame["minutes"], unit="min")
-    return frame.assign(start=start, end=end, instance="i", not_ready_samples=1, minutes=frame["minutes"].fillna(5))
+    return frame.assign(start=start, end=end, instance="i", minutes=frame["minutes"].fillna(5))
 
 
 def said(ax):
@@ -50,7 +50,7 @@ def test_availability_that_met_its_objective():
 
 
 def test_unfinished_day_is_hatched():
-    ax = figures.availability_by_day(new_axes(), daily([1.0, 1.0], samples=[1440, 700]), slo=0.999)
+    ax = figures.availability_by_day(new_axes(), daily([1.0, 1.0], seen=[1440, 700]), slo=0.999)
     assert "unfinished" in said(ax)
 
 
@@ -68,7 +68,7 @@ def test_error_budget_says_what_is_left(availability, expected):
 
 
 def test_error_budget_marks_days_of_short_history():
-    ax = figures.error_budget(new_axes(), daily([1.0] * 9, samples=[1440 * (n + 1) for n in range(9)]), slo=0.999)
+    ax = figures.error_budget(new_axes(), daily([1.0] * 9, seen=[1440 * (n + 1) for n in range(9)]), slo=0.999)
     assert "short history" in said(ax)
 
 
@@ -137,5 +137,5 @@ def test_empty_frames_say_why():
         "an objective of 100 % leaves no error budget",
         "no process exported transitions in this window",
         "no duration of the readiness check is known in this window",
-        "every tenant was ready at every scrape of 2026-W46, 9 to 15 Nov 2026",
+        "no tenant was seen not ready in 2026-W46, 9 to 15 Nov 2026",
     ]

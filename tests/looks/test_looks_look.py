@@ -36,7 +36,6 @@ def look(**more: Any) -> Look:
         "measure": "measures.cost.tenant_costs",
         "window": WEEK,
         "got": 10,
-        "expected": None,
         "alt": "acme costs most: 12 EUR.",
         "csv": "cost-tenants.csv",
     }
@@ -72,7 +71,6 @@ def test_the_page_gets_everything_as_data(monkeypatch: pytest.MonkeyPatch) -> No
         "measure": "measures.cost.tenant_costs",
         "window": "2026-W46 (2026-11-09 00:00 to 2026-11-16 00:00 UTC)",
         "got": 10,
-        "expected": None,
         "alt": "acme costs most: 12 EUR.",
         "csv": "cost-tenants.csv",
         "checks": ["anomalies"],
