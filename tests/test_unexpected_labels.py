@@ -9,15 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_platform import Written, study_of
+import servers
+from small_platform import Written, study_of, study_over
 
 from cloudxai_analysis import judge
 from cloudxai_analysis.contract import load_contract
-from cloudxai_analysis.sources.series import Labels
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.pull import pull
+from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.study import Study
 from cloudxai_analysis.summary.summary import summarise
 from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
 HOURS = 48
@@ -71,6 +76,24 @@ def test_an_unlabelled_pair_is_named_and_its_costs_are_not_doubled_in_silence(tm
     tiles = {tile["key"]: tile for tile in summary["tiles"]}
     assert {tiles[key]["value"] for key in ("cost", "headroom", "availability")} == {None}
     assert "replica" in tiles["cost"]["missing"]
+
+
+@pytest.mark.server
+def test_a_pair_in_one_server_is_one_once_the_setting_says_so(
+    start_prometheus: Callable[..., servers.Server], tmp_path: Path
+) -> None:
+    """Two Prometheus wrote into one server, which was not told that `replica` tells them apart; then it was."""
+    series = platform([{"replica": "a"}, {"replica": "b"}], [ALL, ALL])
+    server = start_prometheus(SeriesBatch.of(metric, own) for metric, own in series.items())
+    source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+    now = WEEK.start + timedelta(hours=HOURS)
+    for replicas, status, cost in (((), "warn", 576), (("replica",), "pass", 288)):
+        lake = open_lake(tmp_path / f"lake{len(replicas)}")
+        pull(source, lake, load_contract(), Window(WEEK.start, now), replica_labels=replicas, now=now)
+        study = study_over(lake.snapshot(), tmp_path, WEEK, now=now)
+        assert judge.check(study, "labels").status == status
+        assert (judge.check(study, "cost_data").status == "pass") == (status == "pass")
+        assert study.cost.costs["cost"].sum() == pytest.approx(cost, abs=0.5)
 
 
 def test_without_such_a_label_nothing_is_found(tmp_path: Path) -> None:
