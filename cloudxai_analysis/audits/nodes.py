@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 Scalar = str | int | float | bool | None
 LARGEST_BYTES = 64 << 20
 DEEPEST = 60
-MOST_NODES = 5_000_000
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)

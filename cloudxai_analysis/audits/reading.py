@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from pathlib import Path
 
+import yaml
+
 from cloudxai_analysis.audits import Finding
 from cloudxai_analysis.audits.codes import found
-from cloudxai_analysis.audits.json_tree import JsonTree
-from cloudxai_analysis.audits.nodes import LARGEST_BYTES, Node
-from cloudxai_analysis.audits.yaml_tree import Broken, YamlTree
+from cloudxai_analysis.audits.nodes import DEEPEST, LARGEST_BYTES, Node
+from cloudxai_analysis.audits.yaml_tree import YamlTree
 
 _MOST_CUTS = 12
 _MARKS = (
@@ -24,6 +26,8 @@ _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\
 # A line that is nothing but template actions, and a value that begins with one and is not quoted.
 _TEMPLATE_LINE = re.compile(r"[ \t]*(?:\{\{.*\}\}|\{%.*%\})[ \t]*\Z")
 _TEMPLATE_VALUE = re.compile(r"([ \t]*(?:- )*[\w./\"'-]+:[ \t]+|[ \t]*- )(\{\{.*\S)[ \t]*\Z")
+_NO_YAML = str.maketrans({"\t": " ", "\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
+_SURROGATES = re.compile(r"((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)|\\.")
 _ITEM = re.compile(r"([ ]*)-(?:[ ]|\Z)")
 
 
@@ -45,13 +49,29 @@ def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]
 def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = False) -> tuple[list[Node], list[Finding]]:
     """Every document of a text that begins on line `first_line` of `file`, and what is wrong with it."""
     if as_json:
-        tree = JsonTree(text, file)
-        return [tree.document] if tree.document is not None else [], tree.findings
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as error:
+            return [], [_of("files/broken-json", file, error.lineno, f"{error.msg}.")]
+        except RecursionError:
+            return [], [_of("files/too-deep", file, 1, f"Nested deeper than {DEEPEST} levels.")]
+        text = _json_as_yaml(text)
     try:
         whole = YamlTree(text, file, first_line=first_line)
-    except Broken as broken:
-        return _mended(text, file, first_line, broken)
+    except yaml.YAMLError as error:
+        return _mended(text, file, first_line, error)
     return whole.documents, whole.findings
+
+
+def _json_as_yaml(text: str) -> str:
+    """JSON is YAML but for tabs, three line ends, and characters beyond the first plane, written as two escapes."""
+    return _SURROGATES.sub(_unescaped, text.translate(_NO_YAML))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if not match[1]:
+        return match[0]
+    return str(json.loads(f'"{match[0]}"')).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decoded(content: bytes, file: str) -> tuple[str, list[Finding]]:
@@ -73,7 +93,7 @@ def _decoded(content: bytes, file: str) -> tuple[str, list[Finding]]:
     return text, findings
 
 
-def _mended(text: str, file: str, first_line: int, broken: Broken) -> tuple[list[Node], list[Finding]]:
+def _mended(text: str, file: str, first_line: int, broken: yaml.YAMLError) -> tuple[list[Node], list[Finding]]:
     """The text read once more: first with its templates taken out, then without the entries that are broken."""
     lines = text.split("\n")
     findings: list[Finding] = []
@@ -88,15 +108,16 @@ def _mended(text: str, file: str, first_line: int, broken: Broken) -> tuple[list
             try:
                 tree = YamlTree("\n".join(lines), file, first_line=first_line)
                 return tree.documents, [*findings, *faults.values(), *tree.findings]
-            except Broken as again:
+            except yaml.YAMLError as again:
                 broken = again
-        place = min(max(broken.lines[0] - first_line, 0), len(lines) - 1)
+        index, problem = _fault(broken)
+        place = min(index, len(lines) - 1)
         # A quote left open is often closed by the next one, so that a sound entry behind it looked broken before.
         while cuts and cuts[-1][0] > place:
             start, blanked, blamed = cuts.pop()
             lines[start : start + len(blanked)] = blanked
             faults.pop(blamed, None)
-        message = f"It is no YAML: {broken.problem}."
+        message = f"It is no YAML: {problem}."
         faults.setdefault(place, _of("files/broken-yaml", file, place + first_line, message))
         start, end = _entry(lines, place)
         if not any(line.strip() for line in lines[start:end]):
@@ -104,6 +125,16 @@ def _mended(text: str, file: str, first_line: int, broken: Broken) -> tuple[list
         cuts.append((start, lines[start:end], place))
         lines[start:end] = [""] * (end - start)
     return [], [*findings, *faults.values()]
+
+
+def _fault(error: yaml.YAMLError) -> tuple[int, str]:
+    """The index of the line that is likely broken, and what the parser says of it."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return 0, " ".join(str(error).split())
+    # An open quote or bracket is noticed only where the text goes on like something else.
+    opened = error.context_mark if re.search("scan|flow", error.context or "") else None
+    mark = opened or error.problem_mark
+    return mark.line if mark else 0, error.problem or "it is no YAML"
 
 
 def _without_templates(lines: list[str]) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,31 @@ def test_a_sound_file_is_read_as_yaml_reads_it(value: object, flow: bool) -> Non
     documents, faults = read_text(text, "f")
     assert faults == []
     assert [node.plain() for node in documents] == list(yaml.safe_load_all(text))
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(-1e9, 1e9) | st.text(max_size=8),
+        lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text(max_size=3), inside, max_size=4),
+        max_leaves=20,
+    ),
+    st.sampled_from([None, 1, "\t"]),
+    st.booleans(),
+)
+def test_sound_json_is_read_as_json_reads_it(value: object, indent: int | str | None, ascii_only: bool) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    for sign in re.findall("[\x7f-\x84\x86-\x9f\ufeff-\uffff]", text):  # what a file is not read with
+        text = text.replace(sign, "x")
+    (document,), faults = read_text(text, "f", as_json=True)
+    assert [fault for fault in faults if fault.code != "files/duplicate-key"] == []
+    if '"<<"' not in text:
+        assert document.plain() == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1,}', "{'a': 1}", '{"a": 1 "b": 2}', '{"a": tru}', "{} {}", "[1, 2"])
+def test_what_only_yaml_takes_is_no_json(text: str) -> None:
+    assert codes(text, as_json=True) == [("files/broken-json", 1)]
 
 
 def test_nodes_of_other_kinds_are_empty() -> None:
