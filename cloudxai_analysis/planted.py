@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[str, tuple[float, ...], str]] = {
 SIZES = 5
 _MINUTE, _HOUR = 60_000, 3_600_000
 _TRIES = 200
+_MOST_NAMES = 1_000
 
 
 class Copy(MemorySnapshot):
@@ -85,11 +86,20 @@ class Copy(MemorySnapshot):
         return self._held[metric]
 
     def change(self, metric: str, where: Labels, edit: Callable[[Times, Values], tuple[Times, Values]]) -> None:
-        """Put what `edit(times, values)` gives in the place of each series that has the labels of `where`."""
-        self._held[metric] = [
-            (labels, *edit(times, values)) if where.items() <= labels.items() else (labels, times, values)
-            for labels, times, values in self.held(metric)
-        ]
+        """Put what `edit(times, values)` gives in the place of each series that has the labels of `where`.
+
+        Staleness markers and other NaN stay as they are.
+        """
+        changed = []
+        for labels, old_times, old in self.held(metric):
+            times, values = old_times, old
+            if where.items() <= labels.items():
+                blank = np.isnan(values)
+                at, given = edit(times[~blank], values[~blank])
+                order = np.argsort(every := np.concatenate([at, times[blank]]), kind="stable")
+                times, values = every[order], np.concatenate([given, values[blank]])[order]
+            changed.append((labels, times, values))
+        self._held[metric] = changed
 
     def add(self, metric: str, labels: dict[str, str], times: Times, values: Values) -> None:
         """Put one more series beside a metric's own; `added` holds the labels of all of them."""
@@ -150,8 +160,9 @@ class _Planter:
 
     def rejections(self, at: int, requests: int) -> str | None:
         process = self._process("rejections", at, at + _HOUR)
-        if not process or not self._arrive(process, at, self._free(process, at)):
+        if not process or self._free(process, at) > _MOST_NAMES:
             return None
+        self._arrive(process, at, self._free(process, at))
         self._count("rejections", process, at, lambda t: _ramp(t, at + 10 * _MINUTE, 10, requests))
         return self._contract.named(process)["instance"]
 

@@ -16,7 +16,7 @@ from cloudxai_analysis.planted import KINDS, Copy, _Planter, plant
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.population import INSTANCES
 from cloudxai_analysis.sources.scenario import Scenario
-from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 from cloudxai_analysis.window import DAY, Window, parse_window
 
 WEEK = parse_window("2026-W46")
@@ -195,6 +195,22 @@ def test_a_platform_that_calls_its_tenants_and_processes_otherwise() -> None:
     assert {rows[kind]["place"] for kind in ("flapping_tenant", "cost_spike", "semantics_break")} <= customers
     other = CONTRACT.model_copy(update={"jobs": ("another",)})
     assert [row["kind"] for row in plant(copy, other, WEEK, size=2, seed=1)] == []
+
+
+def test_staleness_markers_stay_what_they_are() -> None:
+    class Marked(DemoSource):
+        def read(self, metric: str, matchers: Any, window: Window) -> SeriesBatch:
+            batch = super().read(metric, matchers, window)
+            marker = np.array([STALENESS_MARKER_BITS], dtype=np.uint64).view(np.float64)
+            return replace(batch, values=np.where(batch.times == AT + MINUTE, marker, batch.values))
+
+    copy = Copy(MemorySnapshot(Marked(3, Scenario(name="clean"))), Window(WEEK.start - DAY, WEEK.end))
+    planter = _Planter(copy, CONTRACT, WEEK, np.random.default_rng(7))
+    assert planter.readiness_incident(AT, 5) == "global"
+    for _, times, values in copy.held(READY):
+        there = values[(times >= AT) & (times < AT + 5 * MINUTE)]
+        assert there[[0, 2, 3, 4]].tolist() == [0, 0, 0, 0]
+        assert there[1:2].view(np.uint64).tolist() == [STALENESS_MARKER_BITS]
 
 
 def test_nothing_is_planted_where_there_is_no_series(frames: MemorySnapshot) -> None:
