@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudxai_analysis.commands import settled_environment
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.phrases import count, plain
 
@@ -49,9 +50,8 @@ def audit(
     from cloudxai_analysis.audits.audit import audit as audited
     from cloudxai_analysis.audits.corpus import read_corpus
     from cloudxai_analysis.audits.silences import silenced
-    from cloudxai_analysis.settings import load_settings, resolve_environment
 
-    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    settled = settled_environment(source, environment)
     known = _of_server(settled) if source else {}
     hushed = _silences(silences)
     corpus = read_corpus(paths, contract=settled.contract, scrape_seconds=scrape_seconds, **known)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cloudxai_analysis.audit_command import audit
+from cloudxai_analysis.commands import of_environment
 from cloudxai_analysis.connect_command import connect, first_look
 from cloudxai_analysis.errors import CloudxaiError
 from cloudxai_analysis.focus_command import focus
@@ -26,8 +27,6 @@ from cloudxai_analysis.replay_command import replay
 _WEEK = click.option(
     "--week", default="last", metavar="WEEK", help="2026-W47, 2026-11, 2026-Q4, 'last' (whole ISO week) or 'current'."
 )
-_SOURCE = click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
-_ENVIRONMENT = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -43,8 +42,7 @@ def main_group() -> None:
 
 @main_group.command()
 @_WEEK
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
 def report(week: str, source: str, environment: str, fail_on: str) -> int:
     """Pull what is missing, run the weekly notebook, and publish the report."""
@@ -69,8 +67,7 @@ def report(week: str, source: str, environment: str, fail_on: str) -> int:
 
 @main_group.command(name="pull")
 @_WEEK
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--dry-run", is_flag=True, help="Say what it would bring and take, and pull nothing.")
 def pull_command(week: str, source: str, environment: str, dry_run: bool) -> int:
     """Pull what the lake lacks of a window and the weeks before it."""
@@ -98,8 +95,7 @@ def pull_command(week: str, source: str, environment: str, dry_run: bool) -> int
 
 
 @main_group.command()
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 def status(source: str, environment: str) -> int:
     """Say what the lake holds and which reports are published."""
     from cloudxai_analysis.status import status_lines
@@ -143,8 +139,7 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> 
 
 @main_group.command()
 @_WEEK
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--weeks", type=click.IntRange(1), default=3, show_default=True, help="So many, ending with WEEK.")
 @click.option("--copies", type=click.IntRange(1), default=2, show_default=True, help="Of each week, for each size.")
 def evaluate(week: str, source: str, environment: str, weeks: int, copies: int) -> int:

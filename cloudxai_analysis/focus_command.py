@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.commands import of_environment, write_export
+from cloudxai_analysis.errors import CloudxaiError
 from cloudxai_analysis.phrases import count, money, plain
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _LOST = 1e-9  # share of a sum by which adding up in another order may change it
 
 @click.command()
 @click.argument("window", metavar="WINDOW")
-@click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
-@click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
+@of_environment
 @click.option("--output", default="", metavar="FILE", help="Where the CSV is written; default: standard output.")
 def focus(window: str, source: str, environment: str, output: str) -> int:
     """Export the tenants' daily costs of WINDOW (2026-10, 2026-W47, 2026-Q4) as CSV of FOCUS 1.2."""
@@ -43,7 +42,7 @@ def focus(window: str, source: str, environment: str, output: str) -> int:
     )
     told = list(_told(study, rows, daily))
     if output:
-        _write(Path(output), focus_csv(rows))
+        write_export(Path(output), focus_csv(rows))
     else:
         click.echo(focus_csv(rows), nl=False)
     for line in (*told, *([f"Export: {output}"] if output else [])):
@@ -80,17 +79,3 @@ def _told(study: Study, rows: pd.DataFrame, daily: pd.DataFrame) -> Iterator[str
             f"warning: {count(len(absent), 'day')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} without a row: what they "
             "cost is unknown, and not 0."
         )
-
-
-def _write(file: Path, text: str) -> None:
-    """The file as a whole, or the one that was there before."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UsageError(f"Export {file} cannot be written: {error.strerror}. Choose another --output.") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudxai_analysis.commands import of_environment, settled_environment
 from cloudxai_analysis.errors import LakeDamaged, UsageError
 from cloudxai_analysis.phrases import count, plain
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
-_SOURCE = click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
-_ENVIRONMENT = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 
 
@@ -31,18 +30,16 @@ def lake() -> None:
 
 
 @lake.command()
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 def status(source: str, environment: str) -> int:
     """Say which versions the lake has, what the newest holds, and what lies there besides."""
-    for line in _status_lines(_settled(source, environment)):
+    for line in _status_lines(settled_environment(source, environment)):
         click.echo(plain(line))
     return 0
 
 
 @lake.command()
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--version", type=click.IntRange(1), help="This version; default: the newest.")
 @click.option("--all-kept", is_flag=True, help="Every version that a vacuum would keep.")
 def verify(source: str, environment: str, version: int | None, all_kept: bool) -> int:
@@ -52,7 +49,7 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
     from cloudxai_analysis.lake.vacuum import OLD_ENOUGH, kept_versions, published_versions
     from cloudxai_analysis.lake.vacuumed import refuse_vacuumed, said_versions
 
-    settled = _settled(source, environment)
+    settled = settled_environment(source, environment)
     opened = open_lake(settled.lake)
     if all_kept:
         if version is not None:
@@ -79,8 +76,7 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
 
 
 @lake.command()
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--accept-loss", is_flag=True, help="Take what the source still has of a tile, even if it is less.")
 def repair(source: str, environment: str, accept_loss: bool) -> int:
     """Bring the newest version's damaged and lost tiles back, from their own samples or from the source.
@@ -94,7 +90,7 @@ def repair(source: str, environment: str, accept_loss: bool) -> int:
     from cloudxai_analysis.repair import repair as run_repair
     from cloudxai_analysis.sources.open import open_source
 
-    settled = _settled(source, environment)
+    settled = settled_environment(source, environment)
     opened = open_lake(settled.lake)
     limits = settled.limits
     if not opened.path.is_dir():
@@ -134,8 +130,7 @@ def repair(source: str, environment: str, accept_loss: bool) -> int:
 
 
 @lake.command()
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option(
     "--older-than", default="30d", show_default=True, metavar="AGE", help="Age of files and versions, like 30d or 36h."
 )
@@ -150,7 +145,7 @@ def vacuum(source: str, environment: str, older_than: str, dry_run: bool) -> int
     from cloudxai_analysis.lake.vacuum import vacuum as run_vacuum
     from cloudxai_analysis.lake.vacuumed import said_versions
 
-    settled = _settled(source, environment)
+    settled = settled_environment(source, environment)
     opened = open_lake(settled.lake)
     removed = run_vacuum(
         opened,
@@ -262,9 +257,3 @@ def _files(paths: Collection[object], size: int) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
-
-
-def _settled(source: str, environment: str) -> Environment:
-    from cloudxai_analysis.settings import load_settings, resolve_environment
-
-    return resolve_environment(load_settings(), source=source or None, name=environment or None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudxai_analysis.commands import of_environment, settled_environment, write_export
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.phrases import count, plain
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
-_SOURCE = click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
-_ENVIRONMENT = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
 _FORMS = click.Choice(["auto", "json", "yaml", "csv", "alertmanager"])
 _DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
 _WOULD = {"add": "would be added", "correct": "would be corrected", "skip": "skipped", "refuse": "refused"}
@@ -39,8 +37,7 @@ def ledger() -> None:
 
 @ledger.command()
 @click.argument("entry", metavar="JSON")
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 def add(entry: str, source: str, environment: str) -> int:
     """Append one entry, or all or none of a list, given as JSON, such as
     '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by": "on-call"}'.
@@ -52,7 +49,7 @@ def add(entry: str, source: str, environment: str) -> int:
     listed = given if isinstance(given, list) else [given]
     if not listed or not all(isinstance(one, dict) for one in listed):
         raise UsageError("Entry is neither a JSON object nor a list of them. Give one, as in docs/howto.")
-    opened = _opened(_settled(source, environment))
+    opened = _opened(settled_environment(source, environment))
     kept = opened.append_all([{"written_at": datetime.now(UTC), **one} for one in listed])
     for one in kept:
         click.echo(plain(f"{one.kind} {one.id}"))
@@ -61,8 +58,7 @@ def add(entry: str, source: str, environment: str) -> int:
 
 
 @ledger.command(name="list")
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only entries of this kind; may be repeated.")
 @click.option(
     "--since", default="", metavar="TIME", help="Only what began then or later: 2026-11-12, 2026-11-12T14:03Z."
@@ -78,7 +74,7 @@ def list_entries(
     if unknown := set(kinds) - set(KINDS):
         raise UsageError(f"Unknown kind '{min(unknown)}'. Kinds are {', '.join(KINDS)}.")
     begun = _moment(since) if since else None
-    opened = _opened(_settled(source, environment))
+    opened = _opened(settled_environment(source, environment))
     standing = opened.standing()
     replaced = standing.replaced()
     states = {str(one.proposal.id): one.state for one in standing.proposed()}
@@ -104,13 +100,12 @@ def list_entries(
 
 
 @ledger.command()
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 def verify(source: str, environment: str) -> int:
     """Check every line, and hold the ledger against what each published report knows of it; exits with 5 if damaged."""
     from cloudxai_analysis.ledger.heads import published_heads
 
-    settled = _settled(source, environment)
+    settled = settled_environment(source, environment)
     opened = _opened(settled)
     known, unreadable = published_heads(settled.reports)
     found = opened.verify(known)
@@ -119,29 +114,23 @@ def verify(source: str, environment: str) -> int:
     click.echo(f"Held against what {count(len(known), 'published report')} knew of it.")
     for file in unreadable:
         click.echo(plain(f"warning: {file} cannot be read; what it knew of the ledger is not known."), err=True)
-    if found.without_hash:
-        click.echo(
-            f"{count(found.without_hash, 'entry', 'entries')} of the first version, without a hash of their own: a "
-            "change is found by the line after, or by a report."
-        )
     for warning in found.warnings():
         click.echo(plain(warning), err=True)
     return 0
 
 
 @ledger.command()
-@_SOURCE
-@_ENVIRONMENT
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "json"]), default="jsonl", show_default=True)
+@of_environment
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--output", default="", metavar="FILE", help="Where it is written; default: standard output.")
 def export(source: str, environment: str, form: str, output: str) -> int:
-    """Export every entry, superseded ones included, as JSON Lines, CSV or one JSON list."""
+    """Export every entry, superseded ones included, as JSON Lines or CSV."""
     from cloudxai_analysis.ledger.exports import exported
 
-    entries = _opened(_settled(source, environment)).entries()
+    entries = _opened(settled_environment(source, environment)).entries()
     text = exported(entries, form)
     if output:
-        _write(Path(output), text)
+        write_export(Path(output), text)
         click.echo(f"Export: {output}, {count(len(entries), 'entry', 'entries')}", err=True)
     else:
         click.echo(text, nl=False)
@@ -150,8 +139,7 @@ def export(source: str, environment: str, form: str, output: str) -> int:
 
 @ledger.command(name="import")
 @click.argument("file", metavar="FILE")
-@_SOURCE
-@_ENVIRONMENT
+@of_environment
 @click.option("--format", "form", type=_FORMS, default="auto", show_default=True)
 @click.option("--by", default="", metavar="NAME", help="Who stands for the entries that name nobody.")
 @click.option("--zone", default="", metavar="ZONE", help="Zone of times that have none, such as Europe/Berlin.")
@@ -183,7 +171,7 @@ def import_file(
     """
     from cloudxai_analysis.ledger.imports import planned
 
-    settled = _settled(source, environment)
+    settled = settled_environment(source, environment)
     opened, tenant_label = _opened(settled), settled.contract.tenant_label
     rows, whose = _rows(Path(file), form)
     proposed = kind == "proposal"
@@ -287,28 +275,7 @@ def _zone(name: str) -> ZoneInfo | None:
         raise UsageError(f"'{name}' is no time zone. Give a name like Europe/Berlin.") from None
 
 
-def _write(file: Path, text: str) -> None:
-    """The file as a whole, or the one that was there before."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UsageError(f"Export {file} cannot be written: {error.strerror}. Choose another --output.") from None
-
-
 def _opened(settled: Environment) -> Ledger:
     from cloudxai_analysis.ledger import Ledger
 
     return Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
-
-
-def _settled(source: str, environment: str) -> Environment:
-    from cloudxai_analysis.settings import load_settings, resolve_environment
-
-    return resolve_environment(load_settings(), source=source or None, name=environment or None)

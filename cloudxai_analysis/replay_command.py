@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudxai_analysis.commands import of_environment
 from cloudxai_analysis.errors import UsageError
 from cloudxai_analysis.phrases import plain
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")
-@click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
+@of_environment
 @click.option("--week", default="last", metavar="WEEK", help="The last of the weeks, as 2026-W46 or 'last'.")
 @click.option("--weeks", type=click.IntRange(1, 52), default=4, show_default=True, help="How many weeks.")
 @click.option("--rule", "only", multiple=True, metavar="NAME", help="Only this rule; may be given again.")

@@ -68,8 +68,7 @@ class Lake:
         rollups = newest if version == newest.version() else open_table(self.path / "rollups", version)
         samples = open_table(self.path / "samples", samples_version)
         files = {"rollups": table_files(rollups), "samples": table_files(samples)}
-        # A lake of the first days has no seal.
-        if (sealed := stated.pop("seal", None)) and sealed != seal(stated, files):
+        if stated.pop("seal", None) != seal(stated, files):
             raise self._changed(version)
         return Snapshot(
             self.path,

@@ -1,8 +1,7 @@
 """The chain: each line names the SHA-256 of the line before it and carries its own, so that any changed byte is found.
 
 A line is one JSON object in one spelling: keys sorted, no blanks, ASCII. `previous` is the SHA-256 of the whole line
-before, '' in the first; `hash`, the last key, is that of the object without it. Lines of the first version have no
-`hash`; they are read as long as none with one stands before them.
+before, '' in the first; `hash`, the last key, is that of the object without it.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from typing import Any
 from cloudxai_analysis.errors import LakeDamaged
 from cloudxai_analysis.ledger.entries import Entry, parsed
 
-_OWN = re.compile(rb',"hash":"([0-9a-f]{64})"\}')
-_OWN_LENGTH = len(',"hash":""}') + 64
 _RESCUE = "Restore the file from a copy; entries are only ever added by the suite."
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _PRINTABLE = re.compile(rb"\{(?:\"[ -~]*)?")
@@ -40,7 +37,6 @@ class Chain:
     content: bytes
     entries: tuple[Entry, ...] = ()
     digests: tuple[str, ...] = ()
-    without_hash: int = 0
     torn: bytes = field(default=b"", repr=False)
 
     @property
@@ -58,10 +54,9 @@ class Chain:
         """Whether the last whole line has its line feed."""
         return not self.content or self.content.endswith(b"\n")
 
-    def sha256(self, entries: int | None = None) -> str:
-        """SHA-256 of the first lines (all, if no number is given), each with its line feed."""
-        lines = self.content.split(b"\n")[: len(self.digests) if entries is None else entries]
-        return hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
+    def sha256(self) -> str:
+        """SHA-256 of all lines, each with its line feed."""
+        return _sha256(self.content if self.ended else self.content + b"\n")
 
 
 def linked(entry: Entry, previous: str) -> bytes:
@@ -97,20 +92,13 @@ def read_chain(content: bytes, path: Path) -> Chain:
         lines.append(tail)
     entries: list[Entry] = []
     digests: list[str] = []
-    previous, without = "", 0
+    previous = ""
     for number, line in enumerate(lines, start=1):
-        place = f"Ledger {path}, line {number}"
-        has_hash = _OWN.fullmatch(line, max(0, len(line) - _OWN_LENGTH)) is not None
-        if not has_hash and without != number - 1:
-            # An older suite cannot have written on: it refuses what a newer one wrote.
-            _parsed(line, previous, place)
-            raise LakeDamaged(f"{place}: has no hash of its own, as every line since has. {_RESCUE}")
-        without += not has_hash
-        entries.append(_parsed(line, previous, place))
+        entries.append(_parsed(line, previous, f"Ledger {path}, line {number}"))
         previous = _sha256(line)
         digests.append(previous)
     whole = content[: len(content) - len(torn)]
-    return Chain(whole, tuple(entries), tuple(digests), without, torn)
+    return Chain(whole, tuple(entries), tuple(digests), torn)
 
 
 def _parsed(line: bytes, previous: str, place: str) -> Entry:
@@ -124,6 +112,8 @@ def _parsed(line: bytes, previous: str, place: str) -> Entry:
         entry = parsed(data)
     except ValueError as error:
         raise LakeDamaged(f"{place}: no valid entry ({error}). {_RESCUE}") from None
+    if own is None:
+        raise LakeDamaged(f"{place}: has no hash of its own, as every line has. {_RESCUE}")
     if chain != previous:
         raise LakeDamaged(f"{place}: does not follow the line before it; one was changed or removed. {_RESCUE}")
     return entry

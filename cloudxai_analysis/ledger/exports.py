@@ -1,4 +1,4 @@
-"""A ledger's entries for other tools: JSON Lines, one JSON list, or CSV that no spreadsheet runs."""
+"""A ledger's entries for other tools: JSON Lines, or CSV that no spreadsheet runs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from typing import Any
 
 from cloudxai_analysis.ledger.cells import with_apostrophe
 from cloudxai_analysis.ledger.entries import COLUMNS, Entry
-
-Form = Literal["jsonl", "json", "csv"]
-FORMS: tuple[str, ...] = get_args(Form)
 
 
 def exported(entries: Iterable[Entry], form: str) -> str:
     """The entries, superseded ones included, in a form that `cloudxai ledger import` takes back as they were."""
     if form == "csv":
         return _csv(entries)
-    told = [entry.model_dump(mode="json") for entry in entries]
-    if form == "json":
-        return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told)
+    return "".join(json.dumps(entry.model_dump(mode="json"), ensure_ascii=False) + "\n" for entry in entries)
 
 
 def _csv(entries: Iterable[Entry]) -> str:

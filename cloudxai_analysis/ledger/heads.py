@@ -12,12 +12,11 @@ from cloudxai_analysis.ledger.chain import Chain, Head
 
 @dataclass(frozen=True)
 class KnownHead:
-    """What a report's `summary.json` says of the ledger that it was made from; `sha256` is that of all its bytes."""
+    """What a report's `summary.json` says of the ledger that it was made from."""
 
     report: str
     entries: int
-    head: str | None = None
-    sha256: str | None = None
+    head: str
 
 
 def published_heads(reports: Path) -> tuple[list[KnownHead], list[str]]:
@@ -26,10 +25,10 @@ def published_heads(reports: Path) -> tuple[list[KnownHead], list[str]]:
     for file, name in _summaries(reports):
         try:
             said = json.loads(file.read_text(encoding="utf-8"))["ledger"]
-            found = KnownHead(name, said["entries"], said.get("head"), said.get("sha256"))
-            if not isinstance(found.entries, int) or not isinstance(found.head or found.sha256, str):
+            found = KnownHead(name, said["entries"], said["head"])
+            if not isinstance(found.entries, int) or not isinstance(found.head, str):
                 raise TypeError(found)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             unreadable.append(str(file))
         else:
             known.append(found)
@@ -47,12 +46,7 @@ def contradictions(chain: Chain, known: Iterable[Head | KnownHead]) -> Iterator[
 
 
 def _agrees(chain: Chain, one: Head | KnownHead) -> bool:
-    if one.entries < 0:
-        return False
-    if one.head is not None:
-        return one.head == (chain.digests[one.entries - 1] if one.entries else "")
-    # Reports of the first version know the checksum of the whole file alone.
-    return getattr(one, "sha256", None) == chain.sha256(one.entries)
+    return one.entries >= 0 and one.head == ("", *chain.digests)[one.entries]
 
 
 def _summaries(reports: Path) -> Iterator[tuple[Path, str]]:

@@ -26,13 +26,11 @@ if TYPE_CHECKING:
 class Verified:
     """What a look at the whole ledger found: where it stands, and what to know that is no damage.
 
-    `without_hash` lines are of the first version, of which a change in the last one is found by heads alone; `torn`
-    bytes follow the last whole line; `ended` is False where that line lacks its line feed; `set_aside` pieces lie in
-    the file beside.
+    `torn` bytes follow the last whole line; `ended` is False where that line lacks its line feed; `set_aside` pieces
+    lie in the file beside.
     """
 
     head: Head
-    without_hash: int
     torn: int
     ended: bool
     set_aside: int
@@ -151,7 +149,7 @@ class Ledger:
             )
         side = torn_file(self.path)
         aside = side.read_bytes().count(b"\n") if side.is_file() else 0
-        return Verified(chain.head, chain.without_hash, len(chain.torn), chain.ended, aside)
+        return Verified(chain.head, len(chain.torn), chain.ended, aside)
 
     def incidents(self) -> pd.DataFrame:
         """Incidents that people wrote and proposals that they confirmed, one row per `id` as last written, by start.

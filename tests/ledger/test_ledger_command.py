@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from written import COMPLETE, CONFIRMATION, DEPLOY, NOISE, OUTAGE, PROPOSAL, WITHDRAWAL, first_version
+from written import COMPLETE, CONFIRMATION, DEPLOY, NOISE, OUTAGE, PROPOSAL, WITHDRAWAL
 
 from cloudxai_analysis.cli import main
 from cloudxai_analysis.ledger import Ledger
@@ -140,9 +140,7 @@ def test_hostile_text_does_not_steer_the_terminal(ledger: Ledger, cloudxai: Call
 
 def test_verify_a_whole_ledger(outputs: Path, ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
     assert cloudxai("verify").out[0] == "demo: 0 entries, each as it was written."
-    ledger.path.parent.mkdir(parents=True, exist_ok=True)
-    ledger.path.write_bytes(first_version([OUTAGE, NOISE]))
-    ledger.append(COMPLETE)
+    ledger.append_all([OUTAGE, NOISE, COMPLETE])
     report = outputs / "reports" / "2026-W46" / "summary.json"
     report.parent.mkdir(parents=True)
     report.write_text(json.dumps({"ledger": ledger.provenance()}))
@@ -154,8 +152,6 @@ def test_verify_a_whole_ledger(outputs: Path, ledger: Ledger, cloudxai: Callable
     assert done.out == [
         f"demo: 3 entries, each as it was written; the last line's SHA-256 is {ledger.head().head}.",
         "Held against what 1 published report knew of it.",
-        "2 entries of the first version, without a hash of their own: a change is found by the line after, or by a "
-        "report.",
     ]
     assert done.err == [f"warning: {broken} cannot be read; what it knew of the ledger is not known."]
 
@@ -296,10 +292,6 @@ def test_import_of_what_cannot_be_read(
 def test_export(ledger: Ledger, tmp_path: Path, cloudxai: Callable[..., Done]) -> None:
     ledger.append_all([OUTAGE, {**NOISE, "summary": "=1"}])
     assert [json.loads(line)["kind"] for line in cloudxai("export").out] == ["incident", "label"]
-    assert [one["kind"] for one in json.loads("\n".join(cloudxai("export", "--format", "json").out))] == [
-        "incident",
-        "label",
-    ]
     file = tmp_path / "ledger.csv"
     done = cloudxai("export", "--format", "csv", "--output", str(file))
     assert (done.code, done.out, done.err) == (0, [], [f"Export: {file}, 2 entries"])

@@ -1,10 +1,7 @@
-"""Entries that tests write, and a ledger as the first version wrote it."""
+"""Entries that tests write."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
 from typing import Any
 
 WRITTEN = "2026-11-10T12:00:00+00:00"
@@ -107,14 +104,3 @@ EVERY_KIND = [
     REJECTION,
     WITHDRAWAL,
 ]
-
-
-def first_version(entries: Iterable[dict[str, Any]]) -> bytes:
-    """Lines as the first version wrote them: with `previous`, without a hash of their own."""
-    text, previous = b"", ""
-    for entry in entries:
-        data = {key: value for key, value in entry.items() if value is not None}
-        line = json.dumps({**data, "previous": previous}, sort_keys=True, separators=(",", ":")).encode()
-        previous = hashlib.sha256(line).hexdigest()
-        text += line + b"\n"
-    return text
