@@ -46,7 +46,7 @@ CODES: dict[str, Code] = {
     "files/broken-json": Code(
         "error",
         "Grafana refuses the whole file.",
-        "Mend the JSON there; what could be read was audited.",
+        "Mend the JSON there; nothing of the file was audited.",
     ),
     "files/duplicate-key": Code(
         "error",

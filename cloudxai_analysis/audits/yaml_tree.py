@@ -51,7 +51,7 @@ class YamlTree:
     def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + self._first_line
         if isinstance(event, yaml.AliasEvent):
-            return self._meant(event.anchor, line)
+            return self._meant(str(event.anchor), line)
         size_before = self._size
         self._size += 1
         if event.anchor:

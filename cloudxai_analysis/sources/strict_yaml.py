@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer, ComposerError
 
 from cloudxai_analysis.errors import UsageError
 
 LARGEST_BYTES = 1 << 20
 DEEPEST = 20
 _NOTHING = ("", "~", "null", "Null", "NULL")
-_Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(file: Path) -> Any:
@@ -34,67 +35,45 @@ def read_yaml(file: Path) -> Any:
         raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
     if len(content) > LARGEST_BYTES:
         raise UsageError(f"File {file} is larger than {LARGEST_BYTES:,} bytes.")
-    return _Reader(file, content).document()
+    try:
+        return yaml.load(content, Loader=_Strict)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        # A composer's words, ours too, do not quote the text; a scanner's can.
+        words = (error.context, error.problem) if isinstance(error, ComposerError) else ("it is no YAML",)
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"File {file}{line}: {', '.join(filter(None, words))}.") from None
+    except yaml.YAMLError:
+        raise UsageError(f"File {file} is no YAML: it has bytes that are no text.") from None
 
 
-class _Reader:
-    """The parser's events, one after the other, made into values."""
+class _Strict(Composer, yaml.CBaseLoader):
+    def __init__(self, content: bytes) -> None:
+        Composer.__init__(self)
+        yaml.CBaseLoader.__init__(self, content)
+        self._depth = 0
 
-    def __init__(self, file: Path, content: bytes) -> None:
-        self._file = file
-        self._events = yaml.parse(content, Loader=_Parser)
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or event.anchor or event.tag:
+            what = "an anchor, alias or tag is not read; a value that begins with &, * or ! goes in quotes"
+            raise ComposerError(None, None, what, event.start_mark)
+        if self._depth > DEEPEST:
+            raise ComposerError(None, None, f"it is nested deeper than {DEEPEST} levels", event.start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
-    def document(self) -> Any:
-        """The value of the only document; None of an empty file."""
-        self._next()  # the stream begins
-        if isinstance(self._next(), yaml.StreamEndEvent):
-            return None
-        value = self._value(self._next(), 0)
-        self._next()  # the document ends
-        last = self._next()
-        if not isinstance(last, yaml.StreamEndEvent):
-            raise self._fault(last, "a second document begins; a file holds one")
-        return value
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        nothing = isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NOTHING
+        return None if nothing else super().construct_object(node, deep)
 
-    def _value(self, event: yaml.Event, depth: int) -> Any:
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise self._fault(event, "an anchor or alias is not read; a value that begins with & or * goes in quotes")
-        if getattr(event, "tag", None):
-            raise self._fault(event, "a tag is not read; a value that begins with ! goes in quotes")
-        if depth > DEEPEST:
-            raise self._fault(event, f"it is nested deeper than {DEEPEST} levels")
-        if isinstance(event, yaml.ScalarEvent):
-            return None if event.style in (None, "") and event.value in _NOTHING else event.value
-        return self._mapping(depth) if isinstance(event, yaml.MappingStartEvent) else self._list(depth)
-
-    def _mapping(self, depth: int) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key = self._value(event, depth + 1)
-            if not isinstance(key, str):
-                raise self._fault(event, "a key is no text")
-            if key in values:
-                raise self._fault(event, "a key is there twice")
-            values[key] = self._value(self._next(), depth + 1)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        values: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node)
+            if not isinstance(key, str) or key in values:
+                what = "a key is there twice" if isinstance(key, str) else "a key is no text"
+                raise ComposerError(None, None, what, key_node.start_mark)
+            values[key] = self.construct_object(value_node, deep)
         return values
-
-    def _list(self, depth: int) -> list[Any]:
-        values = []
-        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            values.append(self._value(event, depth + 1))
-        return values
-
-    def _next(self) -> yaml.Event:
-        try:
-            return next(self._events)
-        except yaml.MarkedYAMLError as error:
-            # Its own words can quote the text.
-            what = "it is no YAML; indent with spaces, and put texts with special signs in quotes"
-            raise self._fault(error, what) from None
-        except yaml.YAMLError:
-            raise UsageError(f"File {self._file} is no YAML: it has bytes that are no text.") from None
-
-    def _fault(self, where: yaml.Event | yaml.MarkedYAMLError, what: str) -> UsageError:
-        mark = where.problem_mark if isinstance(where, yaml.MarkedYAMLError) else where.start_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        return UsageError(f"File {self._file}{line}: {what}.")

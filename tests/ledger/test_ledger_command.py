@@ -250,7 +250,7 @@ def test_import_of_yaml_and_of_alerts(ledger: Ledger, tmp_path: Path, cloudxai: 
     file.write_text("a: &a [x]\nb: *a\n")
     done = cloudxai("import", str(file), "--by", "ada")
     assert (done.code, len(done.err)) == (2, 1)
-    assert "line 1: an anchor or alias is not read" in done.err[0]
+    assert "line 1: an anchor, alias or tag is not read" in done.err[0]
 
     alerts = tmp_path / "alerts.json"
     alerts.write_text(

@@ -109,7 +109,7 @@ def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
         ("- geheim", "valid dictionary"),
         ("geheim", "valid dictionary"),
         ("", "valid dictionary"),
-        ("basic_auth: &a {username: geheim}", "line 1: an anchor or alias is not read"),
+        ("basic_auth: &a {username: geheim}", "line 1: an anchor, alias or tag is not read"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line_without_a_value(tmp_path: Path, config: str, words: str) -> None:
