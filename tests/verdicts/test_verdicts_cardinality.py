@@ -143,10 +143,10 @@ def test_a_guard_that_held_says_how_full_it_was():
     )
     assert (check.status, check.value) == ("pass", 0.0)
     assert check.finding == (
-        "The guard held: at most 95 tenants of 100 at one scrape, and 384 refusals, none below the cap."
+        "The guard held in 2026-W46: at most 95 tenants of 100 at one scrape, and 384 refusals, none below the cap."
     )
     quiet = guard_check({"rejections": 0.0, "only_at_cap": pd.NA})
-    assert quiet.finding == "The guard held: at most 95 tenants of 100 at one scrape, and 0 refusals."
+    assert quiet.finding == "The guard held in 2026-W46: at most 95 tenants of 100 at one scrape, and 0 refusals."
 
 
 def test_more_tenants_than_the_cap_fail():
