@@ -91,7 +91,7 @@ def test_elsewhere_a_table_is_plain(shell: InteractiveShell, shown: list) -> Non
 
 
 def test_a_tenant_is_its_whole_name(study: Study) -> None:
-    known = sorted(study.cardinality.tenant_hours["tenant"].unique())
+    known = sorted(study.cardinality.tenant_samples["tenant"].unique())
     name = next(name for name in known if name[:-1] not in known)
     assert set(samples_behind(study, "cardinality", tenant=name).table["tenant"]) == {name}
     with pytest.raises(UsageError, match=rf"No tenant '{name[:-1]}' up to .* Did you mean .*'{name}'"):
