@@ -18,18 +18,19 @@ from cloudxai_analysis.measures.frames import TIME, as_text
 from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
+_EXACT = 2.0**53  # beyond it a 64-bit float no longer counts by one: such a value, or none that is finite, is no count
 
 
 def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """Each sample of counters with its step from the one before; a fall is a reset and counts the value after it.
 
     `samples` with job, instance and other labels; `scrapes` are the successful ones (job, instance, time), `starts` as
-    `process_starts` gives them. NaN is skipped over.
+    `process_starts` gives them. What is no count (NaN, infinity, under 0, over 2^53) is skipped over.
 
     Columns: those of `samples`, before (time of the sample or scrape before, or the process's start; NaT unknown), step
     (0 where nothing is known), sorted by series and time.
     """
-    frame = readable(samples[samples["value"].notna()], starts, at="time")
+    frame = readable(samples[samples["value"].between(0, _EXACT)], starts, at="time")
     frame = frame.sort_values(["series_id", "time"], kind="stable", ignore_index=True)
     first = (frame["series_id"] != frame["series_id"].shift()).to_numpy()
     change = frame["value"].diff()
@@ -47,8 +48,10 @@ def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFra
     `scrapes` and `starts` as for `counter_steps`.
     """
     frame = readable(hours, starts, at="first_ts")
+    frame["increase"] = frame["increase"].where(frame["increase"].between(0, _EXACT), 0.0)
     seen = frame[frame["samples"] > 0]
-    firsts = seen[~seen["anchored"]].rename(columns={"first_ts": "time", "first": "value"})
+    firsts = seen[~seen["anchored"] & seen["first"].between(0, _EXACT)]
+    firsts = firsts.rename(columns={"first_ts": "time", "first": "value"})
     ends = seen.drop_duplicates("series_id", keep="last").rename(columns={"last_ts": "time", "last": "value"})
     labels = [*seen.select_dtypes(["category", "object", "str"])]
     kept = ["series_id", "time", "value", *labels]

@@ -92,7 +92,8 @@ def _setting(label: str, tenant_label: str) -> str:
     process = f'the contract\'s `process_labels`, with "{label}" added, if it tells processes apart'
     if label.removeprefix("exported_") == tenant_label and label != tenant_label:
         return (
-            f'`tenant_label = "{label}"` of the environment, if it names the tenant; or `honor_labels: true` in the scrape'
+            f'`tenant_label = "{label}"` of the environment, if it names the tenant; or `honor_labels: true` in the '
+            "scrape"
         )
     if names_replica(label):
         return replica
