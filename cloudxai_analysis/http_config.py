@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, Secret, field_validator, model_validator
@@ -20,8 +20,6 @@ _RESERVED = re.compile(
     r"|x-prometheus-(remote-(read|write)-version|scrape-timeout-seconds)|x-amz-(date|security-token|content-sha256)",
     re.IGNORECASE,
 )
-_NO_MANAGER = "there is no secret manager; name a file with '{}_file'"
-_FROM_FILES = "a client certificate and its key are taken from files only; name one with '{}_file'"
 TlsVersion = Literal["TLS12", "TLS13"]
 
 
@@ -37,15 +35,11 @@ class _Table(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    unsupported: ClassVar[dict[str, str]] = {}
-
     @model_validator(mode="before")
     @classmethod
-    def _has_values_that_can_be_had(cls, given: Any) -> Any:
-        for key in given if isinstance(given, dict) else ():
-            if key in cls.unsupported:
-                raise ValueError(f"'{key}' is not supported: {cls.unsupported[key]}")
-            if key in cls.model_fields and given[key] in (None, ""):
+    def _has_values(cls, given: Any) -> Any:
+        for key in cls.model_fields:
+            if isinstance(given, dict) and given.get(key, key) in (None, ""):
                 raise ValueError(f"'{key}' has no value; fill it, or leave it out")
         return given
 
@@ -78,8 +72,6 @@ def _beneath(folder: Path, value: Any) -> Any:
 class BasicAuth(_Table):
     """User and password."""
 
-    unsupported = {name + "_ref": _NO_MANAGER.format(name) for name in ("username", "password")}
-
     username: SecretText | None = None
     username_file: Path | None = None
     password: SecretText | None = None
@@ -96,8 +88,6 @@ class BasicAuth(_Table):
 
 class Authorization(_Table):
     """An `Authorization` header of any type but Basic: by default a bearer token."""
-
-    unsupported = {"credentials_ref": _NO_MANAGER.format("credentials")}
 
     type: str = "Bearer"
     credentials: SecretText | None = None
@@ -123,11 +113,6 @@ class Authorization(_Table):
 
 class TlsConfig(_Table):
     """Whom to trust, and what to show."""
-
-    unsupported = {
-        **{name + "_ref": _NO_MANAGER.format(name) for name in ("ca", "cert", "key")},
-        **{name: _FROM_FILES.format(name) for name in ("cert", "key")},
-    }
 
     ca: str | None = Field(None, repr=False)
     ca_file: Path | None = None
@@ -159,21 +144,18 @@ class Header(_Table):
     def _has_fit_values(self) -> Header:
         if not (self.values or self.secrets or self.files):
             raise ValueError("it holds no value")
-        if not all(HEADER_VALUE.fullmatch(text.get_secret_value()) for text in (*self.values, *self.secrets)):
+        if not all(map(HEADER_VALUE.fullmatch, self.texts())):
             # http.client would name the value in its own error.
             raise ValueError("a value has line breaks or foreign characters")
         return self
 
+    def texts(self) -> list[str]:
+        """The values that are given, and not in files."""
+        return [text.get_secret_value() for text in (*self.values, *self.secrets)]
+
 
 class HttpConfig(_Table):
     """How a server is spoken to; `beneath` anchors its paths, and nothing of it is read before it is used."""
-
-    unsupported = {
-        "oauth2": "have the token renewed by another program, in a file named by 'authorization.credentials_file'",
-        "sigv4": "no request is signed for AWS; put a proxy that signs in between",
-        "no_proxy": "an environment has one server; leave 'proxy_url' out where it needs no proxy",
-        "proxy_connect_header": "a proxy gets its user and password from 'proxy_url', and nothing else",
-    }
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
@@ -182,7 +164,6 @@ class HttpConfig(_Table):
     tls_config: TlsConfig = TlsConfig()
     http_headers: dict[str, Header] = Field(default_factory=dict)
     proxy_url: SecretText | None = None
-    proxy_from_environment: bool = False
     follow_redirects: bool = True
     enable_http2: bool = True
 
@@ -191,13 +172,6 @@ class HttpConfig(_Table):
     def _is_a_proxy(cls, given: SecretText | None) -> SecretText | None:
         if given is not None and not _is_base_url(given.get_secret_value(), "http"):
             raise ValueError("it is no URL like http://proxy:3128; proxies of other kinds are not supported")
-        return given
-
-    @field_validator("proxy_from_environment")
-    @classmethod
-    def _is_not_of_the_environment(cls, given: bool) -> bool:
-        if given:
-            raise ValueError("nothing is taken from the environment; name the proxy in 'proxy_url'")
         return given
 
     @model_validator(mode="after")
@@ -211,15 +185,10 @@ class HttpConfig(_Table):
                 raise ValueError(f"the header '{name}' is not to be set in 'http_headers'")
             if names.count(name.lower()) > 1:
                 raise ValueError(f"the header '{name}' is given twice in 'http_headers'")
-            if name.lower() == TENANT_HEADER.lower():
-                _refuse_two_tenants(header)
+            several = len(header.texts()) + len(header.files) > 1 or any("|" in text for text in header.texts())
+            if several and name.lower() == TENANT_HEADER.lower():
+                raise ValueError(f"the header '{TENANT_HEADER}' would read two tenants; give one")
         return self
-
-
-def _refuse_two_tenants(header: Header) -> None:
-    given = [text.get_secret_value() for text in (*header.values, *header.secrets)]
-    if len(given) + len(header.files) > 1 or any("|" in value for value in given):
-        raise ValueError(f"the header '{TENANT_HEADER}' would read two tenants; give one")
 
 
 def checked_tenant(tenant: str) -> str:
@@ -236,13 +205,9 @@ def checked_tenant(tenant: str) -> str:
 
 def known_keys(path: list[str]) -> list[str]:
     """The keys that may stand where `path`, a place within the schema, ends."""
-    tables: dict[str, type[_Table]] = {
-        "basic_auth": BasicAuth,
-        "authorization": Authorization,
-        "tls_config": TlsConfig,
-        "http_headers": Header,
-    }
-    return list(tables.get(path[0], HttpConfig).model_fields) if len(path) > 1 else list(HttpConfig.model_fields)
+    tables: dict[str, type[_Table]]
+    tables = {"basic_auth": BasicAuth, "authorization": Authorization, "tls_config": TlsConfig, "http_headers": Header}
+    return list((tables[path[0]] if len(path) > 1 else HttpConfig).model_fields)
 
 
 def _is_base_url(url: str, scheme: str) -> bool:

@@ -52,8 +52,7 @@ class Credentials(AuthBase):
         if self.tenant is not None:
             request.headers[TENANT_HEADER] = self.tenant
         for name, header in self.config.http_headers.items():
-            texts = [text.get_secret_value() for text in (*header.values, *header.secrets)]
-            texts += [self._header_value(file, name) for file in header.files]
+            texts = header.texts() + [self._header_value(file, name) for file in header.files]
             # Several lines of one name say the same as one line with commas (RFC 9110, 5.3).
             request.headers[name] = ", ".join(texts)
         if authorization := self._authorization():
