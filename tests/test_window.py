@@ -174,6 +174,20 @@ def test_history_is_put_before_the_window() -> None:
 
 
 @pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        (utc(2026, 11, 30), utc(2026, 11, 17)),  # a day beyond the window
+        (utc(2026, 11, 16, 9), utc(2026, 11, 16, 9)),  # as far as there is anything
+        (utc(2026, 11, 11), utc(2026, 11, 11)),
+        (utc(2026, 11, 1), utc(2026, 11, 9)),
+    ],
+)
+def test_what_begins_in_a_window_is_looked_for_up_to_a_day_beyond(now: datetime, end: datetime) -> None:
+    window = parse_window("2026-W46").reach(2, now)
+    assert (window.start, window.end, window.name) == (utc(2026, 10, 26), end, "2026-W46")
+
+
+@pytest.mark.parametrize(
     ("now", "last", "current"),
     [
         (utc(2026, 11, 18, 12), "2026-W46", "2026-W47"),
