@@ -87,7 +87,10 @@ def test_a_beta_of_three_days_has_a_report_that_says_what_it_cannot_know(young, 
     assert {"anomalies", "missed", "incidents"} <= unknown
     availability = next(tile for tile in summary["tiles"] if tile["key"] == "availability")
     assert availability["change_week"] is None
-    assert "of the 3.2 days seen" in next(check for check in summary["checks"] if check["key"] == "availability")["finding"]
+    assert (
+        "of the 3.2 days seen"
+        in next(check for check in summary["checks"] if check["key"] == "availability")["finding"]
+    )
     write_summary(young, output=str(tmp_path), run="x")
     assert len(list((tmp_path / "data").glob("*.csv"))) == len(LOOKS)
 

@@ -34,6 +34,8 @@ def coverage_check(
     }
     if coverage.empty:
         finding = f"No sample of `up` for the contract's jobs in {named(window)}: nobody knows what was scraped."
+        if pd.notna(first):
+            finding = f"Too early to tell: scraped for the first time on {moment(first)}."
         return Check(status="unknown", finding=finding, **common)
     whole = window.duration.total_seconds()
     seen = covered["coverage"].sum() * DAY.total_seconds()
@@ -83,7 +85,9 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
     """
     common: dict[str, Any] = {"key": "gaps", "section": _SECTION, "unit": "scrapes"}
     if coverage.empty:
-        finding = f"Whether scrapes are missing in {named(window)} is unknown: there is no sample of `up` at all."
+        finding = (
+            f"Whether scrapes are missing in {named(window)} is unknown: there are no two samples of `up` to tell by."
+        )
         return Check(status="unknown", finding=finding, **common)
     common |= {"value": float(gaps["missing"].sum()), "samples": "the time between neighbouring samples of `up`"}
     if gaps.empty:

@@ -87,7 +87,16 @@ START = ("cloudxai-0:8080", "2026-11-10 19:03:48", "2026-11-10 19:04", True)
             {"shares": [7 / 1440], "hours": 7 / 60, "began": "2026-11-09"},
             *("unknown", "Too early to tell: 7 minutes seen, since Mon 9 Nov, 00:00 UTC."),
         ),
-        ({"shares": []}, "unknown", "No sample of `up` for the contract's jobs in 2026-W46: nobody knows what was"),
+        # Of a single scrape nobody knows for how long it speaks.
+        (
+            {"shares": [], "began": "2026-11-09"},
+            *("unknown", "Too early to tell: scraped for the first time on Mon 9 Nov, 00:00 UTC."),
+        ),
+        (
+            {"shares": [], "began": None},
+            "unknown",
+            "No sample of `up` for the contract's jobs in 2026-W46: nobody knows what was",
+        ),
     ],
 )
 def test_coverage_is_judged_by_the_days_since_the_telemetry_began(given, status, finding):
@@ -151,7 +160,7 @@ def test_a_time_without_any_target_weighs_more_than_a_longer_gap_of_one():
 def test_gaps_without_a_sample_of_up_are_unknown():
     check = telemetry.gaps_check(gaps_of(), coverage_of(0), window=WEEK)
     assert check.status == "unknown"
-    assert "there is no sample of `up` at all" in check.finding
+    assert "there are no two samples of `up`" in check.finding
 
 
 def planned_of(*rows):
