@@ -9,7 +9,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from cloudxai_analysis.audits import Finding
-from cloudxai_analysis.audits.dashboard_codes import dashboard_finding
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.dashboard_tenants import tenant_faults
 from cloudxai_analysis.audits.dashboards import Dashboard, Panel, Target
 from cloudxai_analysis.audits.expression_audits import Auditor, Place
@@ -55,7 +55,7 @@ def dashboard_findings(corpus: Files) -> list[Finding]:
             faults += _raw_counters(panel, read.expressions, auditor)
             faults += _several(panel, dashboard, read.expressions)
         findings += [
-            dashboard_finding(code, file=dashboard.file, line=line, subject=subject, message=message)
+            found(code, file=dashboard.file, line=line, subject=subject, message=message)
             for code, line, subject, message in dict.fromkeys(faults)
         ]
     return findings

@@ -99,12 +99,6 @@ def is_dashboard(tree: Node) -> bool:
     return next(_bodies(tree, ""), None) is not None
 
 
-def load_dashboard(tree: Node, file: str) -> tuple[Dashboard | None, list[Finding]]:
-    """The first dashboard that the tree holds, None where it holds none, and what is wrong with its form."""
-    dashboards, findings = load_dashboards(tree, file)
-    return (dashboards[0] if dashboards else None), findings
-
-
 def load_dashboards(tree: Node, file: str) -> tuple[list[Dashboard], list[Finding]]:
     """Every dashboard that the tree holds, and what is wrong with their form."""
     dashboards, findings = [], []

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 from cloudxai_analysis.audits import Finding
 from cloudxai_analysis.audits.alert_shapes import Shape, ends
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.matchers import finite_values
 from cloudxai_analysis.audits.routes import Route, Routing
-from cloudxai_analysis.audits.routing_codes import routing_finding
 from cloudxai_analysis.contract import Contract
 
 _NEAR = 0.8
@@ -51,9 +51,7 @@ def _lost_tenants(
         what = f"of {shown}{more} " if shown else ""
         said = f"Alerts {what}are grouped by {grouped}, not by '{tenant}'."
         line = route.own.get("group_by", route.line)
-        yield routing_finding(
-            "routing/group-by-loses-tenant", file=routing.file, line=line, subject=str(route), message=said
-        )
+        yield found("routing/group-by-loses-tenant", file=routing.file, line=line, subject=str(route), message=said)
 
 
 def _keeps(route: Route, tenant: str) -> bool:
@@ -105,6 +103,6 @@ def _unknown_labels(routing: Routing, ending: dict[Route, list[Shape]], contract
             seen.add(label.line)
             meant = f"; is '{near[0]}' meant?" if near else "."
             said = f"No alert that comes here has a label '{label.name}'{meant}"
-            yield routing_finding(
+            yield found(
                 "routing/group-by-unknown-label", file=routing.file, line=label.line, subject=str(route), message=said
             )

@@ -7,9 +7,9 @@ from itertools import product
 
 from cloudxai_analysis.audits import Finding
 from cloudxai_analysis.audits.alert_shapes import Shape
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.matchers import Matcher, covered, finite_values, never
 from cloudxai_analysis.audits.routes import Inhibition, Routing
-from cloudxai_analysis.audits.routing_codes import routing_finding
 from cloudxai_analysis.contract import Contract
 
 _MOST_PAIRS = 20_000
@@ -19,7 +19,7 @@ def inhibition_findings(routing: Routing, alerts: list[Shape], contract: Contrac
     """Every fault of the inhibitions, by themselves and against the alerts of the rules."""
     for inhibition in routing.inhibitions:
         for code, line, message in _faults(inhibition, alerts, contract):
-            yield routing_finding(code, file=routing.file, line=line, subject=_name(inhibition), message=message)
+            yield found(code, file=routing.file, line=line, subject=_name(inhibition), message=message)
 
 
 def silence_findings(routing: Routing) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def silence_findings(routing: Routing) -> Iterator[Finding]:
         subject, line = f"silence '{silence.name}'", silence.line
         if never(silence.matchers):
             shown = ", ".join(map(str, silence.matchers))
-            yield routing_finding(
+            yield found(
                 "routing/silence-never",
                 file=routing.file,
                 line=line,
@@ -38,7 +38,7 @@ def silence_findings(routing: Routing) -> Iterator[Finding]:
                 message=f"No alert can match {shown}: the matchers exclude each other.",
             )
         elif covered([Matcher("alertname", "!=", "")], silence.matchers):  # every alert has a name
-            yield routing_finding(
+            yield found(
                 "routing/silence-of-everything",
                 file=routing.file,
                 line=line,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudxai_analysis.audits import Finding
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.durations import duration_text
 from cloudxai_analysis.audits.matchers import Matcher, covered, finite_values, never
 from cloudxai_analysis.audits.routes import Route, Routing
-from cloudxai_analysis.audits.routing_codes import routing_finding
 
 _MOST_NEIGHBOURS = 200
 
@@ -31,7 +31,7 @@ def route_findings(routing: Routing) -> Iterator[Finding]:
 
 
 def _of(routing: Routing, code: str, line: int, route: Route, message: str) -> Finding:
-    return routing_finding(code, file=routing.file, line=line, subject=str(route), message=message)
+    return found(code, file=routing.file, line=line, subject=str(route), message=message)
 
 
 def _dead(route: Route) -> Iterator[tuple[str, int, str]]:
@@ -115,13 +115,13 @@ def _unused(routing: Routing) -> Iterator[Finding]:
     for receiver in routing.receivers:
         if receiver.name and receiver.name not in sent:
             said = f"No route names receiver '{receiver.name}'."
-            yield routing_finding(
+            yield found(
                 "routing/unused-receiver", file=routing.file, line=receiver.line, subject=receiver.name, message=said
             )
     used = {interval.name for route in routes for interval in (*route.mute, *route.active)}
     for interval in routing.intervals:
         if interval.name and interval.name not in used:
             said = f"No route names time interval '{interval.name}'."
-            yield routing_finding(
+            yield found(
                 "routing/unused-interval", file=routing.file, line=interval.line, subject=interval.name, message=said
             )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from cloudxai_analysis.audits import Finding
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.durations import duration_seconds
 from cloudxai_analysis.audits.matchers import Matcher, MatcherUnreadable, checked, read_matchers
 from cloudxai_analysis.audits.nodes import Node
@@ -23,7 +24,6 @@ from cloudxai_analysis.audits.routes import (
     inhibited,
     receivers_of,
 )
-from cloudxai_analysis.audits.routing_codes import routing_finding
 
 __all__ = ["RoutedTo", "Routing", "inhibited", "is_routing", "load_routing", "receivers_of"]
 
@@ -324,9 +324,7 @@ class _Reader:
         return node.get(_camel(key)) if self._resource and not node.has(key) else node.get(key)
 
     def _say(self, code: str, line: int, subject: str, message: str) -> None:
-        self.findings.append(
-            routing_finding(code, file=self.routing.file, line=line, subject=subject, message=f"{message}.")
-        )
+        self.findings.append(found(code, file=self.routing.file, line=line, subject=subject, message=f"{message}."))
 
 
 def _integrations(node: Node) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from cloudxai_analysis.audits import Finding
 from cloudxai_analysis.audits.alert_shapes import Shape, ends, paging_severities, shapes, usual_severities
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.grouping_audits import grouping_findings
 from cloudxai_analysis.audits.inhibition_audits import inhibition_findings, silence_findings
 from cloudxai_analysis.audits.knowledge import Files
@@ -14,7 +15,6 @@ from cloudxai_analysis.audits.matchers import Matcher, finite_values
 from cloudxai_analysis.audits.metrics import Metrics
 from cloudxai_analysis.audits.route_audits import route_findings
 from cloudxai_analysis.audits.routes import Route, Routing
-from cloudxai_analysis.audits.routing_codes import routing_finding
 
 _NEAR = 0.8
 _NEAR_NAME = 0.84
@@ -149,7 +149,7 @@ class _Audit:
         return not left_out or receiver.name.lower() in _EMPTY_NAMES
 
     def _say(self, code: str, line: int, subject: str, message: str) -> Finding:
-        return routing_finding(code, file=self._routing.file, line=line, subject=subject, message=message)
+        return found(code, file=self._routing.file, line=line, subject=subject, message=message)
 
 
 def _unrouted(routings: list[Routing], alerts: list[Shape], usual: frozenset[str]) -> Iterator[Finding]:
@@ -178,7 +178,7 @@ def _unrouted(routings: list[Routing], alerts: list[Shape], usual: frozenset[str
         told = sorted(f'{name}="{value}"' for name, value in shape.exact.items() if name != "alertname")
         labels = f"its labels are {', '.join(told)}" if told else "the rule sets no label"
         said = f"No route but the default, to '{trees[0].receiver.name}', takes alert '{rule.name}': {labels}."
-        yield routing_finding("routing/default-only", file=rule.file, line=rule.line, subject=rule.name, message=said)
+        yield found("routing/default-only", file=rule.file, line=rule.line, subject=rule.name, message=said)
 
 
 def _misspelt(shape: Shape, asked: list[str], usual: frozenset[str]) -> Iterator[Finding]:
@@ -192,7 +192,7 @@ def _misspelt(shape: Shape, asked: list[str], usual: frozenset[str]) -> Iterator
     code = "routing/severity-case" if same else "routing/unknown-severity"
     said = f"Severity '{severity}' of alert '{rule.name}' is asked for by no route; is '{(same or near)[0]}' meant?"
     line = rule.line_of("labels", "severity")
-    yield routing_finding(code, file=rule.file, line=line, subject=rule.name, message=said)
+    yield found(code, file=rule.file, line=line, subject=rule.name, message=said)
 
 
 def _places(routing: Routing) -> Iterator[tuple[str, tuple[Matcher, ...]]]:

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from cloudxai_analysis.audits import Finding
 from cloudxai_analysis.audits.absent_audits import absent_faults
+from cloudxai_analysis.audits.codes import found
 from cloudxai_analysis.audits.duplicate_audits import duplicate_faults
 from cloudxai_analysis.audits.expression_audits import DEFAULT_SCRAPE_SECONDS, Auditor, Place
 from cloudxai_analysis.audits.expressions import Expression
 from cloudxai_analysis.audits.knowledge import Files, auditor_of
 from cloudxai_analysis.audits.label_sets import ANYTHING, Labels
-from cloudxai_analysis.audits.rule_codes import rule_finding
 from cloudxai_analysis.audits.rule_conditions import condition_faults, short_for
 from cloudxai_analysis.audits.rule_texts import missing_texts, template_faults
 from cloudxai_analysis.audits.rules import Rule
@@ -122,4 +122,4 @@ class _Read:
 
 def _of(rule: Rule, fault: Fault) -> Finding:
     code, line, message = fault
-    return rule_finding(code, file=rule.file, line=line, subject=rule.name, message=message)
+    return found(code, file=rule.file, line=line, subject=rule.name, message=message)

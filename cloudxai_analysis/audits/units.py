@@ -17,7 +17,6 @@ _KEEP = frozenset(
     | {"predict_linear", "holt_winters", "sort_by_label", "sort_by_label_desc"}
 )
 _KEEP_BY_AGGREGATION = frozenset({"min", "max", "topk", "bottomk", "quantile", "stddev", "limitk", "limit_ratio"})
-_SUFFIXES = ("_bucket", "_sum", "_count", "_total")
 _DEEPEST = 8
 # Grafana's ids of units, by what they expect.
 _TIMES = frozenset({"s", "dtdurations", "dthms", "dtdhms"})
