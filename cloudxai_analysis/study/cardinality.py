@@ -223,27 +223,20 @@ class Cardinality:
         return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
 
     @cached_property
+    def _guard_scrapes(self) -> pd.DataFrame:
+        steps, cap = self._opened.within(self.rejection_steps, "time"), self._opened.contract.tenant_cap
+        return guard.guard_scrapes(self.tenant_samples, self.arrivals, steps, cap=cap, starts=self._telemetry.starts)
+
+    @cached_property
     def guard_hours(self) -> pd.DataFrame:
         """The guard's invariants by process and hour, in the window."""
-        return guard.guard_hours(
-            self.tenant_samples,
-            self.arrivals,
-            self._opened.within(self.rejection_steps, "time"),
-            cap=self._opened.contract.tenant_cap,
-            starts=self._telemetry.starts,
-            gaps=self._telemetry.gaps,
-        )
+        starts, gaps = self._telemetry.starts, self._telemetry.gaps
+        return guard.guard_hours(self._guard_scrapes, cap=self._opened.contract.tenant_cap, starts=starts, gaps=gaps)
 
     @cached_property
     def guard(self) -> pd.DataFrame:
         """The guard's invariants by process, in the window."""
-        return guard.guard_invariants(
-            self.tenant_samples,
-            self.arrivals,
-            self._opened.within(self.rejection_steps, "time"),
-            cap=self._opened.contract.tenant_cap,
-            starts=self._telemetry.starts,
-        )
+        return guard.guard_invariants(self._guard_scrapes, cap=self._opened.contract.tenant_cap)
 
     @cached_property
     def generated_names(self) -> pd.DataFrame:

@@ -148,12 +148,17 @@ NOBODY, NO_COUNTER = tenants_of(), steps_of()
 THREE = {f"t{number}": ("a:80", range(number, 6)) for number in range(3)}  # one more each minute
 
 
-def invariants(tenants, arrivals, rejected, cap=3, **how):
-    return guard.guard_invariants(tenants, arrivals, rejected, cap=cap, starts=NO_STARTS, **how).iloc[0]
+def all_invariants(tenants, arrivals, rejected, cap=3):
+    scrapes = guard.guard_scrapes(tenants, arrivals, rejected, cap=cap, starts=NO_STARTS)
+    return guard.guard_invariants(scrapes, cap=cap)
+
+
+def invariants(tenants, arrivals, rejected, cap=3):
+    return all_invariants(tenants, arrivals, rejected, cap).iloc[0]
 
 
 def test_without_tenants_and_counters_there_is_no_process_to_judge():
-    empty = guard.guard_invariants(NOBODY, arrivals_of(), NO_COUNTER, cap=3, starts=NO_STARTS)
+    empty = all_invariants(NOBODY, arrivals_of(), NO_COUNTER)
     columns = "job instance most_tenants most_at within_cap rejections below_cap below_cap_at only_at_cap"
     assert " ".join(empty.columns) == columns
     assert empty.empty
@@ -236,7 +241,7 @@ def test_processes_are_judged_each_by_itself():
     tenants = tenants_of(**THREE, other=("b:80", range(3)))
     counter = steps_of(("a:80", {0: 0, 3: 5}), ("b:80", {0: 0, 1: 1}), categorical=False)
     arrivals = arrivals_of(("a:80", -1, [0, 1, 2]), ("b:80", -1, [0]))
-    frame = guard.guard_invariants(tenants, arrivals, counter, cap=3, starts=NO_STARTS)
+    frame = all_invariants(tenants, arrivals, counter)
     assert frame[["instance", "most_tenants", "below_cap"]].values.tolist() == [["a:80", 3, 0], ["b:80", 1, 1]]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.measures.counters import counter_steps
-from cloudxai_analysis.measures.guard import guard_hours
+from cloudxai_analysis.measures.guard import guard_hours, guard_scrapes
 from cloudxai_analysis.measures.taint import tainted_stretches
 
 TIME = "datetime64[us, UTC]"
@@ -144,10 +144,23 @@ def rejected(*rows: tuple[str, float]) -> pd.DataFrame:
     return counter_steps(frame, frame.iloc[:0][["job", "instance", "time"]], starts())
 
 
+def hours_of(
+    tenants: pd.DataFrame,
+    arrivals: pd.DataFrame,
+    steps: pd.DataFrame,
+    *,
+    cap: int,
+    starts: pd.DataFrame,
+    gaps: pd.DataFrame,
+) -> pd.DataFrame:
+    scrapes = guard_scrapes(tenants, arrivals, steps, cap=cap, starts=starts)
+    return guard_hours(scrapes, cap=cap, starts=starts, gaps=gaps)
+
+
 def test_the_guards_promises_hour_by_hour() -> None:
     """Cap 2: 08 below; 09 refuses at the cap; 10 shows 3 tenants at once; 11 has no scrape; 12 refuses nothing."""
     gaps = pd.DataFrame({"job": ["cloudxai"], "instance": ["a"], "start": [at("10:50")], "end": [at("12:10")]})
-    found = guard_hours(
+    found = hours_of(
         tenant_samples(("08:10", 1), ("09:10", 2), ("10:10", 3), ("10:20", 1), ("12:10", 2)),
         arrivals(("08:00", 0), ("09:00", 1), ("10:05", 2)),
         rejected(("08:10", 0), ("09:10", 4), ("12:10", 4)),
@@ -168,7 +181,7 @@ def test_the_guards_promises_hour_by_hour() -> None:
 def test_a_refusal_below_the_cap_is_broken_where_the_process_was_seen_from_its_start(
     started: str, only_at_cap: object
 ) -> None:
-    found = guard_hours(
+    found = hours_of(
         tenant_samples(("08:10", 1)),
         arrivals(("08:00", 0)).assign(started_at=at(started)),
         rejected(("08:10", 0), ("08:20", 1)),
@@ -181,7 +194,7 @@ def test_a_refusal_below_the_cap_is_broken_where_the_process_was_seen_from_its_s
 
 
 def test_no_process_has_no_hours() -> None:
-    found = guard_hours(
+    found = hours_of(
         tenant_samples(),
         arrivals(),
         rejected(),
