@@ -46,8 +46,7 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
     """Hold every file of the lake against its checksum; exits with 5 if one is damaged or missing."""
     from cloudxai_analysis.lake.tables import open_lake
     from cloudxai_analysis.lake.upkeep import found_files, held_files
-    from cloudxai_analysis.lake.vacuum import OLD_ENOUGH, kept_versions, published_versions
-    from cloudxai_analysis.lake.vacuumed import refuse_vacuumed, said_versions
+    from cloudxai_analysis.lake.vacuum import OLD_ENOUGH, kept_versions, published_versions, said_versions
 
     settled = settled_environment(source, environment)
     opened = open_lake(settled.lake)
@@ -58,10 +57,7 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
         versions = kept_versions(opened, published, older_than=OLD_ENOUGH, now=datetime.now(UTC))
     else:
         versions = [opened.snapshot(version).version]
-    snapshots = [opened.snapshot(number) for number in versions]
-    for snapshot in snapshots:
-        refuse_vacuumed(snapshot)
-    files = held_files(snapshots)
+    files = held_files(map(opened.snapshot, versions))
     damaged = list(_told(files))
     for path in found_files(opened).foreign:
         click.echo(plain(f"foreign file, left alone: {path}"))
@@ -69,7 +65,7 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
     if damaged:
         raise LakeDamaged(
             f"Lake {opened.path}: {len(damaged):,} of {count(len(files), 'file')} of {shown} are damaged or missing. "
-            "`cloudxai lake repair` brings the newest version's back."
+            "`cloudxai lake repair` brings the newest version's back; an older one's may have been vacuumed."
         )
     click.echo(f"{settled.name}: {count(len(files), 'file')} of {shown} are what was written.")
     return 0
@@ -142,8 +138,8 @@ def vacuum(source: str, environment: str, older_than: str, dry_run: bool) -> int
     report names.
     """
     from cloudxai_analysis.lake.tables import open_lake
+    from cloudxai_analysis.lake.vacuum import said_versions
     from cloudxai_analysis.lake.vacuum import vacuum as run_vacuum
-    from cloudxai_analysis.lake.vacuumed import said_versions
 
     settled = settled_environment(source, environment)
     opened = open_lake(settled.lake)
@@ -193,10 +189,9 @@ def _status_lines(settled: Environment) -> Iterator[str]:
 
 
 def _holding_lines(opened: Lake) -> Iterator[str]:
-    from cloudxai_analysis.lake.vacuum import committed_at
-    from cloudxai_analysis.lake.vacuumed import last_vacuum, said_versions
+    from cloudxai_analysis.lake.vacuum import committed_at, said_versions
 
-    snapshot, vacuumed = opened.snapshot(), last_vacuum(opened.path)
+    snapshot = opened.snapshot()
     tiles, stated = snapshot.tiles(), snapshot.provenance
     written, as_of = committed_at(opened, snapshot.version), datetime.fromisoformat(stated["now"])
     yield f"Lake {opened.path}: {said_versions(range(1, snapshot.version + 1))}"
@@ -211,9 +206,6 @@ def _holding_lines(opened: Lake) -> Iterator[str]:
     )
     if lost := snapshot.lost():
         yield f"Lost: files of {count(len(lost), 'tile')}; `cloudxai lake repair` brings them back"
-    if vacuumed:
-        since = "" if vacuumed.newest == snapshot.version else f", and every version since {vacuumed.newest + 1}"
-        yield f"Vacuumed on {vacuumed.at:%Y-%m-%d}: kept were {said_versions(vacuumed.kept)}{since}"
 
 
 def _told(files: Sequence[HeldFile]) -> Iterator[Damage]:

@@ -89,7 +89,7 @@ def found_files(lake: Lake) -> Tree:
             making.append(path)
         elif inside and _TILE_FILE.fullmatch(inside) and not path.is_symlink():
             tiles.append(path)
-        elif not (inside and _LOG.fullmatch(inside)) and place.as_posix() not in (".lock", "vacuumed.json"):
+        elif not (inside and _LOG.fullmatch(inside)) and place.as_posix() != ".lock":
             foreign.append(path)
     return Tree(tuple(tiles), tuple(making), tuple(foreign))
 

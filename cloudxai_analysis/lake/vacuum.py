@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from cloudxai_analysis.errors import LakeDamaged, UsageError
 from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.upkeep import bytes_of, found_files, held_files
-from cloudxai_analysis.lake.vacuumed import Vacuumed, last_vacuum, note_vacuum
 
 OLD_ENOUGH = timedelta(days=30)
 # Whoever reads a version now, a notebook under way say, must be able to end.
@@ -21,12 +20,11 @@ LEAST = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Removed:
-    """What a vacuum removed, or would: files, their bytes, the versions kept and those given up."""
+    """What a vacuum removed, or would: files, their bytes, and the versions kept."""
 
     files: tuple[Path, ...]
     size: int
     kept: tuple[int, ...]
-    given_up: tuple[int, ...]
 
 
 def published_versions(reports: Path) -> dict[int, set[str]]:
@@ -54,9 +52,10 @@ def published_versions(reports: Path) -> dict[int, set[str]]:
 
 
 def kept_versions(lake: Lake, published: Mapping[int, object], *, older_than: timedelta, now: datetime) -> list[int]:
-    """The versions that stay whole: the newest, those that reports name, and those that were the newest of late.
+    """The versions that stay as they are: the newest, those that reports name, and those that were the newest of late.
 
-    A version is as old as the one that followed it: until then it was what readers opened.
+    A version is as old as the one that followed it: until then it was what readers opened. Of the latter only those
+    that are whole: a vacuum before may have been given a lower age.
 
     Raises
     ------
@@ -64,14 +63,12 @@ def kept_versions(lake: Lake, published: Mapping[int, object], *, older_than: ti
         The lake is empty.
     """
     newest = lake.snapshot().version
-    gone = last_vacuum(lake.path)
     kept = []
     for version in range(1, newest + 1):
-        if gone and gone.gave_up(version):
-            continue
         follower = _log(lake, version + 1)
         # A log that is gone is damage, which opening that version will name.
-        if version in (newest, *published) or not follower.exists() or _age(follower, now) < older_than:
+        recent = not follower.exists() or _age(follower, now) < older_than
+        if version in (newest, *published) or (recent and not lake.snapshot(version).lost()):
             kept.append(version)
     return kept
 
@@ -86,14 +83,12 @@ def vacuum(
     reports: Path,
     *,
     older_than: timedelta = OLD_ENOUGH,
-    now: datetime | None = None,
     dry_run: bool = False,
     lock_seconds: float = 10.0,
 ) -> Removed:
     """Remove the files of tiles that no kept version holds and that are older than the age given.
 
-    Foreign files and files in the making are never touched, and neither are the logs. What is given up is noted in the
-    lake before anything is removed, so that an old version says why it cannot be read.
+    Foreign files and files in the making are never touched, and neither are the logs.
 
     Raises
     ------
@@ -108,7 +103,7 @@ def vacuum(
         raise UsageError(
             "An age under 1h is too young for a vacuum: a report under way may read those files. Give more."
         )
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     # Many versions take their time; nobody has to wait for it who only wants to pull.
     removed = _removable(lake, reports, older_than, now)
     if dry_run or not removed.files:
@@ -116,7 +111,6 @@ def vacuum(
     with locked_lake(lake, lock_seconds):
         if lake.snapshot().version != max(removed.kept):
             removed = _removable(lake, reports, older_than, now)
-        note_vacuum(lake.path, Vacuumed(now, max(removed.kept), removed.kept))
         for file in removed.files:
             file.unlink()
     return removed
@@ -126,8 +120,19 @@ def _removable(lake: Lake, reports: Path, older_than: timedelta, now: datetime) 
     kept = kept_versions(lake, published_versions(reports), older_than=older_than, now=now)
     needed = {file.path for file in held_files(map(lake.snapshot, kept))}
     files = tuple(path for path in found_files(lake).tiles if path not in needed and _age(path, now) > older_than)
-    given_up = tuple(version for version in range(1, max(kept)) if version not in kept)
-    return Removed(files, bytes_of(files), tuple(kept), given_up)
+    return Removed(files, bytes_of(files), tuple(kept))
+
+
+def said_versions(versions: Sequence[int]) -> str:
+    """'version 3', or 'versions 1, 4 to 6' of 1, 4, 5, 6."""
+    runs: list[list[int]] = []
+    for version in sorted(versions):
+        if runs and version == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], version]
+        else:
+            runs.append([version])
+    shown = ", ".join(" to ".join(map(str, run)) for run in runs)
+    return f"version {shown}" if len(versions) == 1 else f"versions {shown}"
 
 
 def _report_folders(reports: Path) -> Iterator[tuple[Path, str]]:

@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from killed_pull import Mortals, age, fingerprint, look, mortals, pull_days
+from killed_pull import Mortals, age, look, mortals, pull_days
 
 from cloudxai_analysis.errors import LakeDamaged, LakeLocked, LakeUnwritable, UsageError
 from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.upkeep import damages, ever_named, found_files, held_files
-from cloudxai_analysis.lake.vacuum import Removed, kept_versions, published_versions, vacuum
-from cloudxai_analysis.lake.vacuumed import RECORD, last_vacuum, refuse_vacuumed, said_versions
+from cloudxai_analysis.lake.vacuum import Removed, kept_versions, published_versions, said_versions, vacuum
 from cloudxai_analysis.report.publish import building, publish
 
 DAYS_OLD = 40
@@ -67,7 +66,7 @@ def test_only_what_old_versions_alone_hold_is_removed(lake: Lake, reports: Path)
     looked = seen(lake)
     logs = set(lake.path.rglob("*.json"))
     removed = vacuum(lake, reports)
-    assert (removed.kept, removed.given_up) == ((3,), (1, 2))
+    assert removed.kept == (3,)
     # A tile of the second day in two versions: up, readiness, rejections; samples and rollups of each.
     assert len(removed.files) == 12
     assert removed.size > 12 * 1_000
@@ -75,18 +74,6 @@ def test_only_what_old_versions_alone_hold_is_removed(lake: Lake, reports: Path)
     assert look(str(lake.path)) == looked[3]
     assert logs <= set(lake.path.rglob("*.json"))
     assert not list(damages(held_files([lake.snapshot()])))
-
-
-def test_what_was_vacuumed_says_so(lake: Lake, reports: Path) -> None:
-    vacuum(lake, reports)
-    pull_days(str(lake.path), 3)
-    with pytest.raises(
-        UsageError, match=r"Version 1 of lake .* was vacuumed on 20\d\d.*Kept were version 3, and every"
-    ):
-        refuse_vacuumed(lake.snapshot(1))
-    refuse_vacuumed(lake.snapshot(3))
-    refuse_vacuumed(lake.snapshot())
-    assert fingerprint(lake.snapshot(3)) == look(str(lake.path), 3)
 
 
 def test_a_version_that_lost_nothing_stays_readable(tmp_path: Path, reports: Path) -> None:
@@ -98,11 +85,9 @@ def test_a_version_that_lost_nothing_stays_readable(tmp_path: Path, reports: Pat
     age(path, DAYS_OLD)
     lake = open_lake(path)
     first = look(str(path), 1)
-    assert vacuum(lake, reports).given_up == (1, 2, 3)
-    refuse_vacuumed(lake.snapshot(1))
+    assert vacuum(lake, reports).kept == (4,)
     assert look(str(path), 1) == first
-    with pytest.raises(UsageError, match="Version 3"):
-        refuse_vacuumed(lake.snapshot(3))
+    assert lake.snapshot(3).lost()
 
 
 def test_what_a_report_names_is_kept(lake: Lake, reports: Path) -> None:
@@ -110,7 +95,7 @@ def test_what_a_report_names_is_kept(lake: Lake, reports: Path) -> None:
     assert published_versions(reports) == {1: {"2026-W41"}}
     looked = seen(lake)
     removed = vacuum(lake, reports)
-    assert (removed.kept, removed.given_up, len(removed.files)) == ((1, 3), (2,), 6)
+    assert (removed.kept, len(removed.files)) == ((1, 3), 6)
     assert {version: look(str(lake.path), version) for version in (1, 3)} == {1: looked[1], 3: looked[3]}
 
 
@@ -132,7 +117,6 @@ def test_a_report_that_cannot_be_read_stops_it(lake: Lake, reports: Path, spoilt
     with pytest.raises(LakeDamaged, match=r"Report .*summary\.json cannot be read .* Nothing was removed"):
         vacuum(lake, reports)
     assert tiles(lake) == before
-    assert last_vacuum(lake.path) is None
 
 
 def test_a_report_that_is_gone_stops_it(lake: Lake, reports: Path) -> None:
@@ -154,7 +138,7 @@ def test_a_version_is_as_old_as_the_one_that_followed_it(lake: Lake, reports: Pa
     now = open_lake(lake.path).snapshot().version
     # The third was what readers opened until a moment ago, although it was written 40 days before.
     removed = vacuum(lake, reports)
-    assert (removed.kept, removed.given_up) == ((3, now), (1, 2))
+    assert removed.kept == (3, now)
 
 
 def test_young_files_stay_whoever_holds_them(lake: Lake, reports: Path) -> None:
@@ -212,12 +196,28 @@ def test_a_dry_run_removes_nothing(lake: Lake, reports: Path) -> None:
 
 def test_again_is_once(lake: Lake, reports: Path) -> None:
     vacuum(lake, reports)
-    before = (lake.path / RECORD).read_bytes()
-    assert vacuum(lake, reports) == Removed((), 0, (3,), (1, 2))
-    assert (lake.path / RECORD).read_bytes() == before
+    assert vacuum(lake, reports) == Removed((), 0, (3,))
+
+
+def test_what_a_younger_vacuum_gave_up_is_not_kept_by_an_older_one(tmp_path: Path, reports: Path) -> None:
+    path = tmp_path / "lake"
+    for hours in (30, 34, 0):
+        pull_days(str(path), 2, hours=hours)
+    age(path, 3)
+    lake = open_lake(path)
+    assert vacuum(lake, reports).kept == (1, 2, 3)
+    assert vacuum(lake, reports, older_than=timedelta(days=1)).kept == (3,)
+    assert vacuum(lake, reports) == Removed((), 0, (3,))
+
+
+def test_what_is_left_of_a_damaged_version_that_a_report_names_stays(lake: Lake, reports: Path) -> None:
     report(reports, "2026-W41", 1)
-    # It is too late to keep that one.
-    assert vacuum(lake, reports).kept == (3,)
+    next(file.path for file in held_files([lake.snapshot(1)]) if file.date == "2026-10-06").unlink()
+    before = tiles(lake)
+    removed = vacuum(lake, reports)
+    assert removed.kept == (1, 3)
+    assert not set(removed.files) & {file.path for file in held_files([lake.snapshot(1)])}
+    assert tiles(lake) == before - set(removed.files)
 
 
 @pytest.mark.parametrize("times", [1, 2, 7])
@@ -226,7 +226,6 @@ def test_killed_in_the_middle(lake: Lake, reports: Path, run: Mortals, times: in
     died = run("tidy", lake.path, reports, spoilt={"die_at": ("c_call", "unlink", times)})
     assert died == {"status": -signal.SIGKILL}
     assert look(str(lake.path)) == looked
-    assert last_vacuum(lake.path)
     assert bool(lake.snapshot(1).lost() | lake.snapshot(2).lost()) == (times > 1)
     vacuum(lake, reports)
     assert tiles(lake) == {file.path for file in held_files([lake.snapshot()])}
@@ -259,14 +258,6 @@ def test_a_kept_version_that_is_damaged_stops_it(lake: Lake, reports: Path) -> N
     with pytest.raises(LakeDamaged):
         vacuum(lake, reports)
     assert tiles(lake) == before
-
-
-@pytest.mark.parametrize("spoilt", ["", "{}", '{"at": "x", "newest": 1, "kept": []}'])
-def test_a_record_that_cannot_be_read_is_named(lake: Lake, reports: Path, spoilt: str) -> None:
-    (lake.path / RECORD).write_text(spoilt)
-    with pytest.raises(LakeDamaged, match=RECORD):
-        vacuum(lake, reports)
-    assert look(str(lake.path))
 
 
 def test_a_disk_that_fails_is_one_line(lake: Lake, reports: Path, run: Mortals) -> None:
