@@ -45,7 +45,6 @@ def headroom(study: Study) -> Look:
         study,
         "cardinality-headroom",
         check="headroom",
-        defined="headroom",
         measure="measures.cardinality.headroom",
         note=f"The least of the window was {count(least, 'label')} of {study.contract.tenant_cap}.",
         frame=frame,
@@ -74,7 +73,6 @@ def time_to_cap(study: Study) -> Look:
         study,
         "cardinality-time-to-cap",
         check="time_to_cap",
-        defined="time_to_cap",
         measure="measures.time_to_cap.time_to_cap",
         note=note,
         frame=topic.held_ahead,
@@ -115,7 +113,6 @@ def rejections(study: Study) -> Look:
         study,
         "cardinality-rejections",
         check="rejections",
-        defined="rejections",
         measure="measures.cardinality.rejections",
         note=f"{count(refusals['inside'].sum(), 'refused request')} in "
         f"{count(len(refusals), 'stretch', 'stretches')}. While a guard refuses, every figure per tenant undercounts.",
@@ -161,7 +158,6 @@ def guard(study: Study) -> Look:
         study,
         "cardinality-guard",
         check="guard",
-        defined="guard",
         measure="measures.guard.guard_invariants",
         note="A tenant admitted and removed between two scrapes is not seen; the scrape interval bounds this check. "
         f"{count(int(study.cardinality.guard_hours['gap'].sum()), 'hour')} of the processes touch a scrape gap.",
@@ -180,7 +176,6 @@ def churn(study: Study) -> Look:
         study,
         "cardinality-churn",
         check="churn",
-        defined="churn",
         measure="measures.cardinality.tenant_churn",
         note=f"{count(frame['came'].sum(), 'arrival')} and {count(frame['left'].sum(), 'departure')} over the window; "
         f"highest day {percent(frame['churn'].max() if len(frame) else float('nan'))}.{_left_out(study)}",
@@ -218,7 +213,6 @@ def identifiers(study: Study) -> Look:
         study,
         "cardinality-identifiers",
         check="identifiers",
-        defined="identifiers",
         measure="measures.identifiers.unstable_identifiers",
         note="Generated labels use up the cap for everybody until the process restarts.",
         frame=study.cardinality.unstable_identifiers,

@@ -27,24 +27,24 @@ def compose(
     study: Study,
     key: str,
     *,
-    defined: str,
     measure: str,
     note: str,
     frame: pd.DataFrame,
     caption: str,
     check: str = "",
+    defined: str = "",
     heading: str = "",
     role: str = "",
     draw: Callable[[Any], Any] | None = None,
     empty: str = "",
     size: tuple[float, float] = (7.2, 3.4),
 ) -> Look:
-    """The look called `key`; its heading is the finding of `check` where none is given.
+    """The look called `key`; its heading is the finding of `check`, and its definition `check`'s, where none is given.
 
     `frame` is shown as the table and written in full to `data/<key>.csv`; `role` names the metric whose samples are
     counted; `empty` is the reason that stands where there is nothing to show.
     """
-    definition = definitions()[defined]
+    definition = definitions()[defined or check]
     finding = heading or judge.check(study, check).finding
     samples = _samples(study, role)
     return Look(

@@ -15,7 +15,6 @@ def incidents(study: Study) -> Look:
         study,
         "incidents-ledger",
         check="incidents",
-        defined="incidents",
         measure="ledger.Ledger.incidents",
         note=f"{count((frame['tenant'] == '').sum(), 'incident')} concerned the whole platform.",
         frame=frame,

@@ -27,7 +27,6 @@ def rules(study: Study) -> Look:
         study,
         "alerts-rules",
         check="rules",
-        defined="rules",
         measure="measures.rule_quality.rule_overview",
         note=f"By the end of the interval and not by the rate, {bad} of {count(len(frame), 'rule')} are bad and {good} "
         "good; of the others too little is known.",

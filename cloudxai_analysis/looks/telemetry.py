@@ -19,7 +19,6 @@ def coverage(study: Study) -> Look:
         study,
         "telemetry-coverage",
         check="coverage",
-        defined="coverage",
         measure="measures.telemetry.scrape_coverage",
         note=f"{count(int(days['covered'].sum()), 'day')} covered; {span(seen)} of {span(whole)} seen.",
         frame=frame,
@@ -37,7 +36,6 @@ def gaps(study: Study) -> Look:
         study,
         "telemetry-gaps",
         check="gaps",
-        defined="gaps",
         measure="measures.telemetry.scrape_gaps",
         note=f"{count(frame['missing'].sum(), 'scrape')} missing in {count(len(frame), 'gap')}; "
         "what happened in them is unknown, and nothing is filled in.",
@@ -56,7 +54,6 @@ def restarts(study: Study) -> Look:
         study,
         "telemetry-restarts",
         check="restarts",
-        defined="restarts",
         measure="measures.telemetry.process_starts",
         note="A restart empties the guard's list of tenants: headroom after it is not comparable with before.",
         frame=frame,
