@@ -27,7 +27,8 @@ class Check:
 
     `key` is stable from week to week, as 'headroom'; `bound_key` names the setting the bound comes from; `size` says
     how large the finding is, `since` when it began, `samples` which samples show it, `disproof` what would disprove
-    it; `action` is what people may consider, `decides` who would; `events` are the places and times found.
+    it; `action` is what people may consider, `decides` who would, neither where it passes; `events` are the places and
+    times found.
     """
 
     key: str
@@ -50,6 +51,9 @@ class Check:
         if self.status == "unknown" and self.value == 0:
             # What nobody knows is nothing, not none.
             object.__setattr__(self, "value", None)
+        if self.status == "pass":
+            object.__setattr__(self, "action", "")
+            object.__setattr__(self, "decides", "")
 
     def as_dict(self) -> dict[str, Any]:
         """The check as plain data, times in ISO 8601."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -21,42 +21,38 @@ def agreement_check(counts: pd.DataFrame, *, window: Window, drift: float, least
     row per labelled window, as `Cost.agreement` gives them. A drift counts where the two are `least` apart in the
     currency. The value is the largest drift. `unknown` where nothing could be compared.
     """
-    common: dict[str, Any] = {
-        "key": "agreement",
-        "section": _SECTION,
-        "unit": "share",
-        "bound": drift,
-        "bound_key": "reconciliation_drift",
-    }
+    check = partial(
+        Check, key="agreement", section=_SECTION, unit="share", bound=drift, bound_key="reconciliation_drift"
+    )
     compared = counts[counts["compared"] > 0]
     if compared.empty:
         why = (
             "it exports none" if counts.empty else "no day of their windows is covered, or no sample lies at a midnight"
         )
         finding = f"Whether the platform's cost windows are computed as ours is unknown in {named(window)}: {why}."
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     away = compared["worst"].abs().where(compared["apart"] >= least, 0.0)
     top = compared.loc[away.idxmax()]
-    common |= {
-        "value": float(away.max()),
-        "samples": "the gauges' last sample before each covered midnight, against our hourly integrals",
-        "disproof": "a rolling window that the platform means to be another one than its label says",
-    }
+    check = partial(
+        check,
+        value=float(away.max()),
+        samples="the gauges' last sample before each covered midnight, against our hourly integrals",
+        disproof="a rolling window that the platform means to be another one than its label says",
+    )
     midnights = count(compared["compared"].sum(), "comparison")
     worst = f"{percent(away.max(), 2)} for {short(top['tenant'])} at {moment(top['at'])}"
     if not away.any():
         amount = money(least, top["currency"])
         finding = f"The platform's cost windows agree with ours in {midnights}, each to within {amount}."
-        return Check(status="pass", finding=finding, **common)
+        return check(status="pass", finding=finding)
     if away.max() <= drift:
         finding = f"The platform's cost windows agree with ours in {midnights}; most apart by {worst}."
-        return Check(status="pass", finding=finding, **common)
-    return Check(
+        return check(status="pass", finding=finding)
+    return check(
         status="warn",
         finding=f"The platform's cost window '{short(top['named'])}' differs from ours by {worst}, of {midnights}.",
         size=f"{(away > drift).sum()} of {count(len(compared), 'labelled window')}",
         since=when(top["at"]),
         action="Find out which of the two is wrong before version 1.0 shows these costs to tenants.",
         decides="the owner of the cost figures",
-        **common,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,13 +21,13 @@ def storms_check(storms: pd.DataFrame, going_on: pd.DataFrame, episodes: pd.Data
     it and were not over; `episodes` those begun in it. The value is the number of storms begun in the window; one event
     `alert_storm` each. Without a storm `unknown` where silence tells nothing.
     """
-    common: dict[str, Any] = {"key": "storms", "section": SECTION, "value": float(len(storms)), "unit": "storms"}
+    check = partial(Check, key="storms", section=SECTION, value=float(len(storms)), unit="storms")
     every = pd.concat([going_on, storms], ignore_index=True)
     if every.empty:
         if blind := watched.blind("alert storms"):
             return unknown("storms", blind)
         finding = f"{count(len(episodes), 'alert episode')} of {watched.period} came in no storm."
-        return Check(status="pass", finding=finding, samples="begin of every alert episode", **common)
+        return check(status="pass", finding=finding, samples="begin of every alert episode")
     top, name = _largest(storms if len(storms) else every, "episodes"), named(watched.window)
     told = f"{top['episodes']} alerts began within {_minutes(top)} from {moment(top['start'])}, most of them "
     told += short(top["alertname"])
@@ -35,7 +36,7 @@ def storms_check(storms: pd.DataFrame, going_on: pd.DataFrame, episodes: pd.Data
     for row in rows_of(going_on.tail(1)):
         edge = over_the_edge(row["start"], row["end"], watched.window)
         told += f"; a storm of {count(row['episodes'], 'alert')}, {edge}"
-    return Check(
+    return check(
         status="warn",
         finding=f"{told}.",
         size=f"{count(every['episodes'].sum(), 'alert episode')} in {count(len(every), 'storm')}",
@@ -49,7 +50,6 @@ def storms_check(storms: pd.DataFrame, going_on: pd.DataFrame, episodes: pd.Data
             event("alert_storm", row["alertname"], row["start"], row["end"], row["episodes"], "episodes")
             for row in rows_of(storms)
         ),
-        **common,
     )
 
 
@@ -68,22 +68,22 @@ def flapping_check(
     tenants; one event `flapping_tenant` per stretch, of alerts only where the tenant's counter shows none. Where
     nothing flapped `unknown` without a tenant.
     """
-    common: dict[str, Any] = {"key": "flapping", "section": SECTION, "unit": "tenants"}
-    common["samples"] = "the tenants' transition counters and the begin of every alert episode"
+    check = partial(Check, key="flapping", section=SECTION, unit="tenants")
+    check = partial(check, samples="the tenants' transition counters and the begin of every alert episode")
     if flapping_tenants.empty and flapping_alerts.empty and going_on.empty:
         if tenants.empty:
             reason = f"No tenant's transitions were exported in {named(watched.window)}: flapping is unknown."
             return unknown("flapping", reason)
         among = f"None of {count(len(tenants), 'tenant')} flapped between ready and not ready in {watched.period}"
         rest = "; of their alerts nothing is known" if watched.blind("flapping alerts") else ""
-        return Check(status="pass", finding=f"{among}{rest}.", value=0.0, **common)
+        return check(status="pass", finding=f"{among}{rest}.", value=0.0)
     events = _flaps(flapping_tenants, flapping_alerts)
     names = {found["place"] for found in events}
     told = _flapping_told(flapping_tenants, flapping_alerts, len(names), watched.window)
     for row in rows_of(going_on.tail(1)):
         edge = over_the_edge(row["start"], row["end"], watched.window)
         told += f"; the flapping of {short(row['tenant'] or row['alertname'])}, {edge}"
-    return Check(
+    return check(
         status="warn",
         finding=f"{told}.",
         value=float(len(names)),
@@ -94,7 +94,6 @@ def flapping_check(
         action="Find out why its readiness check wavers, and draft a hysteresis or a longer `for`.",
         decides=OWNER,
         events=events,
-        **common,
     )
 
 
@@ -107,7 +106,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
     where that no alert is there tells nothing.
     """
     total, window = len(incidents), watched.window
-    common: dict[str, Any] = {"key": "missed", "section": SECTION, "value": float(len(missed)), "unit": "incidents"}
+    check = partial(Check, key="missed", section=SECTION, value=float(len(missed)), unit="incidents")
     if missed.empty:
         declared = _declared(complete, window)
         if not total and not declared:
@@ -117,14 +116,13 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
                 "not declared complete.",
             )
         found = f"Each of {count(total, 'incident')}" if total > 1 else "The 1 incident"
-        return Check(
+        return check(
             status="pass",
             finding=f"{found} of the ledger in {named(window)} raised an alert."
             if total
             else f"The ledger, declared complete, has 0 incidents in {named(window)} that an alert could have missed.",
             samples="the ledger's incidents against every alert episode",
             disproof="" if declared else "an incident that nobody wrote down: the ledger is not declared complete",
-            **common,
         )
     if blind := watched.blind("alerts for every incident"):
         return unknown("missed", blind)
@@ -132,7 +130,7 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
     near = f"; {short(first['near_miss'])} was pending and never fired" if first["near_miss"] else ""
     whom = f"tenant {short(first['tenant'])}" if first["tenant"] else "the whole platform"
     many = f"{len(missed)} of {count(total, 'incident')} in {watched.period} went without an alert"
-    return Check(
+    return check(
         status="warn",
         finding=f"{many}, the first on {moment(first['start'])} for {whom}{near}.",
         size=f"{count(len(missed), 'incident')} that people had to notice themselves",
@@ -143,7 +141,6 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
         if (missed["near_miss"] != "").any()
         else "Draft a rule that sees such an incident, and replay it over the history.",
         decides=OWNER,
-        **common,
     )
 
 

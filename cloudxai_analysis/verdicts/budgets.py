@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -20,29 +20,30 @@ def budgets_check(budgets: pd.DataFrame, *, month: Window) -> Check:
     `budgets` as `measures.cost_course.budget_course` gives them; one event `budget_spent` for each that is spent. The
     value is the number of budgets that do not last. `unknown` without a budget, or where no course is known.
     """
-    common: dict[str, Any] = {"key": "budgets", "section": _SECTION}
+    check = partial(Check, key="budgets", section=_SECTION)
     if budgets.empty:
         finding = "Whether tenants keep to their budgets is unknown: the settings name no budget."
-        return Check(status="unknown", finding=finding, **common)
-    common |= {
-        "unit": "budgets",
-        "samples": "the tenants' daily costs since the month began, and the weeks before",
-        "disproof": "a bill that charges less than the estimate says",
-    }
+        return check(status="unknown", finding=finding)
+    check = partial(
+        check,
+        unit="budgets",
+        samples="the tenants' daily costs since the month began, and the weeks before",
+        disproof="a bill that charges less than the estimate says",
+    )
     spent = budgets[budgets["answer"] == "spent"]
     over = budgets[budgets["answer"].isin(["spent", "will be spent"])]
     if over.empty and (budgets["answer"] == "unknown").any():
         finding = f"Whether the budgets last to the end of {month.name} is unknown: no day of it is covered."
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     if over.empty:
         top = budgets.iloc[0]
         finding = (
             f"{_all(len(budgets))} to the end of {month.name}; the fullest is that of {short(top['tenant'])}, "
             f"{money(top['spent'], top['currency'])} of {money(top['budget'], top['currency'])}."
         )
-        return Check(status="pass", finding=finding, value=0.0, **common)
+        return check(status="pass", finding=finding, value=0.0)
     many = f", and {count(len(over) - 1, 'other budget')} will not last either" if len(over) > 1 else ""
-    return Check(
+    return check(
         status="warn",
         finding=f"{_said(over.iloc[0])}{many}.",
         value=float(len(over)),
@@ -56,7 +57,6 @@ def budgets_check(budgets: pd.DataFrame, *, month: Window) -> Check:
             )
             for row in spent.to_dict("records")
         ),
-        **common,
     )
 
 

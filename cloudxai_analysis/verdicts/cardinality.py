@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -26,14 +26,11 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
     """
     # Labels are whole: fewer than 7.5 are fewer than 8. Rounded first, since 0.07 x 100 is a little over 7.
     bound = float(math.ceil(round(share * cap, 6)))
-    common: dict[str, Any] = {"unit": "labels", "bound": bound, "bound_key": "headroom_share"}
+    check = partial(Check, key="headroom", section=_SECTION, unit="labels", bound=bound, bound_key="headroom_share")
     if headroom.empty:
-        return Check(
-            key="headroom",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"How many tenant labels are left in {named(window)} is unknown: no process exported a tenant.",
-            **common,
         )
     last, least = headroom.iloc[-1], headroom.loc[headroom["headroom"].idxmin()]
     ended = last["hour"] + _HOUR
@@ -60,22 +57,16 @@ def headroom_check(headroom: pd.DataFrame, *, window: Window, cap: int, share: f
             f"{short(least['instance'])} had {had} {since} {day:%a} {day.day} {day:%b}; "
             f"{last['headroom']} of {cap} were left {at_end}."
         )
-    asked: dict[str, Any] = {
-        "size": f"{count(len(tight), 'hour')} under {bound:.0f} labels",
-        "since": when(tight["hour"].iloc[0]) if len(tight) else None,
-        "action": "Decide whether to raise the cap or to free labels, before the next tenants come.",
-        "decides": _OWNER,
-    }
-    return Check(
-        key="headroom",
-        section=_SECTION,
+    return check(
         status=status,
         finding=finding,
         value=float(last["headroom"]),
         samples="distinct tenants that each process had shown since its start",
         disproof="tenants that a process held and that no scrape saw",
-        **(asked if status != "pass" else {}),
-        **common,
+        size=f"{count(len(tight), 'hour')} under {bound:.0f} labels" if status != "pass" else "",
+        since=when(tight["hour"].iloc[0]) if len(tight) else None,
+        action="Decide whether to raise the cap or to free labels, before the next tenants come.",
+        decides=_OWNER,
     )
 
 
@@ -86,19 +77,19 @@ def guard_check(guard: pd.DataFrame, *, counted: bool, window: Window, cap: int)
     the value is the number of broken promises. `unknown` without a process, or where none is seen to be broken and
     refusals cannot be judged.
     """
+    check = partial(Check, key="guard", section=_SECTION)
     if guard.empty:
-        return Check(
-            key="guard",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"Whether the guard works is unknown: no process exported a tenant in {named(window)}.",
         )
     over = guard[~guard["within_cap"]]
     early = guard[guard["only_at_cap"].eq(False).fillna(False)]
-    common: dict[str, Any] = {"unit": "broken promises", "value": float(len(over) + len(early))}
+    broken = len(over) + len(early)
     samples = "distinct tenants at each scrape, against every step of the rejection counter"
-    if over.empty and early.empty:
-        return _guard_held(guard, window, cap, counted, {"samples": samples, **common})
+    check = partial(check, unit="broken promises", value=float(broken), samples=samples)
+    if not broken:
+        return _guard_held(guard, window, cap, counted, check)
     if len(over):
         worst = over.loc[over["most_tenants"].idxmax()]
         finding = (
@@ -113,22 +104,18 @@ def guard_check(guard: pd.DataFrame, *, counted: bool, window: Window, cap: int)
             f"tenants, first at {moment(worst['below_cap_at'])}."
         )
         since = worst["below_cap_at"]
-    return Check(
-        key="guard",
-        section=_SECTION,
+    return check(
         status="fail",
         finding=finding,
-        size=count(common["value"], "broken promise"),
+        size=count(broken, "broken promise"),
         since=when(since),
-        samples=samples,
         disproof="another cap in that process's configuration, or labels that it held before the telemetry begins",
         action="Hold the process's configuration and the guard's code against these times.",
         decides=_OWNER,
-        **common,
     )
 
 
-def _guard_held(guard: pd.DataFrame, window: Window, cap: int, counted: bool, common: dict[str, Any]) -> Check:
+def _guard_held(guard: pd.DataFrame, window: Window, cap: int, counted: bool, check: partial[Check]) -> Check:
     most = f"at most {count(guard['most_tenants'].max(), 'tenant')} of {cap} at one scrape"
     refusals = count(guard["rejections"].sum(), "refusal")
     if not counted:
@@ -136,25 +123,19 @@ def _guard_held(guard: pd.DataFrame, window: Window, cap: int, counted: bool, co
             f"Whether the guard refuses only at the cap is unknown: no rejection counter was seen in {named(window)}; "
             f"{most}."
         )
-        disproof = "a build that exports the counter"
-        return Check(key="guard", section=_SECTION, status="unknown", finding=finding, disproof=disproof, **common)
+        return check(status="unknown", finding=finding, disproof="a build that exports the counter")
     unsure = guard[guard["only_at_cap"].isna() & (guard["rejections"] > 0)]
     if len(unsure):
         finding = (
             f"Whether the guard works is unknown: {count(unsure['rejections'].sum(), 'refusal')} in {named(window)} by "
             f"{short(unsure['instance'].iloc[0])}, which may hold more tenants than the telemetry saw; {most}."
         )
-        return Check(
-            key="guard", section=_SECTION, status="unknown", finding=finding, disproof="a longer history", **common
-        )
-    return Check(
-        key="guard",
-        section=_SECTION,
+        return check(status="unknown", finding=finding, disproof="a longer history")
+    return check(
         status="pass",
         finding=f"The guard held in {named(window)}: {most}, and "
         f"{refusals}{', none below the cap' if guard['rejections'].sum() else ''}.",
         disproof="a tenant that came and went between two scrapes",
-        **common,
     )
 
 
@@ -164,21 +145,17 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
     `refusals` as `measures.guard.split_at` gives them, `rejections` by hour of the window; the value is the number of
     requests refused in the window. `unknown` where no process exports the counter.
     """
+    check = partial(Check, key="rejections", section=_SECTION)
     if rejections.empty:
-        return Check(
-            key="rejections",
-            section=_SECTION,
-            status="unknown",
-            finding=f"Refused requests of {named(window)} are unknown: no rejection counter was seen.",
+        return check(
+            status="unknown", finding=f"Refused requests of {named(window)} are unknown: no rejection counter was seen."
         )
     total = rejections["rejections"].sum()
     if refusals.empty:
         hours = rejections["hour"].nunique()
         seen = f"the {count(hours, 'hour')} of {named(window)} in which its counter was seen"
         whole = hours * _HOUR >= window.end - window.start - _HOUR
-        return Check(
-            key="rejections",
-            section=_SECTION,
+        return check(
             status="pass",
             finding=f"The guard refused no request in {named(window) if whole else seen}.",
             value=0.0,
@@ -198,9 +175,7 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             told[-1] += ", and may go on"
     if len(begun) < len(refusals):
         told.append(going_on(refusals, window, place="instance", size="rejections", noun="refusal"))
-    return Check(
-        key="rejections",
-        section=_SECTION,
+    return check(
         status="warn",
         finding=f"{count(total, 'request')} of new tenants refused in {named(window)}{rest}, {'; '.join(told)}.",
         value=float(total),
@@ -226,14 +201,13 @@ def identifiers_check(
     `identifiers` as `measures.identifiers.unstable_identifiers` gives them; `bursts` as `generated_bursts`, begun in
     the window, one event `generated_names` each; `tenants` has one row per tenant seen.
     """
+    check = partial(Check, key="identifiers", section=_SECTION)
     if tenants.empty:
-        return Check(
-            key="identifiers",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"Whether tenant labels look generated is unknown: no tenant was seen in {named(window)}.",
         )
-    common: dict[str, Any] = {"unit": "names", "bound": float(least), "bound_key": "unstable_identifiers"}
+    check = partial(check, unit="names", bound=float(least), bound_key="unstable_identifiers")
     found = identifiers[identifiers[["new", "still"]].max(axis=1) >= least]
     if found.empty:
         over = int(identifiers["count"].sum())
@@ -242,15 +216,12 @@ def identifiers_check(
             if over >= least
             else f"No generated name is among {count(len(tenants), 'tenant label')} in {named(window)}."
         )
-        return Check(
-            key="identifiers",
-            section=_SECTION,
+        return check(
             status="pass",
             finding=finding,
             value=0.0,
             samples="every tenant label of the window: its name, when it came and how long it stayed",
             disproof="the list of tenants that were signed up",
-            **common,
         )
     top = found.iloc[0]
     total, new, still = (int(found[column].sum()) for column in ("count", "new", "still"))
@@ -259,9 +230,7 @@ def identifiers_check(
     sent = f"tenant '{short(top['stem'])}…'" if top["stem"] else f"a {shape} for a tenant"
     rest = f", and {total - top['count']} of other stems" if len(found) > 1 else ""
     since = f"; {total - new} of them came before {named(window)}, {still} still hold labels" if new < total else ""
-    return Check(
-        key="identifiers",
-        section=_SECTION,
+    return check(
         status="warn",
         finding=f"{top['count']} tenant labels look generated: {stem}, first {moment(top['first_seen'])}{rest}{since}.",
         value=float(total),
@@ -275,7 +244,6 @@ def identifiers_check(
             event("generated_names", row["stem"], row["start"], row["end"], row["names"], "names")
             for row in bursts.to_dict("records")
         ),
-        **common,
     )
 
 
@@ -286,14 +254,10 @@ def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:
     known.
     """
     known = churn[churn["churn"].notna()]
-    common: dict[str, Any] = {"unit": "share", "bound": bound, "bound_key": "daily_churn"}
+    check = partial(Check, key="churn", section=_SECTION, unit="share", bound=bound, bound_key="daily_churn")
     if known.empty:
-        return Check(
-            key="churn",
-            section=_SECTION,
-            status="unknown",
-            finding=f"Churn of {named(window)} is unknown: no two neighbouring days are covered.",
-            **common,
+        return check(
+            status="unknown", finding=f"Churn of {named(window)} is unknown: no two neighbouring days are covered."
         )
     top = known.loc[known["churn"].idxmax()]
     above = known[known["churn"] > bound]
@@ -304,20 +268,14 @@ def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:
         else f"At most {percent(top['churn'], 0)} of the tenants came or went from one day to the next"
     )
     unknown = count(len(churn) - len(known), "day")
-    asked: dict[str, Any] = {
-        "size": f"{count(len(above), 'day')} above {percent(bound, 0)}",
-        "since": when(above["day"].min()) if len(above) else None,
-        "action": "Find out whether tenants left, or whether their labels only changed.",
-        "decides": _OWNER,
-    }
-    return Check(
-        key="churn",
-        section=_SECTION,
+    return check(
         status="warn" if len(above) else "pass",
         finding=f"{finding}{f'; {unknown} unknown' if len(known) < len(churn) else ''}.",
         value=float(top["churn"]),
         samples="tenants seen on neighbouring covered days",
         disproof="a planned move of tenants on that day",
-        **(asked if len(above) else {}),
-        **common,
+        size=f"{count(len(above), 'day')} above {percent(bound, 0)}" if len(above) else "",
+        since=when(above["day"].min()) if len(above) else None,
+        action="Find out whether tenants left, or whether their labels only changed.",
+        decides=_OWNER,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -22,15 +23,16 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
     The value is the days from the forecast's start to the median. `unknown` with too little history.
     """
     row = found.iloc[0]
-    common: dict[str, Any] = {
-        "key": "time_to_cap",
-        "section": _SECTION,
-        "unit": "days",
-        "bound": float(days),
-        "bound_key": "days_to_cap",
-        "disproof": "a restart, which frees all labels, more generated names, or tenants that come at another pace",
-        "samples": f"{count(row['days_known'], 'day')} of first samples of tenants since the process's start",
-    }
+    check = partial(
+        Check,
+        key="time_to_cap",
+        section=_SECTION,
+        unit="days",
+        bound=float(days),
+        bound_key="days_to_cap",
+        disproof="a restart, which frees all labels, more generated names, or tenants that come at another pace",
+        samples=f"{count(row['days_known'], 'day')} of first samples of tenants since the process's start",
+    )
     asked: dict[str, Any] = {
         "action": "Decide whether to raise the cap, to free labels, or to keep tenants waiting, before it is reached.",
         "decides": _OWNER,
@@ -39,13 +41,13 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
         why = "no process exported a tenant" if headroom.empty else f"{count(row['days_known'], 'day')} of history"
         needed = "" if headroom.empty else ", 21 are needed"
         finding = f"When the tenant labels run out is unknown: {why}{needed}."
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     name, cap = short(headroom["instance"].iloc[-1]), row["cap"]
     if row["answer"] in ("refusing", "at the cap"):
         said = "refuses new tenants" if row["answer"] == "refusing" else f"holds all {cap} tenant labels"
         finding = f"{name} {said} since {moment(row['since'])}: the cap is reached."
         asked |= {"value": 0.0, "since": when(row["since"]), "size": "0 days left"}
-        return Check(status="warn", finding=finding, **asked, **common)
+        return check(status="warn", finding=finding, **asked)
     left = _days(row["median"], row["from_day"])
     holds = f"{row['held']} of {cap} labels" + (f" ({row['generated']} generated)" if row["generated"] else "")
     if math.isinf(left):
@@ -53,7 +55,7 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
             f"{name} holds {holds}, and is not likely to reach the cap within {row['horizon_days']} days; "
             f"{percent(row['within'], 0)} of the simulated courses do, {_earliest(row)}{_one_off(row)}."
         )
-        return Check(status="pass", finding=finding, **common)
+        return check(status="pass", finding=finding)
     span = f"80 % interval: {_by(row['earliest80'], row)} to {_by(row['latest80'], row)}"
     finding = (
         f"{name} is likely to reach the cap by {_by(row['median'], row)} ({span}): it holds {holds}; "
@@ -62,7 +64,12 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
     near: dict[str, Any] = (
         {"size": f"{left:.0f} days left", "since": when(row["from_day"]), **asked} if left <= days else {}
     )
-    return Check(status="warn" if near else "pass", finding=finding, value=left, **near, **common)
+    return check(
+        status="warn" if near else "pass",
+        finding=finding,
+        value=left,
+        **near,
+    )
 
 
 def _days(day: pd.Timestamp, start: pd.Timestamp) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
 from cloudxai_analysis.phrases import count, moment
@@ -19,6 +21,7 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
     `incidents` of the ledger as `Ledger.incidents` gives them, `complete` the times that it is declared complete for.
     The value is the number of open incidents; `unknown` where the ledger holds nothing and is not declared complete.
     """
+    check = partial(Check, key="incidents", section=_SECTION)
     begun = incidents[incidents["start"] < window.end]
     earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end")
     before = "".join(
@@ -29,9 +32,7 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
     declared = bool(((complete["start"] <= window.start) & (complete["end"] >= window.end)).any())
     if len(still):
         oldest = still.loc[still["start"].idxmin()]
-        return Check(
-            key="incidents",
-            section=_SECTION,
+        return check(
             status="warn",
             finding=f"{count(len(still), 'incident')} still open at the end of {named(window)}: {short(oldest['id'])}, "
             f"since {moment(oldest['start'])}{before}.",
@@ -45,16 +46,12 @@ def incidents_check(incidents: pd.DataFrame, complete: pd.DataFrame, *, window: 
             decides="those on call",
         )
     if begun.empty and not declared:
-        return Check(
-            key="incidents",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"Whether there were incidents in {named(window)} is unknown: the ledger is empty and not declared "
             "complete.",
         )
-    return Check(
-        key="incidents",
-        section=_SECTION,
+    return check(
         status="pass",
         finding=f"{count(len(own), 'incident')} in {named(window)}, all resolved{before}."
         if len(own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ def burn_check(rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFram
     end was not seen, and under one day seen. The value is the highest rate over a long window in the stretches.
     """
     row, burning = course.iloc[0], rates[rates["burning"].fillna(False)]
-    common: dict[str, Any] = {"key": "burn", "section": _SECTION, "unit": "x the allowed rate"}
+    check = partial(Check, key="burn", section=_SECTION, unit="x the allowed rate")
     used = f"{span(row['used_minutes'] * 60)} of {span(row['allowed_minutes'] * 60)} used"
     spent = row["used_minutes"] >= row["allowed_minutes"]
     if not (len(burning) or spent) and (rates["burning"].isna().any() or row["seen_minutes"] * 60 < ONE_DAY):
@@ -33,12 +33,13 @@ def burn_check(rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFram
             finding = (
                 f"Too early to tell whether the error budget lasts: {span(row['seen_minutes'] * 60)} seen, {used}."
             )
-        return Check(status="unknown", finding=finding, **common)
-    common |= {
-        "value": float(stretches["most"].max()) if len(stretches) else 0.0,
-        "samples": "global readiness by time, over windows of 5 minutes to 3 days",
-        "disproof": "errors that planned maintenance explains",
-    }
+        return check(status="unknown", finding=finding)
+    check = partial(
+        check,
+        value=float(stretches["most"].max()) if len(stretches) else 0.0,
+        samples="global readiness by time, over windows of 5 minutes to 3 days",
+        disproof="errors that planned maintenance explains",
+    )
     if len(burning):
         top = burning.iloc[0]
         finding = (
@@ -51,19 +52,16 @@ def burn_check(rates: pd.DataFrame, stretches: pd.DataFrame, course: pd.DataFram
         calm = f"The error budget does not burn at the end of {named(window)}"
         finding = f"{calm}: {used}{_room(row)}{_fastest(stretches)}."
     if not (len(burning) or spent):
-        return Check(status="pass", finding=finding, **common)
-    return Check(
+        return check(status="pass", finding=finding)
+    return check(
         status="warn",
         finding=finding,
         size=used,
         since=when(stretches["start"].min()) if len(stretches) else window.start,
-        action=(
-            "Stop what burns the error budget: hold back risky changes."
-            if len(burning)
-            else "Hold back risky changes until the error budget has recovered."
-        ),
+        action="Stop what burns the error budget: hold back risky changes."
+        if len(burning)
+        else "Hold back risky changes until the error budget has recovered.",
         decides=_OWNER,
-        **common,
     )
 
 
@@ -73,14 +71,15 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
     `breaches` as `measures.isolation.isolation_breaches` gives them, `known` whether tenants and the platform both
     exported readiness. The value is the number of such outages; one event `isolation_breach` for each.
     """
-    common: dict[str, Any] = {"key": "isolation", "section": _SECTION, "unit": "outages"}
+    check = partial(Check, key="isolation", section=_SECTION, unit="outages")
     if not known:
         finding = f"Whether tenants are isolated is unknown: no readiness of tenants to compare in {named(window)}."
-        return Check(status="unknown", finding=finding, **common)
-    common |= {
-        "samples": "global and tenant readiness at the same scrapes",
-        "disproof": "a cause that made the platform and that tenant not ready alike, as a database that both use",
-    }
+        return check(status="unknown", finding=finding)
+    check = partial(
+        check,
+        samples="global and tenant readiness at the same scrapes",
+        disproof="a cause that made the platform and that tenant not ready alike, as a database that both use",
+    )
     moved = breaches[breaches["verdict"] == "tenant"]
     if moved.empty:
         rest = (
@@ -89,11 +88,11 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
             else f": no outage was seen to begin in {named(window)}"
         )
         finding = f"No tenant moved the global state{rest}."
-        return Check(status="pass", finding=finding, value=0.0, **common)
+        return check(status="pass", finding=finding, value=0.0)
     top = moved.iloc[0]
     lead = f"{abs(top['lead_seconds']):.0f} s {'before' if top['lead_seconds'] >= 0 else 'after'}"
     many = f", and {count(len(moved) - 1, 'other outage')} alike" if len(moved) > 1 else ""
-    return Check(
+    return check(
         status="warn",
         finding=f"The outage of {moment(top['start'])} went with {count(top['tenants'], 'tenant')} of {top['seen']}: "
         f"{short(top['nearest'])} was not ready {lead} it{many}.",
@@ -106,7 +105,6 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
             event("isolation_breach", row["nearest"], row["start"], row["end"], row["tenants"], "tenants")
             for row in moved.to_dict("records")
         ),
-        **common,
     )
 
 

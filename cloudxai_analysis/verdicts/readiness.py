@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -25,39 +25,34 @@ def availability_check(availability: pd.DataFrame, budget: pd.DataFrame, *, slo_
     measured, left = availability.iloc[0], budget.iloc[0]
     days = round(slo_window.duration / DAY)
     seen, used = measured["seen_minutes"] * 60, left["used_minutes"]
-    common: dict[str, Any] = {
-        "key": "availability",
-        "section": _SECTION,
-        "unit": "share",
-        "bound": slo,
-        "bound_key": "availability",
-    }
+    check = partial(Check, key="availability", section=_SECTION, unit="share", bound=slo, bound_key="availability")
     if not seen:
         finding = (
             f"Availability over the {days} days up to {moment(slo_window.end)} is unknown: nothing was seen of it."
         )
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     share = float(measured["availability"])
     basis = f"the {span(seen)} seen" if seen < (days - 0.5) * DAY.total_seconds() else f"{days} days"
-    common |= {
-        "value": share,
-        "samples": f"every sample of global readiness, held until the next one: {span(seen)}",
-        "disproof": "an outage between two scrapes, or planned maintenance that the objective leaves out",
-    }
+    check = partial(
+        check,
+        value=share,
+        samples=f"every sample of global readiness, held until the next one: {span(seen)}",
+        disproof="an outage between two scrapes, or planned maintenance that the objective leaves out",
+    )
     # What the whole period allows may be used up long before it is over.
     lost = measured["high"] < slo and (seen >= ONE_DAY or used > left["allowed_minutes"])
     if not lost and seen < ONE_DAY:
         finding = (
             f"Too early to tell whether {percent(slo, 1)} of {days} days is met: {span(seen)} seen, {_down(used)}."
         )
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     said = f"Ready for {percent(share, 3)} of {basis} against an objective of {percent(slo, 1)}"
     if not lost and measured["low"] < slo:
         finding = (
             f"{said}: unknown whether it is met, for {span(measured['unknown_minutes'] * 60)} were not seen, and with "
             f"them it lies between {percent(measured['low'], 3)} and {percent(measured['high'], 3)}."
         )
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     remaining = left["remaining_share"]
     status: Status = "fail" if lost else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
     # Of a shorter time only its own part is allowed: what nobody saw brings no budget.
@@ -67,13 +62,16 @@ def availability_check(availability: pd.DataFrame, budget: pd.DataFrame, *, slo_
         if lost
         else f"{span(used * 60)} used of the {span(left['allowed_minutes'] * 60)} that {days} days allow"
     )
-    asked: dict[str, Any] = {
-        "size": f"{used:.0f} of {left['allowed_minutes']:.0f} minutes of the error budget used",
-        "since": when(max(measured["since"], pd.Timestamp(slo_window.start))),
-        "action": "Hold back risky changes until the error budget has recovered.",
-        "decides": _OWNER,
-    }
-    return Check(status=status, finding=f"{said}: {budget_said}.", **(asked if status != "pass" else {}), **common)
+    return check(
+        status=status,
+        finding=f"{said}: {budget_said}.",
+        size=f"{used:.0f} of {left['allowed_minutes']:.0f} minutes of the error budget used"
+        if status != "pass"
+        else "",
+        since=when(max(measured["since"], pd.Timestamp(slo_window.start))) if status != "pass" else None,
+        action="Hold back risky changes until the error budget has recovered.",
+        decides=_OWNER,
+    )
 
 
 def outages_check(
@@ -93,15 +91,15 @@ def outages_check(
     `readiness_incident` for each outage begun in the window; the value is their minutes. Without one, `unknown` under
     one day seen, or where less than the share `coverage` of the window was.
     """
-    common: dict[str, Any] = {"key": "outages", "section": _SECTION, "unit": "minutes"}
+    check = partial(Check, key="outages", section=_SECTION, unit="minutes")
     measured = availability.iloc[0]
     seen, share = measured["seen_minutes"] * 60, measured["seen_share"]
     if not seen:
         finding = f"Whether the platform was ready in {named(window)} is unknown: nothing was seen of it."
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     long = outages[outages["minutes"] > least_minutes]
     before = going_on[going_on["minutes"] > least_minutes]
-    common |= {"samples": "every sample of global readiness, and of `up`"}
+    check = partial(check, samples="every sample of global readiness, and of `up`")
     if long.empty and before.empty:
         blips = f", but for {span(measured['not_ready_minutes'] * 60)}" if measured["not_ready_minutes"] else ""
         basis = (
@@ -109,17 +107,17 @@ def outages_check(
             if window.duration.total_seconds() - seen < 60
             else f"the {span(seen)} seen of {named(window)}"
         )
-        common["disproof"] = "an outage shorter than the scrape interval"
+        check = partial(check, disproof="an outage shorter than the scrape interval")
         if seen < ONE_DAY or share < coverage:
             why = "Too early to tell" if seen < ONE_DAY else "Not enough was seen to tell"
             finding = f"{why} whether the platform had an outage: it was ready for all of {basis}{blips}."
-            return Check(status="unknown", finding=finding, **common)
+            return check(status="unknown", finding=finding)
         finding = f"The platform was ready for all of {basis}{blips}."
-        return Check(status="pass", finding=finding, value=0.0, **common)
+        return check(status="pass", finding=finding, value=0.0)
     told = [_told(long)] if len(long) else []
     told += [_told_before(before.iloc[-1], measured["not_ready_minutes"], window)] if len(before) else []
     minutes = float(long["minutes"].sum())
-    return Check(
+    return check(
         status="warn",
         finding=f"The platform was not ready {'; '.join(told)}.",
         value=minutes if len(long) else float(measured["not_ready_minutes"]),
@@ -132,7 +130,6 @@ def outages_check(
             event("readiness_incident", "global", row.start, row.end, row.minutes, "minutes")
             for row in long.itertuples()
         ),
-        **common,
     )
 
 
@@ -174,14 +171,18 @@ def transitions_check(transitions: pd.DataFrame, *, window: Window, bound: float
 
     `transitions` by hour, of the window; the value is the most in one hour.
     """
-    common: dict[str, Any] = {"unit": "transitions/hour", "bound": bound, "bound_key": "transitions_per_hour"}
+    check = partial(
+        Check,
+        key="transitions",
+        section=_SECTION,
+        unit="transitions/hour",
+        bound=bound,
+        bound_key="transitions_per_hour",
+    )
     if transitions.empty:
-        return Check(
-            key="transitions",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"Readiness transitions of {named(window)} are unknown: no process exports their counter.",
-            **common,
         )
     top = transitions.loc[transitions["transitions"].idxmax()]
     above = transitions[transitions["transitions"] > bound]
@@ -191,22 +192,16 @@ def transitions_check(transitions: pd.DataFrame, *, window: Window, bound: float
         )
     else:
         finding = f"At most {count(top['transitions'], 'readiness transition')} in any hour of {named(window)}."
-    asked: dict[str, Any] = {
-        "size": f"{count(len(above), 'hour')} above {bound:g}",
-        "since": when(above["hour"].min()) if len(above) else None,
-        "action": "Find out what makes the global readiness waver.",
-        "decides": _OWNER,
-    }
-    return Check(
-        key="transitions",
-        section=_SECTION,
+    return check(
         status="warn" if len(above) else "pass",
         finding=finding,
         value=float(top["transitions"]),
         samples="every step of the global transition counter",
         disproof="a deploy in that hour",
-        **(asked if len(above) else {}),
-        **common,
+        size=f"{count(len(above), 'hour')} above {bound:g}" if len(above) else "",
+        since=when(above["hour"].min()) if len(above) else None,
+        action="Find out what makes the global readiness waver.",
+        decides=_OWNER,
     )
 
 
@@ -215,15 +210,14 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
 
     `latency` by hour, of the window; the value is the highest.
     """
-    common: dict[str, Any] = {"unit": "seconds", "bound": bound, "bound_key": "check_latency_seconds"}
+    check = partial(
+        Check, key="latency", section=_SECTION, unit="seconds", bound=bound, bound_key="check_latency_seconds"
+    )
     known = latency[latency["seconds"].notna()]
     if known.empty:
-        return Check(
-            key="latency",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"How long the readiness check takes is unknown: no duration was exported in {named(window)}.",
-            **common,
         )
     top, above = known.loc[known["seconds"].idxmax()], known[known["seconds"] > bound]
     if len(above):
@@ -236,22 +230,16 @@ def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Che
             f"The readiness check's p95 stayed within {bound * 1000:.0f} ms in {named(window)}: at most "
             f"{top['seconds'] * 1000:.0f} ms."
         )
-    asked: dict[str, Any] = {
-        "size": f"{count(len(above), 'hour')} above {bound * 1000:.0f} ms",
-        "since": when(above["hour"].min()) if len(above) else None,
-        "action": "Find out what slows the readiness check at those hours.",
-        "decides": _OWNER,
-    }
-    return Check(
-        key="latency",
-        section=_SECTION,
+    return check(
         status="warn" if len(above) else "pass",
         finding=finding,
         value=float(top["seconds"]),
         samples="hourly increases of the check's histogram buckets",
         disproof="bucket bounds too coarse around the bound",
-        **(asked if len(above) else {}),
-        **common,
+        size=f"{count(len(above), 'hour')} above {bound * 1000:.0f} ms" if len(above) else "",
+        since=when(above["hour"].min()) if len(above) else None,
+        action="Find out what slows the readiness check at those hours.",
+        decides=_OWNER,
     )
 
 
@@ -263,10 +251,9 @@ def tenants_check(
     `outages` by tenant as `measures.readiness.outages` gives them; `tenants` has one row per tenant seen. The value is
     the number of tenants; shorter stretches are told, and are no warning: the platform's page waits as long.
     """
+    check = partial(Check, key="tenants", section=_SECTION)
     if tenants.empty:
-        return Check(
-            key="tenants",
-            section=_SECTION,
+        return check(
             status="unknown",
             finding=f"Which tenants were ready in {named(window)} is unknown: none exported readiness.",
         )
@@ -281,14 +268,7 @@ def tenants_check(
             f"{affected} of {count(len(tenants), 'tenant')} not ready for more than {count(least_minutes, 'minute')} "
             f"at once, the longest {short(top['tenant'])} for {span(top['minutes'] * 60)} from {moment(top['start'])}."
         )
-    asked: dict[str, Any] = {
-        "size": f"{count(affected, 'tenant')} in {count(len(long), 'stretch', 'stretches')}",
-        "action": _written_down(long, incidents),
-        "decides": _OWNER,
-    }
-    return Check(
-        key="tenants",
-        section=_SECTION,
+    return check(
         status="warn" if affected else "pass",
         finding=finding,
         value=float(affected),
@@ -296,5 +276,7 @@ def tenants_check(
         since=when(long["start"].min()) if len(long) else None,
         samples="every sample of tenant readiness",
         disproof="a tenant that was not exported at that time",
-        **(asked if affected else {}),
+        size=f"{count(affected, 'tenant')} in {count(len(long), 'stretch', 'stretches')}" if affected else "",
+        action=_written_down(long, incidents),
+        decides=_OWNER,
     )

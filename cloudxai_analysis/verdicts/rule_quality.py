@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from cloudxai_analysis.measures.clusters import surely_over
 from cloudxai_analysis.measures.judgement import trials_needed
 from cloudxai_analysis.phrases import count, percent
 from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.verdicts.alert_words import OWNER, SECTION, Watched, of_all, rows_of, unknown
+from cloudxai_analysis.verdicts.alert_words import OWNER, SECTION, Watched, of_all, rows_of
 from cloudxai_analysis.verdicts.evidence import event, short, when
 
 GOOD, BAD, TOO_FEW, NOT_JUDGED = "good", "bad", "too few to judge", "not judged"
@@ -33,23 +33,28 @@ def false_positives_check(
     """
     row = pooled.iloc[0]
     false = judged[judged["judgement"] == "false"]
-    common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "share"}
-    common["events"] = tuple(
-        event("false_alert", row["alertname"], row["fired_at"], row["resolved_at"], 1, "episode")
-        for row in rows_of(false)
+    check = partial(
+        Check, key="false_positives", section=SECTION, bound=bound, bound_key="false_positive_rate", unit="share"
+    )
+    check = partial(
+        check,
+        events=tuple(
+            event("false_alert", row["alertname"], row["fired_at"], row["resolved_at"], 1, "episode")
+            for row in rows_of(false)
+        ),
     )
     pages = int(row["episodes"])
     if not pages:
         if blind := watched.blind("pages", rules=paging):
-            return unknown("false_positives", blind, **common)
+            return check(status="unknown", finding=blind)
         finding = f"No paging alert fired in {watched.period}: 0 pages, and no rate to judge."
-        return Check(key="false_positives", section=SECTION, status="pass", finding=finding, samples=_SILENCE, **common)
+        return check(status="pass", finding=finding, samples=_SILENCE)
     if not row["trials"]:
         finding = (
             f"Whether pages were false is unknown: none of {count(pages, 'page')} in {watched.period} is judged by the "
             "ledger or a label."
         )
-        return unknown("false_positives", finding, **common)
+        return check(status="unknown", finding=finding)
     said = (
         f"{row['false_positives']:.0f} of {count(row['trials'], _GROUP)} of rules that wake someone in "
         f"{watched.period} were false: {of_all(row['rate'], row['low'], row['high'])}"
@@ -60,24 +65,18 @@ def false_positives_check(
             row["false_positives"] / row["design_effect"], row["trials"] / row["design_effect"], share=bound
         )
         finding = f"{said}, not shown to be over {percent(bound, 0)}, nor within it; {more} more, all true, would do."
-        return unknown("false_positives", finding, **common)
-    asked: dict[str, Any] = {
-        "since": when(false.loc[false["alertname"].isin(list(paging)), "fired_at"].min()),
-        "size": f"{count(row['false_positives'], f'false {_GROUP}')} that called for nothing",
-        "action": "Go through the false pages rule by rule, and draft a longer `for` or another threshold.",
-        "decides": OWNER,
-    }
-    return Check(
-        key="false_positives",
-        section=SECTION,
+        return check(status="unknown", finding=finding)
+    return check(
         status="fail" if over else "pass",
         finding=f"{said}, at most {percent(bound, 0)} is wanted.",
         value=float(row["rate"]),
         samples=f"{count(pages, 'page')} of {row['alertname']} in {watched.period}, {percent(row['judged_share'], 0)} "
         f"judged; n = {row['trials']:.0f}, worth {row['trials'] / row['design_effect']:.1f} independent ones",
         disproof="an incident that is missing from the ledger, or a label that calls a false page actionable",
-        **(asked if over else {}),
-        **common,
+        since=when(false.loc[false["alertname"].isin(list(paging)), "fired_at"].min()) if over else None,
+        size=f"{count(row['false_positives'], f'false {_GROUP}')} that called for nothing" if over else "",
+        action="Go through the false pages rule by rule, and draft a longer `for` or another threshold.",
+        decides=OWNER,
     )
 
 
@@ -93,12 +92,12 @@ def noise_check(
     """
     others = rates[~rates["alertname"].isin(list(paging))]
     known = others[others["trials"] > 0]
-    common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "share"}
+    check = partial(Check, key="noise", section=SECTION, bound=bound, bound_key="false_positive_rate", unit="share")
     if known.empty and len(others):
         finding = f"Whether {count(len(others), 'rule')} that wake nobody were right is unknown: no episode is judged."
-        return unknown("noise", finding, **common)
+        return check(status="unknown", finding=finding)
     if known.empty and (blind := watched.blind("false alerts")):
-        return unknown("noise", blind, **common)
+        return check(status="unknown", finding=blind)
     over = known[_surely_over(known, bound)].sort_values("rate", ascending=False, kind="stable")
     open_to = known[~(known["high"] <= bound)]
     if over.empty and len(open_to):
@@ -107,11 +106,9 @@ def noise_check(
             f"{len(open_to)} of {count(len(known), 'rule')} that wake nobody not shown to be over {percent(bound, 0)} "
             f"false in {watched.period}, nor within it; {_most(top)}."
         )
-        return unknown("noise", finding, **common)
+        return check(status="unknown", finding=finding)
     if over.empty:
-        return Check(
-            key="noise",
-            section=SECTION,
+        return check(
             status="pass",
             finding=f"{count(len(known), 'rule')} that wake nobody fired in {watched.period}, each surely false in at "
             f"most {percent(bound, 0)} of its {_GROUP}s."
@@ -120,14 +117,11 @@ def noise_check(
             value=float(known["rate"].max()) if len(known) else None,
             samples=_SILENCE,
             disproof="a label that calls an episode noise",
-            **common,
         )
     top = over.iloc[0]
     false = judged[(judged["judgement"] == "false") & judged["alertname"].isin(list(over["alertname"]))]
     more = f"; {len(over) - 1} more are surely above it" if len(over) > 1 else ""
-    return Check(
-        key="noise",
-        section=SECTION,
+    return check(
         status="warn",
         finding=f"{_most(top)} in {watched.period}; at most {percent(bound, 0)} is wanted{more}.",
         value=float(top["rate"]),
@@ -137,7 +131,6 @@ def noise_check(
         disproof="an incident that is missing from the ledger",
         action=f"Draft another threshold or a longer `for` of {short(top['alertname'])}, or drop it.",
         decides=OWNER,
-        **common,
     )
 
 
@@ -149,17 +142,15 @@ def rules_check(overview: pd.DataFrame, judged: pd.DataFrame, watched: Watched, 
     says; of all others too little is known. The value is the number of bad rules. `pass` where every rule that fired is
     good, or none fired and silence tells so; else `unknown`.
     """
-    common: dict[str, Any] = {"bound": bound, "bound_key": "false_positive_rate", "unit": "rules"}
+    check = partial(Check, key="rules", section=SECTION, bound=bound, bound_key="false_positive_rate", unit="rules")
     verdict = rule_verdicts(overview, bound=bound)["verdict"]
     bad, few = overview[verdict == BAD], overview[verdict.str.startswith((TOO_FEW, NOT_JUDGED))]
     if overview.empty and (blind := watched.blind("rules to fix")):
-        return unknown("rules", blind, **common)
+        return check(status="unknown", finding=blind)
     if bad.empty and len(few):
-        return unknown("rules", f"{_too_few(overview, verdict, bound)}.", **common)
+        return check(status="unknown", finding=f"{_too_few(overview, verdict, bound)}.")
     if bad.empty:
-        return Check(
-            key="rules",
-            section=SECTION,
+        return check(
             status="pass",
             finding=f"{count(len(overview), 'rule')} fired in {watched.period}, each surely false in at most "
             f"{percent(bound, 0)} of its {_GROUP}s."
@@ -167,15 +158,12 @@ def rules_check(overview: pd.DataFrame, judged: pd.DataFrame, watched: Watched, 
             else f"No rule fired in {watched.period}: 0 rules to fix.",
             value=0.0,
             samples=_SILENCE,
-            **common,
         )
     first = bad.iloc[0]
     false = judged[(judged["judgement"] == "false") & (judged["alertname"] == first["alertname"])]
     surely = ", ".join(short(name) for name in bad["alertname"].head(3))
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    return Check(
-        key="rules",
-        section=SECTION,
+    return check(
         status="warn",
         finding=f"Fix {short(first['alertname'])} first: {first['false_positives']} of "
         f"{count(first['trials'], _GROUP)} in {watched.period} were false{_how(first)}; surely over "
@@ -188,7 +176,6 @@ def rules_check(overview: pd.DataFrame, judged: pd.DataFrame, watched: Watched, 
         disproof="an incident that is missing from the ledger, or a label that calls a false firing actionable",
         action=_action(first),
         decides=OWNER,
-        **common,
     )
 
 

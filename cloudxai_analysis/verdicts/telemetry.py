@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -25,18 +25,12 @@ def coverage_check(
     when the first scrape of all was made. The value is the share of the window's time, day by day of the least covered
     job. `unknown` without any scrape, and where the telemetry begins in the window: of before nobody knows anything.
     """
-    common: dict[str, Any] = {
-        "key": "coverage",
-        "section": _SECTION,
-        "bound": least,
-        "bound_key": "coverage",
-        "unit": "share",
-    }
+    check = partial(Check, key="coverage", section=_SECTION, bound=least, bound_key="coverage", unit="share")
     if coverage.empty:
         finding = f"No sample of `up` for the contract's jobs in {named(window)}: nobody knows what was scraped."
         if pd.notna(first):
             finding = f"Too early to tell: scraped for the first time on {moment(first)}."
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     whole = window.duration.total_seconds()
     seen = covered["coverage"].sum() * DAY.total_seconds()
     done = [day for day in window.days() if day.end <= window.end]
@@ -45,36 +39,36 @@ def coverage_check(
     blind = [day for day in blind if not began or day.start >= first]
     failed = coverage["failed_share"].mean()
     said = f"{percent(min(seen / whole, 1.0), 2)} of the time was seen, {percent(failed, 2)} of the scrapes failed"
-    common |= {
-        "value": min(seen / whole, 1.0) if whole else 0.0,
-        "samples": "every sample of `up`, held until the next one",
-        "disproof": "a target that service discovery never had",
-    }
+    check = partial(
+        check,
+        value=min(seen / whole, 1.0) if whole else 0.0,
+        samples="every sample of `up`, held until the next one",
+        disproof="a target that service discovery never had",
+    )
     if blind:
         shares = covered.set_index("day")["coverage"].reindex([day.start for day in blind]).fillna(0.0)
         finding = (
             f"{len(blind)} of {count(len(done), 'day')} of {named(window)} not covered, the least with "
             f"{span(shares.min() * DAY.total_seconds())} of 24 hours; {said}."
         )
-        return Check(
+        return check(
             status="warn",
             finding=finding,
             size=count(len(blind), "uncovered day"),
             since=when(blind[0].start),
             action="Find out why the targets were not scraped, before numbers of those days are used.",
             decides=_OWNER,
-            **common,
         )
     if seen < ONE_DAY:
         finding = f"Too early to tell: {span(seen)} seen, since {moment(max(first, pd.Timestamp(window.start)))}."
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     if began:
         finding = (
             f"What was before {moment(first)} is unknown, for the telemetry of {named(window)} begins there; {said}."
         )
-        return Check(status="unknown", finding=finding, **common)
+        return check(status="unknown", finding=finding)
     finding = f"All {count(len(done), 'day')} of {named(window)} are covered: {said}."
-    return Check(status="pass", finding=finding, **common)
+    return check(status="pass", finding=finding)
 
 
 def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) -> Check:
@@ -83,20 +77,19 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
     `gaps` as `scrape_gaps` gives them; the value is the number of missing scrapes. `unknown` without any sample of
     `up`.
     """
-    common: dict[str, Any] = {"key": "gaps", "section": _SECTION, "unit": "scrapes"}
+    check = partial(Check, key="gaps", section=_SECTION, unit="scrapes")
     if coverage.empty:
         finding = (
             f"Whether scrapes are missing in {named(window)} is unknown: there are no two samples of `up` to tell by."
         )
-        return Check(status="unknown", finding=finding, **common)
-    common |= {"value": float(gaps["missing"].sum()), "samples": "the time between neighbouring samples of `up`"}
+        return check(status="unknown", finding=finding)
+    check = partial(check, value=float(gaps["missing"].sum()), samples="the time between neighbouring samples of `up`")
     if gaps.empty:
-        return Check(
+        return check(
             status="pass",
             finding=f"No gap in the scrapes of {count(coverage['job'].nunique(), 'job')} in the "
             f"{span(coverage.groupby('job')['expected_minutes'].sum().max() * 60)} of {named(window)} since the first.",
             disproof="a target that service discovery never had",
-            **common,
         )
     # Nobody seen at all weighs more than one target that others stood in for.
     whole = gaps[gaps["instance"] == ""]
@@ -104,7 +97,7 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
     longest = worst.loc[worst["seconds"].idxmax()]
     who = short(longest["instance"]) if longest["instance"] else f"No target of {short(longest['job'])}"
     was = "was not scraped" if longest["instance"] else "was scraped"
-    return Check(
+    return check(
         status="warn",
         finding=f"{who} {was} for {span(longest['seconds'])} from {moment(longest['start'])}"
         + (f", the longest of {count(len(gaps), 'gap')}." if len(gaps) > 1 else "."),
@@ -118,7 +111,6 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
             event("scrape_gap", row.instance or row.job, row.start, row.end, row.missing, "scrapes")
             for row in gaps.itertuples()
         ),
-        **common,
     )
 
 
@@ -131,12 +123,10 @@ def restarts_check(
     `planned` the ledger's deploys and maintenance, as `Ledger.stretches` gives them: one that is no further than
     `apart_minutes` away explains a restart. `unknown` where no process exports when it began.
     """
+    check = partial(Check, key="restarts", section=_SECTION)
     if starts.empty:
-        return Check(
-            key="restarts",
-            section=_SECTION,
-            status="unknown",
-            finding=f"Restarts in {named(window)} are unknown: no process exports when it began.",
+        return check(
+            status="unknown", finding=f"Restarts in {named(window)} are unknown: no process exports when it began."
         )
     unplanned = restarts[~_planned(restarts, planned, pd.Timedelta(minutes=apart_minutes))]
     if restarts.empty:
@@ -150,14 +140,7 @@ def restarts_check(
             f"{short(last['instance'])} restarted on {moment(last['started_at'])}, and no deploy or maintenance in the "
             f"ledger says why{others}."
         )
-    asked: dict[str, Any] = {
-        "size": count(len(unplanned), "unplanned restart"),
-        "action": "Find out why the process restarted, or write the deploy into the ledger.",
-        "decides": "the platform team",
-    }
-    return Check(
-        key="restarts",
-        section=_SECTION,
+    return check(
         status="warn" if len(unplanned) else "pass",
         finding=found,
         value=float(len(restarts)),
@@ -169,7 +152,9 @@ def restarts_check(
             event("restart", row.instance, row.started_at, row.started_at, 1, "restart")
             for row in restarts.itertuples()
         ),
-        **(asked if len(unplanned) else {}),
+        size=count(len(unplanned), "unplanned restart") if len(unplanned) else "",
+        action="Find out why the process restarted, or write the deploy into the ledger.",
+        decides="the platform team",
     )
 
 
