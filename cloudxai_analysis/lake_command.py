@@ -63,9 +63,10 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
         click.echo(plain(f"foreign file, left alone: {path}"))
     shown = said_versions(versions)
     if damaged:
+        older = "" if versions == [opened.snapshot().version] else "; an older one's may have been vacuumed"
         raise LakeDamaged(
             f"Lake {opened.path}: {len(damaged):,} of {count(len(files), 'file')} of {shown} are damaged or missing. "
-            "`cloudxai lake repair` brings the newest version's back; an older one's may have been vacuumed."
+            f"`cloudxai lake repair` brings the newest version's back{older}."
         )
     click.echo(f"{settled.name}: {count(len(files), 'file')} of {shown} are what was written.")
     return 0

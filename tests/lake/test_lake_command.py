@@ -31,7 +31,7 @@ class Done:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Outputs with the demo's first two weeks: 224 tiles."""
+    """Outputs with the demo's first two weeks and the day after them: 240 tiles."""
     folder = tmp_path_factory.mktemp("command")
     (folder / "cloudxai.toml").write_text(SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
@@ -80,9 +80,9 @@ def test_status(lake: Path, cloudxai: Callable[..., Done]) -> None:
         done.out[1],
     )
     assert re.fullmatch(
-        r"Holds: 14 days \(2026-10-05 to 2026-10-18\), 16 metrics, [\d,]+ samples in 224 tiles", done.out[2]
+        r"Holds: 15 days \(2026-10-05 to 2026-10-19\), 16 metrics, [\d,]+ samples in 240 tiles", done.out[2]
     )
-    assert re.fullmatch(r"Files of the newest version: 448 files, \d+\.\d MB", done.out[3])
+    assert re.fullmatch(r"Files of the newest version: 480 files, \d+\.\d MB", done.out[3])
     assert done.out[4:] == [
         "Files of older versions alone: 0 files, 0.0 MB",
         "Files that no version names: 0 files, 0.0 MB",
@@ -126,7 +126,7 @@ def test_verify_of_a_whole_lake_names_what_is_foreign(lake: Path, cloudxai: Call
     assert (done.code, done.err) == (0, [])
     assert done.out == [
         f"foreign file, left alone: {lake / 'notes'}\ufffd.txt",
-        "demo: 448 files of version 1 are what was written.",
+        "demo: 480 files of version 1 are what was written.",
     ]
 
 
@@ -141,7 +141,7 @@ def test_verify_names_each_damaged_file_and_repair_mends_them(lake: Path, cloudx
     ]
     assert done.out[0].endswith(f": {damaged}")
     assert done.err == [
-        f"cloudxai: Lake {lake}: 2 of 448 files of version 1 are damaged or missing. "
+        f"cloudxai: Lake {lake}: 2 of 480 files of version 1 are damaged or missing. "
         "`cloudxai lake repair` brings the newest version's back."
     ]
     done = cloudxai("repair")
@@ -151,8 +151,8 @@ def test_verify_names_each_damaged_file_and_repair_mends_them(lake: Path, cloudx
         "up 2026-10-06: pulled again",
         "demo: repaired; the lake is at version 3.",
     ]
-    assert cloudxai("verify", "--all-kept").out == ["demo: 448 files of versions 1 to 3 are what was written."]
-    assert cloudxai("verify", "--version", "1").out == ["demo: 448 files of version 1 are what was written."]
+    assert cloudxai("verify", "--all-kept").out == ["demo: 480 files of versions 1 to 3 are what was written."]
+    assert cloudxai("verify", "--version", "1").out == ["demo: 480 files of version 1 are what was written."]
     assert cloudxai("repair").out == ["demo: nothing to repair."]
 
 
@@ -215,7 +215,7 @@ def test_repair_sets_a_damaged_newest_log_aside(lake: Path, cloudxai: Callable[.
         "Run `cloudxai pull`: it takes up the tiles of what was set aside, and asks for the rest.",
         "demo: no other file is damaged.",
     ]
-    assert cloudxai("verify").out == ["demo: 448 files of version 1 are what was written."]
+    assert cloudxai("verify").out == ["demo: 480 files of version 1 are what was written."]
 
 
 def test_vacuum(lake: Path, cloudxai: Callable[..., Done]) -> None:
