@@ -220,5 +220,6 @@ def test_the_server_saw_nothing_but_reading(outputs, server):
     counted = [line for line in lines if line.startswith("prometheus_http_requests_total{")]
     handlers = {line.split('handler="')[1].split('"')[0] for line in counted if not line.endswith(" 0")}
     assert "/api/v1/read" in handlers
-    asked = {"read", "query", "series", "status/buildinfo", "status/config"}
+    told = {"status/buildinfo", "status/config", "status/runtimeinfo", "rules", "labels", "label/:name/values"}
+    asked = {"read", "query", "series", *told}
     assert handlers <= {*(f"/api/v1/{name}" for name in asked), "/-/ready", "/metrics"}
