@@ -33,10 +33,9 @@ def span(seconds: float) -> str:
 
 
 def apart(labels: float, generated: float) -> str:
-    """'110 tenants: 57 real, 53 generated'; without generated names '57 tenants'."""
-    return count(labels, "tenant") + (
-        f": {labels - generated:,.0f} real, {generated:,.0f} generated" if generated else ""
-    )
+    """'110 tenants (57 real, 53 generated)'; without generated names '57 tenants'."""
+    parts = f" ({labels - generated:,.0f} real, {generated:,.0f} generated)" if generated else ""
+    return count(labels, "tenant") + parts
 
 
 def between(least: float, most: float) -> str:

@@ -67,7 +67,7 @@ def coverage_check(
             f"What was before {moment(first)} is unknown, for the telemetry of {named(window)} begins there; {said}."
         )
         return check(status="unknown", finding=finding)
-    finding = f"All {count(len(done), 'day')} of {named(window)} are covered: {said}."
+    finding = f"All {count(len(done), 'whole day')} of {named(window)} are covered: {said}."
     return check(status="pass", finding=finding)
 
 
@@ -88,7 +88,7 @@ def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) ->
         return check(
             status="pass",
             finding=f"No gap in the scrapes of {count(coverage['job'].nunique(), 'job')} in the "
-            f"{span(coverage.groupby('job')['expected_minutes'].sum().max() * 60)} of {named(window)} since the first.",
+            f"{span(coverage.groupby('job')['expected_minutes'].sum().max() * 60)} of {named(window)}.",
             disproof="a target that service discovery never had",
         )
     # Nobody seen at all weighs more than one target that others stood in for.

@@ -54,7 +54,7 @@ START = ("cloudxai-0:8080", "2026-11-10 19:03:48", "2026-11-10 19:04", True)
         (
             {"shares": [1.0] * 6 + [0.95], "failed": 0.002},
             "pass",
-            "All 7 days of 2026-W46 are covered: 99.29 % of the time was seen, 0.20 % of the scrapes failed.",
+            "All 7 whole days of 2026-W46 are covered: 99.29 % of the time was seen, 0.20 % of the scrapes failed.",
         ),
         (
             {"shares": [1.0, 1.0, 0.9499, 1.0, 0.5, 1.0, 1.0]},
@@ -81,7 +81,7 @@ START = ("cloudxai-0:8080", "2026-11-10 19:03:48", "2026-11-10 19:04", True)
         (
             {"shares": [1.0, 1.0, 0.375], "hours": 57},
             "pass",
-            "All 2 days of 2026-W46 are covered: 100.00 % of the time",
+            "All 2 whole days of 2026-W46 are covered: 100.00 % of the time",
         ),
         (
             {"shares": [7 / 1440], "hours": 7 / 60, "began": "2026-11-09"},
@@ -117,7 +117,7 @@ def test_what_is_not_covered_says_since_when():
 def test_no_gap_passes():
     check = telemetry.gaps_check(gaps_of(), coverage_of(), window=WEEK)
     assert (check.status, check.value, check.events) == ("pass", 0.0, ())
-    assert check.finding == "No gap in the scrapes of 1 job in the 7 days of 2026-W46 since the first."
+    assert check.finding == "No gap in the scrapes of 1 job in the 7 days of 2026-W46."
 
 
 def test_a_gap_warns_with_target_length_and_event():
