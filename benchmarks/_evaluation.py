@@ -93,7 +93,8 @@ def counted(results: dict[str, list[list[dict[str, Any]]]]) -> dict[str, Any]:
 def main() -> None:
     """Play, print, and keep if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10, help="weeks of each world, and copies of each size")
+    parser.add_argument("--seeds", type=int, default=10, help="weeks of each world")
+    parser.add_argument("--copies", type=int, help="copies of each size in which events are planted; as many as seeds")
     parser.add_argument("--world", action="append", help="only this world; may be given again")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULT.name}")
@@ -104,7 +105,7 @@ def main() -> None:
         (name, PLANTED_FROM + n, size)
         for name in PLANTED_IN
         if name in names
-        for n in range(asked.seeds)
+        for n in range(asked.copies or asked.seeds)
         for size in range(SIZES)
     ]
     bar = iter(track(range(len(clean) + len(planted)), "evaluate", transient=True))

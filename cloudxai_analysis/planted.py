@@ -33,7 +33,7 @@ KINDS: dict[str, tuple[str, tuple[float, ...], str]] = {
     "semantics_break": ("semantics", (0.0001, 0.001, 0.01, 0.1, 1), "of growth, steadily, to the week's end"),
 }
 SIZES = 5
-_MINUTE, _HOUR = 60_000, 3_600_000
+_MINUTE, _HOUR, _MONTH = 60_000, 3_600_000, 28 * 86_400_000
 _TRIES = 200
 _MOST_NAMES = 1_000
 
@@ -46,7 +46,7 @@ class Copy(MemorySnapshot):
         self._frames, self._window = frames, window
         self._held: dict[str, list[tuple[dict[str, str], Times, Values]]] = {}
         self.name = "copy"
-        self.added: list[dict[str, str]] = []
+        self.touched: list[dict[str, str]] = []
 
     @property
     def rules(self) -> list[dict[str, Any]] | None:
@@ -102,20 +102,20 @@ class Copy(MemorySnapshot):
         self._held[metric] = changed
 
     def add(self, metric: str, labels: dict[str, str], times: Times, values: Values) -> None:
-        """Put one more series beside a metric's own; `added` holds the labels of all of them."""
-        self.added.append(labels)
+        """Put one more series beside a metric's own."""
+        self.touched.append(labels)
         self._held[metric] = [*self.held(metric), (labels, times, values)]
 
 
 def plant(
-    copy: Copy, contract: Contract, week: Window, *, size: int, seed: int, apart_hours: float = 3
+    copy: Copy, contract: Contract, week: Window, *, size: int, seed: int, times: int = 1, apart_hours: float = 3
 ) -> Iterator[dict[str, Any]]:
-    """Plant an event of each kind at a random time of `week`, of the `size`-th of its sizes (0 to 4).
+    """Plant `times` events of each kind at random times of `week`, of the `size`-th of its sizes (0 to 4).
 
-    Yields kind, place, start, size, unit of each. A kind is left out where no series or no room is there for it.
+    Yields kind, place, start, size, unit of each. One is left out where no series or no room is there for it.
     """
     planter, taken = _Planter(copy, contract, week, np.random.default_rng([seed, size])), [0]
-    for kind, (_, sizes, unit) in KINDS.items():
+    for kind, (_, sizes, unit) in [one for one in KINDS.items() for _ in range(times)]:
         for at in planter.moments():
             near = min(abs(at - other) for other in taken) < apart_hours * _HOUR
             place = None if near else getattr(planter, kind)(at, sizes[size])
@@ -206,24 +206,32 @@ class _Planter:
             return t, changed
 
         self._copy.change(self._name("cost"), tenant, edit)
+        self._copy.touched.append(tenant)
         return tenant[self._contract.tenant_label]
 
     def _name(self, role: str) -> str:
         return self._contract[role].name
 
     def _chosen(self, role: str, at: int, end: int) -> dict[str, str]:
-        """The labels of a series that was there before and after; of costs one from the middle; {} where none was."""
+        """The labels of a series that was there before and after; {} where none was.
+
+        Of costs one from the middle, of a tenant with four weeks of history, if any has.
+        """
         near = 10 * _MINUTE
         there = [
             (float(values[np.searchsorted(times, at) - 1]), number, labels)
             for number, (labels, times, values) in enumerate(self._copy.held(self._name(role)))
             if labels.get("job") in self._contract.jobs
-            and labels not in self._copy.added
+            and labels not in self._copy.touched
             and _seen(times, at - near, at)
             and _seen(times, end, end + near)
         ]
         if role == "cost":
-            there = sorted(there)[len(there) // 3 : -(-2 * len(there) // 3)]
+            # What is anomalous cannot be said of those who are new; under another instance a tenant is no other.
+            name = self._contract.tenant_label
+            known = {labels.get(name) for labels, t, _ in self._copy.held(self._name(role)) if _seen(t, 0, at - _MONTH)}
+            there = sorted([one for one in there if one[2].get(name) in known] or there)
+            there = there[len(there) // 3 : -(-2 * len(there) // 3)]
         return there[self._random.integers(len(there))][2] if there else {}
 
     def _process(self, role: str, at: int, end: int) -> dict[str, str]:
@@ -267,8 +275,11 @@ class _Planter:
         return max(0, self._contract.tenant_cap - len(names))
 
     def _arrive(self, process: Labels, at: int, names: int) -> str:
-        """So many names of one stem within ten minutes, who stay as long as the tenant whose scrapes they take."""
+        """So many names of one stem within ten minutes, which the process exports until it ends."""
         _, times = max(self._tenants(process, at), key=lambda one: one[1][-1], default=({}, np.empty(0, np.int64)))
+        for labels, scraped, starts in self._copy.held(self._name("process_start")):
+            if process.items() <= labels.items() and _seen(scraped, at, scraped[-1] + 1):
+                times = times[times < min(scraped[starts * 1000 > at], default=self._copy.extent().end_ms)]
         stem = "".join(map(chr, self._random.integers(ord("a"), ord("z") + 1, 6).tolist())) + "-"
         for number, hexed in enumerate(self._random.integers(2**28, 2**32, names).tolist()):
             own = times[times >= at + 10 * _MINUTE * number // names]
