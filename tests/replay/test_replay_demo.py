@@ -17,6 +17,8 @@ from cloudxai_analysis.contract import load_contract
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.measures.readiness import global_readiness
 from cloudxai_analysis.measures.slo import burn_stretches
+from cloudxai_analysis.measures.telemetry import job_states
+from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.replay.burn_rule import burn_rules
 from cloudxai_analysis.replay.demo_server import NeedsServer, demo_server
 from cloudxai_analysis.replay.history import History
@@ -71,8 +73,10 @@ def test_the_server_holds_the_demo_s_samples_by_bits(served: tuple[DemoSource, A
 def test_burn_rules_fire_where_the_measure_says_that_the_budget_burns(served: tuple[DemoSource, Any]) -> None:
     demo, server = served
     history = History(server, demo, WEEK, evaluation_seconds=60)
-    samples = MemorySnapshot(demo).samples("readiness_state", LONG, ("job", "instance"))
-    burns = burn_stretches(global_readiness(samples), WEEK, slo=0.999)
+    samples, up = (
+        MemorySnapshot(demo).samples(metric, LONG, ("job", "instance")) for metric in ("readiness_state", "up")
+    )
+    burns = burn_stretches(global_readiness(samples, up, job_states(holds(up))), WEEK, slo=0.999)
     for rule, over in zip(burn_rules(load_contract(), slo=0.999), ({14.4, 6.0}, {3.0, 1.0}), strict=True):
         own = burns[burns["threshold"].isin(over)]
         found = history.replay(rule).episodes
@@ -82,7 +86,8 @@ def test_burn_rules_fire_where_the_measure_says_that_the_budget_burns(served: tu
             near = own[
                 (own["start"] <= episode.resolved_at) & (own["end"].fillna(episode.resolved_at) >= episode.fired_at)
             ]
-            assert abs((near["start"].min() - episode.fired_at).total_seconds()) <= 60
+            # The measure waits until more was lost than the minute that one failed scrape may cost.
+            assert 0 <= (near["start"].min() - episode.fired_at).total_seconds() <= 180
             assert abs((near["end"].max() - episode.resolved_at).total_seconds()) <= 60
         assert sum(
             ((found["fired_at"] <= row.start + pd.Timedelta("60s")) & (found["resolved_at"] >= row.start)).any()
