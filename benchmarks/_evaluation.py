@@ -4,7 +4,7 @@ Every world of tests/worlds.toml is played with as many seeds; what its `told` d
 fails is a false finding. Into six of the worlds events of each kind and of five sizes are planted, three at a time of
 each, anywhere in the last week but one: over one another, over gaps and over the week's edges.
 
-    benchmarks/_evaluation.py --seeds 10 --write     # `make evaluate`; keeps cloudxai_analysis/evaluation.json
+    benchmarks/_evaluation.py --seeds 10 --write     # `make evaluate`; keeps cloudxai_analysis/operate/evaluation.json
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ sys.path[:0] = [str(PROJECT / "tests")]
 from rich.progress import track  # noqa: E402
 from worlds import world_study, worlds  # noqa: E402
 
-from cloudxai_analysis.evaluate import curves, findings, planted_findings, side_by_side, write_result  # noqa: E402
+from cloudxai_analysis.ground.window import HOUR, week_of  # noqa: E402
 from cloudxai_analysis.measures.judgement import wilson_interval  # noqa: E402
-from cloudxai_analysis.planted import SIZES  # noqa: E402
-from cloudxai_analysis.study import Study  # noqa: E402
-from cloudxai_analysis.window import HOUR, week_of  # noqa: E402
+from cloudxai_analysis.operate.evaluate import curves, findings, planted_findings, side_by_side, write_result  # noqa: E402
+from cloudxai_analysis.operate.planted import SIZES  # noqa: E402
+from cloudxai_analysis.study.study import Study  # noqa: E402
 
-RESULT = PROJECT / "cloudxai_analysis" / "evaluation.json"
+RESULT = PROJECT / "cloudxai_analysis" / "operate" / "evaluation.json"
 PLANTED_IN = ("clean", "office_hours", "hourly_noise", "few_tenants", "rollouts", "busy_and_true")
 AS_IT_IS = -1
 EACH = 3

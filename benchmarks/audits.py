@@ -18,9 +18,9 @@ from pathlib import Path
 
 import yaml
 
-from cloudxai_analysis.audits.audit import audit
-from cloudxai_analysis.audits.corpus import read_corpus
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.lint.audit import audit
+from cloudxai_analysis.lint.corpus import read_corpus
+from cloudxai_analysis.platform.contract import load_contract
 
 RULES, RULE_FILES, PANELS, DASHBOARDS = 10_000, 100, 1_000, 50
 _EXPRESSIONS = (

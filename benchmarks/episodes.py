@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import DAY, Window, parse_window
 from cloudxai_analysis.measures import alerts, evaluations, rule_quality
-from cloudxai_analysis.window import DAY, Window, parse_window
 
 END = parse_window("2026-W46").end
 YEAR = Window(END - 365 * DAY, END)

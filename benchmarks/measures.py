@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import DAY, Window, parse_window
 from cloudxai_analysis.measures import (
     agreement,
     anomalies,
@@ -46,7 +47,6 @@ from cloudxai_analysis.measures import (
     unit_costs,
 )
 from cloudxai_analysis.measures.time_seen import holds
-from cloudxai_analysis.window import DAY, Window, parse_window
 
 LAST = parse_window("2026-W46")
 SPAN = Window(LAST.end - 30 * DAY, LAST.end)

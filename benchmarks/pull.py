@@ -39,14 +39,14 @@ sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "benchmarks")]
 import chunk_server  # noqa: E402
 import servers  # noqa: E402
 
-from cloudxai_analysis.contract import Metric, load_contract  # noqa: E402
+from cloudxai_analysis.ground.window import Window  # noqa: E402
+from cloudxai_analysis.lake.pull import pull  # noqa: E402
 from cloudxai_analysis.lake.tables import open_lake  # noqa: E402
 from cloudxai_analysis.lake.tiles import packed_bytes  # noqa: E402
-from cloudxai_analysis.pull import pull  # noqa: E402
-from cloudxai_analysis.settings import EnvironmentSettings, Limits  # noqa: E402
+from cloudxai_analysis.platform.contract import Metric, load_contract  # noqa: E402
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits  # noqa: E402
 from cloudxai_analysis.sources.open import open_source  # noqa: E402
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels  # noqa: E402
-from cloudxai_analysis.window import Window  # noqa: E402
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DAYS = 7

@@ -30,14 +30,14 @@ sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests" / "replay")]
 import servers  # noqa: E402
 import ten_rules  # noqa: E402
 
+from cloudxai_analysis.ground.window import WEEK, Window, parse_window  # noqa: E402
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits  # noqa: E402
 from cloudxai_analysis.replay.candidates import candidates, variants  # noqa: E402
 from cloudxai_analysis.replay.history import History, present  # noqa: E402
 from cloudxai_analysis.replay.rules import AlertingRule, rules_in  # noqa: E402
 from cloudxai_analysis.replay.truth import Truth  # noqa: E402
-from cloudxai_analysis.settings import EnvironmentSettings, Limits  # noqa: E402
 from cloudxai_analysis.sources.demo import DemoSource  # noqa: E402
 from cloudxai_analysis.sources.open import open_source  # noqa: E402
-from cloudxai_analysis.window import WEEK, Window, parse_window  # noqa: E402
 
 LAST = parse_window("2026-W46")
 SPAN = Window(LAST.end - 4 * WEEK, LAST.end)

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloudxai_analysis.audits import Finding
-from cloudxai_analysis.audits.dashboard_audits import dashboard_findings
-from cloudxai_analysis.audits.dashboards import Dashboard, load_dashboards
-from cloudxai_analysis.audits.expression_audits import DEFAULT_SCRAPE_SECONDS
-from cloudxai_analysis.audits.reading import read_tree
-from cloudxai_analysis.audits.routes import Routing
-from cloudxai_analysis.audits.routing import load_routing
-from cloudxai_analysis.audits.routing_audits import routing_findings
-from cloudxai_analysis.audits.rules import Rule, load_rules
-from cloudxai_analysis.contract import Contract, load_contract
+from cloudxai_analysis.lint import Finding
+from cloudxai_analysis.lint.dashboard_audits import dashboard_findings
+from cloudxai_analysis.lint.dashboards import Dashboard, load_dashboards
+from cloudxai_analysis.lint.expression_audits import DEFAULT_SCRAPE_SECONDS
+from cloudxai_analysis.lint.reading import read_tree
+from cloudxai_analysis.lint.routes import Routing
+from cloudxai_analysis.lint.routing import load_routing
+from cloudxai_analysis.lint.routing_audits import routing_findings
+from cloudxai_analysis.lint.rules import Rule, load_rules
+from cloudxai_analysis.platform.contract import Contract, load_contract
 
 
 @dataclass

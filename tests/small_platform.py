@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudxai_analysis.contract import Contract, load_contract
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
+from cloudxai_analysis.platform.contract import Contract, load_contract
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.study import Study
 from cloudxai_analysis.study.opened import Frames
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.study.study import Study
 
 Written = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from cloudxai_analysis import judge
+from cloudxai_analysis.cards import alerts
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.looks import alerts
-from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT, checked_scenario
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.study.study import Study
 
 
 class Silent(MemorySnapshot):

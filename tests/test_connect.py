@@ -18,9 +18,9 @@ import pytest
 import servers
 from scraped import METRICS, exporter, scraping
 
-from cloudxai_analysis import judge
-from cloudxai_analysis.connect_command import NEEDED_BY, _toml
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.cli.connect import NEEDED_BY, _toml
+from cloudxai_analysis.platform.contract import load_contract
 
 PROJECT = Path(__file__).parent.parent
 JOB = 'be"ta ]\\ api'

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudxai_analysis.contract import DEFAULT_CONTRACT, load_contract
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, load_contract
 
 SMALLEST = """
 version = "1"

@@ -11,18 +11,18 @@ import pytest
 import servers
 from statsmodels.stats.proportion import proportion_confint
 
-from cloudxai_analysis import judge
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.cards import labelling
+from cloudxai_analysis.cards.impact import impact
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.looks import labelling
-from cloudxai_analysis.looks.impact import impact
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.study.study import Study
 
 pytestmark = pytest.mark.server
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudxai_analysis import errors
-from cloudxai_analysis.errors import CloudxaiError
+from cloudxai_analysis.ground import errors
+from cloudxai_analysis.ground.errors import CloudxaiError
 
 FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
 CODES = {

@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import world_study
 
-from cloudxai_analysis import evaluate, judge
+from cloudxai_analysis.checks import judge
 from cloudxai_analysis.cli import main_group
-from cloudxai_analysis.evaluate import smallest_found
-from cloudxai_analysis.planted import KINDS, SIZES
+from cloudxai_analysis.ground.window import parse_window
+from cloudxai_analysis.operate import evaluate
+from cloudxai_analysis.operate.evaluate import smallest_found
+from cloudxai_analysis.operate.planted import KINDS, SIZES
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.study.study import Study
 
 W46 = parse_window("2026-W46")
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cloudxai_analysis.cli import main_group
-from cloudxai_analysis.errors import CloudxaiError, UsageError
+from cloudxai_analysis.ground.errors import CloudxaiError, UsageError
 
 
 def run(outputs: Path, *arguments: str) -> Result:
@@ -41,8 +41,8 @@ def rows(outputs: Path) -> list[dict[str, str]]:
 
 
 def test_the_sum_is_the_reports(rows: list[dict[str, str]], outputs: Path) -> None:
-    from cloudxai_analysis.opening import open_study
-    from cloudxai_analysis.summary import summarise
+    from cloudxai_analysis.cards.summary import summarise
+    from cloudxai_analysis.study.opening import open_study
 
     tiles = {tile["key"]: tile["value"] for tile in summarise(open_study("2026-W46", source="demo://"))["tiles"]}
     total = math.fsum(float(row["BilledCost"]) for row in rows)

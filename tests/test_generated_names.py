@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cloudxai_analysis import evaluate, judge
-from cloudxai_analysis.looks import cardinality as looks
+from cloudxai_analysis.cards import cardinality as looks
+from cloudxai_analysis.cards.words import banners
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import checked_scenario
 from cloudxai_analysis.study.cost import GENERATED
-from cloudxai_analysis.summary.words import banners
 
 # Forty names in ten minutes, and sixteen that began to come the week before; all stay, since no process restarts.
 NIGHT = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cloudxai_analysis.http_config import HttpConfig, checked_tenant, known_keys
+from cloudxai_analysis.platform.http_config import HttpConfig, checked_tenant, known_keys
 
 SECRET = "geheim"
 PEM = "-----BEGIN CERTIFICATE-----\n"

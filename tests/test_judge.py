@@ -8,15 +8,15 @@ from typing import get_args
 
 import pytest
 
-from cloudxai_analysis import evaluate, judge
+from cloudxai_analysis.checks import NEEDED, SECTIONS, Status, judge, ranked, week_status
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.settings import DEMO_SOURCE, Bounds, Settings, resolve_environment
+from cloudxai_analysis.operate import evaluate
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Bounds, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import NEEDED, SECTIONS, Status, ranked, week_status
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 EVENT = {"kind", "place", "start", "end", "size", "unit"}
 

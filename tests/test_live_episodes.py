@@ -20,13 +20,13 @@ import pandas as pd
 import pytest
 import servers
 
-from cloudxai_analysis.contract import Metric, load_contract
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.platform.contract import Metric, load_contract
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.study.study import Study
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

@@ -11,19 +11,19 @@ import pytest
 import servers
 from servers import series
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.cards.labelling import picture
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.looks.labelling import picture
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 DAY = Window(datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
 FIRST = DAY.start_ms

@@ -10,17 +10,17 @@ import pytest
 import servers
 from servers import series
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.cli.terminal import plan_line
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lake.plan import estimate, missing_tiles, wanted_tiles
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.plan import estimate, missing_tiles, wanted_tiles
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.terminal import plan_line
-from cloudxai_analysis.window import Window
 
 CONTRACT = load_contract()
 WEEK = Window(EXTENT.end - timedelta(days=7), EXTENT.end)

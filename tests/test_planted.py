@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.ground.window import DAY, Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
-from cloudxai_analysis.planted import KINDS, Copy, _Planter, plant
+from cloudxai_analysis.operate.planted import KINDS, Copy, _Planter, plant
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.population import INSTANCES
 from cloudxai_analysis.sources.scenario import Scenario
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
-from cloudxai_analysis.window import DAY, Window, parse_window
 
 WEEK = parse_window("2026-W46")
 CONTRACT = load_contract()

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from cloudxai_analysis import judge
-from cloudxai_analysis.evaluate import FOUND_BY
+from cloudxai_analysis.checks import judge, week_status
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
+from cloudxai_analysis.operate.evaluate import FOUND_BY
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import checked_scenario
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import week_status
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FIRST, SECOND = "cloudxai-0:8080", "cloudxai-1:8080"

@@ -18,15 +18,15 @@ from jsonschema import Draft202012Validator
 from random_scenarios import random_scenario
 from small_platform import Written, study_of
 
-from cloudxai_analysis import evaluate
+from cloudxai_analysis.cards.summary import summarise
+from cloudxai_analysis.ground.window import Window, parse_window
+from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import checked_scenario
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.summary.summary import summarise
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 SCHEMA = json.loads(
-    (Path(__file__).parent.parent / "cloudxai_analysis" / "summary.schema.json").read_text(encoding="utf-8")
+    (Path(__file__).parent.parent / "cloudxai_analysis" / "cards" / "summary.schema.json").read_text(encoding="utf-8")
 )
 WEEK = parse_window("2026-W46")
 STATUSES = {"pass", "warn", "fail", "unknown"}

@@ -23,16 +23,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudxai_analysis.contract import load_contract
-from cloudxai_analysis.errors import LakeDamaged, LakeLocked, NoData, SourceAnswerError, SourceUnreachable, UsageError
+from cloudxai_analysis.ground.errors import (
+    LakeDamaged,
+    LakeLocked,
+    NoData,
+    SourceAnswerError,
+    SourceUnreachable,
+    UsageError,
+)
+from cloudxai_analysis.ground.window import DAY, HOUR, Window
+from cloudxai_analysis.lake.pull import Pulled, pull
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.tiles import Tile
-from cloudxai_analysis.pull import Pulled, pull
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.window import DAY, HOUR, Window
 
 ROLES = ["up", "readiness", "rejections", "cost_rolling"]  # the last has no sample in the first weeks
 WHOLE = load_contract()
@@ -468,12 +475,12 @@ def test_the_lake_is_private_under_any_umask(lake: Lake) -> None:
 MORTALS = """
 import json, os, signal, sys, threading
 from pathlib import Path
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.lake import commit, kernels
 from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.pull import pull
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.window import DAY, Window
+from cloudxai_analysis.ground.window import DAY, Window
 
 def pull_until(path, event, name, times):
     whole, demo, left = load_contract(), DemoSource(), [times]

@@ -17,18 +17,18 @@ import pandas as pd
 import pytest
 import servers
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures import readiness, slo
-from cloudxai_analysis.settings import EnvironmentSettings, Limits, load_settings, resolve_environment
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, load_settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.sources.server import ServerSource
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 PROJECT = Path(__file__).parent.parent
 WEEK = parse_window("2026-W46")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from audited_files import audited
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.platform.contract import load_contract
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reference"

@@ -17,11 +17,11 @@ import pytest
 import servers
 import yaml
 
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.measures.agreement import rolling_agreement
 from cloudxai_analysis.measures.cost import hourly_costs
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.window import DAY, Window
 
 RULES = Path(__file__).parents[1] / "reference" / "rules"
 pytestmark = pytest.mark.server

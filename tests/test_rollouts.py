@@ -18,16 +18,16 @@ import servers
 from remote_write import remote_write
 from remote_write import series as written
 
-from cloudxai_analysis import judge
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.study.study import Study
 
 DAYS = Window(datetime(2026, 11, 9, tzinfo=UTC), datetime(2026, 11, 12, tzinfo=UTC), "three days")
 CONFIG = "storage: {tsdb: {out_of_order_time_window: 100y}}\n"

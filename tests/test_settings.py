@@ -14,11 +14,11 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cloudxai_analysis.contract import DEFAULT_CONTRACT
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.finance import Exchange
-from cloudxai_analysis.http_config import HttpConfig
-from cloudxai_analysis.settings import (
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT
+from cloudxai_analysis.platform.finance import Exchange
+from cloudxai_analysis.platform.http_config import HttpConfig
+from cloudxai_analysis.platform.settings import (
     Bounds,
     EnvironmentSettings,
     Limits,
@@ -357,7 +357,7 @@ def default_text(default: Any) -> str:
     if default in (None, {}, (), HttpConfig()):
         return ""
     if default == DEFAULT_CONTRACT:
-        return "the package's `contract.toml`"
+        return "the package's `platform/contract.toml`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 

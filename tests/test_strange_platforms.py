@@ -11,16 +11,15 @@ import pytest
 import servers
 from platforms import Pod, batches
 
-from cloudxai_analysis import judge
+from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.ground.window import parse_window
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.study.study import Study
 
 pytestmark = pytest.mark.server
 W46 = parse_window("2026-W46")

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cloudxai_analysis import evaluate, judge
+from cloudxai_analysis.cards.causes import EVIDENCE, by_harm, causes, grave
+from cloudxai_analysis.cards.summary import summarise
+from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import checked_scenario
-from cloudxai_analysis.summary import summarise
-from cloudxai_analysis.summary.causes import EVIDENCE, by_harm, causes, grave
-from cloudxai_analysis.verdicts import Check
 
 
 def at(day: int, hour: int = 0) -> datetime:

@@ -11,18 +11,18 @@ import pytest
 import servers
 from small_platform import study_over
 
-from cloudxai_analysis.contract import DEFAULT_CONTRACT, Contract, load_contract
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.cards.summary import summarise
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger.alertmanager import incident_fields
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.summary.summary import summarise
-from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
 SEEN = Window(WEEK.start, WEEK.start + timedelta(days=2))

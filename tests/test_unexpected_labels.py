@@ -12,17 +12,16 @@ import pytest
 import servers
 from small_platform import Written, study_of, study_over
 
-from cloudxai_analysis import judge
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.cards.summary import summarise
+from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.ground.window import Window, parse_window
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.summary.summary import summarise
-from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 WEEK = parse_window("2026-W46")
 HOURS = 48

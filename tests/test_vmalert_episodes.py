@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 import servers
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.measures import alerts, evaluations
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Source
-from cloudxai_analysis.window import Window
 
 pytestmark = pytest.mark.needs("victoria-metrics", "vmalert")
 

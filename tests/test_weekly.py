@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from jsonschema import validate
 
+from cloudxai_analysis.cards.summary import summarise
+from cloudxai_analysis.cards.weekly import LOOKS, write_summary
+from cloudxai_analysis.ground.window import Window, named_window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.platform.settings import Settings, resolve_environment
 from cloudxai_analysis.report.run import SCHEMA
-from cloudxai_analysis.settings import Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.summary import summarise
-from cloudxai_analysis.weekly import LOOKS, write_summary
-from cloudxai_analysis.window import Window, named_window, parse_window
+from cloudxai_analysis.study.study import Study
 
 THURSDAY = datetime(2026, 11, 12, 6, 0, tzinfo=UTC)
 

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 from small_platform import Written, study_of
 
-from cloudxai_analysis import evaluate, judge
+from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.settings import DEMO_SOURCE, Settings, resolve_environment
+from cloudxai_analysis.operate import evaluate
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import checked_scenario
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.verdicts import Check
-from cloudxai_analysis.window import Window, parse_window
+from cloudxai_analysis.study.study import Study
 
 BEFORE, WEEK = parse_window("2026-W45"), parse_window("2026-W46")
 HOUR, DAY = 60, 1440

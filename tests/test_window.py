@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.window import DAY, WEEK, Window, last_whole_week, named_window, parse_window, week_of
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import DAY, WEEK, Window, last_whole_week, named_window, parse_window, week_of
 
 # Years with a week 53 from 2000 to 2050, as published with ISO 8601's calendar.
 LONG_YEARS = {2004, 2009, 2015, 2020, 2026, 2032, 2037, 2043, 2048}

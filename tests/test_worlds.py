@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from worlds import WorldSource, worlds
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.judge import KEYS
+from cloudxai_analysis.checks.judge import KEYS
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import DAY, Window, last_whole_week
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import DAY, Window, last_whole_week
 
 COST = "tenant_cost_estimate"
 CLEAN = DemoSource(3, Scenario(name="clean"))

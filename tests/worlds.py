@@ -16,18 +16,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloudxai_analysis.contract import load_contract
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.evaluate import study_of
-from cloudxai_analysis.settings import EnvironmentSettings, Settings, near_miss
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import DAY, WEEK, Window
+from cloudxai_analysis.operate.evaluate import study_of
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Settings, near_miss
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.draws import Draws
 from cloudxai_analysis.sources.demo.population import INSTANCES
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
-from cloudxai_analysis.study import Study
-from cloudxai_analysis.window import DAY, WEEK, Window
+from cloudxai_analysis.study.study import Study
 
 One = tuple[dict[str, str], NDArray[np.int64], NDArray[np.float64]]
 STALE = np.array([STALENESS_MARKER_BITS], dtype=np.uint64).view(np.float64)

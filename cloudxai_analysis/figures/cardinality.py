@@ -46,7 +46,7 @@ from cloudxai_analysis.figures.timeline import (
     time_axis,
 )
 from cloudxai_analysis.figures.weeks import week_axis
-from cloudxai_analysis.phrases import NO_DATA, apart, count, percent
+from cloudxai_analysis.words.phrases import NO_DATA, apart, count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.marks import lanes, lanes_that_fit, left_out
 from cloudxai_analysis.figures.shapes import rectangles
 from cloudxai_analysis.figures.style import BLUE, INK, SMALL_SIZE, axes_size, empty, styled, title
-from cloudxai_analysis.phrases import count
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

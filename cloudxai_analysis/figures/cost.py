@@ -27,8 +27,8 @@ from cloudxai_analysis.figures.style import (
 from cloudxai_analysis.figures.timeline import HOUR, days, frame_words, time_axis
 from cloudxai_analysis.figures.weeks import week_axis
 from cloudxai_analysis.figures.words import change_of
-from cloudxai_analysis.phrases import count, money, percent, signed
-from cloudxai_analysis.window import week_of
+from cloudxai_analysis.ground.window import week_of
+from cloudxai_analysis.words.phrases import count, money, percent, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from cloudxai_analysis.figures.marks import End, end_labels, end_room, lanes, la
 from cloudxai_analysis.figures.shapes import value_ticks
 from cloudxai_analysis.figures.style import BLUE, INK, SMALL_SIZE, VERMILLION, empty, margins, styled, title
 from cloudxai_analysis.figures.timeline import day_of, days, time_axis, window_words
-from cloudxai_analysis.phrases import money
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import money
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

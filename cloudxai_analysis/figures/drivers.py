@@ -13,7 +13,7 @@ from cloudxai_analysis.figures.marks import End, Entry, end_labels, end_room, ev
 from cloudxai_analysis.figures.shapes import rectangles, texts_at_ends, tinted, value_ticks
 from cloudxai_analysis.figures.style import BLUE, INK, KEY_TOP, VERMILLION, empty, margins, styled, title
 from cloudxai_analysis.figures.timeline import day_words, days, frame_words, time_axis
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.words.phrases import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

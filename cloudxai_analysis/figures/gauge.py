@@ -14,7 +14,7 @@ from cloudxai_analysis.figures.marks import lanes, lanes_that_fit, left_out
 from cloudxai_analysis.figures.shapes import value_ticks
 from cloudxai_analysis.figures.style import BLUE, INK, SMALL_SIZE, VERMILLION, empty, margins, styled, title
 from cloudxai_analysis.figures.timeline import day_of, days, span_words, time_axis
-from cloudxai_analysis.phrases import percent
+from cloudxai_analysis.words.phrases import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from cloudxai_analysis.figures.marks import lanes
 from cloudxai_analysis.figures.shapes import rectangles, wide_enough
 from cloudxai_analysis.figures.style import INK, SMALL_SIZE, VERMILLION, empty, styled, title
 from cloudxai_analysis.figures.timeline import day_of, day_words, days, time_axis, window_words
-from cloudxai_analysis.phrases import count
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,7 @@ from cloudxai_analysis.figures.style import (
     title,
 )
 from cloudxai_analysis.figures.timeline import day_of, days, span_words, time_axis
-from cloudxai_analysis.phrases import count
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

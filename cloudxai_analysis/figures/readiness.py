@@ -44,8 +44,8 @@ from cloudxai_analysis.figures.timeline import (
     window_words,
 )
 from cloudxai_analysis.figures.words import duration, opening, share_words
-from cloudxai_analysis.phrases import count, percent
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,7 +24,7 @@ from cloudxai_analysis.figures.style import (
     title,
 )
 from cloudxai_analysis.figures.weeks import week_axis
-from cloudxai_analysis.phrases import count, percent
+from cloudxai_analysis.words.phrases import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

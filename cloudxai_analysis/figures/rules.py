@@ -10,7 +10,7 @@ import pandas as pd
 from cloudxai_analysis.figures.marks import Entry, key, lanes, lanes_that_fit, left_out
 from cloudxai_analysis.figures.shapes import texts_at_ends, tinted
 from cloudxai_analysis.figures.style import BLUE, GREEN, KEY_TOP, VERMILLION, empty, styled, title
-from cloudxai_analysis.phrases import count
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,8 @@ from cloudxai_analysis.figures.marks import End, end_labels, end_room, left_out
 from cloudxai_analysis.figures.shapes import value_ticks
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty, margins, styled, title
 from cloudxai_analysis.figures.timeline import HOUR, day_of, days, time_axis, window_words
-from cloudxai_analysis.phrases import count
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

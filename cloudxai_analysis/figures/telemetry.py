@@ -14,8 +14,8 @@ from cloudxai_analysis.figures.shapes import hatched, rectangles, tinted, wide_e
 from cloudxai_analysis.figures.style import BLUE, INK, KEY_TOP, SMALL_SIZE, VERMILLION, axes_size, empty, styled, title
 from cloudxai_analysis.figures.timeline import Floats, day_of, days, frame_words, time_axis, window_words
 from cloudxai_analysis.figures.words import duration, share_words
-from cloudxai_analysis.phrases import count, percent
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

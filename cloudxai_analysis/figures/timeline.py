@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.figures.labels import text_width
 from cloudxai_analysis.figures.style import TEXT_SIZE, axes_size
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from cloudxai_analysis.figures.labels import one_line
-from cloudxai_analysis.phrases import NO_DATA, money, signed
+from cloudxai_analysis.words.phrases import NO_DATA, money, signed
 
 
 def duration(seconds: float) -> str:

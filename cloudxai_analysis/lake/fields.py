@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
 
 INTEGERS = ("samples", "first_ts", "last_ts", "resets", "changes", "nan_samples", "stale_markers")
 EDGES = ("first_point_ts", "last_point_ts", "last_point_is_value")

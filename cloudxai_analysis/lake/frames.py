@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.fields import EDGES, FIELDS, FLOATS, series_ids
 from cloudxai_analysis.lake.rollups import join_hours
-from cloudxai_analysis.window import Window
 
 SAMPLE_COLUMNS = ("labels", "time", "value")
 ROLLUP_COLUMNS = ("labels", "hour", *FIELDS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cloudxai_analysis.ground.numba_cache import numba
 from cloudxai_analysis.lake.fields import HOLD_MS
-from cloudxai_analysis.numba_cache import numba
 
 
 @numba.njit(

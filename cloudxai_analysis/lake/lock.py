@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from cloudxai_analysis.errors import LakeLocked, LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
 from cloudxai_analysis.lake.tables import Lake
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.fields import FIELDS
 from cloudxai_analysis.lake.frames import hours_frame, samples_frame, series_frame, utc_times
 from cloudxai_analysis.lake.rollups import roll_up
 from cloudxai_analysis.sources.rules import Ruled, rule_rows
 from cloudxai_analysis.sources.series import SeriesBatch, Source, canonical_labels
-from cloudxai_analysis.window import DAY, Window
 
 
 class MemorySnapshot:

@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.frames import (
     ROLLUP_COLUMNS,
     SAMPLE_COLUMNS,
@@ -22,7 +23,6 @@ from cloudxai_analysis.lake.frames import (
     samples_frame,
     series_frame,
 )
-from cloudxai_analysis.window import DAY, Window
 
 
 class Snapshot:

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
-from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import ROLLUPS, SAMPLES
 from cloudxai_analysis.lake.upkeep import HeldFile, damages, held_files
-from cloudxai_analysis.window import Window
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,7 +12,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
 from cloudxai_analysis.lake.fields import EDGES, FLOATS, INTEGERS
 from cloudxai_analysis.lake.read import Snapshot
 

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeUnwritable
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.fields import FIELDS, series_ids
 from cloudxai_analysis.lake.frames import utc_times
 from cloudxai_analysis.lake.rollups import roll_up
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
-from cloudxai_analysis.window import Window
 
 ROW_GROUP = 1 << 20
 NO_IDENTITY = "0" * 8

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from itertools import count
 from pathlib import Path
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake, is_table, open_table
 from cloudxai_analysis.lake.upkeep import KINDS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
 from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.upkeep import bytes_of, found_files, held_files

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ledger.entries import Entry, parsed
 
 _RESCUE = "Restore the file from a copy; entries are only ever added by the suite."

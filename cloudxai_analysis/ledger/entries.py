@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 
 # What says when and by whom something was written says nothing of the thing itself.
 ABOUT_WRITING = frozenset({"written_at", "by"})

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import alertmanager
 from cloudxai_analysis.ledger.entries import ABOUT_WRITING, Entry, parsed
 from cloudxai_analysis.ledger.rows import Row, csv_rows, json_values, text_of, value_rows

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ledger import frames
 from cloudxai_analysis.ledger.chain import Chain, Head, lines_of, read_chain
 from cloudxai_analysis.ledger.entries import Entry, checked
 from cloudxai_analysis.ledger.heads import KnownHead, contradictions
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.ledger.writing import append_line, replace_lines, torn_file, writing
-from cloudxai_analysis.phrases import count
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     import pandas as pd

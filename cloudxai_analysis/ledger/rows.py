@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger.cells import without_apostrophe
 
 LARGEST_BYTES = 64 << 20

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cloudxai_analysis.errors import LakeLocked, LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
 from cloudxai_analysis.ledger.chain import Chain
 
 

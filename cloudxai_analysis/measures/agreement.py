@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures.cost import currencies
 from cloudxai_analysis.measures.frames import TIME, as_text, combinations, summed, typed
-from cloudxai_analysis.window import parse_window
 
 NOT_COVERED = "not every day of the window is covered"
 NO_SAMPLE = "the gauge has no sample at midnight"

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import moments
 from cloudxai_analysis.measures.stretches import LABELS, alert_stretches, label_sets
-from cloudxai_analysis.window import Window
 
 _TIME = "datetime64[us, UTC]"
 EPISODES = (

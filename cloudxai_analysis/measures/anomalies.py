@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.cost import Semantics, cost_rows
 from cloudxai_analysis.measures.expectation import (
     DAY,
@@ -38,7 +39,6 @@ from cloudxai_analysis.measures.expectation import (
 )
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.semantics import growing_hours
-from cloudxai_analysis.window import Window
 
 TOGETHER = ""  # the tenant of a row that is all tenants of a currency together
 ONCE = "the like came once before"

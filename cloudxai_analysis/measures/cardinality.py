@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.counters import readable
 from cloudxai_analysis.measures.frames import TIME, distinct, typed
-from cloudxai_analysis.window import WEEK, Window
 
 _TARGET = ["job", "instance"]
 _ACTIVE = {"hour": TIME, "tenants": "int64", "generated": "int64"}

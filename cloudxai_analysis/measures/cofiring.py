@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import moments
-from cloudxai_analysis.window import Window
 
 _PAIRS = {"alertname": "str", "other": "str", "episodes": "int64", "together": "int64"} | {
     "share": "float64",

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window, week_of
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window, week_of
 
 _COHORTS = {
     "cohort": "str",

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import WEEK, Window, week_of
 from cloudxai_analysis.measures.frames import summed, typed
-from cloudxai_analysis.window import WEEK, Window, week_of
 
 Semantics = Literal["rate", "cumulative", "window_total"]
 

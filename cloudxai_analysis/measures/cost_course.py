@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import Floats, Forecast, forecast_sums
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window
 
 _DAY = pd.Timedelta(days=1)
 _PROJECTION = {

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, as_text
-from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
 _EXACT = 2.0**53  # beyond it a 64-bit float no longer counts by one: such a value, or none that is finite, is no count

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window
 
 _BY_METRIC = {
     "metric": "str",

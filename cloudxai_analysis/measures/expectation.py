@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import combinations
-from cloudxai_analysis.window import Window
 
 Floats = NDArray[np.float64]
 WEEKS = 5  # of history

@@ -19,7 +19,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.measures.frames import TIME, as_text, summed, typed
 
 SERVICE_CATEGORIES = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window
 
 _NAMES = {"tenant": "str", "stem": "str", "shape": "str", "first_seen": TIME, "last_seen": TIME, "why": "str"}
 _FOUND = {

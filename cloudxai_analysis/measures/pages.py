@@ -8,10 +8,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import at_night
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.matching import moments
-from cloudxai_analysis.window import Window
 
 _SHIFTS = {"start": TIME, "end": TIME, "shift": "str"} | dict.fromkeys(
     ["pages", "true_pages", "false_pages", "at_night"], "int64"

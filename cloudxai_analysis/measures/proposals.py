@@ -7,11 +7,11 @@ from datetime import UTC
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, judged
 from cloudxai_analysis.measures.matching import ends, moments
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
-from cloudxai_analysis.window import Window
 
 READINESS, IMPACT = "readiness dips", "impact query"
 _PROPOSED = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.time_seen import holds, joined, seconds_within, sweep
-from cloudxai_analysis.window import Window
 
 _READINESS = {"start": TIME, "end": TIME, "ready": "float64"}
 _DAILY = {"day": TIME, "seen_minutes": "float64", "availability": "float64"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window
 
 _HISTORY = {"alertname": "str", "file": "str", "line": "int64", "answer": "str"} | {
     "episodes": "int64",

@@ -8,11 +8,11 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import at_night, flapping, weekly_noise
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, first_catches, recall, trials
 from cloudxai_analysis.measures.matching import ends, in_scope, moments
-from cloudxai_analysis.window import Window
 
 PAGE_WEIGHT, NIGHT_WEIGHT = 3, 6  # of a false trial, where one that wakes nobody counts 1
 _ADDED = {"alertname": "str", "caught": "int64", "alone": "int64", "first": "int64"}

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
 from cloudxai_analysis.measures.time_seen import seconds_before, seconds_within
-from cloudxai_analysis.window import Window
 
 _RATES = {
     "threshold": "float64",

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.time_seen import joined, seconds_within, sweep
-from cloudxai_analysis.window import Window
 
 _TARGET = ["job", "instance"]
 _STATES = {"job": "str", "start": TIME, "end": TIME, "state": "str"}

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import SEED, Floats, Forecast, forecast_sums
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.window import Window
 
 _DAY, _HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 _DAILY = {"day": TIME, "arrivals": "float64", "held": "float64", "one_off": "bool"}

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.replay.episodes import Runs, States, Times, runs, states, variant_episodes
 from cloudxai_analysis.replay.quality import frontier, judged_variants, quality
 from cloudxai_analysis.replay.truth import Truth
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 Floats = NDArray[np.float64]
 COMPARISONS: dict[str, Callable[[Floats, float], NDArray[np.bool_]]] = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from cloudxai_analysis.contract import Contract
-from cloudxai_analysis.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable, UsageError
+from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable, UsageError
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.judgement import first_catches
+from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.replay.agreement import agreement_counts
 from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
 from cloudxai_analysis.replay.candidates import candidates, proposal, variants

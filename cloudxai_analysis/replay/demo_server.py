@@ -20,9 +20,9 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import SourceUnreachable, UsageError
+from cloudxai_analysis.ground.errors import SourceUnreachable, UsageError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
-from cloudxai_analysis.window import Window
 
 SERVER = "prometheus"
 NEEDS_A_SERVER = (

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from cloudxai_analysis.audits.durations import duration_text
-from cloudxai_analysis.phrases import count, percent, plain
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lint.durations import duration_text
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.left_side import split
 from cloudxai_analysis.sources.rules import AlertingRule
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.words.phrases import count, percent, plain
 
 LINTER = "promtool"
 _LINT_SECONDS = 30.0

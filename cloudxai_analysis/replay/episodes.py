@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import EPISODES, PENDINGS
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 Times = NDArray[np.int64]  # milliseconds since the epoch, ascending
 Places = NDArray[np.int64]

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.errors import CloudxaiError
-from cloudxai_analysis.phrases import count
+from cloudxai_analysis.ground.errors import CloudxaiError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.replay.agreement import agreement
 from cloudxai_analysis.replay.alert_labels import alert_labels, by_alert, templated_labels
 from cloudxai_analysis.replay.candidates import LeftSide, Variant, loosest, thresholds
@@ -26,7 +26,7 @@ from cloudxai_analysis.sources.promql import Asked
 from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.words.phrases import count
 
 WARM_UP = timedelta(hours=2)  # what may still fire, or be kept firing, when the window begins
 _SAMPLED_STEPS = 250

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from cloudxai_analysis.audits.expressions import Unparsed, parse
+from cloudxai_analysis.lint.expressions import Unparsed, parse
 
 _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 

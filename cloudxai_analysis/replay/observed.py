@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import episodes
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
-from cloudxai_analysis.window import Window
 
 Named = Callable[[Labels], dict[str, str]]
 _LABELS = ("alertname", "alertstate", "severity", "tenant", "job", "instance")

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, project_folder
 from cloudxai_analysis.replay.burn_rule import burn_rules
 from cloudxai_analysis.replay.compared import RuleReplay, compared
 from cloudxai_analysis.replay.demo_server import demo_server
@@ -17,11 +19,9 @@ from cloudxai_analysis.replay.history import WARM_UP, History
 from cloudxai_analysis.replay.left_side import metrics_in
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.truth import Truth
-from cloudxai_analysis.settings import DEMO_SOURCE, Environment, project_folder
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Source
-from cloudxai_analysis.window import WEEK, Window
 
 _LONGEST_RANGE = timedelta(days=3)  # what the burn rates look back, and every rule of the demo
 

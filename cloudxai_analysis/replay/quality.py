@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, judged, recall
 from cloudxai_analysis.replay.truth import Truth
-from cloudxai_analysis.window import WEEK, Window
 
 _QUALITY = (
     dict.fromkeys(["variant", "episodes", "trials", "true_positives", "false_positives", "unjudged"], "int64")

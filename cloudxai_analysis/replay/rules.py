@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from cloudxai_analysis.audits import Finding
-from cloudxai_analysis.audits.reading import read_tree
-from cloudxai_analysis.audits.rules import load_rules
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.lint import Finding
+from cloudxai_analysis.lint.reading import read_tree
+from cloudxai_analysis.lint.rules import load_rules
 from cloudxai_analysis.sources.rules import AlertingRule
 
 _ENDINGS = frozenset({".yml", ".yaml", ".json", ".rules"})

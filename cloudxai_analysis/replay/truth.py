@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.window import Window
 
 
 @dataclass(frozen=True)

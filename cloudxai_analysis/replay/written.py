@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.audits.durations import duration_text
-from cloudxai_analysis.phrases import NO_DATA, count, percent, plain
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lint.durations import duration_text
 from cloudxai_analysis.replay.compared import RuleReplay
 from cloudxai_analysis.replay.draft import Draft
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.words.phrases import NO_DATA, count, percent, plain
 
 _MARKS = re.compile(r"([\\`*_\[\]!~$^])")
 # What a code host would make a link, a mention, a symbol or an issue of.

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 # Imported by name alone: the notebook's own imports then find them, and none of its names is there before it says so.
-_LOADED = ("cloudxai_analysis.weekly", "cloudxai_analysis.opening", "matplotlib.backends.backend_svg")
+_LOADED = ("cloudxai_analysis.cards.weekly", "cloudxai_analysis.study.opening", "matplotlib.backends.backend_svg")
 ARGUMENTS = (
     "--IPKernelApp.log_level=CRITICAL",
     f"--IPKernelApp.exec_lines=[{', '.join(repr(f'__import__({name!r})') for name in _LOADED)}]",

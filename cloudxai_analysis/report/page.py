@@ -15,17 +15,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from cloudxai_analysis.errors import NotebookFailed
+from cloudxai_analysis.cards.compare import GROUPS, summary_sha256
+from cloudxai_analysis.cards.look import LOOK_MIME, SUMMARY_MIME, SVG_MIME
 from cloudxai_analysis.figures.sparkline import sparkline
-from cloudxai_analysis.looks.look import LOOK_MIME, SUMMARY_MIME, SVG_MIME
-from cloudxai_analysis.report.compare import GROUPS, summary_sha256
+from cloudxai_analysis.ground.errors import NotebookFailed
+from cloudxai_analysis.platform.settings import Bounds
 from cloudxai_analysis.report.said import named, readable, said
 from cloudxai_analysis.report.svg_check import allowed_svg
-from cloudxai_analysis.settings import Bounds
 
 _HERE = Path(__file__).parent
-_PACKAGE = _HERE.parent
-EVALUATION = _PACKAGE / "evaluation.json"
+EVALUATION = _HERE.parent / "operate" / "evaluation.json"
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 TITLES = {
     "telemetry": "Telemetry",

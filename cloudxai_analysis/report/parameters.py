@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis.errors import NotebookFailed, UsageError
-from cloudxai_analysis.settings import near_miss
+from cloudxai_analysis.ground.errors import NotebookFailed, UsageError
+from cloudxai_analysis.platform.settings import near_miss
 
 NBFORMAT = 4
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}

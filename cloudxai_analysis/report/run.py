@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis import errors
-from cloudxai_analysis.errors import CloudxaiError, NotebookFailed
+from cloudxai_analysis.ground import errors
+from cloudxai_analysis.ground.errors import CloudxaiError, NotebookFailed
 from cloudxai_analysis.report.kernel import Kernel, kernel_under_way
 from cloudxai_analysis.report.parameters import checked_parameters
 from cloudxai_analysis.report.stamp import stamp
 
-SCHEMA = Path(__file__).parent.parent / "summary.schema.json"
+SCHEMA = Path(__file__).parents[1] / "cards" / "summary.schema.json"
 Progress = Callable[[int, int, str], None]
 
 

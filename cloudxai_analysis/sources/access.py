@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cloudxai_analysis.errors import RefusedForSecurity, UsageError
-from cloudxai_analysis.http_config import TENANT_HEADER, BasicAuth, HttpConfig, SecretText, known_keys
-from cloudxai_analysis.settings import EnvironmentSettings, near_miss
+from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
+from cloudxai_analysis.platform.http_config import TENANT_HEADER, BasicAuth, HttpConfig, SecretText, known_keys
+from cloudxai_analysis.platform.settings import EnvironmentSettings, near_miss
 from cloudxai_analysis.sources.credentials import Credentials
 from cloudxai_analysis.sources.strict_yaml import read_yaml
 

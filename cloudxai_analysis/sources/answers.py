@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from cloudxai_analysis.errors import RefusedForSecurity, SourceAnswerError
+from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError
 
 Say = Callable[[object], str]
 _MOST_TEXT = 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.http_api import asking
 from cloudxai_analysis.sources.promql import Asked
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cloudxai_analysis.numba_cache import numba
+from cloudxai_analysis.ground.numba_cache import numba
 
 PADDING = 64
 ROW_BYTES = 16  # no frame, part or chunk that holds a sample is shorter: so many rows are enough for any answer

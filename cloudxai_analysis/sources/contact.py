@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cloudxai_analysis.contract import Contract
-from cloudxai_analysis.errors import NoData, SourceAnswerError
+from cloudxai_analysis.ground.errors import NoData, SourceAnswerError
+from cloudxai_analysis.ground.window import HOUR, Window
+from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, asking, seconds_text
 from cloudxai_analysis.sources.matchers import selector
@@ -18,7 +19,6 @@ from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.sources.server import ServerSource
-from cloudxai_analysis.window import HOUR, Window
 
 # What every target has, whoever made it: it tells nothing of the platform.
 ANYBODYS = frozenset({"up", "scrape_duration", "scrape_samples", "process_start"})

@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 from requests.auth import AuthBase
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.http_config import HEADER_VALUE, TENANT_HEADER, HttpConfig, SecretText
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.http_config import HEADER_VALUE, TENANT_HEADER, HttpConfig, SecretText
 
 _LARGEST_BYTES = 1 << 16
 

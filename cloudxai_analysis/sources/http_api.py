@@ -14,13 +14,13 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import CloudxaiError, SourceAnswerError
+from cloudxai_analysis.ground.errors import CloudxaiError, SourceAnswerError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import NoSuchEndpoint, TooManySamples, one_line
 from cloudxai_analysis.sources.matchers import selector
 from cloudxai_analysis.sources.notes import Notes
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import ObservingSession
-from cloudxai_analysis.window import Window
 
 SAMPLES_PER_ANSWER = 500_000
 MOST_SAMPLES = 500_000_000  # of one metric in one window: 8 GB in memory

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.session import ObservingSession
 
 HELD = ["alertname", "severity", "tenant", "instance", "state", "starts_at", "ends_at", "updated_at", "receivers", "by"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits, project_folder
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, project_folder
 
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.demo import DemoSource
@@ -46,7 +46,7 @@ def open_alertmanager(url: str, *, limits: Limits) -> AlertmanagerSession:
     UsageError
         The URL is no http(s) URL of a host.
     """
-    from cloudxai_analysis.http_config import BasicAuth, HttpConfig, SecretText
+    from cloudxai_analysis.platform.http_config import BasicAuth, HttpConfig, SecretText
     from cloudxai_analysis.sources.credentials import Credentials
     from cloudxai_analysis.sources.notifications import AlertmanagerSession
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, asking
 from cloudxai_analysis.sources.session import ObservingSession

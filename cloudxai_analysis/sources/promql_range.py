@@ -11,12 +11,12 @@ import orjson
 import requests
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import TooManySamples, one_line
 from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, asking, seconds_text
 from cloudxai_analysis.sources.promql import Asked
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
-from cloudxai_analysis.window import Window
 
 MOST_STEPS = 11_000  # Prometheus refuses more points of one series in one answer
 FIRST_STEPS = 1_000

@@ -13,7 +13,8 @@ import numpy as np
 import requests
 import yaml
 
-from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.ground.errors import SourceAnswerError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_api import (
@@ -28,7 +29,6 @@ from cloudxai_analysis.sources.matchers import selector
 from cloudxai_analysis.sources.remote_messages import labels_of, request, series_of
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
-from cloudxai_analysis.window import Window
 
 STRETCH_BYTES = 1 << 20  # handed to a decoder at once: enough to make Python's part small, little enough to overlap
 DECODERS = 2

@@ -8,8 +8,8 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
-from cloudxai_analysis.window import Window
 
 LEAD_IN = timedelta(minutes=10)
 GAP_STEPS = 2.5  # a replica that is silent for longer than so many of its steps has a gap

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.http_api import asking
 from cloudxai_analysis.sources.promql import Asked
 

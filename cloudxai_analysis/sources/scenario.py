@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.settings import near_miss
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import near_miss
 
 EXTENT = Window(datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=UTC), "the demo's six weeks")
 BETA = Path(__file__).with_name("scenario.toml")

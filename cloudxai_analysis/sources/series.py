@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
 
 STALENESS_MARKER_BITS = 0x7FF0000000000002
 Labels = Mapping[str, str]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.http_api import Stretch, asked_labels
 from cloudxai_analysis.sources.notes import Notes
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
-from cloudxai_analysis.settings import Limits, Way
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import Limits, Way
 from cloudxai_analysis.sources.answers import Declined
 from cloudxai_analysis.sources.http_api import PrometheusSource, asking
 from cloudxai_analysis.sources.matchers import selector
@@ -15,7 +16,6 @@ from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 from cloudxai_analysis.sources.session import ObservingSession
-from cloudxai_analysis.window import Window
 
 _DAY_MS = 86_400_000
 

@@ -12,14 +12,14 @@ import requests
 from urllib3 import exceptions
 from urllib3.util.retry import Retry
 
-from cloudxai_analysis.errors import (
+from cloudxai_analysis.ground.errors import (
     CloudxaiError,
     RefusedForSecurity,
     SourceAnswerError,
     SourceUnreachable,
     UsageError,
 )
-from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import Answer, one_line, refuse_failure
 from cloudxai_analysis.sources.credentials import Credentials
 from cloudxai_analysis.sources.deadline import DeadlineAdapter

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from yaml.composer import Composer, ComposerError
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 
 LARGEST_BYTES = 1 << 20
 DEEPEST = 20

@@ -10,8 +10,8 @@ from typing import Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.http_config import TlsConfig
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.http_config import TlsConfig
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 # What OpenSSL says, and what to do then; the first that fits.

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from cloudxai_analysis.errors import SourceAnswerError
+from cloudxai_analysis.ground.errors import SourceAnswerError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_api import (
     MOST_SAMPLES,
@@ -22,7 +23,6 @@ from cloudxai_analysis.sources.http_api import (
 )
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
 from cloudxai_analysis.sources.series_parts import Decoded, assembled
-from cloudxai_analysis.window import Window
 
 ROWS_PER_LINE = 10_000
 LONGEST_LINE = 16 * 1024 * 1024

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.measures import (
     alerts,
     cofiring,
@@ -18,13 +19,12 @@ from cloudxai_analysis.measures import (
     readiness,
     rule_quality,
 )
-from cloudxai_analysis.phrases import moment
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
-from cloudxai_analysis.verdicts.alert_words import Watched
-from cloudxai_analysis.window import DAY, Window
+from cloudxai_analysis.study.watched import Watched
+from cloudxai_analysis.words.phrases import moment
 
 JUDGED_DAYS = 28
 FOR_STATE = "alerts_for_state"

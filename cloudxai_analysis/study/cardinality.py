@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import (
     cardinality,
     cohorts,
@@ -20,7 +21,6 @@ from cloudxai_analysis.measures import (
 from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
-from cloudxai_analysis.window import Window
 
 # What Prometheus itself makes series of: their buckets and alerts are lost without these.
 _NEEDED = ("le", "alertname", "alertstate")

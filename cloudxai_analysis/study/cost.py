@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from cloudxai_analysis.finance import Bill
+from cloudxai_analysis.ground.window import WEEK, Window, month_of
 from cloudxai_analysis.measures import (
     agreement,
     anomalies,
@@ -16,10 +16,10 @@ from cloudxai_analysis.measures import (
     semantics,
     unit_costs,
 )
+from cloudxai_analysis.platform.finance import Bill
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
-from cloudxai_analysis.window import WEEK, Window, month_of
 
 GENERATED = "(generated names)"  # all of them, as one row beside tenants
 _ALIKE = 24  # hours covered in both, under which two weeks are not held against each other

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from cloudxai_analysis.contract import Metric, joined
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.settings import Environment
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.platform.contract import Metric, joined
+from cloudxai_analysis.platform.settings import Environment
 
 _RULES = {
     **{"group": "str", "alertname": "str", "expr": "str", "for_seconds": "float64"},

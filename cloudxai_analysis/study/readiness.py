@@ -7,11 +7,11 @@ from functools import cached_property
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import isolation, readiness, slo
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.opened import Opened
 from cloudxai_analysis.study.telemetry import Telemetry
-from cloudxai_analysis.window import Window
 
 SLO_DAYS = 30
 

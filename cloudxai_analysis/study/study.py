@@ -8,17 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.settings import Environment
+from cloudxai_analysis.platform.settings import Environment
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.cost import Cost
 from cloudxai_analysis.study.opened import Frames, Opened
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
-from cloudxai_analysis.window import Window
 
 
 class Study(Opened):

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.measures import counters, labels, telemetry
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.time_seen import holds
-from cloudxai_analysis.phrases import span
 from cloudxai_analysis.study.opened import Opened
-from cloudxai_analysis.window import DAY, HOUR, Window
+from cloudxai_analysis.words.phrases import span
 
 _MOST_HOURS = 24  # of a metric, looked into for series that are there together
 # Whose series numbers are made of; of targets and scrapes several may be seen by several.

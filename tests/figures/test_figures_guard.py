@@ -3,7 +3,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures import guard as figures
 from cloudxai_analysis.figures import new_axes
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.ground.window import parse_window
 
 WEEK = parse_window("2026-W46")
 

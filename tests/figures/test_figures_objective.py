@@ -1,7 +1,7 @@
 import pandas as pd
 
 from cloudxai_analysis.figures import new_axes, objective
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.ground.window import parse_window
 
 WEEK = parse_window("2026-W46")
 START = pd.Timestamp("2026-11-12 10:23", tz="UTC")

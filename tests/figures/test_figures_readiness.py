@@ -5,7 +5,7 @@ import pytest
 from cloudxai_analysis.figures import new_axes
 from cloudxai_analysis.figures import readiness as figures
 from cloudxai_analysis.figures.lines import thinned
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.ground.window import parse_window
 
 WEEK = parse_window("2026-W46")
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures import new_axes
 from cloudxai_analysis.figures.replay import frontier, signal
-from cloudxai_analysis.window import Window
+from cloudxai_analysis.ground.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(days=7), "2026-W46")

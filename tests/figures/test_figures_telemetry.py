@@ -2,7 +2,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures import new_axes
 from cloudxai_analysis.figures.telemetry import coverage_by_day, gaps_on_timeline
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.ground.window import parse_window
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November
 

@@ -25,15 +25,15 @@ from typing import Any
 
 import numpy as np
 
-from cloudxai_analysis.contract import Contract, load_contract
-from cloudxai_analysis.errors import CloudxaiError
+from cloudxai_analysis.ground.errors import CloudxaiError
+from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake import kernels
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.lake.vacuum import vacuum
-from cloudxai_analysis.pull import pull
+from cloudxai_analysis.platform.contract import Contract, load_contract
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.window import DAY, HOUR, Window
 
 START = datetime(2026, 10, 5, tzinfo=UTC)
 LATER = START + 30 * DAY

@@ -189,10 +189,10 @@ def plant(lake: Path) -> None:
 
     import numpy as np
 
+    from cloudxai_analysis.ground.window import DAY, Window
     from cloudxai_analysis.lake.commit import publish
     from cloudxai_analysis.lake.tiles import write_tile
     from cloudxai_analysis.sources.series import SeriesBatch
-    from cloudxai_analysis.window import DAY, Window
 
     start = datetime(2026, 10, 1, tzinfo=UTC)
     day = Window(start, start + DAY, "2026-10-01")

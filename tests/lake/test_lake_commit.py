@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 MONDAY, TUESDAY, WEDNESDAY = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)).days()
 DAYS = Window(MONDAY.start, WEDNESDAY.end)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from killed_pull import Mortals, fingerprint, look, mortals, pull_days
 
-from cloudxai_analysis.errors import LakeLocked, LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
 from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.upkeep import damages, found_files, held_files

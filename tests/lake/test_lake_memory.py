@@ -7,14 +7,14 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.ground.window import HOUR, Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.pull import pull
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import EXTENT
-from cloudxai_analysis.window import HOUR, Window, parse_window
 
 ROLES = ["tenant_readiness", "rejections", "cost_billing", "process_start", "up", "alerts", "readiness_check"]
 CONTRACT = load_contract().model_copy(

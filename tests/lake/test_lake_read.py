@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
+from cloudxai_analysis.ground.window import HOUR, Window
 from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.tiles import write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import HOUR, Window
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DAYS = Window(START, START + timedelta(days=2))
@@ -188,8 +188,8 @@ def test_a_file_that_rots_after_it_was_read_is_found(lake: Lake, snapshot: Snaps
 def test_reading_loads_no_compiler(lake: Lake) -> None:
     look = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC;"
-        "import cloudxai_analysis.opening; from cloudxai_analysis.lake.tables import open_lake;"
-        "from cloudxai_analysis.window import Window;"
+        "import cloudxai_analysis.study.opening; from cloudxai_analysis.lake.tables import open_lake;"
+        "from cloudxai_analysis.ground.window import Window;"
         "days = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 4, tzinfo=UTC));"
         "snapshot = open_lake(Path(sys.argv[1])).snapshot();"
         "print(len(snapshot.hours('m', days)), len(snapshot.samples('m', days)), 'numba' in sys.modules)"

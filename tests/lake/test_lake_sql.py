@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 from killed_pull import START, pull_days
 
-from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.sql import query
@@ -22,7 +23,6 @@ from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.lake.tiles import write_tile
 from cloudxai_analysis.lake.upkeep import held_files
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
-from cloudxai_analysis.window import DAY, HOUR, Window
 
 duckdb = pytest.importorskip("duckdb")
 

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.fields import FIELDS, series_ids
 from cloudxai_analysis.lake.frames import hours_frame, utc_times
@@ -27,7 +28,6 @@ from cloudxai_analysis.lake.rollups import roll_up
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.lake.tiles import Tile, write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DAYS = Window(START, START + timedelta(days=3))

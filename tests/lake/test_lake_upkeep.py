@@ -12,14 +12,14 @@ import pytest
 from deltalake import DeltaTable
 from killed_pull import LATER, START, Steady, contract, fingerprint, look, pull_days
 
-from cloudxai_analysis.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake.commit import publish
+from cloudxai_analysis.lake.pull import pull
+from cloudxai_analysis.lake.repair import Repaired, repair
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.torn import set_aside_torn
 from cloudxai_analysis.lake.upkeep import Damage, HeldFile, damages, ever_named, found_files, held_files
-from cloudxai_analysis.pull import pull
-from cloudxai_analysis.repair import Repaired, repair
-from cloudxai_analysis.window import DAY, HOUR, Window
 
 PLACES = 150
 DAYS = [f"2026-10-{day:02}" for day in range(5, 9)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from killed_pull import Mortals, age, look, mortals, pull_days
 
-from cloudxai_analysis.errors import LakeDamaged, LakeLocked, LakeUnwritable, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, LakeUnwritable, UsageError
 from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.upkeep import damages, ever_named, found_files, held_files

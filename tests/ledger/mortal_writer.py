@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis.errors import CloudxaiError
+from cloudxai_analysis.ground.errors import CloudxaiError
 from cloudxai_analysis.ledger import Ledger
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from written import COMPLETE, DEPLOY, EVERY_KIND, NOISE, OUTAGE
 
-from cloudxai_analysis.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ledger import Head, Ledger
 from cloudxai_analysis.ledger.chain import lines_of, read_chain
 from cloudxai_analysis.ledger.entries import checked

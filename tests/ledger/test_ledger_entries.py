@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from written import ATTESTATION, COMPLETE, EVERY_KIND, NOISE, OBSERVATION, OUTAGE, PROPOSAL
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Incident, Label, Ledger
 from cloudxai_analysis.ledger.entries import KINDS, checked
 

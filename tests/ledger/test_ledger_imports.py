@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from servers import alertmanager
 from written import EVERY_KIND, NOISE, OUTAGE, PROPOSAL, WITHDRAWAL
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.cells import with_apostrophe, without_apostrophe
 from cloudxai_analysis.ledger.entries import KINDS, checked
 from cloudxai_analysis.ledger.exports import exported
 from cloudxai_analysis.ledger.imports import planned, rows_of, rows_of_values
 from cloudxai_analysis.ledger.standing import Standing
-from cloudxai_analysis.report.csv_cells import neutral
 from cloudxai_analysis.sources.strict_yaml import read_yaml
+from cloudxai_analysis.words.csv_cells import neutral
 
 COLUMNS = "id,start,end,tenant,alerts,severity,summary\n"
 TWO = "ServiceNotReady; ReadinessLatencyHigh"

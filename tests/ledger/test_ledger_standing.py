@@ -19,7 +19,7 @@ from written import (
     WRITTEN,
 )
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
 
 TIME = "datetime64[us, UTC]"

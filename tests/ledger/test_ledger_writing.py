@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mortal_writer import mortal_writer
 from written import COMPLETE, DEPLOY, NOISE, OUTAGE
 
-from cloudxai_analysis.errors import LakeLocked, LakeUnwritable, UsageError
+from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable, UsageError
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.writing import torn_file
 
@@ -267,7 +267,7 @@ exec "$@" "$0"
 FILLED = """
 import json, os, subprocess, sys
 from pathlib import Path
-from cloudxai_analysis.errors import LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeUnwritable
 from cloudxai_analysis.ledger import Ledger
 disk = Path(sys.argv[1])
 path = disk / "ledger" / "incidents.jsonl"

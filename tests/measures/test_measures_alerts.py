@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures import alerts
-from cloudxai_analysis.window import parse_window
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November
 EPISODES = [

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.measures.anomalies import ONCE, TURN, anomaly_basis, cost_anomalies, expected_costs
-from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November; the history begins on 12 October
 FIRST = pd.Timestamp("2026-10-12", tz="UTC")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.anomalies import cost_anomalies
-from cloudxai_analysis.window import WEEK, Window
 
 TENANTS, HOURS = 8, 6 * 168
 SEEDS = 40

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.measures import cardinality
-from cloudxai_analysis.window import Window, parse_window
 
 TIME = "datetime64[us, UTC]"
 WEEK = parse_window("2026-W46")  # 9 to 16 November

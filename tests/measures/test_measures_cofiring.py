@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import cofiring
-from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
 WINDOW = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 29, tzinfo=UTC))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.cohorts import tenant_cohorts, tenant_lifetimes, tenant_survival
-from cloudxai_analysis.window import Window
 
 MONDAY = pd.Timestamp("2026-10-05", tz="UTC")
 DAY = pd.Timedelta(days=1)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures import cost
-from cloudxai_analysis.window import parse_window
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November
 COLUMNS = ["series_id", "hour", "tenant", "currency", "samples", "last_ts", "last", "integral", "increase"]

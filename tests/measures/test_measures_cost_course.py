@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures.cost_course import budget_course, month_course, month_projection
-from cloudxai_analysis.window import parse_window
 
 FIRST = pd.Timestamp("2026-10-05", tz="UTC")
 DAY = pd.Timedelta(days=1)

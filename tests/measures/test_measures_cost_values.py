@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudxai_analysis.checks.anomalies import anomalies_check
+from cloudxai_analysis.checks.cost import cost_data_check
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures import cost
 from cloudxai_analysis.measures.anomalies import anomaly_basis, cost_anomalies
 from cloudxai_analysis.measures.cost_data import cost_faults
-from cloudxai_analysis.phrases import count, money, percent
-from cloudxai_analysis.verdicts.anomalies import anomalies_check
-from cloudxai_analysis.verdicts.cost import cost_data_check
-from cloudxai_analysis.window import parse_window
+from cloudxai_analysis.words.phrases import count, money, percent
 
 WEEK = parse_window("2026-W46")
 HOURS = pd.Series(pd.date_range("2026-10-05", periods=6 * 168, freq="h", tz="UTC", unit="us"))

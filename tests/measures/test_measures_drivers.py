@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures.drivers import label_pairs, label_savings, series_by_metric, series_by_value
-from cloudxai_analysis.window import parse_window
 
 WEEK = parse_window("2026-W46")
 END = pd.Timestamp("2026-11-15 23:59", tz="UTC")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.measures.focus import (
     NATIONAL_CURRENCIES,
     days_without_rows,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.identifiers import generated_bursts, generated_names, names_in, unstable_identifiers
-from cloudxai_analysis.window import Window
 
 COLUMNS = ["stem", "shape", "count", "new", "still", "examples", "first_seen", "last_seen"]
 MONDAY = pd.Timestamp("2026-11-09", tz="UTC")

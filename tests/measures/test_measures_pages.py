@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import pages
-from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
 DAY = Window(datetime(2026, 11, 11, tzinfo=UTC), datetime(2026, 11, 12, tzinfo=UTC))

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures import proposals
-from cloudxai_analysis.window import parse_window
 
 TIME = "datetime64[us, UTC]"
 WEEK = parse_window("2026-W46")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import readiness, telemetry
 from cloudxai_analysis.measures.time_seen import holds
-from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
 BEGIN = datetime(2026, 11, 9, tzinfo=UTC)

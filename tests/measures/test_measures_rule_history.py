@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.rule_history import ALWAYS, FIRED, NEVER, PENDING, UNKNOWN, rule_history
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 WEEK = Window(START, START + timedelta(days=7))

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures.readiness import outages
 from cloudxai_analysis.measures.slo import PAIRS, budget_course, burn_rates, burn_stretches
-from cloudxai_analysis.window import parse_window
 
 WEEK = parse_window("2026-W46")
 START = pd.Timestamp("2026-11-09", tz="UTC")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.measures import telemetry
 from cloudxai_analysis.measures.time_seen import holds
-from cloudxai_analysis.window import Window, parse_window
 
 DAY, NEXT, THIRD = "2026-11-09", "2026-11-10", "2026-11-11"
 MORNING, EVENING = f"{DAY} 06:00", f"{DAY} 18:00"

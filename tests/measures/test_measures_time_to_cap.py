@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import MODELS, forecast_sums
 from cloudxai_analysis.measures.time_to_cap import daily_arrivals as daily_of
 from cloudxai_analysis.measures.time_to_cap import first_passage, one_off_days, paths_to_cap
 from cloudxai_analysis.measures.time_to_cap import time_to_cap as to_cap
-from cloudxai_analysis.window import Window
 
 TIME = "datetime64[us, UTC]"
 FIRST = pd.Timestamp("2026-10-05", tz="UTC")

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.window import Window
 
 METRICS = (
     "tenant_readiness_state",

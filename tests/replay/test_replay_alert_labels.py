@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.replay.alert_labels import alert_labels, by_alert, templated_labels
 from cloudxai_analysis.sources.series import SeriesBatch
 

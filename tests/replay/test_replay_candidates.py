@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.replay.candidates import LeftSide, Variant, candidates, loosest, proposal, thresholds, variants
 from cloudxai_analysis.replay.quality import frontier
 from cloudxai_analysis.replay.truth import Truth
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 ZERO = int(START.timestamp() * 1000)

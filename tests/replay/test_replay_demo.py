@@ -13,20 +13,20 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.cli.replay import replay
+from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.measures.readiness import global_readiness
 from cloudxai_analysis.measures.slo import burn_stretches
 from cloudxai_analysis.measures.telemetry import job_states
 from cloudxai_analysis.measures.time_seen import holds
+from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.replay.burn_rule import burn_rules
 from cloudxai_analysis.replay.demo_server import NeedsServer, demo_server
 from cloudxai_analysis.replay.history import History
-from cloudxai_analysis.replay_command import replay
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.window import Window, parse_window
 
 WEEK = parse_window("2026-W46")
 LONG = Window(WEEK.start - timedelta(days=4), WEEK.end)
@@ -159,7 +159,7 @@ def test_text_is_one_rule_after_the_other(run: Any) -> None:
 
 
 def test_mistakes_are_one_line(run: Any) -> None:
-    from cloudxai_analysis.errors import UsageError
+    from cloudxai_analysis.ground.errors import UsageError
 
     with pytest.raises(UsageError, match=r"Rule file missing\.yml does not exist"):
         run("missing.yml")
@@ -170,7 +170,7 @@ def test_mistakes_are_one_line(run: Any) -> None:
 
 @pytest.mark.server
 def test_a_rule_that_is_not_there_is_named(run: Any) -> None:
-    from cloudxai_analysis.errors import UsageError
+    from cloudxai_analysis.ground.errors import UsageError
 
     with pytest.raises(UsageError, match=r"No rule 'Nope'\. There are .*ServiceNotReady"):
         run("beta.rules.yml", "--rule", "Nope")

@@ -7,7 +7,7 @@ import os
 import pytest
 import yaml
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.draft import draft, linted, rule_file, varied

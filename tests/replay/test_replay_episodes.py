@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import alerts
 from cloudxai_analysis.replay.episodes import episodes, pendings, runs, states, variant_episodes
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 ZERO = int(START.timestamp() * 1000)

@@ -49,7 +49,7 @@ def test_metrics_are_told_only_where_all_have_names() -> None:
 def test_the_server_takes_both_for_the_same(expression: str, prometheus: Any) -> None:
     from datetime import UTC, datetime
 
-    from cloudxai_analysis.settings import EnvironmentSettings, Limits
+    from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
     from cloudxai_analysis.sources.open import open_source
     from cloudxai_analysis.sources.promql import promql
 

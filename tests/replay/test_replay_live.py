@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 import servers
 
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.replay.agreement import agreement_counts
 from cloudxai_analysis.replay.history import History
 from cloudxai_analysis.replay.rules import rules_in
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
-from cloudxai_analysis.window import Window
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 SECONDS = 75

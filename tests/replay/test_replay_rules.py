@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.replay.rules import rules_in
 
 GROUP = {

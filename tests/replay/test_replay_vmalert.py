@@ -10,13 +10,13 @@ import pytest
 import servers
 import ten_rules
 
+from cloudxai_analysis.ground.window import parse_window
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.replay.agreement import agreement_counts
 from cloudxai_analysis.replay.history import History
 from cloudxai_analysis.replay.rules import rules_in
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.window import parse_window
 
 pytestmark = pytest.mark.needs("victoria-metrics", "vmalert")
 # The week in which a burst fills a process, a tenant flaps, pages are false, and the platform is not ready once.

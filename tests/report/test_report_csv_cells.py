@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.report.csv_cells import neutral, write_csv
+from cloudxai_analysis.words.csv_cells import neutral, write_csv
 
 
 def written(frame: pd.DataFrame, folder: Path) -> list[list[str]]:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from executed import FIGURE, HOSTILE, LOOK, SUMMARY, SVG, look, notebook, summary
 
-from cloudxai_analysis.errors import NotebookFailed
-from cloudxai_analysis.report.compare import summary_sha256
+from cloudxai_analysis.cards.compare import summary_sha256
+from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.report.page import render
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from cloudxai_analysis.errors import NotebookFailed, UsageError
+from cloudxai_analysis.ground.errors import NotebookFailed, UsageError
 from cloudxai_analysis.report.parameters import Parameter, checked_parameters, parameter_lines, read_parameters
 
 SOURCE = '''"""The weekly report's."""

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from executed import summary
 
-from cloudxai_analysis.errors import NoData, NotebookFailed, UsageError
+from cloudxai_analysis.ground.errors import NoData, NotebookFailed, UsageError
 from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
 
 pytestmark = pytest.mark.notebook
@@ -73,7 +73,9 @@ def test_a_cell_that_fails_or_ends_the_run_is_named_and_the_notebook_kept(tmp_pa
 
 
 def test_an_error_of_ours_keeps_its_line_and_its_exit_code(tmp_path: Path) -> None:
-    cell = "from cloudxai_analysis.errors import NoData\nraise NoData('Window 2026-W46 is empty. Choose another.')"
+    cell = (
+        "from cloudxai_analysis.ground.errors import NoData\nraise NoData('Window 2026-W46 is empty. Choose another.')"
+    )
     with pytest.raises(NoData, match=r"^Window 2026-W46 is empty\. Choose another\.$") as raised:
         execute(written(tmp_path, cell), {}, tmp_path / "out.ipynb", seconds=60)
     assert raised.value.exit_code == 4

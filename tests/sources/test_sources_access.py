@@ -15,10 +15,10 @@ import pytest
 from hostile_server import Handler, Hostile, vector
 from loopback_proxy import loopback_proxy
 
-from cloudxai_analysis.contract import Metric
-from cloudxai_analysis.errors import CloudxaiError, RefusedForSecurity, UsageError
-from cloudxai_analysis.http_config import Authorization, BasicAuth, Header, HttpConfig, TlsConfig
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
+from cloudxai_analysis.platform.contract import Metric
+from cloudxai_analysis.platform.http_config import Authorization, BasicAuth, Header, HttpConfig, TlsConfig
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.access import read_http_config, settled_credentials
 from cloudxai_analysis.sources.session import ObservingSession
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from cloudxai_analysis.contract import load_contract
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window, parse_window
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.draws import Draws
 from cloudxai_analysis.sources.scenario import EXTENT, checked_scenario
-from cloudxai_analysis.window import Window, parse_window
 
 NAMES = load_contract().series_names()
 W46 = parse_window("2026-W46")

@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers import Server, alertmanager, series
 
-from cloudxai_analysis.errors import CloudxaiError, NoData, RefusedForSecurity, SourceAnswerError, UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.ground.errors import CloudxaiError, NoData, RefusedForSecurity, SourceAnswerError, UsageError
+from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.answers import NoSuchEndpoint
 from cloudxai_analysis.sources.http_api import NORMAL_NAN_BITS, PrometheusSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
-from cloudxai_analysis.window import DAY, Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 START_MS = 1_794_182_400_000

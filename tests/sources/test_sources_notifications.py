@@ -13,9 +13,9 @@ import pytest
 import servers
 from hostile_server import Hostile
 
-from cloudxai_analysis.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable
+from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable
 from cloudxai_analysis.measures import notifications as measures
-from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.notifications import HELD, AlertmanagerSession
 from cloudxai_analysis.sources.open import open_alertmanager
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudxai_analysis.errors import CloudxaiError, UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.ground.errors import CloudxaiError, UsageError
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Source

@@ -11,14 +11,14 @@ import pytest
 import servers
 from hostile_server import Hostile
 
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources import promql_range as module
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 ZERO = int(START.timestamp() * 1000)

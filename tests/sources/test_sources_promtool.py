@@ -13,8 +13,8 @@ from certificates import Authority, Certificate, new_authority, server_context
 from hostile_server import Handler, Hostile, Request, hostile_server, vector
 from loopback_proxy import loopback_proxy
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.access import read_http_config, settled_credentials
 from cloudxai_analysis.sources.session import ObservingSession
 

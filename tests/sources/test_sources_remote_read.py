@@ -20,14 +20,14 @@ from remote_write import field, label_fields, native_histogram, remote_write, va
 from remote_write import series as written
 from servers import Server
 
-from cloudxai_analysis.errors import CloudxaiError, SourceAnswerError
-from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.ground.errors import CloudxaiError, SourceAnswerError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.http_api import PrometheusSource
 from cloudxai_analysis.sources.remote_messages import request
 from cloudxai_analysis.sources.remote_read import RemoteReadSource
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 START_MS = 1_794_182_400_000

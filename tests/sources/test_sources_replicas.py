@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.rollups import roll_up
 from cloudxai_analysis.sources.replicas import merge_replicas
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 HOUR = Window(START, START + timedelta(hours=1))

@@ -11,11 +11,11 @@ import pytest
 from hostile_server import Handler, Hostile, matrix, vector
 from servers import Server, victoria_metrics
 
-from cloudxai_analysis.errors import SourceAnswerError, UsageError
-from cloudxai_analysis.settings import EnvironmentSettings, Limits, Way
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, Way
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeriesBatch, Source
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 HOUR = Window(START, START + timedelta(hours=1))

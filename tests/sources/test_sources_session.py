@@ -13,14 +13,14 @@ import pytest
 import requests
 from hostile_server import Handler, Hostile, Script, hostile_server, vector
 
-from cloudxai_analysis.errors import (
+from cloudxai_analysis.ground.errors import (
     CloudxaiError,
     RefusedForSecurity,
     SourceAnswerError,
     SourceUnreachable,
 )
-from cloudxai_analysis.http_config import HttpConfig
-from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.platform.http_config import HttpConfig
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import Declined, NoSuchEndpoint, TooManySamples
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
 

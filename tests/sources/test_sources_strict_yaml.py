@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.sources.strict_yaml import LARGEST_BYTES, read_yaml
 
 

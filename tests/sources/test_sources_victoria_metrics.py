@@ -15,13 +15,13 @@ from hostile_server import Handler, Hostile, vector
 from remote_write import remote_write, series
 from servers import Server, victoria_metrics
 
-from cloudxai_analysis.errors import SourceAnswerError
-from cloudxai_analysis.settings import Limits
+from cloudxai_analysis.ground.errors import SourceAnswerError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.http_api import NORMAL_NAN_BITS, PrometheusSource
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
 from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
-from cloudxai_analysis.window import Window
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
 START_MS = 1_794_182_400_000

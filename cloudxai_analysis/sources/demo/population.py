@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cloudxai_analysis.errors import UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.sources.demo.draws import Draws, Integers
 from cloudxai_analysis.sources.scenario import EXTENT, Arrival, Burst, Restart, Scenario
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo.draws import Integers
 from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES
 from cloudxai_analysis.sources.demo.traces import JOB, Trace, Traces, tenant_labels

@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.errors import UsageError
-from cloudxai_analysis.settings import near_miss
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import near_miss
 from cloudxai_analysis.sources.demo.rules import alert_traces, demo_rules
 from cloudxai_analysis.sources.demo.traces import Trace, Traces
 from cloudxai_analysis.sources.demo.truth import truth_table
@@ -22,7 +23,6 @@ from cloudxai_analysis.sources.demo.written import ledger_entries
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, named_scenario
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.window import Window
 
 STEP_MS = 60_000
 DEFAULT_SEED = 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudxai_analysis.contract import load_contract
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo.draws import Integers
 from cloudxai_analysis.sources.demo.population import DAY_MINUTES, INSTANCES, MINUTES, Stay
 from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, Mask, World

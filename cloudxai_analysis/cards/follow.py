@@ -1,0 +1,113 @@
+"""From a finding to the samples behind it, in two steps: which events a section found, and what was stored there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pandas as pd
+
+from cloudxai_analysis.cards.compose import compose
+from cloudxai_analysis.cards.look import Look
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.figures import signal as figures
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import near_miss
+from cloudxai_analysis.study.asked import as_text
+from cloudxai_analysis.study.study import Study
+from cloudxai_analysis.words.phrases import count, moment
+
+_EVENTS = ["check", "kind", "place", "start", "end", "size", "unit"]
+_MARGIN = timedelta(hours=3)
+# Which metric shows an event best, by its kind; of the others that of the section.
+_ROLES = {"rejections": "rejections", "readiness_incident": "readiness"}
+_SECTIONS = {"telemetry": "up", "cost": "cost", "alerts": "alerts"}
+
+
+def events(study: Study, section: str) -> pd.DataFrame:
+    """The places and times that a section's verdicts found, the first step.
+
+    Columns: check, kind, place (tenant, instance, rule or stem), start, end (UTC; missing where it is not over), size,
+    unit. The row's label is what `samples_behind` asks for.
+    """
+    rows = [
+        {"check": check.key, **event}
+        for check in judge.checks(study)
+        if check.section == section
+        for event in check.events
+    ]
+    frame = pd.DataFrame(rows, columns=_EVENTS)
+    for column in ("start", "end"):
+        frame[column] = pd.to_datetime(frame[column], utc=True)
+    return frame
+
+
+def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Look:
+    """The raw samples behind one event of a section, or of one tenant: the second step.
+
+    `event` is its row in `events`; with `tenant` the whole window of that tenant is shown. `metric` is a role of the
+    contract, as 'cost' or 'tenant_readiness'; by default the one that the section judges.
+
+    Raises
+    ------
+    UsageError
+        The section has no such event, the contract no such role, or the history no such tenant: near ones are named.
+    """
+    tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
+    found = events(study, section)
+    usual = _SECTIONS.get(section, "tenant_readiness")
+    stem = False
+    if tenant or found.empty:
+        window, marked, place, role = study.seen, None, tenant, metric or usual
+        heading = f"{tenant} in {study.window.name}." if tenant else f"Nothing was found in the section {section}."
+    else:
+        if not 0 <= event < len(found):
+            raise UsageError(f"Section '{section}' has no event {event}. It has 0 to {len(found) - 1}; see events().")
+        row = found.iloc[event]
+        stem = row["kind"] == "generated_names"
+        role = metric or _ROLES.get(row["kind"], usual)
+        place, end = str(row["place"]), study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()
+        marked = (row["start"].to_pydatetime(), end)
+        window = Window(marked[0] - _MARGIN, max(end, marked[0]) + _MARGIN)
+        heading = f"{row['kind']} of {place}, {moment(row['start'])} to {moment(end)}: {row['size']:g} {row['unit']}."
+    described = study.contract[role]
+    unit = described.unit.replace("currency", study.contract.currency)
+    samples = study.samples(role, window) if place or marked else study.samples(role, window)[:0]
+    if tenant:
+        _refuse_unknown(study, samples, tenant)
+        own = samples[samples["tenant"] == tenant] if "tenant" in samples else samples[:0]
+    else:
+        some = is_of(samples, place, stem=stem)
+        own = samples[some] if place and some.any() else samples
+    return compose(
+        study,
+        f"{section}-samples",
+        heading=heading,
+        defined="samples_behind",
+        measure="study.samples",
+        note=f"{count(len(own), 'sample')} of {count(own['series_id'].nunique(), 'series', 'series')} of "
+        f"{described.name}, as they were stored.",
+        frame=own.reset_index(drop=True),
+        caption=f"Samples of {described.name}",
+        draw=lambda ax: figures.raw_samples(ax, own, metric=described.name, unit=unit, window=window, marked=marked),
+        empty="no event to follow: name a tenant to see its samples",
+    )
+
+
+def _refuse_unknown(study: Study, samples: pd.DataFrame, tenant: str) -> None:
+    """Raise where a tenant is nowhere in the history; a name that only begins like one is another's."""
+    known = {*study.cardinality.tenant_hours["tenant"].astype("str"), *samples.get("tenant", pd.Series()).astype("str")}
+    if tenant not in known:
+        near = near_miss(tenant, sorted(known), most=3)
+        raise UsageError(f"No tenant '{tenant}' up to the end of {study.window.name}.{near}")
+
+
+def is_of(samples: pd.DataFrame, place: str, *, stem: bool = False) -> pd.Series:
+    """The samples whose rule, tenant or instance is `place`, or, of a stem, whose tenant begins with it."""
+    found = pd.Series(False, index=samples.index)
+    for label in ("instance", "alertname", "tenant"):
+        if label in samples:
+            found |= samples[label].astype("str") == place
+    if stem and "tenant" in samples:
+        found |= samples["tenant"].astype("str").str.startswith(place)
+    return found

@@ -1,0 +1,50 @@
+"""What every verdict says the same way: events, moments, and names short enough for a sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import count, moment
+
+LONGEST_NAME = 60
+
+
+def event(kind: str, place: str, start: Any, end: Any, size: float, unit: str) -> dict[str, Any]:
+    """One thing found, as plain data: its kind, place, start, end (None: not over), size and unit."""
+    return {
+        "kind": kind,
+        "place": str(place),
+        "start": when(start),
+        "end": when(end),
+        "size": float(size),
+        "unit": str(unit),
+    }
+
+
+def going_on(stretches: pd.DataFrame, window: Window, *, place: str, size: str, noun: str) -> str:
+    """Of the stretches begun before a window which go on in it, with both parts of their size; '' where none does."""
+    return "; ".join(
+        f"going on at {short(row[place])}: began on {moment(row['start'])}, before this window, {row['inside']:,.0f} "
+        f"of {count(row[size], noun)} in it"
+        for row in stretches[stretches["start"] < window.start].to_dict("records")
+    )
+
+
+def when(time: Any) -> datetime | None:
+    """A moment as Python has it; None where it is missing."""
+    return None if pd.isna(time) else pd.Timestamp(time).to_pydatetime()
+
+
+def named(window: Window) -> str:
+    """What people call the window."""
+    return window.name or str(window)
+
+
+def short(name: str) -> str:
+    """A name on one line and short enough for a headline; the events hold it whole."""
+    line = " ".join(str(name).split()) or "a tenant without a name"
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"

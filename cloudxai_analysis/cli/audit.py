@@ -1,0 +1,154 @@
+"""The command that audits rule, routing and dashboard files: `cloudxai audit`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudxai_analysis.cli.options import settled_environment
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.words.phrases import count, plain
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.lint import Finding
+    from cloudxai_analysis.lint.corpus import Corpus
+    from cloudxai_analysis.platform.settings import Environment
+
+# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
+
+_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_DOCS = "docs/audits.md"
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option("--fail-on", type=click.Choice(["never", "error", "warning", "info"]), default="error", show_default=True)
+@click.option("--silences", default="", metavar="FILE", help="What not to tell [.cloudxai-audit.yml].")
+@click.option("--source", default="", metavar="URL", help="A server whose metrics the files are held against, too.")
+@click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
+@click.option("--scrape-seconds", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True)
+def audit(
+    paths: tuple[Path, ...],
+    form: str,
+    fail_on: str,
+    silences: str,
+    source: str,
+    environment: str,
+    scrape_seconds: float,
+) -> int:
+    """Audit rules (Prometheus), routing (Alertmanager) and dashboards (Grafana) in files and folders.
+
+    Exit code 1 where a finding is as grave as --fail-on says.
+    """
+    from cloudxai_analysis.lint.audit import audit as audited
+    from cloudxai_analysis.lint.corpus import read_corpus
+    from cloudxai_analysis.lint.silences import silenced
+
+    settled = settled_environment(source, environment)
+    known = _of_server(settled) if source else {}
+    hushed = _silences(silences)
+    corpus = read_corpus(paths, contract=settled.contract, scrape_seconds=scrape_seconds, **known)
+    left, hidden = silenced(audited(corpus), hushed, today=datetime.now(UTC).date())
+    left = sorted(left)
+    if form == "text":
+        for line in _lines(left, corpus, len(hidden)):
+            click.echo(plain(line))
+    else:
+        data = _as_data(left, corpus, len(hidden)) if form == "json" else _as_sarif(left)
+        click.echo(json.dumps(data, indent=1, ensure_ascii=True))
+    grave = {"never": (), "error": ("error",), "warning": ("error", "warning"), "info": tuple(_LEVELS)}[fail_on]
+    return 1 if any(finding.severity in grave for finding in left) else 0
+
+
+def _silences(given: str) -> list[Any]:
+    from cloudxai_analysis.lint.silences import SILENCES_FILE, read_silences
+
+    file = Path(given or SILENCES_FILE)
+    if given and not file.is_file():
+        raise UsageError(f"No file of silences '{given}'. Check the path.")
+    return read_silences(file) if file.is_file() else []
+
+
+def _of_server(settled: Environment) -> dict[str, Any]:
+    from cloudxai_analysis.sources.catalogue import metric_names, metric_types
+    from cloudxai_analysis.sources.open import open_source
+    from cloudxai_analysis.sources.server import ServerSource
+
+    source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    if not isinstance(source, ServerSource):
+        raise UsageError("--source of an audit is a server, http(s)://host:port; the demo has the contract's metrics.")
+    return {"known_metrics": metric_names(source), "metric_types": metric_types(source)}
+
+
+def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> list[str]:
+    lines = []
+    for finding in findings:
+        subject = f" {finding.subject}:" if finding.subject else ""
+        lines.append(f"{finding.file}:{finding.line}: {finding.severity} [{finding.code}]{subject} {finding.message}")
+        lines.append(f"    {finding.why} {finding.action}")
+    by_weight: Counter[str] = Counter(finding.severity for finding in findings)
+    said = ", ".join(count(by_weight[weight], weight) for weight in _LEVELS if by_weight[weight]) or "no finding"
+    looked = (
+        f"{count(len(corpus.rules), 'rule')}, {count(len(corpus.routings), 'routing', 'routings')} and "
+        f"{count(len(corpus.dashboards), 'dashboard')} in {count(len(corpus.files), 'file')}"
+    )
+    return [*lines, f"{looked}: {said}{f'; {hidden} silenced' if hidden else ''}. Codes: {_DOCS}"]
+
+
+def _as_data(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> dict[str, Any]:
+    return {
+        "findings": [finding.as_dict() for finding in findings],
+        "silenced": hidden,
+        "files": len(corpus.files),
+        "rules": len(corpus.rules),
+        "routings": len(corpus.routings),
+        "dashboards": len(corpus.dashboards),
+    }
+
+
+def _as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The findings in the Static Analysis Results Interchange Format, OASIS, version 2.1.0."""
+    codes = sorted({finding.code: finding for finding in findings}.values(), key=lambda finding: finding.code)
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "cloudxai audit",
+                        "rules": [
+                            {
+                                "id": one.code,
+                                "shortDescription": {"text": one.why},
+                                "help": {"text": one.action},
+                                "defaultConfiguration": {"level": _LEVELS[one.severity]},
+                            }
+                            for one in codes
+                        ],
+                    }
+                },
+                "results": [_result(finding) for finding in findings],
+            }
+        ],
+    }
+
+
+def _result(finding: Finding) -> dict[str, Any]:
+    from urllib.parse import quote
+
+    subject = f"{finding.subject}: " if finding.subject else ""
+    place = {"artifactLocation": {"uri": quote(finding.file)}, "region": {"startLine": max(finding.line, 1)}}
+    return {
+        "ruleId": finding.code,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": f"{subject}{finding.message} {finding.action}"},
+        "locations": [{"physicalLocation": place}],
+    }

@@ -1,0 +1,247 @@
+"""The command that looks at a server before anything is pulled from it: `cloudxai connect`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.words.phrases import count, plain, span
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.platform.settings import Environment
+    from cloudxai_analysis.sources.contact import Contact
+    from cloudxai_analysis.sources.rules import AlertingRule
+    from cloudxai_analysis.study.asked import Asked
+
+SLO_DAYS = 30
+# What nobody can tell without a role's metric: the keys of checks.
+NEEDED_BY = {
+    "readiness": "availability, burn, outages",
+    "readiness_transitions": "transitions",
+    "readiness_check": "latency",
+    "tenant_readiness": "headroom, time_to_cap, guard, churn, identifiers, tenants, isolation",
+    "tenant_transitions": "flapping",
+    "rejections": "rejections, guard",
+    "cost": "anomalies, semantics, cost_data, budgets, conservation",
+    "cost_rolling": "reconciliation",
+    "cost_billing": "agreement",
+}
+
+
+@click.command()
+@click.argument("url")
+@click.option("--environment", default="", metavar="NAME", help="What to call it; default: made from the URL.")
+@click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH", help="Your files of rules.")
+@click.option("--write", is_flag=True, help="Add the environment to cloudxai.toml, after asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, yes: bool) -> int:
+    """Look at the server at URL, say what a report will find there, and what its environment should say."""
+    from cloudxai_analysis.replay.rules import rules_in
+    from cloudxai_analysis.study.asked import settle
+
+    asked = settle("current", source=url, environment=environment)
+    given, findings = rules_in(rules)
+    # The clock stands at a whole minute, and a server may be younger than that.
+    found = _look(asked, asked.now + timedelta(minutes=1))
+    if found is None:
+        raise UsageError("The demo needs no connection. Give the URL of a server, like http://host:9090.")
+    for finding in findings:
+        click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
+    proposed = _environment(found, asked.environment)
+    for line in (*_three_lines(found, asked.environment), *_more_lines(found, asked.environment)):
+        click.echo(plain(line))
+    for line in _rule_lines(found.rules, given):
+        click.echo(plain(line))
+    click.echo(f"\n{_toml(asked.environment.name, proposed)}")
+    if write:
+        _write(asked.environment.name, proposed, yes=yes)
+    return 0
+
+
+def first_look(asked: Asked) -> Iterator[str]:
+    """Three lines on a server from which nothing was pulled yet; none on any other source.
+
+    Raises
+    ------
+    NoData
+        It has nothing of the contract.
+    CloudxaiError
+        Whatever the server raises.
+    """
+    from cloudxai_analysis.lake.tables import open_lake
+
+    if open_lake(asked.environment.lake).exists:
+        return
+    if found := _look(asked, min(asked.window.end, asked.now)):
+        yield from _three_lines(found, asked.environment)
+
+
+def _look(asked: Asked, end: datetime) -> Contact | None:
+    from cloudxai_analysis.ground.window import Window
+    from cloudxai_analysis.sources.contact import look
+    from cloudxai_analysis.sources.open import open_source
+    from cloudxai_analysis.sources.server import ServerSource
+
+    settled = asked.environment
+    source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    if not isinstance(source, ServerSource):
+        return None
+    window = Window(end - _needed(settled), end)
+    return look(source, settled.contract, window, matchers=settled.settings.matchers)
+
+
+def _needed(environment: Environment) -> timedelta:
+    """How far back a report looks: the week, the weeks before it, and the objective's days."""
+    return max(timedelta(weeks=environment.settings.history_weeks + 1), timedelta(days=SLO_DAYS))
+
+
+def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
+    contract, needed = environment.contract, _needed(environment)
+    seen = "no sample in the last hour"
+    if found.oldest and found.newest:
+        held = found.newest - found.oldest
+        seen = f"telemetry since {found.oldest:%Y-%m-%d %H:%M} UTC, {span(held.total_seconds())}"
+        if held < needed - timedelta(hours=2):
+            seen += f" of the {needed.days} days that a report compares"
+    facts = [
+        seen,
+        *([f"kept for {found.retention}"] if found.retention else []),
+        count(found.targets, "target"),
+        *([f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}"] if found.steps else []),
+    ]
+    yield f"{found.name} is {found.kind}: {', '.join(facts)}."
+    names = {name for own in found.jobs.values() for name in own}
+    missing = [
+        f"{metric.name} ({NEEDED_BY[role]})"
+        for role, metric in contract.metrics.items()
+        if role in NEEDED_BY and not names & set(metric.series_names)
+    ]
+    has = "; ".join(f"job '{job}' exports {len(own)} series names of it" for job, own in found.jobs.items())
+    other = "" if set(found.jobs) & set(contract.jobs) else f", and none is of job {_listed(contract.jobs)}: they count"
+    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what is unknown then): {_listed(missing)}."
+    if found.rules is None:
+        yield "Alerting rules: the server does not tell them; the contract's descriptions are used."
+    else:
+        from cloudxai_analysis.sources.rules import rule_rows
+
+        differences = contract.differences(rule_rows(found.rules) or [])
+        otherwise = (
+            f"; otherwise than the contract: {'; '.join(differences)}" if differences else ", as the contract says"
+        )
+        yield f"Alerting rules: {len(found.rules)} loaded{otherwise}."
+
+
+def _more_lines(found: Contact, environment: Environment) -> Iterator[str]:
+    for label in found.told_apart:
+        yield (
+            f"Series of one target differ at the same time in the label '{label}': two replicas of one Prometheus need "
+            f"`replica_labels`, several processes behind one address need an address each."
+        )
+    tenant = environment.contract.tenant_label
+    if tenant not in found.labels:
+        yield f"No series of the contract has the label '{tenant}': name the right one in `tenant_label`."
+    for label in found.labels:
+        if label.startswith("exported_"):
+            yield (
+                f"Label '{label}': the scraper's own '{label.removeprefix('exported_')}' took the place of the "
+                f"platform's. Set `honor_labels` at the scrape, or `tenant_label` if it holds the tenant."
+            )
+
+
+def _rule_lines(loaded: list[AlertingRule] | None, given: list[AlertingRule]) -> Iterator[str]:
+    """How the loaded rules differ from those of files."""
+    if not given or loaded is None:
+        return
+    has = {(rule.name, _written(rule)) for rule in loaded}
+    for rule in given:
+        if (rule.name, _written(rule)) not in has:
+            there = any(other.name == rule.name for other in loaded)
+            yield f"{rule.file}: {rule.name} is loaded {'otherwise' if there else 'nowhere'} on the server."
+    for name in sorted({rule.name for rule in loaded} - {rule.name for rule in given}):
+        yield f"{name} is loaded, and in none of the files."
+    if has == {(rule.name, _written(rule)) for rule in given}:
+        yield f"The server has loaded the {count(len(given), 'rule')} of the files, as they are."
+
+
+def _written(rule: AlertingRule) -> tuple[str, float, float, str]:
+    """What a rule does, its expression in one writing, for a server rewrites it."""
+    import promql_parser
+
+    try:
+        expression = promql_parser.parse(rule.expr).prettify()
+    except ValueError:
+        expression = " ".join(rule.expr.split())
+    return expression, rule.for_seconds, rule.keep_firing_for_seconds, rule.labels.get("severity", "")
+
+
+def _environment(found: Contact, environment: Environment) -> dict[str, Any]:
+    """What the settings should say of this server: what is told apart from the contract, and nothing else."""
+    contract = environment.contract
+    proposed: dict[str, Any] = {"source": found.name}
+    if not set(found.jobs) & set(contract.jobs):
+        proposed["jobs"] = list(found.jobs)
+    if (exported := f"exported_{contract.tenant_label}") in found.labels:
+        proposed["tenant_label"] = exported
+    if replicas := [label for label in found.told_apart if "replica" in label]:
+        proposed["replica_labels"] = replicas
+    return proposed
+
+
+def _listed(words: Any) -> str:
+    return ", ".join(words) or "nothing"
+
+
+def _toml(name: str, values: dict[str, Any]) -> str:
+    """A table of settings as TOML, whose strings are escaped as PromQL's are."""
+    from cloudxai_analysis.sources.matchers import quoted
+
+    texts = {
+        key: quoted(value) if isinstance(value, str) else f"[{', '.join(map(quoted, value))}]"
+        for key, value in values.items()
+    }
+    return "\n".join([f"[environments.{quoted(name)}]", *(f"{key} = {text}" for key, text in texts.items())])
+
+
+def _write(name: str, values: dict[str, Any], *, yes: bool) -> None:
+    """Add the environment to the settings' file; whatever is in it stays, and it is read back before it counts.
+
+    Raises
+    ------
+    UsageError
+        The file has that environment, cannot be extended or written, or nobody is there to be asked.
+    """
+    from cloudxai_analysis.platform.settings import settings_file
+
+    file = settings_file().resolve()
+    try:
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        wanted = tomllib.loads(before)
+        if name in wanted.get("environments", {}):
+            raise UsageError(
+                f"{file} has an environment '{name}' already, which stays as it is. Give --environment NAME."
+            )
+        if not yes:
+            if not sys.stdin.isatty():
+                raise UsageError("Nobody is there to be asked before cloudxai.toml is written. Give --yes.")
+            click.confirm(f"Add it to {file}?", abort=True)
+        after = f"{before.rstrip()}\n\n{_toml(name, values)}\n".lstrip()
+        wanted.setdefault("environments", {})[name] = values
+        if tomllib.loads(after) != wanted:
+            raise ValueError("it would not be read as it was written")
+        unfinished = file.with_name(f".{file.name}.unfinished")
+        unfinished.write_text(after, encoding="utf-8")
+        unfinished.chmod(file.stat().st_mode & 0o777 if file.exists() else 0o600)
+        os.replace(unfinished, file)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{file} was left as it is, for it cannot be extended: {error}. Add the lines above yourself."
+        ) from None
+    click.echo(plain(f"Written to {file}. Next: cloudxai report --environment {name}"))

@@ -1,0 +1,281 @@
+"""The commands of the ledger: `cloudxai ledger add`, `list`, `verify`, `export` and `import`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudxai_analysis.cli.options import of_environment, settled_environment, write_export
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.words.phrases import count, plain
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from cloudxai_analysis.ledger import Ledger
+    from cloudxai_analysis.ledger.entries import Entry
+    from cloudxai_analysis.ledger.imports import Planned, Words
+    from cloudxai_analysis.ledger.rows import Row
+    from cloudxai_analysis.platform.settings import Environment
+
+# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
+
+_FORMS = click.Choice(["auto", "json", "yaml", "csv", "alertmanager"])
+_DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
+_WOULD = {"add": "would be added", "correct": "would be corrected", "skip": "skipped", "refuse": "refused"}
+
+
+@click.group()
+def ledger() -> None:
+    """Read and extend the append-only ledger of incidents, labels and decisions."""
+
+
+@ledger.command()
+@click.argument("entry", metavar="JSON")
+@of_environment
+def add(entry: str, source: str, environment: str) -> int:
+    """Append one entry, or all or none of a list, given as JSON, such as
+    '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by": "on-call"}'.
+    """
+    try:
+        given = json.loads(entry)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"Entry is no JSON: {error}. Give one object, as in docs/howto.") from None
+    listed = given if isinstance(given, list) else [given]
+    if not listed or not all(isinstance(one, dict) for one in listed):
+        raise UsageError("Entry is neither a JSON object nor a list of them. Give one, as in docs/howto.")
+    opened = _opened(settled_environment(source, environment))
+    kept = opened.append_all([{"written_at": datetime.now(UTC), **one} for one in listed])
+    for one in kept:
+        click.echo(plain(f"{one.kind} {one.id}"))
+    click.echo(f"Appended to {opened.path}")
+    return 0
+
+
+@ledger.command(name="list")
+@of_environment
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only entries of this kind; may be repeated.")
+@click.option(
+    "--since", default="", metavar="TIME", help="Only what began then or later: 2026-11-12, 2026-11-12T14:03Z."
+)
+@click.option("--tenant", metavar="NAME", help="Only entries of this tenant; '' for those of all tenants.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with its `line` and `superseded_by`.")
+def list_entries(
+    source: str, environment: str, kinds: tuple[str, ...], since: str, tenant: str | None, as_json: bool
+) -> int:
+    """List the entries, oldest first; what a later entry superseded or withdrew is marked."""
+    from cloudxai_analysis.ledger.entries import KINDS, time_of
+
+    if unknown := set(kinds) - set(KINDS):
+        raise UsageError(f"Unknown kind '{min(unknown)}'. Kinds are {', '.join(KINDS)}.")
+    begun = _moment(since) if since else None
+    opened = _opened(settled_environment(source, environment))
+    standing = opened.standing()
+    replaced = standing.replaced()
+    states = {str(one.proposal.id): one.state for one in standing.proposed()}
+    chosen = [
+        (position, entry)
+        for position, entry in enumerate(standing.entries)
+        if (not kinds or entry.kind in kinds)
+        and (begun is None or time_of(entry) >= begun)
+        and (tenant is None or getattr(entry, "tenant", None) == tenant)
+    ]
+    if as_json:
+        for position, entry in chosen:
+            later = None if position not in replaced else replaced[position] + 1
+            said = {**entry.model_dump(mode="json"), "line": position + 1, "superseded_by": later}
+            click.echo(json.dumps(said))
+    elif chosen:
+        marked = {place: (later, standing.entries[later].kind) for place, later in replaced.items()}
+        for line in _table([_cells(position, entry, marked.get(position), states) for position, entry in chosen]):
+            click.echo(plain(line))
+    for warning in opened.verify().warnings():
+        click.echo(plain(warning), err=True)
+    return 0
+
+
+@ledger.command()
+@of_environment
+def verify(source: str, environment: str) -> int:
+    """Check every line, and hold the ledger against what each published report knows of it; exits with 5 if damaged."""
+    from cloudxai_analysis.ledger.heads import published_heads
+
+    settled = settled_environment(source, environment)
+    opened = _opened(settled)
+    known, unreadable = published_heads(settled.reports)
+    found = opened.verify(known)
+    ends = f"; the last line's SHA-256 is {found.head.head}" if found.head.entries else ""
+    click.echo(f"{settled.name}: {count(found.head.entries, 'entry', 'entries')}, each as it was written{ends}.")
+    click.echo(f"Held against what {count(len(known), 'published report')} knew of it.")
+    for file in unreadable:
+        click.echo(plain(f"warning: {file} cannot be read; what it knew of the ledger is not known."), err=True)
+    for warning in found.warnings():
+        click.echo(plain(warning), err=True)
+    return 0
+
+
+@ledger.command()
+@of_environment
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--output", default="", metavar="FILE", help="Where it is written; default: standard output.")
+def export(source: str, environment: str, form: str, output: str) -> int:
+    """Export every entry, superseded ones included, as JSON Lines or CSV."""
+    from cloudxai_analysis.ledger.exports import exported
+
+    entries = _opened(settled_environment(source, environment)).entries()
+    text = exported(entries, form)
+    if output:
+        write_export(Path(output), text)
+        click.echo(f"Export: {output}, {count(len(entries), 'entry', 'entries')}", err=True)
+    else:
+        click.echo(text, nl=False)
+    return 0
+
+
+@ledger.command(name="import")
+@click.argument("file", metavar="FILE")
+@of_environment
+@click.option("--format", "form", type=_FORMS, default="auto", show_default=True)
+@click.option("--by", default="", metavar="NAME", help="Who stands for the entries that name nobody.")
+@click.option("--zone", default="", metavar="ZONE", help="Zone of times that have none, such as Europe/Berlin.")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["incident", "proposal"]),
+    default="incident",
+    show_default=True,
+    help="As incidents, or as proposals that a person has yet to confirm.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what it would do, and write nothing.")
+@click.option("--skip-bad", is_flag=True, help="Import the good rows of a file that has bad ones.")
+def import_file(
+    file: str,
+    source: str,
+    environment: str,
+    form: str,
+    by: str,
+    zone: str,
+    kind: str,
+    dry_run: bool,
+    skip_bad: bool,
+) -> int:
+    """Import incidents and other entries: JSON, JSON Lines, YAML, CSV or Alertmanager's alerts.
+
+    What is there already is skipped, what has changed becomes a correction. Nothing is written unless every row is
+    good, or --skip-bad is given.
+    """
+    from cloudxai_analysis.ledger.imports import planned
+
+    settled = settled_environment(source, environment)
+    opened, tenant_label = _opened(settled), settled.contract.tenant_label
+    rows, whose = _rows(Path(file), form)
+    proposed = kind == "proposal"
+    plan = planned(
+        rows, whose, opened.standing(), by=by, zone=_zone(zone), proposed=proposed, tenant_label=tenant_label
+    )
+    refused = sum(one.action == "refuse" for one in plan)
+    stopped = refused > 0 and not skip_bad
+    words = _WOULD if dry_run or stopped else _DONE
+    for one in plan:
+        click.echo(plain(_plan_line(file, one, words)))
+    if stopped:
+        raise UsageError(
+            f"{file}: {refused:,} of {count(len(plan), 'row')} refused; nothing was written. Mend them, or leave them "
+            "out with --skip-bad."
+        )
+    new = [one.entry for one in plan if one.entry is not None and one.action in ("add", "correct")]
+    if not dry_run:
+        opened.append_all(new, unless_known=True)
+    tally = ", ".join(f"{sum(one.action == action for one in plan):,} {said}" for action, said in words.items())
+    click.echo(plain(f"{file}: {tally}{'; nothing was written' if dry_run else f', in {opened.path}'}."))
+    if whose == "alertmanager" and not proposed and new:
+        click.echo("warning: each of these alerts now counts as a true incident; --as proposal asks first.", err=True)
+    return 0
+
+
+def _rows(file: Path, form: str) -> tuple[list[Row], Words]:
+    from cloudxai_analysis.ledger.imports import rows_of, rows_of_values
+    from cloudxai_analysis.ledger.rows import LARGEST_BYTES
+    from cloudxai_analysis.sources.strict_yaml import read_yaml
+
+    if form == "yaml" or (form == "auto" and file.suffix.lower() in (".yaml", ".yml")):
+        return rows_of_values([("", read_yaml(file))], str(file), form="auto")
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
+    return rows_of(content, str(file), form=form)
+
+
+def _plan_line(file: str, one: Planned, words: dict[str, str]) -> str:
+    named = f"{one.entry.kind} {one.entry.id}: " if one.entry else ""
+    why = f" ({one.why})" if one.why and one.entry else f": {one.why}" if one.why else ""
+    return f"{file}, {one.place}: {named}{words[one.action]}{why}"
+
+
+def _cells(position: int, entry: Entry, later: tuple[int, str] | None, states: Mapping[str, str]) -> tuple[str, ...]:
+    from cloudxai_analysis.ledger.entries import time_of
+
+    if later is not None:
+        mark = f"{'withdrawn' if later[1] == 'withdrawal' else 'superseded'} by line {later[0] + 1}"
+    else:
+        mark = f"proposed, {states[str(entry.id)]}" if entry.kind == "proposal" and str(entry.id) in states else ""
+    return (
+        str(position + 1),
+        f"{time_of(entry):%Y-%m-%d %H:%M}",
+        entry.kind,
+        str(entry.id),
+        getattr(entry, "tenant", "") or "-",
+        entry.by,
+        mark or "-",
+        _said(entry),
+    )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Aligned columns; the last one is as long as it is."""
+    listed = [("line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what"), *rows]
+    widths = [min(max(map(len, column)), 48) for column in zip(*listed, strict=True)]
+    for row in listed:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _said(entry: Entry) -> str:
+    """What an entry says beside its time, kind, tenant and author."""
+    said: dict[str, Any] = entry.model_dump(mode="json", exclude_none=True)
+    parts = [
+        f"to {entry_end:%Y-%m-%d %H:%M}" if (entry_end := getattr(entry, "end", None)) else "",
+        *(str(said.get(name, "")) for name in ("alertname", "judgement", "severity", "name", "role", "entry")),
+        ", ".join((*said.get("alerts", ()), *said.get("proposals", ()))),
+        *(str(said.get(name, "")) for name in ("summary", "reason", "evidence", "link", "source")),
+    ]
+    return "; ".join(filter(None, parts)) or "-"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"Invalid time '{text}'. Give it like 2026-11-12 or 2026-11-12T14:03Z.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"'{name}' is no time zone. Give a name like Europe/Berlin.") from None
+
+
+def _opened(settled: Environment) -> Ledger:
+    from cloudxai_analysis.ledger import Ledger
+
+    return Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)

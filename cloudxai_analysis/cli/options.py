@@ -1,0 +1,55 @@
+"""What the commands share: how an environment is named and settled, and exports that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudxai_analysis.ground.errors import UsageError
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.platform.settings import Environment
+
+
+def of_environment(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--source` and `--environment`."""
+    named = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")(command)
+    return click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")(named)
+
+
+def settled_environment(source: str, environment: str) -> Environment:
+    """The environment that these options name.
+
+    Raises
+    ------
+    UsageError
+        The environment or a setting is wrong.
+    """
+    from cloudxai_analysis.platform.settings import load_settings, resolve_environment
+
+    return resolve_environment(load_settings(), source=source or None, name=environment or None)
+
+
+def write_export(file: Path, text: str) -> None:
+    """The file as a whole, readable by its owner alone, or the one that was there before.
+
+    Raises
+    ------
+    UsageError
+        It cannot be written there.
+    """
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"Export {file} cannot be written: {error.strerror}. Choose another --output.") from None

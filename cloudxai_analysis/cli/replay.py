@@ -1,0 +1,75 @@
+"""The command that replays alert rules over past weeks: `cloudxai replay`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudxai_analysis.cli.options import of_environment
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.words.phrases import plain
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.sources.rules import AlertingRule
+    from cloudxai_analysis.study.asked import Asked
+
+# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@of_environment
+@click.option("--week", default="last", metavar="WEEK", help="The last of the weeks, as 2026-W46 or 'last'.")
+@click.option("--weeks", type=click.IntRange(1, 52), default=4, show_default=True, help="How many weeks.")
+@click.option("--rule", "only", multiple=True, metavar="NAME", help="Only this rule; may be given again.")
+@click.option("--proposed", multiple=True, type=click.Path(path_type=Path), metavar="PATH", help="Proposed rules.")
+@click.option("--vary/--as-it-is", default=True, show_default=True, help="Vary threshold, for and keep_firing_for.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+def replay(
+    paths: tuple[Path, ...],
+    source: str,
+    environment: str,
+    week: str,
+    weeks: int,
+    only: tuple[str, ...],
+    proposed: tuple[Path, ...],
+    vary: bool,
+    form: str,
+) -> int:
+    """Replay the alert rules of PATH (files or folders; else those that the server has loaded) over past weeks."""
+    from cloudxai_analysis.replay.rules import rules_in
+    from cloudxai_analysis.study.asked import settle
+
+    asked = settle(week, source=source, environment=environment)
+    suggested, faults = rules_in(proposed)
+    given, wrong = rules_in(paths)
+    for finding in (*wrong, *faults):
+        click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
+    if paths and not given:
+        raise UsageError(f"No alerting rule in {', '.join(map(str, paths))}. Give files with rules of Prometheus.")
+    click.echo(_replayed(asked, given, suggested, weeks=weeks, only=only, vary=vary, form=form), nl=False)
+    return 0
+
+
+def _replayed(
+    asked: Asked,
+    given: list[AlertingRule],
+    suggested: list[AlertingRule],
+    *,
+    weeks: int,
+    only: tuple[str, ...],
+    vary: bool,
+    form: str,
+) -> str:
+    from cloudxai_analysis.replay.opened import opened
+    from cloudxai_analysis.replay.written import as_data, as_markdown, as_text
+
+    with opened(asked.environment, asked.window, asked.now, weeks=weeks, given=given, proposed=suggested) as session:
+        found = session.compared(only=only, vary=vary)
+    window = session.history.window
+    if form == "json":
+        return json.dumps(as_data(found, window), indent=1, allow_nan=False) + "\n"
+    return (as_markdown if form == "markdown" else as_text)(found, window)

@@ -1,0 +1,1 @@
+"""The ground: errors with exit codes, windows, compiled code's cache."""

@@ -1,0 +1,166 @@
+"""What a pull would bring: the tiles that the lake lacks, and what they will cost before the first of them is asked."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lake.tables import Lake
+from cloudxai_analysis.lake.tiles import packed_bytes
+from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
+
+REWIND = timedelta(hours=1)
+_PROBE = timedelta(hours=1)
+TileKey = tuple[str, str]
+
+
+class Counted(Source, Protocol):
+    """A source that counts without reading."""
+
+    def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
+        """Series and samples of a metric on each of the days."""
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A source that counts the bytes it received."""
+
+    @property
+    def received(self) -> int:
+        """Bytes of all bodies so far."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One tile to pull: a metric, its day, and the moment at which it counts as asked for."""
+
+    metric: str
+    day: Window
+    asked: datetime
+
+    @property
+    def key(self) -> TileKey:
+        """Metric and date, by which a lake knows its tiles."""
+        return self.metric, self.day.name
+
+    @property
+    def window(self) -> Window:
+        """What is asked for: the day, up to now where it is still growing."""
+        return Window(self.day.start, min(self.day.end, self.asked))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pull would bring: tiles wanted and missing, series and samples as the source counts them.
+
+    `wire_bytes`, `seconds` and `disk_bytes` are estimates, NaN where no probe had a sample to go by; `free_bytes` is
+    what the lake's disk has left.
+    """
+
+    tiles: int
+    missing: int
+    series: int
+    samples: int
+    wire_bytes: float
+    seconds: float
+    disk_bytes: float
+    free_bytes: int
+
+
+def wanted_tiles(contract: Contract, window: Window, now: datetime, rewind: timedelta = REWIND) -> list[Wanted]:
+    """The tiles of a window, days in the future left out; a day is final when it was asked `rewind` after its end."""
+    return [
+        Wanted(metric, day, min(day.end + rewind, now))
+        for day in window.days()
+        if day.start < now
+        for metric in contract.series_names()
+    ]
+
+
+def missing_tiles(lake: Lake, wanted: Sequence[Wanted], *, again: Collection[TileKey] = ()) -> list[Wanted]:
+    """What the lake lacks of the wanted tiles: never pulled, grown since, a file of theirs gone, or named `again`."""
+    if not lake.exists:
+        return list(wanted)
+    snapshot = lake.snapshot()
+    tiles = snapshot.tiles()
+    asked = dict(zip(zip(tiles["metric"], tiles["date"], strict=True), tiles["asked"], strict=True))
+    for key in {*snapshot.lost(), *again}:
+        asked.pop(key, None)
+    return [tile for tile in wanted if asked.get(tile.key, tile.day.start) < tile.asked]
+
+
+def estimate(
+    source: Counted,
+    lake: Lake,
+    contract: Contract,
+    wanted: Sequence[Wanted],
+    *,
+    matchers: Mapping[str, Mapping[str, str]],
+    concurrency: int,
+) -> Plan:
+    """What pulling the missing tiles would take: each day's samples are counted, and an hour of each metric is read.
+
+    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is written.
+
+    Raises
+    ------
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    missing = missing_tiles(lake, wanted)
+    by_metric: dict[str, list[Wanted]] = {}
+    for tile in missing:
+        by_metric.setdefault(tile.metric, []).append(tile)
+    series, samples, probes = 0, 0, []
+    for metric, tiles in by_metric.items():
+        own = matchers[contract.scope_of(metric)]
+        counted = source.counts(metric, own, [tile.day for tile in tiles])
+        series += max(found for found, _ in counted)
+        samples += sum(count for _, count in counted)
+        (_, fullest), tile = max(zip(counted, tiles, strict=True), key=lambda pair: pair[0][1])
+        if fullest:
+            probes.append(_probe(source, tile, own))
+    empty = packed_bytes(SeriesBatch.of("empty", []))
+    probed = sum(probe.samples for probe in probes)
+    # Of hours without a sample nothing follows for those that have some.
+    scale = samples / probed if probed else float("nan") if samples else 0.0
+    fixed = min((probe.seconds for probe in probes), default=0.0)
+    folder = next(folder for folder in (lake.path.absolute(), *lake.path.absolute().parents) if folder.exists())
+    return Plan(
+        tiles=len(wanted),
+        missing=len(missing),
+        series=series,
+        samples=samples,
+        wire_bytes=scale * sum(probe.wire for probe in probes),
+        seconds=(fixed * len(missing) + scale * sum(probe.seconds - fixed for probe in probes)) / concurrency,
+        disk_bytes=scale * sum(probe.disk - empty for probe in probes) + 2 * empty * len(missing),
+        free_bytes=shutil.disk_usage(folder).free,
+    )
+
+
+@dataclass(frozen=True)
+class _Probe:
+    samples: int
+    wire: int
+    disk: int
+    seconds: float
+
+
+def _probe(source: Source, tile: Wanted, matchers: Mapping[str, str]) -> _Probe:
+    """An hour of the tile's middle, or, of a day under way, its last one."""
+    end = tile.window.end if tile.asked < tile.day.end else tile.day.start + (tile.day.end - tile.day.start) / 2
+    received = source.received if isinstance(source, Counts) else 0
+    started = time.perf_counter()
+    batch = source.read(tile.metric, matchers, Window(max(tile.day.start, end - _PROBE), end))
+    return _Probe(
+        batch.samples,
+        (source.received if isinstance(source, Counts) else 0) - received,
+        packed_bytes(batch),
+        time.perf_counter() - started,
+    )

@@ -1,0 +1,199 @@
+"""How often the suite is wrong: what it says of weeks as they are, and which events planted into them it finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.errors import NoData
+from cloudxai_analysis.ground.window import DAY, HOUR, WEEK, Window, last_whole_week, week_of
+from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.operate.planted import KINDS, SIZES, Copy, plant
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, Settings, resolve_environment
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.study.asked import Asked
+from cloudxai_analysis.study.opening import refresh
+from cloudxai_analysis.study.study import Study
+
+# Which check is meant to find each kind of event, planted or of the demo's scenarios.
+FOUND_BY = {kind: check for kind, (check, _, _) in KINDS.items()} | {"false_alert": "false_positives"}
+FOUND_SHARE = 0.9
+WEEKS = 3
+Progress = Callable[[int, int], None]
+Job = TypeVar("Job")
+_Own = tuple[Environment, int, Window, int, int]
+_AS_IT_IS = -1
+
+
+def study_of(source: DemoSource, folder: Path, *, settings: Settings | None = None) -> Study:
+    """The study of the demo's last whole week, straight from the source, by the settings' defaults."""
+    settled = resolve_environment(settings or Settings.model_construct(), source=DEMO_SOURCE, name="demo")
+    ledger = Ledger(folder / "ledger.jsonl")
+    ledger.seed(source.ledger_entries())
+    now = source.extent().end
+    return Study(settled, last_whole_week(now), MemorySnapshot(source), ledger=ledger, now=now)
+
+
+def findings(study: Study) -> list[dict[str, str]]:
+    """The checks that warn or fail: check, status and finding of each."""
+    found = [check for check in judge.checks(study) if check.status in ("warn", "fail")]
+    return [{"check": check.key, "status": check.status, "finding": check.finding} for check in found]
+
+
+def planted_findings(
+    study: Study, *, size: int, seed: int, times: int = 1, apart_hours: float = 3
+) -> list[dict[str, Any]]:
+    """Each event that is planted into a copy of a study's telemetry: kind, size, unit, and whether it was found.
+
+    Of each kind there are `times`, the `size`-th of its sizes (0 to 4); those planted together lie `apart_hours` apart.
+    """
+    copy = Copy(study.frames, Window(study.history.start - DAY, study.reach.end))
+    common = {"size": size, "seed": seed, "times": times}
+    planted = list(plant(copy, study.contract, study.window, apart_hours=apart_hours, **common))
+    changed = Study(study.environment, study.window, copy, ledger=study.ledger, now=study.now)
+    return [{**row, "found": was_found(row, changed)} for row in planted]
+
+
+def was_found(planted: dict[Any, Any], study: Study, *, apart: timedelta = HOUR) -> bool:
+    """Whether the check meant for a planted event names its place, and a start no further than `apart` from its own."""
+    events = judge.check(study, FOUND_BY[planted["kind"]]).events
+    return any(
+        event["kind"] == planted["kind"]
+        and event["place"] == planted["place"]
+        and abs(event["start"] - planted["start"]) <= apart
+        for event in events
+    )
+
+
+def own_weeks(
+    asked: Asked, *, copies: int, weeks: int = WEEKS, workers: int = 2, progress: Progress | None = None
+) -> dict[str, Any]:
+    """What is found in the last weeks of an environment's lake as they are, and of events planted into copies of them.
+
+    For each week and size there are `copies`, made in memory, each with an event of every kind at another time and
+    place. Neither the lake nor the ledger is written to.
+
+    Raises
+    ------
+    NoData
+        The lake holds none of the weeks.
+    """
+    settled, snapshot = asked.environment, open_lake(asked.environment.lake).snapshot()
+    extent = snapshot.extent()
+    there = [week for week in last_weeks(asked, weeks) if extent is not None and week.start >= extent.start]
+    if not there:
+        raise NoData(f"The lake of '{settled.name}' holds no whole week before {asked.window.end:%Y-%m-%d}.")
+    sizes = [_AS_IT_IS, *(size for size in range(SIZES) for _ in range(copies))]
+    jobs = [(settled, snapshot.version, week, size, seed) for week in there for seed, size in enumerate(sizes)]
+    results = list(zip(side_by_side(_own, jobs, workers=workers, progress=progress), jobs, strict=True))
+    return {
+        "environment": settled.name,
+        "weeks": [{"week": job[2].name, "findings": found} for found, job in results if job[3] == _AS_IT_IS],
+        "curves": curves(row for found, job in results if job[3] != _AS_IT_IS for row in found),
+    }
+
+
+def pull_weeks(asked: Asked, *, weeks: int = WEEKS, progress: Callable[[int, int, int], None] | None = None) -> None:
+    """Pull what the lake lacks of the weeks to examine, and of the weeks before them."""
+    examined = last_weeks(asked, weeks)
+    refresh(replace(asked, window=Window(examined[-1].start, examined[0].end)), progress=progress)
+
+
+def last_weeks(asked: Asked, weeks: int) -> list[Window]:
+    """So many weeks: the one asked for, or in which what was asked for ends, and those before it."""
+    return [week_of(asked.window.end - HOUR - number * WEEK) for number in range(weeks)]
+
+
+def _own(job: _Own) -> list[dict[str, Any]]:
+    settled, version, window, size, seed = job
+    snapshot = open_lake(settled.lake).snapshot(version)
+    now = datetime.fromisoformat(snapshot.provenance["now"])
+    study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now)
+    return findings(study) if size == _AS_IT_IS else planted_findings(study, size=size, seed=seed)
+
+
+def side_by_side(
+    work: Callable[[Job], Any], jobs: Sequence[Job], *, workers: int, progress: Progress | None = None
+) -> list[Any]:
+    """What `work` gives for each job, in their order, by so many processes; one interrupt ends them all."""
+    results: list[Any] = []
+    # Forked children of a process with threads can hang; spawned ones start clean.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            for result in pool.map(work, jobs):
+                results.append(result)
+                if progress:
+                    progress(len(results), len(jobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def curves(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By kind of event: how many of each size were planted and found, and the smallest found in nine of ten.
+
+    `rows` as `planted_findings` gives them. A kind that was never planted has no sizes.
+    """
+    frame = pd.DataFrame(list(rows), columns=["kind", "size", "unit", "found"]).astype({"found": bool})
+    found = []
+    for kind, (check, sizes, unit) in KINDS.items():
+        own = frame[frame["kind"] == kind]
+        by_size = [(size, own.loc[own["size"] == size, "found"]) for size in sizes]
+        found.append(
+            {
+                "kind": kind,
+                "check": check,
+                "unit": unit,
+                "smallest": smallest_found(own["size"], own["found"]) if len(own) else None,
+                "sizes": [{"size": size, "runs": len(one), "found": int(one.sum())} for size, one in by_size],
+            }
+        )
+    return found
+
+
+def smallest_found(sizes: pd.Series, found: pd.Series, *, share: float = FOUND_SHARE) -> float | None:
+    """The smallest size from which on at least `share` of the events of every doubling of size were found.
+
+    None where not even the largest were.
+    """
+    ordered = pd.DataFrame({"size": sizes.astype("float64"), "found": found.astype(bool)}).sort_values("size")
+    doubling = (ordered["size"].map(lambda size: int(size * 1024).bit_length())).to_numpy()
+    shares = ordered.groupby(doubling)["found"].mean()
+    enough = shares[::-1].ge(share).cummin()[::-1]
+    if not enough.any():
+        return None
+    return round(float(ordered.loc[doubling == enough.idxmax(), "size"].min()), 3)
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """What `own_weeks` gives, as sentences."""
+    for week in result["weeks"]:
+        checks = ", ".join(found["check"] for found in week["findings"])
+        yield f"{week['week']} as it is: {checks or 'nothing is found'}."
+    for curve in result["curves"]:
+        name = curve["kind"].replace("_", " ")
+        shares = ", ".join(f"{one['size']:g}: {one['found']} of {one['runs']}" for one in curve["sizes"] if one["runs"])
+        if not shares:
+            yield f"{name}: could not be planted; there is no series of it, or no room."
+        elif curve["smallest"] is None:
+            yield f"{name}: not found in nine of ten, however large ({shares} {curve['unit']})."
+        else:
+            yield f"{name}: found from {curve['smallest']:g} {curve['unit']} on ({shares})."
+
+
+def write_result(result: dict[str, Any], file: Path) -> None:
+    """Keep a result where the report's method section reads it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")

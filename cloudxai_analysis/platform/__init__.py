@@ -1,0 +1,1 @@
+"""The platform as people describe it: its contract, the settings, access, money."""

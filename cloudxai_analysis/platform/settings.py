@@ -1,0 +1,350 @@
+"""The suite's settings as one typed object: TOML file, then environment variables, then flags."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
+from cloudxai_analysis.platform.finance import Bill, Exchange
+from cloudxai_analysis.platform.http_config import HttpConfig, checked_tenant, known_keys
+
+DEMO_SOURCE = "demo://"
+Way = Literal["auto", "remote_read", "export", "range_selectors"]
+SETTINGS_FILE = "cloudxai.toml"
+_PREFIX = "CLOUDXAI_"
+_MOST_KNOWN = 20
+_BESIDE = Path(__file__).resolve().parents[2]
+_SHIPPED = Path(sys.prefix) / "share" / "cloudxai" / "notebooks"  # where a wheel puts them
+
+
+class Bounds(BaseModel):
+    """The bounds that verdicts judge by; a measure knows none of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coverage: float = Field(0.95, gt=0, le=1, description="least share of expected scrapes on a covered day")
+    headroom_share: float = Field(0.15, ge=0, lt=1, description="warn when less than this share of the cap is free")
+    days_to_cap: float = Field(14, gt=0, description="warn when the cap is likely to be reached within so many days")
+    daily_churn: float = Field(0.25, gt=0, description="warn when a covered day's churn is above this share")
+    unstable_identifiers: int = Field(3, gt=0, description="warn from this many generated-looking names of one stem")
+    cost_anomaly_floor: float = Field(0.10, ge=0, description="least excess of an anomalous hour, in the currency")
+    cost_hour_floor: float = Field(2.0, ge=0, description="least excess of a single hour that is one by itself")
+    reconciliation_drift: float = Field(0.05, gt=0, description="warn when estimate and total differ by this share")
+    false_positive_rate: float = Field(0.25, gt=0, lt=1, description="largest rate of a paging rule, 28 days")
+    availability: float = Field(0.999, gt=0, lt=1, description="readiness SLO over 30 days")
+    transitions_per_hour: float = Field(10, gt=0, description="most global readiness transitions in one hour")
+    check_latency_seconds: float = Field(0.2, gt=0, description="p95 of the readiness check")
+
+
+class Limits(BaseModel):
+    """Every limit of the suite: deadlines, bytes and rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request_timeout_seconds: float = Field(60, gt=0, description="one answer of the source")
+    connect_timeout_seconds: float = Field(5, gt=0, description="one connection to the source")
+    total_deadline_seconds: float = Field(600, gt=0, description="one request with all its retries")
+    retries: int = Field(4, ge=0, description="further attempts after a failure that may pass")
+    response_bytes: int = Field(512 * 1024 * 1024, gt=0, description="largest answer that is read")
+    frame_bytes: int = Field(32 * 1024 * 1024, gt=0, description="largest frame of a remote read")
+    concurrency: int = Field(2, ge=1, le=32, description="tiles asked of the source at the same time")
+    notebook_seconds: float = Field(1800, gt=0, description="one notebook, from kernel start to last cell")
+    table_rows: int = Field(50, gt=0, description="rows of a table in the report; the CSV has all")
+    lock_seconds: float = Field(10, ge=0, description="wait for another run on the same lake")
+
+
+class EnvironmentSettings(BaseModel):
+    """One watched platform: where its telemetry comes from, and what holds for it alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    source: str | None = None
+    matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of scraped series")
+    rule_matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of ALERTS")
+    jobs: tuple[str, ...] = Field((), description="jobs that export the platform's metrics, if not the contract's")
+    tenant_label: str | None = Field(None, description="label that holds the tenant, if not the contract's")
+    tenant_cap: int | None = Field(None, gt=0)
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    zone: str = Field("UTC", description="time zone of those on call, for alerts at night")
+    alertmanager: str | None = Field(None, description="URL of its Alertmanager: what it holds now, by GET alone")
+    way: Way = Field("auto", description="how samples are read: the fastest that the server offers, or one of them")
+    replica_labels: tuple[str, ...] = Field((), description="labels that tell the replicas of an HA pair apart")
+    rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")
+    history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
+    tenant: str | None = Field(None, description="the tenant to read, sent as X-Scope-OrgID")
+    budgets: dict[str, float] = Field(
+        default_factory=dict, description="tenant = amount for a calendar month, in the environment's currency"
+    )
+    bills: tuple[Bill, ...] = Field((), description="totals from elsewhere: start, end, amount, currency, source")
+    exchange: Exchange | None = Field(None, description="rates into the environment's currency: rates, as_of, source")
+    http_config_file: Path | None = Field(None, description="YAML file of credentials, TLS and headers")
+    http_config: HttpConfig = Field(HttpConfig(), description="the same as a table")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> EnvironmentSettings:
+        if self.http_config_file is not None and self.http_config != HttpConfig():
+            raise ValueError("'http_config_file' and 'http_config' exclude each other; keep one of them")
+        return self
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets_are_amounts(cls, budgets: dict[str, float]) -> dict[str, float]:
+        if any(not 0 < amount < float("inf") for amount in budgets.values()):
+            raise ValueError("a budget is an amount above 0")
+        return budgets
+
+    @field_validator("tenant")
+    @classmethod
+    def _tenant_is_one(cls, tenant: str | None) -> str | None:
+        return tenant if tenant is None else checked_tenant(tenant)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"'{zone}' is no time zone; give a name like 'Europe/Berlin'") from None
+        return zone
+
+
+class Settings(BaseSettings):
+    """All settings; read them with `load_settings`, which turns every mistake into one line."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    outputs: Path = Path("outputs")
+    notebooks: Path = Path("notebooks")
+    contract: Path = DEFAULT_CONTRACT
+    default_environment: str | None = None
+    environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
+    bounds: Bounds = Bounds()
+    limits: Limits = Limits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags beat environment variables, which beat the TOML file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+class Environment(BaseModel):
+    """A watched platform with everything settled: its name, source, contract, bounds and folders."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+    outputs: Path
+    contract: Contract
+    bounds: Bounds
+    limits: Limits
+    settings: EnvironmentSettings
+
+    @property
+    def folder(self) -> Path:
+        """Where the environment's lake, ledger and reports lie."""
+        return self.outputs / self.name
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the environment's lake."""
+        return self.folder / "lake"
+
+    @property
+    def ledger(self) -> Path:
+        """File of the environment's incident ledger."""
+        return self.folder / "ledger" / "incidents.jsonl"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the environment's published reports."""
+        return self.folder / "reports"
+
+    @property
+    def evaluation(self) -> Path:
+        """File of what `cloudxai evaluate` found out in the environment's own weeks."""
+        return self.folder / "evaluation.json"
+
+
+def project_folder() -> Path:
+    """The folder at which the settings' relative paths start, wherever the command is run, as by cron from `/`.
+
+    That of the file in `CLOUDXAI_SETTINGS`; else the nearest, from the working one upward, with `cloudxai.toml`, or
+    with `notebooks/` and `pyproject.toml`; else the project that this package lies in; else the working one.
+    """
+    here = Path.cwd()
+    if named := os.environ.get(f"{_PREFIX}SETTINGS"):
+        return (here / named).parent
+    for folder in (here, *here.parents, _BESIDE):
+        if (folder / SETTINGS_FILE).is_file() or (
+            (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file()
+        ):
+            return folder
+    return here
+
+
+def settings_file() -> Path:
+    """The TOML file that settings are read from: `CLOUDXAI_SETTINGS`, or `cloudxai.toml` in the project's folder."""
+    return Path(os.environ.get(f"{_PREFIX}SETTINGS") or project_folder() / SETTINGS_FILE)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings of this run; flags that are None do not count.
+
+    Raises
+    ------
+    UsageError
+        A key is unknown (the near miss is named) or a value is wrong; a named settings file does not exist.
+    """
+    file = settings_file()
+    if os.environ.get(f"{_PREFIX}SETTINGS") and not file.is_file():
+        raise UsageError(f"Settings file {file} does not exist. Unset {_PREFIX}SETTINGS or correct it.")
+    given = {key: value for key, value in flags.items() if value is not None}
+    try:
+        _refuse_unknown_variables()
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise UsageError(_one_line(error, file)) from None
+    except SettingsError as error:
+        # Its own message says which variable, its cause why; only the first is without the value.
+        raise UsageError(f"Settings of the environment ({_PREFIX}…): {error}. Objects are given as JSON.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"Settings file {file} cannot be read: {error}.") from None
+    anchored = {key: project_folder() / getattr(settings, key) for key in ("outputs", "notebooks")}
+    return settings.model_copy(update=anchored)
+
+
+def resolve_environment(settings: Settings, *, source: str | None = None, name: str | None = None) -> Environment:
+    """The environment to work in, with its source, contract, cap and currency settled.
+
+    The name is the one given, else that of the configured environment with this source, else the default one's, else
+    made from the source. The source is the one given, else the environment's, else `PROMETHEUS_URL`, else the demo.
+
+    Raises
+    ------
+    UsageError
+        The name cannot name a folder, or is neither configured nor accompanied by a source.
+    """
+    source = source or None
+    if name is None and source is None:
+        name = settings.default_environment
+    if name is not None and name not in settings.environments and source is None and name != "demo":
+        raise UsageError(f"Unknown environment '{name}'.{near_miss(name, [*settings.environments, 'demo'])}")
+    if source is None and name is not None:
+        chosen = settings.environments.get(name, EnvironmentSettings())
+        source = chosen.source or (DEMO_SOURCE if name == "demo" else os.environ.get("PROMETHEUS_URL"))
+    source = source or os.environ.get("PROMETHEUS_URL") or DEMO_SOURCE
+    if name is None:
+        named = (key for key, value in settings.environments.items() if value.source == source)
+        name = next(named, None) or environment_name(source)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise UsageError(f"Invalid environment '{name}'. A name has letters, digits, '.', '_' and '-' only.")
+    own = settings.environments.get(name, EnvironmentSettings())
+    contract = load_contract(settings.contract)
+    overrides = {key: getattr(own, key) for key in ("jobs", "tenant_label", "tenant_cap", "currency")}
+    contract = contract.model_copy(update={key: value for key, value in overrides.items() if value})
+    return Environment(
+        name=name,
+        source=source,
+        outputs=settings.outputs,
+        contract=contract,
+        bounds=settings.bounds,
+        limits=settings.limits,
+        settings=own,
+    )
+
+
+def environment_name(source: str) -> str:
+    """A folder's name made from a source without its credentials: 'demo' of 'demo://', else host, port and path."""
+    try:
+        parts = urlsplit(source)
+        place = f"{parts.hostname or ''}-{parts.port or ''}{parts.path}"
+    except ValueError:
+        shown = re.sub(r"//.*@", "//<secret>@", source)
+        raise UsageError(f"Invalid source '{shown}'. A source is demo:// or a URL like http://host:9090.") from None
+    if parts.scheme == "demo":
+        place = "-".join(["demo", *(f"{key}-{value}" for key, value in parse_qsl(parts.query))])
+    return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"
+
+
+def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
+    """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
+    near = difflib.get_close_matches(word, known, n=most)
+    if near:
+        return f" Did you mean {' or '.join(map(repr, near))}?"
+    rest = ", …" if len(known) > _MOST_KNOWN else ""
+    return f" Known: {', '.join(known[:_MOST_KNOWN])}{rest}." if known else ""
+
+
+def _refuse_unknown_variables() -> None:
+    # pydantic-settings passes over variables it does not know, so a typo would run the default in silence.
+    known = {name.upper() for name in Settings.model_fields} | {"SETTINGS"}
+    for variable in os.environ:
+        if variable.startswith(_PREFIX):
+            key = variable.removeprefix(_PREFIX).split("__")[0]
+            if key not in known:
+                near = near_miss(variable, [f"{_PREFIX}{name}" for name in sorted(known)])
+                raise UsageError(f"Unknown environment variable {variable}.{near}")
+
+
+def _one_line(error: ValidationError, file: Path) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return f"Unknown key '{key}' in the settings ({file}, {_PREFIX}…).{near_miss(path[-1], _known_keys(path))}"
+    return f"Invalid value of '{key}' in the settings ({file}, {_PREFIX}…): {first['msg']}."
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    if path[2:3] == ["http_config"] and len(path) > 3:
+        return known_keys(path[3:])
+    rooms: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
+    model = rooms.get(path[0], Settings) if len(path) > 1 else Settings
+    return list(model.model_fields)
+
+
+def find_notebook(settings: Settings, name: str) -> Path:
+    """The notebook at the path `name`, or called so in the settings' folder, beside the package or installed with it.
+
+    Raises
+    ------
+    UsageError
+        There is none; the near miss is named.
+    """
+    folders = [settings.notebooks, _BESIDE / "notebooks", _SHIPPED]
+    places = [folder / file for folder in folders for file in (name, f"{name}.ipynb")]
+    for path in (Path(name), *places):
+        if path.is_file() and path.suffix == ".ipynb":
+            return path.absolute()
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+    looked = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    raise UsageError(f"No notebook '{name}' in {looked}.{near_miss(name, known)}")

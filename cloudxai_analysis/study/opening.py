@@ -1,0 +1,180 @@
+"""The door for notebooks and the command line: settle the environment, pull what is missing, open the study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, runtime_checkable
+
+from cloudxai_analysis.ground.errors import NoData, UsageError
+from cloudxai_analysis.ground.window import Window, named_window
+from cloudxai_analysis.lake.plan import Plan, estimate, wanted_tiles
+from cloudxai_analysis.lake.pull import Pulled, pull
+from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
+from cloudxai_analysis.sources.contact import exporting_jobs, nothing_of
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.server import ServerSource
+from cloudxai_analysis.study.asked import Asked, as_text, settle
+from cloudxai_analysis.study.study import Study
+
+Progress = Callable[[int, int, int], None]
+
+
+@runtime_checkable
+class Demonstrates(Protocol):
+    """A source that brings its own ledger along, as the demo does."""
+
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        """What its people wrote."""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What bringing a lake up to date gave: what was asked for, the source without credentials, the pull."""
+
+    asked: Asked
+    source: str
+    pulled: Pulled
+
+
+def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
+    """Pull what the environment's lake lacks of the window and of the weeks before it.
+
+    Raises
+    ------
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    settled = asked.environment
+    window = asked.window.reach(settled.settings.history_weeks, asked.now)
+    origin = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    pulled = pull(
+        origin,
+        open_lake(settled.lake),
+        settled.contract,
+        window,
+        matchers=settled.settings.matchers,
+        rule_matchers=settled.settings.rule_matchers,
+        replica_labels=settled.settings.replica_labels,
+        now=asked.now,
+        rewind=timedelta(minutes=settled.settings.rewind_minutes),
+        concurrency=settled.limits.concurrency,
+        progress=progress,
+        lock_seconds=settled.limits.lock_seconds,
+        found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
+    )
+    if isinstance(origin, Demonstrates):
+        Ledger(settled.ledger).seed(origin.ledger_entries())
+    return Refreshed(asked, origin.name, pulled)
+
+
+def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[str]:
+    """The jobs that export the contract's metrics, where none of those that are meant does; else none.
+
+    Raises
+    ------
+    NoData
+        The server has nothing of the contract, and neither has the lake.
+    UsageError
+        The settings name jobs, and others export the metrics.
+    """
+    if not isinstance(origin, ServerSource):
+        return []
+    lake, contract = open_lake(settled.lake), settled.contract
+    exporting = exporting_jobs(origin, contract, window, settled.settings.matchers)
+    if not exporting:
+        if not lake.exists:
+            raise nothing_of(origin, contract, window)
+        return lake.snapshot().provenance.get("found_jobs") or []
+    if exporting.keys() & set(contract.jobs):
+        return []
+    if settled.settings.jobs and not lake.exists:
+        raise UsageError(
+            f"Environment '{settled.name}' has jobs {', '.join(settled.settings.jobs)}, and the contract's metrics "
+            f"come from {', '.join(exporting)}. Correct `jobs`; `cloudxai connect` shows what the server has."
+        )
+    return [] if settled.settings.jobs else list(exporting)
+
+
+def preview(asked: Asked) -> Plan:
+    """What `refresh` would bring, estimated from a few hours that are read and dropped.
+
+    Raises
+    ------
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    settled = asked.environment
+    window = asked.window.reach(settled.settings.history_weeks, asked.now)
+    rewind = timedelta(minutes=settled.settings.rewind_minutes)
+    return estimate(
+        open_source(settled.source, limits=settled.limits, settings=settled.settings),
+        open_lake(settled.lake),
+        settled.contract,
+        wanted_tiles(settled.contract, window, asked.now, rewind),
+        matchers={"target": settled.settings.matchers, "rules": settled.settings.rule_matchers},
+        concurrency=settled.limits.concurrency,
+    )
+
+
+def open_study(
+    week: str = "last",
+    *,
+    source: str = "",
+    environment: str = "",
+    pull_missing: bool = True,
+    lake_version: int = 0,
+) -> Study:
+    """The study of one window, on one pinned version of the environment's lake.
+
+    `pull_missing` first asks the source for what the lake lacks; `lake_version` 0 means the newest, another re-opens
+    the version that an older summary names, and asks no source.
+
+    Raises
+    ------
+    UsageError
+        The window's name, the environment or a setting is wrong, or a parameter is of another type than its own.
+    NoData
+        The lake holds no sample of the window.
+    CloudxaiError
+        Whatever the source or the lake raises.
+    """
+    for name, value in (("week", week), ("source", source), ("environment", environment)):
+        as_text(name, value)
+    if not isinstance(pull_missing, bool) or not isinstance(lake_version, int):
+        raise UsageError("Parameter 'pull_missing' is True or False, and 'lake_version' a whole number.")
+    if pull_missing and not lake_version:
+        settled = refresh(settle(week, source=source, environment=environment)).asked.environment
+    else:
+        settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    snapshot = open_lake(settled.lake).snapshot(lake_version or None)
+    # What was seen ends where the pull ended, whatever time it is now: the same version gives the same report.
+    now = datetime.fromisoformat(snapshot.provenance["now"])
+    window = named_window(week, now)
+    found_jobs = snapshot.provenance.get("found_jobs") or []
+    if found_jobs and not settled.settings.jobs:
+        contract = settled.contract.model_copy(update={"jobs": tuple(found_jobs)})
+        settled = settled.model_copy(update={"contract": contract})
+    study = Study(
+        settled,
+        window,
+        snapshot,
+        ledger=Ledger(settled.ledger),
+        now=now,
+        provenance={
+            "source": snapshot.provenance["source"],
+            "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
+            "warnings": snapshot.provenance.get("warnings", []),
+            **({"found_jobs": found_jobs} if found_jobs else {}),
+        },
+    )
+    if not study.telemetry.inventory["samples"].sum():
+        raise NoData(
+            f"Window {window} of environment '{settled.name}' holds no sample of the {settled.contract.platform} "
+            f"contract. Choose another week (`cloudxai status` lists those in the lake) or check the matchers."
+        )
+    return study

@@ -1,0 +1,1 @@
+"""How people say numbers and moments: the one room that spells."""

@@ -1,0 +1,103 @@
+"""Which faults an alert's expression has, by hand; of one fault comes one finding."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudxai_analysis.lint.codes import CODES
+from cloudxai_analysis.lint.expression_audits import Auditor, Place
+from cloudxai_analysis.lint.metrics import Metrics
+from cloudxai_analysis.platform.contract import load_contract
+
+HISTOGRAM = "readiness_check_duration_seconds"
+TABLE = {
+    "raw-counter": [
+        "tenant_label_rejections_total > 0",
+        "5 < sum(tenant_label_rejections_total)",
+        "tenant_label_rejections_total >= 1 and on () hour() > 8",
+        f"{HISTOGRAM}_bucket > 5",
+        "2 * x_total > 100",
+    ],
+    "rate-of-gauge": ["rate(readiness_state[5m]) < 1", "resets(up[5m]) > 1", "increase(tenant_cost_estimate[1h]) > 1"],
+    "gauge-function-of-counter": [
+        "deriv(tenant_label_rejections_total[5m]) > 0",
+        "predict_linear(x_total[1h], 3600) > 100",
+        "stddev_over_time(x_total[5m]) > 1",
+    ],
+    "rate-of-aggregate": ["rate(sum(x_total)[5m:]) > 0", "increase(max by (a) (x_total)[1h:5m]) > 3"],
+    "never-true": [
+        "tenant_readiness_state == 2",
+        "avg(readiness_state) > 1",
+        "count(readiness_state) < 0",
+        "count(up == 0) == 0",
+        "absent(readiness_state) > 1",
+        "(tenant_readiness_state == 0) > 0",
+        "readiness_state == 0 and readiness_state == 1",
+        "readiness_state != 0 and readiness_state != 1",
+        "x unless x",
+        "increase(x_total[10m]) < 0",
+        "sum(rate(a_count{code='5'}[5m])) / sum(rate(a_count[5m])) > 5",
+    ],
+    "always-true": [
+        "readiness_state < 2",
+        "count(readiness_state) >= 0",
+        "increase(x_total[10m]) > -1",
+        "x <= 5 or x > 3",
+        "readiness_state == 0 or readiness_state == 1",
+    ],
+    "unknown-label": [
+        "sum by (team) (tenant_cost_estimate) > 5",
+        "readiness_state{tenant='a'} == 0",
+        "tenant_readiness_state{tenant_id='x'} == 0",
+    ],
+    "never-matches": [
+        "tenant_readiness_state == 0 and readiness_state == 1",
+        "tenant_readiness_state == 0 unless on (tenant) readiness_state == 0",
+        "sum by (tenant) (tenant_cost_estimate) / sum by (job) (up) > 1",
+    ],
+    "lost-label": ["tenant_readiness_state == 0 unless on (tenants) ALERTS", "sum by (a) (sum by (b) (x)) > 1"],
+    "unknown-metric": ["tenant_cost_estimat > 5", "tenant_costs > 5", f"{HISTOGRAM} > 0.2"],
+    "quantile-without-le": [f"histogram_quantile(0.9, rate({HISTOGRAM}_sum[5m])) > 1"],
+    "quantile-without-rate": [f"histogram_quantile(0.9, {HISTOGRAM}_bucket) > 1"],
+    "selects-nothing": ["tenant_readiness_state{tenant=''} == 0", 'up{job="a", job="b"} == 0'],
+    "short-range": ["rate(x_total[30s]) > 1"],
+    "unparsed": ["scalar(readiness_state) == 0", "up =< 1"],
+}
+SOUND = [
+    "count(up == 0) > 0",
+    "count(x) > 0",
+    "absent(readiness_state) == 1",
+    "x_total == 0",
+    "x_count > 0 and histogram_quantile(0.1, rate(x_bucket[5m])) < 5",
+    "x_total - x_total offset 10m > 10",
+    "changes(x_total[5m]) > 5",
+    "tenant_readiness_state == 0 and on (instance) readiness_state == 1",
+    "sum(up) by (job) < 2 or absent(up{job='a'})",
+    "(x > 5 and y >= 0) or (x < -5 and y <= 0)",
+    "max by (a) (x) / on (a) group_left max by (a) (y) > 1",
+    "histogram_quantile(0.9, sum without (pod) (rate(x_bucket[5m]))) > 1",
+    "sum(rate(x_total{code=~'5..'}[5m])) / sum(rate(x_total[5m])) > 0.01",
+    "aws_elb_request_count_sum > 5",
+    "x > 0 unless on (job) up",
+    "job:x_total:sum > 5",
+]
+
+
+def codes(text: str) -> list[str]:
+    auditor = Auditor(Metrics(load_contract()), scrape_seconds=30.0, evaluation_seconds=60.0)
+    _, found = auditor.findings(text, Place("f.yml", 1, "A", "alert"))
+    return [finding.code.removeprefix("promql/") for finding in found]
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in TABLE.items() for text in texts])
+def test_the_fault_is_found_once(code: str, text: str) -> None:
+    assert codes(text) == [code]
+
+
+@pytest.mark.parametrize("text", SOUND)
+def test_nothing_is_found_where_nothing_is_wrong(text: str) -> None:
+    assert codes(text) == []
+
+
+def test_every_code_says_why_and_what_to_do() -> None:
+    assert all(code.why.endswith(".") and code.action.endswith(".") for code in CODES.values())
