@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import house
 import pytest
 
 from cloudxai_analysis.checks import judge
@@ -64,6 +65,10 @@ def test_rooms_in_the_docs_are_the_layers() -> None:
         shown.setdefault(int(level), set()).add(room)
     assert [shown[level] for level in sorted(shown)] == layers()
     assert sorted(shown) == list(range(1, len(shown) + 1))
+
+
+def test_the_picture_is_drawn_from_the_imports() -> None:
+    assert house.drawn(read("docs", "architecture.md")) == read("docs", "architecture.md"), "python tests/house.py"
 
 
 def test_every_module_is_in_a_room() -> None:
