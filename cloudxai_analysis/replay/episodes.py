@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.alerts import EPISODES, PENDINGS
+from cloudxai_analysis.measures.alerts import EPISODES
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.sources.series import SeriesBatch
 
@@ -38,17 +38,16 @@ class Runs:
 
 @dataclass(frozen=True)
 class States:
-    """What became of the runs: firings (`pending` is -1 where it fired at once), and runs that never fired."""
+    """The firings that became of the runs; `pending` is -1 where it fired at once."""
 
     series: Places
     pending: Places
     fired: Places
     last: Places
-    waiting: Runs
 
     def none(self) -> States:
         """No firing at all."""
-        return States(self.series[:0], self.pending[:0], self.fired[:0], self.last[:0], self.waiting)
+        return States(self.series[:0], self.pending[:0], self.fired[:0], self.last[:0])
 
 
 def runs(batch: SeriesBatch, evaluations: Times, *, kept: NDArray[np.bool_] | None = None) -> Runs:
@@ -75,7 +74,7 @@ def states(found: Runs, evaluations: Times, *, for_ms: int, keep_ms: int = 0) ->
     """The firings that a rule's `for` and `keep_firing_for` make of the runs, by series and time."""
     if not len(found.begin):
         none = np.empty(0, dtype=np.int64)
-        return States(none, none, none, none, found)
+        return States(none, none, none, none)
     ripe = np.searchsorted(evaluations, evaluations[found.begin] + for_ms)
     fires = ripe <= found.end
     held = _held(found.end, evaluations, keep_ms)
@@ -88,11 +87,8 @@ def states(found: Runs, evaluations: Times, *, for_ms: int, keep_ms: int = 0) ->
     first = np.minimum.reduceat(np.where(fires, number, len(held)), opens)
     fired = first < len(held)
     own = first[fired]
-    chain = np.cumsum(~linked) - 1
-    waits = number < first[chain]
     pending = np.where(ripe[own] > found.begin[own], found.begin[own], -1)
-    waiting = Runs(found.series[waits], found.begin[waits], found.end[waits])
-    return States(found.series[own], pending, ripe[own], held[closes[fired]], waiting)
+    return States(found.series[own], pending, ripe[own], held[closes[fired]])
 
 
 def _held(end: Places, evaluations: Times, keep_ms: int) -> Places:
@@ -121,9 +117,8 @@ def episodes(
     resolved_at (last firing evaluation plus one interval), seconds, cut_start, cut_end, unseen_seconds (0); by
     `fired_at`.
     """
-    frame = _rows(found, labels, evaluations, interval_ms=interval_ms, window=window, markers=markers)
-    frame = frame.sort_values(["fired_at", *_LABELS], kind="stable", ignore_index=True)
-    return typed(frame.assign(episode=np.arange(1, len(frame) + 1)), EPISODES)
+    frame = variant_episodes([found], labels, evaluations, interval_ms=interval_ms, window=window, markers=markers)
+    return frame.drop(columns="variant")
 
 
 def variant_episodes(
@@ -140,13 +135,11 @@ def variant_episodes(
     Columns: variant (place in `found`), and those of `episodes`.
     """
     many = len(labels)
-    none = Runs(*(np.empty(0, dtype=np.int64),) * 3)
     stacked = States(
         np.concatenate([one.series + number * many for number, one in enumerate(found)]),
         np.concatenate([one.pending for one in found]),
         np.concatenate([one.fired for one in found]),
         np.concatenate([one.last for one in found]),
-        none,
     )
     every = list(labels) * len(found)
     frame = _rows(stacked, every, evaluations, interval_ms=interval_ms, window=window, markers=markers)
@@ -194,27 +187,6 @@ def _rows(
     )
 
 
-def pendings(
-    found: States, labels: Sequence[Mapping[str, str]], evaluations: Times, *, interval_ms: int, window: Window
-) -> pd.DataFrame:
-    """Alerts of a window that were pending and never fired, as `measures.alerts.pendings` gives them.
-
-    Columns: alertname, tenant, instance, pending_at, ended_at (last pending evaluation plus one interval).
-    """
-    waiting = found.waiting
-    begin, end = evaluations[waiting.begin], evaluations[waiting.end] + interval_ms
-    inside = (begin < window.end_ms) & (end > window.start_ms)
-    frame = pd.DataFrame(
-        {
-            **_named(labels, waiting.series[inside], ("alertname", "tenant", "instance")),
-            "pending_at": _moments(begin[inside]),
-            "ended_at": _moments(end[inside]),
-        }
-    )
-    order = ["pending_at", "alertname", "tenant", "instance"]
-    return typed(frame.sort_values(order, kind="stable", ignore_index=True), PENDINGS)
-
-
 def _parted(found: States, evaluations: Times, interval_ms: int) -> States:
     """The firings, parted wherever evaluations lie more than two intervals apart."""
     gaps = np.flatnonzero(np.diff(evaluations) > 2 * interval_ms)
@@ -228,7 +200,7 @@ def _parted(found: States, evaluations: Times, interval_ms: int) -> States:
     fired = np.where(part == 0, found.fired[row], gap[low[row] + part - 1] + 1)
     last = np.where(part == many[row] - 1, found.last[row], gap[np.minimum(low[row] + part, len(gaps))])
     pending = np.where(part == 0, found.pending[row], -1)
-    return States(found.series[row], pending, fired, last, found.waiting)
+    return States(found.series[row], pending, fired, last)
 
 
 def _joined(found: States, evaluations: Times, interval_ms: int) -> States:
@@ -238,7 +210,7 @@ def _joined(found: States, evaluations: Times, interval_ms: int) -> States:
     opens = np.append(True, ~(near & (found.series[1:] == found.series[:-1])))
     first = np.flatnonzero(opens)
     last = np.append(first[1:], len(opens)) - 1
-    return States(found.series[first], found.pending[first], found.fired[first], found.last[last], found.waiting)
+    return States(found.series[first], found.pending[first], found.fired[first], found.last[last])
 
 
 def _named(labels: Sequence[Mapping[str, str]], series: Places, names: Sequence[str]) -> dict[str, list[str]]:

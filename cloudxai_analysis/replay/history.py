@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,50 +17,28 @@ from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.replay.agreement import agreement
 from cloudxai_analysis.replay.alert_labels import alert_labels, by_alert, templated_labels
 from cloudxai_analysis.replay.candidates import LeftSide, Variant, loosest, thresholds
-from cloudxai_analysis.replay.episodes import States, episodes, pendings, runs, states
+from cloudxai_analysis.replay.episodes import episodes, runs, states
 from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase, unsettled
 from cloudxai_analysis.replay.left_side import split
 from cloudxai_analysis.replay.observed import Named, fired
 from cloudxai_analysis.sources.promql import Asked
 from cloudxai_analysis.sources.promql_range import Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
-from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch, Source
 from cloudxai_analysis.words.phrases import count
 
 WARM_UP = timedelta(hours=2)  # what may still fire, or be kept firing, when the window begins
 _SAMPLED_STEPS = 250
 
 
-class Watched(Protocol):
-    """Where the server's own alerts are read from."""
-
-    def describe(self) -> dict[str, Any]:
-        """Provenance, with `hides_markers`."""
-
-    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
-        """Raw samples."""
-
-
 @dataclass(frozen=True)
 class Replayed:
-    """What one rule would have fired over a window, and the notes that belong to it.
-
-    `episodes` are as `measures.alerts` gives them; `states` are what they were made of, by the alerts of `labels`.
-    """
+    """What one rule would have fired over a window, as `measures.alerts` gives it, and the notes that belong to it."""
 
     rule: AlertingRule
-    window: Window
     evaluations: Evaluations
-    states: States
-    labels: list[dict[str, str]]
     episodes: pd.DataFrame
     notes: tuple[str, ...]
-
-    @property
-    def pendings(self) -> pd.DataFrame:
-        """Alerts that were pending and never fired, as `measures.alerts.pendings` gives them."""
-        at = self.evaluations
-        return pendings(self.states, self.labels, at.times, interval_ms=at.interval, window=self.window)
 
 
 class History:
@@ -75,7 +52,7 @@ class History:
     def __init__(
         self,
         server: Asked,
-        watched: Watched,
+        watched: Source,
         window: Window,
         *,
         evaluation_seconds: float,
@@ -155,7 +132,7 @@ class History:
             keep_ms=round(rule.keep_firing_for_seconds * 1000),
         )
         fires = episodes(found, labels, at.times, interval_ms=at.interval, window=self.window, markers=self.markers)
-        return Replayed(rule, self.window, at, found, labels, fires, self._notes(rule, at))
+        return Replayed(rule, at, fires, self._notes(rule, at))
 
     def ask(self, rules: Collection[AlertingRule], *, concurrency: int) -> None:
         """Ask the server for the points of these rules, several at the same time; `replay` says what went wrong."""

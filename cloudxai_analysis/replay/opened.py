@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window
@@ -21,17 +21,9 @@ from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.truth import Truth
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
-from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.series import SeededSource, Source
 
 _LONGEST_RANGE = timedelta(days=3)  # what the burn rates look back, and every rule of the demo
-
-
-@runtime_checkable
-class Demonstrates(Protocol):
-    """A source that brings its own ledger along and evaluates nothing, as the demo does."""
-
-    def ledger_entries(self) -> list[dict[str, Any]]:
-        """What its people wrote."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def opened(
     span = Window(end - weeks * WEEK, end, window.name if weeks == 1 else "")
     origin = open_source(environment.source, limits=environment.limits, settings=environment.settings)
     truth = Ledger(environment.ledger)
-    if isinstance(origin, Demonstrates):
+    if isinstance(origin, SeededSource):
         truth.seed(origin.ledger_entries())
         rules = list(given) or _reference_rules()
         metrics = _metrics([*rules, *proposed], environment)

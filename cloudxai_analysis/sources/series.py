@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,3 +79,11 @@ class Source(Protocol):
         SourceUnreachable, SourceAnswerError, RefusedForSecurity
             The source did not answer, or answered wrongly or in part.
         """
+
+
+@runtime_checkable
+class SeededSource(Protocol):
+    """A source that brings its own ledger along and evaluates nothing, as the demo does."""
+
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        """What its people wrote."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
 
 from cloudxai_analysis.ground.errors import NoData, UsageError
 from cloudxai_analysis.ground.window import Window, named_window
@@ -16,20 +15,12 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
 from cloudxai_analysis.sources.contact import exporting_jobs, nothing_of
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.sources.series import SeededSource, Source
 from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study.asked import Asked, as_text, settle
 from cloudxai_analysis.study.study import Study
 
 Progress = Callable[[int, int, int], None]
-
-
-@runtime_checkable
-class Demonstrates(Protocol):
-    """A source that brings its own ledger along, as the demo does."""
-
-    def ledger_entries(self) -> list[dict[str, Any]]:
-        """What its people wrote."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
         lock_seconds=settled.limits.lock_seconds,
         found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
     )
-    if isinstance(origin, Demonstrates):
+    if isinstance(origin, SeededSource):
         Ledger(settled.ledger).seed(origin.ledger_entries())
     return Refreshed(asked, origin.name, pulled)
 
