@@ -85,5 +85,5 @@ def test_nothing_fired_is_said_only_where_it_would_have_been_seen(tmp_path: Path
     quiet = study(tmp_path, "2026-W46")
     assert judge.check(quiet, "storms").status == "pass"
     assert judge.check(quiet, "false_positives").finding == (
-        "No paging alert fired in the 28 days up to Mon 16 Nov, 00:00 UTC: 0 pages, and no rate to judge."
+        "No rule that wakes someone fired in the 28 days up to Mon 16 Nov, 00:00 UTC: there is no rate to judge."
     )

@@ -21,25 +21,24 @@ def episodes(study: Study) -> Look:
     """What fired in the window, and whether it was true."""
     frame = study.alerts.week_episodes
     judgements = frame["judgement"].value_counts()
-    quiet = silence(study.alerts.week, "alerts", "no alert fired")
     said = ", ".join(f"{number} {judgement}" for judgement, number in judgements.items())
-    note = f"By judgement: {said}." if said else f"{quiet[:1].upper()}{quiet[1:]}."
+    heading = f"{count(len(frame), 'alert episode')} stored that began in {study.alerts.week.period}."
     earlier = study.alerts.episodes.rename(columns={"fired_at": "start", "resolved_at": "end"})
     for row in study.going_on(earlier).sort_values("end").tail(1).itertuples():
         whose = f" of {short(row.tenant)}" if row.tenant else ""
-        note += f" {short(row.alertname)}{whose}, {over_the_edge(row.start, row.end, study.seen)}."
+        heading += f" {short(row.alertname)}{whose}, {over_the_edge(row.start, row.end, study.seen)}."
     return compose(
         study,
         "alerts-episodes",
-        heading=f"{count(len(frame), 'alert episode')} stored that began in {study.alerts.week.period}.",
+        heading=heading,
         defined="episodes",
         measure="measures.judgement.judged",
-        note=note,
+        note=f"By judgement: {said}.",
         frame=frame,
         caption="Alert episodes of the window",
         role="alerts",
         draw=lambda ax: figures.episodes_on_timeline(ax, frame, study.seen),
-        empty=quiet,
+        empty=silence(study.alerts.week, "alerts", "no alert fired"),
     )
 
 
@@ -52,8 +51,8 @@ def false_positives(study: Study) -> Look:
         "alerts-false-positives",
         check="false_positives",
         measure="measures.judgement.false_positive_rates",
-        note=f"{count(groups, 'judged alert group')} of {count(len(frame), 'rule')} in {all_of}; a wide interval means "
-        "few of them, or several of one cause.",
+        note=f"{count(groups, 'judged alert group')} of {count(len(frame), 'rule')} in {all_of}"
+        + ("; a wide interval means few of them, or several of one cause." if groups else "."),
         frame=frame,
         caption="False-positive rate by rule, 28 days, 95 % interval",
         role="alerts",
@@ -88,7 +87,7 @@ def storms(study: Study) -> Look:
         "alerts-storms",
         check="storms",
         measure="measures.alerts.storms",
-        note=f"Of {study.alerts.month.period} the usual number is taken.",
+        note=f"A storm is more than what is usual in {study.alerts.month.period}.",
         frame=study.within(study.alerts.storms, "start"),
         caption="Alert storms",
         role="alerts",
@@ -119,7 +118,8 @@ def flapping(study: Study) -> Look:
         "alerts-flapping",
         check="flapping",
         measure="measures.flapping.tenant_flapping",
-        note="Flapping is more than 10 transitions of one tenant within 10 minutes.",
+        note="More than 10 transitions of one tenant within 10 minutes, which are in the table; or three episodes of "
+        "one alert within 60 minutes.",
         frame=study.within(study.alerts.flapping_tenants, "start"),
         caption="Flapping tenants",
         role="tenant_transitions",

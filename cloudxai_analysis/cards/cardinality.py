@@ -23,7 +23,9 @@ def tenants(study: Study) -> Look:
         study,
         "cardinality-tenants",
         heading=f"{apart(labels, names)} at the end of the window; {abs(more)} {'more' if more >= 0 else 'fewer'}"
-        f"{' real ones' if names else ''} than when the history begins.",
+        f"{' real ones' if names else ''} than when tenants were first seen."
+        if len(active)
+        else f"No tenant was seen in {study.observed.name}.",
         defined="tenants",
         measure="measures.cardinality.active_tenants",
         note=f"Most in one hour of this window: {apart(*most)} over all processes; the cap is {cap} a process.",
@@ -64,7 +66,7 @@ def time_to_cap(study: Study) -> Look:
     note = (
         f"Of {count(len(topic.back_test), 'model')} '{test['model'].iloc[0]}' did best over "
         f"{count(test['origins'].iloc[0], 'back-test')} of {test['days_ahead'].iloc[0]} days: its own 80 % interval "
-        f"held {percent(test['covered80'].iloc[0], 0)} of them and is stretched by {test['widened'].iloc[0]:.2f}. "
+        f"held {percent(test['covered80'].iloc[0], 0)} of them and was widened by {test['widened'].iloc[0]:.2f}. "
         "A restart frees all labels and is not foreseen."
         if len(test)
         else "A forecast needs 21 days whose arrivals are known."
@@ -115,7 +117,7 @@ def rejections(study: Study) -> Look:
         check="rejections",
         measure="measures.cardinality.rejections",
         note=f"{count(refusals['inside'].sum(), 'refused request')} in "
-        f"{count(len(refusals), 'stretch', 'stretches')}. While a guard refuses, every figure per tenant undercounts.",
+        f"{count(len(refusals), 'stretch', 'stretches')}. While a guard refuses, figures per tenant may be too low.",
         frame=frame[frame["rejections"] > 0].reset_index(drop=True),
         caption="Hours with rejections",
         role="rejections",
@@ -129,8 +131,8 @@ def tainted(study: Study) -> Look:
     stretches = study.cardinality.tainted
     most = stretches["missing_most"].sum(skipna=False)
     heading = (
-        f"Numbers per tenant undercount from {moment(stretches['start'].min())} to {moment(stretches['until'].max())}: "
-        f"tenants missing: {between(stretches['missing_least'].sum(), most)}."
+        f"Refused tenants may be missing from numbers per tenant from {moment(stretches['start'].min())} to "
+        f"{moment(stretches['until'].max())}: {between(stretches['missing_least'].sum(), most)}."
         if len(stretches)
         else "No number of this window is short of refused tenants."
     )
@@ -140,9 +142,7 @@ def tainted(study: Study) -> Look:
         heading=heading,
         defined="tainted",
         measure="measures.taint.tainted_stretches",
-        note="At least those first seen within ten minutes after the guard let go; at most as many as requests were "
-        "refused, which is unknown where that is more than there are tenants. Short are tenants, churn, sets, cohorts, "
-        "tenants' readiness, flapping and isolation, and what is said of alerts on tenants; costs are not, since a "
+        note="Too low may be numbers of tenants, their churn, readiness, flapping and alerts; costs are not, since a "
         "refused request does no work, nor are global readiness, coverage and headroom.",
         frame=stretches,
         caption="Stretches in which refused tenants are missing",
@@ -177,8 +177,8 @@ def churn(study: Study) -> Look:
         "cardinality-churn",
         check="churn",
         measure="measures.cardinality.tenant_churn",
-        note=f"{count(frame['came'].sum(), 'arrival')} and {count(frame['left'].sum(), 'departure')} over the window; "
-        f"highest day {percent(frame['churn'].max() if len(frame) else float('nan'))}.{_left_out(study)}",
+        note=f"{count(frame['came'].sum(), 'arrival')} and {count(frame['left'].sum(), 'departure')} on "
+        f"{count(frame['churn'].notna().sum(), 'day')} of which the churn is known.{_left_out(study)}",
         frame=frame,
         caption="Churn by day",
         role="tenant_readiness",
@@ -195,10 +195,14 @@ def tenant_sets(study: Study) -> Look:
     return compose(
         study,
         "cardinality-sets",
-        heading=f"{count(new, 'new tenant')}, {back} returning, {lost} lost.",
+        heading=f"{count(len(frame), 'tenant')}; which are new is unknown, as telemetry begins in {study.window.name}."
+        if study.telemetry.begins
+        else f"{count(new, 'new tenant')}, {back} returning, {lost} lost.",
         defined="tenant_sets",
         measure="measures.cardinality.tenant_sets",
-        note=f"{count(int(by_set.get('stayed', 0)), 'tenant')} stayed from the week before.{_left_out(study)}",
+        note="Nothing is known of the week before."
+        if study.telemetry.begins
+        else f"{count(int(by_set.get('stayed', 0)), 'tenant')} stayed from the week before.{_left_out(study)}",
         frame=frame,
         caption="Tenants by set",
         role="tenant_readiness",

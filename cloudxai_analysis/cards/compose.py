@@ -47,9 +47,13 @@ def compose(
     definition = definitions()[defined or check]
     finding = heading or judge.check(study, check).finding
     samples = _samples(study, role)
+    note = note if len(frame) else ""
+    section = key.split("-", 1)[0]
+    if len(judge.told_apart(study, check, section)):
+        note, draw = "These numbers may count twice, or mix what is apart: see the labels under Telemetry.", None
     return Look(
         key=key,
-        section=key.split("-", 1)[0],
+        section=section,
         heading=finding,
         note=note,
         draw=draw if len(frame) else None,

@@ -14,9 +14,9 @@ from cloudxai_analysis.figures import gauge
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.study.cost import GENERATED
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, money, monies, percent, signed
+from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, signed
 
-NO_COST = "no tenant exported a cost estimate in this window"
+NO_COST = "no tenant's cost estimate was seen in this window"
 WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
 
 
@@ -32,12 +32,14 @@ def by_week(study: Study) -> Look:
         f"{signed(money(change, currency), change)} ({signed(percent(relative), relative)}) against the week "
         f"before{_compared(study)}{by_names}."
         if pd.notna(relative)
-        else "How the week before compares is unknown: under 24 hours are covered in both."
+        else "How the week before compares is unknown: under 24 hours are covered in both, or they cost nothing then."
     )
     return compose(
         study,
         "cost-weeks",
-        heading=f"The tenants cost {monies(totals)} in {study.window.name}{_in_part(study)}.",
+        heading=f"The tenants cost {monies(totals)} in {study.window.name}{_in_part(study)}."
+        if totals
+        else _no_cost(study),
         defined="cost",
         measure="measures.cost.weekly_costs",
         note=note,
@@ -47,6 +49,10 @@ def by_week(study: Study) -> Look:
         draw=lambda ax: figures.cost_by_week(ax, weekly, currency=currency, partial=study.partial, change=relative),
         empty=NO_COST,
     )
+
+
+def _no_cost(study: Study) -> str:
+    return f"No tenant's cost estimate was seen in {study.observed.name}."
 
 
 def _compared(study: Study) -> str:
@@ -71,7 +77,11 @@ def by_tenant(study: Study) -> Look:
     return compose(
         study,
         "cost-tenants",
-        heading=f"The ten largest of {count(len(real), 'tenant')} cause {percent(share)} of their cost.",
+        heading=f"The ten largest of {len(real)} tenants cause {percent(share)} of their cost."
+        if len(real) > 10
+        else f"{count(len(real), 'tenant')} caused all of the cost."
+        if len(real)
+        else _no_cost(study),
         defined="cost",
         measure="measures.cost.tenant_costs",
         note=f"Gini coefficient {gini:.2f}; window {study.window.name}, {currency}."
@@ -90,18 +100,21 @@ def month(study: Study) -> Look:
     frame = topic.month_projection
     own = frame[frame["currency"] == currency]
     row = own.iloc[0] if len(own) else None
-    if row is None:
-        heading = f"Nothing was spent in {topic.month.name} so far."
+    unknown = int(row["days_unknown"]) if row is not None else 0
+    if row is None or row["until"] - pd.Timedelta(days=unknown) <= topic.month.start:
+        heading = f"What {topic.month.name} cost is unknown: none of its days is covered."
     elif not row["days_left"]:
         heading = f"{topic.month.name} cost {money(row['spent'], currency)}."
     elif pd.isna(row["median"]):
-        heading = f"{topic.month.name} cost {money(row['spent'], currency)} so far; its end cannot be projected."
+        heading = (
+            f"{topic.month.name} cost {money(row['spent'], currency)} up to {moment(row['until'])}; its end cannot be "
+            "projected."
+        )
     else:
         heading = (
             f"{topic.month.name} is likely to cost {money(row['median'], currency)}, with 80 % between "
             f"{money(row['low80'], currency)} and {money(row['high80'], currency)}."
         )
-    unknown = int(row["days_unknown"]) if row is not None else 0
     short = f" {count(unknown, 'day')} of it {'is' if unknown == 1 else 'are'} not covered, and may have cost more."
     return compose(
         study,
@@ -147,8 +160,10 @@ def movers(study: Study) -> Look:
     heading = (
         f"{largest['tenant']} moved most: {signed(money(largest['change'], currency), largest['change'])} "
         f"against the week before{_compared(study)}."
+        if largest is not None and abs(largest["change"]) >= 0.005
+        else f"No tenant's cost moved by a cent against the week before{_compared(study)}."
         if largest is not None
-        else "No tenant's cost can be compared with the week before: under 24 hours are covered in both."
+        else "No tenant's cost can be compared with the week before: under 24 hours with costs are covered in both."
     )
     return compose(
         study,
@@ -156,13 +171,12 @@ def movers(study: Study) -> Look:
         heading=heading,
         defined="movers",
         measure="measures.cost.cost_movers",
-        note=f"{count((frame['change'] > 0).sum(), 'tenant')} cost more, {(frame['change'] < 0).sum()} less; the "
-        "contributions add up to the total's relative change.",
+        note=f"{count((frame['change'] > 0).sum(), 'tenant')} cost more, {(frame['change'] < 0).sum()} less.",
         frame=frame,
         caption=f"Change of cost by tenant, {currency}",
         role="cost",
         draw=lambda ax: figures.movers(ax, frame),
-        empty=NO_COST,
+        empty="no tenant's cost could be compared",
     )
 
 
@@ -175,7 +189,7 @@ def anomalies(study: Study) -> Look:
         "cost-anomalies",
         check="anomalies",
         measure="measures.anomalies.cost_anomalies",
-        note=f"{judged} of {count(len(basis), 'tenant')} have three covered weeks before, and were judged.",
+        note=f"Judged by three covered weeks before: {judged} of {count(len(basis), 'tenant')}.",
         frame=frame,
         caption=f"Cost anomalies, {study.contract.currency}",
         role="cost",

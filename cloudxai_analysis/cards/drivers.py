@@ -5,8 +5,9 @@ from __future__ import annotations
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.figures import drivers as figures
+from cloudxai_analysis.measures.shifts import LEVEL_DAYS
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, percent, signed
+from cloudxai_analysis.words.phrases import count, percent
 
 NO_SERIES = "no series of the contract was seen"
 
@@ -15,9 +16,12 @@ def metrics(study: Study) -> Look:
     """Which metrics have most series, and how many came and left."""
     frame = study.cardinality.series_by_metric
     total = frame["series"].sum()
+    came = f"{frame['newcomers'].sum():,} of all came in {study.window.name}"
+    if study.telemetry.begins:
+        came = f"which of them are new is unknown, as the telemetry begins in {study.window.name}"
     heading = (
-        f"{frame['metric'].iloc[0]} has most series, {frame['series'].iloc[0]:,} of {total:,}; "
-        f"{frame['newcomers'].sum():,} of all came in {study.window.name}, {frame['leavers'].sum():,} left."
+        f"{frame['metric'].iloc[0]} has most series, {frame['series'].iloc[0]:,} of {total:,}; {came}, "
+        f"{frame['leavers'].sum():,} left."
         if len(frame)
         else "No series was seen."
     )
@@ -108,8 +112,8 @@ def cohorts(study: Study) -> Look:
         heading=heading,
         defined="cohorts",
         measure="measures.cohorts.tenant_cohorts",
-        note=f"{count(int(lives['already_there'].sum()), 'tenant')} were there before the telemetry begins: how old "
-        "they are is not known, and the curve leaves them out. Generated names are counted apart.",
+        note=f"There before the telemetry begins: {count(int(lives['already_there'].sum()), 'tenant')}, of an age that "
+        "is not known; the curve leaves them out. Generated names are counted apart.",
         frame=frame,
         caption="Tenants of each week's cohort that are still seen so many weeks later",
         role="tenant_readiness",
@@ -121,10 +125,15 @@ def cohorts(study: Study) -> Look:
 def level_shifts(study: Study) -> Look:
     """When the number of tenants changed its level."""
     daily, frame = study.cardinality.churn, study.cardinality.level_shifts
+    known = study.cardinality.level_days["tenants"]
     if len(frame):
         last = frame.iloc[-1]
-        change = signed(percent(last["relative"], 0), last["relative"])
+        change = f"from {last['before']:,.0f} to {last['after']:,.0f}"
         heading = f"The daily number of tenants went to another level on {last['day']:%a %-d %b}: {change}."
+    elif len(known) < 2 * LEVEL_DAYS or not known.any():
+        heading = (
+            "Whether the daily number of tenants changed its level is unknown: too few days with tenants were seen."
+        )
     else:
         heading = "The daily number of tenants kept to its level."
     return compose(
@@ -133,11 +142,11 @@ def level_shifts(study: Study) -> Look:
         heading=heading,
         defined="shifts",
         measure="measures.shifts.level_shifts",
-        note=f"{count(int(daily['tenants'].notna().sum()), 'day')} judged; a level lasts four days or more and differs "
+        note=f"{count(len(known), 'covered day')} judged; a level lasts four days or more and differs "
         "by 15 % or more. Generated names are left out.",
         frame=frame,
         caption="Level shifts of the daily number of tenants",
         role="tenant_readiness",
         draw=lambda ax: figures.level_shifts(ax, daily, "tenants", frame, noun="tenants"),
-        empty="the daily number of tenants kept to its level",
+        empty="no other level was found",
     )

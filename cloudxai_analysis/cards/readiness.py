@@ -8,6 +8,7 @@ from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.figures import objective
 from cloudxai_analysis.figures import readiness as figures
+from cloudxai_analysis.study.readiness import SLO_DAYS
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, moment, percent, span
 
@@ -39,15 +40,15 @@ def error_budget(study: Study) -> Look:
     return compose(
         study,
         "readiness-budget",
-        heading=f"{budget['used_minutes']:.0f} of {budget['allowed_minutes']:.0f} minutes of the 30-day error budget "
-        "are used.",
+        heading=f"{span(budget['used_minutes'] * 60)} of the 30-day error budget of "
+        f"{span(budget['allowed_minutes'] * 60)} are used.",
         defined="availability",
         measure="measures.readiness.error_budget",
-        note=f"{percent(budget['remaining_share'], 0)} of the budget remains.",
+        note=f"{span(study.readiness.slo_availability['seen_minutes'].iloc[0] * 60)} of the 30 days were seen.",
         frame=rolling,
         caption="Availability of the 30 days before each day's end",
         role="readiness",
-        draw=lambda ax: figures.error_budget(ax, rolling, slo=study.bounds.availability),
+        draw=lambda ax: figures.error_budget(ax, rolling, slo=study.bounds.availability, window_days=SLO_DAYS),
         empty=NO_READINESS,
     )
 
@@ -109,7 +110,7 @@ def isolation(study: Study) -> Look:
         f"Strongest correlation in time: {strongest['tenant'].iloc[0]}, phi {strongest['phi'].iloc[0]:.2f}, "
         f"p {strongest['p_adjusted'].iloc[0]:.2g} after correction for {count(len(frame), 'tenant')}."
         if len(strongest)
-        else "No tenant was less ready while the platform was not."
+        else "No scrape shows a tenant that was less ready while the platform was not."
     )
     return compose(
         study,
@@ -127,17 +128,19 @@ def isolation(study: Study) -> Look:
 def outages(study: Study) -> Look:
     """When the platform was not ready."""
     frame = study.readiness.outages
+    down = study.within(study.telemetry.coverage, "day").groupby("job")["down_minutes"].sum().max()
+    down_said = f", as all targets of a job were down for {span(down * 60)}" if down > 0 else ""
     return compose(
         study,
         "readiness-outages",
         check="outages",
         defined="availability",
         measure="measures.readiness.outages",
-        note=f"{span(frame['minutes'].sum() * 60)} not ready in all.",
+        note=f"{span(frame['minutes'].sum() * 60)} not ready in all{down_said}.",
         frame=frame,
         caption="Stretches in which the platform was not ready",
         role="readiness",
-        empty="no outage began in what was seen of this window",
+        empty="no outage began in this window",
     )
 
 
@@ -149,7 +152,7 @@ def transitions(study: Study) -> Look:
         "readiness-transitions",
         check="transitions",
         measure="measures.readiness.transitions",
-        note=f"{count(frame['transitions'].sum(), 'transition')} in the window.",
+        note=f"{count(frame['transitions'].sum(), 'transition')} in {study.observed.name}.",
         frame=frame[frame["transitions"] > 0].reset_index(drop=True),
         caption="Hours with transitions",
         role="readiness_transitions",

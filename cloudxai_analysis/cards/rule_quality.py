@@ -43,6 +43,8 @@ def trend(study: Study) -> Look:
     frame, pooled = study.alerts.weekly_rates, study.alerts.weekly_pooled
     told = [
         f"{row.false_positives} of {count(row.trials, 'alert group')} false, {of_all(row.rate, row.low, row.high)}"
+        if row.trials
+        else "no judged alert group"
         for row in pooled.tail(2)[::-1].itertuples()
     ]
     change = f" {str(pooled['change'].iloc[-1]).capitalize()}." if len(pooled) and pooled["change"].iloc[-1] else ""
@@ -75,7 +77,9 @@ def shifts(study: Study) -> Look:
     return compose(
         study,
         "alerts-shifts",
-        heading=blind or f"{count(pages, 'page')} in {count(len(frame), 'shift')} of {watched.period}, {false} false.",
+        heading=blind
+        or f"{count(pages, 'page')} in {count(len(frame), 'shift')} of {watched.period}"
+        + (f": {frame['true_pages'].sum()} judged true, {false} false." if pages else "."),
         defined="oncall",
         measure="measures.pages.pages_by_shift",
         note="Shifts change at 08:00 and 20:00."
@@ -99,7 +103,9 @@ def together(study: Study) -> Look:
     return compose(
         study,
         "alerts-together",
-        heading=f"{count(number, 'group')} of rules that fire together{said}.",
+        heading=f"{count(number, 'group')} of rules that fire together{said}."
+        if len(pairs)
+        else f"{silence(study.alerts.month, 'alerts that fired together', 'No two rules fired together')}.",
         defined="cofiring",
         measure="measures.cofiring.cofiring_pairs",
         note="One rule of a group could tell for all; the others could be inhibited while it fires.",
@@ -120,11 +126,15 @@ def response(study: Study) -> Look:
         study,
         "alerts-response",
         heading=f"{caught} of {count(named, 'alert')} that incidents of {study.alerts.month.period} should have raised "
-        f"came: {of_all(caught / named, *wilson_interval(caught, named)) if named else 'no data'}.",
+        f"came: {of_all(caught / named, *wilson_interval(caught, named))}."
+        if named
+        else f"No incident of the ledger in {study.alerts.month.period} names a rule that should have told of it.",
         defined="response",
         measure="measures.judgement.recall",
         note=f"Of {count(caught, 'alert')} that came, {taken_up} have a time in the ledger at which people took up the "
-        "incident.",
+        "incident."
+        if caught
+        else "",
         frame=frame,
         caption="Recall, detection, acknowledgement and reset by rule, 28 days, in seconds",
         role="alerts",
@@ -142,7 +152,9 @@ def near_misses(study: Study) -> Look:
         heading=f"{count(len(frame), 'near miss', 'near misses')} in {frame['id'].nunique()} of {every} of "
         f"{watched.period}."
         if len(frame)
-        else f"{silence(watched, 'near misses', f'0 near misses in {every}')}.",
+        else f"{silence(watched, 'near misses', f'0 near misses in {every}')}."
+        if len(study.alerts.judged_incidents)
+        else f"The ledger holds no incident of {watched.period} in which a rule could have been near.",
         defined="near_misses",
         measure="measures.rule_quality.near_misses",
         note="A `for` shorter than the longest pending time would have let the rule fire.",

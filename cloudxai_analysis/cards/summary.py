@@ -78,7 +78,7 @@ def template(study: Study) -> dict[str, Any]:
         for topic, names in of_topic.items()
     }
     sets = study.cardinality.tenant_sets
-    observed = int((sets["set"] != "lost").sum())
+    observed = int((sets["set"] != "lost").sum()) or None
     rejected = study.within(study.cardinality.rejections)
     refused = float(rejected["rejections"].sum()) if len(rejected) else None
     anomalies = len(study.cost.cost_anomalies) if study.cost.anomaly_basis["judged"].any() else None
@@ -132,6 +132,8 @@ def numbers(study: Study) -> dict[str, float | None]:
         "telemetry.series": float(study.telemetry.inventory["series"].sum()),
     }
     unsettled = {key for key in found if len(judge.told_apart(study, "", key.partition(".")[0]))}
+    if study.telemetry.begins:
+        unsettled |= {"cardinality.tenants_new", "cardinality.tenants_returning", "cardinality.tenants_lost"}
     return {key: None if key in unsettled else rounded(float(value)) for key, value in found.items()}
 
 

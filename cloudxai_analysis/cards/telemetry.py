@@ -43,7 +43,7 @@ def gaps(study: Study) -> Look:
         caption="Scrape gaps",
         role="up",
         draw=lambda ax: figures.gaps_on_timeline(ax, frame, study.seen),
-        empty="no gap in what was seen of this window",
+        empty="no gap in this window",
     )
 
 

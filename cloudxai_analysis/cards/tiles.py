@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.ground.window import DAY, HOUR, WEEK, Window
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import NO_DATA, apart, count, money, percent, signed, span
 
@@ -69,7 +69,7 @@ def _availability(study: Study) -> dict[str, Any]:
         say=lambda share: percent(share, 3),
         say_change=lambda change: f"{signed(f'{change * 100:.3f}', change)} points",
         unit="share",
-        detail=f"{percent(week, 3)} in {study.observed.name} alone{_unseen(study)}",
+        detail=f"{percent(week, 3)} in {study.window.name}{' so far' if study.partial else ''}{_unseen(study)}",
         bound=bound,
         bound_text=f"objective {percent(bound, 1)}",
         good="up",
@@ -203,7 +203,7 @@ def _coverage(study: Study) -> dict[str, Any]:
         bound_text=f"a day needs {percent(bound, 0)}",
         good="up",
         link="telemetry-coverage",
-        unlike=_unlike(study) if study.partial else "",
+        unlike=_unlike(study) if study.partial or study.telemetry.first_seen > study.seen.start - WEEK + HOUR else "",
     )
 
 
@@ -212,10 +212,12 @@ def _unlike(study: Study) -> str:
     if study.partial:
         return "the window is not over"
     share = study.telemetry.seen_share(Window(study.seen.start - study.seen.duration, study.seen.start))
+    own = study.telemetry.seen_share(study.seen)
     if math.isnan(share):
         return NO_WEEK_BEFORE
-    if min(share, study.telemetry.seen_share(study.seen)) < study.bounds.coverage:
-        return f"no comparison: {percent(share, 0)} of the week before was seen"
+    if min(share, own) < study.bounds.coverage:
+        which = f"{percent(own, 0)} of this week" if own < share else f"{percent(share, 0)} of the week before"
+        return f"no comparison: {which} was seen"
     return ""
 
 
@@ -254,7 +256,7 @@ def _tile(
         change = by_week[-1] - by_week[-2]
     # Only like is held against like.
     change = math.nan if unlike or change is None else change
-    median = float(pd.Series(before[-MEDIAN_WEEKS:]).median()) if before else math.nan
+    median = float(pd.Series(before[-MEDIAN_WEEKS:]).median()) if len(before) >= MEDIAN_WEEKS else math.nan
     status = judge.check(study, key).status if key in judge.KEYS else "pass"
     return {
         "key": key,

@@ -78,8 +78,15 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
             found.append({"kind": "gap", "text": check.finding})
         elif check.key == "rejections" and check.status == "warn":
             found.append({"kind": "taint", "text": f"{check.finding} {_tainted(study)}"})
-    unknown = [check for check in checks if check.status == "unknown" and check.key not in NO_BANNER]
-    found += [{"kind": "unknown", "text": check.finding} for check in unknown if check.key not in ("gaps", "coverage")]
+    told = (*NO_BANNER, "gaps", "coverage")
+    by_reason: dict[str, list[str]] = {}
+    for check in checks:
+        if check.status == "unknown" and check.key not in told:
+            by_reason.setdefault(check.finding.partition(": ")[2] or check.finding, []).append(check.finding)
+    found += [
+        {"kind": "unknown", "text": same[0] if len(same) == 1 else f"{len(same)} checks are unknown: {reason}"}
+        for reason, same in by_reason.items()
+    ]
     return [*found, *notes]
 
 
@@ -89,7 +96,7 @@ def _otherwise(study: Study) -> Iterator[str]:
         yield f"None of the contract's jobs exports its metrics; this report is on those that do: {', '.join(jobs)}."
     rules = study.rules
     if rules is not None and (differences := study.contract.differences(rules.to_dict("records"))):
-        yield f"The server's alerting rules count where the contract's differ: {'; '.join(differences)}."
+        yield f"The server's alerting rules are judged; they are not those of the contract: {'; '.join(differences)}."
 
 
 def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
@@ -97,7 +104,7 @@ def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
     return [
         {
             "text": cause.head.action,
-            "effect": "; ".join(check.size for check in cause.checks if check.size),
+            "effect": "; ".join(dict.fromkeys(check.size for check in cause.checks if check.size)),
             "evidence": f"#{EVIDENCE[cause.head.key]}",
             "decides": cause.head.decides,
             "check": cause.head.key,

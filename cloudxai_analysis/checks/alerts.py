@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.checks import Check
 from cloudxai_analysis.checks.alert_words import OWNER, SECTION, over_the_edge, rows_of, unknown
-from cloudxai_analysis.checks.evidence import event, named, short, when
+from cloudxai_analysis.checks.evidence import event, named, several, short, when
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.study.watched import Watched
 from cloudxai_analysis.words.phrases import count, moment
@@ -27,7 +27,8 @@ def storms_check(storms: pd.DataFrame, going_on: pd.DataFrame, episodes: pd.Data
     if every.empty:
         if blind := watched.blind("alert storms"):
             return unknown("storms", blind)
-        finding = f"{count(len(episodes), 'alert episode')} of {watched.period} came in no storm."
+        finding = f"The {count(len(episodes), 'alert episode')} of {watched.period} came in no storm."
+        finding = finding if len(episodes) else f"No alert began in {watched.period}, so none came in a storm."
         return check(status="pass", finding=finding, samples="begin of every alert episode")
     top, name = _largest(storms if len(storms) else every, "episodes"), named(watched.window)
     told = f"{top['episodes']} alerts began within {_minutes(top)} from {moment(top['start'])}, most of them "
@@ -76,7 +77,7 @@ def flapping_check(
             reason = f"No tenant's transitions were exported in {named(watched.window)}: flapping is unknown."
             return unknown("flapping", reason)
         among = f"None of {count(len(tenants), 'tenant')} flapped between ready and not ready in {watched.period}"
-        rest = "; of their alerts nothing is known" if watched.blind("flapping alerts") else ""
+        rest = "; whether their alerts did is unknown" if watched.blind("flapping alerts") else ""
         return check(status="pass", finding=f"{among}{rest}.", value=0.0)
     events = _flaps(flapping_tenants, flapping_alerts)
     names = {found["place"] for found in events}
@@ -88,11 +89,17 @@ def flapping_check(
         status="warn",
         finding=f"{told}.",
         value=float(len(names)),
-        size=f"{count(flapping_tenants['transitions'].sum(), 'transition')} and "
-        f"{count(flapping_alerts['episodes'].sum(), 'repeated alert')}",
+        size=" and ".join(
+            count(number, noun)
+            for number, noun in (
+                (flapping_tenants["transitions"].sum(), "transition"),
+                (flapping_alerts["episodes"].sum(), "repeated alert"),
+            )
+            if number
+        ),
         since=when(pd.concat([flapping_tenants["start"], flapping_alerts["start"], going_on["start"]]).min()),
         disproof="a deploy or a test of that tenant at that time",
-        action="Find out why its readiness check wavers, and draft a hysteresis or a longer `for`.",
+        action=f"Find out why {several(sorted(names)) or 'the alert'} wavered, and draft a longer `for`.",
         decides=OWNER,
         events=events,
     )
@@ -113,8 +120,8 @@ def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.Dat
         if not total and not declared:
             return unknown(
                 "missed",
-                f"Whether an incident went without an alert is unknown: the ledger has 0 for {named(window)} and is "
-                "not declared complete.",
+                f"Whether an incident went without an alert is unknown: the ledger holds none of {named(window)} and "
+                "is not declared complete.",
             )
         found = f"Each of {count(total, 'incident')}" if total > 1 else "The 1 incident"
         return check(
@@ -175,7 +182,8 @@ def _flapping_told(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, wi
     else:
         return f"0 tenants began to flap in {named(window)}"
     what += f" in {_minutes(top)} from {moment(top['start'])}"
-    return what if flapped <= 1 else f"{count(flapped, 'tenant')} flapped in {named(window)}, most of all: {what}"
+    who = count(flapped, "tenant") if len(tenants) else f"Alerts of {count(flapped, 'tenant')}"
+    return what if flapped <= 1 else f"{who} flapped in {named(window)}, most of all: {what}"
 
 
 def _declared(complete: pd.DataFrame, window: Window) -> bool:

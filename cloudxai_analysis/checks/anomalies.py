@@ -48,7 +48,7 @@ def anomalies_check(
         return Check(status="unknown", finding=finding, **common | {"bound": None, "bound_key": ""})
     if not judged or hours * 3600 < ONE_DAY:
         why = (
-            f"none of {count(tenants, 'tenant')} has three covered weeks of history"
+            f"none of {count(tenants, 'tenant')} has three covered weeks before it"
             if not judged
             else f"{count(hours, 'hour')} of it is too little to tell"
         )

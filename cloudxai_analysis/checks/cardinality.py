@@ -110,7 +110,7 @@ def guard_check(guard: pd.DataFrame, *, counted: bool, window: Window, cap: int)
         size=count(broken, "broken promise"),
         since=when(since),
         disproof="another cap in that process's configuration, or labels that it held before the telemetry begins",
-        action="Hold the process's configuration and the guard's code against these times.",
+        action=f"Hold the configuration of {short(worst['instance'])} and the guard's code against {moment(since)}.",
         decides=_OWNER,
     )
 
@@ -153,7 +153,7 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
     total = rejections["rejections"].sum()
     if refusals.empty:
         hours = rejections["hour"].nunique()
-        seen = f"the {count(hours, 'hour')} of {named(window)} in which its counter was seen"
+        seen = f"the {count(hours, 'hour')} in which its counter was seen"
         whole = hours * _HOUR >= window.end - window.start - _HOUR
         return check(
             status="pass",
@@ -167,7 +167,8 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
     told, begun = [], refusals[refusals["start"] >= window.start]
     if len(begun):
         top = begun.loc[begun["inside"].idxmax()]
-        told.append(f"most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}")
+        until = f" to {moment(top['end'])}" if moment(top["end"]) != moment(top["start"]) else ""
+        told.append(f"most by {short(top['instance'])} from {moment(top['start'])}{until}")
         after = top["rejections"] - top["inside"]
         if after:
             told.append(f"it goes on after {named(window)}, with {after:,.0f} more")
@@ -257,7 +258,8 @@ def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:
     check = partial(Check, key="churn", section=_SECTION, unit="share", bound=bound, bound_key="daily_churn")
     if known.empty:
         return check(
-            status="unknown", finding=f"Churn of {named(window)} is unknown: no two neighbouring days are covered."
+            status="unknown",
+            finding=f"Churn of {named(window)} is unknown: no two neighbouring days with tenants are covered.",
         )
     top = known.loc[known["churn"].idxmax()]
     above = known[known["churn"] > bound]
@@ -266,6 +268,8 @@ def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:
         f"{percent(top['churn'], 0)} churn on {day}: {top['came']:.0f} tenants came, {top['left']:.0f} left"
         if len(above)
         else f"At most {percent(top['churn'], 0)} of the tenants came or went from one day to the next"
+        if top["churn"]
+        else "No tenant came or went from one day to the next"
     )
     unknown = count(len(churn) - len(known), "day")
     return check(
@@ -276,6 +280,6 @@ def churn_check(churn: pd.DataFrame, *, window: Window, bound: float) -> Check:
         disproof="a planned move of tenants on that day",
         size=f"{count(len(above), 'day')} above {percent(bound, 0)}" if len(above) else "",
         since=when(above["day"].min()) if len(above) else None,
-        action="Find out whether tenants left, or whether their labels only changed.",
+        action="Find out whether tenants came and left, or whether their labels only changed.",
         decides=_OWNER,
     )

@@ -70,8 +70,8 @@ def semantics_check(
         key="semantics",
         section=_SECTION,
         status="pass",
-        finding=f"The cost gauges of {count(able, 'tenant')} behaved as declared on {count(days, 'covered day')} up to "
-        f"the end of {named(window)}{more if rest else ''}.",
+        finding=f"The cost gauges of {count(able, 'tenant')} behaved as declared as long as they were there, in "
+        f"{named(window)} and the week before{more if rest else ''}.",
         value=0.0,
         unit="tenants",
         samples="every sample of the cost gauges, in the window and the week before",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +29,8 @@ def event(kind: str, place: str, start: Any, end: Any, size: float, unit: str) -
 def going_on(stretches: pd.DataFrame, window: Window, *, place: str, size: str, noun: str) -> str:
     """Of the stretches begun before a window which go on in it, with both parts of their size; '' where none does."""
     return "; ".join(
-        f"going on at {short(row[place])}: began on {moment(row['start'])}, before this window, {row['inside']:,.0f} "
-        f"of {count(row[size], noun)} in it"
+        f"at {short(row[place])} since {moment(row['start'])}, before this window: {row['inside']:,.0f} of "
+        f"{count(row[size], noun)} in it"
         for row in stretches[stretches["start"] < window.start].to_dict("records")
     )
 
@@ -42,6 +43,12 @@ def when(time: Any) -> datetime | None:
 def named(window: Window) -> str:
     """What people call the window."""
     return window.name or str(window)
+
+
+def several(names: Iterable[str], *, most: int = 3) -> str:
+    """The first of some names, each once, and how many more there are: 'a, b, c and 2 more'."""
+    found = list(dict.fromkeys(short(name) for name in names))
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
 def short(name: str) -> str:

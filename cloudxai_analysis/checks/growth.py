@@ -31,18 +31,24 @@ def time_to_cap_check(found: pd.DataFrame, headroom: pd.DataFrame, *, days: floa
         bound=float(days),
         bound_key="days_to_cap",
         disproof="a restart, which frees all labels, more generated names, or tenants that come at another pace",
-        samples=f"{count(row['days_known'], 'day')} of first samples of tenants since the process's start",
+        samples=f"{count(row['days_known'], 'day')} whose first samples of tenants are known",
     )
     asked: dict[str, Any] = {
         "action": "Decide whether to raise the cap, to free labels, or to keep tenants waiting, before it is reached.",
         "decides": _OWNER,
     }
     if headroom.empty or row["answer"] == "too little history":
-        why = "no process exported a tenant" if headroom.empty else f"{count(row['days_known'], 'day')} of history"
-        needed = "" if headroom.empty else ", 21 are needed"
+        why = "no process exported a tenant" if headroom.empty else f"the arrivals of {count(row['days_known'], 'day')}"
+        needed = "" if headroom.empty else " are known, 21 are needed"
         finding = f"When the tenant labels run out is unknown: {why}{needed}."
         return check(status="unknown", finding=finding)
     name, cap = short(headroom["instance"].iloc[-1]), row["cap"]
+    if row["answer"] == "refusing" and row["held"] < cap:
+        finding = (
+            f"When the tenant labels run out is unknown: {name} refuses new tenants since {moment(row['since'])}, and "
+            f"has shown {row['held']} of {cap} since its start."
+        )
+        return check(status="unknown", finding=finding)
     if row["answer"] in ("refusing", "at the cap"):
         said = "refuses new tenants" if row["answer"] == "refusing" else f"holds all {cap} tenant labels"
         finding = f"{name} {said} since {moment(row['since'])}: the cap is reached."

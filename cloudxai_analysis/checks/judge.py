@@ -44,6 +44,7 @@ _CHECKS: dict[str, Callable[[Study], Check]] = {
     ),
     "labels": lambda study: labels.labels_check(
         study.telemetry.unexpected_labels,
+        study.cardinality.nameless,
         window=study.observed,
         tenant_label=study.contract.tenant_label,
         known=bool(study.telemetry.inventory["series"].sum()),

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from cloudxai_analysis.checks import Check
-from cloudxai_analysis.checks.evidence import named, short, when
+from cloudxai_analysis.checks.evidence import named, several, short, when
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.labels import names_replica
 from cloudxai_analysis.words.phrases import count
 
 _PLACES = (
-    "pod",
-    "cluster",
-    "region",
-    "zone",
-    "namespace",
-    "node",
-    "host",
-    "hostname",
-    "container",
-    "datacenter",
-    "shard",
+    *("pod", "cluster", "region", "zone", "namespace", "node"),
+    *("host", "hostname", "container", "datacenter", "shard"),
 )
-_SHOWN = 3
 
 
-def labels_check(unexpected: pd.DataFrame, *, window: Window, tenant_label: str, known: bool) -> Check:
-    """Whether series that the contract takes for one are several: `warn` for each label that tells them apart.
+def labels_check(
+    unexpected: pd.DataFrame, nameless: Sequence[str], *, window: Window, tenant_label: str, known: bool
+) -> Check:
+    """Whether series that the contract takes for one are several, or name no tenant: `warn` for each such label.
 
-    `unexpected` as `measures.labels.unexpected_labels` gives them, of all metrics; `known` says whether there was any
-    series. The value is the number of such labels.
+    `unexpected` as `measures.labels.unexpected_labels` gives them, of all metrics; `nameless` the tenants' metrics
+    without a tenant; `known` says whether there was any series. The value is the number of unexpected labels.
     """
     common: dict[str, Any] = {"key": "labels", "section": "telemetry", "unit": "unexpected labels"}
     if not known:
@@ -41,6 +34,18 @@ def labels_check(unexpected: pd.DataFrame, *, window: Window, tenant_label: str,
         return Check(status="unknown", finding=finding, **common)
     by_label = unexpected.groupby("label").size().sort_values(ascending=False, kind="stable")
     common |= {"value": float(len(by_label)), "samples": "series that agree in every label of the contract"}
+    if unexpected.empty and nameless:
+        more = f" and {count(len(nameless) - 1, 'more metric')}" if len(nameless) > 1 else ""
+        return Check(
+            status="warn",
+            finding=f"No series of {nameless[0]}{more} has the label `{tenant_label}` in {named(window)}: they are no "
+            "tenant's, and in no number.",
+            size=count(len(nameless), "metric"),
+            disproof="a platform that exports these metrics for no tenant",
+            action="Name the label that holds the tenant in `tenant_label` of the environment.",
+            decides="the owner of the monitoring",
+            **common,
+        )
     if unexpected.empty:
         return Check(
             status="pass",
@@ -81,9 +86,7 @@ def told_apart(check: Check, unexpected: pd.DataFrame) -> Check:
 
 
 def _values(own: pd.DataFrame) -> str:
-    values = sorted({value for row in own["values"] for value in row})
-    shown = ", ".join(short(value) if value else "none" for value in values[:_SHOWN])
-    return f"{shown} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown
+    return several(value or "none" for value in sorted({value for row in own["values"] for value in row}))
 
 
 def _setting(label: str, tenant_label: str) -> str:

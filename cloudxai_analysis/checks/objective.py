@@ -88,7 +88,7 @@ def isolation_check(breaches: pd.DataFrame, *, window: Window, known: bool) -> C
             if len(breaches)
             else f": no outage was seen to begin in {named(window)}"
         )
-        finding = f"No tenant moved the global state{rest}."
+        finding = f"No tenant was seen to move the global state{rest}."
         return check(status="pass", finding=finding, value=0.0)
     top = moved.iloc[0]
     lead = f"{abs(top['lead_seconds']):.0f} s {'before' if top['lead_seconds'] >= 0 else 'after'}"
@@ -124,7 +124,7 @@ def _fastest(stretches: pd.DataFrame) -> str:
         return ""
     top = stretches.loc[stretches["most"].idxmax()]
     used = percent(min(top["budget_share"], 1.0), 0)
-    return f"; at {moment(top['start'])} it burnt {top['most']:.0f} times too fast, {used} of 30 days' budget"
+    return f"; at {moment(top['start'])} it burnt {top['most']:,.0f} times too fast, {used} of 30 days' budget"
 
 
 def _hours(hours: float) -> str:

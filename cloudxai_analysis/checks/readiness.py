@@ -66,9 +66,7 @@ def availability_check(availability: pd.DataFrame, budget: pd.DataFrame, *, slo_
     return check(
         status=status,
         finding=f"{said}: {budget_said}.",
-        size=f"{used:.0f} of {left['allowed_minutes']:.0f} minutes of the error budget used"
-        if status != "pass"
-        else "",
+        size=f"{span(used * 60)} of {span(left['allowed_minutes'] * 60)} used" if status != "pass" else "",
         since=when(max(measured["since"], pd.Timestamp(slo_window.start))) if status != "pass" else None,
         action="Hold back risky changes until the error budget has recovered.",
         decides=_OWNER,
@@ -192,7 +190,8 @@ def transitions_check(transitions: pd.DataFrame, *, window: Window, bound: float
             f"{top['transitions']:.0f} transitions in the hour from {moment(top['hour'])}, at most {bound:g} wanted."
         )
     else:
-        finding = f"At most {count(top['transitions'], 'readiness transition')} in any hour of {named(window)}."
+        most = f"At most {count(top['transitions'], 'readiness transition')} in any hour"
+        finding = f"{most if top['transitions'] else 'No readiness transition'} of {named(window)}."
     return check(
         status="warn" if len(above) else "pass",
         finding=finding,

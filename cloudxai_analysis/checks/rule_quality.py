@@ -10,7 +10,7 @@ import pandas as pd
 
 from cloudxai_analysis.checks import Check
 from cloudxai_analysis.checks.alert_words import OWNER, SECTION, of_all, rows_of
-from cloudxai_analysis.checks.evidence import event, short, when
+from cloudxai_analysis.checks.evidence import event, several, short, when
 from cloudxai_analysis.measures.clusters import surely_over
 from cloudxai_analysis.measures.judgement import trials_needed
 from cloudxai_analysis.study.watched import Watched
@@ -48,12 +48,12 @@ def false_positives_check(
     if not pages:
         if blind := watched.blind("pages", rules=paging):
             return check(status="unknown", finding=blind)
-        finding = f"No paging alert fired in {watched.period}: 0 pages, and no rate to judge."
+        finding = f"No rule that wakes someone fired in {watched.period}: there is no rate to judge."
         return check(status="pass", finding=finding, samples=_SILENCE)
     if not row["trials"]:
         finding = (
-            f"Whether pages were false is unknown: none of {count(pages, 'page')} in {watched.period} is judged by the "
-            "ledger or a label."
+            f"Whether pages were false is unknown: of {count(pages, 'page')} in {watched.period} none is judged by "
+            "the ledger or a label."
         )
         return check(status="unknown", finding=finding)
     said = (
@@ -95,7 +95,7 @@ def noise_check(
     known = others[others["trials"] > 0]
     check = partial(Check, key="noise", section=SECTION, bound=bound, bound_key="false_positive_rate", unit="share")
     if known.empty and len(others):
-        finding = f"Whether {count(len(others), 'rule')} that wake nobody were right is unknown: no episode is judged."
+        finding = f"Whether {count(len(others), 'rule')} without pages fired rightly is unknown: no alert is judged."
         return check(status="unknown", finding=finding)
     if known.empty and (blind := watched.blind("false alerts")):
         return check(status="unknown", finding=blind)
@@ -114,7 +114,7 @@ def noise_check(
             finding=f"{count(len(known), 'rule')} that wake nobody fired in {watched.period}, each surely false in at "
             f"most {percent(bound, 0)} of its {_GROUP}s."
             if len(known)
-            else f"No rule that wakes nobody fired in {watched.period}: 0 alerts to judge.",
+            else f"Of the rules that wake nobody none fired in {watched.period}.",
             value=float(known["rate"].max()) if len(known) else None,
             samples=_SILENCE,
             disproof="a label that calls an episode noise",
@@ -162,13 +162,11 @@ def rules_check(overview: pd.DataFrame, judged: pd.DataFrame, watched: Watched, 
         )
     first = bad.iloc[0]
     false = judged[(judged["judgement"] == "false") & (judged["alertname"] == first["alertname"])]
-    surely = ", ".join(short(name) for name in bad["alertname"].head(3))
-    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
     return check(
         status="warn",
         finding=f"Fix {short(first['alertname'])} first: {first['false_positives']} of "
         f"{count(first['trials'], _GROUP)} in {watched.period} were false{_how(first)}; surely over "
-        f"{percent(bound, 0)}: {surely}{more}.",
+        f"{percent(bound, 0)}: {several(bad['alertname'])}.",
         value=float(len(bad)),
         size=f"{count(overview['false_positives'].sum(), f'false {_GROUP}')} of {count(len(overview), 'rule')}, "
         f"{overview['false_at_night'].sum()} of them at night",

@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 
 from cloudxai_analysis.checks import Check
-from cloudxai_analysis.checks.evidence import event, named, short, when
+from cloudxai_analysis.checks.evidence import event, named, several, short, when
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.study.watched import ONE_DAY
 from cloudxai_analysis.words.phrases import count, moment, percent, span
@@ -57,7 +57,7 @@ def coverage_check(
             finding=finding,
             size=count(len(blind), "uncovered day"),
             since=when(blind[0].start),
-            action="Find out why the targets were not scraped, before numbers of those days are used.",
+            action="Find out why no scrape succeeded, before numbers of those days are used.",
             decides=_OWNER,
         )
     if seen < ONE_DAY:
@@ -154,7 +154,7 @@ def restarts_check(
             for row in restarts.itertuples()
         ),
         size=count(len(unplanned), "unplanned restart") if len(unplanned) else "",
-        action="Find out why the process restarted, or write the deploy into the ledger.",
+        action=f"Find out why {several(unplanned['instance'])} restarted, or write the deploy into the ledger.",
         decides="the platform team",
     )
 

@@ -66,7 +66,7 @@ def verify(source: str, environment: str, version: int | None, all_kept: bool) -
         older = "" if versions == [opened.snapshot().version] else "; an older one's may have been vacuumed"
         raise LakeDamaged(
             f"Lake {opened.path}: {len(damaged):,} of {count(len(files), 'file')} of {shown} are damaged or missing. "
-            f"`cloudxai lake repair` brings the newest version's back{older}."
+            f"`{settled.command('lake', 'repair')}` brings the newest version's back{older}."
         )
     click.echo(f"{settled.name}: {count(len(files), 'file')} of {shown} are what was written.")
     return 0
@@ -96,7 +96,9 @@ def repair(source: str, environment: str, accept_loss: bool) -> int:
     for path in aside:
         click.echo(plain(f"damaged log, set aside: {path}"))
     if aside:
-        click.echo("Run `cloudxai pull`: it takes up the tiles of what was set aside, and asks for the rest.")
+        click.echo(
+            f"Run `{settled.command('pull')}`: it takes up the tiles of what was set aside, and asks for the rest."
+        )
     found = list(_told(held_files([opened.snapshot()]))) if opened.exists else []
     if not found:
         click.echo(f"{settled.name}: {'no other file is damaged' if aside else 'nothing to repair'}.")
@@ -168,9 +170,9 @@ def _status_lines(settled: Environment) -> Iterator[str]:
 
     opened = open_lake(settled.lake)
     if not opened.exists:
-        yield f"Lake {opened.path}: empty; `cloudxai pull` fills it"
+        yield f"Lake {opened.path}: empty; `{settled.command('pull')}` fills it"
         return
-    yield from _holding_lines(opened)
+    yield from _holding_lines(opened, settled)
     tree, named = found_files(opened), ever_named(opened)
     newest = {file.path for file in held_files([opened.snapshot()])}
     older = [path for path in tree.tiles if path in named and path not in newest]
@@ -189,7 +191,7 @@ def _status_lines(settled: Environment) -> Iterator[str]:
         yield str(error)
 
 
-def _holding_lines(opened: Lake) -> Iterator[str]:
+def _holding_lines(opened: Lake, settled: Environment) -> Iterator[str]:
     from cloudxai_analysis.lake.vacuum import committed_at, said_versions
 
     snapshot = opened.snapshot()
@@ -206,7 +208,7 @@ def _holding_lines(opened: Lake) -> Iterator[str]:
         f"{count(len(tiles), 'tile')}"
     )
     if lost := snapshot.lost():
-        yield f"Lost: files of {count(len(lost), 'tile')}; `cloudxai lake repair` brings them back"
+        yield f"Lost: files of {count(len(lost), 'tile')}; `{settled.command('lake', 'repair')}` brings them back"
 
 
 def _told(files: Sequence[HeldFile]) -> Iterator[Damage]:

@@ -33,7 +33,7 @@ def status_lines(*, source: str = "", environment: str = "") -> Iterator[str]:
 def _lake_line(settled: Environment) -> str:
     lake = open_lake(settled.lake)
     if not lake.exists:
-        return "Lake: empty; `cloudxai pull` fills it"
+        return f"Lake: empty; `{settled.command('pull')}` fills it"
     snapshot = lake.snapshot()
     tiles = snapshot.tiles()
     source = snapshot.provenance["source"]["source"]
@@ -43,20 +43,20 @@ def _lake_line(settled: Environment) -> str:
     )
 
 
-def _headline(file: Path) -> str:
+def _headline(file: Path, settled: Environment) -> str:
     try:
         return str(json.loads(file.read_text(encoding="utf-8"))["headline"])
     except (OSError, ValueError, KeyError, TypeError):
         week = file.parent.name
-        return f"{week}: its summary.json cannot be read; `cloudxai report --week {week}` makes it anew"
+        return f"{week}: its summary.json cannot be read; `{settled.command('report', '--week', week)}` makes it anew"
 
 
 def _report_lines(settled: Environment) -> Iterator[str]:
     found = sorted(settled.reports.glob("[!.]*/summary.json"))
     if not found:
-        yield "Reports: none; `cloudxai report` makes one"
+        yield f"Reports: none; `{settled.command('report')}` makes one"
     for file in found:
-        yield f"Report {_headline(file)}"
+        yield f"Report {_headline(file, settled)}"
         stale = stale_file(file.parent)
         if stale.is_file():
             yield f"  stale: {stale.read_text(encoding='utf-8').splitlines()[0]}"

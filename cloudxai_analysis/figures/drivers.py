@@ -100,7 +100,9 @@ def level_shifts(ax: Axes, daily: pd.DataFrame, value: str, shifts: pd.DataFrame
     rectangles(ax, x + 0.15, 0.0, 0.7, y, facecolor=BLUE, edgecolor="none", alpha=0.45)
     for begin, end, level in zip(starts, [*starts[1:], float(x.max()) + 1], levels, strict=True):
         draw_line(ax, np.array([begin, end]), np.array([level, level]), step=end - begin, color=VERMILLION)
-    event_lines(ax, [(float(days([row.day])[0]), f"{row.relative * 100:+.0f} %") for row in shifts.itertuples()])
+    event_lines(
+        ax, [(float(days([row.day])[0]), f"{row.before:,.0f} to {row.after:,.0f}") for row in shifts.itertuples()]
+    )
     ax.axhline(0, color=INK, linewidth=0.8)
     end_labels(ax, ends)
     if shifts.empty:

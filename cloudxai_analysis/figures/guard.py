@@ -118,5 +118,5 @@ def tainted_lanes(ax: Axes, stretches: pd.DataFrame, *, window: Window) -> Axes:
         )
     least, most = stretches["missing_least"].sum(), stretches["missing_most"].sum(skipna=False)
     message = f"Tenants missing from numbers per tenant: {between(least, most)}"
-    detail = f"Dark: refusing; light: until the process restarted, {window_words(window)} (UTC)"
+    detail = f"Dark: refusing; light: until a restart or the end, {window_words(window)} (UTC)"
     return title(ax, message, f"{detail}{left_out(len(shown), len(names), 'processes')}")

@@ -84,8 +84,8 @@ def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
 
 
 @styled
-def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
-    """What is left of the error budget at each day's end; rows that rest on a shorter history are hatched.
+def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float, window_days: float) -> Axes:
+    """What is left of the budget of `window_days` at each day's end; rows with a shorter history are hatched.
 
     `rolling`: day (end of the stretch), availability, seen_minutes.
     """
@@ -94,7 +94,9 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     if slo >= 1:
         return empty(ax, "an objective of 100 % leaves no error budget")
     x = days(rolling["day"])
-    y = 1 - (1 - rolling["availability"].to_numpy(dtype=float)) / (1 - slo)
+    seen = rolling["seen_minutes"].to_numpy(dtype=float)
+    used = (1 - rolling["availability"].to_numpy(dtype=float)) * seen
+    y = 1 - used / ((1 - slo) * window_days * 1440)
     last = float(y[np.isfinite(y)][-1])
     left = f"{percent(last, 0)} left" if last >= 0 else f"{percent(-last, 0)} over"
     ends = [End(0.0, "used up"), End(last, left, BLUE)]
@@ -102,7 +104,6 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float) -> Axes:
     ax.set_ylim(1.15 * low if low < 0 else 0.0, 1.16)
     margins(ax, left=value_ticks(ax, lambda share: f"{share * 100:.0f} %".replace("-", "−")), right=end_room(ends))
     time_axis(ax, float(x.min()) - 0.5, float(x.max()) + 0.5)
-    seen = rolling["seen_minutes"].to_numpy(dtype=float)
     short = seen < _ENOUGH * seen.max()
     if short.any():
         hatch(ax, [(float(x.min()) - 0.5, float(x[short].max()) + 0.5)], "short history")
@@ -178,7 +179,7 @@ def check_latency(ax: Axes, latency: pd.DataFrame, *, bound: float) -> Axes:
 def tenant_outages(ax: Axes, outages: pd.DataFrame, window: Window) -> Axes:
     """One lane per tenant, those longest not ready first, with the stretches in which it was not ready.
 
-    `outages`: tenant, instance, start, end (NaT where it goes on), minutes.
+    `outages`: tenant, start, end (NaT where it goes on), minutes.
     """
     if outages.empty:
         return empty(ax, f"no tenant was seen not ready in {window_words(window)}")

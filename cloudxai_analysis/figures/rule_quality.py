@@ -128,7 +128,7 @@ def _worth_message(overview: pd.DataFrame) -> str:
     first = overview.iloc[0]
     name = shortened(str(first["alertname"]), _TITLE_NAME)
     if not overview["false_positives"].sum():
-        return f"None of {count(len(overview), 'rule')} was false in a judged alert group"
+        return f"No alert group of {count(len(overview), 'rule')} is known to be false"
     caught = count(first["caught"], "incident")
     return f"{name}: {count(first['false_positives'], 'false alert group')} for {caught} caught"
 

@@ -29,16 +29,11 @@ _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _HOURS_OF = {"h": 1, "d": 24, "w": 168}
 _HELD = {"currency": "str", "ours": "float64", "theirs": "float64", "drift": "float64", "unknown": "str"}
-_COUNTS = {
-    "currency": "str",
-    "compared": "int64",
-    "unknown": "int64",
-    "median": "float64",
-    "worst": "float64",
-    "apart": "float64",
-    "tenant": "str",
-    "at": TIME,
-}
+_COUNTS = (
+    {"currency": "str", "compared": "int64", "unknown": "int64"}
+    | dict.fromkeys(["median", "worst", "apart"], "float64")
+    | {"tenant": "str", "at": TIME}
+)
 
 
 @dataclass(frozen=True)

@@ -43,30 +43,16 @@ from cloudxai_analysis.measures.semantics import growing_hours
 TOGETHER = ""  # the tenant of a row that is all tenants of a currency together
 ONCE = "the like came once before"
 TURN = "the turn of the month before was not seen"
-_EXPECTED = {
-    "tenant": "str",
-    "currency": "str",
-    "hour": TIME,
-    "cost": "float64",
-    "expected": "float64",
-    "low": "float64",
-    "high": "float64",
-}
-_ANOMALIES = {
-    "tenant": "str",
-    "currency": "str",
-    "since": TIME,
-    "start": TIME,
-    "end": TIME,
-    "hours": "int64",
-    "unseen": "int64",
-    "cost": "float64",
-    "expected": "float64",
-    "excess": "float64",
-    "score": "float64",
-    "generated": "float64",
-    "unknown": "str",
-}
+_EXPECTED = {"tenant": "str", "currency": "str", "hour": TIME} | dict.fromkeys(
+    ["cost", "expected", "low", "high"], "float64"
+)
+_ANOMALIES = (
+    {"tenant": "str", "currency": "str"}
+    | dict.fromkeys(["since", "start", "end"], TIME)
+    | {"hours": "int64", "unseen": "int64"}
+    | dict.fromkeys(["cost", "expected", "excess", "score", "generated"], "float64")
+    | {"unknown": "str"}
+)
 _BASIS = {"tenant": "str", "weeks": "int64", "judged": "bool"}
 _LASTING = np.log(1.2)  # least of a stretch of half a day and more: levels of five weeks tell no less
 _BRIEF = np.log(1.05)

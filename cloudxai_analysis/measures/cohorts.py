@@ -31,11 +31,13 @@ _SURVIVAL = {"days": "float64", "at_risk": "int64", "survival": "float64", "low"
 _DAY = pd.Timedelta(days=1)
 
 
-def tenant_cohorts(hours: pd.DataFrame, covered: pd.DataFrame, window: Window) -> pd.DataFrame:
+def tenant_cohorts(
+    hours: pd.DataFrame, covered: pd.DataFrame, window: Window, *, begin: pd.Timestamp | None = None
+) -> pd.DataFrame:
     """Of those who came in a week, how many were still seen in each week after it, up to the window's end.
 
-    `hours` of tenants' series, `covered` the covered days. Those of the first week with data were already there when
-    the telemetry begins. A tenant that pauses for a week and comes back is present when it is back.
+    `hours` of tenants' series, `covered` the covered days. Those of the week in which the telemetry begins (at
+    `begin`, else with the first tenant) were already there. A tenant that pauses for a week is present when it is back.
 
     Columns: cohort (ISO week), start, already_there, weeks_later (0 is the week itself), tenants (that came), present
     (seen in that later week; NaN in a week without a covered day), share (present / tenants).
@@ -56,7 +58,7 @@ def tenant_cohorts(hours: pd.DataFrame, covered: pd.DataFrame, window: Window) -
         {
             "cohort": week_of(came.to_pydatetime()).name,
             "start": came,
-            "already_there": came == weeks[0],
+            "already_there": came <= (begin or weeks[0]),
             "weeks_later": (later - came).days // 7,
             "tenants": size[came],
             "present": present.get((came, later), 0) if later in known else np.nan,
@@ -69,11 +71,14 @@ def tenant_cohorts(hours: pd.DataFrame, covered: pd.DataFrame, window: Window) -
     return typed(found.assign(share=found["present"] / found["tenants"]), _COHORTS)
 
 
-def tenant_lifetimes(hours: pd.DataFrame, *, end: pd.Timestamp, gone_after: pd.Timedelta = _DAY) -> pd.DataFrame:
+def tenant_lifetimes(
+    hours: pd.DataFrame, *, end: pd.Timestamp, begin: pd.Timestamp | None = None, gone_after: pd.Timedelta = _DAY
+) -> pd.DataFrame:
     """How long each tenant has been seen, from its first sample to its last.
 
     Columns: tenant, first_seen, last_seen, days (between the two), gone (not seen for `gone_after` before `end`; others
-    may live on), already_there (first seen in the first hour of all: it is older than its days); the longest first.
+    may live on), already_there (first seen in the hour in which the telemetry begins, at `begin`, else with the
+    first tenant: it is older than its days); the longest first.
     """
     there = hours[hours["samples"] > 0]
     if there.empty:
@@ -82,7 +87,7 @@ def tenant_lifetimes(hours: pd.DataFrame, *, end: pd.Timestamp, gone_after: pd.T
     found = span.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max")).rename_axis("tenant").reset_index()
     found["days"] = (found["last_seen"] - found["first_seen"]) / _DAY
     found["gone"] = found["last_seen"] < end - gone_after
-    found["already_there"] = found["first_seen"] < found["first_seen"].min() + pd.Timedelta(hours=1)
+    found["already_there"] = found["first_seen"] < (begin or found["first_seen"].min()) + pd.Timedelta(hours=1)
     return typed(found.sort_values(["days", "tenant"], ascending=[False, True], ignore_index=True), _LIFETIMES)
 
 

@@ -21,15 +21,9 @@ _HOURLY = {"tenant": "str", "currency": "str", "hour": _TIME, "cost": "float64"}
 _COSTS = {"tenant": "str", "currency": "str", "cost": "float64"}
 _DAILY = {"day": _TIME, "tenant": "str", "currency": "str", "cost": "float64"}
 _WEEKLY = {"week": "str", "start": _TIME, "currency": "str", "cost": "float64", "tenants": "int64"}
-_MOVERS = {
-    "tenant": "str",
-    "currency": "str",
-    "cost": "float64",
-    "before": "float64",
-    "change": "float64",
-    "relative": "float64",
-    "contribution": "float64",
-}
+_MOVERS = {"tenant": "str", "currency": "str"} | dict.fromkeys(
+    ["cost", "before", "change", "relative", "contribution"], "float64"
+)
 _CONCENTRATION = {"currency": "str", "tenants": "int64", "top10_share": "float64", "gini": "float64"}
 _RECONCILED = {"tenant": "str", "currency": "str", "estimate": "float64", "other": "float64", "drift": "float64"}
 MOST = 1e12  # currency an hour: what no tenant costs, and beyond which sums say nothing

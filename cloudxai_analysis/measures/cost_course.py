@@ -31,20 +31,11 @@ _PROJECTION = {
     "days_known": "int64",
 }
 _COURSE = {"day": TIME, "spent": "float64", "covered": "bool"}
-_BUDGETS = {
-    "tenant": "str",
-    "currency": "str",
-    "budget": "float64",
-    "spent": "float64",
-    "spent_share": "float64",
-    "pace": "float64",
-    "low80": "float64",
-    "median": "float64",
-    "high80": "float64",
-    "answer": "str",
-    "spent_on": TIME,
-    "days_unknown": "int64",
-}
+_BUDGETS = (
+    {"tenant": "str", "currency": "str"}
+    | dict.fromkeys(["budget", "spent", "spent_share", "pace", "low80", "median", "high80"], "float64")
+    | {"answer": "str", "spent_on": TIME, "days_unknown": "int64"}
+)
 _QUANTILES = {"low95": 0.025, "low80": 0.1, "median": 0.5, "high80": 0.9, "high95": 0.975}
 
 

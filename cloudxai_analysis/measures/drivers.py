@@ -12,18 +12,11 @@ import pandas as pd
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import TIME, typed
 
-_BY_METRIC = {
-    "metric": "str",
-    "series": "int64",
-    "share": "float64",
-    "tenants": "int64",
-    "samples": "int64",
-    "newcomers": "int64",
-    "leavers": "int64",
-    "churn": "float64",
-    "first_seen": TIME,
-    "last_seen": TIME,
-}
+_BY_METRIC = (
+    {"metric": "str", "series": "int64", "share": "float64"}
+    | dict.fromkeys(["tenants", "samples", "newcomers", "leavers"], "int64")
+    | {"churn": "float64", "first_seen": TIME, "last_seen": TIME}
+)
 _BY_VALUE = {
     "label": "str",
     "value": "str",
@@ -33,16 +26,11 @@ _BY_VALUE = {
     "first_seen": TIME,
     "last_seen": TIME,
 }
-_BY_LABEL = {
-    "metric": "str",
-    "label": "str",
-    "values": "int64",
-    "series": "int64",
-    "without": "int64",
-    "saving": "int64",
-    "saving_share": "float64",
-    "needed": "bool",
-}
+_BY_LABEL = (
+    {"metric": "str", "label": "str"}
+    | dict.fromkeys(["values", "series", "without", "saving"], "int64")
+    | {"saving_share": "float64", "needed": "bool"}
+)
 _LABEL_PAIRS = {"row": "int64", "label": "str", "value": "str"}
 
 

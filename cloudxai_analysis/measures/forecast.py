@@ -30,15 +30,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "steady, weekly": {"level": "fixed intercept", "irregular": True, "seasonal": 7, "stochastic_seasonal": False},
     "drifting, weekly": {"level": "local level", "seasonal": 7, "stochastic_seasonal": False},
 }
-_BACK_TEST = {
-    "model": "str",
-    "origins": "int64",
-    "days_ahead": "int64",
-    "loss": "float64",
-    "covered80": "float64",
-    "widened": "float64",
-    "chosen": "bool",
-}
+_BACK_TEST = (
+    {"model": "str", "origins": "int64", "days_ahead": "int64"}
+    | dict.fromkeys(["loss", "covered80", "widened"], "float64")
+    | {"chosen": "bool"}
+)
 _LEVELS = (0.1, 0.5, 0.9)
 _BACK_TEST_PATHS = 200
 _LEAST_WIDENED, _MOST_WIDENED = 0.5, 3.0

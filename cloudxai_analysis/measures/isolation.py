@@ -19,16 +19,11 @@ _BREACHES = {
     "lead_seconds": "float64",
     "overlap": "float64",
 }
-_CORRELATION = {
-    "tenant": "str",
-    "both": "int64",
-    "tenant_only": "int64",
-    "global_only": "int64",
-    "neither": "int64",
-    "phi": "float64",
-    "p": "float64",
-    "p_adjusted": "float64",
-}
+_CORRELATION = (
+    {"tenant": "str"}
+    | dict.fromkeys(["both", "tenant_only", "global_only", "neither"], "int64")
+    | dict.fromkeys(["phi", "p", "p_adjusted"], "float64")
+)
 _SCRAPED_LATER = pd.Timedelta(minutes=1)
 FEW = 0.5  # share of the tenants from which on an outage is the platform's own
 

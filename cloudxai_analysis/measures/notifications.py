@@ -7,17 +7,12 @@ import pandas as pd
 from cloudxai_analysis.measures.frames import TIME, typed
 
 _KEYS = ["alertname", "tenant", "instance"]
-_HELD = {
-    "alertname": "str",
-    "severity": "str",
-    "tenant": "str",
-    "instance": "str",
-    "fired_at": TIME,
-    "state": "str",
-    "by": "str",
-    "receivers": "str",
-    "starts_at": TIME,
-}
+_HELD = (
+    dict.fromkeys(["alertname", "severity", "tenant", "instance"], "str")
+    | {"fired_at": TIME}
+    | dict.fromkeys(["state", "by", "receivers"], "str")
+    | {"starts_at": TIME}
+)
 
 
 def fired_and_held(episodes: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -147,15 +145,15 @@ def outages(readiness: pd.DataFrame) -> pd.DataFrame:
     return typed(found.assign(end=ready.reindex(found.index).to_numpy()).reset_index(drop=True), _OUTAGES)
 
 
-def tenant_outages(samples: pd.DataFrame, *, by: Sequence[str] = ("tenant", "instance")) -> pd.DataFrame:
-    """When a tenant was not ready, by the columns `by` that tell its gauges apart.
+def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
+    """When a tenant was not ready; what several instances tell at once is one outage.
 
-    `samples` of the tenants' gauge with series_id, time, value and those columns.
+    `samples` of the tenants' gauge with tenant, instance, time, value.
 
-    Columns: those of `by`, start (first sample not ready), end (first ready one after; NaT where none follows),
-    minutes (of the samples that are 0, each held until the next one, 2.5 local steps at most).
+    Columns: tenant, instances (that told of it), start (first sample not ready), end (first ready one after; NaT where
+    none follows), minutes (of the samples that are 0, each held until the next one, 2.5 local steps at most).
     """
-    keys = list(by)
+    keys = ["tenant", "instance"]
     known = samples.loc[samples["value"].notna(), ["time", "value", *keys]]
     gauge = known.assign(series_id=known.groupby(keys, observed=True).ngroup())
     low = gauge["series_id"].isin(gauge.loc[gauge["value"] == 0, "series_id"].unique())
@@ -171,7 +169,22 @@ def tenant_outages(samples: pd.DataFrame, *, by: Sequence[str] = ("tenant", "ins
         end=("next", lambda after: after.iloc[-1]),
         minutes=("minutes", "sum"),
     )
-    return typed(found, dict.fromkeys(keys, "str") | _OUTAGES).sort_values(["start", *keys], ignore_index=True)
+    return _together(typed(found, dict.fromkeys(keys, "str") | _OUTAGES))
+
+
+def _together(outages: pd.DataFrame) -> pd.DataFrame:
+    """Outages of one tenant that overlap, as one."""
+    rows = outages.sort_values(["tenant", "start", "instance"], ignore_index=True)
+    until = rows["end"].fillna(pd.Timestamp.max.floor("us").tz_localize("UTC"))
+    reached = until.groupby(rows["tenant"]).cummax().groupby(rows["tenant"]).shift()
+    group = (~(rows["start"] <= reached)).cumsum()
+    since = rows["start"] - rows.groupby(group)["start"].transform("first")
+    rows = rows.assign(minutes=since.dt.total_seconds() / 60 + rows["minutes"], instances=rows["instance"], until=until)
+    columns = {"tenant": "first", "instances": "nunique", "start": "first", "until": "max", "minutes": "max"}
+    found = rows.groupby(group).agg(columns).rename(columns={"until": "end"})
+    found["end"] = found["end"].where(found["end"].dt.year < 2200)
+    found = typed(found, {"tenant": "str", "instances": "int64"} | _OUTAGES)
+    return found.sort_values(["start", "tenant"], ignore_index=True)
 
 
 def transitions(steps: pd.DataFrame) -> pd.DataFrame:

@@ -9,22 +9,19 @@ import pandas as pd
 
 from cloudxai_analysis.measures.frames import TIME, typed
 
-_SHIFTS = {
-    "day": TIME,
-    "before": "float64",
-    "after": "float64",
-    "change": "float64",
-    "relative": "float64",
-    "days_before": "int64",
-    "days_after": "int64",
-}
+_SHIFTS = (
+    {"day": TIME}
+    | dict.fromkeys(["before", "after", "change", "relative"], "float64")
+    | {"days_before": "int64", "days_after": "int64"}
+)
+LEVEL_DAYS = 4  # the fewest days that make a level
 _PENALTY = 5.0  # times the noise's variance times log(n)
 _ABRUPT = 0.6  # share of the change that lies between the days next to it: a slope has less
 _LEAST_NOISE = 0.5  # of a count: what rounding to whole numbers hides
 
 
 def level_shifts(
-    daily: pd.DataFrame, value: str, *, day: str = "day", least_days: int = 4, least_relative: float = 0.15
+    daily: pd.DataFrame, value: str, *, day: str = "day", least_days: int = LEVEL_DAYS, least_relative: float = 0.15
 ) -> pd.DataFrame:
     """Days from which the mean of a daily number differs lastingly from that of the days before.
 

@@ -30,16 +30,11 @@ _STRETCHES = {
     "most": "float64",
     "budget_share": "float64",
 }
-_COURSE = {
-    "seen_minutes": "float64",
-    "allowed_minutes": "float64",
-    "used_minutes": "float64",
-    "remaining_share": "float64",
-    "outages": "int64",
-    "usual_minutes": "float64",
-    "room": "float64",
-    "chance": "float64",
-}
+_COURSE = (
+    dict.fromkeys(["seen_minutes", "allowed_minutes", "used_minutes", "remaining_share"], "float64")
+    | {"outages": "int64"}
+    | dict.fromkeys(["usual_minutes", "room", "chance"], "float64")
+)
 # Burn rate, long and short window, and the share of 30 days' budget that is gone when the first warns (Google, The Site
 # Reliability Workbook, chapter 5, table 5-8; the fourth, 3 over a day, is that of 10 % in a day).
 PAIRS = (

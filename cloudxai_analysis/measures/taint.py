@@ -11,17 +11,12 @@ from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.identifiers import names_in
 
 _TARGET = ["job", "instance"]
-_STRETCHES = {
-    "job": "str",
-    "instance": "str",
-    "start": TIME,
-    "last_refusal": TIME,
-    "until": TIME,
-    "over": "bool",
-    "rejections": "float64",
-    "missing_least": "float64",
-    "missing_most": "float64",
-}
+_STRETCHES = (
+    {"job": "str", "instance": "str"}
+    | dict.fromkeys(["start", "last_refusal", "until"], TIME)
+    | {"over": "bool"}
+    | dict.fromkeys(["rejections", "missing_least", "missing_most"], "float64")
+)
 _LET_GO = pd.Timedelta(minutes=10)
 
 

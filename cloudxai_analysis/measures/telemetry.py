@@ -24,15 +24,11 @@ _COVERAGE = {
 }
 _GAPS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "seconds": "float64", "missing": "int64"}
 _COVERED = {"day": TIME, "coverage": "float64", "covered": "bool"}
-_STARTS = {
-    "job": "str",
-    "instance": "str",
-    "started_at": TIME,
-    "seen_at": TIME,
-    "until": TIME,
-    "processes": "int64",
-    "restarted": "bool",
-}
+_STARTS = (
+    {"job": "str", "instance": "str"}
+    | dict.fromkeys(["started_at", "seen_at", "until"], TIME)
+    | {"processes": "int64", "restarted": "bool"}
+)
 _INVENTORY = {"metric": "str", "series": "int64", "samples": "int64"}
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
 

@@ -40,14 +40,7 @@ _TIME_TO_CAP = {
     "model": "str",
     "days_known": "int64",
 }
-_PATHS = {
-    "day": TIME,
-    "low95": "float64",
-    "low80": "float64",
-    "median": "float64",
-    "high80": "float64",
-    "high95": "float64",
-}
+_PATHS = {"day": TIME} | dict.fromkeys(["low95", "low80", "median", "high80", "high95"], "float64")
 _LONGEST = 3  # days that a campaign may take
 _FALSE = 1e-3  # share of histories without a campaign in which one is seen, where arrivals are negative binomial
 _QUANTILES = {"earliest95": 0.025, "earliest80": 0.1, "median": 0.5, "latest80": 0.9, "latest95": 0.975}

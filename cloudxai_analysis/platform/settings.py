@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -187,6 +188,12 @@ class Environment(BaseModel):
     def reports(self) -> Path:
         """Folder of the environment's published reports."""
         return self.folder / "reports"
+
+    def command(self, *words: str) -> str:
+        """A command line that means this environment: 'cloudxai report --environment beta'."""
+        known = bool(self.settings.source) or self.name == "demo"
+        source = re.sub(r"(?<=//)[^/@\s]+@", "", self.source)
+        return shlex.join(["cloudxai", *words, "--environment", self.name, *(() if known else ("--source", source))])
 
     @property
     def evaluation(self) -> Path:

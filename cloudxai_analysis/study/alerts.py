@@ -135,10 +135,12 @@ class Alerts:
 
     @cached_property
     def paging_rules(self) -> tuple[str, ...]:
-        """Names of the rules that wake someone: by the severity that is loaded, else as the contract says."""
-        contract, rules = self._opened.contract, self._opened.rules
+        """Names of the rules that wake someone: by the severity that is loaded, or was stored, else by the contract."""
+        contract, stored = self._opened.contract, self.episodes[["alertname", "severity"]].astype("str")
         wakes = {name: rule.paging for name, rule in contract.alerts.items()}
-        for name, own in () if rules is None else rules.groupby("alertname", sort=False)["severity"]:
+        if (rules := self._opened.rules) is not None:
+            stored = pd.concat([rules, stored[~stored["alertname"].isin(rules["alertname"])]])
+        for name, own in stored.groupby("alertname", sort=False)["severity"]:
             told = [pages for severity in own if (pages := contract.pages(severity)) is not None]
             wakes[str(name)] = any(told) if told else wakes.get(str(name), False)
         return tuple(name for name, pages in wakes.items() if pages)
@@ -262,10 +264,8 @@ class Alerts:
         hours = self._cardinality.tenant_hours
         low = hours.loc[hours["min"] == 0, "hour"].dt.floor("D").unique()
         days = [Window(day, day + DAY) for day in sorted(pd.DatetimeIndex(low).to_pydatetime())]
-        found = [
-            readiness.tenant_outages(self._opened.samples("tenant_readiness", day), by=("tenant",)) for day in days
-        ]
-        empty = readiness.tenant_outages(self._cardinality.tenant_samples.iloc[:0], by=("tenant",))
+        found = [readiness.tenant_outages(self._opened.samples("tenant_readiness", day)) for day in days]
+        empty = readiness.tenant_outages(self._cardinality.tenant_samples.iloc[:0])
         return self._opened.within(pd.concat(found or [empty], ignore_index=True), "start", self.alert_window)
 
     @cached_property

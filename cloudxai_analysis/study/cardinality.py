@@ -61,7 +61,9 @@ class Cardinality:
     @cached_property
     def headroom(self) -> pd.DataFrame:
         """Headroom by hour, over the history."""
-        return cardinality.headroom(self.held, cap=self._opened.contract.tenant_cap, shown=self.guard)
+        # Without any tenant nobody knows how many a process holds.
+        held = self.held if len(self.arrivals) else self.held[:0]
+        return cardinality.headroom(held, cap=self._opened.contract.tenant_cap, shown=self.guard)
 
     @cached_property
     def daily_arrivals(self) -> pd.DataFrame:
@@ -116,15 +118,17 @@ class Cardinality:
     @cached_property
     def tenant_sets(self) -> pd.DataFrame:
         """New, returning, stayed and lost tenants of the window, generated names left out."""
-        return cardinality.tenant_sets(self.real_hours, self._opened.seen)
+        found = cardinality.tenant_sets(self.real_hours, self._opened.seen)
+        return found.assign(set=found["set"].replace("new", "unknown")) if self._telemetry.begins else found
 
     @cached_property
     def tenant_sets_by_week(self) -> pd.DataFrame:
-        """Number of new, returning, stayed and lost real tenants, one row per `week` of the history but its first.
+        """Number of new, returning, stayed and lost real tenants, one row per `week` after the telemetry's begin.
 
-        In the first week every tenant would be new, which says nothing of the tenants.
+        In the week in which it begins every tenant would be new, which says nothing of the tenants.
         """
-        weeks = list(self._opened.history.weeks())[1:]
+        first = self._telemetry.first_seen
+        weeks = [week for week in self._opened.history.weeks() if week.start > first]
         counts = [cardinality.tenant_sets(self.real_hours, week)["set"].value_counts() for week in weeks]
         frame = pd.DataFrame(counts, index=[week.name for week in weeks])
         frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
@@ -134,13 +138,20 @@ class Cardinality:
     def series(self) -> pd.DataFrame:
         """Every series of the contract's metrics in the history, with `metric` and all of its labels."""
         names = self._opened.contract.series_names()
-        parts = [self._opened.frames.series(name, self._opened.history).assign(metric=name) for name in names]
+        parts = [self._opened.series(name, self._opened.history).assign(metric=name) for name in names]
         return pd.concat(parts, ignore_index=True)
 
     @cached_property
     def series_by_metric(self) -> pd.DataFrame:
         """Series of each metric, with those that came and left in the window."""
         return drivers.series_by_metric(self.series, self._opened.seen, tenant=self._opened.contract.tenant_label)
+
+    @property
+    def nameless(self) -> list[str]:
+        """Metrics of tenants that were exported in the window without a single series that names a tenant."""
+        contract, found = self._opened.contract, self.series_by_metric
+        own = [one.name for one in contract.metrics.values() if {"tenant", contract.tenant_label} & set(one.labels)]
+        return found.loc[(found["tenants"] == 0) & found["metric"].isin(own), "metric"].tolist()
 
     @cached_property
     def series_by_value(self) -> pd.DataFrame:
@@ -152,6 +163,8 @@ class Cardinality:
         """What dropping each label of each metric would save, over the history."""
         contract = self._opened.contract
         needed = {contract.tenant_label, *contract.process_labels, *_NEEDED}
+        # What nobody has explained yet may be the tenant.
+        needed |= set(self._telemetry.unexpected_labels["label"])
         return drivers.label_savings(self.series, needed=needed)
 
     @cached_property
@@ -164,12 +177,16 @@ class Cardinality:
     @cached_property
     def cohorts(self) -> pd.DataFrame:
         """Of the tenants that came in each week of the history, how many were still seen later."""
-        return cohorts.tenant_cohorts(self.real_hours, self._telemetry.covered, self._opened.history)
+        return cohorts.tenant_cohorts(
+            self.real_hours, self._telemetry.covered, self._opened.history, begin=self._telemetry.first_seen
+        )
 
     @cached_property
     def lifetimes(self) -> pd.DataFrame:
         """How long each real tenant has been seen, over the history."""
-        return cohorts.tenant_lifetimes(self.real_hours, end=pd.Timestamp(self._opened.seen.end))
+        return cohorts.tenant_lifetimes(
+            self.real_hours, end=pd.Timestamp(self._opened.seen.end), begin=self._telemetry.first_seen
+        )
 
     @cached_property
     def survival(self) -> pd.DataFrame:
@@ -179,8 +196,13 @@ class Cardinality:
     @cached_property
     def level_shifts(self) -> pd.DataFrame:
         """Days of the history from which the daily number of tenants stands on another level."""
+        return shifts.level_shifts(self.level_days, "tenants")
+
+    @cached_property
+    def level_days(self) -> pd.DataFrame:
+        """The covered days of `churn`."""
         known = self._telemetry.covered.loc[self._telemetry.covered["covered"].astype(bool), "day"]
-        return shifts.level_shifts(self.churn[self.churn["day"].isin(known)], "tenants")
+        return self.churn[self.churn["day"].isin(known)]
 
     @cached_property
     def rejection_steps(self) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -86,6 +87,14 @@ class Opened:
         columns = self.contract.columns(metric)
         frame = self.frames.samples(metric.name, window or self.history, _labels(columns), markers=markers)
         return self._own(frame, metric, columns)
+
+    def series(self, name: str, window: Window) -> pd.DataFrame:
+        """Series called `name` with all of their labels: of the contract's jobs, or of any where rules make them."""
+        found = self.frames.series(name, window)
+        if self.contract.scope_of(name) == "rules":
+            return found
+        own = [json.loads(labels).get("job", "") in self.contract.jobs for labels in found["labels"]]
+        return found[pd.Series(own, dtype=bool)].reset_index(drop=True)
 
     def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of `frame`, with start and end, that began before the window and were not over when it began."""

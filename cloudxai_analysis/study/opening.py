@@ -166,6 +166,6 @@ def open_study(
     if not study.telemetry.inventory["samples"].sum():
         raise NoData(
             f"Window {window} of environment '{settled.name}' holds no sample of the {settled.contract.platform} "
-            f"contract. Choose another week (`cloudxai status` lists those in the lake) or check the matchers."
+            f"contract. Choose another week (see `{settled.command('status')}`) or check the matchers."
         )
     return study

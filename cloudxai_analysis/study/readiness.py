@@ -124,7 +124,7 @@ class Readiness:
 
     @cached_property
     def tenant_outages(self) -> pd.DataFrame:
-        """When a tenant was not ready: what began in the window."""
+        """When a tenant was not ready, by any instance: what began in the window."""
         return self._opened.within(readiness.tenant_outages(self._cardinality.tenant_samples), "start")
 
     @cached_property

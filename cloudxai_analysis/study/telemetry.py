@@ -65,6 +65,11 @@ class Telemetry:
         """When the first scrape of the history was made; NaT where there was none."""
         return self.held["start"].min()
 
+    @property
+    def begins(self) -> bool:
+        """Whether the telemetry begins in the window: of what was there before it, nobody knows."""
+        return bool(self.first_seen > pd.Timestamp(self._opened.seen.start) + HOUR)
+
     def seen_share(self, window: Window) -> float:
         """Share of a window's whole time, day by day of the least covered job; NaN where none was ever scraped."""
         rows = self._opened.within(self.covered, "day", window)
@@ -150,13 +155,11 @@ class Telemetry:
 
     def _unexpected(self, role: str, name: str, strange: Collection[str]) -> pd.DataFrame:
         contract, seen, frames = self._opened.contract, self._opened.seen, self._opened.frames
-        series = frames.series(name, seen)
+        series = self._opened.series(name, seen)
         sets = [json.loads(text) for text in series["labels"]]
         known = {"le", *(label for made in contract.columns(contract[role]).values() for label in made)}
         if contract[role].scope == "rules":
             known = {label for one in sets for label in one if label not in strange and not labels.names_replica(label)}
-        else:
-            series = series[pd.Series([one.get("job", "") in contract.jobs for one in sets], dtype=bool)]
         alike = labels.alike(series, known=known)
         crowd = labels.crowded(alike, frames.hours(name, seen)) if len(alike) else alike
         if crowd.empty:
@@ -169,4 +172,4 @@ class Telemetry:
     def inventory(self) -> pd.DataFrame:
         """Series and samples by metric, in the window."""
         names = self._opened.contract.series_names()
-        return telemetry.inventory({name: self._opened.frames.hours(name, self._opened.seen) for name in names})
+        return telemetry.inventory({name: self._opened.series(name, self._opened.seen) for name in names})

@@ -46,13 +46,13 @@ def between(least: float, most: float) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """'99.9 %' of 0.999; a share under 1 is never rounded to '100 %', nor one over 0 to '0 %'."""
+    """'99.9 %' of 0.999; a share under 1 is never rounded to '100 %', nor one that is not 0 to '0 %'."""
     if _missing(share):
         return NO_DATA
     least = 10.0**-digits
     if 1 - least / 200 <= share < 1:
         return f"over {100 - least:.{digits}f} %"
-    if 0 < share < least / 200:
+    if 0 < abs(share) < least / 200:
         return f"under {least:.{digits}f} %"
     return f"{_digits(share * 100, digits)} %"
 
@@ -70,7 +70,9 @@ def monies(amounts: Mapping[str, float]) -> str:
 
 
 def signed(text: str, number: float) -> str:
-    """`text`, of a number, with its sign before it: a plus above zero, a minus sign below."""
+    """`text`, of a number, with its sign before it: a plus above zero, a minus sign below; 'under 0.1 %' has none."""
+    if text.startswith("under"):
+        return text
     return f"+{text}" if number > 0 else text.replace("-", "−", 1)
 
 

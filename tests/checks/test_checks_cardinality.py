@@ -224,8 +224,8 @@ def test_a_stretch_that_began_before_the_window_is_named_with_both_parts_and_is_
     )
     assert (check.status, check.value, check.events) == ("warn", 42.0, ())
     assert check.finding == (
-        "42 requests of new tenants refused in 2026-W46, going on at cloudxai-0:8080: began on Sun 8 Nov, 23:30 UTC, "
-        "before this window, 42 of 100 refusals in it."
+        "42 requests of new tenants refused in 2026-W46, at cloudxai-0:8080 since Sun 8 Nov, 23:30 UTC, before "
+        "this window: 42 of 100 refusals in it."
     )
 
 
@@ -244,7 +244,7 @@ def test_no_refusal_passes_and_no_counter_is_unknown():
     assert (quiet.status, quiet.value) == ("pass", 0.0)
     assert quiet.finding == "The guard refused no request in 2026-W46."
     part = rejections_check(hours=[(hour, 0.0) for hour in hours[:3]])
-    assert part.finding == "The guard refused no request in the 3 hours of 2026-W46 in which its counter was seen."
+    assert part.finding == "The guard refused no request in the 3 hours in which its counter was seen."
     unknown = rejections_check(hours=())
     assert (unknown.status, unknown.value) == ("unknown", None)
     assert "no rejection counter was seen" in unknown.finding
@@ -320,7 +320,7 @@ def test_unknown_days_are_told_and_all_unknown_is_unknown():
     assert churn_check((1, 0, 0.1), None, None).finding.endswith("; 2 days unknown.")
     check = churn_check(None, None)
     assert (check.status, check.value) == ("unknown", None)
-    assert "no two neighbouring days are covered" in check.finding
+    assert "no two neighbouring days with tenants are covered" in check.finding
     assert churn_check().status == "unknown"
 
 

@@ -54,13 +54,22 @@ def test_what_is_not_extrapolated_is_said():
 def test_too_little_history_is_unknown_and_says_how_much_is_needed():
     found = check(answer="too little history", days_known=9)
     assert (found.status, found.value) == ("unknown", None)
-    assert found.finding == "When the tenant labels run out is unknown: 9 days of history, 21 are needed."
+    assert (
+        found.finding == "When the tenant labels run out is unknown: the arrivals of 9 days are known, 21 are needed."
+    )
     assert "no process exported a tenant" in check(headroom=HEADROOM[:0]).finding
 
 
 def test_a_cap_that_is_reached_warns_with_since_when():
     since = pd.Timestamp("2026-11-10 09:48", tz="UTC")
-    refusing, full = check(answer="refusing", since=since), check(answer="at the cap", since=since)
+    refusing, full = check(answer="refusing", since=since, held=100), check(answer="at the cap", since=since)
     assert refusing.finding == "cloudxai-0:8080 refuses new tenants since Tue 10 Nov, 09:48 UTC: the cap is reached."
     assert "holds all 100 tenant labels since" in full.finding
     assert (refusing.status, full.value, full.since) == ("warn", 0.0, since.to_pydatetime())
+
+
+def test_a_guard_that_refuses_below_the_cap_has_not_reached_it():
+    """88 labels are left, and it refuses all the same: that is the guard's fault, and no cap that is reached."""
+    found = check(answer="refusing", since=pd.Timestamp("2026-11-09 00:20", tz="UTC"), held=12)
+    assert (found.status, found.value) == ("unknown", None)
+    assert "refuses new tenants since Mon 9 Nov, 00:20 UTC, and has shown 12 of 100" in found.finding

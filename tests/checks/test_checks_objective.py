@@ -131,7 +131,7 @@ def test_a_tenant_that_moved_the_global_state_warns_and_is_an_event():
 )
 def test_outages_without_a_tenant_pass(rows, said):
     found = isolation(*((OUTAGE, OUTAGE, "alone", 0, 50, "", 0.0, 0.0) for _ in rows))
-    assert (found.status, found.finding) == ("pass", f"No tenant moved the global state{said}")
+    assert (found.status, found.finding) == ("pass", f"No tenant was seen to move the global state{said}")
 
 
 def test_without_tenants_to_compare_it_is_unknown():

@@ -44,5 +44,7 @@ def shifted(*rows):
 def test_a_level_shift_is_dated_and_none_is_said():
     ax = shifted((START + pd.Timedelta(days=5), 40.0, 60.0, 20.0, 0.5))
     assert ax.get_title(loc="left") == "Tenants went from 40 to 60 on Sat 10 Oct"
-    assert {"level 60", "+50 %"} <= {text.get_text() for text in ax.texts}
+    assert {"level 60", "40 to 60"} <= {text.get_text() for text in ax.texts}
+    from_none = shifted((START + pd.Timedelta(days=5), 0.0, 60.0, 60.0, float("inf")))
+    assert "0 to 60" in {text.get_text() for text in from_none.texts}
     assert shifted().get_title(loc="left") == "No lasting change of the tenants"

@@ -62,13 +62,24 @@ def test_unfinished_day_is_hatched():
     ],
 )
 def test_error_budget_says_what_is_left(availability, expected):
-    ax = figures.error_budget(new_axes(), daily([0.9999, availability]), slo=0.999)
+    whole = daily([0.9999, availability], seen=[43_200, 43_200])
+    ax = figures.error_budget(new_axes(), whole, slo=0.999, window_days=30)
     assert message(ax) == expected
     assert "Error budget of 99.9 % at each day's end, 8 to 9 Nov 2026 (UTC)" in said(ax)
 
 
+def test_error_budget_of_a_young_platform_is_that_of_the_whole_objective():
+    """Eleven minutes of ten days: 11 of the 43.2 minutes that 30 days allow, so that 75 % are left."""
+    young = daily([1.0, 1 - 11 / 14_400], seen=[7_200, 14_400])
+    assert message(figures.error_budget(new_axes(), young, slo=0.999, window_days=30)) == (
+        "75 % of the error budget remains"
+    )
+
+
 def test_error_budget_marks_days_of_short_history():
-    ax = figures.error_budget(new_axes(), daily([1.0] * 9, seen=[1440 * (n + 1) for n in range(9)]), slo=0.999)
+    ax = figures.error_budget(
+        new_axes(), daily([1.0] * 9, seen=[1440 * (n + 1) for n in range(9)]), slo=0.999, window_days=30
+    )
     assert "short history" in said(ax)
 
 
@@ -124,8 +135,8 @@ def test_empty_frames_say_why():
     drawn = [
         figures.availability_by_day(new_axes(), daily([]), slo=0.999),
         figures.availability_by_day(new_axes(), daily([np.nan]), slo=0.999),
-        figures.error_budget(new_axes(), daily([]), slo=0.999),
-        figures.error_budget(new_axes(), daily([1.0]), slo=1.0),
+        figures.error_budget(new_axes(), daily([]), slo=0.999, window_days=30),
+        figures.error_budget(new_axes(), daily([1.0]), slo=1.0, window_days=30),
         figures.transitions_by_hour(new_axes(), hourly("transitions", []), bound=4),
         figures.check_latency(new_axes(), hourly("seconds", [np.nan]), bound=1),
         figures.tenant_outages(new_axes(), outages(), WEEK),

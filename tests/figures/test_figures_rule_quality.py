@@ -42,7 +42,7 @@ def test_worth_says_what_each_rule_costs_and_catches():
 
 def test_rules_without_a_false_trial():
     ax = figures.worth_and_noise(new_axes(), overview(("Down", 0, 0, 2, 2, 2, "good")))
-    assert message(ax) == "None of 1 rule was false in a judged alert group"
+    assert message(ax) == "No alert group of 1 rule is known to be false"
 
 
 def test_weeks_stand_side_by_side_and_the_last_is_said():

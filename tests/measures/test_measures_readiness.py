@@ -80,7 +80,7 @@ def test_nothing_in_is_an_empty_frame_with_its_columns():
         "day seen_minutes availability": readiness.daily_availability(NO_READY),
         "day availability seen_minutes": readiness.rolling_availability(NO_READY, days=30),
         "start end minutes": readiness.outages(NO_READY),
-        "tenant instance start end minutes": readiness.tenant_outages(NOTHING),
+        "tenant instances start end minutes": readiness.tenant_outages(NOTHING),
         "hour transitions": readiness.transitions(flips_of()),
         "hour seconds": readiness.check_latency(no_hours),
         "tenant samples availability transitions": readiness.tenant_availability(no_hours),
@@ -288,14 +288,14 @@ def test_an_outage_runs_until_the_platform_is_seen_ready(rows, found):
 
 
 @pytest.mark.parametrize("categorical", [True, False])
-def test_each_tenants_gauge_has_its_own_outages_whatever_its_name(categorical):
-    """The last scrape of one that stays not ready stands for two and a half minutes."""
+def test_an_outage_of_a_tenant_counts_once_whatever_its_name_and_by_whichever_instance(categorical):
+    """The last scrape of one that stays not ready stands for two and a half minutes, after two of the other's."""
     samples = samples_of(
         ("=1+1@a:80", "1001"), ("<b>@a:80", "0011"), ("=1+1@b:80", "1110"), ("c@a:80", "1111"), categorical=categorical
     )
     frame = readiness.tenant_outages(samples.sample(frac=1, random_state=1))
-    assert frame[["tenant", "instance"]].values.tolist() == [["<b>", "a:80"], ["=1+1", "a:80"], ["=1+1", "b:80"]]
-    assert outages_of(frame) == [(0, 2, 2), (1, 3, 2), (3, None, 2.5)]
+    assert frame[["tenant", "instances"]].values.tolist() == [["<b>", 1], ["=1+1", 2]]
+    assert outages_of(frame) == [(0, 2, 2), (1, None, 4.5)]
     assert str(frame["tenant"].dtype) == "str"
 
 
@@ -313,7 +313,7 @@ def test_each_tenants_gauge_has_its_own_outages_whatever_its_name(categorical):
     ],
 )
 def test_a_tenants_outage_is_weighed_by_time(gauge, found):
-    assert outages_of(readiness.tenant_outages(samples_of(*gauge), by=("tenant",))) == [found]
+    assert outages_of(readiness.tenant_outages(samples_of(*gauge))) == [found]
 
 
 @settings(max_examples=25)
@@ -322,7 +322,7 @@ def test_outages_hold_every_scrape_that_is_not_ready_once(gauges):
     """A gauge that is ready for an hour before, so that its step is known; whatever follows ends ready."""
     letters = {f"t{number}": "1" * 60 + drawn + "1" for number, drawn in enumerate(gauges)}
     samples = samples_of(*letters.items())
-    frame = readiness.tenant_outages(samples.assign(tenant=samples["instance"]), by=("tenant",))
+    frame = readiness.tenant_outages(samples.assign(tenant=samples["instance"]))
     assert frame["minutes"].sum() == sum(one.count("0") for one in letters.values())
     # A stretch begins at each 0 that no 0 goes before.
     assert len(frame) == sum(one.count("10") for one in letters.values())
