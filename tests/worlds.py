@@ -54,7 +54,10 @@ class Course(_Part):
     dates: tuple[str, ...] = Field((), description="days like 2026-11-03")
     cycle: int = Field(0, description="length in days of a rhythm that begins with the first day")
     cycle_days: tuple[int, ...] = Field((), description="days of the cycle from 0; without any, one drawn in each")
+    jobs: float = Field(0.0, description="a week, at random, each as long as `hours`, which then tell no time of day")
+    since: float = Field(0.0, description="day from which on, 0 the first")
     noise: float = Field(0.0, description="sigma of a log-normal factor, drawn anew each hour")
+    tails: float = Field(0.0, description="degrees of freedom of Student's t, of which the noise is instead; 0: normal")
     weekly_growth: float = 0.0
 
 
@@ -351,11 +354,17 @@ def _factor(course: Course, times: NDArray[np.int64], random: np.random.Generato
         day = days % course.cycle
         where &= np.isin(day, course.cycle_days) if course.cycle_days else day == drawn
     factor = np.where(where, course.factor, 1.0)
+    if course.jobs:
+        length = int((course.hours[1] - course.hours[0]) * _HOUR_MS)
+        begins = EXTENT.start_ms + random.integers(0, _DAYS * _DAY_MS, random.poisson(course.jobs * _DAYS / 7))
+        factor = np.where(((times[:, None] - begins) // length == 0).any(axis=1), course.factor, 1.0)
+    factor = np.where(times >= EXTENT.start_ms + course.since * _DAY_MS, factor, 1.0)
     if course.weekly_growth:
         factor *= (1 + course.weekly_growth) ** (days / 7)
     if course.noise:
         hours = (times - times[0]) // _HOUR_MS if len(times) else times
-        factor *= random.lognormal(0, course.noise, 24 * 7 * 54)[hours]
+        drawn = random.standard_t(course.tails, 24 * 7 * 54) if course.tails else random.normal(0, 1, 24 * 7 * 54)
+        factor *= np.exp(course.noise * drawn)[hours]
     return factor
 
 

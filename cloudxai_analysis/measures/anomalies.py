@@ -9,13 +9,18 @@ lies beyond the limit for its length, and where it is of two hours or exceeds a 
 
 Then the row's history is asked for the like: a third of the excess at least, in as many hours together, well beyond the
 noise. What came on two occasions in five weeks is part of its calendar; what came on one may be, as a monthly batch or
-a job each fortnight may, and so may the turn of a month where the one before was not seen: those are unknown.
+a job each fortnight may. So may what lasts a day or lies at the turn of a month where the month before was not seen,
+and what came to other tenants in two of the weeks, or on those days of the month before: all those are unknown.
+
+All together are the tenants that came before the weeks that an expectation needs, and generated names: what newcomers
+cost is told by their coming.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,7 +47,8 @@ from cloudxai_analysis.measures.semantics import growing_hours
 
 TOGETHER = ""  # the tenant of a row that is all tenants of a currency together
 ONCE = "the like came once before"
-TURN = "the turn of the month before was not seen"
+ELSEWHERE = "the like came to other tenants before"
+MONTH = "the same days of the month before were not seen"
 _EXPECTED = {"tenant": "str", "currency": "str", "hour": TIME} | dict.fromkeys(
     ["cost", "expected", "low", "high"], "float64"
 )
@@ -54,6 +60,7 @@ _ANOMALIES = (
     | {"unknown": "str"}
 )
 _BASIS = {"tenant": "str", "weeks": "int64", "judged": "bool"}
+_LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 120, 168])  # of stretches that are held together
 _LASTING = np.log(1.2)  # least of a stretch of half a day and more: levels of five weeks tell no less
 _BRIEF = np.log(1.05)
 _APART = 96  # hours between two occasions
@@ -61,7 +68,42 @@ _ALIKE = 1 / 3  # of the excess
 _ORDINARY = 3  # hours within a stretch
 _BEYOND_NOISE = 4.0  # standard deviations
 _TURN = pd.Timedelta(days=2)  # before and after the end of a month
+_STEP = 0.25  # of rises that are held together
+_MOST = 3 / 4  # of the other tenants
+_OTHER_WEEKS = 2  # in which the like came to other tenants
 HOUR = pd.Timedelta(hours=1)
+
+
+class _Others:
+    """What the history of a week's rows holds of the like of a stretch in one of them."""
+
+    def __init__(self, week: Expected, keys: pd.DataFrame) -> None:
+        self._week, self._tenants = week, (keys["tenant"] != TOGETHER).to_numpy()
+        self._currencies = keys["currency"].to_numpy()
+        self._alike = cache(self._found)
+
+    def had(self, row: int, rise: float, hours: int) -> NDArray[np.bool_]:
+        """The hours of history up to which other tenants had the like of a rise, the logarithm of cost over expected.
+
+        Who had it twice has a rhythm of its own, which tells nothing of those who never had it, unless most have one.
+        """
+        alike, once = self._alike(
+            int(_LENGTHS[np.abs(np.log(_LENGTHS / hours)).argmin()]), max(np.floor(rise / _STEP) * _STEP, _BRIEF)
+        )
+        others = self._tenants & (self._currencies == self._currencies[row])
+        others[row] = False
+        most = alike[others].any(axis=1).sum() >= _MOST * others.sum()
+        return np.asarray(alike[others if most else others & once].any(axis=0))
+
+    def _found(self, hours: int, rise: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """By row and hour, whether the hours up to it rose by half of `rise`; and by row, whether they did so once."""
+        past, middle = (values.reshape(len(values), -1) for values in (self._week.past, self._week.past_middle))
+        # One dear hour is no dear day: it counts for what an hour of the stretch does.
+        capped = np.minimum(past, (middle + self._week.quiet) * np.exp(rise))
+        ratio = np.nan_to_num(log_ratio(capped, middle, self._week.quiet, hours=hours))
+        alike = ratio > np.maximum(rise / 2, _BEYOND_NOISE * _spread(self._week.hourly, self._week.daily, hours))
+        first, last = alike.argmax(axis=1), alike.shape[1] - 1 - alike[:, ::-1].argmax(axis=1)
+        return alike, last - first < max(hours, _APART)
 
 
 @dataclass(frozen=True)
@@ -85,8 +127,7 @@ class _Row:
 
     def spread(self, first: int, end: int) -> float:
         """Standard deviation of that: the noise of hours averages out, that of days does not."""
-        hour = float(np.nanmean(self.hourly[first:end] ** 2))
-        return float(np.sqrt(self.daily**2 + max(hour - self.daily**2, 0.0) / min(end - first, DAY)))
+        return float(_spread(self.hourly[np.newaxis, first:end], np.array([[self.daily]]), end - first)[0, 0])
 
     def excess(self, first: int, end: int) -> float:
         """Cost beyond the expected, over the hours known."""
@@ -134,7 +175,7 @@ def cost_anomalies(
     seen), score (in robust standard deviations; at least `threshold`), generated (what generated names cost in those
     hours; of all together), unknown ('' of an anomaly; else why it is not known to be one); by start.
     """
-    grid = _grid(hours, window, covered, semantics=semantics, currency=currency, breaks=breaks)
+    grid = _grid(hours, window, covered, semantics=semantics, currency=currency, breaks=breaks, generated=generated)
     found = list(_stretches(grid, window, floor=floor, hour_floor=hour_floor, threshold=threshold))
     names = grid.keys["tenant"].isin(list(generated)).to_numpy()
     told = [row for row in found if row["tenant"] != TOGETHER]
@@ -154,6 +195,7 @@ def expected_costs(
     threshold: float = 6.0,
     semantics: Semantics | None = "rate",
     currency: str = "",
+    generated: Collection[str] = (),
     tenant: str | None = None,
 ) -> pd.DataFrame:
     """What each judged hour of the window cost, and what its calendar lets expect, of all or of one `tenant`.
@@ -161,7 +203,7 @@ def expected_costs(
     Columns: tenant ('' of all together), currency, hour, cost, expected, low, high (in the currency; an hour above
     `high` leads an anomaly); by tenant and hour. Hours with too little history are left out.
     """
-    grid = _grid(hours, window, covered, semantics=semantics, currency=currency, breaks=None)
+    grid = _grid(hours, window, covered, semantics=semantics, currency=currency, generated=generated)
     own = np.flatnonzero((grid.keys["tenant"] == tenant) if tenant is not None else np.ones(len(grid.keys), dtype=bool))
     frames = [pd.DataFrame(columns=list(_EXPECTED)).astype(_EXPECTED)]
     for number in _weeks(window):
@@ -192,7 +234,7 @@ def anomaly_basis(
     Columns: tenant, weeks (known weeks of history behind its hours in the window: the median, 5 at most), judged (at
     least 3). A tenant whose gauge is broken all the time is not judged.
     """
-    grid = _grid(hours, window, covered, semantics=semantics, currency="", breaks=breaks)
+    grid = _grid(hours, window, covered, semantics=semantics, breaks=breaks)
     frames = [pd.DataFrame(columns=["tenant", "weeks"]).astype({"tenant": "str", "weeks": "float64"})]
     for number in _weeks(window):
         history, cost = grid.history(number), grid.cost[:, grid.week(number)]
@@ -216,14 +258,16 @@ def _grid(
     covered: pd.DataFrame,
     *,
     semantics: Semantics | None,
-    currency: str,
-    breaks: pd.DataFrame | None,
+    currency: str = "",
+    breaks: pd.DataFrame | None = None,
+    generated: Collection[str] = (),
 ) -> Grid:
     sound = ~growing_hours(hours, semantics=semantics)
     for row in breaks.itertuples() if breaks is not None else ():
         within = (hours["hour"] >= row.start.floor("h")) & (hours["hour"] < row.end)
         sound &= ~(within & (hours["tenant"] == row.tenant)).to_numpy()
-    return grid_of(cost_rows(hours[sound], semantics=semantics, currency=currency), window, covered)
+    costs = cost_rows(hours[sound], semantics=semantics, currency=currency)
+    return grid_of(costs, window, covered, generated=generated)
 
 
 def _least(week: Expected, floor: float) -> Floats:
@@ -238,7 +282,7 @@ def _stretches(
     begin, until = (pd.Timestamp(window.start) - zero) // HOUR, -((zero - pd.Timestamp(window.end)) // HOUR)
     for number in _weeks(window):
         week, at = expect(grid.history(number)), grid.week(number)
-        least, shift = _least(week, floor), at.start - WEEK
+        least, shift, others = _least(week, floor), at.start - WEEK, _Others(week, grid.keys)
         seeds = _leading(grid.cost[:, at.start - DAY : at.stop], week, least=least, threshold=threshold)
         judged = slice(max(begin, at.start), min(until, at.stop))
         seeds[:, : judged.start - at.start] = seeds[:, judged.stop - at.start :] = False
@@ -268,7 +312,7 @@ def _stretches(
                     "expected": float(expected[seen].sum()),
                     "excess": float((cost - expected)[seen].sum()),
                     "score": score,
-                    "unknown": ONCE if occasions else "" if _turn_seen(one.past, since, stop) else TURN,
+                    "unknown": ONCE if occasions else _unsure(one, others, row, first, end, since),
                     "place": own,
                 }
 
@@ -303,9 +347,10 @@ def _leading(cost: Floats, week: Expected, *, least: Floats, threshold: float) -
     return leads[:, DAY:]
 
 
-def _followed(one: _Row, seeds: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """The stretches, first and last hour excluded, that leading hours belong to."""
+def _followed(one: _Row, seeds: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The stretches, last hour excluded, that leading hours belong to; those that adjoin are one."""
     ratio = np.log((one.cost + one.quiet) / (one.middle + one.quiet))
+    found: list[tuple[int, int]] = []
     free = 0
     while len(seeds):
         first = int(seeds[0])
@@ -317,8 +362,9 @@ def _followed(one: _Row, seeds: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         first -= _reach(gain[free:first][::-1], middle)
         end = int(group[-1]) + 1
         end += _reach(gain[end:], middle)
-        yield first, end
+        found.append((found.pop()[0] if found and first == free else first, end))
         free, seeds = end, seeds[seeds >= end]
+    return found
 
 
 def _reach(gain: Floats, middle: float) -> int:
@@ -333,13 +379,26 @@ def _reach(gain: Floats, middle: float) -> int:
     return int(total.argmax()) + 1 if len(total) and total.max() > 0 else 0
 
 
-def _turn_seen(past: Floats, begun: pd.Timestamp, ended: pd.Timestamp) -> bool:
-    """Whether a stretch lies off the turn of a month, or the same days of the month before were seen."""
-    if (begun - _TURN).month == (ended + _TURN).month:
-        return True
-    monday = begun.floor("D") - pd.Timedelta(days=begun.day_of_week)
-    first = len(past) - (monday - (begun - pd.DateOffset(months=1))) // HOUR
-    return bool(first >= 0 and np.isfinite(past[first : first + (ended - begun) // HOUR]).mean() >= 0.5)
+def _unsure(one: _Row, others: _Others, row: int, first: int, end: int, begun: pd.Timestamp) -> str:
+    """Why a stretch that never came before, as far as was seen, may be a rhythm all the same; '' where nothing says so.
+
+    `first` and `end` count from the Monday before the judged week, on which the history's last week begins.
+    """
+    hours, ended = end - first, begun + (end - first) * HOUR
+    since = len(one.past) - WEEK + first - (begun - (begun - pd.DateOffset(months=1))) // HOUR
+    month = slice(max(since, 0), max(since + hours, 0))
+    had = others.had(row, one.beyond(first, end), hours)
+    if had.reshape(-1, WEEK).any(axis=1).sum() >= _OTHER_WEEKS or had[month].any():
+        return ELSEWHERE
+    seen = np.isfinite(one.past[month]).sum() >= hours / 2
+    turning = (begun - _TURN).month != (ended + _TURN).month
+    return MONTH if (turning or hours >= DAY) and not seen else ""
+
+
+def _spread(hourly: Floats, daily: Floats, hours: int) -> Floats:
+    """Standard deviation of the logarithm of some hours together: the noise of hours averages out, that of days not."""
+    hour = np.nanmean(hourly**2, axis=1, keepdims=True)
+    return np.sqrt(daily**2 + np.maximum(hour - daily**2, 0.0) / min(hours, DAY))
 
 
 def _explained(row: dict[str, Any], told: list[dict[str, Any]]) -> float:

@@ -10,7 +10,7 @@ the minute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +78,11 @@ def hour_times(first: int, hours: NDArray[np.int64]) -> pd.DatetimeIndex:
     return pd.to_datetime((hours + first) * _HOUR_US + int(_MONDAY.timestamp()) * 1_000_000, unit="us", utc=True)
 
 
-def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> Grid:
+def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame, *, generated: Collection[str] = ()) -> Grid:
     """Costs (tenant, currency, hour, cost; series by series) of a window's weeks and the six before, and their totals.
 
-    `covered` has hour and covered.
+    `covered` has hour and covered. Totals are those of `generated` names and of tenants that cost something
+    `LEAST_WEEKS` before the window's first week: all others are newcomers.
     """
     first = (week_number(pd.Timestamp(window.start)) - WEEKS - 1) * WEEK
     last = week_number(pd.Timestamp(window.end) - pd.Timedelta(microseconds=1)) + 1
@@ -92,11 +93,14 @@ def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame) -> Grid:
     row, keys = combinations(costs, ["tenant", "currency"])
     cost = _table(row * hours + at, costs["cost"].to_numpy(dtype="float64"), (len(keys), hours))
     currency, totals = combinations(costs.assign(total=""), ["total", "currency"])
-    total = _table(currency * hours + at, costs["cost"].to_numpy(dtype="float64"), (len(totals), hours))
+    known = np.isfinite(cost[:, : (WEEKS + 1 - LEAST_WEEKS) * WEEK + 1]).any(axis=1)
+    counted = (known | keys["tenant"].isin(list(generated)).to_numpy())[row]
+    values = costs["cost"].to_numpy(dtype="float64")
+    total = _table(currency[counted] * hours + at[counted], values[counted], (len(totals), hours))
     flags = np.zeros(hours, dtype=bool)
     seen = _hours(covered["hour"]) - first
-    known = (seen >= 0) & (seen < hours)
-    flags[seen[known]] = covered["covered"].to_numpy(dtype=bool)[known]
+    within = (seen >= 0) & (seen < hours)
+    flags[seen[within]] = covered["covered"].to_numpy(dtype=bool)[within]
     keys = pd.concat([keys, totals.rename(columns={"total": "tenant"})], ignore_index=True)
     return Grid(keys, first, np.vstack([cost, total]), flags)
 
@@ -163,7 +167,8 @@ def _hourly_scale(strays: Floats) -> Floats:
 
 
 def _with_neighbours(expected: Floats) -> Floats:
-    return np.fmax(expected, np.fmax(np.roll(expected, 1, axis=-1), np.roll(expected, -1, axis=-1)))
+    """The most of an hour and its neighbours; not known where one of them is not."""
+    return np.maximum(expected, np.maximum(np.roll(expected, 1, axis=-1), np.roll(expected, -1, axis=-1)))
 
 
 def _scale(values: Floats) -> Floats:

@@ -269,6 +269,7 @@ class Cost:
             floor=self._opened.bounds.cost_anomaly_floor,
             currency=self._opened.contract.currency,
             semantics=self._opened.contract["cost"].semantics,
+            generated=set(self._cardinality.generated_names["tenant"]),
             tenant=tenant,
         )
         return found[found["currency"] == currency].reset_index(drop=True)

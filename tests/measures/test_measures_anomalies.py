@@ -3,7 +3,14 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.measures.anomalies import ONCE, TURN, anomaly_basis, cost_anomalies, expected_costs
+from cloudxai_analysis.measures.anomalies import (
+    ELSEWHERE,
+    MONTH,
+    ONCE,
+    anomaly_basis,
+    cost_anomalies,
+    expected_costs,
+)
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November; the history begins on 12 October
 FIRST = pd.Timestamp("2026-10-12", tz="UTC")
@@ -156,7 +163,7 @@ def test_the_turn_of_a_month_is_unknown_where_the_one_before_was_not_seen():
     costs = steady(hours=4 * 168)
     costs[-26:-20] = 6.0  # into the night of 31 October
     three = hours_of(costs, first=-168)
-    assert found(three, covered_since(-168), window=window)["unknown"].tolist() == [TURN]
+    assert found(three, covered_since(-168), window=window)["unknown"].tolist() == [MONTH]
     costs = steady(hours=6 * 168)
     costs[-26:-20] = 6.0
     five = hours_of(costs, first=-3 * 168)
@@ -166,6 +173,52 @@ def test_the_turn_of_a_month_is_unknown_where_the_one_before_was_not_seen():
 def covered_since(first):
     hours = pd.date_range(at(first), at(HOURS - 1), freq="h", unit="us")
     return pd.DataFrame({"hour": hours, "covered": True})
+
+
+@pytest.mark.parametrize(
+    ("others", "answer"),
+    [
+        ([[7], [21]], ELSEWHERE),  # two others had it, each once, in two of the weeks
+        ([[7], [9]], ""),  # in one week
+        ([[14, 28]], ""),  # who has it each fortnight tells nothing of one who never had it
+        ([[7, 21], [7, 28], [7, 28], [14, 21]], ELSEWHERE),  # unless most of the six others have it
+        ([[31]], ELSEWHERE),  # on the same day of the month before
+    ],
+)
+def test_what_others_had_just_once_before_may_be_usual(others: list[list[int]], answer: str) -> None:
+    """Six hours of three times the cost, so many days after other tenants had them."""
+    tenants = []
+    for number, days in enumerate([[0], *others, *[[]] * (5 - len(others))]):
+        costs = steady(hours=6 * 168)
+        for before in days:
+            costs[SPIKE + 168 - 24 * before :][:6] = 6.0
+        tenants.append(hours_of(costs, tenant=f"t{number}", series=number, first=-168))
+    frame = found(joined(*tenants), covered_since(-168))
+    assert frame[["tenant", "unknown"]].values.tolist() == [["t0", answer]]
+
+
+def test_a_lasting_rise_is_unknown_where_the_month_before_was_not_seen_and_one_that_adjoins_it_too():
+    costs = steady(hours=4 * 168)
+    costs[-40:] = 3.0
+    costs[-46:-40] = 20.0
+    young = hours_of(costs, first=168)
+    assert found(young)[["hours", "unknown"]].values.tolist() == [[46, MONTH]]
+    costs[-40:] = 2.0
+    assert found(hours_of(costs, first=168))[["hours", "unknown"]].values.tolist() == [[6, ""]]
+
+
+def test_an_hour_beside_hours_of_which_too_little_is_known_leads_nothing():
+    """Three weeks known from Friday 10:00 on: the hour before it, which may be the one that moved, has two."""
+    costs = steady()
+    costs[SPIKE - 1 : SPIKE + 1] = 40.0
+    assert found(hours_of(costs[SPIKE - 3 * 168 :], first=SPIKE - 3 * 168)).empty
+    assert len(found(hours_of(costs[SPIKE - 3 * 168 - 2 :], first=SPIKE - 3 * 168 - 2))) == 1
+
+
+def test_what_newcomers_cost_is_no_rise_of_all_together():
+    tenants = [hours_of(steady(5.0), tenant=f"t{number}", series=number) for number in range(10)]
+    fresh = [hours_of(steady(1.0, HOURS - SPIKE), tenant=f"n{n}", first=SPIKE, series=100 + n) for n in range(40)]
+    assert found(joined(*tenants, *fresh)).empty
 
 
 def test_all_together_are_judged_where_no_single_tenant_explains_it():
