@@ -107,9 +107,9 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     # What the readiness shows is proposed, and nothing of it counts.
     proposed = labelling.proposed(study).table
     assert proposed[["tenant", "evidence"]].values.tolist() == [
-        ["a", "1 stretch, 10 min"],
-        ["b", "1 stretch, 6 min"],
-        ["", "1 stretch, 20 min"],
+        ["a", "1 period, 10 min"],
+        ["b", "1 period, 6 min"],
+        ["", "1 period, 20 min"],
     ]
     assert rates(study)["TenantReadinessBreach"] == (0, 0, 0)
     beside = labelling.if_confirmed(study).table.set_index("alertname")

@@ -85,7 +85,7 @@ def test_the_heading_tells_real_tenants_and_generated_names(study, clean):
     real = int(clean.cardinality.active_tenants["tenants"].iloc[-1])
     assert looks.tenants(study).heading.startswith(f"{real + 56} tenants ({real} real, 56 generated) at the end")
     assert "56 generated names are counted apart." in looks.churn(study).note
-    assert looks.tenants(clean).heading.startswith(f"{real} tenants at the end of the window; ")
+    assert looks.tenants(clean).heading.startswith(f"{real} tenants when last seen; ")
     assert "counted apart" not in looks.churn(clean).note
 
 

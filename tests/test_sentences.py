@@ -134,7 +134,7 @@ def test_a_tenants_outage_that_two_instances_tell_of_is_one_of_its_own_length(tm
     study = study_of(platform(FORTNIGHT, WEEK.end, tenant_readiness_state=both), tmp_path, WEEK)
     found = judge.check(study, "tenants")
     assert "for 30 minutes from" in found.finding
-    assert found.size == "1 tenant in 1 stretch"
+    assert found.size == "1 tenant in 1 outage"
     assert readiness.tenant_outages(study).note == "1 tenant, 1 time, 30 minutes in all."
 
 

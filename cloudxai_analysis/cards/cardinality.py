@@ -22,7 +22,7 @@ def tenants(study: Study) -> Look:
     return compose(
         study,
         "cardinality-tenants",
-        heading=f"{apart(labels, names)} at the end of the window; {abs(more)} {'more' if more >= 0 else 'fewer'}"
+        heading=f"{apart(labels, names)} when last seen; {abs(more)} {'more' if more >= 0 else 'fewer'}"
         f"{' real ones' if names else ''} than when tenants were first seen."
         if len(active)
         else f"No tenant was seen in {study.observed.name}.",
@@ -117,7 +117,7 @@ def rejections(study: Study) -> Look:
         check="rejections",
         measure="measures.cardinality.rejections",
         note=f"{count(refusals['inside'].sum(), 'refused request')} in "
-        f"{count(len(refusals), 'stretch', 'stretches')}. While a guard refuses, figures per tenant may be too low.",
+        f"{count(len(refusals), 'period')}. While a guard refuses, figures per tenant may be too low.",
         frame=frame[frame["rejections"] > 0].reset_index(drop=True),
         caption="Hours with rejections",
         role="rejections",
@@ -145,7 +145,7 @@ def tainted(study: Study) -> Look:
         note="Too low may be numbers of tenants, their churn, readiness, flapping and alerts; costs are not, since a "
         "refused request does no work, nor are global readiness, coverage and headroom.",
         frame=stretches,
-        caption="Stretches in which refused tenants are missing",
+        caption="Periods in which refused tenants are missing",
         role="rejections",
         draw=lambda ax: guard_figures.tainted_lanes(ax, stretches, window=study.seen),
         empty="no guard refused a label in this window or before it",

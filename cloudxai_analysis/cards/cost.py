@@ -106,10 +106,8 @@ def month(study: Study) -> Look:
     elif not row["days_left"]:
         heading = f"{topic.month.name} cost {money(row['spent'], currency)}."
     elif pd.isna(row["median"]):
-        heading = (
-            f"{topic.month.name} cost {money(row['spent'], currency)} up to {moment(row['until'])}; its end cannot be "
-            "projected."
-        )
+        spent = f"{money(row['spent'], currency)} up to {moment(row['until'])}"
+        heading = f"{topic.month.name} cost {spent}; its end cannot be projected."
     else:
         heading = (
             f"{topic.month.name} is likely to cost {money(row['median'], currency)}, with 80 % between "

@@ -154,7 +154,7 @@ def proposed(study: Study, impact: pd.DataFrame | None = None) -> Look:
     return compose(
         study,
         "alerts-proposed",
-        heading=f"{count(len(frame), 'stretch', 'stretches')} of 28 days may have been an incident: proposed, and not "
+        heading=f"{count(len(frame), 'period')} of 28 days may have been an incident: proposed, and not "
         "confirmed by anybody.",
         defined="proposals",
         measure="measures.proposals.proposed_incidents",

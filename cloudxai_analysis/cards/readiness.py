@@ -95,7 +95,7 @@ def burn(study: Study) -> Look:
         measure="measures.slo.burn_stretches",
         note=f"At the end of the window: {said} (1 uses up the budget in 30 days).",
         frame=frame,
-        caption="Stretches in which the error budget burnt too fast",
+        caption="Periods in which the error budget burnt too fast",
         role="readiness",
         draw=lambda ax: objective.burn_lanes(ax, frame, study.seen),
         empty="the error budget burnt nowhere faster than a pair of windows allows",
@@ -138,7 +138,7 @@ def outages(study: Study) -> Look:
         measure="measures.readiness.outages",
         note=f"{span(frame['minutes'].sum() * 60)} not ready in all{down_said}.",
         frame=frame,
-        caption="Stretches in which the platform was not ready",
+        caption="Periods in which the platform was not ready",
         role="readiness",
         empty="no outage began in this window",
     )
@@ -191,7 +191,7 @@ def tenant_outages(study: Study) -> Look:
         note=f"{count(frame['tenant'].nunique(), 'tenant')}, {count(len(frame), 'time')}, "
         f"{span(frame['minutes'].sum() * 60)} in all.",
         frame=frame,
-        caption="Stretches in which a tenant was not ready",
+        caption="Periods in which a tenant was not ready",
         role="tenant_readiness",
         draw=lambda ax: figures.tenant_outages(ax, frame, study.seen),
         empty="no tenant was seen not ready in this window",

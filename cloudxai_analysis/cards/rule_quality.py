@@ -132,9 +132,7 @@ def response(study: Study) -> Look:
         defined="response",
         measure="measures.judgement.recall",
         note=f"Of {count(caught, 'alert')} that came, {taken_up} have a time in the ledger at which people took up the "
-        "incident."
-        if caught
-        else "",
+        "incident.",
         frame=frame,
         caption="Recall, detection, acknowledgement and reset by rule, 28 days, in seconds",
         role="alerts",

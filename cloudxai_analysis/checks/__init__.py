@@ -18,7 +18,6 @@ _SECOND = (
     *("availability", "outages", "burn", "transitions", "tenants"),
 )
 DEFINITION = dict.fromkeys(_SECOND, 2)
-_ORDER: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,3 @@ def week_status(checks: Iterable[Check]) -> Status:
         return "warn"
     known = {check.key for check in found if check.status != "unknown"}
     return "pass" if set(NEEDED) <= known else "unknown"
-
-
-def ranked(checks: Iterable[Check]) -> list[Check]:
-    """The checks by weight: `fail`, `warn`, `unknown`, `pass`, and in the report's order within each."""
-    return sorted(checks, key=lambda check: (_ORDER[check.status], SECTIONS.index(check.section)))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.checks import Check
 from cloudxai_analysis.checks.alert_words import OWNER, SECTION, over_the_edge, rows_of, unknown
-from cloudxai_analysis.checks.evidence import event, named, several, short, when
+from cloudxai_analysis.checks.evidence import event, largest, named, several, short, when
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.study.watched import Watched
 from cloudxai_analysis.words.phrases import count, moment
@@ -30,7 +30,7 @@ def storms_check(storms: pd.DataFrame, going_on: pd.DataFrame, episodes: pd.Data
         finding = f"The {count(len(episodes), 'alert episode')} of {watched.period} came in no storm."
         finding = finding if len(episodes) else f"No alert began in {watched.period}, so none came in a storm."
         return check(status="pass", finding=finding, samples="begin of every alert episode")
-    top, name = _largest(storms if len(storms) else every, "episodes"), named(watched.window)
+    top, name = largest(storms if len(storms) else every, "episodes"), named(watched.window)
     told = f"{top['episodes']} alerts began within {_minutes(top)} from {moment(top['start'])}, most of them "
     told += short(top["alertname"])
     if len(storms) != 1:
@@ -81,6 +81,10 @@ def flapping_check(
         return check(status="pass", finding=f"{among}{rest}.", value=0.0)
     events = _flaps(flapping_tenants, flapping_alerts)
     names = {found["place"] for found in events}
+    sizes = {
+        "transition": flapping_tenants["transitions"].sum(),
+        "repeated alert": flapping_alerts["episodes"].sum(),
+    }
     told = _flapping_told(flapping_tenants, flapping_alerts, len(names), watched.window)
     for row in rows_of(going_on.tail(1)):
         edge = over_the_edge(row["start"], row["end"], watched.window)
@@ -89,14 +93,7 @@ def flapping_check(
         status="warn",
         finding=f"{told}.",
         value=float(len(names)),
-        size=" and ".join(
-            count(number, noun)
-            for number, noun in (
-                (flapping_tenants["transitions"].sum(), "transition"),
-                (flapping_alerts["episodes"].sum(), "repeated alert"),
-            )
-            if number
-        ),
+        size=" and ".join(count(number, noun) for noun, number in sizes.items() if number),
         since=when(pd.concat([flapping_tenants["start"], flapping_alerts["start"], going_on["start"]]).min()),
         disproof="a deploy or a test of that tenant at that time",
         action=f"Find out why {several(sorted(names)) or 'the alert'} wavered, and draft a longer `for`.",
@@ -172,11 +169,11 @@ def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _flapping_told(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, window: Window) -> str:
     if len(tenants):
-        top = _largest(tenants, "transitions")
+        top = largest(tenants, "transitions")
         times = count(top["transitions"], "time")
         what = f"{short(top['tenant'])} flipped between ready and not ready {times}"
     elif len(alerts):
-        top = _largest(alerts, "episodes")
+        top = largest(alerts, "episodes")
         whose = f" of {short(top['tenant'])}" if top["tenant"] else ""
         what = f"{short(top['alertname'])}{whose} fired {top['episodes']} times"
     else:
@@ -193,10 +190,6 @@ def _declared(complete: pd.DataFrame, window: Window) -> bool:
         if row["start"] <= known_until:
             known_until = max(known_until, row["end"])
     return bool(known_until >= pd.Timestamp(window.end))
-
-
-def _largest(frame: pd.DataFrame, column: str) -> pd.Series:
-    return frame.iloc[int(frame[column].to_numpy().argmax())]
 
 
 def _minutes(row: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.checks import Check
-from cloudxai_analysis.checks.evidence import event, named, short, when
+from cloudxai_analysis.checks.evidence import event, largest, named, short, when
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.study.watched import ONE_DAY
 from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, signed
@@ -35,12 +35,7 @@ def anomalies_check(
     judged, tenants = int(basis["judged"].sum()), len(basis)
     inside = covered[(covered["hour"] >= window.start) & (covered["hour"] < window.end)]
     hours = int(inside["covered"].sum())
-    common: dict[str, Any] = {
-        "key": "anomalies",
-        "section": "cost",
-        "bound": floor,
-        "bound_key": "cost_anomaly_floor",
-    }
+    common: dict[str, Any] = {"key": "anomalies", "section": "cost", "bound": floor, "bound_key": "cost_anomaly_floor"}
     if len(sure):
         return _anomalous(sure, len(maybe), window, common)
     if not tenants:
@@ -54,7 +49,7 @@ def anomalies_check(
         )
         return Check(status="unknown", finding=f"Cost anomalies of {named(window)} are unknown: {why}.", **common)
     if len(maybe):
-        top = _largest(maybe)
+        top = largest(maybe, "excess")
         rises = f"{count(len(maybe), 'rise')} of cost in {named(window)} {'is' if len(maybe) == 1 else 'are'} usual"
         finding = f"Whether {rises} is unknown, for {top['unknown']}; the largest: {_said(top)}."
         return Check(status="unknown", finding=finding, value=float(top["excess"]), unit=top["currency"], **common)
@@ -73,7 +68,7 @@ def anomalies_check(
 
 
 def _anomalous(sure: pd.DataFrame, maybe: int, window: Window, common: dict[str, Any]) -> Check:
-    top = _largest(sure)
+    top = largest(sure, "excess")
     tenants = sure.loc[sure["tenant"] != "", "tenant"].nunique()
     many = f"{count(len(sure), 'sudden cost')} of {count(tenants, 'tenant')}"
     together = ", and of all together," if (sure["tenant"] == "").any() else ""
@@ -132,7 +127,3 @@ def _sum(sure: pd.DataFrame) -> str:
     """By currency what single tenants cost too much in all, or all together, whichever is more: one is in the other."""
     by = sure.assign(together=sure["tenant"] == "").groupby(["currency", "together"])["excess"].sum()
     return monies(by.groupby("currency").max().to_dict())
-
-
-def _largest(frame: pd.DataFrame) -> pd.Series:
-    return frame.iloc[int(frame["excess"].to_numpy().argmax())]

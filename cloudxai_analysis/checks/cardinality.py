@@ -163,7 +163,7 @@ def rejections_check(refusals: pd.DataFrame, rejections: pd.DataFrame, *, window
             samples="every step of the rejection counter",
             disproof="refusals between a process's last scrape and its end",
         )
-    rest = f" in {len(refusals)} stretches" if len(refusals) > 1 else ""
+    rest = f" in {len(refusals)} periods" if len(refusals) > 1 else ""
     told, begun = [], refusals[refusals["start"] >= window.start]
     if len(begun):
         top = begun.loc[begun["inside"].idxmax()]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.checks import Check
+from cloudxai_analysis.checks.alert_words import rows_of
 from cloudxai_analysis.checks.evidence import event, named, short, when
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.cost_data import LEFT_OUT
@@ -219,7 +220,7 @@ def cost_data_check(faults: pd.DataFrame, costs: pd.DataFrame, before: pd.DataFr
         events=tuple(
             event(f"cost_{row['cause'].replace(' ', '_')}", ", ".join(row["examples"]), row["start"], row["end"],
                   row["hours"], "hours")
-            for row in _rows(faults)
+            for row in rows_of(faults)
         ),
     )  # fmt: skip
 
@@ -230,7 +231,7 @@ def _examples(fault: Mapping[Hashable, Any] | pd.Series) -> str:
 
 def _faulty(faults: pd.DataFrame) -> str:
     left_out = "; such hours are in no sum" if faults["cause"].isin(LEFT_OUT).any() else ""
-    return f"{', and of '.join(map(_fault, _rows(faults)))}{left_out}"
+    return f"{', and of '.join(map(_fault, rows_of(faults)))}{left_out}"
 
 
 def _fault(row: Mapping[Hashable, Any]) -> str:
@@ -270,7 +271,7 @@ def _broken(breaks: pd.DataFrame) -> Check:
         decides=_OWNER,
         events=tuple(
             event("semantics_break", row["tenant"], row["start"], row["end"], row["size"], row["unit"])
-            for row in _rows(frame)
+            for row in rows_of(frame)
         ),
     )
 
@@ -312,7 +313,3 @@ def _totals(frame: pd.DataFrame, column: str) -> str:
 
 def _sums(frame: pd.DataFrame) -> str:
     return f"{_totals(frame, 'estimate')} against {_totals(frame, 'other')}"
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    return frame.to_dict("records")

@@ -45,6 +45,11 @@ def named(window: Window) -> str:
     return window.name or str(window)
 
 
+def largest(frame: pd.DataFrame, column: str) -> pd.Series:
+    """The row of a frame that is largest in a column."""
+    return frame.iloc[int(frame[column].to_numpy().argmax())]
+
+
 def several(names: Iterable[str], *, most: int = 3) -> str:
     """The first of some names, each once, and how many more there are: 'a, b, c and 2 more'."""
     found = list(dict.fromkeys(short(name) for name in names))

@@ -141,7 +141,8 @@ def _written_down(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
             open_end | (incidents["start"] <= row.end)
         )
         if not meets.any():
-            return f"Write an incident for {moment(row.start)} into the ledger, with its cause."
+            whose = f" of {short(row.tenant)}" if hasattr(row, "tenant") else ""
+            return f"Write an incident{whose} for {moment(row.start)} into the ledger, with its cause."
         known.append(short(incidents.loc[meets, "id"].iloc[0]))
     return f"Decide what keeps {', '.join(dict.fromkeys(known))} from happening again."
 
@@ -260,7 +261,7 @@ def tenants_check(
     long = outages[outages["minutes"] > least_minutes]
     affected = long["tenant"].nunique()
     if long.empty:
-        blips = f", but for {count(len(outages), 'brief stretch', 'brief stretches')}" if len(outages) else ""
+        blips = f", but for {count(len(outages), 'brief outage')}" if len(outages) else ""
         finding = f"Every one of {count(len(tenants), 'tenant')} was ready in {named(window)}{blips}."
     else:
         top = long.loc[long["minutes"].idxmax()]
@@ -276,7 +277,7 @@ def tenants_check(
         since=when(long["start"].min()) if len(long) else None,
         samples="every sample of tenant readiness",
         disproof="a tenant that was not exported at that time",
-        size=f"{count(affected, 'tenant')} in {count(len(long), 'stretch', 'stretches')}" if affected else "",
+        size=f"{count(affected, 'tenant')} in {count(len(long), 'outage')}" if affected else "",
         action=_written_down(long, incidents),
         decides=_OWNER,
     )

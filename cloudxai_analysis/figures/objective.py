@@ -42,7 +42,7 @@ def burn_lanes(ax: Axes, stretches: pd.DataFrame, window: Window) -> Axes:
         )
     top = stretches.loc[stretches["most"].idxmax()]
     message = f"The error budget burnt up to {top['most']:,.0f} times too fast, on {day_words(top['start'])}"
-    many = count(len(stretches), "stretch", "stretches")
+    many = count(len(stretches), "period")
     return title(ax, message, f"{many} over a pair's threshold, {window_words(window)} (UTC)")
 
 

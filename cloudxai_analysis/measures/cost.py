@@ -78,14 +78,15 @@ def is_amount(hours: pd.DataFrame) -> pd.Series:
     return pd.Series(np.logical_and.reduce(there), index=hours.index)
 
 
-def without_overhang(hours: pd.DataFrame) -> pd.DataFrame:
-    """The rollups with the last value of a series that ended without a marker held for one scrape, not for 5 minutes.
+def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
+    """The rollups with a value before a gap, or before the `end` of what was seen, held for one scrape, not 5 minutes.
 
-    A process that is replaced takes its series with it; where the source hides staleness markers, its values would be
-    counted beside those of its successor.
+    A process that is replaced takes its series with it, and a failed scrape ends them; where the source hides staleness
+    markers, the last values would be counted beside those of a successor, or on top of those before.
     """
-    last = ~hours["series_id"].duplicated(keep="last") & (hours["samples"] > 0) & (hours["stale_markers"] == 0)
-    ended = hours[last & (hours["last_ts"] < hours["last_ts"].max() - pd.Timedelta(seconds=_HOLD))]
+    after = hours.groupby("series_id")["first_ts"].shift(-1).fillna(end)
+    stops = (after - hours["last_ts"]).dt.total_seconds() > _HOLD
+    ended = hours[stops & (hours["samples"] > 0) & (hours["stale_markers"] == 0)]
     span = (ended["last_ts"] - ended["first_ts"]).dt.total_seconds()
     step = (span / (ended["samples"] - 1)).where(ended["samples"] > 1, _STEP)
     to_midnight = (ended["last_ts"].dt.floor("D") + pd.Timedelta(days=1) - ended["last_ts"]).dt.total_seconds()

@@ -172,7 +172,7 @@ def _proposals(stretches: pd.DataFrame, source: str) -> list[dict[str, object]]:
                 "severity": "",
                 "summary": f"{whom} {what}",
                 "source": source,
-                "evidence": f"{row['dips']} {'stretch' if row['dips'] == 1 else 'stretches'}, {row['minutes']:g} min",
+                "evidence": f"{row['dips']} {'period' if row['dips'] == 1 else 'periods'}, {row['minutes']:g} min",
             }
         )
     return rows

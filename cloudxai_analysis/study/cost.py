@@ -38,7 +38,7 @@ class Cost:
         """Hourly rollups of the cost estimate, over the history."""
         if self._opened.contract["cost"].semantics == "cumulative":
             return self._telemetry.counted_hours("cost")
-        return cost.without_overhang(self._opened.hours("cost"))
+        return cost.without_overhang(self._opened.hours("cost"), end=pd.Timestamp(self._opened.seen.end))
 
     @cached_property
     def daily_costs(self) -> pd.DataFrame:

@@ -211,9 +211,7 @@ def test_refused_requests_warn_with_count_process_and_times():
 def test_several_stretches_are_counted_and_the_largest_named():
     small = ("cloudxai-1:8080", "2026-11-12 09:00", "2026-11-12 09:01", 2.0)
     check = rejections_check(STRETCH, small, hours=(("2026-11-10 09:00", 384.0), ("2026-11-12 09:00", 2.0)))
-    assert check.finding.startswith(
-        "386 requests of new tenants refused in 2026-W46 in 2 stretches, most by cloudxai-0"
-    )
+    assert check.finding.startswith("386 requests of new tenants refused in 2026-W46 in 2 periods, most by cloudxai-0")
     assert len(check.events) == 2
 
 

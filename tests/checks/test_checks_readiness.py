@@ -297,7 +297,7 @@ def test_tenants_that_were_not_ready_as_long_as_a_page_waits_ask_for_people():
     )
     brief = tenants_check(BLIP, names=("a",))
     assert (brief.status, brief.value) == ("pass", 0.0)
-    assert brief.finding == "Every one of 110 tenants was ready in 2026-W46, but for 1 brief stretch."
+    assert brief.finding == "Every one of 110 tenants was ready in 2026-W46, but for 1 brief outage."
     assert tenants_check().finding == "Every one of 110 tenants was ready in 2026-W46."
 
 

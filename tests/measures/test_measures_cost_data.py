@@ -115,9 +115,20 @@ def test_the_last_value_of_a_series_that_ends_is_held_for_one_scrape() -> None:
     both = pd.concat([old, new], ignore_index=True).assign(samples=60, stale_markers=0, last=1.0)
     both["first_ts"], both["last_ts"] = both["hour"], both["hour"] + pd.Timedelta(minutes=59)
     both.loc[0, "integral"] += 240.0
-    assert cost.without_overhang(both)["integral"].tolist() == [3600.0] * 4
+    end = both["last_ts"].max() + pd.Timedelta(minutes=1)
+    assert cost.without_overhang(both, end=end)["integral"].tolist() == [3600.0] * 4
     ended = both.assign(stale_markers=[1, 0, 0, 0])
-    assert cost.without_overhang(ended)["integral"].tolist() == both["integral"].tolist()
+    assert cost.without_overhang(ended, end=end)["integral"].tolist() == both["integral"].tolist()
+
+
+def test_so_is_the_last_value_before_a_gap_and_where_everything_ends() -> None:
+    """Two days without a scrape: the hour before them cost no more than its own 3600 s, nor does the last of all."""
+    frame = hours("a", 4).assign(samples=60, stale_markers=0, last=1.0)
+    frame.loc[2:, "hour"] += pd.Timedelta(days=2)
+    frame["first_ts"], frame["last_ts"] = frame["hour"], frame["hour"] + pd.Timedelta(minutes=59)
+    frame["integral"] = [3600.0, 3840.0, 3600.0, 3840.0]
+    end = frame["last_ts"].max() + pd.Timedelta(minutes=30)
+    assert cost.without_overhang(frame, end=end)["integral"].tolist() == [3600.0] * 4
 
 
 def test_no_gauge_has_no_fault() -> None:

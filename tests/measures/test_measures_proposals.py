@@ -37,11 +37,11 @@ def test_dips_are_proposed_and_say_what_they_are():
     assert found.drop(columns="source").values.tolist() == [
         [
             *("proposed-20261111T100000Z", moment("10:00"), moment("10:19"), "", (), ""),
-            *("the whole platform not ready", "1 stretch, 19 min"),
+            *("the whole platform not ready", "1 period, 19 min"),
         ],
         [
             *("proposed-20261111T140000Z-acme", moment("14:00"), moment("14:05"), "acme", (), ""),
-            *("acme not ready", "1 stretch, 5 min"),
+            *("acme not ready", "1 period, 5 min"),
         ],
     ]
     assert set(found["source"]) == {"readiness dips"}
@@ -57,7 +57,7 @@ def test_dips_of_one_tenant_within_half_an_hour_are_one_proposal():
         ["b", moment("10:05"), moment("10:09"), "readiness dips"],
         ["acme", moment("12:00"), moment("12:05"), "readiness dips"],
     ]
-    assert found["evidence"].iloc[0] == "21 stretches, 23 min"
+    assert found["evidence"].iloc[0] == "21 periods, 23 min"
 
 
 def test_a_single_failed_scrape_is_no_proposal_and_a_tenants_dip_in_a_global_one_neither():
