@@ -291,6 +291,11 @@ def test_params_show_name_type_default_and_comment(tmp_path):
 
 
 def test_status_of_an_empty_environment(tmp_path):
+    """What it says to run next means the environment that was asked about, and tells no password."""
     done = cloudxai("status", outputs=tmp_path)
     assert done.returncode == 0
-    assert "Lake: empty" in done.stdout
+    assert "Lake: empty; `cloudxai pull --environment demo` fills it" in done.stdout
+    assert "Reports: none; `cloudxai report --environment demo` makes one" in done.stdout
+    other = cloudxai("status", "--source", "http://ada:secret@prom:9090", outputs=tmp_path)
+    assert "`cloudxai pull --environment prom-9090 --source http://prom:9090` fills it" in other.stdout
+    assert "secret" not in other.stdout

@@ -39,7 +39,7 @@ def by_week(study: Study) -> Look:
         "cost-weeks",
         heading=f"The tenants cost {monies(totals)} in {study.window.name}{_in_part(study)}."
         if totals
-        else _no_cost(study),
+        else f"No tenant's cost estimate was seen in {study.observed.name}.",
         defined="cost",
         measure="measures.cost.weekly_costs",
         note=note,
@@ -49,10 +49,6 @@ def by_week(study: Study) -> Look:
         draw=lambda ax: figures.cost_by_week(ax, weekly, currency=currency, partial=study.partial, change=relative),
         empty=NO_COST,
     )
-
-
-def _no_cost(study: Study) -> str:
-    return f"No tenant's cost estimate was seen in {study.observed.name}."
 
 
 def _compared(study: Study) -> str:
@@ -81,7 +77,7 @@ def by_tenant(study: Study) -> Look:
         if len(real) > 10
         else f"{count(len(real), 'tenant')} caused all of the cost."
         if len(real)
-        else _no_cost(study),
+        else f"No tenant's cost estimate was seen in {study.observed.name}.",
         defined="cost",
         measure="measures.cost.tenant_costs",
         note=f"Gini coefficient {gini:.2f}; window {study.window.name}, {currency}."

@@ -95,8 +95,7 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float, window_days: fl
         return empty(ax, "an objective of 100 % leaves no error budget")
     x = days(rolling["day"])
     seen = rolling["seen_minutes"].to_numpy(dtype=float)
-    used = (1 - rolling["availability"].to_numpy(dtype=float)) * seen
-    y = 1 - used / ((1 - slo) * window_days * 1440)
+    y = 1 - (1 - rolling["availability"].to_numpy(dtype=float)) * seen / ((1 - slo) * window_days * 1440)
     last = float(y[np.isfinite(y)][-1])
     left = f"{percent(last, 0)} left" if last >= 0 else f"{percent(-last, 0)} over"
     ends = [End(0.0, "used up"), End(last, left, BLUE)]

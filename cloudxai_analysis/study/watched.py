@@ -35,10 +35,8 @@ class Watched:
         if self.rules is None and not self.stored:
             return f"{whether}: no alert was ever stored, and the server has not said which rules it had loaded."
         if self.rules is not None and not (self.rules & set(rules) if rules else self.rules):
-            loaded = (
-                f"{count(len(self.rules), 'alert rule')}, and none that would tell" if self.rules else "no alert rule"
-            )
-            return f"{whether}: the server had loaded {loaded}."
+            loaded = f"{count(len(self.rules), 'alert rule')}, and none that would tell"
+            return f"{whether}: the server had loaded {loaded if self.rules else 'no alert rule'}."
         if self.seconds < ONE_DAY:
             return f"Too early to tell whether there were {what}: {span(self.seconds)} seen."
         return ""
