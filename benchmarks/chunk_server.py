@@ -94,6 +94,16 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent / "tests")}
 
 
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at a place, and the place after it."""
+    number = shift = 0
+    while True:
+        number |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return number, at
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     days: list[list[bytes]]
@@ -106,14 +116,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         import cramjam
 
-        from cloudxai_analysis.sources.remote_messages import _message
-
         body = self.rfile.read(int(self.headers["Content-Length"]))
         tenants = int(urlsplit(self.path).path.split("/")[1])
-        query = _message("Request").FromString(bytes(cramjam.snappy.decompress_raw(body))).queries[0]
-        metric = next(matcher.value for matcher in query.matchers if matcher.name == "__name__")
-        first = (query.start_ms - self.first_day) // 86_400_000
-        last = (query.end_ms - self.first_day) // 86_400_000
+        asked = bytes(cramjam.snappy.decompress_raw(body))
+        # The query comes first: its tag, its length, then start, end and the matcher of the name.
+        start, at = _varint(asked, _varint(asked, 1)[1] + 1)
+        end, at = _varint(asked, at + 1)
+        metric = next((name for name in METRICS if asked.find(name.encode(), at) > 0), "")
+        first, last = ((time - self.first_day) // 86_400_000 for time in (start, end))
         pieces = []
         for day in range(first, last + 1) if metric in METRICS else ():
             key = tenants, metric, day

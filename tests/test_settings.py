@@ -17,7 +17,6 @@ from pydantic.fields import FieldInfo
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT
 from cloudxai_analysis.platform.finance import Exchange
-from cloudxai_analysis.platform.http_config import HttpConfig
 from cloudxai_analysis.platform.settings import (
     Bounds,
     EnvironmentSettings,
@@ -125,22 +124,7 @@ def test_relative_paths_start_at_the_file_that_is_named(folder: Path, monkeypatc
         ),
         ('[environments.beta]\ntenant = "a b"', "Invalid value of 'environments.beta.tenant' .* 1 to 150 letters"),
         ('[environments.beta]\nheaders = { A = "b" }', "Unknown key 'environments.beta.headers'"),
-        (
-            '[environments.beta]\nhttp_config_file = "x.yml"\nhttp_config.bearer_token_file = "y"',
-            "'environments.beta' .* 'http_config_file' and 'http_config' exclude each other",
-        ),
-        (
-            '[environments.beta.http_config.tls_config]\nca_fil = "x"',
-            r"Unknown key 'environments.beta.http_config.tls_config.ca_fil' .* Did you mean 'ca_file'\?",
-        ),
-        (
-            '[environments.beta.http_config]\nbasic = "x"',
-            r"Unknown key 'environments.beta.http_config.basic' .* Did you mean 'basic_auth'\?",
-        ),
-        (
-            '[environments.beta.http_config.oauth2]\nclient_id = "x"',
-            "Unknown key 'environments.beta.http_config.oauth2' ",
-        ),
+        ('[environments.beta.http_config]\nbearer_token = "x"', "Unknown key 'environments.beta.http_config' "),
         ("[environments.beta]\nhistory_weeks = 53", "Invalid value of 'environments.beta.history_weeks'"),
         ("outputs = ", "cannot be read"),
         ("a = 1\na = 2", "cannot be read"),
@@ -263,27 +247,12 @@ def test_environments_folders_lie_under_its_name(folder: Path) -> None:
     assert chosen.reports == folder / "outputs" / "demo" / "reports"
 
 
-def test_secrets_stay_out_of_what_is_printed(folder: Path) -> None:
-    table = "[environments.beta.http_config.http_headers.X-Key]"
-    write(folder, f'{BETA}\n{table}\nsecrets = ["s3cret"]\n')
-    settings = load_settings()
-    header = settings.environments["beta"].http_config.http_headers["X-Key"]
-    assert [secret.get_secret_value() for secret in header.secrets] == ["s3cret"]
-    environment = resolve_environment(settings, name="beta")
-    for shown in (repr(settings), str(environment), str(settings.model_dump()), environment.model_dump_json()):
-        assert "s3cret" not in shown
-        assert "<secret>" in shown
-
-
-def test_variables_reach_the_configuration_of_access(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(folder, f'{BETA}\n[environments.beta.http_config.basic_auth]\nusername = "joe"\n')
-    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__HTTP_CONFIG__BASIC_AUTH__PASSWORD_FILE", "secrets/password")
+def test_variables_reach_an_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, BETA)
+    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__HTTP_CONFIG_FILE", "secrets/http.yml")
     monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__TENANT", "team-blue")
     beta = load_settings().environments["beta"]
-    assert beta.tenant == "team-blue"
-    assert beta.http_config.basic_auth is not None
-    assert beta.http_config.basic_auth.username is not None
-    assert beta.http_config.basic_auth.password_file == Path("secrets/password")
+    assert (beta.tenant, beta.http_config_file) == ("team-blue", Path("secrets/http.yml"))
 
 
 def test_notebook_is_found_by_name_or_path(folder: Path) -> None:
@@ -319,15 +288,12 @@ def test_example_environment_works_when_taken_out_of_its_comments(folder: Path) 
     assert (chosen.name, chosen.source) == ("beta", "https://prometheus.example.org")
     assert chosen.settings.tenant == "beta"
     assert chosen.settings.http_config_file == Path("secrets/http.yml")
-    config = load_settings().environments["staging"].http_config
-    assert config.authorization is not None
-    assert config.authorization.credentials_file == Path("secrets/staging.token")
-    assert config.tls_config.ca_file == Path("secrets/ca.pem")
+    assert load_settings().environments["staging"].http_config_file == Path("secrets/staging.yml")
 
 
 KINDS: dict[Any, str] = {
     **{float: "number", int: "whole number", Path: "path", str: "text", Literal: "text"},
-    **{dict: "table", HttpConfig: "table", Exchange: "table", tuple: "list"},
+    **{dict: "table", Exchange: "table", tuple: "list"},
 }
 SIGNS = {annotated_types.Gt: ">", annotated_types.Ge: "≥", annotated_types.Lt: "<", annotated_types.Le: "≤"}
 OF_EACH: tuple[tuple[type[BaseModel], str], ...] = (
@@ -354,7 +320,7 @@ def edge(limit: Any) -> float:
 
 
 def default_text(default: Any) -> str:
-    if default in (None, {}, (), HttpConfig()):
+    if default in (None, {}, ()):
         return ""
     if default == DEFAULT_CONTRACT:
         return "the package's `platform/contract.toml`"

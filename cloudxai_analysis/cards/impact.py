@@ -27,7 +27,7 @@ def impact(study: Study, expression: str, *, step: timedelta = timedelta(minutes
     if not expression:
         return None
     from cloudxai_analysis.sources.open import open_source
-    from cloudxai_analysis.sources.promql_range import Steps, promql_range
+    from cloudxai_analysis.sources.promql import Steps, promql_range
     from cloudxai_analysis.sources.server import ServerSource
 
     environment = study.environment

@@ -13,14 +13,13 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
 from cloudxai_analysis.platform.finance import Bill, Exchange
-from cloudxai_analysis.platform.http_config import HttpConfig, checked_tenant, known_keys
 
 DEMO_SOURCE = "demo://"
 Way = Literal["auto", "remote_read", "export", "range_selectors"]
@@ -92,13 +91,6 @@ class EnvironmentSettings(BaseModel):
     bills: tuple[Bill, ...] = Field((), description="totals from elsewhere: start, end, amount, currency, source")
     exchange: Exchange | None = Field(None, description="rates into the environment's currency: rates, as_of, source")
     http_config_file: Path | None = Field(None, description="YAML file of credentials, TLS and headers")
-    http_config: HttpConfig = Field(HttpConfig(), description="the same as a table")
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> EnvironmentSettings:
-        if self.http_config_file is not None and self.http_config != HttpConfig():
-            raise ValueError("'http_config_file' and 'http_config' exclude each other; keep one of them")
-        return self
 
     @field_validator("budgets")
     @classmethod
@@ -302,6 +294,18 @@ def environment_name(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"
 
 
+def checked_tenant(tenant: str) -> str:
+    """`tenant`, where Mimir takes it for one; raises ValueError with the rule.
+
+    The characters and names are those of Mimir's documentation, "About tenant IDs".
+    """
+    if "|" in tenant:
+        raise ValueError("'a|b' would read two tenants; an environment reads one")
+    if not re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", tenant) or tenant in (".", "..", "__mimir_cluster"):
+        raise ValueError("a tenant has 1 to 150 letters, digits or !-_.*'() and is not '.', '..' or '__mimir_cluster'")
+    return tenant
+
+
 def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
     """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
     near = difflib.get_close_matches(word, known, n=most)
@@ -332,8 +336,6 @@ def _one_line(error: ValidationError, file: Path) -> str:
 
 
 def _known_keys(path: list[str]) -> list[str]:
-    if path[2:3] == ["http_config"] and len(path) > 3:
-        return known_keys(path[3:])
     rooms: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
     model = rooms.get(path[0], Settings) if len(path) > 1 else Settings
     return list(model.model_fields)

@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.frames import TIME, typed
-from cloudxai_analysis.sources.promql import Asked
-from cloudxai_analysis.sources.promql_range import Steps, promql_range
+from cloudxai_analysis.sources.promql import Asked, Steps, promql_range
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 
 Times = NDArray[np.int64]

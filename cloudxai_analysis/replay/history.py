@@ -21,8 +21,7 @@ from cloudxai_analysis.replay.episodes import episodes, runs, states
 from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase, unsettled
 from cloudxai_analysis.replay.left_side import split
 from cloudxai_analysis.replay.observed import Named, fired
-from cloudxai_analysis.sources.promql import Asked
-from cloudxai_analysis.sources.promql_range import Steps, promql_range
+from cloudxai_analysis.sources.promql import Asked, Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch, Source
 from cloudxai_analysis.words.phrases import count

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import orjson
 import requests
 
 from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError
@@ -27,53 +27,38 @@ class NoSuchEndpoint(Declined):
     """The server has nothing under the path asked for."""
 
 
-class Answer(requests.Response):
-    """A whole and checked answer; `json()` gives the very document that was checked."""
+def checked(response: requests.Response, *, say: Say) -> dict[str, Any]:
+    """The document of an answer whose body is read; `say` makes a server's words fit to show.
 
-    document: dict[str, Any]
-
-    @classmethod
-    def checked(cls, response: requests.Response, *, say: Say) -> Answer:
-        """The answer in `response`, whose body must already be read; `say` makes a server's words fit to show.
-
-        Source: Prometheus docs, HTTP API, 'Format overview'. VictoriaMetrics adds `isPartial`.
-
-        Raises
-        ------
-        SourceAnswerError
-            The status is an error's, the body is no JSON of the API, or the answer came with warnings or in part.
-        RefusedForSecurity
-            The server redirects to another host, or from https to http.
-        """
-        _refuse_redirect(response, say)
-        document = _document(response)
-        _refuse_status(response, document, say)
-        if document is None:
-            raise SourceAnswerError(
-                f"answered HTTP 200 with {_kind(response)} instead of the JSON of Prometheus' API. "
-                "Check the URL and its path; a login page or a proxy may stand before the server."
-            )
-        _refuse_partial(document, say)
-        answer = cls()
-        vars(answer).update(vars(response), document=document)
-        return answer
-
-    def json(self, **kwargs: Any) -> Any:
-        """The checked document."""
-        del kwargs
-        return self.document
-
-
-def refuse_failure(response: requests.Response, *, say: Say) -> None:
-    """Raise what a status of failure or a redirect means; the body must already be read.
+    Source: Prometheus docs, HTTP API, 'Format overview'. VictoriaMetrics adds `isPartial`.
 
     Raises
     ------
-    SourceAnswerError, RefusedForSecurity
-        The status is an error's; the server redirects.
+    SourceAnswerError
+        The status is an error's, the body is no JSON of the API, or the answer came with warnings or in part.
+    RefusedForSecurity
+        The server redirects to another host, or from https to http.
     """
     _refuse_redirect(response, say)
-    _refuse_status(response, _document(response), say)
+    document = _document(response)
+    _refuse_status(response, document, say)
+    if document is None:
+        kinds = {b"": "an empty body", b"<": "HTML or XML", b"{": "broken or foreign JSON", b"[": "foreign JSON"}
+        raise SourceAnswerError(
+            f"answered HTTP 200 with {kinds.get(response.content.lstrip()[:1], 'something')} instead of the JSON of "
+            "Prometheus' API. Check the URL and its path; a login page or a proxy may stand before the server."
+        )
+    if warnings := document.get("warnings"):
+        said = say(warnings[0] if isinstance(warnings, list) else warnings)
+        raise SourceAnswerError(
+            f"answered with a warning, so the answer may be in part: '{said}'. "
+            "It is not taken for whole; run again when the server can answer in full."
+        )
+    if document.get("isPartial"):
+        raise SourceAnswerError(
+            "answered in part (isPartial), which is not taken for whole. Run again when all of its storage is up."
+        )
+    return document
 
 
 def one_line(text: object, *, most: int = _MOST_TEXT) -> str:
@@ -84,17 +69,10 @@ def one_line(text: object, *, most: int = _MOST_TEXT) -> str:
 
 def _document(response: requests.Response) -> dict[str, Any] | None:
     try:
-        document = json.loads(response.content)
-    except (ValueError, RecursionError):
+        document = orjson.loads(response.content)
+    except ValueError:
         return None
     return document if isinstance(document, dict) and "status" in document else None
-
-
-def _kind(response: requests.Response) -> str:
-    body = response.content.lstrip()[:1]
-    if not body:
-        return "an empty body"
-    return {b"<": "HTML or XML", b"{": "broken or foreign JSON", b"[": "foreign JSON"}.get(body, "something")
 
 
 def _refuse_redirect(response: requests.Response, say: Say) -> None:
@@ -120,12 +98,13 @@ def _refuse_redirect(response: requests.Response, say: Say) -> None:
 
 
 def _refuse_status(response: requests.Response, document: dict[str, Any] | None, say: Say) -> None:
-    status = response.status_code
-    words = _words(document, say)
+    status, words = response.status_code, ""
+    if document is not None and "error" in document:
+        words = f": {say(document.get('errorType', 'error'))}: '{say(document['error'])}'"
     if status in (401, 403):
         raise SourceAnswerError(
-            f"refused the request with HTTP {status}{words}. Check the credentials: user and password in the URL, "
-            "`http_config` or `http_config_file` of the environment."
+            f"refused the request with HTTP {status}{words}. Check the credentials: user and password in the URL, or "
+            "the environment's `http_config_file`."
         )
     if status in (404, 405, 501) and document is None:
         raise NoSuchEndpoint(
@@ -134,35 +113,12 @@ def _refuse_status(response: requests.Response, document: dict[str, Any] | None,
         )
     if status == 422 and any(word in words.lower() for word in ("too many", "exceed", "limit")):
         raise TooManySamples(f"answered HTTP 422{words}. Narrow the matchers, or raise the server's query limits.")
+    if status == 429:
+        raise SourceAnswerError(f"answered HTTP 429{words}. It is too busy: run again later.")
+    if 400 <= status < 500:
+        next_step = "Check the matchers and the URL; if they are right, look at the server's log."
+        raise Declined(f"answered HTTP {status}{words}. {next_step}")
     if status != 200:
-        kind = Declined if 400 <= status < 500 and status != 429 else SourceAnswerError
-        raise kind(f"answered HTTP {status}{words}. {_next_step(status)}")
+        raise SourceAnswerError(f"answered HTTP {status}{words}. Look at its log, or run again later.")
     if document is not None and document["status"] != "success":
         raise SourceAnswerError(f"answered with status '{say(document['status'])}'{words}. Look at its log.")
-
-
-def _refuse_partial(document: dict[str, Any], say: Say) -> None:
-    if warnings := document.get("warnings"):
-        said = say(warnings[0] if isinstance(warnings, list) else warnings)
-        raise SourceAnswerError(
-            f"answered with a warning, so the answer may be in part: '{said}'. "
-            "It is not taken for whole; run again when the server can answer in full."
-        )
-    if document.get("isPartial"):
-        raise SourceAnswerError(
-            "answered in part (isPartial), which is not taken for whole. Run again when all of its storage is up."
-        )
-
-
-def _words(document: dict[str, Any] | None, say: Say) -> str:
-    if document is None or "error" not in document:
-        return ""
-    return f": {say(document.get('errorType', 'error'))}: '{say(document['error'])}'"
-
-
-def _next_step(status: int) -> str:
-    if status == 429:
-        return "It is too busy: run again later."
-    if status >= 500:
-        return "Look at its log, or run again later."
-    return "Check the matchers and the URL; if they are right, look at the server's log."

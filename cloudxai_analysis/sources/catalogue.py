@@ -1,28 +1,25 @@
-"""Which metrics a server has, and of which type: what rules and dashboards are held against."""
+"""What a server tells of itself and of its series, without a sample: build, names, labels, types."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.sources.http_api import asking
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.sources.answers import one_line
+from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, seconds_text
 from cloudxai_analysis.sources.promql import Asked
 
 
 def metric_names(source: Asked) -> list[str]:
     """The names of all metrics that the server has samples of.
 
-    Source: Prometheus docs, HTTP API, 'Querying label values'.
-
     Raises
     ------
     SourceUnreachable, SourceAnswerError, RefusedForSecurity
         The server did not answer, or answered wrongly.
     """
-    with asking("Asked for the names of its metrics"):
-        document = source.session.get(f"{source.name}/api/v1/label/__name__/values").json()
-        names = document.get("data") if isinstance(document, dict) else None
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise SourceAnswerError("answered with something else than a list of names.")
-    return names
+    return source.session.ask("Asked for the names of its metrics", "label/__name__/values", read=_words)
 
 
 def metric_types(source: Asked) -> dict[str, str]:
@@ -35,10 +32,42 @@ def metric_types(source: Asked) -> dict[str, str]:
     SourceUnreachable, SourceAnswerError, RefusedForSecurity
         The server did not answer, has no such endpoint, or answered wrongly.
     """
-    with asking("Asked for the types of its metrics"):
-        document = source.session.get(f"{source.name}/api/v1/metadata").json()
-        try:
-            types = {name: {one["type"] for one in told} for name, told in document["data"].items()}
-        except (KeyError, TypeError, AttributeError):
-            raise SourceAnswerError("answered with something else than metadata.") from None
+    types = source.session.ask(
+        "Asked for the types of its metrics",
+        "metadata",
+        read=lambda data: {name: {one["type"] for one in told} for name, told in data.items()},
+    )
     return {name: kinds.pop() for name, kinds in types.items() if len(kinds) == 1}
+
+
+def words_in(source: Asked, endpoint: str, selectors: list[str], window: Window) -> list[str]:
+    """What 'labels' or 'label/NAME/values' gives for series in a window, sorted.
+
+    Source: Prometheus docs, HTTP API, 'Getting label names' and 'Querying label values'.
+
+    Raises
+    ------
+    SourceUnreachable, SourceAnswerError, RefusedForSecurity
+        The server did not answer, or answered wrongly.
+    """
+    edges = {"start": seconds_text(window.start_ms), "end": seconds_text(window.end_ms - 1)}
+    fields = {"match[]": selectors, **edges, **WHOLE_ANSWERS}
+    return sorted(source.session.ask(f"Asked for {endpoint} in {window}", endpoint, fields, read=_words))
+
+
+def status(source: Asked, about: str) -> dict[str, str]:
+    """What a server says of its 'buildinfo' or 'runtimeinfo', fit to show; nothing where it does not say."""
+    try:
+        return source.session.ask(
+            f"Asked for its {about}",
+            f"status/{about}",
+            read=lambda data: {str(name): one_line(value) for name, value in data.items()},
+        )
+    except SourceAnswerError:
+        return {}
+
+
+def _words(data: Any) -> list[str]:
+    if data is not None and not (isinstance(data, list) and all(isinstance(word, str) for word in data)):
+        raise ValueError
+    return data or []

@@ -13,7 +13,7 @@ from cloudxai_analysis.ground.errors import NoData, SourceAnswerError
 from cloudxai_analysis.ground.window import HOUR, Window
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.http_api import WHOLE_ANSWERS, asking, seconds_text
+from cloudxai_analysis.sources.catalogue import status, words_in
 from cloudxai_analysis.sources.matchers import selector
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -59,9 +59,9 @@ def exporting_jobs(
     SourceUnreachable, SourceAnswerError, RefusedForSecurity
         The server did not answer, or answered wrongly.
     """
-    jobs = _values(source, "job", _selectors(contract, matchers), window)
+    jobs = words_in(source, "label/job/values", _selectors(contract, matchers), window)
     found = {
-        job: tuple(_values(source, "__name__", _selectors(contract, {**matchers, "job": job}), window))
+        job: tuple(words_in(source, "label/__name__/values", _selectors(contract, {**matchers, "job": job}), window))
         for job in jobs or [""]
     }
     return {job: names for job, names in found.items() if names}
@@ -69,7 +69,7 @@ def exporting_jobs(
 
 def nothing_of(source: ServerSource, contract: Contract, window: Window) -> NoData:
     """The error that says that a server has nothing of the contract, and what it has."""
-    jobs = _values(source, "job", [], window)
+    jobs = words_in(source, "label/job/values", [], window)
     named = ", ".join(f"'{one_line(job, most=60)}'" for job in jobs[:_MOST_NAMED]) + (", …" * (len(jobs) > _MOST_NAMED))
     return NoData(
         f"Source {source.name} ({kind_of(source)}) has no metric of the {contract.platform} contract in {window}; its "
@@ -80,9 +80,9 @@ def nothing_of(source: ServerSource, contract: Contract, window: Window) -> NoDa
 
 def kind_of(source: ServerSource) -> str:
     """What a server says it is, as 'Prometheus 2.42.0' or 'VictoriaMetrics'."""
-    build = _told(source, "status/buildinfo")
-    kind = "VictoriaMetrics" if source.exports else one_line(build.get("application") or "Prometheus")
-    return f"{kind} {one_line(build.get('version') or '')}".strip()
+    build = status(source, "buildinfo")
+    kind = "VictoriaMetrics" if source.exports else build.get("application", "Prometheus")
+    return f"{kind} {build.get('version', '')}".strip()
 
 
 def look(source: ServerSource, contract: Contract, window: Window, *, matchers: Labels) -> Contact:
@@ -114,9 +114,9 @@ def look(source: ServerSource, contract: Contract, window: Window, *, matchers: 
         steps=tuple(sorted({round(step) or round(step, 2) for step in steps})),
         oldest=min([moment for moment in first if moment] + seen, default=None),
         newest=max(seen, default=None),
-        retention=one_line(_told(source, "status/runtimeinfo").get("storageRetention") or ""),
+        retention=status(source, "runtimeinfo").get("storageRetention", ""),
         told_apart=tuple(sorted(set().union(*(_told_apart(batch, contract) for batch in scrapes)))),
-        labels=tuple(_asked_values(source, "labels", _selectors(contract, matchers), window)),
+        labels=tuple(words_in(source, "labels", _selectors(contract, matchers), window)),
         rules=source.rules(),
     )
 
@@ -173,27 +173,3 @@ def _times(batch: SeriesBatch) -> list[Any]:
 def _selectors(contract: Contract, matchers: Labels) -> list[str]:
     roles = [role for role, metric in contract.metrics.items() if metric.scope == "target" and role not in ANYBODYS]
     return [selector(name, matchers) for role in roles for name in contract[role].series_names]
-
-
-def _values(source: ServerSource, label: str, selectors: list[str], window: Window) -> list[str]:
-    return _asked_values(source, f"label/{label}/values", selectors, window)
-
-
-def _asked_values(source: ServerSource, endpoint: str, selectors: list[str], window: Window) -> list[str]:
-    edges = {"start": seconds_text(window.start_ms), "end": seconds_text(window.end_ms - 1)}
-    with asking(f"Asked for {endpoint} in {window}"):
-        asked = {"match[]": selectors, **edges, **WHOLE_ANSWERS}
-        document = source.session.get(f"{source.name}/api/v1/{endpoint}", params=asked).json()
-        found = document.get("data")
-        if found is not None and not (isinstance(found, list) and all(isinstance(value, str) for value in found)):
-            raise SourceAnswerError(f"source {source.name} answered with something else than a list of words.")
-    return sorted(found or [])
-
-
-def _told(source: ServerSource, endpoint: str) -> dict[str, Any]:
-    """What a server tells of itself, and nothing where it does not."""
-    try:
-        data = source.session.get(f"{source.name}/api/v1/{endpoint}").json().get("data")
-    except SourceAnswerError:
-        return {}
-    return data if isinstance(data, dict) else {}

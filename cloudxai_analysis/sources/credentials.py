@@ -4,21 +4,60 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
+from pydantic import SecretStr
 from requests.auth import AuthBase
 
-from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.platform.http_config import HEADER_VALUE, TENANT_HEADER, HttpConfig, SecretText
+from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
+from cloudxai_analysis.platform.settings import EnvironmentSettings
+from cloudxai_analysis.sources.http_config import (
+    HEADER_VALUE,
+    TENANT_HEADER,
+    Authorization,
+    BasicAuth,
+    HttpConfig,
+    read_http_config,
+)
 
 _LARGEST_BYTES = 1 << 16
 
 
-@dataclass(frozen=True, repr=False)
+def login(user: str, password: str) -> BasicAuth:
+    """User and password, of which either may be empty, as the file's table has them."""
+    return BasicAuth.model_construct(username=SecretStr(user), password=SecretStr(password))
+
+
+def settled_credentials(
+    settings: EnvironmentSettings, folder: Path, *, user: str | None = None, password: str = ""
+) -> Credentials:
+    """The credentials of an environment, its paths starting at `folder`; `user` and `password` are the URL's.
+
+    Raises
+    ------
+    UsageError
+        The file of the configuration cannot be read or has a mistake; something is given twice.
+    RefusedForSecurity
+        The server's certificate is not to be verified.
+    """
+    file = settings.http_config_file
+    config = HttpConfig() if file is None else read_http_config(folder / file)
+    if config.tls_config.insecure_skip_verify:
+        raise RefusedForSecurity(
+            "Refused `tls_config.insecure_skip_verify`: the credentials would go to any server that answers. Name the "
+            "server's authority in `tls_config.ca_file`, or the name in its certificate in `tls_config.server_name`."
+        )
+    if settings.tenant is not None and any(name.lower() == TENANT_HEADER.lower() for name in config.http_headers):
+        raise UsageError(f"The environment has a `tenant`, and {TENANT_HEADER} in `http_headers`. Keep one of them.")
+    if user is not None:
+        if given := config.given("basic_auth", "authorization", "bearer_token", "bearer_token_file"):
+            raise UsageError(f"The source has a password in its URL, and `{given[0]}` is configured. Keep one of them.")
+        config = config.model_copy(update={"basic_auth": login(user, password)})
+    return Credentials(config, tenant=settings.tenant)
+
+
 class Credentials(AuthBase):
     """The credentials and headers of one server; files are read at each request, so what is new in them holds at once.
 
@@ -28,35 +67,36 @@ class Credentials(AuthBase):
         When a request is made: a file cannot be read, or holds nothing that can be sent.
     """
 
-    config: HttpConfig = field(default_factory=HttpConfig)
-    tenant: str | None = None
-    _secrets: set[str] = field(default_factory=set, init=False)
-
-    def __post_init__(self) -> None:
-        basic, config = self.config.basic_auth, self.config
-        given = [config.bearer_token, config.authorization.credentials if config.authorization else None]
-        given += [basic.username, basic.password] if basic else []
-        given += [text for header in config.http_headers.values() for text in (*header.values, *header.secrets)]
-        for text in filter(None, given):
-            self._keep(text.get_secret_value())
-        # Both at once: the header that is made of them is a secret, too.
-        if basic and not (basic.username_file or basic.password_file):
-            self._authorization()
-        self.proxy_authorization()
+    def __init__(self, config: HttpConfig | None = None, *, tenant: str | None = None) -> None:
+        self.config = config = config or HttpConfig()
+        self._tenant = tenant
+        self._secrets: set[str] = set()
+        self._basic, self._token = config.basic_auth, config.authorization
+        if config.bearer_token or config.bearer_token_file:
+            self._token = Authorization.model_construct(
+                credentials=config.bearer_token, credentials_file=config.bearer_token_file
+            )
 
     def __repr__(self) -> str:
         return "<secret>"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put headers and credentials on a request."""
-        if self.tenant is not None:
-            request.headers[TENANT_HEADER] = self.tenant
+        if self._tenant is not None:
+            request.headers[TENANT_HEADER] = self._tenant
         for name, header in self.config.http_headers.items():
-            texts = header.texts() + [self._header_value(file, name) for file in header.files]
+            for text in header.texts():
+                self._keep(text)
             # Several lines of one name say the same as one line with commas (RFC 9110, 5.3).
-            request.headers[name] = ", ".join(texts)
-        if authorization := self._authorization():
-            request.headers["Authorization"] = authorization
+            request.headers[name] = ", ".join(
+                header.texts() + [self._header_value(file, name) for file in header.files]
+            )
+        if basic := self._basic:
+            user = self._text(basic.username, basic.username_file, "basic_auth.username_file")
+            password = self._text(basic.password, basic.password_file, "basic_auth.password_file")
+            request.headers["Authorization"] = self._both(user, password)
+        elif self._token:
+            request.headers["Authorization"] = self._bearer(self._token)
         return request
 
     @property
@@ -69,77 +109,58 @@ class Credentials(AuthBase):
 
     def proxy_authorization(self) -> str | None:
         """The `Proxy-Authorization` header, where the proxy's URL has a user or password."""
-        if self.config.proxy_url is None:
-            return None
-        parts = urlsplit(self.config.proxy_url.get_secret_value())
+        parts = urlsplit(self.config.proxy_url.get_secret_value() if self.config.proxy_url else "")
         if parts.username is None and parts.password is None:
             return None
-        return self._basic(unquote(parts.username or ""), unquote(parts.password or ""))
+        return self._both(unquote(parts.username or ""), unquote(parts.password or ""))
 
     def hide(self, text: str) -> str:
-        """`text` with every secret, as it was given or read, replaced by `<secret>`."""
+        """`text` with every secret that was sent so far replaced by `<secret>`."""
         forms = {form for secret in self._secrets.copy() for form in (secret, quote(secret), quote(secret, safe=""))}
         for form in sorted(forms, key=len, reverse=True):
             text = text.replace(form, "<secret>")
         return text
 
-    def _authorization(self) -> str | None:
-        config = self.config
-        if basic := config.basic_auth:
-            user = self._text(basic.username, basic.username_file, "basic_auth.username_file")
-            return self._basic(user, self._text(basic.password, basic.password_file, "basic_auth.password_file"))
-        kind, key, given, file = "Bearer", "bearer_token", config.bearer_token, config.bearer_token_file
-        if config.authorization:
-            kind, key = config.authorization.type, "authorization.credentials"
-            given, file = config.authorization.credentials, config.authorization.credentials_file
-        if given is None and file is None:
-            return None
-        token = self._text(given, file, f"{key}_file")
-        inner = r"\x21-\x7e" if kind.lower() == "bearer" else r"\x20-\x7e"
-        if not re.fullmatch(rf"[{inner}]+", token):
-            place = f"File {file}" if file else f"`{key}`"
-            raise UsageError(
-                f"{place} holds no {'bearer token' if kind == 'Bearer' else 'credentials'} that can be sent: "
-                "it is empty, or has spaces or foreign characters."
-            )
-        return f"{kind} {token}"
-
-    def _basic(self, user: str, password: str) -> str:
+    def _both(self, user: str, password: str) -> str:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         for secret in (user, password, pair):
             self._keep(secret)
         return f"Basic {pair}"
 
+    def _bearer(self, token: Authorization) -> str:
+        text = self._text(token.credentials, token.credentials_file, "authorization.credentials_file")
+        inner = r"\x21-\x7e" if token.type.lower() == "bearer" else r"\x20-\x7e"
+        if not re.fullmatch(rf"[{inner}]+", text):
+            place = f"File {token.credentials_file}" if token.credentials_file else "The token of the configuration"
+            raise UsageError(
+                f"{place} holds no credentials that can be sent: it is empty, or has spaces or foreign characters."
+            )
+        return f"{token.type} {text}"
+
     def _header_value(self, file: Path, name: str) -> str:
-        value = self._read(file, f"http_headers.{name}.files")
+        value = self._text(None, file, f"http_headers.{name}.files")
         if not HEADER_VALUE.fullmatch(value):
             raise UsageError(f"File {file} holds no value of header {name}: it has line breaks or foreign characters.")
         if name.lower() == TENANT_HEADER.lower() and "|" in value:
             raise UsageError(f"File {file} would read two tenants, with '|' between them. Give one tenant.")
         return value
 
-    def _text(self, given: SecretText | None, file: Path | None, key: str) -> str:
+    def _text(self, given: SecretStr | None, file: Path | None, key: str) -> str:
+        """What is given, or what the file holds now."""
+        text = given.get_secret_value() if given is not None else ""
         if file is not None:
-            return self._read(file, key)
-        return given.get_secret_value() if given is not None else ""
-
-    def _read(self, file: Path, key: str) -> str:
-        try:
-            with file.open("rb") as stream:
-                text = stream.read(_LARGEST_BYTES + 1).decode().strip()
-        except OSError as error:
-            raise UsageError(f"`{key}`, {file}, cannot be read: {error.strerror}. Correct the path.") from None
-        except UnicodeDecodeError:
-            raise UsageError(f"`{key}`, {file}, cannot be read: it is no text. Correct the path.") from None
-        if len(text) > _LARGEST_BYTES:
-            raise UsageError(f"`{key}`, {file}, is larger than {_LARGEST_BYTES:,} bytes. Correct the path.")
+            try:
+                with file.open("rb") as stream:
+                    text = stream.read(_LARGEST_BYTES + 1).decode().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "it is no text"
+                raise UsageError(f"`{key}`, {file}, cannot be read: {why}. Correct the path.") from None
+            if len(text) > _LARGEST_BYTES:
+                raise UsageError(f"`{key}`, {file}, is larger than {_LARGEST_BYTES:,} bytes. Correct the path.")
         self._keep(text)
         return text
 
     def _keep(self, secret: str) -> None:
-        self._secrets.update(word for word in (secret, *_words(secret)) if word)
-
-
-def _words(secret: str) -> Iterator[str]:
-    # A server may repeat a part only, such as the token without the 'Bearer' that a header gives before it.
-    yield from (word for word in secret.split() if len(word) > 3)
+        # A server may repeat a part only, such as the token without the 'Bearer' that a header gives before it.
+        words = [word for word in secret.split() if len(word) > 3]
+        self._secrets.update(word for word in (secret, *words) if word)

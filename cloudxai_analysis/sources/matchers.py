@@ -1,12 +1,19 @@
-"""Selectors of PromQL made from metric names and labels, safe for any text."""
+"""What is asked for, as PromQL that is safe for any text: selectors of series, and stretches of their samples."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.sources.series import Labels
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.sources.answers import one_line
+from cloudxai_analysis.sources.series import Labels, canonical_labels
 
+# Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
+WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
@@ -42,6 +49,62 @@ def selector(metric: str, matchers: Labels) -> str:
             )
     pairs = {"__name__": metric, **dict(sorted(matchers.items()))}
     return "{" + ",".join(f"{name}={quoted(value)}" for name, value in pairs.items()) + "}"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A metric, its matchers and a stretch `[start, end)` of milliseconds; `window` is the one people asked for."""
+
+    metric: str
+    matchers: Labels
+    window: Window
+    start: int
+    end: int
+
+    @property
+    def selector(self) -> str:
+        """The series asked for, as PromQL."""
+        return selector(self.metric, self.matchers)
+
+    @property
+    def range_selector(self) -> str:
+        """The samples asked for, as PromQL to be evaluated at `last`.
+
+        Up to Prometheus 2 a range holds both of its ends, since 3.0 the later one only (migration guide, 'Range
+        selectors and lookback exclude samples coinciding with the left boundary'): this one is never too short.
+        """
+        return f"{self.selector}[{self.end - self.start}ms]"
+
+    @property
+    def edges(self) -> dict[str, str]:
+        """The first and the last millisecond of the stretch, as seconds since the epoch."""
+        return {"start": seconds_text(self.start), "end": seconds_text(self.end - 1)}
+
+    def parts(self, count: int) -> Iterator[Stretch]:
+        """The stretch cut into at most `count` parts of near equal length."""
+        length = self.end - self.start
+        edges = sorted({self.start + length * part // count for part in range(count + 1)})
+        for start, end in pairwise(edges):
+            yield replace(self, start=start, end=end)
+
+    def asked_labels(self, given: dict[str, str]) -> Labels:
+        """The labels of a series that was answered, without its name; ValueError where it was not asked for."""
+        labels = dict(given)
+        foreign = labels.pop("__name__", None) != self.metric or any(
+            labels.get(name, "") != value for name, value in self.matchers.items()
+        )
+        if foreign or not all(isinstance(value, str) for value in labels.values()):
+            raise ValueError
+        canonical_labels(labels).encode()  # half a surrogate pair could not be written anywhere
+        return labels
+
+    def __str__(self) -> str:
+        return f"Asked for {one_line(self.selector)} in {self.window}"
+
+
+def seconds_text(milliseconds: int) -> str:
+    """Milliseconds since the epoch as seconds, exactly."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 
 def _escaped(character: str) -> str:

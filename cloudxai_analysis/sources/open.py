@@ -46,23 +46,19 @@ def open_alertmanager(url: str, *, limits: Limits) -> AlertmanagerSession:
     UsageError
         The URL is no http(s) URL of a host.
     """
-    from cloudxai_analysis.platform.http_config import BasicAuth, HttpConfig, SecretText
-    from cloudxai_analysis.sources.credentials import Credentials
+    from cloudxai_analysis.sources.credentials import Credentials, login
+    from cloudxai_analysis.sources.http_config import HttpConfig
     from cloudxai_analysis.sources.notifications import AlertmanagerSession
 
     if url.partition(":")[0].lower() not in ("http", "https"):
         raise UsageError("`alertmanager` is no http(s) URL. Give one like http://host:9093.")
     base, user, password = _address(url)
-    login = (
-        HttpConfig()
-        if user is None
-        else HttpConfig(basic_auth=BasicAuth.model_construct(username=SecretText(user), password=SecretText(password)))
-    )
-    return AlertmanagerSession(base, limits=limits, credentials=Credentials(login))
+    config = HttpConfig() if user is None else HttpConfig(basic_auth=login(user, password))
+    return AlertmanagerSession(base, limits=limits, credentials=Credentials(config))
 
 
 def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> ServerSource:
-    from cloudxai_analysis.sources.access import settled_credentials
+    from cloudxai_analysis.sources.credentials import settled_credentials
     from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.sources.session import ObservingSession
 

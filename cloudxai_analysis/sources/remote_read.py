@@ -14,116 +14,80 @@ import requests
 import yaml
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.http_api import (
-    HISTOGRAMS_LEFT_OUT,
-    MOST_SAMPLES,
-    PrometheusSource,
-    Stretch,
-    asking,
-    proves_its_end,
-)
-from cloudxai_analysis.sources.matchers import selector
-from cloudxai_analysis.sources.remote_messages import labels_of, request, series_of
+from cloudxai_analysis.sources.matchers import Stretch, selector
+from cloudxai_analysis.sources.range_selectors import HISTOGRAMS_LEFT_OUT, RangeSelectors
+from cloudxai_analysis.sources.remote_messages import labels_of, request
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
+from cloudxai_analysis.sources.session import proves_its_end
 
 STRETCH_BYTES = 1 << 20  # handed to a decoder at once: enough to make Python's part small, little enough to overlap
 DECODERS = 2
+_STREAMED = "application/x-streamed-protobuf"
 _HEADERS = {
     "Content-Type": "application/x-protobuf",
     "Content-Encoding": "snappy",
-    "Accept": "application/x-streamed-protobuf, application/x-protobuf",
+    "Accept": _STREAMED,
     "X-Prometheus-Remote-Read-Version": "0.1.0",
 }
-_STREAMED, _PACKED = "application/x-streamed-protobuf", "application/x-protobuf"
 # The encodings that Prometheus has besides XOR, whose samples can be counted: integer and float histograms.
 _HISTOGRAMS = (2, 3)
 
 
-class RemoteReadSource:
-    """A server's raw samples by `POST /api/v1/read`; `api` is the same server's HTTP API, for a second look."""
+class RemoteRead:
+    """A server's raw samples by `POST /api/v1/read`, as chunks; `ranges` is the same server, for a second look.
 
-    def __init__(self, api: PrometheusSource, *, largest_frame: int, largest_answer: int) -> None:
-        self._api = api
-        self._largest_frame = largest_frame
-        self._largest_answer = largest_answer
+    Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read API'.
+    """
+
+    def __init__(self, ranges: RangeSelectors, limits: Limits) -> None:
+        self._ranges = ranges
+        self._largest_frame = limits.frame_bytes
         self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
 
-    @property
-    def name(self) -> str:
-        """The server's base URL without credentials."""
-        return self._api.name
-
-    def describe(self) -> dict[str, Any]:
-        """Provenance; `warnings` is a living list: what later reads find stands in it, too."""
+    def about(self) -> dict[str, Any]:
+        """What the provenance says of this way."""
         return {
-            **self._api.describe(),
+            "kind": "prometheus",
             "way": "streamed remote read over POST /api/v1/read",
             "hides_markers": False,
             "external_labels_left_out": dict(self.external_labels),
         }
 
-    def extent(self) -> Window | None:
-        """None: a server's data goes on, and no endpoint says since when."""
-        return None
-
     def offered(self) -> bool:
-        """Whether the server answers remote read with frames or samples.
+        """Whether the server answers remote read with frames; raises what `session.receive` does."""
+        return bool(self._receive("Asked whether it offers remote_read", request("up", {}, 0, 1), _offers))
 
-        Raises
-        ------
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or not as one that reads.
-        """
-        probe = request("up", {}, 0, 1)
-        return self._api.session.receive("read", data=probe, headers=_HEADERS, read=_offers)
-
-    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
-        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
-
-        Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read API'.
-
-        Raises
-        ------
-        UsageError
-            A matcher names no label.
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or answered wrongly or in part.
-        """
-        stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
-        about = str(stretch)
-        if stretch.start >= stretch.end:
-            return SeriesBatch.of(metric, [])
-        if not self.external_labels.keys().isdisjoint(matchers):
+    def read(self, stretch: Stretch) -> SeriesBatch:
+        """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counts."""
+        if not self.external_labels.keys().isdisjoint(stretch.matchers):
             # Remote read takes such a matcher for one on the server, and passes over series that have the label.
-            return self._api.read(metric, matchers, window)
+            return self._ranges.read(stretch)
         own = self._own_labels(stretch)
         if own is None:
-            return self._api.read(metric, matchers, window)
-        with asking(about):
-            whole, batch, histograms = self._api.session.receive(
-                "read",
-                data=request(metric, matchers, stretch.start, stretch.end),
-                headers=_HEADERS,
-                read=lambda response, body: (proves_its_end(response), *self._batch(response, body, stretch, own)),
-            )
-        self._api.notes.add(metric, histograms, HISTOGRAMS_LEFT_OUT)
+            return self._ranges.read(stretch)
+        whole, batch, histograms = self._receive(
+            str(stretch),
+            request(stretch.metric, stretch.matchers, stretch.start, stretch.end),
+            lambda response, body: (proves_its_end(response), *self._batch(response, body, stretch, own)),
+        )
+        self._ranges.notes.add(stretch.metric, histograms, HISTOGRAMS_LEFT_OUT)
         if not whole or not (batch.samples or histograms):
-            self._api.hold_against_count(batch, stretch, besides=histograms)
+            self._ranges.hold_against_count(batch, stretch, besides=histograms)
         return batch
+
+    def _receive(self, what: str, body: bytes, read: Any) -> Any:
+        return self._ranges.session.receive(what, "read", data=body, headers=_HEADERS, read=read)
 
     @cached_property
     def external_labels(self) -> Labels:
         """What the server adds to every series that leaves it by remote read, from its configuration."""
         try:
-            with asking("Asked for its external labels"):
-                data = self._api.session.get(f"{self.name}/api/v1/status/config").json().get("data")
-            labels = yaml.safe_load(data["yaml"]).get("global", {}).get("external_labels") or {}
-            return {str(name): str(value) for name, value in labels.items()}
-        except (SourceAnswerError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+            return self._ranges.session.ask("Asked for its external labels", "status/config", read=_external_labels)
+        except (SourceAnswerError, yaml.YAMLError):
             return {}
 
     def _own_labels(self, stretch: Stretch) -> dict[str, Labels] | None:
@@ -137,10 +101,10 @@ class RemoteReadSource:
         alike = [
             selector(stretch.metric, {**stretch.matchers, name: value}) for name, value in self.external_labels.items()
         ]
-        if not self._api.label_sets(stretch, alike):
+        if not self._ranges.label_sets(stretch, alike, **stretch.edges):
             return {}
         found: dict[str, Labels] = {}
-        for labels in self._api.label_sets(stretch, [stretch.selector]):
+        for labels in self._ranges.label_sets(stretch, [stretch.selector], **stretch.edges):
             given = canonical_labels({**self.external_labels, **labels})
             if given in found:
                 return None
@@ -151,25 +115,17 @@ class RemoteReadSource:
         self, response: requests.Response, body: Iterator[bytes], stretch: Stretch, own: Mapping[str, Labels]
     ) -> tuple[SeriesBatch, int]:
         """The samples of an answer, and how many samples of native histograms it holds besides."""
-        decoded, histograms = self._decoded(response, body, stretch)
-        batch = assembled(decoded, stretch, leave_out=self.external_labels, own=own, notes=self._api.notes)
-        return batch, histograms
-
-    def _decoded(
-        self, response: requests.Response, body: Iterator[bytes], stretch: Stretch
-    ) -> tuple[list[Decoded], int]:
-        match _content_type(response):
-            case content if content == _STREAMED:
-                return self._from_frames(body, stretch)
-            case content if content == _PACKED:
-                return self._from_samples(b"".join(body), stretch)
-        raise SourceAnswerError(
-            f"answered remote read with '{one_line(_content_type(response))}' instead of frames or samples. "
-            "Check the URL and its path; a login page or a proxy may stand before the server."
-        )
+        if (content := _content_type(response)) != _STREAMED:
+            raise SourceAnswerError(
+                f"answered remote read with '{one_line(content)}' instead of frames. "
+                "Check the URL and its path; a login page or a proxy may stand before the server."
+            )
+        decoded, histograms = self._from_frames(body, stretch)
+        notes = self._ranges.notes
+        return assembled(decoded, stretch, notes=notes, leave_out=self.external_labels, own=own), histograms
 
     def _from_frames(self, body: Iterator[bytes], stretch: Stretch) -> tuple[list[Decoded], int]:
-        room, histograms = SampleRoom(MOST_SAMPLES), 0
+        room, histograms = SampleRoom(), 0
         under_way: list[Future[Decoded]] = []
         try:
             for data, frames, parts, chunks in self._indexed(body):
@@ -229,22 +185,8 @@ class RemoteReadSource:
             if kind in _HISTOGRAMS:
                 histograms += int(data[start]) << 8 | int(data[start + 1])
             else:
-                self._api.notes.add(metric, 1, f"chunks of the unknown encoding {kind} were left out.")
+                self._ranges.notes.add(metric, 1, f"chunks of the unknown encoding {kind} were left out.")
         return histograms
-
-    def _from_samples(self, body: bytes, stretch: Stretch) -> tuple[list[Decoded], int]:
-        try:
-            found = series_of(body, largest=self._largest_answer)
-        except ValueError:
-            raise SourceAnswerError("answered remote read with samples that cannot be read. Run again.") from None
-        decoded = []
-        for series in found:
-            times = np.fromiter((sample.time_ms for sample in series.samples), np.int64, len(series.samples))
-            values = np.fromiter((sample.value for sample in series.samples), np.float64, len(series.samples))
-            kept = (times >= stretch.start) & (times < stretch.end)
-            labels = [(label.name, label.value) for label in series.labels]
-            decoded.append(Decoded.of_series(dict(labels), times[kept], values[kept]))
-        return decoded, sum(len(series.histograms) for series in found)
 
 
 def _decode(
@@ -286,11 +228,16 @@ def _with_end(body: Iterator[bytes]) -> Iterator[bytes]:
 def _offers(response: requests.Response, body: Iterator[bytes]) -> bool:
     for _ in body:
         pass
-    return _content_type(response) in (_STREAMED, _PACKED)
+    return _content_type(response) == _STREAMED
 
 
 def _content_type(response: requests.Response) -> str:
     return response.headers.get("Content-Type", "nothing").partition(";")[0].strip().lower()
+
+
+def _external_labels(data: Any) -> Labels:
+    labels = yaml.safe_load(data["yaml"]).get("global", {}).get("external_labels") or {}
+    return {str(name): str(value) for name, value in labels.items()}
 
 
 def _is_text(data: bytes) -> bool:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.sources.http_api import asking
 from cloudxai_analysis.sources.promql import Asked
 
 
@@ -56,20 +54,14 @@ def loaded_rules(source: Asked) -> list[AlertingRule]:
     SourceUnreachable, SourceAnswerError, RefusedForSecurity
         The server did not answer, has no such endpoint, or answered wrongly.
     """
-    with asking("Asked for its rules"):
-        document = source.session.get(f"{source.name}/api/v1/rules", params={"type": "alert"}).json()
-    try:
-        return [
-            _loaded(rule, group)
-            for group in document["data"]["groups"]
-            for rule in group["rules"]
-            if rule["type"] == "alerting"
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise SourceAnswerError(
-            f"Asked for its rules: source {source.name} answered with JSON that is not what Prometheus gives for it. "
-            "Give the rules as files instead."
-        ) from None
+    return source.session.ask(
+        "Asked for its rules",
+        "rules",
+        {"type": "alert"},
+        read=lambda data: [
+            _loaded(rule, group) for group in data["groups"] for rule in group["rules"] if rule["type"] == "alerting"
+        ],
+    )
 
 
 def rule_rows(rules: Iterable[AlertingRule] | None) -> list[dict[str, Any]] | None:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.sources.http_api import Stretch, asked_labels
-from cloudxai_analysis.sources.notes import Notes
+from cloudxai_analysis.sources.matchers import Stretch
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 
 DOUBLES_LEFT_OUT = "samples stood beside another one of the same time with another value; the first was kept."
+MOST_SAMPLES = 500_000_000  # of one metric in one window: 8 GB in memory
 _BLOCK_SAMPLES = 1 << 25
+
+
+class Notes:
+    """What was left out or decided while reading, counted by metric; `lines` is a living list for the provenance."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lock = Lock()
+
+    def add(self, metric: str, count: int, what: str) -> None:
+        """Count what happened to samples of a metric; `what` goes on from '`metric`: 12 '."""
+        if count:
+            with self._lock:
+                self._counts[metric, what] += count
+                self.lines[:] = [f"{name}: {n:,} {text}" for (name, text), n in sorted(self._counts.items())]
 
 
 @dataclass(frozen=True)
@@ -51,9 +69,8 @@ class Room:
 class SampleRoom:
     """Blocks to decode into: reserved in large pieces, of which the machine gives only what is written to."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._left = most
+    def __init__(self) -> None:
+        self._left = MOST_SAMPLES
         self._last = Room(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64), 0, 0)
 
     def take(self, count: int) -> Room:
@@ -66,7 +83,7 @@ class SampleRoom:
         """
         self._left -= count
         if self._left < 0:
-            raise SourceAnswerError(f"sent more than {self._most:,} samples. Narrow the matchers.")
+            raise SourceAnswerError(f"sent more than {MOST_SAMPLES:,} samples. Narrow the matchers.")
         times, values, start = self._last.times, self._last.values, self._last.end
         if start + count > len(times):
             size = max(min(_BLOCK_SAMPLES, self._left + count), count)
@@ -79,8 +96,8 @@ def assembled(
     decoded: Sequence[Decoded],
     stretch: Stretch,
     *,
-    leave_out: Labels,
     notes: Notes,
+    leave_out: Labels = MappingProxyType({}),
     own: Mapping[str, Labels] = MappingProxyType({}),
 ) -> SeriesBatch:
     """One batch of all parts, in the order in which their series first came.
@@ -136,7 +153,7 @@ class _Known:
     def series(self, raw: bytes, parse: Callable[[bytes], Mapping[str, str]]) -> int:
         if raw not in self._by_raw:
             try:
-                labels = asked_labels(dict(parse(raw)), self._stretch)
+                labels = self._stretch.asked_labels(dict(parse(raw)))
             except ValueError:
                 raise SourceAnswerError(
                     f"sent a series that is not one of {self._stretch.selector}, or whose labels cannot be read. "

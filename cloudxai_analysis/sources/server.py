@@ -8,20 +8,32 @@ from typing import Any, Protocol
 
 from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.platform.settings import Limits, Way
+from cloudxai_analysis.platform.settings import Limits
+from cloudxai_analysis.platform.settings import Way as WayName
 from cloudxai_analysis.sources.answers import Declined
-from cloudxai_analysis.sources.http_api import PrometheusSource, asking
-from cloudxai_analysis.sources.matchers import selector
-from cloudxai_analysis.sources.promql_range import Steps, promql_range
+from cloudxai_analysis.sources.catalogue import status
+from cloudxai_analysis.sources.matchers import Stretch, selector
+from cloudxai_analysis.sources.promql import Steps, promql_range
+from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
-from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
+from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.sources.session import ObservingSession
 
 _DAY_MS = 86_400_000
 
 
-class Offered(Source, Protocol):
-    """A way of reading that a server may or may not offer."""
+class Way(Protocol):
+    """One way of reading samples from a server."""
+
+    def about(self) -> dict[str, Any]:
+        """What the provenance says of it."""
+
+    def read(self, stretch: Stretch) -> SeriesBatch:
+        """The samples of a stretch."""
+
+
+class Offered(Way, Protocol):
+    """A way that a server may or may not offer."""
 
     def offered(self) -> bool:
         """Whether the server answers to it."""
@@ -35,12 +47,13 @@ class ServerSource:
     """
 
     def __init__(
-        self, session: ObservingSession, *, limits: Limits, way: Way = "auto", tenant: str | None = None
+        self, session: ObservingSession, *, limits: Limits, way: WayName = "auto", tenant: str | None = None
     ) -> None:
         self.session = session
         self._tenant = tenant
         self._limits = limits
         self._way = way
+        self._ranges = RangeSelectors(session)
 
     @property
     def name(self) -> str:
@@ -62,8 +75,10 @@ class ServerSource:
         SourceUnreachable, SourceAnswerError, RefusedForSecurity
             The server did not answer, or is none of samples.
         """
-        source, why = self._chosen
-        described = {**source.describe(), "chosen": why}
+        way, why = self._chosen
+        version = status(self, "buildinfo").get("version", "unknown")
+        described = {**way.about(), "source": self.name, "version": version, "chosen": why}
+        described["warnings"] = self._ranges.notes.lines
         return described if self._tenant is None else {**described, "tenant": self._tenant}
 
     def extent(self) -> Window | None:
@@ -88,7 +103,7 @@ class ServerSource:
     @cached_property
     def exports(self) -> bool:
         """Whether the server answers to VictoriaMetrics' export, which no other does."""
-        return self._offered("export", PrometheusSource(self.session)) is not None
+        return self._offered("export") is not None
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
         """Series and samples of `metric` on each of the days, as the server counts them, staleness markers left out.
@@ -117,43 +132,36 @@ class ServerSource:
         SourceUnreachable, SourceAnswerError, RefusedForSecurity
             The server did not answer, or answered wrongly or in part.
         """
-        return self._chosen[0].read(metric, matchers, window)
+        stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
+        if not (stretch.selector and stretch.start < stretch.end):  # a selector refuses what names no label
+            return SeriesBatch.of(metric, [])
+        return self._chosen[0].read(stretch)
 
     @cached_property
-    def _chosen(self) -> tuple[Source, str]:
-        api = PrometheusSource(self.session)
+    def _chosen(self) -> tuple[Way, str]:
         passed_over: list[str] = []
         for way in ("remote_read", "export"):
             if self._way not in ("auto", way):
                 continue
-            if found := self._offered(way, api):
-                why = (
-                    "the settings ask for it" if self._way == way else "; ".join([*passed_over, "the server offers it"])
+            if found := self._offered(way):
+                asked_for = self._way == way
+                return found, "the settings ask for it" if asked_for else "; ".join(
+                    [*passed_over, "the server offers it"]
                 )
-                return found, why
             passed_over.append(f"{way} is not offered")
         if self._way in ("remote_read", "export"):
             raise UsageError(
                 f'Source {self.name} does not offer `{self._way}`, which the settings ask for. Set `way` to "auto".'
             )
-        return api, "the settings ask for it" if self._way == "range_selectors" else "; ".join(passed_over)
+        return self._ranges, "the settings ask for it" if self._way == "range_selectors" else "; ".join(passed_over)
 
-    def _offered(self, way: str, api: PrometheusSource) -> Source | None:
-        """The source that reads in this way, where the server answers a question of that kind without samples."""
-        source = self._remote_read(api) if way == "remote_read" else self._export(api)
-        with asking(f"Asked whether it offers {way}"):
-            try:
-                return source if source.offered() else None
-            except Declined:
-                return None
+    def _offered(self, name: str) -> Way | None:
+        """The way of this name, where the server answers a question of that kind without samples."""
+        from cloudxai_analysis.sources.remote_read import RemoteRead
+        from cloudxai_analysis.sources.victoria_metrics import Export
 
-    def _remote_read(self, api: PrometheusSource) -> Offered:
-        from cloudxai_analysis.sources.remote_read import RemoteReadSource
-
-        limits = self._limits
-        return RemoteReadSource(api, largest_frame=limits.frame_bytes, largest_answer=limits.response_bytes)
-
-    def _export(self, api: PrometheusSource) -> Offered:
-        from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
-
-        return VictoriaMetricsSource(api)
+        way: Offered = RemoteRead(self._ranges, self._limits) if name == "remote_read" else Export(self._ranges)
+        try:
+            return way if way.offered() else None
+        except Declined:
+            return None

@@ -20,10 +20,10 @@ from cloudxai_analysis.ground.errors import (
     UsageError,
 )
 from cloudxai_analysis.platform.settings import Limits
-from cloudxai_analysis.sources.answers import Answer, one_line, refuse_failure
+from cloudxai_analysis.sources.answers import checked, one_line
 from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.deadline import DeadlineAdapter
-from cloudxai_analysis.sources.tls import Trust, advice
+from cloudxai_analysis.sources.tls import advice, pool_options
+from cloudxai_analysis.sources.transport import DeadlineAdapter
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -43,17 +43,16 @@ class ObservingSession(requests.Session):
     """A session with one server: GET, and POST to those endpoints of the API that only read.
 
     Every request has a deadline, a byte cap and bounded retries; TLS is verified, no redirect is followed, no cookie
-    kept, and nothing is taken from the machine's environment. What comes back is an `Answer`, or an error of ours.
+    kept, and nothing is taken from the machine's environment. What comes back is checked, or an error of ours.
     A UsageError says at once that a file of certificates cannot be used.
     """
 
     def __init__(self, base: str, *, limits: Limits, credentials: Credentials) -> None:
         super().__init__()
         self.base = _normal(base)
-        trust = Trust(credentials.config.tls_config)
         if self.base.startswith("https:"):
             with self._named():
-                trust.pool_options()
+                pool_options(credentials.config.tls_config)
         # The server, too, gives up when nobody waits any longer: a query costs it nothing after that.
         self.patience = f"{round(limits.request_timeout_seconds * 1000)}ms"
         self.received = 0
@@ -65,17 +64,11 @@ class ObservingSession(requests.Session):
         self._limits = limits
         self._proxies = {"http": credentials.proxy, "https": credentials.proxy} if credentials.proxy else {}
         # Retries are ours, below: urllib3's own would read the whole body of a failed answer, however long it is.
-        self._adapter = DeadlineAdapter(
-            tls=trust.pool_options,
-            through=credentials.proxy_authorization,
-            max_retries=0,
-            pool_connections=1,
-            pool_maxsize=8,
-        )
+        self._adapter = DeadlineAdapter(credentials, max_retries=0, pool_connections=1, pool_maxsize=8)
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> Answer:
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """The checked answer to a request; what a caller says about time-outs, TLS or redirects does not count.
 
         Raises
@@ -91,9 +84,43 @@ class ObservingSession(requests.Session):
         self._refuse_writes(request)
         with self._named():
             response, _ = self._persistent(request, _whole, self._limits.request_timeout_seconds)
-            return Answer.checked(response, say=self._say)
+            checked(response, say=self._say)
+            return response
 
-    def receive(self, endpoint: str, *, read: Read[T], data: Any, headers: Mapping[str, str] | None = None) -> T:
+    def ask(self, what: str, endpoint: str, fields: Mapping[str, Any] | None = None, *, read: Callable[[Any], T]) -> T:
+        """What `read` makes of the `data` of an answer to `api/v1/` and `endpoint`; every error begins with `what`.
+
+        Fields are posted, where the endpoint may be posted to. What `read` trips over is an answer of a wrong shape.
+
+        Raises
+        ------
+        RefusedForSecurity, SourceUnreachable, SourceAnswerError
+            As `send`; the answer has another shape, or comes with a remark.
+        """
+        url, posted = f"{self.base}/api/v1/{endpoint}", fields is not None and endpoint in POSTED
+        how = {"data" if posted else "params": fields}
+        with asking(what):
+            request = self.prepare_request(requests.Request("POST" if posted else "GET", url, **how))
+            self._refuse_writes(request)
+            with self._named():
+                response, _ = self._persistent(request, _whole, self._limits.total_deadline_seconds)
+                document = checked(response, say=self._say)
+                if infos := document.get("infos"):
+                    raise SourceAnswerError(
+                        f"answered with a remark that raw samples should not need: '{self._say(infos)}'. Look at the "
+                        "metric's type there."
+                    )
+                try:
+                    return read(document.get("data"))
+                except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+                    raise SourceAnswerError(
+                        "answered with JSON that is not what Prometheus gives for it. Check that the URL is a "
+                        "Prometheus' and not another API's."
+                    ) from None
+
+    def receive(
+        self, what: str, endpoint: str, *, read: Read[T], data: Any, headers: Mapping[str, str] | None = None
+    ) -> T:
         """What `read` makes of the answer to a POST to `api/v1/` and `endpoint`, which comes in pieces.
 
         The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
@@ -105,14 +132,15 @@ class ObservingSession(requests.Session):
             As `send`; the status is an error's.
         """
         url = f"{self.base}/api/v1/{endpoint}"
-        request = self.prepare_request(requests.Request("POST", url, data=data, headers=dict(headers or {})))
-        self._refuse_writes(request)
-        with self._named():
-            response, result = self._persistent(request, read, self._limits.total_deadline_seconds)
-            if result is None:
-                refuse_failure(response, say=self._say)
-                raise SourceAnswerError(f"answered HTTP {response.status_code} without the samples asked for.")
-            return result
+        with asking(what):
+            request = self.prepare_request(requests.Request("POST", url, data=data, headers=dict(headers or {})))
+            self._refuse_writes(request)
+            with self._named():
+                response, result = self._persistent(request, read, self._limits.total_deadline_seconds)
+                if result is None:
+                    checked(response, say=self._say)
+                    raise SourceAnswerError(f"answered HTTP {response.status_code} without the samples asked for.")
+                return result
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -234,14 +262,27 @@ class ObservingSession(requests.Session):
             case exceptions.SSLError():
                 return SourceUnreachable(f"has no TLS that can be trusted: {said}. {advice(said)}")
             case exceptions.ProxyError():
-                return self._no_way_through(failure)
+                cause = self._say(failure.original_error).rpartition(": ")[2]
+                return SourceUnreachable(
+                    f"is not reached through the proxy {self._credentials.proxy}: {cause}. Check the proxy and "
+                    "`proxy_url`."
+                )
         return SourceUnreachable(f"did not answer: {said}. Check that it runs, and the network.")
 
-    def _no_way_through(self, failure: exceptions.ProxyError) -> SourceUnreachable:
-        cause = self._say(failure.original_error).rpartition(": ")[2]
-        return SourceUnreachable(
-            f"is not reached through the proxy {self._credentials.proxy}: {cause}. Check the proxy and `proxy_url`."
-        )
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Put what was asked before every error of ours that is raised inside."""
+    try:
+        yield
+    except CloudxaiError as error:
+        raise type(error)(f"{what}: {error}") from None
+
+
+def proves_its_end(response: requests.Response) -> bool:
+    """Whether the framing of an answer shows that its body is whole; a connection that simply closes does not."""
+    headers = response.headers
+    return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
 
 
 def _whole(response: requests.Response, body: Iterator[bytes]) -> None:

@@ -10,19 +10,12 @@ import numpy as np
 import orjson
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.http_api import (
-    MOST_SAMPLES,
-    WHOLE_ANSWERS,
-    PrometheusSource,
-    Stretch,
-    asking,
-    proves_its_end,
-    seconds_text,
-)
-from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
-from cloudxai_analysis.sources.series_parts import Decoded, assembled
+from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, Stretch
+from cloudxai_analysis.sources.range_selectors import RangeSelectors
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
+from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Decoded, assembled
+from cloudxai_analysis.sources.session import proves_its_end
 
 ROWS_PER_LINE = 10_000
 LONGEST_LINE = 16 * 1024 * 1024
@@ -34,71 +27,43 @@ PRECISION = (
 _BARE_INFINITY = re.compile(rb"([+-])Inf(?=[],])")
 
 
-class VictoriaMetricsSource:
-    """A VictoriaMetrics by `POST /api/v1/export`; `api` is its Prometheus API, for a second look."""
+class Export:
+    """A VictoriaMetrics by `POST /api/v1/export`; `ranges` is its Prometheus API, for a second look.
 
-    def __init__(self, api: PrometheusSource) -> None:
-        self._api = api
+    What it exports as `null` is a staleness marker: it drops every other NaN when it is written (in its source,
+    `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON line format'.
+    """
 
-    @property
-    def name(self) -> str:
-        """The server's base URL without credentials."""
-        return self._api.name
+    def __init__(self, ranges: RangeSelectors) -> None:
+        self._ranges = ranges
 
-    def describe(self) -> dict[str, Any]:
-        """Provenance; `precision` says what its storage does to values, and `warnings` is a living list."""
+    def about(self) -> dict[str, Any]:
+        """What the provenance says of this way; `precision` says what the server's storage does to values."""
         return {
-            **self._api.describe(),
             "kind": "victoria_metrics",
             "way": "export over POST /api/v1/export",
             "hides_markers": False,
             "precision": PRECISION,
         }
 
-    def extent(self) -> Window | None:
-        """None: a server's data goes on, and no endpoint says since when."""
-        return None
-
     def offered(self) -> bool:
-        """Whether the server answers to an export.
-
-        Raises
-        ------
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or not as one that exports.
-        """
+        """Whether the server answers to an export; raises what `session.receive` does."""
         probe = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001", **WHOLE_ANSWERS}
-        return self._api.session.receive("export", data=probe, read=lambda _, body: not list(body) or True)
+        return self._ranges.session.receive(
+            "Asked whether it offers export", "export", data=probe, read=lambda _, body: not list(body) or True
+        )
 
-    def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
-        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
-
-        What it exports as `null` is a staleness marker: it drops every other NaN when it is written (in its source,
-        `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON line format'.
-
-        Raises
-        ------
-        UsageError
-            A matcher names no label.
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or answered wrongly or in part.
-        """
-        stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
-        if stretch.start >= stretch.end:
-            return SeriesBatch.of(metric, [])
-        asked = {
-            "match[]": stretch.selector,
-            "start": seconds_text(stretch.start),
-            "end": stretch.last,
-            "max_rows_per_line": str(ROWS_PER_LINE),
-            **WHOLE_ANSWERS,
-        }
-        with asking(str(stretch)):
-            whole, batch = self._api.session.receive(
-                "export", data=asked, read=lambda response, body: (proves_its_end(response), self._batch(body, stretch))
-            )
+    def read(self, stretch: Stretch) -> SeriesBatch:
+        """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counts."""
+        asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": str(ROWS_PER_LINE), **WHOLE_ANSWERS}
+        whole, batch = self._ranges.session.receive(
+            str(stretch),
+            "export",
+            data=asked,
+            read=lambda response, body: (proves_its_end(response), self._batch(body, stretch)),
+        )
         if not whole or not batch.samples:
-            self._api.hold_against_count(batch, stretch)
+            self._ranges.hold_against_count(batch, stretch)
         return batch
 
     def _batch(self, body: Iterator[bytes], stretch: Stretch) -> SeriesBatch:
@@ -108,7 +73,7 @@ class VictoriaMetricsSource:
             samples += len(decoded[-1].times)
             if samples > MOST_SAMPLES:
                 raise SourceAnswerError(f"sent more than {MOST_SAMPLES:,} samples. Narrow the matchers.")
-        return assembled(decoded, stretch, leave_out={}, notes=self._api.notes)
+        return assembled(decoded, stretch, notes=self._ranges.notes)
 
 
 def _lines(body: Iterator[bytes]) -> Iterator[bytes]:

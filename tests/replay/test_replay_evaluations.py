@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.replay.evaluations import evaluations, phase, unsettled
-from cloudxai_analysis.sources.promql_range import Steps
+from cloudxai_analysis.sources.promql import Steps
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 
 NONE = pd.DataFrame({"start": [], "end": []}).astype("datetime64[us, UTC]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import re
 import tomllib
@@ -17,16 +18,26 @@ from loopback_proxy import loopback_proxy
 
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import Metric
-from cloudxai_analysis.platform.http_config import Authorization, BasicAuth, Header, HttpConfig, TlsConfig
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
-from cloudxai_analysis.sources.access import read_http_config, settled_credentials
+from cloudxai_analysis.sources.credentials import settled_credentials
+from cloudxai_analysis.sources.http_config import (
+    Authorization,
+    BasicAuth,
+    Header,
+    HttpConfig,
+    TlsConfig,
+    read_http_config,
+)
 from cloudxai_analysis.sources.session import ObservingSession
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 QUICK = Limits(retries=0, request_timeout_seconds=5, connect_timeout_seconds=1, total_deadline_seconds=10)
 
 
-def session_of(url: str, folder: Path, **settings: Any) -> ObservingSession:
+def session_of(url: str, folder: Path, *, config: object = None, **settings: Any) -> ObservingSession:
+    """A session whose file of configuration has this content."""
+    if config is not None:
+        settings["http_config_file"] = file_of(folder, json.dumps(config))
     credentials = settled_credentials(EnvironmentSettings.model_validate(settings), folder)
     return ObservingSession(url, limits=QUICK, credentials=credentials)
 
@@ -83,12 +94,6 @@ def test_what_the_file_says_is_sent(hostile: Hostile, tmp_path: Path, config: st
     assert sent(hostile, tmp_path, http_config_file="access/http.yml")[header] == value
 
 
-def test_the_table_says_the_same_with_paths_from_the_projects_folder(hostile: Hostile, tmp_path: Path) -> None:
-    file_of(tmp_path, "token\n", "secrets/token")
-    table = {"authorization": {"credentials_file": "secrets/token"}}
-    assert sent(hostile, tmp_path, http_config=table)["Authorization"] == "Bearer token"
-
-
 def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
     assert sent(hostile, tmp_path, tenant="007")["X-Scope-OrgID"] == "007"
     assert "X-Scope-OrgID" not in sent(hostile, tmp_path)
@@ -97,11 +102,11 @@ def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("basic_aut: {username: x}", r"unknown key 'basic_aut'\. Did you mean 'basic_auth'\?"),
-        ("tls_config: {ca_fil: x}", r"unknown key 'tls_config\.ca_fil'\. Did you mean 'ca_file'\?"),
-        ("tls_config: {next_protos: [h2]}", r"unknown key 'tls_config\.next_protos'\. Known: ca, ca_file"),
-        ("http_headers: {X: {value: [geheim]}}", r"unknown key 'http_headers\.X\.value'\. Did you mean 'values'\?"),
-        ("basic_auth: {username: x, password:geheim}", r"unknown key 'basic_auth\.password'\. Did you mean 'passw"),
+        ("basic_aut: {username: x}", r"unknown key 'basic_aut'\."),
+        ("tls_config: {ca_fil: x}", r"unknown key 'tls_config\.ca_fil'\."),
+        ("tls_config: {next_protos: [h2]}", r"unknown key 'tls_config\.next_protos'\."),
+        ("http_headers: {X: {value: [geheim]}}", r"unknown key 'http_headers\.X\.value'\."),
+        ("basic_auth: {username: x, password:geheim}", r"unknown key 'basic_auth\.password'\."),
         ("basic_auth: {geheim}", "unknown key 'basic_auth.…'"),
         ("basic_auth: {username: a, password: geheim, password: geheim}", "line 1: a key is there twice"),
         ("basic_auth: {username: a, username_file: b}", "key 'basic_auth': 'username' and 'username_file' exclude"),
@@ -162,22 +167,18 @@ def test_keys_in_the_docs_are_the_schemas() -> None:
 
 def test_a_certificate_is_never_left_unverified(tmp_path: Path) -> None:
     file_of(tmp_path, "tls_config: {insecure_skip_verify: true}")
-    for settings in (
-        {"http_config_file": "http.yml"},
-        {"http_config": {"tls_config": {"insecure_skip_verify": True}}},
-    ):
-        with pytest.raises(RefusedForSecurity, match=r"insecure_skip_verify.*ca_file") as refused:
-            session_of("https://localhost", tmp_path, **settings)
-        assert refused.value.exit_code == 8
+    with pytest.raises(RefusedForSecurity, match=r"insecure_skip_verify.*ca_file") as refused:
+        session_of("https://localhost", tmp_path, http_config_file="http.yml")
+    assert refused.value.exit_code == 8
 
 
 def test_a_tenant_is_given_once_and_is_one(hostile: Hostile, tmp_path: Path) -> None:
     table = {"http_headers": {"x-scope-orgid": {"files": ["tenant"]}}}
     with pytest.raises(UsageError, match=r"has a `tenant`, and X-Scope-OrgID in `http_headers`. Keep one"):
-        session_of("http://localhost", tmp_path, tenant="a", http_config=table)
+        session_of("http://localhost", tmp_path, tenant="a", config=table)
     file_of(tmp_path, "a|b", "tenant")
     with pytest.raises(UsageError, match="would read two tenants"):
-        sent(hostile, tmp_path, http_config=table)
+        sent(hostile, tmp_path, config=table)
     assert hostile.seen == []
 
 
@@ -188,7 +189,7 @@ def test_what_is_new_in_a_file_holds_from_the_next_request_on(hostile: Hostile, 
         "http_headers": {"X-Key": {"files": ["key"]}},
     }
     names = ("user", "password", "key")
-    with session_of(hostile.url, tmp_path, http_config=config) as session:
+    with session_of(hostile.url, tmp_path, config=config) as session:
         for turn in ("1", "2"):
             for name in names:
                 file_of(tmp_path, name + turn, name)
@@ -205,13 +206,13 @@ def test_what_is_new_in_a_file_holds_from_the_next_request_on(hostile: Hostile, 
 def test_a_header_file_that_cannot_be_sent_is_named(hostile: Hostile, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(UsageError, match="key holds no value of header X-Key: it has line breaks or foreign"):
-        sent(hostile, tmp_path, http_config={"http_headers": {"X-Key": {"files": ["key"]}}})
+        sent(hostile, tmp_path, config={"http_headers": {"X-Key": {"files": ["key"]}}})
 
 
 def test_an_oversized_file_is_not_read_whole(hostile: Hostile, tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"x" * 100_000)
     with pytest.raises(UsageError, match="is larger than 65,536 bytes"):
-        sent(hostile, tmp_path, http_config={"bearer_token_file": "token"})
+        sent(hostile, tmp_path, config={"bearer_token_file": "token"})
 
 
 SECRET = "ge-heim/%w+rt"
@@ -241,17 +242,17 @@ def echo(handler: Handler, _: Mapping[str, str]) -> None:
 def test_no_secret_is_ever_shown(hostile: Hostile, tmp_path: Path, key: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     file_of(tmp_path, SECRET + "\n", "secret")
-    settings = EnvironmentSettings.model_validate({"http_config": BEARING[key]})
+    configured = HttpConfig.model_validate(BEARING[key], context=tmp_path)
     hostile.script = echo
-    with session_of(hostile.url, tmp_path, http_config=BEARING[key]) as session:
+    with session_of(hostile.url, tmp_path, config=BEARING[key]) as session:
         with pytest.raises(CloudxaiError) as told:
             ask(session)
         request = hostile.seen[-1].headers
-        shown = ["".join(traceback.format_exception(told.value)), caplog.text, repr(vars(session)), repr(settings)]
-        shown += [str(settings.model_dump()), settings.model_dump_json(), repr(session._credentials)]
+        shown = ["".join(traceback.format_exception(told.value)), caplog.text, repr(vars(session)), repr(configured)]
+        shown += [str(configured.model_dump()), configured.model_dump_json(), repr(session._credentials)]
     with (
         pytest.raises(CloudxaiError) as told,
-        session_of("http://127.0.0.1:1", tmp_path, http_config=BEARING[key]) as gone,
+        session_of("http://127.0.0.1:1", tmp_path, config=BEARING[key]) as gone,
     ):
         ask(gone)
     shown.append("".join(traceback.format_exception(told.value)))
@@ -270,11 +271,11 @@ def test_the_proxys_password_is_not_shown_either(
     hostile.script = lambda handler, _: handler.document(vector("1"))
     with loopback_proxy() as proxy:
         table = {"proxy_url": f"http://joe:ge-heim%2Fwort@127.0.0.1:{proxy.port}"}
-        with session_of(hostile.url, tmp_path, http_config=table) as session:
+        with session_of(hostile.url, tmp_path, config=table) as session:
             ask(session)
             shown = repr(vars(session)) + repr(vars(session._adapter)) + repr(session._adapter.proxy_manager)
             assert session._credentials.hide("ge-heim/wort ge-heim%2Fwort") == "<secret> <secret>"
-    with pytest.raises(CloudxaiError) as told, session_of(hostile.url, tmp_path, http_config=table) as gone:
+    with pytest.raises(CloudxaiError) as told, session_of(hostile.url, tmp_path, config=table) as gone:
         ask(gone)
     shown += "".join(traceback.format_exception(told.value)) + caplog.text
     assert proxy.seen[0][2]["Proxy-Authorization"] == basic("joe", "ge-heim/wort")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ from cloudxai_analysis.sources.series import Source
 from cloudxai_analysis.sources.server import ServerSource
 
 
-def opened(url: str, **settings: object) -> Source:
-    return open_source(url, limits=Limits(), settings=EnvironmentSettings.model_validate(settings))
+def opened(url: str, folder: Path | None = None, **config: object) -> Source:
+    """The source at `url`, with a file of access in `folder` that says `config`."""
+    file = folder and folder / "http.yml"
+    if file is not None:
+        file.write_text(json.dumps(config), encoding="utf-8")
+    return open_source(url, limits=Limits(), settings=EnvironmentSettings(http_config_file=file))
 
 
 def test_demo_is_the_demo_with_its_seed() -> None:
@@ -71,14 +76,13 @@ def test_anything_else_is_refused_in_one_line_that_does_not_repeat_it(url: str) 
 
 
 def test_a_wrong_authority_is_told_when_the_source_is_opened(tmp_path: Path) -> None:
-    file = tmp_path / "absent.pem"
     with pytest.raises(UsageError, match=r"Source https://localhost:9090 cannot be asked: `tls_config\.ca_file`, "):
-        opened("https://localhost:9090", http_config={"tls_config": {"ca_file": str(file)}})
+        opened("https://localhost:9090", tmp_path, tls_config={"ca_file": "absent.pem"})
 
 
 def test_a_password_in_the_url_excludes_other_credentials(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="password in its URL, and `bearer_token_file` is configured") as said:
-        opened("http://joe:geheim@localhost:9090", http_config={"bearer_token_file": str(tmp_path / "token")})
+        opened("http://joe:geheim@localhost:9090", tmp_path, bearer_token_file="token")
     assert "geheim" not in str(said.value)
 
 
@@ -89,7 +93,7 @@ def test_a_token_that_cannot_be_used_is_named_by_its_file_only(tmp_path: Path, k
     if content is not None:
         file.write_bytes(content)
     table, _, name = key.rpartition(".")
-    source = opened("http://localhost:1", http_config={table: {name: str(file)}} if table else {name: str(file)})
+    source = opened("http://localhost:1", tmp_path, **({table: {name: "token"}} if table else {name: "token"}))
     with pytest.raises(CloudxaiError, match="token") as refused:
         source.describe()
     assert refused.value.exit_code == 2

@@ -15,7 +15,8 @@ from loopback_proxy import loopback_proxy
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
-from cloudxai_analysis.sources.access import read_http_config, settled_credentials
+from cloudxai_analysis.sources.credentials import settled_credentials
+from cloudxai_analysis.sources.http_config import read_http_config
 from cloudxai_analysis.sources.session import ObservingSession
 
 pytestmark = pytest.mark.needs("promtool", "openssl")

@@ -5,33 +5,26 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.request import Request, urlopen
 
-import cramjam
 import google_crc32c
 import numpy as np
 import pytest
 from hostile_server import Handler, Hostile, hostile_server, success, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from readers import START, START_MS, WEEK, Reader, bits_of, reader
 from remote_write import field, label_fields, native_histogram, remote_write, varint
 from remote_write import series as written
 from servers import Server
 
 from cloudxai_analysis.ground.errors import CloudxaiError, SourceAnswerError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.platform.settings import Limits
-from cloudxai_analysis.sources.http_api import PrometheusSource
-from cloudxai_analysis.sources.remote_messages import request
-from cloudxai_analysis.sources.remote_read import RemoteReadSource
+from cloudxai_analysis.sources.remote_messages import labels_of, request
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
-from cloudxai_analysis.sources.session import Credentials, ObservingSession
 
-START = datetime(2026, 11, 9, tzinfo=UTC)
-START_MS = 1_794_182_400_000
-WEEK = Window(START, START + timedelta(days=7), "the week")
 MARKER = 0x7FF0000000000002
 CONFIG = """
 global: {external_labels: {cluster: beta, replica: a}}
@@ -43,15 +36,14 @@ ANY_BITS = st.one_of(
     st.sampled_from([MARKER, 0x7FF8000000000001, 0xFFF8000000000000, 0x7FF0000000000000, 1 << 63, 0, 1]),
     st.integers(-(2**40), 2**40).map(lambda n: struct.unpack("<Q", struct.pack("<d", n / 8))[0]),
 )
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 STREAMED = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
 
 pytestmark = pytest.mark.server
 
 
-def source_at(url: str, *, largest_frame: int = 1 << 25, **limits: Any) -> RemoteReadSource:
-    limited = Limits(**{"retries": 0, "total_deadline_seconds": 60, **limits})
-    api = PrometheusSource(ObservingSession(url, limits=limited, credentials=Credentials()))
-    return RemoteReadSource(api, largest_frame=largest_frame, largest_answer=limited.response_bytes)
+def source_at(url: str, **limits: Any) -> Reader:
+    return reader(url, "remote_read", **limits)
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +56,8 @@ def server(start_prometheus: Callable[..., Server]) -> Server:
 
 
 @pytest.fixture(scope="module")
-def source(server: Server) -> RemoteReadSource:
+def source(server: Server) -> Reader:
     return source_at(server.url)
-
-
-def read_bits(batch: SeriesBatch) -> dict[str, list[tuple[int, int]]]:
-    """Times and bits of the samples, by canonical labels."""
-    bits, edges = batch.values.view(np.uint64).tolist(), batch.offsets.tolist()
-    times = batch.times.tolist()
-    return {
-        canonical_labels(labels): list(zip(times[a:b], bits[a:b], strict=True))
-        for labels, (a, b) in zip(batch.labels, itertools.pairwise(edges), strict=True)
-    }
 
 
 _names = itertools.count()
@@ -88,17 +70,17 @@ _names = itertools.count()
         max_size=130,
     )
 )
-def test_any_bits_at_any_steps_come_back(server: Server, source: RemoteReadSource, points: list) -> None:
+def test_any_bits_at_any_steps_come_back(server: Server, source: Reader, points: list) -> None:
     name = f"any_{next(_names)}"
     times = START_MS + np.cumsum([step for step, _ in points])
     samples = [(int(time), bits) for time, (_, bits) in zip(times, points, strict=True)]
     remote_write(server.url, [written({"__name__": name}, samples)])
-    assert read_bits(source.read(name, {}, Window(START, START + timedelta(days=30)))) == {"{}": samples}
+    assert bits_of(source.read(name, {}, Window(START, START + timedelta(days=30)))) == {"{}": samples}
 
 
 @settings(max_examples=max(20, settings().max_examples // 4))
 @given(st.data())
-def test_samples_that_came_late_stand_in_their_place(server: Server, source: RemoteReadSource, data: Any) -> None:
+def test_samples_that_came_late_stand_in_their_place(server: Server, source: Reader, data: Any) -> None:
     name = f"late_{next(_names)}"
     times = data.draw(st.lists(st.integers(0, 600), min_size=2, max_size=200, unique=True))
     samples = [(START_MS + 1_000 * time, data.draw(ANY_BITS)) for time in times]
@@ -106,7 +88,7 @@ def test_samples_that_came_late_stand_in_their_place(server: Server, source: Rem
     edges = sorted(data.draw(st.tuples(st.integers(0, 600), st.integers(0, 600))))
     window = Window(*(START + timedelta(seconds=edge) for edge in edges))
     expected = sorted((time, bits) for time, bits in samples if window.start_ms <= time < window.end_ms)
-    assert read_bits(source.read(name, {}, window)) == ({"{}": expected} if expected else {})
+    assert bits_of(source.read(name, {}, window)) == ({"{}": expected} if expected else {})
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +108,8 @@ def large(server: Server) -> list[tuple[dict[str, str], list[tuple[int, int]]]]:
     return made
 
 
-def test_many_series_in_many_frames(source: RemoteReadSource, large: list) -> None:
-    found = read_bits(source.read("large", {}, WEEK))
+def test_many_series_in_many_frames(source: Reader, large: list) -> None:
+    found = bits_of(source.read("large", {}, WEEK))
     # One by one, since a comparison of all 691,200 samples would be explained for an hour.
     assert sorted(found) == sorted(canonical_labels(labels) for labels, _ in large)
     for labels, samples in large:
@@ -135,30 +117,21 @@ def test_many_series_in_many_frames(source: RemoteReadSource, large: list) -> No
         assert (found[canonical_labels(labels)] == samples) is True, labels
 
 
-def test_matchers_are_equalities(source: RemoteReadSource, large: list) -> None:
+def test_matchers_are_equalities(source: Reader, large: list) -> None:
     labels, samples = large[7]
-    assert read_bits(source.read("large", labels, WEEK)) == {canonical_labels(labels): samples}
+    assert bits_of(source.read("large", labels, WEEK)) == {canonical_labels(labels): samples}
     assert len(source.read("large", {"text": ""}, WEEK)) == 20
 
 
-def test_what_range_selectors_give_is_the_same_but_for_markers(source: RemoteReadSource, large: list) -> None:
+def test_what_range_selectors_give_is_the_same_but_for_markers(server: Server, source: Reader, large: list) -> None:
     window = Window(START + timedelta(hours=5, seconds=7), START + timedelta(hours=29, milliseconds=15_001))
-    with_markers = read_bits(source.read("large", {}, window))
+    with_markers = bits_of(source.read("large", {}, window))
     without = {labels: [pair for pair in pairs if pair[1] != MARKER] for labels, pairs in with_markers.items()}
-    assert without == read_bits(source._api.read("large", {}, window))
+    assert without == bits_of(reader(server.url, "range_selectors").read("large", {}, window))
 
 
-@pytest.mark.parametrize(("start", "end", "values"), [(0, 15_000, 1), (0, 15_001, 2), (1, 15_001, 1), (1, 15_000, 0)])
-def test_window_edges_to_the_millisecond(
-    source: RemoteReadSource, large: list, start: int, end: int, values: int
-) -> None:
-    window = Window(START + timedelta(milliseconds=start), START + timedelta(milliseconds=end))
-    assert source.read("large", {"tenant": "t00"}, window).samples == values
-
-
-def test_external_labels_are_left_out_and_matched_by_range_selectors(source: RemoteReadSource, large: list) -> None:
-    assert source.external_labels == {"cluster": "beta", "replica": "a"}
-    assert source.describe()["external_labels_left_out"] == {"cluster": "beta", "replica": "a"}
+def test_external_labels_are_left_out_and_matched_by_range_selectors(source: Reader, large: list) -> None:
+    assert source.way.about()["external_labels_left_out"] == {"cluster": "beta", "replica": "a"}
     # No series carries the label in the server's own storage.
     assert source.read("large", {"cluster": "beta"}, WEEK).samples == 0
 
@@ -174,61 +147,30 @@ def test_a_tenant_called_as_an_external_label_says_stays_a_tenant(start_promethe
         remote_write(server.url, [written({"__name__": metric, **labels}, samples) for labels in own])
     remote_write(server.url, [written({"__name__": "plain", "job": "x"}, [(START_MS, 1 << 52)])])
     source = source_at(server.url)
-    assert set(read_bits(source.read("told", {}, WEEK))) == {'{"tenant":"acme"}', '{"tenant":"beta"}'}
-    assert set(read_bits(source.read("plain", {}, WEEK))) == {'{"job":"x"}'}
+    assert set(bits_of(source.read("told", {}, WEEK))) == {'{"tenant":"acme"}', '{"tenant":"beta"}'}
+    assert set(bits_of(source.read("plain", {}, WEEK))) == {'{"job":"x"}'}
     # Remote read gives both of these as one: the range selectors tell them apart.
-    mixed = read_bits(source.read("mixed", {}, WEEK))
+    mixed = bits_of(source.read("mixed", {}, WEEK))
     assert set(mixed) == {'{"job":"x"}', '{"job":"x","tenant":"beta"}'}
     assert {len(samples) for samples in mixed.values()} == {3}
 
 
-def test_native_histograms_are_counted_named_and_left_out(source: RemoteReadSource) -> None:
+def test_native_histograms_are_counted_named_and_left_out(source: Reader) -> None:
     assert source.read("native", {}, WEEK).samples == 0
-    assert (
-        "native: 5 native histogram samples were left out; only classic ones are read." in source.describe()["warnings"]
-    )
-
-
-def test_a_metric_that_is_not_there_is_empty(source: RemoteReadSource) -> None:
-    assert source.read("no_such_metric", {}, WEEK).samples == 0
-    assert source.read("large", {}, Window(START, START)).samples == 0
-
-
-def test_nothing_but_reading_was_asked(server: Server, source: RemoteReadSource, large: list) -> None:
-    """The server's own counters: besides the tests' writing, only what reads."""
-    source.read("large", {"tenant": "t01"}, WEEK)
-    metrics = urlopen(f"{server.url}/metrics").read().decode().splitlines()
-    handlers = {line.split('handler="')[1].split('"')[0] for line in metrics if "http_requests_total{" in line}
-    asked = {"/api/v1/read", "/api/v1/query", "/api/v1/series", "/api/v1/status/config"}
-    tests_own = {"/api/v1/write", "/-/ready", "/metrics", "/api/v1/status/buildinfo"}
-    used = {
-        handler
-        for handler in handlers
-        for line in metrics
-        if f'handler="{handler}"' in line and "http_requests_total{" in line and float(line.split()[-1])
-    }
-    assert "/api/v1/read" in used
-    assert used <= asked | tests_own
+    assert "native: 5 native histogram samples were left out; only classic ones are read." in source.ranges.notes.lines
 
 
 # --- answers that were cut, changed or made up; what is cut and changed came from the real server ---
 
 
-def whole_answer(url: str, *, chunks: bool = True) -> bytes:
-    """The bytes with which the real server answers for one tenant of `large`, in chunks or else in samples."""
-    body = request("large", {"tenant": "t03"}, WEEK.start_ms, WEEK.end_ms)
-    if not chunks:
-        message = bytes(cramjam.snappy.decompress_raw(body))
-        body = bytes(cramjam.snappy.compress_raw(message.removesuffix(field(2, bytes([1, 0])))))
-    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
-    headers["X-Prometheus-Remote-Read-Version"] = "0.1.0"
-    with urlopen(Request(f"{url}/api/v1/read", data=body, headers=headers), timeout=30) as answer:
-        return answer.read()
-
-
 @pytest.fixture(scope="module")
 def answer(server: Server, large: list) -> bytes:
-    return whole_answer(server.url)
+    """The bytes with which the real server answers for one tenant of `large`."""
+    body = request("large", {"tenant": "t03"}, WEEK.start_ms, WEEK.end_ms)
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+    headers["X-Prometheus-Remote-Read-Version"] = "0.1.0"
+    with urlopen(Request(f"{server.url}/api/v1/read", data=body, headers=headers), timeout=30) as answer:
+        return answer.read()
 
 
 def frame(message: bytes) -> bytes:
@@ -253,7 +195,7 @@ def unframed(frames: bytes) -> list[bytes]:
     return messages
 
 
-def serving(hostile: Hostile, body: bytes, content: str = STREAMED, **headers: str) -> RemoteReadSource:
+def serving(hostile: Hostile, body: bytes, content: str = STREAMED, **headers: str) -> Reader:
     """A source whose server gives this body to every remote read, and knows of no sample otherwise."""
 
     def script(handler: Handler, fields: Any) -> None:
@@ -270,20 +212,14 @@ def serving(hostile: Hostile, body: bytes, content: str = STREAMED, **headers: s
     return source_at(hostile.url)
 
 
-def asked(source: RemoteReadSource) -> SeriesBatch:
+def asked(source: Reader) -> SeriesBatch:
     return source.read("large", {"tenant": "t03"}, WEEK)
 
 
 def test_the_servers_own_answer_is_read(hostile: Hostile, answer: bytes, large: list) -> None:
     labels, samples = large[3]
     external = {"cluster": "beta", "replica": "a"}
-    assert read_bits(asked(serving(hostile, answer))) == {canonical_labels({**labels, **external}): samples}
-
-
-def test_samples_in_place_of_chunks_are_understood(server: Server, hostile: Hostile, large: list) -> None:
-    body = whole_answer(server.url, chunks=False)
-    found = asked(serving(hostile, body, "application/x-protobuf", Content_Encoding="snappy"))
-    assert list(read_bits(found).values()) == [large[3][1]]
+    assert bits_of(asked(serving(hostile, answer))) == {canonical_labels({**labels, **external}): samples}
 
 
 @given(st.data())
@@ -363,7 +299,7 @@ def test_an_unknown_encoding_is_named_and_never_read_as_another(hostile: Hostile
     message = field(1, LABELS + chunk(9, b"\x00\x01" + varint(2 * START_MS) + bytes(8)))
     source = serving(hostile, frame(message))
     assert asked(source).samples == 0
-    assert source.describe()["warnings"] == ["large: 1 chunks of the unknown encoding 9 were left out."]
+    assert source.ranges.notes.lines == ["large: 1 chunks of the unknown encoding 9 were left out."]
 
 
 def test_of_two_values_at_one_time_the_first_is_kept_and_the_other_counted(hostile: Hostile) -> None:
@@ -372,7 +308,7 @@ def test_of_two_values_at_one_time_the_first_is_kept_and_the_other_counted(hosti
 
     source = serving(hostile, frame(field(1, LABELS + one(1.0))) + frame(field(1, LABELS + one(2.0) + one(1.0))))
     assert asked(source).values.tolist() == [1.0]
-    assert source.describe()["warnings"][0].startswith("large: 1 samples stood beside another one of the same time")
+    assert source.ranges.notes.lines[0].startswith("large: 1 samples stood beside another one of the same time")
 
 
 def test_an_error_after_good_frames_is_told(hostile: Hostile, answer: bytes) -> None:
@@ -386,30 +322,8 @@ def test_a_frame_that_claims_too_much_is_not_waited_for(hostile: Hostile) -> Non
 
 
 def test_a_page_instead_of_frames_is_refused(hostile: Hostile) -> None:
-    with pytest.raises(SourceAnswerError, match="answered remote read with 'text/html' instead of frames or samples"):
+    with pytest.raises(SourceAnswerError, match="answered remote read with 'text/html' instead of frames"):
         asked(serving(hostile, b"<html>login</html>", "text/html"))
-
-
-def test_a_packed_answer_that_claims_too_much_is_not_unpacked(hostile: Hostile) -> None:
-    with pytest.raises(SourceAnswerError, match="samples that cannot be read"):
-        asked(serving(hostile, varint(1 << 31) + b"x", "application/x-protobuf"))
-
-
-def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile) -> None:
-    source = serving(hostile, b"")
-    plain = hostile.script
-
-    def script(handler: Handler, fields: Any) -> None:
-        if handler.path.endswith("/series"):
-            handler.document({"status": "success", "data": [{"__name__": "large"}]})
-        elif handler.path.endswith("/query"):
-            handler.document(vector("12"))
-        else:
-            plain(handler, fields)
-
-    hostile.script = script
-    with pytest.raises(SourceAnswerError, match="counted 12 samples and gave 0"):
-        asked(source)
 
 
 def test_a_body_whose_framing_proves_no_end_is_counted_again(hostile: Hostile, answer: bytes) -> None:
@@ -444,3 +358,31 @@ def test_a_stream_that_breaks_is_asked_for_again(hostile: Hostile, answer: bytes
     hostile.script = script
     assert asked(source_at(hostile.url, retries=2)).samples == len(large[3][1])
     assert next(tries) == 2
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
+def test_any_labels_are_read_as_they_were_written(labels: dict[str, str]) -> None:
+    assert labels_of(label_fields(labels)) == labels
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_labels_or_a_value_error(data: bytes) -> None:
+    try:
+        found = labels_of(data)
+    except ValueError:
+        return
+    assert all(isinstance(text, str) for pair in found.items() for text in pair)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 3_000_000])
+def test_a_label_of_any_length_is_read_whole(size: int) -> None:
+    assert labels_of(label_fields({"a": "x" * size, "b": "y"})) == {"a": "x" * size, "b": "y"}
+
+
+def test_labels_that_repeat_a_name_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^$"):
+        labels_of(2 * label_fields({"a": "x"}))

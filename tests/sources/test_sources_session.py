@@ -19,9 +19,9 @@ from cloudxai_analysis.ground.errors import (
     SourceAnswerError,
     SourceUnreachable,
 )
-from cloudxai_analysis.platform.http_config import HttpConfig
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import Declined, NoSuchEndpoint, TooManySamples
+from cloudxai_analysis.sources.http_config import HttpConfig
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
 
 SECRET = "geheim/%wort"

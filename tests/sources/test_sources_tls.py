@@ -16,9 +16,9 @@ from hostile_server import Hostile, hostile_server, vector
 from loopback_proxy import loopback_proxy
 
 from cloudxai_analysis.ground.errors import CloudxaiError, SourceUnreachable, UsageError
-from cloudxai_analysis.platform.http_config import HttpConfig
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.credentials import Credentials
+from cloudxai_analysis.sources.http_config import HttpConfig
 from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.sources.tls import advice
 

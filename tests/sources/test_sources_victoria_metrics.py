@@ -5,30 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 from hostile_server import Handler, Hostile, vector
+from readers import START_MS, WEEK, Reader, reader
 from remote_write import remote_write, series
 from servers import Server, victoria_metrics
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.platform.settings import Limits
-from cloudxai_analysis.sources.http_api import NORMAL_NAN_BITS, PrometheusSource
+from cloudxai_analysis.sources.promql import NORMAL_NAN_BITS
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
-from cloudxai_analysis.sources.session import Credentials, ObservingSession
-from cloudxai_analysis.sources.victoria_metrics import VictoriaMetricsSource
 
-START = datetime(2026, 11, 9, tzinfo=UTC)
-START_MS = 1_794_182_400_000
-WEEK = Window(START, START + timedelta(days=7), "the week")
 TIMES = START_MS + 15_000 * np.arange(25_000, dtype=np.int64)
 DRAW = np.random.default_rng(20261109)
-HOSTILE = {"tenant": 'say "no"\n\\ 漢字 🙂 \u202e,"values":[1,+Inf]', "long": "x" * 10_000}
 WHOLE = {
     "integers": DRAW.integers(-(2**40), 2**40, len(TIMES)).astype(np.float64),
     "decimals": DRAW.integers(0, 10**6, len(TIMES)) / 100,
@@ -37,9 +29,8 @@ WHOLE = {
 }
 
 
-def source_at(url: str, **limits: Any) -> VictoriaMetricsSource:
-    limited = Limits(**{"retries": 0, "total_deadline_seconds": 60, **limits})
-    return VictoriaMetricsSource(PrometheusSource(ObservingSession(url, limits=limited, credentials=Credentials())))
+def source_at(url: str, **limits: Any) -> Reader:
+    return reader(url, "export", **limits)
 
 
 def put(url: str, path: str, body: str) -> None:
@@ -57,8 +48,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with victoria_metrics(tmp_path_factory.mktemp("victoria")) as server:
         for name, values in WHOLE.items():
             imported(server.url, name, {"tenant": "007"}, TIMES, values)
-        imported(server.url, "hostile", HOSTILE, TIMES[:3], np.arange(3.0))
-        imported(server.url, "hostile", {"tenant": "plain"}, TIMES[:2], np.ones(2))
         put(
             server.url,
             "/api/v1/import/prometheus",
@@ -71,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def source(server: Server) -> VictoriaMetricsSource:
+def source(server: Server) -> Reader:
     return source_at(server.url)
 
 
@@ -85,7 +74,7 @@ real = pytest.mark.needs("victoria-metrics")
 
 @real
 @pytest.mark.parametrize("name", ["integers", "decimals"])
-def test_integers_and_short_decimals_are_exact(source: VictoriaMetricsSource, name: str) -> None:
+def test_integers_and_short_decimals_are_exact(source: Reader, name: str) -> None:
     labels, times, values = only(source.read(name, {}, WEEK))
     assert labels == {"tenant": "007"}
     assert np.array_equal(times, TIMES)
@@ -93,62 +82,26 @@ def test_integers_and_short_decimals_are_exact(source: VictoriaMetricsSource, na
 
 
 @real
-def test_other_values_are_near_as_the_provenance_says(source: VictoriaMetricsSource) -> None:
+def test_other_values_are_near_as_the_provenance_says(source: Reader) -> None:
     _, times, values = only(source.read("random", {}, WEEK))
     assert np.array_equal(times, TIMES)
     assert np.max(np.abs(values / WHOLE["random"] - 1)) < 1e-11
     _, _, values = only(source.read("magnitudes", {}, WEEK))
     assert np.max(np.abs(values - WHOLE["magnitudes"])) < 1e-11 * WHOLE["magnitudes"].max()
-    described = source.describe()
+    described = source.way.about()
     assert "within 1e-11" in described["precision"]
     assert (described["kind"], described["hides_markers"]) == ("victoria_metrics", False)
 
 
 @real
-@pytest.mark.parametrize(("start", "end", "count"), [(0, 15_000, 1), (0, 15_001, 2), (1, 15_001, 1), (1, 15_000, 0)])
-def test_window_edges_to_the_millisecond(source: VictoriaMetricsSource, start: int, end: int, count: int) -> None:
-    window = Window(START + timedelta(milliseconds=start), START + timedelta(milliseconds=end))
-    assert source.read("integers", {}, window).samples == count
-
-
-@real
-def test_hostile_labels_are_matched_and_come_back_as_themselves(source: VictoriaMetricsSource) -> None:
-    labels, _, values = only(source.read("hostile", {"tenant": HOSTILE["tenant"]}, WEEK))
-    assert labels == HOSTILE
-    assert values.tolist() == [0, 1, 2]
-    assert len(source.read("hostile", {}, WEEK)) == 2
-    assert source.read("hostile", {"tenant": ".*"}, WEEK).samples == 0
-
-
-@real
-def test_infinite_values_are_infinite(source: VictoriaMetricsSource) -> None:
+def test_infinite_values_are_infinite(source: Reader) -> None:
     assert only(source.read("infinite", {}, WEEK))[2].tolist() == [np.inf, -np.inf]
 
 
 @real
-def test_of_two_values_at_one_time_one_is_kept_and_the_other_counted(source: VictoriaMetricsSource) -> None:
+def test_of_two_values_at_one_time_one_is_kept_and_the_other_counted(source: Reader) -> None:
     assert only(source.read("doubled", {}, WEEK))[2].tolist() in ([1.0], [2.0])
-    assert any(line.startswith("doubled: 1 samples stood beside") for line in source.describe()["warnings"])
-
-
-@real
-def test_nothing_but_reading_was_asked(server: Server, source: VictoriaMetricsSource) -> None:
-    assert source.offered()
-    assert source.read("no_such_metric", {}, WEEK).samples == 0
-    lines = urlopen(f"{server.url}/metrics").read().decode().splitlines()
-    paths = {line.split('path="')[1].split('"')[0] for line in lines if line.startswith("vm_http_requests_total{")}
-    used = {path for path in paths for line in lines if f'path="{path}"' in line and line.split()[-1] != "0"}
-    tests_own = {
-        "/api/v1/import",
-        "/api/v1/import/prometheus",
-        "/metrics",
-        "/internal/force_flush",
-        "/-/ready",
-        "/health",
-    }
-    reads = {"/api/v1/export", "/api/v1/query", "/api/v1/series", "/api/v1/buildinfo"}
-    assert "/api/v1/export" in used
-    assert used - tests_own <= reads
+    assert any(line.startswith("doubled: 1 samples stood beside") for line in source.ranges.notes.lines)
 
 
 # --- exports that were cut or made up ---
@@ -161,7 +114,7 @@ def line(metric: Any, values: str, times: list[int]) -> str:
 GOOD = line({"__name__": "m", "a": "1"}, "[1,2]", [START_MS, START_MS + 1])
 
 
-def serving(hostile: Hostile, body: str, status: int = 200, **headers: str) -> VictoriaMetricsSource:
+def serving(hostile: Hostile, body: str, status: int = 200, **headers: str) -> Reader:
     def script(handler: Handler, fields: Any) -> None:
         if handler.path.endswith("/export"):
             handler.say(body.encode(), status, Content_Type="application/stream+json", **headers)
@@ -174,7 +127,7 @@ def serving(hostile: Hostile, body: str, status: int = 200, **headers: str) -> V
     return source_at(hostile.url)
 
 
-def asked(source: VictoriaMetricsSource) -> dict[str, list[tuple[int, float]]]:
+def asked(source: Reader) -> dict[str, list[tuple[int, float]]]:
     batch = source.read("m", {}, WEEK)
     return {
         canonical_labels(labels): list(zip(batch.times[a:b].tolist(), batch.values[a:b].tolist(), strict=True))
@@ -273,20 +226,3 @@ def _cut(handler: Handler) -> None:
 def test_what_may_pass_is_asked_again(hostile: Hostile, first: Callable[[Handler], None]) -> None:
     hostile.script = flaky(first)
     assert len(asked(source_at(hostile.url, retries=2))['{"a":"1"}']) == 2
-
-
-def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile) -> None:
-    source = serving(hostile, "")
-    plain = hostile.script
-
-    def script(handler: Handler, fields: Any) -> None:
-        if handler.path.endswith("/series"):
-            handler.document({"status": "success", "data": [{"__name__": "m"}]})
-        elif handler.path.endswith("/query"):
-            handler.document(vector("12"))
-        else:
-            plain(handler, fields)
-
-    hostile.script = script
-    with pytest.raises(SourceAnswerError, match="counted 12 samples and gave 0"):
-        asked(source)

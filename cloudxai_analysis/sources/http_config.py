@@ -1,18 +1,30 @@
-"""Credentials, TLS and headers, in the schema that Prometheus calls `http_config` and promtool reads from a file."""
+"""Credentials, TLS, headers and proxy of one server: a file in the schema that Prometheus calls `http_config`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, Secret, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.sources.strict_yaml import read_yaml
 
 TENANT_HEADER = "X-Scope-OrgID"
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # What Prometheus reserves, and what the suite or its HTTP client sets itself.
 _RESERVED = re.compile(
     r"authorization|host|content-(encoding|length|type)|user-agent|(proxy-)?connection|keep-alive|www-authenticate"
@@ -20,14 +32,14 @@ _RESERVED = re.compile(
     r"|x-prometheus-(remote-(read|write)-version|scrape-timeout-seconds)|x-amz-(date|security-token|content-sha256)",
     re.IGNORECASE,
 )
+
+
+def _anchored(path: Path, info: ValidationInfo) -> Path:
+    return (info.context or Path()) / path
+
+
+AnchoredPath = Annotated[Path, AfterValidator(_anchored)]
 TlsVersion = Literal["TLS12", "TLS13"]
-
-
-class SecretText(Secret[str]):
-    """A text that is never shown; `get_secret_value()` gives it."""
-
-    def _display(self) -> str:
-        return "<secret>"
 
 
 class _Table(BaseModel):
@@ -43,10 +55,6 @@ class _Table(BaseModel):
                 raise ValueError(f"'{key}' has no value; fill it, or leave it out")
         return given
 
-    def beneath(self, folder: Path) -> Any:
-        """The same table with every relative path starting at `folder`."""
-        return self.model_copy(update={name: _beneath(folder, value) for name, value in self})
-
     def given(self, *keys: str) -> list[str]:
         """Those of the keys that have a value."""
         return [key for key in keys if getattr(self, key) is not None]
@@ -56,32 +64,19 @@ class _Table(BaseModel):
             raise ValueError(f"'{given[0]}' and '{given[1]}' exclude each other; keep one of them")
 
 
-def _beneath(folder: Path, value: Any) -> Any:
-    match value:
-        case Path():
-            return folder / value
-        case _Table():
-            return value.beneath(folder)
-        case tuple():
-            return tuple(_beneath(folder, item) for item in value)
-        case dict():
-            return {name: _beneath(folder, item) for name, item in value.items()}
-    return value
-
-
 class BasicAuth(_Table):
     """User and password."""
 
-    username: SecretText | None = None
-    username_file: Path | None = None
-    password: SecretText | None = None
-    password_file: Path | None = None
+    username: SecretStr | None = None
+    username_file: AnchoredPath | None = None
+    password: SecretStr | None = None
+    password_file: AnchoredPath | None = None
 
     @model_validator(mode="after")
     def _agrees(self) -> BasicAuth:
         self._at_most_one("username", "username_file")
         self._at_most_one("password", "password_file")
-        if not self.given("username", "username_file", "password", "password_file"):
+        if not self.given(*type(self).model_fields):
             raise ValueError("it holds neither a user nor a password")
         return self
 
@@ -90,8 +85,8 @@ class Authorization(_Table):
     """An `Authorization` header of any type but Basic: by default a bearer token."""
 
     type: str = "Bearer"
-    credentials: SecretText | None = None
-    credentials_file: Path | None = None
+    credentials: SecretStr | None = None
+    credentials_file: AnchoredPath | None = None
 
     @field_validator("type")
     @classmethod
@@ -99,7 +94,7 @@ class Authorization(_Table):
         word = given.strip() or "Bearer"
         if word.lower() == "basic":
             raise ValueError("'basic' has keys of its own; use 'basic_auth'")
-        if not HEADER_NAME.fullmatch(word):
+        if not _HEADER_NAME.fullmatch(word):
             raise ValueError("a type is one word, like Bearer")
         return word
 
@@ -115,20 +110,20 @@ class TlsConfig(_Table):
     """Whom to trust, and what to show."""
 
     ca: str | None = Field(None, repr=False)
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: AnchoredPath | None = None
+    cert_file: AnchoredPath | None = None
+    key_file: AnchoredPath | None = None
     server_name: str | None = None
     insecure_skip_verify: bool = False
-    min_version: TlsVersion | None = None
-    max_version: TlsVersion | None = None
+    min_version: TlsVersion = "TLS12"
+    max_version: TlsVersion = "TLS13"
 
     @model_validator(mode="after")
     def _agrees(self) -> TlsConfig:
         self._at_most_one("ca", "ca_file")
         if len(given := self.given("cert_file", "key_file")) == 1:
             raise ValueError(f"'{given[0]}' alone is not enough: a client certificate is 'cert_file' and 'key_file'")
-        if self.min_version == "TLS13" and self.max_version == "TLS12":
+        if self.min_version > self.max_version:
             raise ValueError("'max_version' is below 'min_version'")
         return self
 
@@ -136,9 +131,9 @@ class TlsConfig(_Table):
 class Header(_Table):
     """The values of one header, given or in files."""
 
-    values: tuple[SecretText, ...] = ()
-    secrets: tuple[SecretText, ...] = ()
-    files: tuple[Path, ...] = ()
+    values: tuple[SecretStr, ...] = ()
+    secrets: tuple[SecretStr, ...] = ()
+    files: tuple[AnchoredPath, ...] = ()
 
     @model_validator(mode="after")
     def _has_fit_values(self) -> Header:
@@ -155,22 +150,22 @@ class Header(_Table):
 
 
 class HttpConfig(_Table):
-    """How a server is spoken to; `beneath` anchors its paths, and nothing of it is read before it is used."""
+    """How a server is spoken to; nothing that it names is read before it is used."""
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
-    bearer_token: SecretText | None = None
-    bearer_token_file: Path | None = None
+    bearer_token: SecretStr | None = None
+    bearer_token_file: AnchoredPath | None = None
     tls_config: TlsConfig = TlsConfig()
     http_headers: dict[str, Header] = Field(default_factory=dict)
-    proxy_url: SecretText | None = None
+    proxy_url: SecretStr | None = None
     follow_redirects: bool = True
     enable_http2: bool = True
 
     @field_validator("proxy_url")
     @classmethod
-    def _is_a_proxy(cls, given: SecretText | None) -> SecretText | None:
-        if given is not None and not _is_base_url(given.get_secret_value(), "http"):
+    def _is_a_proxy(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None and not _is_http(given.get_secret_value()):
             raise ValueError("it is no URL like http://proxy:3128; proxies of other kinds are not supported")
         return given
 
@@ -179,7 +174,7 @@ class HttpConfig(_Table):
         self._at_most_one("basic_auth", "authorization", "bearer_token", "bearer_token_file")
         names = [name.lower() for name in self.http_headers]
         for name, header in self.http_headers.items():
-            if not HEADER_NAME.fullmatch(name):
+            if not _HEADER_NAME.fullmatch(name):
                 raise ValueError("a name in 'http_headers' cannot be one of a header")
             if _RESERVED.fullmatch(name):
                 raise ValueError(f"the header '{name}' is not to be set in 'http_headers'")
@@ -191,30 +186,38 @@ class HttpConfig(_Table):
         return self
 
 
-def checked_tenant(tenant: str) -> str:
-    """`tenant`, where Mimir takes it for one; raises ValueError with the rule.
+def read_http_config(file: Path) -> HttpConfig:
+    """The configuration in the YAML file, its relative paths starting at the file's folder.
 
-    The characters and names are those of Mimir's documentation, "About tenant IDs".
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or has a mistake; the line names the key, and never a value.
     """
-    if "|" in tenant:
-        raise ValueError("'a|b' would read two tenants; an environment reads one")
-    if not re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", tenant) or tenant in (".", "..", "__mimir_cluster"):
-        raise ValueError("a tenant has 1 to 150 letters, digits or !-_.*'() and is not '.', '..' or '__mimir_cluster'")
-    return tenant
+    try:
+        config: HttpConfig = HttpConfig.model_validate(read_yaml(file), context=file.parent)
+    except ValidationError as error:
+        raise UsageError(_one_line(error, file)) from None
+    return config
 
 
-def known_keys(path: list[str]) -> list[str]:
-    """The keys that may stand where `path`, a place within the schema, ends."""
-    tables: dict[str, type[_Table]]
-    tables = {"basic_auth": BasicAuth, "authorization": Authorization, "tls_config": TlsConfig, "http_headers": Header}
-    return list((tables[path[0]] if len(path) > 1 else HttpConfig).model_fields)
+def _one_line(error: ValidationError, file: Path) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    if first["type"] != "extra_forbidden":
+        place = f", key '{'.'.join(path)}'" if path else ""
+        return f"File {file}{place}: {first['msg'].removeprefix('Value error, ')}."
+    # `{password:secret}` lacks a space, and is a key without a value; only what looks like a key is repeated.
+    word = re.match(r"\w*", path[-1])[0] if first["input"] is not None or ":" in path[-1] else ""  # type: ignore[index]
+    key = ".".join([*path[:-1], word or "…"])
+    return f"File {file}: unknown key '{key}'. Correct it; not every key that Prometheus knows is supported."
 
 
-def _is_base_url(url: str, scheme: str) -> bool:
+def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         # Only reading it tells whether a port is a number.
-        fits = parts.scheme == scheme and bool(parts.hostname) and parts.port != 0
+        fits = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
     return fits and parts.path in ("", "/") and not parts.query and not parts.fragment and url.isprintable()

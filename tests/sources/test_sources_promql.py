@@ -1,4 +1,4 @@
-"""Range queries against a real Prometheus, and against servers that answer wrongly."""
+"""PromQL at a moment and over steps, against a real Prometheus, and against servers that answer wrongly."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import servers
-from hostile_server import Hostile
+from hostile_server import Hostile, vector
 
-from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
-from cloudxai_analysis.sources import promql_range as module
+from cloudxai_analysis.sources import promql as module
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.promql import promql
-from cloudxai_analysis.sources.promql_range import Steps, promql_range
+from cloudxai_analysis.sources.promql import Steps, promql, promql_range
 from cloudxai_analysis.sources.series import SeriesBatch
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
@@ -111,6 +110,44 @@ def test_victoria_metrics_gives_the_very_times_that_were_asked_for(tmp_path: Any
     assert (batch.values == 3).all()
 
 
+@pytest.mark.server
+def test_promql_is_a_frame_of_labels_and_values(source: Any) -> None:
+    moment = START + timedelta(minutes=2)
+    frame = promql(source, "count by (job) (some_metric)", moment)
+    assert frame.sort_values("job").to_dict("list") == {"job": ["a", "c"], "value": [1.0, 1.0]}
+    assert promql(source, "6 * 7", moment).to_dict("list") == {"value": [42.0]}
+    assert promql(source, "no_such_metric", moment).to_dict("list") == {"value": []}
+    assert promql(source, "some_metric", moment)["value"].dtype == np.float64
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("expression", "moment", "error", "words"),
+    [
+        ("up{", START, SourceAnswerError, "parse error"),
+        ("some_metric[5m]", START, UsageError, "one number a series"),
+        ('label_replace(vector(1), "value", "x", "", "")', START, UsageError, "one number a series"),
+        ("'text'", START, SourceAnswerError, "no numbers"),
+        ("up", START.replace(tzinfo=None), UsageError, "no time zone"),
+    ],
+)
+def test_promql_that_gives_no_numbers_is_refused(
+    source: Any, expression: str, moment: datetime, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        promql(source, expression, moment)
+
+
+def test_promql_goes_through_the_hardened_session(hostile: Hostile) -> None:
+    source = opened(hostile.url)
+    hostile.script = lambda handler, _: handler.document({**vector("1"), "warnings": ["in part"]})
+    with pytest.raises(SourceAnswerError, match="in part"):
+        promql(source, "up", START)
+    hostile.script = lambda handler, _: handler.say(b"", 302, Location="http://example.org/")
+    with pytest.raises(RefusedForSecurity, match="not followed"):
+        promql(source, "up", START)
+
+
 def matrix(*points: tuple[float, str], **more: Any) -> bytes:
     series = [{"metric": {"tenant": "a"}, "values": [list(point) for point in points]}]
     document = {"status": "success", "data": {"resultType": "matrix", "result": series}, **more}
@@ -122,14 +159,14 @@ def matrix(*points: tuple[float, str], **more: Any) -> bytes:
     [
         (matrix((ZERO / 1000, "1"), warnings=["some store is down"]), "warning, so the answer may be in part"),
         (matrix((ZERO / 1000, "1"), isPartial=True), "answered in part"),
-        (matrix((ZERO / 1000 + 30, "1")), "points that were not asked for"),
-        (matrix((ZERO / 1000 - 60, "1")), "points that were not asked for"),
-        (matrix((ZERO / 1000, "1"), (ZERO / 1000, "1")), "points that were not asked for"),
-        (matrix((ZERO / 1000, "one")), "points that were not asked for"),
-        (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "without a matrix"),
+        (matrix((ZERO / 1000 + 30, "1")), "not what Prometheus gives"),
+        (matrix((ZERO / 1000 - 60, "1")), "not what Prometheus gives"),
+        (matrix((ZERO / 1000, "1"), (ZERO / 1000, "1")), "not what Prometheus gives"),
+        (matrix((ZERO / 1000, "one")), "not what Prometheus gives"),
+        (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "not what Prometheus gives"),
         (b'{"status":"error","error":"x"}', "status 'error'"),
         (b"<html>login</html>", "a login page"),
-        (matrix((ZERO / 1000, "1"))[:-4], "something else than the JSON"),
+        (matrix((ZERO / 1000, "1"))[:-4], "broken or foreign JSON"),
     ],
 )
 def test_an_answer_that_is_wrong_or_in_part_is_refused(hostile: Hostile, body: bytes, said: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ssl import SSLEOFError
 from threading import Event, Timer
@@ -13,6 +13,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from cloudxai_analysis.sources.credentials import Credentials
+from cloudxai_analysis.sources.tls import pool_options
 
 
 @contextmanager
@@ -45,14 +48,6 @@ class _Connection(HTTPConnection):
 class _TlsConnection(HTTPSConnection):
     _ended = False
 
-    def _tunnel(self) -> None:  # http.client's question to a proxy, whose answer is read line by line, too
-        try:
-            with _head_in_time(self):
-                super()._tunnel()
-        except TimeoutError:
-            self.close()  # as http.client does at a refusal; else urllib3 takes the silence for the server's
-            raise OSError("it gave no answer in time") from None
-
     def connect(self) -> None:
         self._ended = False
         super().connect()
@@ -65,9 +60,17 @@ class _TlsConnection(HTTPSConnection):
         except SSLEOFError:
             self._ended = True
 
-    def getresponse(self) -> Any:  # urllib3's response is not http.client's
+    def getresponse(self) -> Any:
         with _head_in_time(self):
             return super().getresponse()
+
+    def _tunnel(self) -> None:  # http.client's question to a proxy, whose answer is read line by line, too
+        try:
+            with _head_in_time(self):
+                super()._tunnel()
+        except TimeoutError:
+            self.close()  # as http.client does at a refusal; else urllib3 takes the silence for the server's
+            raise OSError("it gave no answer in time") from None
 
 
 class _Pool(HTTPConnectionPool):
@@ -78,44 +81,40 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
-
-
 class DeadlineAdapter(HTTPAdapter):
     """requests' adapter with such connections, straight or through a proxy; each request needs a read time-out.
 
-    `tls` says, for each request, how pools connect; `through` gives the `Proxy-Authorization` header, if there is one.
+    Only `credentials` say whom to trust, what to show, and what the proxy is told.
     """
 
-    def __init__(self, *, tls: Callable[[], dict[str, Any]], through: Callable[[], str | None], **sizes: Any) -> None:
-        self._tls = tls
-        self._through = through
+    def __init__(self, credentials: Credentials, **sizes: Any) -> None:
+        self._credentials = credentials
         super().__init__(**sizes)
 
     def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
         """Make the pools, as requests does at construction."""
         super().init_poolmanager(*sizes, **options)
-        self.poolmanager.pool_classes_by_scheme = POOLS
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         """Make the pools of connections through a proxy."""
         manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = POOLS
+        manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
         return manager
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         """What the proxy alone is told."""
         del proxy
-        through = self._through()
+        through = self._credentials.proxy_authorization()
         return {"Proxy-Authorization": through} if through else {}
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:  # a pair of requests' private types
-        """Where a request goes, and how; only `tls` says whom to trust."""
+        """Where a request goes, and how."""
         del verify, cert
         place, _ = super().build_connection_pool_key_attributes(request, True)
-        return place, self._tls() if place["scheme"] == "https" else {}
+        return place, pool_options(self._credentials.config.tls_config) if place["scheme"] == "https" else {}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: requests would add its bundled authorities to those that `tls` trusts."""
+        """Nothing: requests would add its bundled authorities to those that are named."""

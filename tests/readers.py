@@ -1,0 +1,82 @@
+"""One way of reading samples from a server, chosen without asking what the server offers."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import Limits
+from cloudxai_analysis.sources.matchers import Stretch
+from cloudxai_analysis.sources.range_selectors import SAMPLES_PER_ANSWER, RangeSelectors
+from cloudxai_analysis.sources.remote_read import RemoteRead
+from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.session import Credentials, ObservingSession
+from cloudxai_analysis.sources.victoria_metrics import Export
+
+START = datetime(2026, 11, 9, tzinfo=UTC)
+START_MS = 1_794_182_400_000
+WEEK = Window(START, START + timedelta(days=7), "the week")
+Samples = dict[str, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A way of reading, and the range selectors on the same server that it counts by."""
+
+    way: Any
+    ranges: RangeSelectors
+
+    @property
+    def session(self) -> ObservingSession:
+        """The session with the server."""
+        return self.ranges.session
+
+    @property
+    def name(self) -> str:
+        """The server's URL."""
+        return self.ranges.session.base
+
+    def read(self, metric: str, matchers: dict[str, str], window: Window) -> SeriesBatch:
+        """The samples in the window."""
+        return self.way.read(Stretch(metric, matchers, window, window.start_ms, window.end_ms))
+
+
+def reader(url: str, way: str, *, most: int = SAMPLES_PER_ANSWER, **limits: Any) -> Reader:
+    """The reader of this way at a server; `most` samples are asked for in one answer of range selectors."""
+    limited = Limits(**{"retries": 0, "total_deadline_seconds": 60, **limits})
+    session = ObservingSession(url, limits=limited, credentials=Credentials())
+    ranges = RangeSelectors(session, samples_per_answer=most)
+    ways = {
+        "range_selectors": lambda: ranges,
+        "remote_read": lambda: RemoteRead(ranges, limited),
+        "export": lambda: Export(ranges),
+    }
+    return Reader(ways[way](), ranges)
+
+
+def bits_of(batch: SeriesBatch) -> Samples:
+    """Times and the bits of the values, by canonical labels."""
+    bits, times = batch.values.view(np.uint64).tolist(), batch.times.tolist()
+    return {
+        canonical_labels(labels): list(zip(times[a:b], bits[a:b], strict=True))
+        for labels, (a, b) in zip(batch.labels, itertools.pairwise(batch.offsets.tolist()), strict=True)
+    }
+
+
+def within(samples: Samples, window: Window) -> Samples:
+    """What of the samples lies in the half-open window, one by one."""
+    kept = {
+        labels: [(time, bits) for time, bits in pairs if window.start_ms <= time < window.end_ms]
+        for labels, pairs in samples.items()
+    }
+    return {labels: pairs for labels, pairs in kept.items() if pairs}
+
+
+def moment(milliseconds: int) -> datetime:
+    """So many milliseconds after the start."""
+    return START + timedelta(milliseconds=milliseconds)
