@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.files import replace_whole
 from cloudxai_analysis.words.phrases import count, plain, span
 
 if TYPE_CHECKING:
@@ -236,10 +236,7 @@ def _write(name: str, values: dict[str, Any], *, yes: bool) -> None:
         wanted.setdefault("environments", {})[name] = values
         if tomllib.loads(after) != wanted:
             raise ValueError("it would not be read as it was written")
-        unfinished = file.with_name(f".{file.name}.unfinished")
-        unfinished.write_text(after, encoding="utf-8")
-        unfinished.chmod(file.stat().st_mode & 0o777 if file.exists() else 0o600)
-        os.replace(unfinished, file)
+        replace_whole(file, after)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{file} was left as it is, for it cannot be extended: {error}. Add the lines above yourself."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.files import replace_whole
 
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
@@ -42,14 +42,7 @@ def write_export(file: Path, text: str) -> None:
     UsageError
         It cannot be written there.
     """
-    partial = file.with_name(f".{file.name}.partial")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+        replace_whole(file, text)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UsageError(f"Export {file} cannot be written: {error.strerror}. Choose another --output.") from None

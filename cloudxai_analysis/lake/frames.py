@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC
@@ -12,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.fields import EDGES, FIELDS, FLOATS, series_ids
-from cloudxai_analysis.lake.rollups import join_hours
+from cloudxai_analysis.lake.rollups import EDGES, FIELDS, FLOATS, join_hours
 
 SAMPLE_COLUMNS = ("labels", "time", "value")
 ROLLUP_COLUMNS = ("labels", "hour", *FIELDS)
@@ -69,6 +70,22 @@ def series_frame(table: pa.Table, window: Window) -> pd.DataFrame:
     for name in ("first_seen", "last_seen"):
         frame[name] = _utc(found[name].to_numpy(dtype=np.int64) * 1_000)
     return frame.assign(samples=found["samples"].to_numpy(dtype=np.int64))
+
+
+def series_ids(labels: Sequence[str]) -> NDArray[np.int64]:
+    """Stable 64-bit ids of canonical label sets: the first eight bytes of their SHA-256, signed.
+
+    Raises
+    ------
+    LakeDamaged
+        Two label sets share an id; both are named.
+    """
+    ids = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) for text in labels]
+    seen: dict[int, str] = {}
+    for number, text in zip(ids, labels, strict=True):
+        if seen.setdefault(number, text) != text:
+            raise LakeDamaged(f"Series {seen[number]} and {text} share the id {number}. Report this pair of labels.")
+    return np.array(ids, dtype=np.int64)
 
 
 def empty_table(columns: Sequence[str]) -> pa.Table:

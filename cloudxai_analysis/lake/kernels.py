@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cloudxai_analysis.ground.numba_cache import numba
-from cloudxai_analysis.lake.fields import HOLD_MS
+from cloudxai_analysis.lake.rollups import HOLD_MS
 
 
 @numba.njit(
@@ -37,7 +37,7 @@ def roll_up_groups(
 ) -> None:
     """Roll up the points `edges[g]` to `edges[g + 1]` into row `g` of `whole` (INTEGERS, EDGES) and `real` (FLOATS).
 
-    A group is one series and hour. The last value's hold is left open: *merge* closes it, or the frame's end does.
+    A group is one series and hour. The last value's hold is left open: `join_hours` closes it.
     """
     marker = 0x7FF0000000000002
     for group in range(len(edges) - 1):

@@ -11,9 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.lake.fields import FIELDS
 from cloudxai_analysis.lake.frames import hours_frame, samples_frame, series_frame, utc_times
-from cloudxai_analysis.lake.rollups import roll_up
+from cloudxai_analysis.lake.rollups import FIELDS, roll_up
 from cloudxai_analysis.sources.rules import Ruled, rule_rows
 from cloudxai_analysis.sources.series import SeriesBatch, Source, canonical_labels
 
@@ -40,24 +39,22 @@ class MemorySnapshot:
         return samples_frame(table, window, labels, markers=markers)
 
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
-        """As `Snapshot.hours`: of whole days and the day before, since an hour's row looks back and to its end."""
-        days = list(window.days()) or [window]
-        wide = Window(days[0].start - DAY, days[-1].end)
+        """As `Snapshot.hours`: an hour's row looks back, and to its day's end."""
         extent = self._source.extent()
-        batch = self._source.read(metric, self._matchers, wide)
-        rolled = roll_up(batch)
-        fields = {name: rolled[name] for name in FIELDS}
-        table = pa.table({"labels": _labels(batch, rolled["series"]), "hour": utc_times(rolled["hour"]), **fields})
+        table = self._rolled(metric, Window(window.start - DAY, window.end))
         return hours_frame(table, window, labels, until_ms=extent.end_ms if extent else None)
 
     def series(self, metric: str, window: Window) -> pd.DataFrame:
         """As `Snapshot.series`."""
+        return series_frame(self._rolled(metric, window), window)
+
+    def _rolled(self, metric: str, window: Window) -> pa.Table:
+        """The rollups of the whole days that a window touches."""
         days = list(window.days()) or [window]
         batch = self._source.read(metric, self._matchers, Window(days[0].start, days[-1].end))
         rolled = roll_up(batch)
-        fields = {name: rolled[name] for name in ("samples", "first_ts", "last_ts")}
-        table = pa.table({"labels": _labels(batch, rolled["series"]), "hour": utc_times(rolled["hour"]), **fields})
-        return series_frame(table, window)
+        fields = {name: rolled[name] for name in FIELDS}
+        return pa.table({"labels": _labels(batch, rolled["series"]), "hour": utc_times(rolled["hour"]), **fields})
 
 
 def _labels(batch: SeriesBatch, codes: NDArray[np.integer]) -> pa.DictionaryArray:

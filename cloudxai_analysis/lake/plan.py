@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.lake.files import TileKey
 from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.tiles import packed_bytes
 from cloudxai_analysis.platform.contract import Contract
@@ -17,7 +18,6 @@ from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 
 REWIND = timedelta(hours=1)
 _PROBE = timedelta(hours=1)
-TileKey = tuple[str, str]
 
 
 class Counted(Source, Protocol):
@@ -73,26 +73,30 @@ class Plan:
     free_bytes: int
 
 
-def wanted_tiles(contract: Contract, window: Window, now: datetime, rewind: timedelta = REWIND) -> list[Wanted]:
-    """The tiles of a window, days in the future left out; a day is final when it was asked `rewind` after its end."""
-    return [
-        Wanted(metric, day, min(day.end + rewind, now))
-        for day in window.days()
-        if day.start < now
-        for metric in contract.series_names()
-    ]
+def wanted_tiles(
+    contract: Contract, window: Window, now: datetime, rewind: timedelta = REWIND, *, also: Iterable[TileKey] = ()
+) -> list[Wanted]:
+    """The tiles of a window, and those named `also`; a day is final when it was asked `rewind` after its end.
+
+    Days in the future are left out, and metrics that the contract does not name.
+    """
+    names = contract.series_names()
+    wanted = {(metric, day.name): day for day in window.days() for metric in names}
+    for metric, date in sorted(also):
+        if metric in names:
+            start = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC)
+            wanted.setdefault((metric, date), Window(start, start + DAY, date))
+    return [Wanted(key[0], day, min(day.end + rewind, now)) for key, day in wanted.items() if day.start < now]
 
 
-def missing_tiles(lake: Lake, wanted: Sequence[Wanted], *, again: Collection[TileKey] = ()) -> list[Wanted]:
-    """What the lake lacks of the wanted tiles: never pulled, grown since, a file of theirs gone, or named `again`."""
+def missing_tiles(lake: Lake, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """What the lake lacks of the wanted tiles: never pulled, grown since, or a file or samples of theirs lost."""
     if not lake.exists:
         return list(wanted)
     snapshot = lake.snapshot()
-    tiles = snapshot.tiles()
-    asked = dict(zip(zip(tiles["metric"], tiles["date"], strict=True), tiles["asked"], strict=True))
-    for key in {*snapshot.lost(), *again}:
-        asked.pop(key, None)
-    return [tile for tile in wanted if asked.get(tile.key, tile.day.start) < tile.asked]
+    again = snapshot.lost() | snapshot.shrunk.keys()
+    held = {key: file.asked for key, file in snapshot.by_tile["samples"].items() if key not in again}
+    return [tile for tile in wanted if held.get(tile.key, tile.day.start) < tile.asked]
 
 
 def estimate(

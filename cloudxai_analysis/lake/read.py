@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.lake.files import KINDS, TileFile, TileKey, checked, damaged
 from cloudxai_analysis.lake.frames import (
     ROLLUP_COLUMNS,
     SAMPLE_COLUMNS,
@@ -29,21 +28,14 @@ class Snapshot:
     """One published pair of tables, read only; `version` is that of `rollups`."""
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        version: int,
-        samples_version: int,
-        provenance: dict[str, Any],
-        rollup_files: list[dict[str, Any]],
-        sample_files: list[dict[str, Any]],
+        self, path: Path, version: int, samples_version: int, provenance: dict[str, Any], files: list[TileFile]
     ) -> None:
         self.path = path
         self.version = version
         self.samples_version = samples_version
         self.provenance = provenance
-        self.files = {"rollups": rollup_files, "samples": sample_files}
-        self._files = {"rollups": _by_tile(rollup_files), "samples": _by_tile(sample_files)}
+        self.files = sorted(files, key=lambda file: (file.date, file.metric, file.kind))
+        self.by_tile = {kind: {file.tile: file for file in files if file.kind == kind} for kind in KINDS}
 
     @property
     def rules(self) -> list[dict[str, Any]] | None:
@@ -54,24 +46,24 @@ class Snapshot:
         """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples` (int)."""
         rows = [
             {
-                "metric": metric,
-                "date": date,
-                "asked": tile_asked(file["path"]),
-                "until": min(tile_asked(file["path"]), pd.Timestamp(date, tz="UTC") + pd.Timedelta(days=1)),
-                "samples": file["num_records"],
+                "metric": file.metric,
+                "date": file.date,
+                "asked": pd.Timestamp(file.asked),
+                "until": min(pd.Timestamp(file.asked), pd.Timestamp(file.date, tz="UTC") + DAY),
+                "samples": file.rows,
             }
-            for (metric, date), file in self._files["samples"].items()
+            for file in self.by_tile["samples"].values()
         ]
         return pd.DataFrame(rows, columns=["metric", "date", "asked", "until", "samples"])
 
-    def lost(self) -> set[tuple[str, str]]:
+    def lost(self) -> set[TileKey]:
         """The metric and date of the tiles of which a file is gone."""
-        return {
-            tile
-            for kind, files in self._files.items()
-            for tile, file in files.items()
-            if not (self.path / kind / file["path"]).is_file()
-        }
+        return {file.tile for file in self.files if not file.path(self.path).is_file()}
+
+    @property
+    def shrunk(self) -> dict[TileKey, tuple[int, int]]:
+        """The tiles of which samples were lost: how many there are, and how many there were."""
+        return {(metric, date): (now, before) for metric, date, now, before in self.provenance.get("shrunk", [])}
 
     def samples(
         self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
@@ -95,8 +87,8 @@ class Snapshot:
         LakeDamaged
             A file is missing or not what was written; it is named.
         """
-        paths = self._paths("samples", metric, window)
-        return samples_frame(_table(paths, SAMPLE_COLUMNS), window, labels, markers=markers)
+        files = self._of("samples", metric, window)
+        return samples_frame(self._table(files, SAMPLE_COLUMNS), window, labels, markers=markers)
 
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
         """Hourly rollups of a metric in a window, what reaches over from the hour before included.
@@ -114,9 +106,9 @@ class Snapshot:
         LakeDamaged
             A file is missing or not what was written; it is named.
         """
-        paths = self._paths("rollups", metric, Window(window.start - DAY, window.end))
-        until_ms = max((_asked_seconds(path.name) * 1_000 for path in paths), default=None)
-        return hours_frame(_table(paths, ROLLUP_COLUMNS), window, labels, until_ms=until_ms)
+        files = self._of("rollups", metric, Window(window.start - DAY, window.end))
+        until_ms = max((int(file.asked.timestamp()) * 1_000 for file in files), default=None)
+        return hours_frame(self._table(files, ROLLUP_COLUMNS), window, labels, until_ms=until_ms)
 
     def series(self, metric: str, window: Window) -> pd.DataFrame:
         """The series of a metric that have a sample in the hours that begin in a window, with all of their labels.
@@ -132,8 +124,8 @@ class Snapshot:
         LakeDamaged
             A file is missing or not what was written; it is named.
         """
-        paths = self._paths("rollups", metric, window)
-        return series_frame(_table(paths, SERIES_COLUMNS), window)
+        files = self._of("rollups", metric, window)
+        return series_frame(self._table(files, SERIES_COLUMNS), window)
 
     def extent(self) -> Window | None:
         """From the first day with a sample to the end of what was asked for, or None."""
@@ -144,50 +136,29 @@ class Snapshot:
         start = datetime.strptime(held["date"].min(), "%Y-%m-%d").replace(tzinfo=UTC)
         return Window(start, held["until"].max().to_pydatetime())
 
-    def _paths(self, kind: str, metric: str, window: Window) -> list[Path]:
-        files = self._files[kind]
-        days = [day.name for day in window.days() if (metric, day.name) in files]
-        return [self.path / kind / files[metric, day]["path"] for day in days if files[metric, day]["num_records"]]
+    def _of(self, kind: str, metric: str, window: Window) -> list[TileFile]:
+        found = (self.by_tile[kind].get((metric, day.name)) for day in window.days())
+        return [file for file in found if file and file.rows]
+
+    def _table(self, files: list[TileFile], columns: Sequence[str]) -> pa.Table:
+        if not files:
+            return empty_table(columns)
+        return pa.concat_tables([read_table(file.path(self.path), columns) for file in files]).unify_dictionaries()
 
 
-def tile_asked(path: str) -> pd.Timestamp:
-    """The moment at which a tile was asked for, from its file's name."""
-    return pd.Timestamp(_asked_seconds(Path(path).name), unit="s", tz="UTC")
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Columns of a tile's file, of which the very bytes that were held against the hash in its name are decoded.
 
-
-def _asked_seconds(name: str) -> int:
-    return int(name.split("-", maxsplit=1)[0])
-
-
-def _by_tile(files: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(file["partition.metric"], file["partition.date"]): file for file in files}
-
-
-def _table(paths: list[Path], columns: Sequence[str]) -> pa.Table:
-    if not paths:
-        return empty_table(columns)
-    return pa.concat_tables([_read(path, columns) for path in paths]).unify_dictionaries()
-
-
-def _read(path: Path, columns: Sequence[str]) -> pa.Table:
+    Raises
+    ------
+    LakeDamaged
+        The file is missing or not what was written.
+    """
+    content, fault = checked(path)
+    if fault:
+        raise damaged(path, fault)
     try:
-        file = pq.ParquetFile(pa.BufferReader(_verified(path)), read_dictionary=["labels"])
+        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=["labels"])
         return file.read(list(columns), use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        raise _damaged(path, (str(error).splitlines() or [""])[0]) from None
-
-
-def _verified(path: Path) -> bytes:
-    """The file's bytes, held against the hash in its name: the very bytes that are then decoded."""
-    data = path.read_bytes()
-    named = path.stem.split("-")[-1]
-    found = hashlib.sha256(data).hexdigest()[: len(named)]
-    if found != named:
-        raise _damaged(path, f"its SHA-256 begins with {found}, its name says {named}")
-    return data
-
-
-def _damaged(path: Path, cause: str) -> LakeDamaged:
-    return LakeDamaged(
-        f"Lake file {path} is damaged: {cause}. Nothing was read from it. Delete it and `cloudxai pull` the day again."
-    )
+        raise damaged(path, f"unreadable: {(str(error).splitlines() or [''])[0]}") from None

@@ -1,4 +1,4 @@
-"""Hourly rollups of raw samples: a monoid under merge, so that windows add up whichever way they are cut."""
+"""Hourly rollups of raw samples, joined so that windows add up whichever way they are cut."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.lake.fields import DAY_MS, EDGES, FIELDS, FLOATS, HOLD_MS, HOUR_MS, INTEGERS
 from cloudxai_analysis.sources.series import SeriesBatch
 
-_SUMMED = ["samples", "resets", "changes", "nan_samples", "stale_markers", "sum", "integral", "increase"]
+INTEGERS = ("samples", "first_ts", "last_ts", "resets", "changes", "nan_samples", "stale_markers")
+EDGES = ("first_point_ts", "last_point_ts", "last_point_is_value")
+FLOATS = ("first", "last", "min", "max", "sum", "integral", "increase")
+FIELDS = (*INTEGERS, *EDGES, *FLOATS)
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+HOLD_MS = 300_000
 
 
 def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArray]:
@@ -44,42 +49,6 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def merge(rollups: pd.DataFrame, *, by: list[str]) -> pd.DataFrame:
-    """Neighbouring rollups joined into one row per key; rows of a key stand in time order.
-
-    Steps and holds across each boundary are included, so merging the parts equals rolling up the joined samples:
-    exactly for counts, times, first, last, min and max, to 1e-12 relative for the three sums. The rollup of nothing is
-    the empty frame.
-
-    Parameters
-    ----------
-    rollups : DataFrame
-        The columns of `by` and the fields of `roll_up`.
-    """
-    keys = rollups.groupby(by, sort=False, observed=True).ngroup().to_numpy()
-    order = np.argsort(keys, kind="stable")
-    joined = _stepped(rollups.iloc[order].reset_index(drop=True), keys[order], held=True)
-    seen = joined["samples"] > 0
-    for name in ("first_ts", "last_ts"):
-        joined[name] = joined[name].where(seen)
-    groups = joined.groupby(by, sort=False, observed=True)
-    edges = groups.agg(
-        first_ts=("first_ts", "first"),
-        last_ts=("last_ts", "last"),
-        first=("first", "first"),
-        last=("last", "last"),
-        min=("min", "min"),
-        max=("max", "max"),
-        first_point_ts=("first_point_ts", "first"),
-        last_point_ts=("last_point_ts", "last"),
-        last_point_is_value=("last_point_is_value", "last"),
-    )
-    merged = groups[_SUMMED].sum(skipna=False).join(edges).reset_index()
-    merged[["first_ts", "last_ts"]] = merged[["first_ts", "last_ts"]].fillna(0).astype("int64")
-    return merged[[*by, *FIELDS]]
-
-
-@np.errstate(over="ignore", invalid="ignore")
 def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.DataFrame:
     """Hours with what reaches over their boundaries: the step from the value before, and its hold, split at the hour.
 
@@ -105,16 +74,16 @@ def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.Data
     held_ms = np.where(open_end, np.clip(until - last_ts, 0, HOLD_MS), 0)
     own_ms = np.where(adjoining, np.minimum(held_ms, hour + HOUR_MS - last_ts), held_ms)
     passed_on = np.where(adjoining, _product(last, held_ms - own_ms), 0.0)
-    joined = _stepped(rollups, series, held=False)
+    joined = _stepped(rollups, series)
     received = np.concatenate([np.zeros(1), passed_on])[: len(hour)]
     return joined.assign(integral=joined["integral"].to_numpy() + _product(last, own_ms) + received)
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _stepped(rollups: pd.DataFrame, keys: NDArray, *, held: bool) -> pd.DataFrame:
-    """Each row with the step from the value before it of the same key, and the hold of that value where `held`."""
-    same = np.zeros(len(keys), dtype=bool)
-    same[1:] = keys[1:] == keys[:-1]
+def _stepped(rollups: pd.DataFrame, series: NDArray) -> pd.DataFrame:
+    """Each row with the step from the value before it of the same series."""
+    same = np.zeros(len(series), dtype=bool)
+    same[1:] = series[1:] == series[:-1]
     seen = rollups["samples"].to_numpy() > 0
     first, last = rollups["first"].to_numpy(), rollups["last"].to_numpy()
     before_row = _last_seen_before(seen, same)
@@ -122,22 +91,16 @@ def _stepped(rollups: pd.DataFrame, keys: NDArray, *, held: bool) -> pd.DataFram
     before = last[before_row] if len(last) else last
     rose, fell = known & (first > before), known & (first < before)
     step = np.where(rose, first - before, np.where(fell, first, 0.0))
-    integral = rollups["integral"].to_numpy()
-    if held:
-        open_before = np.roll((rollups["last_point_is_value"] == 1).to_numpy(), 1) & same
-        gap_ms = rollups["first_point_ts"].to_numpy() - np.roll(rollups["last_ts"].to_numpy(), 1)
-        integral = integral + _product(before, np.where(open_before, np.minimum(gap_ms, HOLD_MS), 0))
     return rollups.assign(
         increase=rollups["increase"].to_numpy() + step,
         resets=rollups["resets"].to_numpy() + fell,
         changes=rollups["changes"].to_numpy() + (rose | fell),
-        integral=integral,
         anchored=known,
     )
 
 
 def _last_seen_before(seen: NDArray[np.bool_], same: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each row the row of the same key before it that holds a value, or -1; rows of a key stand together."""
+    """For each row the row of the same series before it that holds a value, or -1; a series' rows stand together."""
     rows = np.arange(len(seen), dtype=np.int64)
     start = np.maximum.accumulate(np.where(same, 0, rows))
     latest = np.maximum.accumulate(np.where(seen, rows, -1))

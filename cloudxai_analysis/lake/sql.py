@@ -11,16 +11,16 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
-from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lake.files import TileFile, checked, damaged
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.tables import ROLLUPS, SAMPLES
-from cloudxai_analysis.lake.upkeep import HeldFile, damages, held_files
+from cloudxai_analysis.lake.tables import SCHEMAS
 
 if TYPE_CHECKING:
     import duckdb
 
-TABLES = {"samples": (SAMPLES, "time"), "rollups": (ROLLUPS, "hour")}
+_TIMES = {"samples": "time", "rollups": "hour"}
 _CLOSED = {
     "enable_external_access": False,
     "autoload_known_extensions": False,
@@ -49,20 +49,20 @@ def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
     """
     engine = _engine()
     days = {day.name for day in window.days()}
-    files = [file for file in held_files([snapshot]) if file.date in days]
-    _refuse_damaged(files)
+    files = [file for file in snapshot.files if file.date in days]
+    _refuse_damaged(snapshot, files)
     statement = _reading(engine, sql)
     try:
         with engine.connect(":memory:", config=_CLOSED) as connection:
             # A session is in the zone of the machine, which the report's numbers must not depend on.
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET lock_configuration = true")
-            for name in TABLES:
-                connection.register(name, _dataset(name, [file for file in files if file.kind == name], window))
+            for kind in _TIMES:
+                connection.register(kind, _dataset(snapshot, kind, files, window))
             return _frame(connection.execute(statement))
     except (engine.Error, OSError, pa.ArrowException) as error:
         # A file that went bad since comes as an error of the engine's like any other.
-        _refuse_damaged(files)
+        _refuse_damaged(snapshot, files)
         raise UsageError(f"SQL over lake {snapshot.path} failed: {_cause(error)}.") from None
 
 
@@ -76,12 +76,10 @@ def _engine() -> Any:
     return duckdb
 
 
-def _refuse_damaged(files: list[HeldFile]) -> None:
-    for damage in damages(files):
-        raise LakeDamaged(
-            f"Lake file {damage.file.path} ({damage.file.metric}, {damage.file.date}) is {damage.cause}. "
-            "`cloudxai lake repair` brings it back."
-        )
+def _refuse_damaged(snapshot: Snapshot, files: list[TileFile]) -> None:
+    for path in (file.path(snapshot.path) for file in files):
+        if fault := checked(path)[1]:
+            raise damaged(path, fault)
 
 
 def _reading(engine: Any, sql: str) -> duckdb.Statement:
@@ -96,20 +94,19 @@ def _reading(engine: Any, sql: str) -> duckdb.Statement:
     return statements[0]
 
 
-def _dataset(name: str, files: list[HeldFile], window: Window) -> ds.Dataset:
-    schema, at = TABLES[name]
-    schema = pa.schema([("metric", pa.string()), ("date", pa.string()), *schema])
+def _dataset(snapshot: Snapshot, kind: str, files: list[TileFile], window: Window) -> ds.Dataset:
+    at = pc.field(_TIMES[kind])
     options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-    filled = [file for file in files if file.rows]
+    filled = [file for file in files if file.kind == kind and file.rows]
     whole = ds.FileSystemDataset.from_paths(
-        [str(file.path.absolute()) for file in filled],
-        schema=schema,
+        [str(file.path(snapshot.path).absolute()) for file in filled],
+        schema=pa.schema([("metric", pa.string()), ("date", pa.string()), *SCHEMAS[kind]]),
         format=ds.ParquetFileFormat(default_fragment_scan_options=options),
         filesystem=LocalFileSystem(),
         partitions=[(pc.field("metric") == file.metric) & (pc.field("date") == file.date) for file in filled],
     )
     start, end = (pa.scalar(edge, pa.timestamp("us", "UTC")) for edge in (window.start, window.end))
-    return whole.filter((pc.field(at) >= start) & (pc.field(at) < end))
+    return whole.filter((at >= start) & (at < end))
 
 
 def _frame(answer: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
-from cloudxai_analysis.lake.fields import EDGES, FLOATS, INTEGERS
+from cloudxai_analysis.ground.files import one_writer, sync
+from cloudxai_analysis.lake.files import KINDS, TileFile
 from cloudxai_analysis.lake.read import Snapshot
+from cloudxai_analysis.lake.rollups import EDGES, FLOATS, INTEGERS
 
 PARTITIONS = ["metric", "date"]
 METADATA = "cloudxai"
@@ -29,9 +32,10 @@ ROLLUPS = pa.schema(
         *((name, pa.float64()) for name in FLOATS),
     ]
 )
+SCHEMAS = {"samples": SAMPLES, "rollups": ROLLUPS}
 _KEYS = [("metric", pa.string()), ("date", pa.string())]
-_SEALED = ["path", "partition.metric", "partition.date", "num_records", "size_bytes"]
-_FILE = [*_SEALED, "modification_time"]
+_LISTED = ["partition.metric", "partition.date", "path", "num_records", "size_bytes"]
+_RESCUE = "Restore it from a copy, or move the lake aside and pull again"
 
 
 class Lake:
@@ -44,6 +48,10 @@ class Lake:
     def exists(self) -> bool:
         """Whether anything has been published."""
         return self._published() is not None
+
+    def locked(self, seconds: float) -> AbstractContextManager[None]:
+        """The lock of the lake, held by who writes to it; it raises as `one_writer` does."""
+        return one_writer(self.path / ".lock", seconds, of=f"Lake {self.path}")
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The published pair at a version of `rollups`, by default the newest.
@@ -61,29 +69,18 @@ class Lake:
         version = newest.version() if version is None else version
         if not 0 < version <= newest.version():
             raise UsageError(f"Lake {self.path} has no version {version}. It has 1 to {newest.version()}.")
-        stated = commit_metadata(self.path / "rollups", version)
-        samples_version = stated.get("samples_version")
-        if not isinstance(samples_version, int):
-            raise self._changed(version)
-        rollups = newest if version == newest.version() else open_table(self.path / "rollups", version)
-        samples = open_table(self.path / "samples", samples_version)
-        files = {"rollups": table_files(rollups), "samples": table_files(samples)}
-        if stated.pop("seal", None) != seal(stated, files):
-            raise self._changed(version)
-        return Snapshot(
-            self.path,
-            version=version,
-            samples_version=samples_version,
-            provenance=stated,
-            rollup_files=files["rollups"],
-            sample_files=files["samples"],
-        )
-
-    def _changed(self, version: int) -> LakeDamaged:
-        return LakeDamaged(
-            f"Lake {self.path} does not hold what was committed as version {version}: a log under _delta_log was "
-            "changed or damaged. Restore it, or move the lake away and pull again."
-        )
+        stated = _commit_metadata(log_file(self.path / "rollups", version))
+        seal, samples_version, files = stated.pop("seal", None), stated.get("samples_version"), []
+        if isinstance(samples_version, int):
+            rollups = newest if version == newest.version() else open_table(self.path / "rollups", version)
+            samples = open_table(self.path / "samples", samples_version)
+            files = [*table_files("samples", samples), *table_files("rollups", rollups)]
+        if not isinstance(samples_version, int) or seal != sealed(stated, files):
+            raise LakeDamaged(
+                f"Lake {self.path} does not hold what was committed as version {version}: a log under _delta_log was "
+                f"changed or damaged. {_RESCUE}."
+            )
+        return Snapshot(self.path, version, samples_version, stated, files)
 
     def _published(self) -> DeltaTable | None:
         if not is_table(self.path / "rollups"):
@@ -109,8 +106,7 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
         return DeltaTable(folder, version=version)
     except (DeltaError, OSError, ValueError) as error:
         raise LakeDamaged(
-            f"Lake table {folder} cannot be opened at version {version or 'newest'}: {_first_line(error)}. "
-            f"Move {folder.parent} away and pull again."
+            f"Lake table {folder} cannot be opened at version {version or 'newest'}: {_first_line(error)}. {_RESCUE}."
         ) from None
 
 
@@ -122,36 +118,36 @@ def is_table(folder: Path) -> bool:
 def create_table(folder: Path, schema: pa.Schema) -> DeltaTable:
     """An empty table; version 0 holds nothing and is no publication."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return DeltaTable.create(
+    table = DeltaTable.create(
         folder,
         schema=pa.schema([*_KEYS, *schema]),
         partition_by=PARTITIONS,
-        # Old versions are what old reports were made from: their logs must not be cleaned up behind our back.
-        configuration={"delta.enableExpiredLogCleanup": "false"},
+        configuration={
+            # Old versions are what old reports were made from: their logs must not be cleaned up behind our back.
+            "delta.enableExpiredLogCleanup": "false",
+            # A checkpoint forgets older removals, whose files no vacuum would find.
+            "delta.deletedFileRetentionDuration": "interval 36500 days",
+        },
     )
+    sync_log(folder, 0)
+    sync(folder.parent)
+    return table
 
 
-def commit_metadata(folder: Path, version: int) -> dict[str, Any]:
-    """What was written beside a commit; read from its log, since a pinned table's `history()` numbers wrongly.
-
-    Raises
-    ------
-    LakeDamaged
-        The log's file is missing or holds no such metadata.
-    """
-    log = folder / "_delta_log" / f"{version:020d}.json"
-    try:
-        for line in log.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            if METADATA in entry.get("commitInfo", {}):
-                return dict(json.loads(entry["commitInfo"][METADATA]))
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise LakeDamaged(f"Lake log {log} cannot be read: {_first_line(error)}. Pull into a new lake.") from None
-    raise LakeDamaged(f"Lake log {log} was not written by this suite. Pull into a new lake.")
+def log_file(folder: Path, version: int) -> Path:
+    """The log of a commit."""
+    return folder / "_delta_log" / f"{version:020d}.json"
 
 
-def table_files(table: DeltaTable) -> list[dict[str, Any]]:
-    """What a table's version holds, a dict for each file.
+def sync_log(folder: Path, version: int) -> None:
+    """Have a commit on disk, which deltalake does not see to."""
+    log = log_file(folder, version)
+    for path in (log, log.parent, folder):
+        sync(path)
+
+
+def table_files(kind: str, table: DeltaTable) -> list[TileFile]:
+    """What a table's version holds.
 
     Raises
     ------
@@ -159,19 +155,34 @@ def table_files(table: DeltaTable) -> list[dict[str, Any]]:
         Its log cannot be read.
     """
     try:
-        actions = pa.table(table.get_add_actions(flatten=True))
-        return actions.select(_FILE).to_pylist()
+        listed = pa.table(table.get_add_actions(flatten=True)).select(_LISTED).to_pylist()
+        return [TileFile(kind, *(file[name] for name in _LISTED)) for file in listed]
     except (DeltaError, OSError, ValueError, KeyError) as error:
         raise LakeDamaged(
-            f"Lake table {table.table_uri} lists no files of this suite: {_first_line(error)}. "
-            "Move the lake away and pull again."
+            f"Lake table {table.table_uri} lists no files of this suite: {_first_line(error)}. {_RESCUE}."
         ) from None
 
 
-def seal(stated: Mapping[str, Any], files: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
+def sealed(stated: Mapping[str, Any], files: Iterable[TileFile]) -> str:
     """A hash over what a commit states and the files of both tables, whose names hold the hashes of their contents."""
-    listed = {kind: sorted([file[name] for name in _SEALED] for file in found) for kind, found in files.items()}
+    held = list(files)
+    listed = {
+        kind: sorted([file.name, file.metric, file.date, file.rows, file.size] for file in held if file.kind == kind)
+        for kind in KINDS
+    }
     return hashlib.sha256(json.dumps([stated, listed], sort_keys=True).encode()).hexdigest()
+
+
+def _commit_metadata(log: Path) -> dict[str, Any]:
+    """What was written beside a commit; read from its log, since a pinned table's `history()` numbers wrongly."""
+    try:
+        for line in log.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            if METADATA in entry.get("commitInfo", {}):
+                return dict(json.loads(entry["commitInfo"][METADATA]))
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise LakeDamaged(f"Lake log {log} cannot be read: {_first_line(error)}. {_RESCUE}.") from None
+    raise LakeDamaged(f"Lake log {log} was not written by this suite. {_RESCUE}.")
 
 
 def _first_line(error: Exception) -> str:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import groupby
+from datetime import datetime
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake.transaction import AddAction
 from numpy.typing import NDArray
 
-from cloudxai_analysis.ground.errors import LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeDamaged
+from cloudxai_analysis.ground.files import replace_whole, unfinished_name
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.fields import FIELDS, series_ids
-from cloudxai_analysis.lake.frames import utc_times
-from cloudxai_analysis.lake.rollups import roll_up
+from cloudxai_analysis.lake.files import TileFile, TileKey, asked_of
+from cloudxai_analysis.lake.frames import SAMPLE_COLUMNS, series_ids, utc_times
+from cloudxai_analysis.lake.read import read_table
+from cloudxai_analysis.lake.rollups import FIELDS, roll_up
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 
 ROW_GROUP = 1 << 20
@@ -40,13 +40,15 @@ _PARQUET = {
 
 @dataclass(frozen=True)
 class Tile:
-    """A written but uncommitted tile."""
+    """A written but uncommitted tile: its two files."""
 
-    metric: str
-    date: str
-    samples: int
-    added_samples: AddAction
-    added_rollups: AddAction
+    samples: TileFile
+    rollups: TileFile
+
+    @property
+    def key(self) -> TileKey:
+        """Metric and date."""
+        return self.samples.tile
 
 
 def write_tile(
@@ -55,11 +57,11 @@ def write_tile(
     """Write a tile's two files, private and synced; nothing names them until they are committed.
 
     `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or with the day.
-    `identity` stands for all that an unpublished tile must share with a later pull for it to be taken up there.
+    `identity` stands for all that a tile must share with a later pull for its samples to be taken up there.
 
     Raises
     ------
-    LakeUnwritable
+    OSError
         The disk is full, read-only or failing.
     """
     texts = [canonical_labels(labels) for labels in batch.labels]
@@ -70,13 +72,17 @@ def write_tile(
         [texts[index] for index in order],
         [batch.labels[index].get(tenant_label, "") for index in order],
     )
-    partition = {"metric": batch.metric, "date": day.name}
     stem = f"{day.name}/{int(asked.timestamp())}-{_file_word(batch.metric)}-{identity}"
-    samples = _write(lake / "samples", stem, _sample_tables(batch, order, series), partition)
-    # A tile's files are found again as a pair by the hash of its samples, which its rollups carry in their name.
-    stem = f"{stem}-{samples.path.split('-')[-1][:16]}"
-    rollups = _write(lake / "rollups", stem, [_rollup_table(batch, order, series)], partition)
-    return Tile(batch.metric, day.name, batch.samples, samples, rollups)
+    tables = {"samples": _sample_tables(batch, order, series), "rollups": [_rollup_table(batch, order, series)]}
+    written = []
+    for kind, contents in tables.items():
+        data, rows = _packed(contents)
+        name = f"{stem}-{hashlib.sha256(data).hexdigest()[:32]}.parquet"
+        path = lake / kind / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_whole(path, memoryview(data))
+        written.append(TileFile(kind, batch.metric, day.name, name, rows, data.size))
+    return Tile(*written)
 
 
 def packed_bytes(batch: SeriesBatch) -> int:
@@ -86,30 +92,50 @@ def packed_bytes(batch: SeriesBatch) -> int:
     return _packed(_sample_tables(batch, np.arange(len(batch)), series))[0].size
 
 
-def unpublished_tile(lake: Path, metric: str, day: Window, asked: datetime, identity: str) -> Tile | None:
-    """A whole tile that an interrupted pull left behind, asked for at that moment or later; None where there is none.
+def left_tile(
+    lake: Path,
+    metric: str,
+    day: Window,
+    asked: datetime,
+    tenant_label: str,
+    *,
+    identity: str,
+    held: TileFile | None = None,
+    least: int = 0,
+) -> Tile | None:
+    """A tile of samples that lie there, whole, at least so many, asked for at that moment or later; None without.
 
-    Both of its files are held against their hashes.
+    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are made again.
     """
-    stem = f"*-{_file_word(metric)}-{identity}"
-    partition = {"metric": metric, "date": day.name}
-    for file in sorted((lake / "samples" / day.name).glob(f"{stem}-*.parquet"), reverse=True):
-        digest = file.stem.split("-")[-1]
-        pairs = (lake / "rollups" / day.name).glob(f"{file.name.split('-')[0]}{stem[1:]}-{digest[:16]}-*.parquet")
-        for pair in pairs:
-            if int(file.name.split("-")[0]) >= int(asked.timestamp()) and _is_whole(file) and _is_whole(pair):
-                samples, rollups = (
-                    _added(whole.relative_to(lake / kind).as_posix(), whole.stat().st_size, _rows(whole), partition)
-                    for kind, whole in (("samples", file), ("rollups", pair))
-                )
-                return Tile(metric, day.name, _rows(file), samples, rollups)
+    for path in sorted((lake / "samples" / day.name).glob(f"*-{_file_word(metric)}-*.parquet"), reverse=True):
+        own, at = path.name.split("-")[-2], asked_of(path.name)
+        if at < asked.replace(microsecond=0) or not (own == identity or (held and path == held.path(lake))):
+            continue
+        try:
+            batch = _batch(metric, read_table(path, SAMPLE_COLUMNS))
+        except LakeDamaged:
+            continue
+        if batch.samples >= least:
+            return write_tile(lake, batch, day, at, tenant_label, identity=own)
     return None
 
 
 def remove_unfinished(lake: Path) -> None:
     """Remove the half-written files that a killed pull left; only for who holds the lake's lock."""
-    for file in lake.glob("*/*/*.building"):
+    for file in lake.glob(f"*/*/{unfinished_name('*')}"):
         file.unlink()
+
+
+def _batch(metric: str, table: pa.Table) -> SeriesBatch:
+    """The samples of a tile's file, in which each series' rows stand together."""
+    table = table.unify_dictionaries()
+    labels = table["labels"].combine_chunks()
+    times = table["time"].cast(pa.int64()).to_numpy() // 1_000
+    values, codes = table["value"].to_numpy(), labels.indices.to_numpy()
+    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)] if len(codes) else [0]
+    parts = [slice(low, high) for low, high in pairwise(edges)]
+    texts = labels.dictionary.to_pylist()
+    return SeriesBatch.of(metric, [(json.loads(texts[codes[part.start]]), times[part], values[part]) for part in parts])
 
 
 def _file_word(metric: str) -> str:
@@ -168,16 +194,6 @@ def _rollup_table(batch: SeriesBatch, order: NDArray[np.int64], series: _Series)
     return pa.table({**series.columns(rows[sort]), "hour": utc_times(rolled["hour"][sort]), **fields})
 
 
-def _is_whole(file: Path) -> bool:
-    """Whether a file is what was written under its name."""
-    digest = file.stem.split("-")[-1]
-    return hashlib.sha256(file.read_bytes()).hexdigest()[: len(digest)] == digest
-
-
-def _rows(file: Path) -> int:
-    return int(pq.read_metadata(file).num_rows)
-
-
 def _packed(contents: Iterable[pa.Table]) -> tuple[pa.Buffer, int]:
     """A Parquet file of the tables, a row group each, and its number of rows."""
     sink, writer, rows = pa.BufferOutputStream(), None, 0
@@ -188,38 +204,3 @@ def _packed(contents: Iterable[pa.Table]) -> tuple[pa.Buffer, int]:
     if writer:
         writer.close()
     return sink.getvalue(), rows
-
-
-def _write(table: Path, stem: str, contents: Iterable[pa.Table], partition: dict[str, str]) -> AddAction:
-    data, rows = _packed(contents)
-    path = f"{stem}-{hashlib.sha256(data).hexdigest()[:32]}.parquet"
-    try:
-        _write_private(table / path, data)
-    except OSError as error:
-        raise LakeUnwritable(
-            f"Lake file {table / path} cannot be written: {error.strerror or error}. Nothing was published; make room "
-            "or mend the disk, and run again: what was pulled before is taken up."
-        ) from None
-    return _added(path, data.size, rows, partition)
-
-
-def _added(path: str, size: int, rows: int, partition: dict[str, str]) -> AddAction:
-    return AddAction(
-        path=path,
-        size=size,
-        partition_values=partition,
-        modification_time=int(datetime.now(UTC).timestamp() * 1_000),
-        data_change=True,
-        stats=json.dumps({"numRecords": rows}),
-    )
-
-
-def _write_private(file: Path, data: pa.Buffer) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    building = file.with_suffix(f".{os.getpid()}.building")
-    descriptor = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as sink:
-        sink.write(data)
-        sink.flush()
-        os.fsync(sink.fileno())
-    building.replace(file)

@@ -1,133 +1,149 @@
-"""What lies in a lake's folder: the files that versions hold, whole or damaged, and those that no version names."""
+"""Keeping a lake: what is damaged is set aside, never deleted; what nobody needs any more makes room."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
-from cloudxai_analysis.ground.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.lake.files import KINDS
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.tables import Lake
+from cloudxai_analysis.lake.tables import Lake, is_table, log_file, open_table
+from cloudxai_analysis.platform.published import published_summaries
 
-KINDS = ("samples", "rollups")
-_TILE_FILE = re.compile(r"\d{4}-\d{2}-\d{2}/\d+-[\w-]+-[0-9a-f]{32}\.parquet", re.ASCII)
-_MAKING = re.compile(r".*(\.building|\.json\.tmp|\.json#\d+)", re.ASCII)
-_LOG = re.compile(r"_delta_log/(\d{20}\.(json|checkpoint\.parquet)|_last_checkpoint)(\.set-aside-\d+)?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class HeldFile:
-    """A file that a version holds: which table, metric and day it is of, where it lies, its rows, its bytes."""
-
-    kind: str
-    metric: str
-    date: str
-    path: Path
-    rows: int
-    size: int
-
-    @property
-    def tile(self) -> tuple[str, str]:
-        """Metric and date."""
-        return self.metric, self.date
+# Whoever reads a version now, a notebook under way say, must be able to end.
+LEAST = timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class Damage:
-    """A held file that is not what was written, and how that shows."""
-
-    file: HeldFile
-    cause: str
-
-
-@dataclass(frozen=True)
-class Tree:
-    """The files found in a lake's folder, by what they are to it.
-
-    `tiles` have the name of a tile's file, whether a version holds them or not; `making` are half-written; all that
-    nobody of this suite has put there is `foreign`.
-    """
-
-    tiles: tuple[Path, ...]
-    making: tuple[Path, ...]
-    foreign: tuple[Path, ...]
-
-
-def held_files(snapshots: Iterable[Snapshot]) -> list[HeldFile]:
-    """The files of these versions, each once, by table, day and metric."""
-    found = {}
-    for snapshot in snapshots:
-        for kind in KINDS:
-            for file in snapshot.files[kind]:
-                path = snapshot.path / kind / file["path"]
-                key = file["partition.metric"], file["partition.date"]
-                found[path] = HeldFile(kind, *key, path, file["num_records"], file["size_bytes"])
-    return sorted(found.values(), key=lambda file: (file.date, file.metric, file.kind))
-
-
-def damages(files: Iterable[HeldFile]) -> Iterator[Damage]:
-    """Those of the files that are missing, or whose bytes are not those that their name was made from."""
-    for file in files:
-        cause = _cause(file)
-        if cause:
-            yield Damage(file, cause)
-
-
-def found_files(lake: Lake) -> Tree:
-    """Every file in the lake's folder."""
-    tiles, making, foreign = [], [], []
-    for path in sorted(lake.path.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
-            continue
-        place = path.relative_to(lake.path)
-        inside = place.relative_to(place.parts[0]).as_posix() if place.parts[0] in KINDS else ""
-        if _MAKING.fullmatch(path.name):
-            making.append(path)
-        elif inside and _TILE_FILE.fullmatch(inside) and not path.is_symlink():
-            tiles.append(path)
-        elif not (inside and _LOG.fullmatch(inside)) and place.as_posix() != ".lock":
-            foreign.append(path)
-    return Tree(tuple(tiles), tuple(making), tuple(foreign))
-
-
-def ever_named(lake: Lake) -> set[Path]:
-    """Every file that any commit of the two tables has added, of interrupted publications, too.
+def published_versions(reports: Path) -> dict[int, list[str]]:
+    """The lake versions that reports were made from, each with its reports' names; earlier editions count, too.
 
     Raises
     ------
     LakeDamaged
-        A log cannot be read.
+        A report's summary cannot be read or names no version.
     """
-    named = set()
-    for kind in KINDS:
-        for log in sorted((lake.path / kind / "_delta_log").glob("*.json")):
-            try:
-                entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-                named |= {lake.path / kind / entry["add"]["path"] for entry in entries if "add" in entry}
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise LakeDamaged(
-                    f"Lake log {log} cannot be read: {type(error).__name__}. Restore it, or move the lake away and "
-                    "pull again."
-                ) from None
+    named: dict[int, list[str]] = {}
+    for one in published_summaries(reports):
+        try:
+            version = one.said["provenance"]["lake"]["rollups"] if one.said else None
+        except (KeyError, TypeError):
+            version = None
+        if not isinstance(version, int):
+            raise LakeDamaged(
+                f"Report {one.file} cannot be read, and may name a version of the lake. Nothing was changed; make the "
+                "report again, or move its folder away."
+            )
+        named.setdefault(version, []).append(one.report)
     return named
 
 
-def bytes_of(paths: Iterable[Path]) -> int:
-    """The bytes of the files that are there."""
-    return sum(path.stat().st_size for path in paths if path.is_file())
+def needed_snapshots(lake: Lake, published: Iterable[int]) -> list[Snapshot]:
+    """The versions that must stay whole: those that reports name, and the newest, which comes last.
+
+    Raises
+    ------
+    UsageError, LakeDamaged
+        The lake is empty; one of these versions cannot be read.
+    """
+    newest = lake.snapshot()
+    return [*(lake.snapshot(version) for version in sorted(published) if 0 < version < newest.version), newest]
 
 
-def _cause(file: HeldFile) -> str:
-    named = file.path.stem.split("-")[-1]
+def set_aside(path: Path) -> Path:
+    """Give a file that is damaged another name beside its own, under which nothing reads it; the new path."""
+    names = (path.with_name(f"{path.name}.set-aside-{number}") for number in count(1))
+    return path.rename(next(name for name in names if not name.exists()))
+
+
+def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float = 10.0) -> list[Path]:
+    """Make a lake readable whose newest logs are damaged, and return where those lie now; [] where nothing was wrong.
+
+    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, if nothing that is
+    published needs it; then the newest publication, if no report was made from it (`published`); then both. The tiles
+    of a publication that is set aside stay on disk, and the next pull takes them up. Every older version is as it was.
+
+    Raises
+    ------
+    LakeDamaged
+        That does not mend it: an older log is damaged, or a report names the newest version. Nothing was changed.
+    """
+    reason = _unreadable(lake)
+    if reason is None:
+        return []
+    with lake.locked(lock_seconds):
+        logs = {kind: lake.path / kind / "_delta_log" for kind in KINDS}
+        kinds = ("_last_checkpoint", "*.checkpoint*.parquet")
+        checkpoints = [path for folder in logs.values() for kind in kinds for path in folder.glob(kind)]
+        samples, rollups = (sorted(folder.glob("[0-9]*.json"))[-1:] for folder in logs.values())
+        choices = [[], samples]
+        if not any(log_file(lake.path / "rollups", version) in rollups for version in published):
+            choices += [rollups, [*rollups, *samples]]
+        for choice in choices:
+            moved = [(path, set_aside(path)) for path in [*checkpoints, *choice]]
+            if _unreadable(lake) is None:
+                return [aside for _, aside in moved]
+            for path, aside in moved:
+                aside.rename(path)
+    raise reason
+
+
+def _unreadable(lake: Lake) -> LakeDamaged | None:
+    """Why the lake cannot be read or written to, or None."""
     try:
-        with file.path.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()[: len(named)]
-    except FileNotFoundError:
-        return "missing"
-    except OSError as error:
-        return f"unreadable: {error.strerror or type(error).__name__}"
-    return "" if found == named else f"damaged: its SHA-256 begins with {found}"
+        for kind in KINDS:
+            if is_table(lake.path / kind):
+                open_table(lake.path / kind)
+        if lake.exists:
+            lake.snapshot()
+    except LakeDamaged as error:
+        return error
+    except BaseException as error:
+        # deltalake panics over some damaged checkpoints, and a panic is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        return LakeDamaged(f"Lake {lake.path} has a damaged checkpoint, and its logs do not mend it: {error}.")
+    return None
+
+
+def vacuum(
+    lake: Lake, published: Iterable[int], *, older_than: timedelta, dry_run: bool = False, lock_seconds: float = 10.0
+) -> list[tuple[Path, int]]:
+    """Remove the files that versions gave up longer ago than `older_than`, and return them with their bytes.
+
+    The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
+    deltalake says which files those are; that it may not remove them itself is because it would commit that.
+
+    Raises
+    ------
+    UsageError
+        The lake is empty, or the age is less than an hour.
+    LakeDamaged
+        A version that stays cannot be read; nothing is removed.
+    LakeLocked, LakeUnwritable
+        Another run is writing; the disk is read-only or failing.
+    """
+    if older_than < LEAST:
+        raise UsageError(
+            "An age under 1h is too young for a vacuum: a report under way may read those files. Give more."
+        )
+    needed_snapshots(lake, published)
+    removed = []
+    with lake.locked(lock_seconds):
+        kept = needed_snapshots(lake, published)
+        versions = {
+            "samples": [snapshot.samples_version for snapshot in kept],
+            "rollups": [snapshot.version for snapshot in kept],
+        }
+        hours = int(older_than / timedelta(hours=1))
+        for kind in KINDS:
+            table = open_table(lake.path / kind)
+            for name in table.vacuum(hours, enforce_retention_duration=False, keep_versions=versions[kind]):
+                path = lake.path / kind / name
+                if path.is_file():
+                    removed.append((path, path.stat().st_size))
+        for path, _ in removed if not dry_run else ():
+            path.unlink()
+    return removed

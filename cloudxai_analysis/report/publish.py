@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from cloudxai_analysis.ground.files import replace_whole, sync
+
 _BUILDING = ".building-"
 _PUBLISHED = ".published"
 KEPT = 3
@@ -41,20 +43,20 @@ def publish(folder: Path, target: Path) -> None:
     Everything is on disk before the step: files, their folders, then the link that is put in place of the old one.
     """
     for path in sorted(folder.rglob("*")):
-        _sync(path)
-    _sync(folder)
+        sync(path)
+    sync(folder)
     digest = hashlib.sha256((folder / "summary.json").read_bytes()).hexdigest()[:12]
     final = target.parent / _PUBLISHED / f"{target.name}-{digest}-{uuid.uuid4().hex[:8]}"
     final.parent.mkdir(exist_ok=True)
     os.rename(folder, final)
-    _sync(final.parent)
+    sync(final.parent)
     if target.is_dir() and not target.is_symlink():
         # A folder of the same name that somebody made by hand is kept, under another name.
         os.rename(target, target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.old"))
     link = _link(folder)
     link.symlink_to(Path(_PUBLISHED) / final.name)
     os.replace(link, target)
-    _sync(target.parent)
+    sync(target.parent)
     stale_file(target).unlink(missing_ok=True)
     _forget(target, final)
 
@@ -67,10 +69,7 @@ def stale_file(target: Path) -> Path:
 def mark_stale(target: Path, reason: str) -> None:
     """Note beside a published report that it could not be renewed; nothing happens where none is published."""
     if target.exists():
-        file = stale_file(target)
-        unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
-        unfinished.write_text(f"{' '.join(reason.split())}\n", encoding="utf-8")
-        os.replace(unfinished, file)
+        replace_whole(stale_file(target), f"{' '.join(reason.split())}\n", mode=0o666)
 
 
 def _forget(target: Path, current: Path) -> None:
@@ -102,11 +101,3 @@ def _link(folder: Path) -> Path:
 
 def _lock(folder: Path) -> Path:
     return folder.with_suffix(".lock")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

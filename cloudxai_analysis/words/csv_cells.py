@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from cloudxai_analysis.ground.files import replace_whole
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -21,17 +21,10 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """
     safe = pd.DataFrame({name: _safe(frame[name]) for name in frame.columns}, columns=frame.columns)
     safe.columns = pd.Index([neutral(str(name)) for name in frame.columns])
-    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.
-        with unfinished.open("w", encoding="utf-8", errors="replace", newline="") as stream:
-            # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
-            safe.to_csv(stream, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
+    text = safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.
+    replace_whole(file, text.encode("utf-8", "replace"), mode=0o666)
 
 
 def neutral(value: Any) -> Any:

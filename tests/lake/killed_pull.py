@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -28,10 +29,11 @@ import numpy as np
 from cloudxai_analysis.ground.errors import CloudxaiError
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake import kernels
+from cloudxai_analysis.lake.files import checked
 from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.lake.vacuum import vacuum
+from cloudxai_analysis.lake.tables import Lake, open_lake
+from cloudxai_analysis.lake.upkeep import published_versions, vacuum
 from cloudxai_analysis.platform.contract import Contract, load_contract
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 
@@ -104,10 +106,18 @@ def look(path: str, version: int = 0) -> str:
 
 
 def age(path: Path, days: float) -> None:
-    """Make all that lies there look as if it had been written so many days ago."""
-    for file in path.rglob("*"):
-        moment = file.stat().st_mtime - days * 86_400
-        os.utime(file, (moment, moment))
+    """Make all that versions gave up look as if they had done so that many days earlier."""
+    for log in path.rglob("_delta_log/*.json"):
+        moved = re.sub(
+            r'("deletionTimestamp":)(\d+)', lambda at: f"{at[1]}{int(at[2]) - int(days * 86_400_000)}", log.read_text()
+        )
+        log.write_text(moved)
+
+
+def damaged(lake: Lake) -> list[tuple[str, str, str]]:
+    """The files of the newest version that are not what was written: table, metric, day."""
+    snapshot = lake.snapshot()
+    return [(file.kind, *file.tile) for file in snapshot.files if checked(file.path(lake.path))[1]]
 
 
 def grow(path: str, times: int) -> int:
@@ -117,7 +127,7 @@ def grow(path: str, times: int) -> int:
 
 def tidy(path: str, reports: str) -> int:
     """Vacuum a lake; how many files were removed."""
-    return len(vacuum(open_lake(Path(path)), Path(reports)).files)
+    return len(vacuum(open_lake(Path(path)), published_versions(Path(reports)), older_than=30 * DAY))
 
 
 def free(path: str, kilobytes: int) -> None:

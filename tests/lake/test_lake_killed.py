@@ -12,12 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from killed_pull import Mortals, fingerprint, look, mortals, pull_days
+from killed_pull import Mortals, damaged, fingerprint, look, mortals, pull_days
 
 from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
-from cloudxai_analysis.lake.lock import locked_lake
 from cloudxai_analysis.lake.tables import Lake, open_lake
-from cloudxai_analysis.lake.upkeep import damages, found_files, held_files
 
 KILLED = -signal.SIGKILL
 MOMENTS = 200
@@ -59,7 +57,7 @@ def path(before: Path, tmp_path: Path) -> Path:
 
 def whole(lake: Lake) -> bool:
     """Whether every file is what was written, and nothing half-written is left."""
-    return not list(damages(held_files([lake.snapshot()]))) and not found_files(lake).making
+    return not damaged(lake) and not list(lake.path.rglob("*.unfinished"))
 
 
 def comes_to(path: Path, old: str, new: str) -> None:
@@ -222,9 +220,9 @@ def test_what_the_holder_of_the_lock_cannot_write_is_one_line(tmp_path: Path) ->
         pull_days(str(tmp_path / "file" / "lake"), 1)
     lake = open_lake(tmp_path / "lake")
     with (
-        pytest.raises(LakeUnwritable, match=r"No space left on device\. What was published before"),
-        locked_lake(lake, 1),
+        pytest.raises(LakeUnwritable, match=r"No space left on device\. What was there before"),
+        lake.locked(1),
     ):
         raise OSError("Generic LocalFileSystem error\n \x1b[31m↳\x1b[0m No space left on device (os error 28)")
-    with pytest.raises(LakeUnwritable, match=r"written: LocalFileSystem is broken\. What"), locked_lake(lake, 1):
+    with pytest.raises(LakeUnwritable, match=r"written: LocalFileSystem is broken\. What"), lake.locked(1):
         raise OSError("LocalFileSystem\n \x1b[31mis broken\x1b[0m")

@@ -1,4 +1,4 @@
-"""Rollups by hand, against a loop that reads like the definition, and as a monoid under merge."""
+"""Rollups by hand, and against a loop that reads like the definition."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from cloudxai_analysis.lake.fields import FIELDS
-from cloudxai_analysis.lake.rollups import join_hours, merge, roll_up
+from cloudxai_analysis.lake.rollups import FIELDS, join_hours, roll_up
 from cloudxai_analysis.sources.series import SeriesBatch
 
 MARKER = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
@@ -90,9 +89,6 @@ def test_nothing_rolls_up_to_nothing() -> None:
     empty = frame([])
     assert len(empty) == 0
     assert len(join_hours(empty)) == 0
-    merged = merge(empty, by=["series_id"])
-    assert len(merged) == 0
-    assert merged.columns.tolist() == ["series_id", *FIELDS]
 
 
 @pytest.mark.parametrize(
@@ -212,52 +208,10 @@ def size_of(points: Points) -> float:
     return sum(abs(v) * 300 for _, v in points if not math.isnan(v))
 
 
-def cut(points: Points, edges: list[int]) -> list[Points]:
-    edges = sorted({0, *(min(edge, len(points)) for edge in edges), len(points)})
-    return [points[low:high] for low, high in pairwise(edges)]
-
-
 @given(points_of_a_series())
 def test_rollup_is_the_definition(points: Points) -> None:
     found = frame(points, bucket_ms=10**15).drop(columns=["series_id", "hour"])
     same(found, pd.DataFrame([by_the_definition(points)]), size_of(points))
-
-
-@FEW
-@given(points_of_a_series(), st.lists(st.integers(0, 40), max_size=6))
-def test_merge_of_the_parts_is_the_rollup_of_the_whole(points: Points, edges: list[int]) -> None:
-    parts = pd.concat([frame(part, bucket_ms=10**15) for part in cut(points, edges)])
-    same(merge(parts, by=["series_id"]), frame(points, bucket_ms=10**15), size_of(points))
-
-
-@FEW
-@given(points_of_a_series(), st.integers(0, 40), st.integers(0, 40))
-def test_merge_is_associative(points: Points, first: int, second: int) -> None:
-    parts = [frame(part, bucket_ms=10**15) for part in cut(points, [first, second])]
-    left = merge(pd.concat([merge(pd.concat(parts[:2]), by=["series_id"]), *parts[2:]]), by=["series_id"])
-    right = merge(pd.concat([*parts[:1], *([merge(pd.concat(parts[1:]), by=["series_id"])] if parts[1:] else [])]),
-                  by=["series_id"])  # fmt: skip
-    same(left, right, size_of(points))
-
-
-@FEW
-@given(points_of_a_series(), st.lists(st.integers(0, 40), max_size=6))
-def test_hours_of_batches_are_the_hours_of_the_whole(points: Points, edges: list[int]) -> None:
-    parts = pd.concat([frame(part) for part in cut(points, edges)])
-    hours = merge(parts, by=["series_id", "hour"])
-    same(join_hours(hours), join_hours(frame(points)), size_of(points))
-
-
-@FEW
-@given(points_of_a_series(st.sampled_from([0.0, 1.0, -3.0, INF, -INF, 1.5e308, NAN])), st.integers(0, 40))
-def test_merge_keeps_infinite_and_overflowing_values(points: Points, edge: int) -> None:
-    parts = pd.concat([frame(part, bucket_ms=10**15) for part in cut(points, [edge])])
-    whole = frame(points, bucket_ms=10**15)
-    merged = merge(parts, by=["series_id"])
-    pd.testing.assert_frame_equal(merged[EXACT], whole[EXACT], check_exact=True)
-    # What is added in another order may overflow at another place, but never turns into a number out of nothing.
-    for name in SUMS:
-        assert np.isfinite(merged[name].to_numpy()).all() == np.isfinite(whole[name].to_numpy()).all()
 
 
 @FEW
@@ -296,10 +250,3 @@ def test_integral_of_each_hour_is_the_hold_by_hand(points: Points, after: int) -
     expected = hold_by_hour(points, until)
     assert (hours["hour"] // HOUR).tolist() == list(expected)
     assert_allclose(hours["integral"], list(expected.values()), rtol=1e-12, atol=1e-12 * size_of(points))
-
-
-def test_merge_joins_rows_of_a_key_that_do_not_stand_together() -> None:
-    rolled = pd.DataFrame(roll_up(batch([(TEN, 1), (TEN + HOUR, 4)], more=[[(TEN, 10), (TEN + HOUR, 30)]])))
-    merged = merge(rolled.iloc[[0, 2, 1, 3]], by=["series"])
-    assert merged["increase"].tolist() == [3, 20]
-    assert merged["integral"].tolist() == [300, 3_000]

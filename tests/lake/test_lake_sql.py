@@ -21,7 +21,6 @@ from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.sql import query
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.lake.tiles import write_tile
-from cloudxai_analysis.lake.upkeep import held_files
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 
 duckdb = pytest.importorskip("duckdb")
@@ -220,7 +219,7 @@ UNREACHABLE = [
 
 @pytest.mark.parametrize("sql", UNREACHABLE)
 def test_nothing_else_can_be_reached(snapshot: Snapshot, sql: str) -> None:
-    file = next(file.path for file in held_files([snapshot]) if file.rows)
+    file = next(file.path(snapshot.path) for file in snapshot.files if file.rows)
     with pytest.raises(UsageError, match=r"^SQL over lake .* failed: ") as caught:
         query(snapshot, sql.format(file), ALL)
     assert "\n" not in str(caught.value)
@@ -267,14 +266,13 @@ def test_a_damaged_file_is_named_before_any_number_comes_back(
 ) -> None:
     shutil.copytree(pulled, tmp_path / "lake")
     snapshot = open_lake(tmp_path / "lake").snapshot()
-    file = next(file for file in held_files([snapshot]) if file.kind == kind and file.date == "2026-10-06")
-    spoil(file.path)
+    file = next(file for file in snapshot.files if file.kind == kind and file.date == "2026-10-06")
+    spoil(file.path(snapshot.path))
     # Even a statement that would not have looked at it.
     for sql in ("SELECT count(*) FROM samples", "SELECT 1"):
-        with pytest.raises(LakeDamaged, match=r"`cloudxai lake repair` brings it back") as caught:
+        with pytest.raises(LakeDamaged, match=r"the next `cloudxai pull` brings it back") as caught:
             query(snapshot, sql, ALL)
-        assert str(file.path) in str(caught.value)
-        assert f"({file.metric}, 2026-10-06)" in str(caught.value)
+        assert file.name in str(caught.value)
     # Other days stay readable.
     assert query(snapshot, "SELECT count(*) AS n FROM samples", Window(START, START + DAY))["n"].item() == 96
 
@@ -282,7 +280,7 @@ def test_a_damaged_file_is_named_before_any_number_comes_back(
 def test_a_flipped_bit_anywhere_is_an_error(pulled: Path, tmp_path: Path) -> None:
     shutil.copytree(pulled, tmp_path / "lake")
     snapshot = open_lake(tmp_path / "lake").snapshot()
-    file = next(file.path for file in held_files([snapshot]) if file.metric == "up" and file.kind == "samples")
+    file = snapshot.by_tile["samples"]["up", "2026-10-05"].path(snapshot.path)
     whole = file.read_bytes()
     for place in np.random.default_rng(11).integers(len(whole), size=150).tolist():
         file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])

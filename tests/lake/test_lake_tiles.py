@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.commit import publish
-from cloudxai_analysis.lake.fields import FIELDS, series_ids
-from cloudxai_analysis.lake.frames import hours_frame, utc_times
+from cloudxai_analysis.lake.frames import hours_frame, series_ids, utc_times
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.rollups import roll_up
+from cloudxai_analysis.lake.rollups import FIELDS, roll_up
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.lake.tiles import Tile, write_tile
 from cloudxai_analysis.sources.series import SeriesBatch

@@ -1,0 +1,93 @@
+"""Files that appear whole or not at all, and stay through a power cut; and one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
+
+
+def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600) -> None:
+    """Put a file in the place of the one that was there: whatever happens, a reader finds the old or the new one.
+
+    When this returns it is on disk. A file that was there keeps its permissions; a new one has `mode`, less the umask.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the old one is as it was.
+    """
+    # Whoever keeps the file elsewhere and a link to it here goes on doing so.
+    real = file.resolve()
+    # A crash leaves it behind, and the next writer of the same file overwrites it.
+    unfinished = real.with_name(unfinished_name(real.name))
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            if real.exists():
+                os.fchmod(descriptor, real.stat().st_mode & 0o777)
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(descriptor)
+        os.replace(unfinished, real)
+        sync(real.parent)
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def unfinished_name(name: str) -> str:
+    """What a file is called while it is being written."""
+    return f".{name}.unfinished"
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
+    """Hold the lock of what `of` names; a lock whose owner has died is free at once.
+
+    Raises
+    ------
+    LakeLocked
+        Another run holds it longer than `seconds`.
+    LakeUnwritable
+        The lock, or what its holder wanted to write, met a disk that is full, read-only or failing.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(lock, timeout=seconds, mode=0o600):
+            yield
+    except Timeout:
+        raise LakeLocked(
+            f"{of} is being written by another run; waited {seconds:g} s. Wait for it, or raise `limits.lock_seconds`."
+        ) from None
+    except OSError as error:
+        raise LakeUnwritable(
+            f"{of} cannot be written: {_cause(error)}. What was there before stays; make room or mend the disk, and "
+            "run again."
+        ) from error
+
+
+def _cause(error: OSError) -> str:
+    if error.strerror:
+        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    # deltalake gives the system's error as coloured lines, with its number in the last.
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return os.strerror(int(number[1])) if number else " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())
