@@ -127,7 +127,8 @@ def test_verify_sets_each_damaged_file_aside_and_a_pull_brings_them_back(
     ]
     assert done.err == [
         f"cloudxai: Lake {lake}: 2 of 480 files of version 1 are damaged or missing. `cloudxai pull --environment "
-        "demo` brings back what the source still has, for the newest version; what it no longer has is named, and stays aside."
+        "demo` brings back what the source still has, for the newest version; what it no longer has is named, and "
+        "stays aside."
     ]
     assert cloudxai("pull", "--week", "2026-W42").code == 0
     assert cloudxai("verify").out == ["demo: 480 files of version 2 are what was written."]
