@@ -57,7 +57,7 @@ def studied(name: str, seed: int, size: int) -> list[dict[str, Any]]:
             return [found for found in findings(study) if found["check"] not in worlds()[name].told]
         # The week before, so that what goes on over its end is seen to its own.
         before = week_of(study.window.start - HOUR)
-        earlier = Study(study.environment, before, study.frames, ledger=study.ledger, now=study.now)
+        earlier = Study(study.environment, before, study.store, ledger=study.ledger, now=study.now)
         return planted_findings(earlier, size=size, seed=seed, times=EACH, apart_hours=0)
 
 

@@ -16,8 +16,7 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.contract import Contract, load_contract
 from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.study.opened import Frames
-from cloudxai_analysis.study.study import Study
+from cloudxai_analysis.study.study import Store, Study
 
 Written = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
 
@@ -57,10 +56,8 @@ def study_of(
     return study_over(MemorySnapshot(Platform(series, now)), folder, window, now=now, **given)
 
 
-def study_over(
-    frames: Frames, folder: Path, window: Window, *, now: datetime, contract: Contract | None = None
-) -> Study:
+def study_over(store: Store, folder: Path, window: Window, *, now: datetime, contract: Contract | None = None) -> Study:
     """The study of one window of these frames, with an empty ledger, by the settings' defaults."""
     settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     settled = settled.model_copy(update={"contract": contract or load_contract()})
-    return Study(settled, window, frames, ledger=Ledger(folder / "ledger.jsonl"), now=now)
+    return Study(settled, window, store, ledger=Ledger(folder / "ledger.jsonl"), now=now)

@@ -151,7 +151,7 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     assert labelling.pictures(study).looks == ()
 
     # A study opened afterwards says the same, and the chain holds.
-    again = Study(study.environment, DAYS, study.frames, ledger=Ledger(study.ledger.path), now=DAYS.end)
+    again = Study(study.environment, DAYS, study.store, ledger=Ledger(study.ledger.path), now=DAYS.end)
     pd.testing.assert_frame_equal(again.alerts.false_positives, study.alerts.false_positives)
     again.ledger.verify()
 
@@ -195,4 +195,4 @@ def test_impact_by_a_query_of_ones_own_is_proposed_and_no_truth(study: Study) ->
 def test_the_demo_evaluates_no_query_of_impact(study: Study) -> None:
     demo = study.environment.model_copy(update={"source": DEMO_SOURCE})
     with pytest.raises(UsageError, match="needs a server"):
-        impact(Study(demo, DAYS, study.frames, ledger=study.ledger, now=DAYS.end), "up")
+        impact(Study(demo, DAYS, study.store, ledger=study.ledger, now=DAYS.end), "up")

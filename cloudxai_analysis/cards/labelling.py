@@ -252,7 +252,7 @@ def _proposal(row: dict[Any, Any]) -> dict[str, Any]:
 
 def _moved(study: Study) -> None:
     """Let the study's rates and verdicts be made of the ledger as it is now."""
-    study.alerts.reread()
+    study.reread()
     judge.forget(study)
 
 

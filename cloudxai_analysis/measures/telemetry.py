@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.time_seen import joined, seconds_within, sweep
 
@@ -122,6 +122,12 @@ def covered_periods(
     found = (least_up / (whole / pd.Timedelta(minutes=1))).rename("coverage").reset_index()
     found["covered"] = (found["coverage"] >= least) & (found["day"] + whole <= end)
     return typed(found, _COVERED)
+
+
+def seen_share(covered: pd.DataFrame, window: Window) -> float:
+    """Share of a window's whole time, day by day of the least covered job; NaN where none was ever scraped."""
+    rows = covered[(covered["day"] >= window.start) & (covered["day"] < window.end)]
+    return float(rows["coverage"].sum() * DAY / window.duration) if len(rows) else float("nan")
 
 
 def process_starts(

@@ -58,7 +58,7 @@ def planted_findings(
 
     Of each kind there are `times`, the `size`-th of its sizes (0 to 4); those planted together lie `apart_hours` apart.
     """
-    copy = Copy(study.frames, Window(study.history.start - DAY, study.reach.end))
+    copy = Copy(study.store, Window(study.history.start - DAY, study.reach.end))
     common = {"size": size, "seed": seed, "times": times}
     planted = list(plant(copy, study.contract, study.window, apart_hours=apart_hours, **common))
     changed = Study(study.environment, study.window, copy, ledger=study.ledger, now=study.now)

@@ -16,7 +16,7 @@ from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.study.opened import Frames
+from cloudxai_analysis.study.study import Store
 
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -41,9 +41,9 @@ _MOST_NAMES = 1_000
 class Copy(MemorySnapshot):
     """A copy of what was read of `window`, in which series can be changed; nothing goes back to where it came from."""
 
-    def __init__(self, frames: Frames, window: Window) -> None:
+    def __init__(self, store: Store, window: Window) -> None:
         super().__init__(self)
-        self._frames, self._window = frames, window
+        self._store, self._window = store, window
         self._held: dict[str, list[tuple[dict[str, str], Times, Values]]] = {}
         self.name = "copy"
         self.touched: list[dict[str, str]] = []
@@ -51,7 +51,7 @@ class Copy(MemorySnapshot):
     @property
     def rules(self) -> list[dict[str, Any]] | None:
         """The rules of what was read."""
-        return self._frames.rules
+        return self._store.rules
 
     def describe(self) -> dict[str, Any]:
         """Provenance of the samples."""
@@ -73,8 +73,8 @@ class Copy(MemorySnapshot):
     def held(self, metric: str) -> list[tuple[dict[str, str], Times, Values]]:
         """Every series of a metric: labels, times in milliseconds, values."""
         if metric not in self._held:
-            labels = self._frames.series(metric, self._window).set_index("series_id")["labels"]
-            samples = self._frames.samples(metric, self._window, markers=True)
+            labels = self._store.series(metric, self._window).set_index("series_id")["labels"]
+            samples = self._store.samples(metric, self._window, markers=True)
             times = samples["time"].dt.tz_localize(None).to_numpy(dtype="datetime64[ms]").astype("int64")
             ids, values = samples["series_id"].to_numpy(), samples["value"].to_numpy()
             edges = [*np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1)).tolist(), len(ids)]

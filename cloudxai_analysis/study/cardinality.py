@@ -2,283 +2,231 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures import (
-    cardinality,
-    cohorts,
-    counters,
-    drivers,
-    guard,
-    identifiers,
-    shifts,
-    taint,
-    time_to_cap,
-)
+from cloudxai_analysis.measures import cardinality as measure
+from cloudxai_analysis.measures import cohorts as cohort
+from cloudxai_analysis.measures import counters, drivers, identifiers, shifts, taint
+from cloudxai_analysis.measures import guard as invariants
+from cloudxai_analysis.measures import time_to_cap as to_cap
 from cloudxai_analysis.measures.forecast import Forecast
-from cloudxai_analysis.study.opened import Opened
-from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, hours, part, samples, value
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.study.study import Study
 
 # What Prometheus itself makes series of: their buckets and alerts are lost without these.
 _NEEDED = ("le", "alertname", "alertstate")
+_NAMES = "cardinality.generated_names.tenant"
+_BEGIN: dict[str, Any] = {"begin": "telemetry.first_seen"}
+_CAP: dict[str, Any] = {"cap": "contract.tenant_cap"}
 
 
-class Cardinality:
+def _headroom(held: pd.DataFrame, arrivals: pd.DataFrame, guard: pd.DataFrame, cap: int) -> pd.DataFrame:
+    """Headroom by hour, over the history."""
+    # Without any tenant nobody knows how many a process holds.
+    return measure.headroom(held if len(arrivals) else held[:0], cap=cap, shown=guard)
+
+
+def _daily_arrivals(
+    arrivals: pd.DataFrame,
+    headroom: pd.DataFrame,
+    covered: pd.DataFrame,
+    history: Window,
+    *,
+    cap: int,
+    generated: Collection[str],
+) -> pd.DataFrame:
+    """Real tenants that came to the process with the least headroom, by whole day of the history."""
+    whole = Window(history.start, pd.Timestamp(history.end).floor("D").to_pydatetime())
+    fullest = headroom.tail(1)
+    own = arrivals[arrivals["job"].isin(fullest["job"])]
+    name = fullest["instance"].max() if len(fullest) else ""
+    return to_cap.daily_arrivals(own, covered, whole, cap=cap, instance=name, generated=generated)
+
+
+def _to_cap(
+    daily: pd.DataFrame,
+    arrivals: pd.DataFrame,
+    headroom: pd.DataFrame,
+    refusals: pd.DataFrame,
+    *,
+    cap: int,
+    generated: Collection[str],
+    expected: int,
+    end: pd.Timestamp,
+) -> tuple[pd.DataFrame, Forecast]:
+    recent = refusals["end"] >= end - pd.Timedelta(hours=1)
+    own = arrivals.merge(headroom[["job", "instance"]].tail(1), on=["job", "instance"])
+    own = own[own["started_at"].isna() | (own["started_at"] == own["started_at"].max())]
+    return to_cap.time_to_cap(
+        daily,
+        cap=cap,
+        held=int(headroom["held"].iloc[-1]) if len(headroom) else 0,
+        generated=int(own["tenant"].isin(generated).sum()),
+        expected=expected,
+        refusing_since=refusals.loc[recent, "start"].min() if recent.any() else None,
+    )
+
+
+def _time_to_cap(found: tuple[pd.DataFrame, Forecast]) -> pd.DataFrame:
+    """When the process with the least headroom is likely to hold as many tenants as it may, as one row."""
+    return found[0]
+
+
+def _held_ahead(found: tuple[pd.DataFrame, Forecast], daily: pd.DataFrame) -> pd.DataFrame:
+    """Held tenants of that process over the days ahead, with intervals; empty where they cannot be forecast."""
+    return to_cap.paths_to_cap(found[1], held=int(found[0]["held"].iloc[0]), last=daily["day"].max())
+
+
+def _back_test(found: tuple[pd.DataFrame, Forecast]) -> pd.DataFrame:
+    """How each model of the arrivals did in the back-test; empty where they cannot be forecast."""
+    return found[1].back_test
+
+
+def _tenant_sets(hours: pd.DataFrame, seen: Window, begins: bool) -> pd.DataFrame:
+    """New, returning, stayed and lost tenants of the window, generated names left out."""
+    found = measure.tenant_sets(hours, seen)
+    return found.assign(set=found["set"].replace("new", "unknown")) if begins else found
+
+
+def _tenant_sets_by_week(hours: pd.DataFrame, history: Window, first: pd.Timestamp) -> pd.DataFrame:
+    """Number of new, returning, stayed and lost real tenants, one row per `week` after the telemetry's begin.
+
+    In the week in which it begins every tenant would be new, which says nothing of the tenants.
+    """
+    weeks = [week for week in history.weeks() if week.start > first]
+    counts = [measure.tenant_sets(hours, week)["set"].value_counts() for week in weeks]
+    found = pd.DataFrame(counts, index=[week.name for week in weeks])
+    found = found.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
+    return found.rename_axis("week").reset_index()
+
+
+def _series(study: Study) -> pd.DataFrame:
+    """Every series of the contract's metrics in the history, with `metric` and all of its labels."""
+    names = study.contract.series_names()
+    return pd.concat([study.series(name, study.history).assign(metric=name) for name in names], ignore_index=True)
+
+
+def _nameless(found: pd.DataFrame, contract: Contract) -> list[str]:
+    """Metrics of tenants that were exported in the window without a single series that names a tenant."""
+    own = [one.name for one in contract.metrics.values() if {"tenant", contract.tenant_label} & set(one.labels)]
+    return found.loc[(found["tenants"] == 0) & found["metric"].isin(own), "metric"].tolist()
+
+
+def _label_savings(series: pd.DataFrame, contract: Contract, unexpected: pd.DataFrame) -> pd.DataFrame:
+    """What dropping each label of each metric would save, over the history."""
+    needed = {contract.tenant_label, *contract.process_labels, *_NEEDED}
+    # What nobody has explained yet may be the tenant.
+    return drivers.label_savings(series, needed=needed | set(unexpected["label"]))
+
+
+def _generated_series(series: pd.DataFrame, names: Collection[str], label: str) -> int:
+    """Series of the history whose tenant is a generated name."""
+    pairs = drivers.label_pairs(series["labels"])
+    return int(pairs.loc[pairs["label"] == label, "value"].isin(names).sum())
+
+
+def _level_days(churn: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
+    """The covered days of `churn`."""
+    return churn[churn["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])]
+
+
+def _level_shifts(days: pd.DataFrame) -> pd.DataFrame:
+    """Days of the history from which the daily number of tenants stands on another level."""
+    return shifts.level_shifts(days, "tenants")
+
+
+def _refusals(found: pd.DataFrame, steps: pd.DataFrame, seen: Window) -> pd.DataFrame:
+    """Whole stretches in which a guard refused labels that overlap the window, with their part `inside` it."""
+    return counters.split_at(found, steps, seen, by=["job", "instance"])
+
+
+def _refused_names(steps: pd.DataFrame) -> list[str]:
+    """Tenants whose requests a guard refused in the window, where its counter carries their names."""
+    return [name for name in steps.loc[steps["step"] > 0, "tenant"].astype("str").unique() if name]
+
+
+def _still_tainted(found: pd.DataFrame, seen: Window) -> pd.DataFrame:
+    """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
+    return found[found["until"] > seen.start].reset_index(drop=True)
+
+
+def _real(hours: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """The rows of `tenant_hours` that are of no generated name."""
+    return hours[~hours["tenant"].isin(names)]
+
+
+class Cardinality(Topic):
     """Frames on the tenant labels and their guard."""
 
-    def __init__(self, opened: Opened, telemetry: Telemetry) -> None:
-        self._opened = opened
-        self._telemetry = telemetry
-
-    @cached_property
-    def tenant_hours(self) -> pd.DataFrame:
-        """Hourly rollups of tenant readiness, the metric that every tenant has."""
-        return self._opened.hours("tenant_readiness")
-
-    @cached_property
-    def tenant_samples(self) -> pd.DataFrame:
-        """Raw samples of tenant readiness, in the window."""
-        return self._opened.samples("tenant_readiness", self._opened.seen)
-
-    @cached_property
-    def active_tenants(self) -> pd.DataFrame:
-        """Active tenants by hour, over the history, and how many of them are generated names."""
-        return cardinality.active_tenants(self.tenant_hours, self.generated_names["tenant"])
-
-    @cached_property
-    def arrivals(self) -> pd.DataFrame:
-        """When each process first saw each tenant since its start."""
-        return cardinality.tenant_arrivals(self.tenant_hours, self._telemetry.starts)
-
-    @cached_property
-    def held(self) -> pd.DataFrame:
-        """Held tenants by process and hour, over the history."""
-        return cardinality.held_tenants(self.arrivals, self._opened.history, self._telemetry.starts)
-
-    @cached_property
-    def headroom(self) -> pd.DataFrame:
-        """Headroom by hour, over the history."""
-        # Without any tenant nobody knows how many a process holds.
-        held = self.held if len(self.arrivals) else self.held[:0]
-        return cardinality.headroom(held, cap=self._opened.contract.tenant_cap, shown=self.guard)
-
-    @cached_property
-    def daily_arrivals(self) -> pd.DataFrame:
-        """Real tenants that came to the process with the least headroom, by whole day of the history."""
-        window = self._opened.history
-        whole = Window(window.start, pd.Timestamp(window.end).floor("D").to_pydatetime())
-        cap, fullest = self._opened.contract.tenant_cap, self.headroom.tail(1)
-        own = self.arrivals[self.arrivals["job"].isin(fullest["job"])]
-        name = fullest["instance"].max() if len(fullest) else ""
-        names = self.generated_names["tenant"]
-        covered = self._telemetry.covered
-        return time_to_cap.daily_arrivals(own, covered, whole, cap=cap, instance=name, generated=names)
-
-    @cached_property
-    def _to_cap(self) -> tuple[pd.DataFrame, Forecast]:
-        recent = self.refusals["end"] >= pd.Timestamp(self._opened.seen.end) - pd.Timedelta(hours=1)
-        since = self.refusals.loc[recent, "start"].min() if recent.any() else None
-        held = int(self.headroom["held"].iloc[-1]) if len(self.headroom) else 0
-        own = self.arrivals.merge(self.headroom[["job", "instance"]].tail(1), on=["job", "instance"])
-        own = own[own["started_at"].isna() | (own["started_at"] == own["started_at"].max())]
-        return time_to_cap.time_to_cap(
-            self.daily_arrivals,
-            cap=self._opened.contract.tenant_cap,
-            held=held,
-            generated=int(own["tenant"].isin(self.generated_names["tenant"]).sum()),
-            expected=cardinality.busiest(self.real_hours, end=pd.Timestamp(self._opened.seen.end)),
-            refusing_since=since,
-        )
-
-    @cached_property
-    def time_to_cap(self) -> pd.DataFrame:
-        """When the process with the least headroom is likely to hold as many tenants as it may, as one row."""
-        return self._to_cap[0]
-
-    @cached_property
-    def held_ahead(self) -> pd.DataFrame:
-        """Held tenants of that process over the days ahead, with intervals; empty where they cannot be forecast."""
-        found, forecast = self._to_cap
-        last = self.daily_arrivals["day"].max()
-        return time_to_cap.paths_to_cap(forecast, held=int(found["held"].iloc[0]), last=last)
-
-    @cached_property
-    def back_test(self) -> pd.DataFrame:
-        """How each model of the arrivals did in the back-test; empty where they cannot be forecast."""
-        return self._to_cap[1].back_test
-
-    @cached_property
-    def churn(self) -> pd.DataFrame:
-        """Churn of the real tenants by day, over the history."""
-        return cardinality.tenant_churn(self.real_hours, self._telemetry.covered)
-
-    @cached_property
-    def tenant_sets(self) -> pd.DataFrame:
-        """New, returning, stayed and lost tenants of the window, generated names left out."""
-        found = cardinality.tenant_sets(self.real_hours, self._opened.seen)
-        return found.assign(set=found["set"].replace("new", "unknown")) if self._telemetry.begins else found
-
-    @cached_property
-    def tenant_sets_by_week(self) -> pd.DataFrame:
-        """Number of new, returning, stayed and lost real tenants, one row per `week` after the telemetry's begin.
-
-        In the week in which it begins every tenant would be new, which says nothing of the tenants.
-        """
-        first = self._telemetry.first_seen
-        weeks = [week for week in self._opened.history.weeks() if week.start > first]
-        counts = [cardinality.tenant_sets(self.real_hours, week)["set"].value_counts() for week in weeks]
-        frame = pd.DataFrame(counts, index=[week.name for week in weeks])
-        frame = frame.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
-        return frame.rename_axis("week").reset_index()
-
-    @cached_property
-    def series(self) -> pd.DataFrame:
-        """Every series of the contract's metrics in the history, with `metric` and all of its labels."""
-        names = self._opened.contract.series_names()
-        parts = [self._opened.series(name, self._opened.history).assign(metric=name) for name in names]
-        return pd.concat(parts, ignore_index=True)
-
-    @cached_property
-    def series_by_metric(self) -> pd.DataFrame:
-        """Series of each metric, with those that came and left in the window."""
-        return drivers.series_by_metric(self.series, self._opened.seen, tenant=self._opened.contract.tenant_label)
-
-    @property
-    def nameless(self) -> list[str]:
-        """Metrics of tenants that were exported in the window without a single series that names a tenant."""
-        contract, found = self._opened.contract, self.series_by_metric
-        own = [one.name for one in contract.metrics.values() if {"tenant", contract.tenant_label} & set(one.labels)]
-        return found.loc[(found["tenants"] == 0) & found["metric"].isin(own), "metric"].tolist()
-
-    @cached_property
-    def series_by_value(self) -> pd.DataFrame:
-        """Series of the values of each label, over the history."""
-        return drivers.series_by_value(self.series)
-
-    @cached_property
-    def label_savings(self) -> pd.DataFrame:
-        """What dropping each label of each metric would save, over the history."""
-        contract = self._opened.contract
-        needed = {contract.tenant_label, *contract.process_labels, *_NEEDED}
-        # What nobody has explained yet may be the tenant.
-        needed |= set(self._telemetry.unexpected_labels["label"])
-        return drivers.label_savings(self.series, needed=needed)
-
-    @cached_property
-    def generated_series(self) -> int:
-        """Series of the history whose tenant is a generated name."""
-        pairs = drivers.label_pairs(self.series["labels"])
-        tenants = pairs.loc[pairs["label"] == self._opened.contract.tenant_label, "value"]
-        return int(tenants.isin(self.generated_names["tenant"]).sum())
-
-    @cached_property
-    def cohorts(self) -> pd.DataFrame:
-        """Of the tenants that came in each week of the history, how many were still seen later."""
-        return cohorts.tenant_cohorts(
-            self.real_hours, self._telemetry.covered, self._opened.history, begin=self._telemetry.first_seen
-        )
-
-    @cached_property
-    def lifetimes(self) -> pd.DataFrame:
-        """How long each real tenant has been seen, over the history."""
-        return cohorts.tenant_lifetimes(
-            self.real_hours, end=pd.Timestamp(self._opened.seen.end), begin=self._telemetry.first_seen
-        )
-
-    @cached_property
-    def survival(self) -> pd.DataFrame:
-        """The share of tenants that stay longer than so many days."""
-        return cohorts.tenant_survival(self.lifetimes)
-
-    @cached_property
-    def level_shifts(self) -> pd.DataFrame:
-        """Days of the history from which the daily number of tenants stands on another level."""
-        return shifts.level_shifts(self.level_days, "tenants")
-
-    @cached_property
-    def level_days(self) -> pd.DataFrame:
-        """The covered days of `churn`."""
-        known = self._telemetry.covered.loc[self._telemetry.covered["covered"].astype(bool), "day"]
-        return self.churn[self.churn["day"].isin(known)]
-
-    @cached_property
-    def rejection_steps(self) -> pd.DataFrame:
-        """Steps of the rejection counter, over the history and the day after it."""
-        return self._telemetry.counter_steps("rejections")
-
-    @cached_property
-    def rejections(self) -> pd.DataFrame:
-        """Rejections by process and hour, over the history."""
-        return cardinality.rejections(self._opened.within(self.rejection_steps, "time", self._opened.history))
-
-    @cached_property
-    def refusals(self) -> pd.DataFrame:
-        """Whole stretches in which a guard refused labels that overlap the window, with their part `inside` it."""
-        found, steps = guard.refusals(self.rejection_steps), self.rejection_steps
-        return counters.split_at(found, steps, self._opened.seen, by=["job", "instance"])
-
-    @cached_property
-    def _all_refusals(self) -> pd.DataFrame:
-        return guard.refusals(self._opened.within(self.rejection_steps, "time", self._opened.history))
-
-    @cached_property
-    def refused_names(self) -> list[str]:
-        """Tenants whose requests a guard refused in the window, where its counter carries their names."""
-        steps = self._opened.within(self.rejection_steps, "time")
-        return [name for name in steps.loc[steps["step"] > 0, "tenant"].astype("str").unique() if name]
-
-    @cached_property
-    def tainted(self) -> pd.DataFrame:
-        """Stretches in which refused tenants are missing that overlap the window, over the history's refusals."""
-        end = pd.Timestamp(self._opened.seen.end)
-        found = taint.tainted_stretches(
-            self._all_refusals,
-            self._telemetry.starts,
-            self.rejection_steps,
-            self.lifetimes,
-            self.generated_names,
-            end=end,
-        )
-        return found[found["until"] > self._opened.seen.start].reset_index(drop=True)
-
-    @cached_property
-    def _guard_scrapes(self) -> pd.DataFrame:
-        steps, cap = self._opened.within(self.rejection_steps, "time"), self._opened.contract.tenant_cap
-        return guard.guard_scrapes(self.tenant_samples, self.arrivals, steps, cap=cap, starts=self._telemetry.starts)
-
-    @cached_property
-    def guard_hours(self) -> pd.DataFrame:
-        """The guard's invariants by process and hour, in the window."""
-        starts, gaps = self._telemetry.starts, self._telemetry.gaps
-        return guard.guard_hours(self._guard_scrapes, cap=self._opened.contract.tenant_cap, starts=starts, gaps=gaps)
-
-    @cached_property
-    def guard(self) -> pd.DataFrame:
-        """The guard's invariants by process, in the window."""
-        return guard.guard_invariants(self._guard_scrapes, cap=self._opened.contract.tenant_cap)
-
-    @cached_property
-    def generated_names(self) -> pd.DataFrame:
-        """Tenant labels that look and behave generated, over the whole history: tenant, stem, shape, first, last seen.
-
-        The one home of which names are counted apart from the tenants.
-        """
-        return identifiers.generated_names(self.arrivals, refusals=self._all_refusals, gaps=self._telemetry.all_gaps)
-
-    @cached_property
-    def unstable_identifiers(self) -> pd.DataFrame:
-        """The generated names that were seen in the window, by stem and shape."""
-        return identifiers.unstable_identifiers(self.generated_names, self._opened.seen)
-
-    @cached_property
-    def generated_bursts(self) -> pd.DataFrame:
-        """Bursts of generated names that began in the window."""
-        return self._opened.within(identifiers.generated_bursts(self.generated_names), "start")
-
-    @cached_property
-    def real_hours(self) -> pd.DataFrame:
-        """The rows of `tenant_hours` that are of no generated name."""
-        return self.tenant_hours[~self.tenant_hours["tenant"].isin(self.generated_names["tenant"])]
+    tenant_hours = hours("tenant_readiness", says="Hourly rollups of tenant readiness, the metric of every tenant.")
+    window_hours = part("tenant_hours", "hour", says="The rows of `tenant_hours` in the window.")
+    tenant_samples = samples("tenant_readiness", "seen", says="Raw samples of tenant readiness, in the window.")
+    active_tenants = frame(measure.active_tenants, "tenant_hours", _NAMES)
+    arrivals = frame(measure.tenant_arrivals, "tenant_hours", "telemetry.starts")
+    held = frame(measure.held_tenants, "arrivals", "history", "telemetry.starts")
+    headroom = frame(_headroom, "held", "arrivals", "guard", **_CAP)
+    daily_arrivals = frame(
+        _daily_arrivals, "arrivals", "headroom", "telemetry.covered", "history", generated=_NAMES, **_CAP
+    )
+    busiest = value(measure.busiest, "real_hours", end="end")
+    to_cap = value(
+        _to_cap,
+        *("daily_arrivals", "arrivals", "headroom", "refusals"),
+        generated=_NAMES,
+        expected="busiest",
+        end="end",
+        **_CAP,
+    )
+    time_to_cap = frame(_time_to_cap, "to_cap")
+    held_ahead = frame(_held_ahead, "to_cap", "daily_arrivals")
+    back_test = frame(_back_test, "to_cap")
+    churn = frame(measure.tenant_churn, "real_hours", "telemetry.covered")
+    tenant_sets = frame(_tenant_sets, "real_hours", "seen", "telemetry.begins")
+    tenant_sets_by_week = frame(_tenant_sets_by_week, "real_hours", "history", "telemetry.first_seen")
+    series = frame(_series, "study", roles=(ANY_METRIC,))
+    series_by_metric = frame(drivers.series_by_metric, "series", "seen", tenant="contract.tenant_label")
+    series_by_value = frame(drivers.series_by_value, "series")
+    nameless = value(_nameless, "series_by_metric", "contract")
+    label_savings = frame(_label_savings, "series", "contract", "telemetry.unexpected_labels")
+    generated_series = value(_generated_series, "series", _NAMES, "contract.tenant_label")
+    cohorts = frame(cohort.tenant_cohorts, "real_hours", "telemetry.covered", "history", **_BEGIN)
+    lifetimes = frame(cohort.tenant_lifetimes, "real_hours", end="end", **_BEGIN)
+    survival = frame(cohort.tenant_survival, "lifetimes")
+    level_days = frame(_level_days, "churn", "telemetry.covered")
+    level_shifts = frame(_level_shifts, "level_days")
+    rejection_steps = frame(
+        counters.counter_steps, samples("rejections", "reach"), "telemetry.scrapes", "telemetry.starts"
+    )
+    history_steps = part("rejection_steps", "time", "history", says="The rows of `rejection_steps` in the history.")
+    window_steps = part("rejection_steps", "time", says="The rows of `rejection_steps` in the window.")
+    rejections = frame(measure.rejections, "history_steps")
+    refusals = frame(_refusals, value(invariants.refusals, "rejection_steps"), "rejection_steps", "seen")
+    all_refusals = frame(invariants.refusals, "history_steps")
+    refused_names = value(_refused_names, "window_steps")
+    tainted = frame(
+        _still_tainted,
+        value(
+            taint.tainted_stretches,
+            *("all_refusals", "telemetry.starts", "rejection_steps", "lifetimes", "generated_names"),
+            end="end",
+        ),
+        "seen",
+    )
+    guard_scrapes = frame(
+        invariants.guard_scrapes, "tenant_samples", "arrivals", "window_steps", starts="telemetry.starts", **_CAP
+    )
+    guard_hours = frame(
+        invariants.guard_hours, "guard_scrapes", starts="telemetry.starts", gaps="telemetry.gaps", **_CAP
+    )
+    guard = frame(invariants.guard_invariants, "guard_scrapes", **_CAP)
+    generated_names = frame(identifiers.generated_names, "arrivals", refusals="all_refusals", gaps="telemetry.all_gaps")
+    unstable_identifiers = frame(identifiers.unstable_identifiers, "generated_names", "seen")
+    generated_bursts = frame(identifiers.generated_bursts, "generated_names", within="start")
+    real_hours = frame(_real, "tenant_hours", _NAMES)

@@ -2,340 +2,299 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cloudxai_analysis.ground.window import WEEK, Window, month_of
-from cloudxai_analysis.measures import (
-    agreement,
-    anomalies,
-    cost,
-    cost_course,
-    cost_data,
-    semantics,
-    unit_costs,
-)
-from cloudxai_analysis.platform.finance import Bill
-from cloudxai_analysis.study.cardinality import Cardinality
-from cloudxai_analysis.study.opened import Opened
-from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.measures import agreement as agreements
+from cloudxai_analysis.measures import anomalies, cost_course, cost_data, counters, semantics, telemetry, unit_costs
+from cloudxai_analysis.measures import cost as measure
+from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.platform.finance import Bill, Exchange
+from cloudxai_analysis.study.frame import Topic, frame, hours, part, value
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.study.study import Study
 
 GENERATED = "(generated names)"  # all of them, as one row beside tenants
 _ALIKE = 24  # hours covered in both, under which two weeks are not held against each other
+_NAMES = "cardinality.generated_names.tenant"
+_CURRENCY = "contract.currency"
+_SEMANTICS: dict[str, Any] = {"semantics": value(lambda contract: contract["cost"].semantics, "contract")}
+_MONEY = ("contract", "environment.settings.exchange")
 
 
-class Cost:
+def _cost_hours(
+    hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame, contract: Contract, end: pd.Timestamp
+) -> pd.DataFrame:
+    """Hourly rollups of the cost estimate, over the history."""
+    if contract["cost"].semantics == "cumulative":
+        return counters.counted_hours(hours, scrapes, starts)
+    return measure.without_overhang(hours, end=end)
+
+
+def _how(contract: Contract) -> dict[str, Any]:
+    return {"semantics": contract["cost"].semantics, "currency": contract.currency}
+
+
+def _exchanged(costs: pd.DataFrame, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
+    return measure.converted(costs, exchange.rates, currency=contract.currency) if exchange else costs
+
+
+def _daily_costs(hours: pd.DataFrame, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
+    """Cost by day and tenant, over the history."""
+    return _exchanged(measure.costs_by_day(hours, **_how(contract)), contract, exchange)
+
+
+def _hourly_costs(hours: pd.DataFrame, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
+    """Cost by tenant and hour, over the history, exchanged."""
+    return _exchanged(measure.hourly_costs(hours, **_how(contract)), contract, exchange)
+
+
+def _costs(hours: pd.DataFrame, window: Window, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
+    """Cost by tenant, in the window."""
+    return _exchanged(measure.tenant_costs(hours, window, **_how(contract)), contract, exchange)
+
+
+def _real(costs: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """Cost by tenant, in the window, without generated names."""
+    return costs[~costs["tenant"].isin(names)]
+
+
+def _pooled(costs: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """Cost by tenant, in the window, with all generated names as one row."""
+    if costs.empty:
+        return costs  # pandas cannot merge what it grouped out of nothing
+    named = costs.assign(tenant=costs["tenant"].mask(costs["tenant"].isin(names), GENERATED))
+    pooled = named.groupby(["tenant", "currency"], as_index=False, sort=False)["cost"].sum()
+    return pooled.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
+
+
+def _per_tenant(daily: pd.DataFrame, names: Collection[str], covered: pd.DataFrame) -> pd.DataFrame:
+    """Cost per real tenant by day, over the history; unknown of a day that is not covered."""
+    found = unit_costs.cost_per_tenant(_real(daily, names))
+    sure = found["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])
+    return found.assign(cost_per_tenant=found["cost_per_tenant"].where(sure))
+
+
+def _groups(costs: pd.DataFrame, names: Iterable[str], refused_names: Iterable[str]) -> pd.DataFrame:
+    """Cost of generated names, and of those that any process refused by name, beside all others."""
+    generated, refused = (set(some) & set(costs["tenant"]) for some in (names, refused_names))
+    groups = dict.fromkeys(refused, "refused by a process") | dict.fromkeys(generated, "generated names")
+    return unit_costs.cost_of_groups(costs, groups)
+
+
+def _before(hours: pd.DataFrame, seen: Window) -> pd.DataFrame:
+    return hours[hours["hour"] < seen.start]
+
+
+def _bills(
+    hours: pd.DataFrame,
+    covered: pd.DataFrame,
+    bills: Iterable[Bill],
+    history: Window,
+    contract: Contract,
+    exchange: Exchange | None,
+) -> pd.DataFrame:
+    """Each configured bill of the history held against the tenants' costs of its days, the newest last.
+
+    Columns: source, start, end, currency, allocated, total, rest, covered_share (of the bill's days, by telemetry).
+    """
+    rows = []
+    for bill in bills:
+        days = bill.window
+        if days.end <= history.start or days.start >= history.end:
+            continue
+        total = pd.DataFrame({"currency": [bill.currency], "total": [bill.amount]})
+        held = measure.conservation(_costs(hours, days, contract, exchange), total).iloc[0].to_dict()
+        own = covered[(covered["day"] >= days.start) & (covered["day"] < days.end)]
+        share = float(own["coverage"].sum()) / len(list(days.days()))
+        rows.append({"source": bill.source, "start": days.start, "end": days.end, **held, "covered_share": share})
+    columns = ["source", "start", "end", "currency", "allocated", "total", "rest", "covered_share"]
+    return pd.DataFrame(rows, columns=columns).sort_values("end", ignore_index=True)
+
+
+def _whole_days(daily: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
+    return daily[daily["day"] < until]
+
+
+def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], names: Collection[str]) -> pd.DataFrame:
+    """Change of each tenant's cost, of all generated names as one, over the hours covered now and a week before."""
+    costs, before, some, hours = same_hours
+    if hours < _ALIKE:
+        return measure.cost_movers(costs[:0], before[:0])
+    return measure.cost_movers(_pooled(costs, names), _pooled(before, names), part=some | {GENERATED})
+
+
+def _change(movers: pd.DataFrame, currency: str) -> tuple[float, float]:
+    """What all tenants cost more than one week before, in the environment's currency and as a share, else NaN."""
+    own = movers[movers["currency"] == currency]
+    change, before = float(own["change"].sum()), float(own["before"].sum())
+    return (change, change / before) if before > 0 else (float("nan"), float("nan"))
+
+
+def _anomalies(found: pd.DataFrame) -> pd.DataFrame:
+    """Those of the stretches that are known to be anomalies."""
+    return found[found["unknown"] == ""].reset_index(drop=True)
+
+
+def _semantics_breaks(
+    study: Study, cost_hours: pd.DataFrame, recent: Window, starts: pd.DataFrame, covered: pd.DataFrame
+) -> pd.DataFrame:
+    """Cost gauges that behaved unlike their declared semantics in the window or the week before, since when."""
+    parts = []
+    for role in ("cost", "cost_billing"):
+        if role not in study.contract.metrics:
+            continue
+        metric = study.contract[role]
+        hours = study.within(cost_hours if role == "cost" else study.hours(role), "hour", recent)
+        suspects = semantics.suspects(hours, semantics=metric.semantics)
+        samples = study.samples(role, recent if suspects else Window(recent.end, recent.end))
+        own = samples[samples["tenant"].isin(list(suspects))]
+        found = semantics.semantics_breaks(own, starts, covered, semantics=metric.semantics)
+        parts.append(found.assign(metric=metric.name))
+    return semantics.growing_since(pd.concat(parts, ignore_index=True), cost_hours)
+
+
+def _agreement(
+    cost_hours: pd.DataFrame,
+    rolling: pd.DataFrame,
+    billing: pd.DataFrame,
+    covered: pd.DataFrame,
+    seen: Window,
+    contract: Contract,
+) -> pd.DataFrame:
+    """The platform's own cost windows held against ours at each covered midnight of the window.
+
+    Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
+    (drifts), apart (in the currency), tenant, at (of the worst).
+    """
+    ours = measure.hourly_costs(cost_hours, **_how(contract))
+    parts = []
+    for role, gauge, hold, label in (
+        ("cost_rolling", rolling, agreements.rolling_agreement, "window"),
+        ("cost_billing", billing, agreements.billing_agreement, "billing_window"),
+    ):
+        held = hold(ours, gauge, covered, currency=contract.currency)
+        own = held[(held["at"] > pd.Timestamp(seen.start)) & (held["at"] <= pd.Timestamp(seen.end))]
+        counts = agreements.agreement_counts(own, window_label=label).rename(columns={label: "named"})
+        counts.insert(0, "gauge", contract[role].name)
+        parts.append(counts)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _billing_costs(hours: pd.DataFrame) -> pd.DataFrame:
+    """What the billing-window gauge says, by tenant and billing window, at the end of what was seen."""
+    return measure.window_costs(hours, window_label="billing_window")
+
+
+def _rolling_costs(hours: pd.DataFrame) -> pd.DataFrame:
+    """What the rolling gauge says, by tenant and rolling window, at the end of what was seen."""
+    return measure.window_costs(hours, window_label="window")
+
+
+def _reconciliation(week_costs: pd.DataFrame, rolling: pd.DataFrame, seen: Window) -> pd.DataFrame:
+    """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
+    return measure.reconciliation(week_costs, rolling[rolling["window"] == "7d"], end=seen.end)
+
+
+class Cost(Topic):
     """Frames on what the tenants cost."""
 
-    def __init__(self, opened: Opened, telemetry: Telemetry, cardinality: Cardinality) -> None:
-        self._opened = opened
-        self._telemetry = telemetry
-        self._cardinality = cardinality
-
-    @cached_property
-    def cost_hours(self) -> pd.DataFrame:
-        """Hourly rollups of the cost estimate, over the history."""
-        if self._opened.contract["cost"].semantics == "cumulative":
-            return self._telemetry.counted_hours("cost")
-        return cost.without_overhang(self._opened.hours("cost"), end=pd.Timestamp(self._opened.seen.end))
-
-    @cached_property
-    def daily_costs(self) -> pd.DataFrame:
-        """Cost by day and tenant, over the history."""
-        metric = self._opened.contract["cost"]
-        daily = cost.costs_by_day(self.cost_hours, semantics=metric.semantics, currency=self._opened.contract.currency)
-        return self._exchanged(daily)
-
-    @cached_property
-    def weekly_costs(self) -> pd.DataFrame:
-        """Cost by week, over the history."""
-        return cost.weekly_costs(self.daily_costs)
+    cost_hours = frame(_cost_hours, hours("cost"), "telemetry.scrapes", "telemetry.starts", "contract", "end")
+    daily_costs = frame(_daily_costs, "cost_hours", *_MONEY)
+    weekly_costs = frame(measure.weekly_costs, "daily_costs")
+    hourly_costs = frame(_hourly_costs, "cost_hours", *_MONEY)
+    costs = frame(_costs, "cost_hours", "seen", *_MONEY)
+    real_costs = frame(_real, "costs", _NAMES)
+    pooled_costs = frame(_pooled, "costs", _NAMES)
+    covered_share = value(telemetry.seen_share, "telemetry.covered", "seen")
+    per_tenant = frame(_per_tenant, "daily_costs", _NAMES, "telemetry.covered")
+    groups = frame(_groups, "costs", _NAMES, "cardinality.refused_names")
+    window_hours = part("cost_hours", "hour", says="The rows of `cost_hours` in the window.")
+    faults = frame(cost_data.cost_faults, "window_hours", "cardinality.tenant_hours", currency=_CURRENCY)
+    faults_before = frame(
+        cost_data.cost_faults,
+        value(_before, "cost_hours", "seen"),
+        "cardinality.tenant_hours",
+        currency=_CURRENCY,
+        says="The same of the history before the window, with which it is compared.",
+    )
+    bills = frame(_bills, "cost_hours", "telemetry.covered", "environment.settings.bills", "history", *_MONEY)
+    month = value(month_of, "seen.end")
+    last_midnight = value(lambda end: end.floor("D"), "end")
+    month_course = frame(
+        cost_course.month_course,
+        value(_whole_days, "daily_costs", "last_midnight"),
+        *("telemetry.covered", "month"),
+        currency=_CURRENCY,
+    )
+    month_projection = frame(
+        cost_course.month_projection, "daily_costs", "telemetry.covered", "month", until="last_midnight"
+    )
+    budgets = frame(
+        cost_course.budget_course,
+        *("daily_costs", "environment.settings.budgets", "telemetry.covered", "month"),
+        until="last_midnight",
+        currency=_CURRENCY,
+    )
+    same_hours = value(measure.same_hours, "hourly_costs", "seen", "telemetry.covered_hours")
+    cost_movers = frame(_cost_movers, "same_hours", _NAMES)
+    compared_hours = value(lambda same_hours: same_hours[-1], "same_hours")
+    change = value(_change, "cost_movers", _CURRENCY)
+    concentration = frame(measure.concentration, "real_costs")
+    cost_stretches = frame(
+        anomalies.cost_anomalies,
+        *("cost_hours", "seen", "telemetry.covered_hours"),
+        floor="bounds.cost_anomaly_floor",
+        hour_floor="bounds.cost_hour_floor",
+        currency=_CURRENCY,
+        breaks="semantics_breaks",
+        generated=value(set, _NAMES),
+        **_SEMANTICS,
+    )
+    cost_anomalies = frame(_anomalies, "cost_stretches")
+    anomaly_basis = frame(
+        anomalies.anomaly_basis,
+        *("cost_hours", "seen", "telemetry.covered_hours"),
+        breaks="semantics_breaks",
+        **_SEMANTICS,
+    )
+    recent_hours = part(
+        "cost_hours", "hour", "recent", says="The rows of `cost_hours` in the window or the week before."
+    )
+    recent = value(lambda seen: seen.with_history(1), "seen")
+    able_to_tell = value(semantics.able_to_tell, "recent_hours", "telemetry.covered")
+    semantics_breaks = frame(
+        _semantics_breaks,
+        *("study", "cost_hours", "recent", "telemetry.starts", "telemetry.covered"),
+        roles=("cost", "cost_billing"),
+    )
+    billing_costs = frame(_billing_costs, hours("cost_billing"))
+    rolling_costs = frame(_rolling_costs, hours("cost_rolling"))
+    agreement = frame(
+        _agreement,
+        *("cost_hours", hours("cost_rolling"), hours("cost_billing"), "telemetry.covered", "seen", "contract"),
+    )
+    last_week = value(lambda seen: Window(seen.end - WEEK, seen.end), "seen")
+    reconciliation = frame(_reconciliation, value(_costs, "cost_hours", "last_week", *_MONEY), "rolling_costs", "seen")
 
     def costs_of(self, window: Window) -> pd.DataFrame:
         """Cost by tenant over a window."""
-        metric = self._opened.contract["cost"]
-        costs = cost.tenant_costs(
-            self.cost_hours, window, semantics=metric.semantics, currency=self._opened.contract.currency
-        )
-        return self._exchanged(costs)
-
-    def _exchanged(self, costs: pd.DataFrame) -> pd.DataFrame:
-        exchange = self._opened.environment.settings.exchange
-        rates = exchange.rates if exchange else {}
-        return cost.converted(costs, rates, currency=self._opened.contract.currency) if rates else costs
-
-    def _real(self, costs: pd.DataFrame) -> pd.DataFrame:
-        return costs[~costs["tenant"].isin(self._cardinality.generated_names["tenant"])]
-
-    def _pooled(self, costs: pd.DataFrame) -> pd.DataFrame:
-        """Costs by tenant, with all generated names as one row, `GENERATED`."""
-        if costs.empty:
-            return costs  # pandas cannot merge what it grouped out of nothing
-        generated = costs["tenant"].isin(self._cardinality.generated_names["tenant"])
-        named = costs.assign(tenant=costs["tenant"].mask(generated, GENERATED))
-        pooled = named.groupby(["tenant", "currency"], as_index=False, sort=False)["cost"].sum()
-        return pooled.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
-
-    @cached_property
-    def real_costs(self) -> pd.DataFrame:
-        """Cost by tenant, in the window, without generated names."""
-        return self._real(self.costs)
-
-    @cached_property
-    def pooled_costs(self) -> pd.DataFrame:
-        """Cost by tenant, in the window, with all generated names as one row."""
-        return self._pooled(self.costs)
-
-    @cached_property
-    def hourly_costs(self) -> pd.DataFrame:
-        """Cost by tenant and hour, over the history, exchanged."""
-        metric, currency = self._opened.contract["cost"], self._opened.contract.currency
-        return self._exchanged(cost.hourly_costs(self.cost_hours, semantics=metric.semantics, currency=currency))
-
-    @cached_property
-    def covered_share(self) -> float:
-        """Share of the window that the telemetry shows; NaN where no scrape is expected."""
-        return self._telemetry.seen_share(self._opened.seen)
-
-    @cached_property
-    def per_tenant(self) -> pd.DataFrame:
-        """Cost per real tenant by day, over the history; unknown of a day that is not covered."""
-        found, covered = unit_costs.cost_per_tenant(self._real(self.daily_costs)), self._telemetry.covered
-        sure = found["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])
-        return found.assign(cost_per_tenant=found["cost_per_tenant"].where(sure))
-
-    @cached_property
-    def groups(self) -> pd.DataFrame:
-        """Cost of generated names, and of those that any process refused by name, beside all others."""
-        tenants = self.costs["tenant"]
-        generated = set(self._cardinality.generated_names["tenant"]) & set(tenants)
-        refused = set(self._cardinality.refused_names) & set(tenants)
-        groups = dict.fromkeys(refused, "refused by a process") | dict.fromkeys(generated, "generated names")
-        return unit_costs.cost_of_groups(self.costs, groups)
-
-    @cached_property
-    def faults(self) -> pd.DataFrame:
-        """What is wrong with the samples of the cost gauge, in the window."""
-        return self._faults(self._opened.within(self.cost_hours))
-
-    @cached_property
-    def faults_before(self) -> pd.DataFrame:
-        """The same of the history before the window, with which it is compared."""
-        return self._faults(self.cost_hours[self.cost_hours["hour"] < self._opened.seen.start])
-
-    def _faults(self, hours: pd.DataFrame) -> pd.DataFrame:
-        tenants = self._cardinality.tenant_hours
-        return cost_data.cost_faults(hours, tenants, currency=self._opened.contract.currency)
-
-    @cached_property
-    def bills(self) -> pd.DataFrame:
-        """Each configured bill of the history held against the tenants' costs of its days, the newest last.
-
-        Columns: source, start, end, currency, allocated, total, rest, covered_share (of the bill's days, by telemetry).
-        """
-        rows = [self._held_against(bill) for bill in self._opened.environment.settings.bills]
-        columns = ["source", "start", "end", "currency", "allocated", "total", "rest", "covered_share"]
-        found = pd.DataFrame([row for row in rows if row is not None], columns=columns)
-        return found.sort_values("end", ignore_index=True)
-
-    def _held_against(self, bill: Bill) -> dict[str, object] | None:
-        history = self._opened.history
-        if bill.window.end <= history.start or bill.window.start >= history.end:
-            return None
-        total = pd.DataFrame({"currency": [bill.currency], "total": [bill.amount]})
-        held = cost.conservation(self.costs_of(bill.window), total).iloc[0].to_dict()
-        covered = self._opened.within(self._telemetry.covered, "day", bill.window)
-        days = len(list(bill.window.days()))
-        share = float(covered["coverage"].sum()) / days
-        return {
-            "source": bill.source,
-            "start": bill.window.start,
-            "end": bill.window.end,
-            **held,
-            "covered_share": share,
-        }
-
-    @cached_property
-    def month(self) -> Window:
-        """The calendar month, UTC, in which what was seen ends."""
-        return month_of(self._opened.seen.end)
-
-    @property
-    def _last_midnight(self) -> pd.Timestamp:
-        return pd.Timestamp(self._opened.seen.end).floor("D")
-
-    @cached_property
-    def month_course(self) -> pd.DataFrame:
-        """Cost since the month began by day, in the environment's currency."""
-        whole = self.daily_costs[self.daily_costs["day"] < self._last_midnight]
-        return cost_course.month_course(
-            whole, self._telemetry.covered, self.month, currency=self._opened.contract.currency
-        )
-
-    @cached_property
-    def month_projection(self) -> pd.DataFrame:
-        """What the month is likely to cost, one row per currency."""
-        return cost_course.month_projection(
-            self.daily_costs, self._telemetry.covered, self.month, until=self._last_midnight
-        )
-
-    @cached_property
-    def budgets(self) -> pd.DataFrame:
-        """The configured budgets of the month, with when each will be spent."""
-        return cost_course.budget_course(
-            self.daily_costs,
-            self._opened.environment.settings.budgets,
-            self._telemetry.covered,
-            self.month,
-            until=self._last_midnight,
-            currency=self._opened.contract.currency,
-        )
-
-    @cached_property
-    def costs(self) -> pd.DataFrame:
-        """Cost by tenant, in the window."""
-        return self.costs_of(self._opened.seen)
-
-    @cached_property
-    def cost_movers(self) -> pd.DataFrame:
-        """Change of each tenant's cost, of all generated names as one, over the hours covered now and a week before."""
-        costs, before, part, hours = self._same_hours
-        if hours < _ALIKE:
-            return cost.cost_movers(costs[:0], before[:0])
-        return cost.cost_movers(self._pooled(costs), self._pooled(before), part=part | {GENERATED})
-
-    @property
-    def compared_hours(self) -> int:
-        """How many hours of the window are covered, and so are the same ones a week before."""
-        return self._same_hours[-1]
-
-    @cached_property
-    def _same_hours(self) -> tuple[pd.DataFrame, pd.DataFrame, set[str], int]:
-        return cost.same_hours(self.hourly_costs, self._opened.seen, self._telemetry.covered_hours)
-
-    @cached_property
-    def change(self) -> tuple[float, float]:
-        """What all tenants cost more than one week before, in the environment's currency and as a share, else NaN."""
-        own = self.cost_movers[self.cost_movers["currency"] == self._opened.contract.currency]
-        change, before = float(own["change"].sum()), float(own["before"].sum())
-        return (change, change / before) if before > 0 else (float("nan"), float("nan"))
-
-    @cached_property
-    def concentration(self) -> pd.DataFrame:
-        """Share of the ten largest tenants, and the Gini coefficient, of the real tenants alone."""
-        return cost.concentration(self.real_costs)
-
-    @cached_property
-    def cost_stretches(self) -> pd.DataFrame:
-        """Stretches of the window that cost more than their calendar explains, and those of which that is unknown."""
-        contract, bounds = self._opened.contract, self._opened.bounds
-        return anomalies.cost_anomalies(
-            self.cost_hours,
-            self._opened.seen,
-            self._telemetry.covered_hours,
-            floor=bounds.cost_anomaly_floor,
-            hour_floor=bounds.cost_hour_floor,
-            currency=contract.currency,
-            semantics=contract["cost"].semantics,
-            breaks=self.semantics_breaks,
-            generated=set(self._cardinality.generated_names["tenant"]),
-        )
-
-    @property
-    def cost_anomalies(self) -> pd.DataFrame:
-        """Those of the stretches that are known to be anomalies."""
-        found = self.cost_stretches
-        return found[found["unknown"] == ""].reset_index(drop=True)
-
-    @cached_property
-    def anomaly_basis(self) -> pd.DataFrame:
-        """Which tenants have the history that an anomaly needs."""
-        return anomalies.anomaly_basis(
-            self.cost_hours,
-            self._opened.seen,
-            self._telemetry.covered_hours,
-            semantics=self._opened.contract["cost"].semantics,
-            breaks=self.semantics_breaks,
-        )
+        return _costs(self.cost_hours, window, self.study.contract, self.study.environment.settings.exchange)
 
     def expected_course(self, tenant: str, currency: str) -> pd.DataFrame:
         """A tenant's cost by hour of the window, or that of all together (''), beside what its history lets expect."""
-        hours = self.cost_hours
+        hours, study = self.cost_hours, self.study
         found = anomalies.expected_costs(
             hours[hours["tenant"] == tenant] if tenant else hours,
-            self._opened.seen,
-            self._telemetry.covered_hours,
-            floor=self._opened.bounds.cost_anomaly_floor,
-            currency=self._opened.contract.currency,
-            semantics=self._opened.contract["cost"].semantics,
-            generated=set(self._cardinality.generated_names["tenant"]),
+            study.seen,
+            study.telemetry.covered_hours,
+            floor=study.bounds.cost_anomaly_floor,
+            **_how(study.contract),
+            generated=set(study.cardinality.generated_names["tenant"]),
             tenant=tenant,
         )
         return found[found["currency"] == currency].reset_index(drop=True)
-
-    @cached_property
-    def able_to_tell(self) -> set[str]:
-        """The tenants whose cost gauge would have shown a break of its declared semantics."""
-        recent = self._opened.within(self.cost_hours, "hour", self._opened.seen.with_history(1))
-        return semantics.able_to_tell(recent, self._telemetry.covered)
-
-    @cached_property
-    def semantics_breaks(self) -> pd.DataFrame:
-        """Cost gauges that behaved unlike their declared semantics in the window or the week before, since when."""
-        roles = [role for role in ("cost", "cost_billing") if role in self._opened.contract.metrics]
-        found = pd.concat([self._breaks(role) for role in roles], ignore_index=True)
-        return semantics.growing_since(found, self.cost_hours)
-
-    def _breaks(self, role: str) -> pd.DataFrame:
-        metric, recent = self._opened.contract[role], self._opened.seen.with_history(1)
-        hours = self.cost_hours if role == "cost" else self._opened.hours(role)
-        suspects = semantics.suspects(self._opened.within(hours, "hour", recent), semantics=metric.semantics)
-        window = recent if suspects else Window(recent.end, recent.end)
-        samples = self._opened.samples(role, window)
-        found = semantics.semantics_breaks(
-            samples[samples["tenant"].isin(list(suspects))],
-            self._telemetry.starts,
-            self._telemetry.covered,
-            semantics=metric.semantics,
-        )
-        return found.assign(metric=metric.name)
-
-    @cached_property
-    def billing_costs(self) -> pd.DataFrame:
-        """What the billing-window gauge says, by tenant and billing window, at the end of what was seen."""
-        return cost.window_costs(self._opened.hours("cost_billing"), window_label="billing_window")
-
-    @cached_property
-    def rolling_costs(self) -> pd.DataFrame:
-        """What the rolling gauge says, by tenant and rolling window, at the end of what was seen."""
-        return cost.window_costs(self._opened.hours("cost_rolling"), window_label="window")
-
-    @cached_property
-    def agreement(self) -> pd.DataFrame:
-        """The platform's own cost windows held against ours at each covered midnight of the window.
-
-        Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
-        (drifts), apart (in the currency), tenant, at (of the worst).
-        """
-        metric, currency = self._opened.contract["cost"], self._opened.contract.currency
-        ours = cost.hourly_costs(self.cost_hours, semantics=metric.semantics, currency=currency)
-        parts = []
-        for role, hold, label in (
-            ("cost_rolling", agreement.rolling_agreement, "window"),
-            ("cost_billing", agreement.billing_agreement, "billing_window"),
-        ):
-            held = hold(ours, self._opened.hours(role), self._telemetry.covered, currency=currency)
-            seen = self._opened.seen
-            own = held[(held["at"] > pd.Timestamp(seen.start)) & (held["at"] <= pd.Timestamp(seen.end))]
-            counts = agreement.agreement_counts(own, window_label=label).rename(columns={label: "named"})
-            counts.insert(0, "gauge", self._opened.contract[role].name)
-            parts.append(counts)
-        return pd.concat(parts, ignore_index=True)
-
-    @cached_property
-    def reconciliation(self) -> pd.DataFrame:
-        """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
-        rolling = self.rolling_costs
-        week = Window(self._opened.seen.end - WEEK, self._opened.seen.end)
-        return cost.reconciliation(self.costs_of(week), rolling[rolling["window"] == "7d"], end=self._opened.seen.end)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -12,30 +14,77 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.platform.contract import Metric, joined
 from cloudxai_analysis.platform.settings import Environment
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
+from cloudxai_analysis.study.catalogue import Catalogue
 from cloudxai_analysis.study.cost import Cost
-from cloudxai_analysis.study.opened import Frames, Opened
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
 
+_RULES = {
+    **{"group": "str", "alertname": "str", "expr": "str", "for_seconds": "float64"},
+    **{"keep_firing_for_seconds": "float64", "interval_seconds": "float64", "severity": "str", "health": "str"},
+}
 
-class Study(Opened):
-    """One window of one environment, opened on one lake version; `provenance` says which and whence."""
+
+class Store(Protocol):
+    """What a study reads: the lake's snapshot, or the same reads straight from a source."""
+
+    @property
+    def rules(self) -> list[dict[str, Any]] | None:
+        """The alerting rules that the source had loaded at the pull; None where it could not say."""
+
+    def samples(
+        self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
+    ) -> pd.DataFrame:
+        """Raw samples of one metric."""
+
+    def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
+        """Hourly rollups of one metric."""
+
+    def series(self, metric: str, window: Window) -> pd.DataFrame:
+        """Series of one metric with all of their labels."""
+
+
+class Study:
+    """One window of one environment, opened on one lake version; `provenance` says which and whence.
+
+    `window` is the window judged; `seen` its part before `now`, and `end` where that ends; `history` begins some weeks
+    earlier and ends with `seen`, for measures that compare; `reach` goes up to a day beyond, for what begins in the
+    window and ends after it. The topics hold the frames, and `frames` lists all of them.
+    """
 
     def __init__(
         self,
         environment: Environment,
         window: Window,
-        frames: Frames,
+        store: Store,
         *,
         ledger: Ledger,
         now: datetime,
         provenance: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(environment, window, frames, ledger, now)
+        self.environment = environment
+        self.contract = environment.contract
+        self.bounds = environment.bounds
+        self.window = window
+        self.now = now
+        self.seen = Window(window.start, min(window.end, now), window.name)
+        self.end = pd.Timestamp(self.seen.end)
+        self.history = self.seen.with_history(environment.settings.history_weeks)
+        self.reach = window.reach(environment.settings.history_weeks, now)
+        self.ledger = ledger
+        self.store = store
         self.provenance = provenance or {}
+        self.telemetry = Telemetry(self)
+        self.cardinality = Cardinality(self)
+        self.cost = Cost(self)
+        self.alerts = Alerts(self)
+        self.readiness = Readiness(self)
+        self.frames = Catalogue(self)
 
     @property
     def partial(self) -> bool:
@@ -46,6 +95,26 @@ class Study(Opened):
     def observed(self) -> Window:
         """The window as sentences may call it."""
         return self.telemetry.named(self.seen, f"{self.window.name} so far" if self.partial else self.window.name)
+
+    @cached_property
+    def rules(self) -> pd.DataFrame | None:
+        """The alerting rules that the source had loaded at the pull; None where that is not known.
+
+        Not known is it also where none is loaded and there are alerts all the same: others evaluate the rules then.
+
+        Columns: group, alertname, expr, for_seconds, keep_firing_for_seconds, interval_seconds (NaN: not told),
+        severity ('' without that label), health ('ok', 'err', 'unknown'; '' where not told).
+        """
+        loaded = self.store.rules
+        if loaded is None or (not loaded and len(self.store.series(self.contract["alerts"].name, self.history))):
+            return None
+        return typed(loaded, _RULES)
+
+    def reread(self) -> None:
+        """Let what was made of the ledger be made anew of what the ledger says now; all else stays."""
+        for name in self.frames.made_of("ledger"):
+            topic, _, attribute = name.partition(".")
+            vars(getattr(self, topic)).pop(attribute, None)
 
     def sql(self, statement: str) -> pd.DataFrame:
         """The answer to one SQL statement over the window's raw samples and hourly rollups, by DuckDB.
@@ -61,31 +130,65 @@ class Study(Opened):
         """
         from cloudxai_analysis.lake.sql import query
 
-        if not isinstance(self.frames, Snapshot):
+        if not isinstance(self.store, Snapshot):
             raise UsageError("SQL needs a lake, and this study reads its source directly. Open it with open_study.")
-        return query(self.frames, statement, self.seen)
+        return query(self.store, statement, self.seen)
 
-    @cached_property
-    def telemetry(self) -> Telemetry:
-        """Coverage, gaps, process starts, inventory."""
-        return Telemetry(self)
+    def hours(self, role: str, window: Window | None = None, *, suffix: str = "") -> pd.DataFrame:
+        """Hourly rollups of the metric that plays `role`, over the history unless a window is given."""
+        metric = self.contract[role]
+        columns = self.contract.columns(metric) | ({"le": ("le",)} if suffix == "_bucket" else {})
+        frame = self.store.hours(metric.name + suffix, window or self.history, _labels(columns))
+        return self._own(frame, metric, columns)
 
-    @cached_property
-    def cardinality(self) -> Cardinality:
-        """Tenant labels: active, held, headroom, churn, the guard."""
-        return Cardinality(self, self.telemetry)
+    def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
+        """Raw samples of the metric that plays `role`, over the history unless a window is given."""
+        metric = self.contract[role]
+        columns = self.contract.columns(metric)
+        frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
+        return self._own(frame, metric, columns)
 
-    @cached_property
-    def cost(self) -> Cost:
-        """Costs by tenant, day and week; movers, anomalies, semantics."""
-        return Cost(self, self.telemetry, self.cardinality)
+    def series(self, name: str, window: Window) -> pd.DataFrame:
+        """Series called `name` with all of their labels: of the contract's jobs, or of any where rules make them."""
+        found = self.store.series(name, window)
+        if self.contract.scope_of(name) == "rules":
+            return found
+        own = [json.loads(labels).get("job", "") in self.contract.jobs for labels in found["labels"]]
+        return found[pd.Series(own, dtype=bool)].reset_index(drop=True)
 
-    @cached_property
-    def alerts(self) -> Alerts:
-        """Episodes, their judgement, noise, what was missed, what each rule is worth."""
-        return Alerts(self, self.telemetry, self.cardinality, self.readiness)
+    def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of `frame`, with start and end, that began before the window and were not over when it began."""
+        over = frame["end"].isna() | (frame["end"] > self.seen.start)
+        return frame[(frame["start"] < self.seen.start) & over].reset_index(drop=True)
 
-    @cached_property
-    def readiness(self) -> Readiness:
-        """Availability, error budget, outages, latency."""
-        return Readiness(self, self.telemetry, self.cardinality)
+    def within(self, frame: pd.DataFrame, column: str = "hour", window: Window | None = None) -> pd.DataFrame:
+        """The rows of `frame` whose `column` lies in the window, or in another one."""
+        window = window or self.seen
+        inside = (frame[column] >= window.start) & (frame[column] < window.end)
+        return frame[inside].reset_index(drop=True)
+
+    def _own(self, frame: pd.DataFrame, metric: Metric, columns: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
+        """What the contract's jobs export, since others use the same names; of rules all: people get their alerts.
+
+        Where a metric has a tenant by contract, a series without one is nobody's, and left out.
+        """
+        if any(labels != (column,) for column, labels in columns.items()):
+            made = {column: _joined(frame, labels) for column, labels in columns.items()}
+            frame = frame.drop(columns=_labels(columns)).assign(**made)
+        own = frame["job"].isin(self.contract.jobs) if metric.scope == "target" else pd.Series(True, index=frame.index)
+        if {"tenant", self.contract.tenant_label} & set(metric.labels):
+            own &= frame["tenant"] != ""
+        return frame if own.all() else frame[own].reset_index(drop=True)
+
+
+def _labels(columns: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [label for labels in columns.values() for label in labels]
+
+
+def _joined(frame: pd.DataFrame, labels: Sequence[str]) -> pd.Series:
+    """One column made of those of several labels; the values of each row joined."""
+    if len(labels) == 1:
+        return frame[labels[0]]
+    groups = frame.groupby(list(labels), observed=True)
+    codes, names = pd.factorize(pd.Series([joined(key) for key in groups.groups], dtype="str"))
+    return pd.Series(pd.Categorical.from_codes(codes[groups.ngroup().to_numpy()], categories=names), index=frame.index)

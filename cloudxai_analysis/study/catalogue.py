@@ -1,0 +1,158 @@
+"""Every frame of a study by name: what it says, of which frames and metrics it is made, and which are made of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.study.alerts import Alerts
+from cloudxai_analysis.study.cardinality import Cardinality
+from cloudxai_analysis.study.cost import Cost
+from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, value
+from cloudxai_analysis.study.readiness import Readiness
+from cloudxai_analysis.study.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.study.study import Study
+
+TOPICS: dict[str, type[Topic]] = {
+    "telemetry": Telemetry,
+    "cardinality": Cardinality,
+    "cost": Cost,
+    "alerts": Alerts,
+    "readiness": Readiness,
+}
+_ROLE = "role "
+
+
+@cache
+def values() -> dict[str, value[Any]]:
+    """All that the topics hold, frames and single values, as `topic.name`."""
+    return {
+        f"{topic}.{name}": one
+        for topic, held in TOPICS.items()
+        for name, one in vars(held).items()
+        if isinstance(one, value) and not name.startswith("_")
+    }
+
+
+@cache
+def inputs_of(name: str) -> tuple[str, ...]:
+    """What a frame is made of, at one remove: frames and values as `topic.name`, paths of the study, `role …`."""
+    topic = name.partition(".")[0]
+    return tuple(dict.fromkeys(_settled(topic, given) for given in values()[name].inputs))
+
+
+def roots_of(name: str) -> set[str]:
+    """All that a frame is made of at any remove."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        fresh = set(inputs_of(left.pop())) - found
+        found |= fresh
+        left += [one for one in fresh if one in values()]
+    return found
+
+
+def _settled(topic: str, given: str) -> str:
+    if f"{topic}.{given}" in values():
+        return f"{topic}.{given}"
+    return next((name for name in values() if f"{given}.".startswith(f"{name}.")), given)
+
+
+class Entry:
+    """One frame of a study."""
+
+    def __init__(self, study: Study, name: str) -> None:
+        self.name = name
+        self.says = values()[name].__doc__ or ""
+        self._study = study
+        self.__doc__ = str(self)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The frame itself, made if it was not yet."""
+        topic, _, attribute = self.name.partition(".")
+        return getattr(getattr(self._study, topic), attribute)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it is made of, at one remove."""
+        return inputs_of(self.name)
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """The frames and values that are made of it, at one remove."""
+        return tuple(name for name in values() if self.name in inputs_of(name))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that it is made of, at any remove, as the contract names them."""
+        contract, roots = self._study.contract, roots_of(self.name)
+        roles = {root.removeprefix(_ROLE) for root in roots if root.startswith(_ROLE)}
+        every = ANY_METRIC in roles
+        return tuple(metric.name for role, metric in contract.metrics.items() if every or role in roles)
+
+    @property
+    def measure(self) -> str:
+        """The function that makes it, with file and line."""
+        made = inspect.unwrap(values()[self.name].measure)
+        made = getattr(made, "func", made)
+        code = getattr(made, "__code__", None)
+        place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+        return f"{made.__module__}.{made.__qualname__}{place}"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.says}"
+
+    __repr__ = __str__
+
+
+class Catalogue:
+    """Every frame of a study: `frames.find("outage")`, `frames["readiness.outages"]`."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, one in values().items() if isinstance(one, frame))
+
+    def __len__(self) -> int:
+        return sum(isinstance(one, frame) for one in values().values())
+
+    def __getitem__(self, name: str) -> Entry:
+        found = [one for one in self if name in (one, one.partition(".")[2])]
+        if len(found) == 1:
+            return Entry(self._study, found[0])
+        if found:
+            raise UsageError(f"There are several frames '{name}': {', '.join(found)}. Name one with its topic.")
+        near = list(self.find(name.rpartition(".")[2].split("_")[0])["frame"])
+        hint = f"Near are {', '.join(near)}." if near else "`study.frames` lists all."
+        raise UsageError(f"There is no frame '{name}'. {hint}")
+
+    def find(self, word: str = "") -> pd.DataFrame:
+        """The frames whose name, sentence or columns hold a word; all of them without one.
+
+        Columns: frame, says.
+        """
+        rows = [(name, self[name].says) for name in self]
+        kept = [row for row in rows if word.lower() in " ".join(row).lower()]
+        return pd.DataFrame(kept, columns=["frame", "says"], dtype="str")
+
+    def made_of(self, root: str) -> list[str]:
+        """The frames and values that are made of something, at any remove: of a frame, `ledger`, `role cost`."""
+        return [name for name in values() if root in roots_of(name)]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def __repr__(self) -> str:
+        return self.find().to_string(index=False)
+
+    def _repr_html_(self) -> str:
+        return self.find().to_html(index=False)

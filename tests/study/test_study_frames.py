@@ -1,0 +1,109 @@
+"""The frames of a study by name: each is made of what is there, and is found, described and made anew."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.operate.evaluate import study_of
+from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.study.alerts import FOR_STATE
+from cloudxai_analysis.study.catalogue import inputs_of, roots_of, values
+from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, value
+
+SETTINGS = {
+    "bounds",
+    "contract",
+    "end",
+    "environment",
+    "history",
+    "ledger",
+    "reach",
+    "rules",
+    "seen",
+    "study",
+    "window",
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return study_of(DemoSource(), tmp_path_factory.mktemp("study"))
+
+
+@pytest.mark.parametrize("name", values())
+def test_everything_is_made_of_frames_that_are_there_roles_of_the_contract_and_settings(name, study):
+    for given in inputs_of(name):
+        if given in values():
+            continue
+        if given.startswith("role "):
+            assert given.removeprefix("role ") in {*study.contract.metrics, ANY_METRIC, FOR_STATE}
+        else:
+            first, *rest = given.split(".")
+            assert first in SETTINGS
+            held = getattr(study, first)
+            for attribute in rest:
+                held = getattr(held, attribute)
+
+
+def test_every_frame_says_what_it_holds(study):
+    assert [name for name in study.frames if not study.frames[name].says.endswith(".")] == []
+
+
+def test_what_reads_the_ledger_is_found_through_any_number_of_frames(study):
+    stale = study.frames.made_of("ledger")
+    assert {"alerts.incidents", "alerts.judged", "alerts.rule_overview", "alerts.weekly_pooled"} <= set(stale)
+    assert not {"alerts.episodes", "alerts.storms", "readiness.outages"} & set(stale)
+    assert all(name.startswith("alerts.") for name in stale)
+
+
+def test_after_an_entry_only_what_reads_the_ledger_is_made_anew(study):
+    episodes, judged = study.alerts.episodes, study.alerts.judged
+    study.reread()
+    assert study.alerts.episodes is episodes
+    assert study.alerts.judged is not judged
+    pd.testing.assert_frame_equal(study.alerts.judged, judged)
+
+
+def test_a_frame_knows_its_inputs_what_it_feeds_and_its_metrics(study):
+    outages = study.frames["outages"]
+    assert outages.name == "readiness.outages"
+    assert outages.inputs == ("readiness.reaching", "seen")
+    assert outages.feeds == ("readiness.isolation_breaches",)
+    assert set(outages.metrics) == {"up", study.contract["readiness"].name}
+    assert outages.frame is study.readiness.outages
+    assert "measures/readiness.py:" in outages.measure
+    assert {"telemetry.up", "role up", "role readiness"} <= roots_of("readiness.outages")
+
+
+def test_frames_are_found_by_a_word_and_by_their_names(study):
+    assert {"readiness.outages", "readiness.tenant_outages"} <= set(study.frames.find("outage")["frame"])
+    assert "alerts.month" not in list(study.frames)
+    with pytest.raises(UsageError, match=r"no frame 'outage'\. Near are .*readiness\.outages"):
+        study.frames["outage"]
+    with pytest.raises(UsageError, match=r"several frames 'window_hours': cardinality.window_hours, cost.window_hours"):
+        study.frames["window_hours"]
+
+
+def test_an_error_in_a_measure_names_the_frames_on_the_way():
+    class Broken(Topic):
+        least = value(min, "nothing")
+        twice = frame(lambda least: least * 2, "least")
+        nothing = value(list)
+
+    with pytest.raises(ValueError, match="empty") as raised:
+        _ = Broken(None).twice
+    assert raised.value.__notes__ == ["while making broken.least of nothing", "while making broken.twice of least"]
+
+
+def test_a_frame_may_be_cut_to_a_window():
+    class Days:
+        seen = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC))
+        within = staticmethod(lambda found, column, window: found[found[column] < window.end])
+
+    class Cut(Topic):
+        days = frame(lambda: pd.DataFrame({"day": pd.date_range("2026-11-01", periods=4, tz="UTC")}), within="day")
+
+    assert len(Cut(Days()).days) == 2
