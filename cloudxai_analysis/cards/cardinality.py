@@ -5,8 +5,6 @@ from __future__ import annotations
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.figures import cardinality as figures
-from cloudxai_analysis.figures import growth
-from cloudxai_analysis.figures import guard as guard_figures
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import apart, between, count, moment, percent
 
@@ -80,7 +78,7 @@ def time_to_cap(study: Study) -> Look:
         frame=topic.held_ahead,
         caption="Held tenants ahead, by day: median, 80 % and 95 % intervals",
         role="tenant_readiness",
-        draw=lambda ax: growth.held_ahead(
+        draw=lambda ax: figures.held_ahead(
             ax, topic.daily_arrivals, topic.held_ahead, topic.time_to_cap, cap=study.contract.tenant_cap
         ),
         empty="too little history to forecast from",
@@ -147,7 +145,7 @@ def tainted(study: Study) -> Look:
         frame=stretches,
         caption="Periods in which refused tenants are missing",
         role="rejections",
-        draw=lambda ax: guard_figures.tainted_lanes(ax, stretches, window=study.seen),
+        draw=lambda ax: figures.tainted_lanes(ax, stretches, window=study.seen),
         empty="no guard refused a label in this window or before it",
     )
 
@@ -164,7 +162,6 @@ def guard(study: Study) -> Look:
         frame=study.cardinality.guard,
         caption="Invariants I1 and I2 by process",
         role="rejections",
-        draw=lambda ax: guard_figures.guard_course(ax, study.cardinality.guard_hours, cap=study.contract.tenant_cap),
         empty="no process exported tenants in this window",
     )
 

@@ -9,8 +9,6 @@ import pandas as pd
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.figures import cost as figures
-from cloudxai_analysis.figures import cost_course as course
-from cloudxai_analysis.figures import gauge
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.study.cost import GENERATED
 from cloudxai_analysis.study.study import Study
@@ -121,7 +119,7 @@ def month(study: Study) -> Look:
         caption=f"Projection of {topic.month.name} by currency",
         role="cost",
         draw=lambda ax: (
-            course.month_course(ax, topic.month_course, row, month=topic.month, currency=currency)
+            figures.month_course(ax, topic.month_course, row, month=topic.month, currency=currency)
             if row is not None
             else None
         ),
@@ -142,7 +140,7 @@ def budgets(study: Study) -> Look:
         frame=frame,
         caption=f"Budgets of {month_.name}, {study.contract.currency}",
         role="cost",
-        draw=lambda ax: course.budgets(ax, frame, month=month_),
+        draw=lambda ax: figures.budgets(ax, frame, month=month_),
         empty="the settings name no budget: docs/howto/configure-an-environment.md says how",
     )
 
@@ -219,7 +217,7 @@ def _draw_gauge(ax: Any, study: Study, found: pd.Series) -> Any:
     """The course of the gauge that a finding speaks of; of a cause the first of its tenants."""
     tenant = str(found["tenant"] if "tenant" in found else found["examples"][0])
     said = f"{found['rises']:,} rises, {found['falls']:,} falls" if "rises" in found else str(found["cause"])
-    return gauge.gauge_course(
+    return figures.gauge_course(
         ax,
         study.cost.cost_hours,
         tenant=tenant,
@@ -240,7 +238,7 @@ def reconciliation(study: Study) -> Look:
         frame=study.cost.reconciliation,
         caption=f"Our 7-day cost against the platform's, {study.contract.currency}",
         role="cost_rolling",
-        draw=lambda ax: gauge.drifts(ax, study.cost.reconciliation, bound=study.bounds.reconciliation_drift),
+        draw=lambda ax: figures.drifts(ax, study.cost.reconciliation, bound=study.bounds.reconciliation_drift),
         empty="no process of this version exports the rolling gauge",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.figures import drivers as figures
+from cloudxai_analysis.figures import cardinality as figures
 from cloudxai_analysis.measures.shifts import LEVEL_DAYS
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, percent

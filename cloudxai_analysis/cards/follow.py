@@ -9,7 +9,7 @@ import pandas as pd
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.figures import signal as figures
+from cloudxai_analysis.figures import telemetry as figures
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import near_miss

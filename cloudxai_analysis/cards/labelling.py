@@ -15,7 +15,7 @@ from cloudxai_analysis.cards.follow import is_of
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.checks.evidence import short
-from cloudxai_analysis.figures import signal as figures
+from cloudxai_analysis.figures import telemetry as figures
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window

@@ -6,7 +6,6 @@ import pandas as pd
 
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.figures import objective
 from cloudxai_analysis.figures import readiness as figures
 from cloudxai_analysis.study.readiness import SLO_DAYS
 from cloudxai_analysis.study.study import Study
@@ -97,7 +96,7 @@ def burn(study: Study) -> Look:
         frame=frame,
         caption="Periods in which the error budget burnt too fast",
         role="readiness",
-        draw=lambda ax: objective.burn_lanes(ax, frame, study.seen),
+        draw=lambda ax: figures.burn_lanes(ax, frame, study.seen),
         empty="the error budget burnt nowhere faster than a pair of windows allows",
     )
 

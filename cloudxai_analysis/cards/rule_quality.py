@@ -8,9 +8,7 @@ from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.checks.alert_words import of_all
 from cloudxai_analysis.checks.evidence import short
 from cloudxai_analysis.checks.rule_quality import BAD, GOOD, rule_verdicts
-from cloudxai_analysis.figures import cofiring as cofiring_figures
-from cloudxai_analysis.figures import pages as pages_figures
-from cloudxai_analysis.figures import rule_quality as figures
+from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.measures.judgement import wilson_interval
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count
@@ -89,7 +87,7 @@ def shifts(study: Study) -> Look:
         frame=frame,
         caption="Pages by on-call shift, 28 days",
         role="alerts",
-        draw=None if blind else lambda ax: pages_figures.pages_by_shift(ax, frame, zone=zone),
+        draw=None if blind else lambda ax: figures.pages_by_shift(ax, frame, zone=zone),
         empty="no shift in this window",
     )
 
@@ -112,7 +110,6 @@ def together(study: Study) -> Look:
         frame=pairs,
         caption="Pairs of rules by how often one began while the other fired, 28 days",
         role="alerts",
-        draw=lambda ax: cofiring_figures.cofiring_matrix(ax, pairs, groups),
         empty=silence(study.alerts.month, "alerts that fired together", "no two rules fired together"),
     )
 

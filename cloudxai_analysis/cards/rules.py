@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.figures import rules as figures
+from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import Corpus, read_corpus

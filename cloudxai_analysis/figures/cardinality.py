@@ -1,272 +1,362 @@
-"""Figures of the tenant labels: how many there are, how near the cap, who came and went, what the guard refused."""
+"""Figures of the tenant labels: how many, how near the cap, who came and went, what drives them, what was refused."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
+from cloudxai_analysis.figures.course import Band, Bound, Columns, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
-from cloudxai_analysis.figures.lines import draw_line, hatch, hatch_unknown
-from cloudxai_analysis.figures.marks import (
-    End,
-    Entry,
-    bound_line,
-    end_labels,
-    end_room,
-    event_lines,
-    key,
-    left_out,
-)
-from cloudxai_analysis.figures.shapes import columns, hatched, tinted, value_ticks
-from cloudxai_analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    KEY_TOP,
-    LINE,
-    PURPLE,
-    SMALL_SIZE,
-    VERMILLION,
-    axes_size,
-    empty,
-    margins,
-    styled,
-    title,
-)
-from cloudxai_analysis.figures.timeline import (
-    HOUR,
-    Floats,
-    day_words,
-    days,
-    frame_words,
-    moment_of,
-    time_axis,
-)
-from cloudxai_analysis.figures.weeks import week_axis
-from cloudxai_analysis.words.phrases import NO_DATA, apart, count, percent
+from cloudxai_analysis.figures.marks import End, Entry, box, left_out
+from cloudxai_analysis.figures.stretches import Stretches, stretches
+from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
+from cloudxai_analysis.figures.timeline import HOUR, Floats, day_words, days
+from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.words.phrases import NO_DATA, apart, between, count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
-_END_NAME = 14  # characters of an instance beside a line or in a key
-_LINES = ((VERMILLION, (0, (5, 2))), (GREEN, (0, (2, 1.5))), (PURPLE, (0, (7, 2, 1.5, 2))))
+_NAME = 14  # characters of an instance beside a line or in a key
+_DASHES: tuple[Any, ...] = ((0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 _SETS = (("stayed", BLUE, ""), ("returning", GREEN, "----"), ("new", PURPLE, "////"), ("lost", VERMILLION, "xxxx"))
+_AT_CAP: dict[str, Any] = {"marker": "v", "color": VERMILLION, "markersize": 6}
+_BELOW: dict[str, Any] = {"marker": "X", "color": INK, "markersize": 7}
 
 
-@styled
 def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: int, events: pd.DataFrame) -> Axes:
     """Active tenants over all processes and held tenants of the fullest processes, under the cap of a process.
 
     `active`: hour, tenants, generated; `held`: job, instance, hour, held; `events`: process restarts (instance,
     started_at).
     """
-    if active.empty and held.empty:
-        return empty(ax, "no tenant was exported in this window")
-    hours = pd.concat([active["hour"], held["hour"]])
     fullest = held.sort_values("hour", kind="stable").groupby("instance", observed=True)["held"].last()
     fullest = fullest.rename(index=str).sort_values(ascending=False, kind="stable")
-    shown, names = (
-        [str(name) for name in fullest.index[: len(_LINES)]],
-        without_port(held["instance"].astype(str), most=_END_NAME),
+    shown, names = fullest.index[: len(_DASHES)], without_port(held["instance"].astype(str), most=_NAME)
+    started = events["instance"].astype(str)
+    restarts = without_port([*held["instance"].astype(str), *started], most=_NAME)
+    now = apart(*active[["tenants", "generated"]].iloc[-1]) if len(active) else NO_DATA
+
+    def lines(_: pd.DataFrame) -> Sequence[Line]:
+        last = f"{active['tenants'].iloc[-1]:.0f} active" if len(active) else ""
+        drawn = [Line(days(active["hour"]), active["tenants"].to_numpy(dtype=float), said=last, gaps=True)]
+        for name, color, dashes in zip(shown, (VERMILLION, GREEN, PURPLE), _DASHES, strict=False):
+            own, said = held[held["instance"].astype(str) == name], f"{names[name]} holds {fullest[name]:.0f}"
+            y = own["held"].to_numpy(dtype=float)
+            drawn.append(Line(days(own["hour"]), y, color, said, looks={"linestyle": dashes}))
+        return drawn
+
+    def message(_: pd.DataFrame) -> str:
+        if fullest.empty:
+            return f"{now} active at the end"
+        first = shortened(names[fullest.index[0]], 20)
+        return f"{now} active; {first} holds {fullest.iloc[0]:.0f} of {cap} labels"
+
+    spec = Course(
+        title=message,
+        subtitle="Tenants by hour",
+        parts=lines,
+        bound=Bound(cap, f"cap {cap}"),
+        unit="{:.0f}".format,
+        whole=True,
+        events=[
+            (float(at), f"restart {restarts[name]}")
+            for at, name in zip(days(events["started_at"]), started, strict=True)
+        ],
+        more=left_out(len(shown), len(fullest), "processes"),
     )
-    ends = [End(cap, f"cap {cap}")]
-    if len(active):
-        ends.append(End(float(active["tenants"].iloc[-1]), f"{active['tenants'].iloc[-1]:.0f} active", BLUE))
-    for name, (color, _) in zip(shown, _LINES, strict=False):
-        ends.append(End(float(fullest[name]), f"{names[name]} holds {fullest[name]:.0f}", color))
-    most = max([cap, *active["tenants"], *fullest])
-    ax.set_ylim(0, 1.2 * most)
-    margins(ax, left=value_ticks(ax, "{:.0f}".format, whole=True), right=end_room(ends))
-    time_axis(ax, float(days(hours).min()), float(days(hours).max()) + HOUR)
-    bound_line(ax, cap)
-    x, y = days(active["hour"]), active["tenants"].to_numpy(dtype=float)
-    draw_line(ax, x, y, color=BLUE)
-    for name, (color, dashes) in zip(shown, _LINES, strict=False):
-        rows = held[held["instance"].astype(str) == name]
-        draw_line(ax, days(rows["hour"]), rows["held"].to_numpy(dtype=float), color=color, linestyle=dashes)
-    hatch_unknown(ax, x, y)
-    restarts = without_port([*held["instance"].astype(str), *events["instance"].astype(str)], most=_END_NAME)
-    started = zip(days(events["started_at"]), events["instance"].astype(str), strict=True)
-    event_lines(ax, [(float(at), f"restart {restarts[name]}") for at, name in started])
-    end_labels(ax, ends)
-    detail = f"Tenants by hour, {frame_words(hours, step=_HOUR)} (UTC)" + left_out(
-        len(shown), len(fullest), "processes"
-    )
-    return title(ax, _tenants_message(active, fullest, names, cap), detail)
+    return course(ax, pd.DataFrame({"hour": pd.concat([active["hour"], held["hour"]])}), spec)
 
 
-@styled
 def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, warn_share: float) -> Axes:
-    """Free labels of the fullest process by hour, with the bound under which it warns.
+    """Free labels of the fullest process by hour, with the bound under which it warns, and the hour with the least.
 
     `headroom`: hour, headroom, job, instance, held.
     """
-    if headroom.empty or headroom["headroom"].isna().all():
-        return empty(ax, "no held tenants are known in this window")
-    x, y = days(headroom["hour"]), headroom["headroom"].to_numpy(dtype=float)
-    warn, last = warn_share * cap, float(y[np.isfinite(y)][-1])
-    ends = [End(warn, f"warn under {warn:.0f}"), End(last, f"{last:.0f} left", BLUE)]
-    ax.set_ylim(min(0.0, float(np.nanmin(y))), max(1.15 * float(np.nanmax(y)), 1.3 * warn, 1.0))
-    margins(ax, left=value_ticks(ax, "{:.0f}".format, whole=True), right=end_room(ends))
-    time_axis(ax, float(x.min()), float(x.max()) + HOUR)
-    bound_line(ax, warn)
-    draw_line(ax, x, y, color=BLUE)
-    draw_line(ax, x, np.where(y < warn, y, np.nan), color=VERMILLION, linewidth=3.2)
-    hatch_unknown(ax, x, y)
-    _say_least(ax, x, y)
-    end_labels(ax, ends)
-    detail = f"Headroom by hour under a cap of {cap}, {frame_words(headroom['hour'], step=_HOUR)} (UTC)"
-    return title(
-        ax, f"{count(last, 'label')} left at the end, {np.nanmin(y):.0f} at the least".replace("-", "−"), detail
+    known = headroom[headroom["headroom"].notna()]
+    least = known.loc[known["headroom"].astype(float).idxmin()] if len(known) else None
+    spec = Course(
+        value="headroom",
+        title=lambda _: (
+            f"{count(known['headroom'].iloc[-1], 'label')} left at the end, "
+            f"{known['headroom'].min():.0f} at the least".replace("-", "−")
+        ),
+        subtitle=f"Headroom by hour under a cap of {cap}",
+        end="{:.0f} left".format,
+        bound=Bound(warn_share * cap, f"warn under {warn_share * cap:.0f}", bad="below"),
+        unit="{:.0f}".format,
+        whole=True,
+        events=[]
+        if least is None
+        else [
+            (
+                float(days([least["hour"]])[0]),
+                f"least {least['headroom']:.0f}, {day_words(least['hour'])}, {least['hour']:%H:%M}",
+            )
+        ],
     )
+    return course(ax, headroom, spec)
 
 
-@styled
+def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.DataFrame, *, cap: int) -> Axes:
+    """Held tenants of one process by day, as they were and as they are likely to be: median, 80 % and 95 % intervals.
+
+    `daily`: day, arrivals, held; `ahead`: day, low95, low80, median, high80, high95; `found`: the one row of
+    `time_to_cap`.
+    """
+    known = daily[daily["held"].notna()]
+    if known.empty or ahead.empty:
+        return empty(ax)
+    row, last, will = found.iloc[0], ahead.iloc[-1], days(ahead["day"]) + 1
+    low95, low80, median, high80, high95 = (
+        ahead[name].to_numpy(dtype=float) for name in ("low95", "low80", "median", "high80", "high95")
+    )
+    box_ = {"marker": "s", "color": BLUE, "markeredgewidth": 0}
+
+    def message(_: pd.DataFrame) -> str:
+        if row["answer"] in ("refusing", "at the cap"):
+            return f"The cap of {row['cap']} is reached"
+        if pd.isna(row["median"]):
+            return f"The cap of {row['cap']} is not likely to be reached within {row['horizon_days']} days"
+        return f"The cap of {row['cap']} is likely to be reached by {day_words(row['median'])}"
+
+    spec = Course(
+        title=message,
+        subtitle="Held tenants of the fullest process at each day's end",
+        parts=lambda frame: [
+            Line(days(frame["day"]) + 1, frame["held"].to_numpy(dtype=float), INK, step=1.0),
+            Band(will, low95, high95, alpha=0.14, step=1.0),
+            Band(will, low80, high80, alpha=0.3, step=1.0),
+            Line(will, median, said=f"median {last['median']:.0f}", step=1.0, looks={"linestyle": _DASHES[0]}),
+        ],
+        ends=[End(float(last["high80"]), f"90 % under {last['high80']:.0f}", BLUE)],
+        bound=Bound(cap, f"cap {cap}"),
+        unit="{:.0f}".format,
+        whole=True,
+        window=Window(known["day"].min().to_pydatetime(), (ahead["day"].max() + DAY).to_pydatetime()),
+        events=[(float(days(known["day"]).max()) + 1, "")],
+        key=[
+            Entry("as it was", {"marker": "_", "color": INK}),
+            Entry("median path", {"marker": "_", "color": BLUE}),
+            Entry("80 % of the paths", {**box_, "alpha": 0.44}),
+            Entry("95 %", {**box_, "alpha": 0.14}),
+        ],
+    )
+    return course(ax, known, spec)
+
+
 def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
     """Churn of each day as a share of the day's tenants; days on which it is unknown are hatched.
 
     `churn`: day, tenants, came, left, churn (NaN unknown).
     """
-    if churn.empty:
-        return empty(ax, "no covered day in this window")
-    x, y = days(churn["day"]), churn["churn"].to_numpy(dtype=float)
-    known = np.isfinite(y)
-    top = 1.25 * max(float(y[known].max(initial=0.0)), bound)
-    ends = [End(bound, f"bound {percent(bound, 0)}")]
-    ax.set_ylim(0, top)
-    margins(ax, left=value_ticks(ax, lambda share: f"{share * 100:g} %"), right=end_room(ends))
-    time_axis(ax, float(x.min()), float(x.max()) + 1, centred=True)
-    for some, color, cross in ((known & (y <= bound), BLUE, ""), (known & (y > bound), VERMILLION, "xxxx")):
-        tinted(ax, x[some] + 0.12, 0.0, 0.76, y[some], color=color, hatch=cross)
-    hatched(ax, x[~known] + 0.12, 0.12 * top, 0.76, np.full(int((~known).sum()), 0.88 * top))
-    bound_line(ax, bound)
-    _say_churn(ax, churn, x, y, top)
-    end_labels(ax, ends)
-    detail = f"Tenants that came or left, of the day's tenants, {frame_words(churn['day'], step=_DAY)} (UTC)"
-    return title(ax, _churn_message(churn), detail)
+    known = churn[churn["churn"].notna()]
 
+    def message(_: pd.DataFrame) -> str:
+        if known.empty:
+            return "Churn is unknown on every day"
+        highest = known.iloc[int(known["churn"].to_numpy().argmax())]
+        return f"Highest daily churn {percent(highest['churn'])}, on {day_words(highest['day'])}"
 
-@styled
-def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
-    """Refused requests by hour, the processes upon each other.
-
-    `rejections`: hour, job, instance, rejections.
-    """
-    if rejections.empty or not rejections["rejections"].sum() > 0:
-        return empty(ax, "the guard refused nothing in this window")
-    table = rejections.assign(
-        instance=rejections["instance"].astype(str), rejections=rejections["rejections"].fillna(0)
+    said = [f"+{row.came:.0f} −{row.left:.0f}" for row in churn.itertuples()]
+    spec = Course(
+        title=message,
+        subtitle="Tenants that came or left, of the day's tenants",
+        at="day",
+        step=1.0,
+        centred=True,
+        parts=lambda frame: [
+            Columns(days(frame["day"]), frame["churn"].to_numpy(float), step=1.0, hatch="", air=0.24, texts=[said])
+        ],
+        bound=Bound(bound, f"bound {percent(bound, 0)}", bad="above"),
+        unit=lambda share: f"{share * 100:g} %",
     )
-    table = table.pivot_table(index="hour", columns="instance", values="rejections", aggfunc="sum", fill_value=0.0)
-    busiest = table.sum().sort_values(ascending=False, kind="stable")
-    busiest = busiest[busiest > 0]
-    names, total = without_port(rejections["instance"].astype(str), most=_END_NAME), table.sum(axis=1)
-    x, base = days(table.index), np.zeros(len(table))
-    ax.set_ylim(0, 1.15 * float(total.max()))
-    margins(ax, left=value_ticks(ax, "{:,.0f}".format, whole=True), top=KEY_TOP)
-    time_axis(ax, float(x.min()), float(x.max()) + HOUR)
-    colors = (VERMILLION, BLUE, GREEN, PURPLE)
-    groups = [[name] for name in busiest.index[:3]] + ([list(busiest.index[3:])] if len(busiest) > 3 else [])
-    entries = []
-    for group, color in zip(groups, colors, strict=False):
-        heights = table[group].sum(axis=1).to_numpy(dtype=float)
-        columns(ax, x, heights, width=HOUR, color=color, base=base)
-        base = base + heights
-        name = names[group[0]] if len(group) == 1 else f"{len(group)} others"
-        entries.append(Entry(f"{name}: {heights.sum():,.0f}", {"marker": "s", "color": color}))
-    key(ax, entries)
-    hatch_unknown(ax, x, np.ones(len(x)))
-    most = moment_of(float(x[int(total.to_numpy().argmax())]))
-    detail = f"Refused requests by hour, {frame_words(rejections['hour'], step=_HOUR)} (UTC)"
-    return title(
-        ax, f"{total.sum():,.0f} refusals, {total.max():,.0f} of them on {day_words(most)}, {most:%H:%M}", detail
-    )
+    return course(ax, churn, spec)
 
 
-@styled
 def tenant_sets_by_week(ax: Axes, by_week: pd.DataFrame) -> Axes:
     """Tenants of each week by what they were the week before; those lost lie below zero.
 
     `by_week`: week, new, returning, stayed, lost.
     """
-    if by_week.empty or not by_week[["new", "returning", "stayed", "lost"]].to_numpy().any():
-        return empty(ax, "no tenant was seen in these weeks")
-    last = by_week.iloc[-1]
-    ends = _set_ends(last)
-    above = by_week[["stayed", "returning", "new"]].sum(axis=1)
-    ax.set_ylim(-1.25 * float(by_week["lost"].max()), 1.1 * float(max(above.max(), 1)))
-    margins(ax, left=value_ticks(ax, lambda value: f"{abs(value):.0f}", whole=True), right=end_room(ends))
-    week_axis(ax, [str(week) for week in by_week["week"]])
-    x, base = np.arange(len(by_week), dtype=float), np.zeros(len(by_week))
-    for name, color, lines in _SETS:
-        heights = by_week[name].to_numpy(dtype=float) * (-1 if name == "lost" else 1)
-        some = heights != 0
-        start = np.zeros(len(by_week)) if name == "lost" else base
-        tinted(ax, x[some] - 0.38, start[some], 0.76, heights[some], color=color, hatch=lines)
-        if name != "lost":
-            base = base + heights
-    unseen = x[(by_week[["new", "returning", "stayed", "lost"]] == 0).all(axis=1).to_numpy()]
-    hatch(ax, [(float(place) - 0.38, float(place) + 0.38) for place in unseen])
-    ax.axhline(0, color=INK, linewidth=0.8)
-    end_labels(ax, ends)
-    said = ", ".join(f"{last[name]:.0f} {name}" for name in ("new", "returning", "stayed", "lost"))
-    detail = f"Tenants by week, {by_week['week'].iloc[0]} to {last['week']} (UTC); lost ones below zero"
-    return title(ax, f"{last['week']}: {said}", detail)
-
-
-def _tenants_message(active: pd.DataFrame, fullest: pd.Series, names: dict[str, str], cap: int) -> str:
-    now = apart(*active[["tenants", "generated"]].iloc[-1]) if len(active) else NO_DATA
-    if fullest.empty:
-        return f"{now} active at the end"
-    name = str(fullest.index[0])
-    return f"{now} active; {shortened(names[name], 20)} holds {fullest.iloc[0]:.0f} of {cap} labels"
-
-
-def _say_least(ax: Axes, x: Floats, y: Floats) -> None:
-    least = int(np.nanargmin(y))
-    left, right = ax.get_xlim()
-    moment = moment_of(float(x[least]))
-    beyond = x[least] > (left + right) / 2
-    low, high = ax.get_ylim()
-    # All else lies above the least, so that the text stands below it where there is room.
-    below = (y[least] - low) / (high - low) * axes_size(ax)[1] > 1.5 * LINE
-    ax.plot([x[least]], [y[least]], marker="v", markersize=7, color=INK, linestyle="none", clip_on=False)
-    ax.annotate(
-        f"least {y[least]:.0f}, {day_words(moment)}, {moment:%H:%M}",
-        (float(x[least]), float(y[least])),
-        (-9 if beyond else 9, -LINE if below else 5),
-        textcoords="offset points",
-        ha="right" if beyond else "left",
-        fontsize=SMALL_SIZE,
+    sets = by_week[[name for name, _, _ in _SETS]].astype(float)
+    if not sets.to_numpy().any():
+        return empty(ax)
+    seen, last = sets.where(sets.any(axis=1)), sets.iloc[-1]
+    feet = pd.DataFrame({"stayed": 0.0, "returning": sets["stayed"], "new": sets["stayed"] + sets["returning"]})
+    place = np.arange(len(sets), dtype=np.float64) - 0.5
+    above = [
+        Columns(place, seen[name].to_numpy(), 1.0, color, feet[name].to_numpy(), hatch, air=0.24)
+        for name, color, hatch in _SETS[:3]
+    ]
+    below = Columns(place, -sets["lost"].to_numpy(), 1.0, VERMILLION, 0.0, _SETS[3][2], air=0.24)
+    ends = [
+        End(feet[name].iloc[-1] + last[name] / 2, f"{last[name]:.0f} {name}", color) for name, color, _ in _SETS[:3]
+    ]
+    spec = Course(
+        title=lambda frame: f"{frame['week'].iloc[-1]}: {', '.join(f'{last[name]:.0f} {name}' for name in _ORDER)}",
+        subtitle="Tenants by week",
+        parts=lambda _: [*above, below],
+        ends=[*ends, End(-last["lost"] / 2, f"{last['lost']:.0f} lost", VERMILLION)],
+        unit=lambda value: f"{abs(value):.0f}",
+        whole=True,
+        weeks=[str(week) for week in by_week["week"]],
+        more="; lost ones below zero",
     )
+    return course(ax, by_week, spec)
 
 
-def _churn_message(churn: pd.DataFrame) -> str:
-    known = churn[churn["churn"].notna()]
+_ORDER = ("new", "returning", "stayed", "lost")
+
+
+def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
+    """Refused requests by hour, the processes upon each other.
+
+    `rejections`: hour, job, instance, rejections.
+    """
+    refused = rejections.assign(instance=rejections["instance"].astype(str), n=rejections["rejections"].fillna(0))
+    if not refused["n"].sum() > 0:
+        return empty(ax)
+    table = refused.pivot_table(index="hour", columns="instance", values="n", aggfunc="sum", fill_value=0.0)
+    table = table[table.sum().sort_values(ascending=False, kind="stable").index]
+    table = table.loc[:, table.sum() > 0]
+    names = without_port(refused["instance"], most=_NAME)
+    drawn = table.iloc[:, :3].rename(columns=names)
+    if table.shape[1] > 3:
+        drawn[f"{table.shape[1] - 3} others"] = table.iloc[:, 3:].sum(axis=1)
+    total = drawn.sum(axis=1)
+    most, colors = total.idxmax(), (VERMILLION, BLUE, GREEN, PURPLE)
+    feet = drawn.cumsum(axis=1) - drawn
+    spec = Course(
+        title=lambda _: f"{total.sum():,.0f} refusals, {total.max():,.0f} of them on {day_words(most)}, {most:%H:%M}",
+        subtitle="Refused requests by hour",
+        parts=lambda _: [
+            Columns(days(table.index), drawn[name].to_numpy(float), HOUR, color, feet[name].to_numpy(float))
+            for name, color in zip(drawn, colors, strict=False)
+        ],
+        unit="{:,.0f}".format,
+        whole=True,
+        key=[
+            box(f"{name}: {drawn[name].sum():,.0f}", color, tint=False)
+            for name, color in zip(drawn, colors, strict=False)
+        ],
+    )
+    return course(ax, table.reset_index(), spec)
+
+
+def tainted_lanes(ax: Axes, tainted: pd.DataFrame, *, window: Window) -> Axes:
+    """One lane per process, with a bar for the time in which tenants that it refused are missing from every number.
+
+    `tainted` as `measures.taint.tainted_stretches` gives it: instance, start, last_refusal, until, missing_least,
+    missing_most.
+    """
+    missing = [between(row.missing_least, row.missing_most) for row in tainted.itertuples()]
+    least, most = tainted["missing_least"].sum(), tainted["missing_most"].sum(skipna=False)
+    spec = Stretches(
+        title=lambda _: f"Tenants missing from numbers per tenant: {between(least, most)}",
+        subtitle="Dark: refusing; light: until a restart or the end",
+        window=window,
+        lane="instance",
+        order=lambda frame: frame["instance"].astype(str).unique().tolist(),
+        noun="processes",
+        names=lambda name: shortened(name, 20),
+        end="until",
+        dark="last_refusal",
+        said="missing",
+    )
+    return stretches(ax, tainted.assign(missing=missing), spec)
+
+
+def series_by_metric(ax: Axes, frame: pd.DataFrame) -> Axes:
+    """Series of each metric as bars, of which the hatched part came in the window.
+
+    `frame`: metric, series, newcomers, leavers, as `measures.drivers.series_by_metric` gives it.
+    """
+    total = frame["series"].sum()
+    spec = Bars(
+        title=lambda frame: (
+            f"{count(total, 'series', 'series')}, {percent(frame['series'].iloc[0] / total, 0)} of them "
+            f"{frame['metric'].iloc[0]}"
+        ),
+        subtitle="Series of the contract's metrics; one is one label set of one metric",
+        names=named("metric", 34),
+        layers=[
+            Layer(lambda frame: frame["series"]),
+            Layer(lambda frame: frame[["newcomers", "series"]].min(axis=1), hatch="//////"),
+        ],
+        said=lambda row: f"{row['series']:,.0f}, {row['newcomers']:,.0f} new",
+        noun="metrics",
+        key=[box("series seen in the window", BLUE), Entry("hatched: first seen in it")],
+    )
+    return bars(ax, frame, spec)
+
+
+def survival(ax: Axes, frame: pd.DataFrame) -> Axes:
+    """Share of tenants that stay longer than so many days, with its 95 % interval.
+
+    `frame`: days, at_risk, survival, low, high, as `measures.cohorts.tenant_survival` gives it.
+    """
+
+    def steps(name: str) -> Floats:
+        return np.repeat(np.append(1.0, frame[name].to_numpy(dtype=float)), 2)
+
+    def message(frame: pd.DataFrame) -> str:
+        half = frame[frame["survival"] <= 0.5]
+        gone = f"half of them are gone after {half['days'].iloc[0]:.1f} days" if len(half) else "over half of them stay"
+        return f"Of the tenants that came, {gone}"
+
+    x = np.append(0.0, np.append(np.repeat(frame["days"].to_numpy(dtype=float), 2), frame["days"].max() * 1.04))
+    stay = f"{percent(frame['survival'].iloc[-1], 0)} stay" if len(frame) else ""
+    spec = Course(
+        title=message,
+        subtitle=f"Kaplan-Meier over {count(frame['at_risk'].max(), 'tenant')}, 95 % interval",
+        at="days",
+        parts=lambda _: [
+            Band(x, steps("low"), steps("high"), alpha=0.2, step=np.inf),
+            Line(x, steps("survival"), said=stay, step=np.inf),
+        ],
+        unit=lambda share: f"{share * 100:.0f} %",
+        xlabel="days since a tenant was first seen",
+    )
+    return course(ax, frame, spec)
+
+
+def level_shifts(ax: Axes, daily: pd.DataFrame, value: str, shifts: pd.DataFrame, *, noun: str) -> Axes:
+    """A daily number with its levels, and the days on which they change.
+
+    `daily`: day and the column `value`; `shifts` as `measures.shifts.level_shifts` gives them; `noun` names the number.
+    """
+    known = daily[daily[value].notna()]
     if known.empty:
-        return "Churn is unknown on every day"
-    highest = known.iloc[int(known["churn"].to_numpy().argmax())]
-    return f"Highest daily churn {percent(highest['churn'])}, on {day_words(highest['day'])}"
+        return empty(ax)
+    x, starts = days(daily["day"]), [days(known["day"])[0], *days(shifts["day"])]
+    levels = [*shifts["before"].head(1), *shifts["after"]] if len(shifts) else [float(known[value].mean())]
+    stretches_ = zip(starts, [*starts[1:], x.max() + 1], levels, strict=True)
 
+    def message(_: pd.DataFrame) -> str:
+        if shifts.empty:
+            return f"No lasting change of the {noun}"
+        was, now, day = shifts.iloc[-1][["before", "after", "day"]]
+        return f"{noun.capitalize()} went from {was:,.0f} to {now:,.0f} on {day_words(day)}"
 
-def _say_churn(ax: Axes, churn: pd.DataFrame, x: Floats, y: Floats, top: float) -> None:
-    left, right = ax.get_xlim()
-    if axes_size(ax)[0] / (right - left) < 40:
-        return  # The days are narrower than the text; the table has the numbers.
-    for at, share, came, gone in zip(x, y, churn["came"], churn["left"], strict=True):
-        known = np.isfinite(share)
-        text = f"+{came:.0f} −{gone:.0f}" if known else "unknown"
-        ax.text(at + 0.5, (share if known else 0.0) + 0.03 * top, text, ha="center", fontsize=SMALL_SIZE)
-
-
-def _set_ends(last: pd.Series) -> list[End]:
-    ends, base = [End(-float(last["lost"]) / 2, f"{last['lost']:.0f} lost", VERMILLION)], 0.0
-    for name, color, _ in _SETS[:3]:
-        ends.append(End(base + float(last[name]) / 2, f"{last[name]:.0f} {name}", color))
-        base += float(last[name])
-    return ends
+    spec = Course(
+        title=message,
+        subtitle=f"{noun.capitalize()} by day and their levels",
+        at="day",
+        step=1.0,
+        parts=lambda _: [
+            Columns(x, daily[value].to_numpy(dtype=float), step=1.0, hatch="", air=0.3),
+            *(
+                Line(np.array([begin, end]), np.array([level, level]), VERMILLION, step=np.inf)
+                for begin, end, level in stretches_
+            ),
+        ],
+        ends=[End(float(levels[-1]), f"level {levels[-1]:,.0f}", VERMILLION)],
+        unit="{:,.0f}".format,
+        events=[(float(days([row.day])[0]), f"{row.before:,.0f} to {row.after:,.0f}") for row in shifts.itertuples()],
+    )
+    return course(ax, daily, spec)

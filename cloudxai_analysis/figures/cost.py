@@ -1,191 +1,315 @@
-"""Figures of the costs: by week and tenant, who moved, and what an anomaly looks like."""
+"""Figures of the costs: by week, month and tenant, who moved, what an anomaly looks like, and the gauge itself."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
+from cloudxai_analysis.figures.course import Band, Columns, Course, Line, Part, Unsure, course
+from cloudxai_analysis.figures.intervals import Intervals, intervals
 from cloudxai_analysis.figures.labels import shortened
-from cloudxai_analysis.figures.lines import draw_band, draw_line, hatch_unknown
-from cloudxai_analysis.figures.marks import End, end_labels, end_room, lanes, lanes_that_fit
-from cloudxai_analysis.figures.shapes import hatched, rectangles, texts_at_ends, tinted, value_ticks
-from cloudxai_analysis.figures.style import (
-    BLUE,
-    HATCH,
-    INK,
-    SMALL_SIZE,
-    VERMILLION,
-    axes_size,
-    empty,
-    margins,
-    styled,
-    title,
-)
-from cloudxai_analysis.figures.timeline import HOUR, days, frame_words, time_axis
-from cloudxai_analysis.figures.weeks import week_axis
+from cloudxai_analysis.figures.marks import End
+from cloudxai_analysis.figures.style import BLUE, HATCH, INK, VERMILLION, empty
+from cloudxai_analysis.figures.timeline import day_of, days, window_words
 from cloudxai_analysis.figures.words import change_of
-from cloudxai_analysis.ground.window import week_of
-from cloudxai_analysis.words.phrases import count, money, percent, signed
+from cloudxai_analysis.ground.window import Window, week_of
+from cloudxai_analysis.words.phrases import money, percent, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
-_DAY_LENGTH = 24 * HOUR
-_WEEK = timedelta(weeks=1)
-_FOOT = 14.0  # points below bars that need no axis
 _UNIT = 8  # characters of a currency
-_TITLE_NAME = 20  # characters of a tenant in a title
+_NAME = 24  # characters of a tenant's name
+_TITLE_NAME = 20
 
 
-@styled
 def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool, change: float = np.nan) -> Axes:
-    """Cost of each ISO week as bars from zero; weeks without a cost are hatched, as is an unfinished last one.
+    """Cost of each ISO week as columns from zero; weeks without a cost are hatched, as is an unfinished last one.
 
     `weekly`: week, start, currency, cost, tenants; `change` of the last week as a share of the one before, like with
-    like: two bars of which one was half seen are not compared.
+    like: two columns of which one was half seen are not compared.
     """
-    known, unit = (
-        weekly[(weekly["currency"] == currency) & weekly["cost"].notna()].sort_values("start"),
-        _unit(currency),
-    )
+    unit = _unit(currency)
+    known = weekly[(weekly["currency"] == currency) & weekly["cost"].notna()]
     if known.empty:
-        return empty(ax, f"no cost{_in(unit)} in these weeks")
+        return empty(ax)
     starts = pd.date_range(known["start"].min(), known["start"].max(), freq="7D")
     cost = known.groupby("start")["cost"].sum().reindex(starts).to_numpy(dtype=float)
     names = [week_of(start.to_pydatetime()).name for start in starts]
-    x, there, top = np.arange(len(cost), dtype=float), np.isfinite(cost), 1.18 * max(float(np.nanmax(cost)), 1e-9)
-    ax.set_ylim(min(0.0, 1.1 * float(np.nanmin(cost))), top)
-    margins(ax, left=value_ticks(ax, _plain))
-    week_axis(ax, names)
-    whole = there & ~((x == len(cost) - 1) & partial)
-    tinted(ax, x[whole] - 0.38, 0.0, 0.76, cost[whole], color=BLUE)
-    unfinished = there & ~whole
-    tinted(ax, x[unfinished] - 0.38, 0.0, 0.76, cost[unfinished], color=BLUE, hatch=HATCH)
-    hatched(ax, x[~there] - 0.38, 0.12 * top, 0.76, np.full(int((~there).sum()), 0.88 * top))
-    _say_weeks(ax, cost, unit, partial=partial, top=top)
-    detail = f"Cost by ISO week{_in(unit)}, {names[0]} to {names[-1]} (UTC)"
-    others = sorted({str(other) for other in weekly["currency"]} - {currency})
-    return title(ax, _week_message(names, cost, unit, partial=partial, change=change), detail + _others(others))
+    place, whole = np.arange(len(cost), dtype=np.float64) - 0.5, len(cost) - partial
+    said = [["" if np.isnan(value) else money(value, told).strip() for value in cost] for told in (unit, "")]
+    last = f"{names[-1]} cost {money(float(cost[-1]), unit)}"
+    moved = f", {_signed(change, 1)} on the week before" if np.isfinite(change) else ""
+
+    def weeks(own: slice, hatch: str) -> Columns:
+        return Columns(place[own], cost[own], 1.0, hatch=hatch, air=0.24, texts=[texts[own] for texts in said])
+
+    spec = Course(
+        title=lambda _: f"{last} so far" if partial else f"{last}{moved}",
+        subtitle=f"Cost by ISO week{_in(unit)}",
+        parts=lambda _: [weeks(slice(whole), ""), *([weeks(slice(whole, None), HATCH)] if partial else [])],
+        unit=_plain,
+        weeks=names,
+        more=_others(weekly, currency),
+    )
+    return course(ax, known, spec)
 
 
-@styled
-def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str, top: int = 10) -> Axes:
+def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month: Window, currency: str) -> Axes:
+    """Cost since the month began, by the end of each day, and the interval in which it is likely to end.
+
+    `spent`: day, spent, covered; `projection`: one row of `month_projection`.
+    """
+    ahead, end = bool(projection["days_left"]), day_of(month.end)
+    likely = {name: money(projection[name], currency) for name in ("spent", "median", "low80", "high80")}
+
+    def message(_: pd.DataFrame) -> str:
+        if not ahead:
+            return f"{likely['spent']} in the whole month"
+        if not np.isfinite(projection["median"]):
+            return f"{likely['spent']} so far; too little history to project the month"
+        return f"{likely['median']} likely by the month's end, 80 % between {likely['low80']} and {likely['high80']}"
+
+    def parts(frame: pd.DataFrame) -> list[Part]:
+        at, so_far = days(frame["day"]) + 1, frame["spent"].to_numpy(dtype=float)
+        first = Line(np.append(at[0] - 1, at), np.append(0.0, so_far), INK, f"{likely['spent']} spent", step=1.0)
+        unsure = Unsure([(day, day + 1) for day in days(frame.loc[~frame["covered"], "day"])], "not covered")
+        if not (ahead and np.isfinite(projection["median"])):
+            return [first, unsure]
+        lines = [
+            Line(
+                np.array([end, end]),
+                projection[[low, high]].to_numpy(dtype=float),
+                looks={"linewidth": width, "clip_on": False},
+            )
+            for low, high, width in (("low95", "high95", 2.0), ("low80", "high80", 7.0))
+        ]
+        path, dashed = np.array([so_far[-1], projection["median"]]), {"linestyle": (0, (5, 2))}
+        said = f"median {likely['median']}"
+        return [first, unsure, *lines, Line(np.array([at[-1], end]), path, said=said, step=np.inf, looks=dashed)]
+
+    spec = Course(
+        title=message,
+        subtitle=f"Cost since the month began, {currency}",
+        parts=parts,
+        unit="{:,.0f}".format,
+        window=month,
+        more="; thick 80 %, thin 95 %",
+    )
+    return course(ax, spent, spec)
+
+
+def budgets(ax: Axes, frame: pd.DataFrame, *, month: Window) -> Axes:
+    """How much of each budget is spent, and where the month is likely to end; the fullest on top.
+
+    `frame`: tenant, currency, budget, spent, spent_share, median, high80, answer.
+    """
+    late = frame["answer"].isin(["spent", "will be spent"])
+
+    def message(frame: pd.DataFrame) -> str:
+        if len(frame) > 1:
+            return f"{late.sum()} of {len(frame)} budgets will not last"
+        tenant, answer = frame.iloc[0][["tenant", "answer"]]
+        said = {"spent": "is spent", "will be spent": "will not last", "will last": "will last"}
+        return f"The budget of {shortened(str(tenant), _NAME)} {said.get(str(answer), 'is of unknown course')}"
+
+    spec = Bars(
+        title=message,
+        subtitle=f"Budgets of {window_words(month)}",
+        names=named("tenant", _NAME),
+        layers=[
+            Layer(lambda shown: shown["spent_share"].where(~late.loc[shown.index])),
+            Layer(lambda shown: shown["spent_share"].where(late.loc[shown.index]), VERMILLION),
+        ],
+        note=lambda row: f"{percent(row['spent_share'], 0)} spent",
+        marks=lambda shown: (shown["median"] / shown["budget"]).astype(float),
+        bound=1.0,
+        noun="budgets",
+        xlabel="of the month's budget, dashed; diamond: median at the month's end",
+    )
+    return bars(ax, frame, spec)
+
+
+def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str) -> Axes:
     """The tenants that cost most, each with its cost and its share of all.
 
     `costs`: tenant, currency, cost.
     """
-    known = costs[(costs["currency"] == currency) & costs["cost"].notna()]
-    known, unit = known.sort_values("cost", ascending=False, kind="stable"), _unit(currency)
-    if known.empty:
-        return empty(ax, f"no tenant cost anything{_in(unit)} in this window")
+    known, unit = costs[(costs["currency"] == currency) & costs["cost"].notna()], _unit(currency)
     total = float(known["cost"].sum())
-    shown = known.head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
-    values = shown["cost"].to_numpy(dtype=float)
-    lanes(ax, [shortened(str(name)) for name in shown["tenant"]], bottom=_FOOT)
-    texts_at_ends(ax, values, [_amount(value, total, unit) for value in values])
-    rectangles(ax, 0.0, np.arange(len(values)) - 0.34, values, 0.68, facecolor=BLUE, edgecolor="none")
-    _zero(ax)
-    ax.set_xticks([])
-    first = shortened(str(shown["tenant"].iloc[0]), _TITLE_NAME)
-    message = f"{first} costs most: {_amount(float(values[0]), total, unit)} of all"
-    rest = len(known) - len(shown)
-    further = f"; {count(rest, 'other')} cost {money(total - float(values.sum()), unit)}" if rest else ""
-    others = sorted({str(other) for other in costs["currency"]} - {currency})
-    return title(ax, message, f"Cost by tenant in the window, {unit}{further}{_others(others)}")
+
+    def amount(row: pd.Series) -> str:
+        share = f", {percent(row['cost'] / total, 0)}" if total > 0 else ""
+        return f"{money(row['cost'], unit)}{share}"
+
+    spec = Bars(
+        title=lambda frame: (
+            f"{shortened(str(frame['tenant'].iloc[0]), _TITLE_NAME)} costs most: {amount(frame.iloc[0])} of all"
+        ),
+        subtitle=f"Cost by tenant in the window, {unit}",
+        names=named("tenant"),
+        layers=[Layer(lambda frame: frame["cost"], hatch=None)],
+        said=amount,
+        noun="tenants",
+        most=10,
+        more=_others(costs, currency),
+    )
+    return bars(ax, known.sort_values("cost", ascending=False, kind="stable"), spec)
 
 
-@styled
 def cost_per_tenant(ax: Axes, per_tenant: pd.DataFrame, *, currency: str) -> Axes:
     """What a tenant cost on average on each day.
 
     `per_tenant`: day, currency, cost, tenants, cost_per_tenant.
     """
-    known, unit = per_tenant[per_tenant["currency"] == currency].sort_values("day"), _unit(currency)
-    x, y = days(known["day"]), known["cost_per_tenant"].to_numpy(dtype=float)
-    sure = y[np.isfinite(y)]
-    if not len(sure):
-        return empty(ax, f"no tenant cost anything{_in(unit)} in these days, or none of them is covered")
-    ends = [End(float(sure[-1]), money(float(sure[-1]), unit), BLUE)]
-    ax.set_ylim(min(0.0, 1.1 * float(np.nanmin(y))), 1.2 * max(float(np.nanmax(y)), 1e-9))
-    margins(ax, left=value_ticks(ax, _plain), right=end_room(ends))
-    time_axis(ax, float(x.min()), float(x.max()) + _DAY_LENGTH)
-    draw_line(ax, x, y, step=_DAY_LENGTH, color=BLUE)
-    hatch_unknown(ax, x, y, step=_DAY_LENGTH)
-    end_labels(ax, ends)
-    change = float(sure[-1] / sure[0] - 1) if len(sure) > 1 and sure[0] > 0 else float("nan")
-    moved = f", {signed(percent(change, 0), change)} since the first day" if np.isfinite(change) else ""
-    message = f"A tenant costs {money(float(sure[-1]), unit)} a day{moved}"
-    return title(
-        ax, message, f"Mean cost per active tenant and day, {unit}, {frame_words(known['day'], step=_DAY)} (UTC)"
+    own, unit = per_tenant[per_tenant["currency"] == currency].sort_values("day"), _unit(currency)
+
+    def message(frame: pd.DataFrame) -> str:
+        cost = frame["cost_per_tenant"].dropna()
+        first, last = cost.iloc[0], cost.iloc[-1]
+        moved = f", {_signed(last / first - 1)} since the first day" if len(cost) > 1 and first > 0 else ""
+        return f"A tenant costs {money(last, unit)} a day{moved}"
+
+    spec = Course(
+        at="day",
+        value="cost_per_tenant",
+        step=1.0,
+        title=message,
+        subtitle=f"Mean cost per active tenant and day, {unit}",
+        end=lambda last: money(last, unit),
+        unit=_plain,
     )
+    return course(ax, own, spec)
 
 
-@styled
-def movers(ax: Axes, movers: pd.DataFrame, *, top: int = 10) -> Axes:
+def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
     """The tenants whose cost moved most against the week before, up to the right and down to the left.
 
-    `movers`: tenant, currency, cost, before, change, relative (NaN where there is no cost before).
+    `moved`: tenant, currency, cost, before, change, relative (NaN where there is no cost before).
     """
-    known = movers[movers["change"].notna()]
+    known = moved[moved["change"].notna()]
     if known.empty:
-        return empty(ax, "no tenant can be compared with the week before")
+        return empty(ax)
     # Amounts of two currencies on one axis would compare what cannot be compared: the one most tenants have is drawn.
     currency = str(known["currency"].mode().iloc[0])
     ours, unit = known[known["currency"] == currency], _unit(currency)
-    order = ours["change"].abs().sort_values(ascending=False, kind="stable").index
-    shown = ours.loc[order].head(min(top, lanes_that_fit(ax, bottom=_FOOT)))
-    values = shown["change"].to_numpy(dtype=float)
-    lanes(ax, [shortened(str(name)) for name in shown["tenant"]], bottom=_FOOT)
-    texts_at_ends(ax, values, [_change(row, unit) for _, row in shown.iterrows()])
-    place = np.arange(len(values), dtype=float)
-    for some, color, hatch in ((values >= 0, VERMILLION, ""), (values < 0, BLUE, HATCH)):
-        tinted(ax, 0.0, place[some] - 0.34, values[some], 0.68, color=color, hatch=hatch)
-    _zero(ax)
-    ax.set_xticks([])
-    first = shortened(str(shown["tenant"].iloc[0]), _TITLE_NAME)
-    message = f"{first} moved most: {change_of(float(values[0]), unit)} against the week before"
-    others = sorted({str(other) for other in known["currency"]} - {currency})
-    detail = f"Change of cost, {unit}, {len(shown)} of {count(len(ours), 'tenant')}{_others(others)}"
-    return title(ax, message, detail)
+
+    def said(row: pd.Series) -> str:
+        change = change_of(float(row["change"]), unit)
+        if row["cost"] == 0:
+            return f"{change}, gone"
+        if np.isnan(row["relative"]):
+            return f"{change}, there for a part" if row["before"] else f"{change}, new"
+        return f"{change}, {_signed(row['relative'])}"
+
+    def message(frame: pd.DataFrame) -> str:
+        name, change = frame.iloc[0][["tenant", "change"]]
+        return f"{shortened(str(name), _TITLE_NAME)} moved most: {change_of(change, unit)} against the week before"
+
+    spec = Bars(
+        title=message,
+        subtitle=f"Change of cost, {unit}",
+        names=named("tenant"),
+        layers=[
+            Layer(lambda frame: frame["change"].clip(lower=0), VERMILLION),
+            Layer(lambda frame: frame["change"].clip(upper=0), hatch=HATCH),
+        ],
+        said=said,
+        noun="tenants",
+        most=10,
+        more=_others(known, currency),
+    )
+    return bars(ax, ours.loc[ours["change"].abs().sort_values(ascending=False, kind="stable").index], spec)
 
 
-@styled
-def anomaly(ax: Axes, hourly: pd.DataFrame, anomaly: pd.Series) -> Axes:
+def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
     """What one tenant cost by hour, beside what its hour of the week lets expect; the anomalous stretch is marked.
 
-    `hourly`: hour, cost, expected, low, high; `anomaly`: tenant, currency, start, end, hours, excess.
+    `hourly`: hour, cost, expected, low, high; `found`: tenant, currency, start, end, hours, excess.
     """
-    if hourly.empty or hourly["cost"].isna().all():
-        return empty(ax, "no hour of this tenant can be compared with its history")
-    unit = _unit(str(anomaly["currency"]))
-    x, cost = days(hourly["hour"]), hourly["cost"].to_numpy(dtype=float)
-    expected = hourly["expected"].to_numpy(dtype=float)
-    ends = [
-        End(float(cost[-1]), "cost", BLUE),
-        End(float(expected[-1]), "expected"),
-        End(float(hourly["high"].iloc[-1]), "usual range", BLUE),
-    ]
-    ax.set_ylim(0, 1.22 * max(float(np.nanmax([cost, hourly["high"].to_numpy(dtype=float)])), 1e-9))
-    margins(ax, left=value_ticks(ax, _plain), right=end_room(ends))
-    time_axis(ax, float(x.min()), float(x.max()) + HOUR)
-    low, high = hourly["low"].to_numpy(dtype=float), hourly["high"].to_numpy(dtype=float)
-    draw_band(ax, x, low, high, facecolor=BLUE, alpha=0.28, linewidth=0)
-    draw_line(ax, x, expected, color=INK, linewidth=1.2, linestyle=(0, (3, 2)))
-    draw_line(ax, x, cost, color=BLUE)
-    hatch_unknown(ax, x, cost)
-    start, end = days([anomaly["start"], anomaly["end"]])
-    inside = (x >= start) & (x < end)
-    draw_line(ax, x[inside], cost[inside], color=VERMILLION, linewidth=3.2)
-    _say_excess(ax, float(start), float(end), f"{change_of(anomaly['excess'], unit)} in {anomaly['hours']:.0f} h")
-    end_labels(ax, ends)
-    name = shortened(str(anomaly["tenant"]), _TITLE_NAME) or "All tenants together"
-    message = f"{name} cost {money(anomaly['excess'], unit)} more than expected in {anomaly['hours']:.0f} h"
-    return title(ax, message, f"Cost by hour{_in(unit)}, {frame_words(hourly['hour'], step=_HOUR)} (UTC)")
+    unit, (start, end) = _unit(str(found["currency"])), days([found["start"], found["end"]])
+    name = shortened(str(found["tenant"]), _TITLE_NAME) or "All tenants together"
+
+    def parts(frame: pd.DataFrame) -> list[Part]:
+        x = days(frame["hour"])
+        cost, expected, low, high = (frame[column].to_numpy(float) for column in ("cost", "expected", "low", "high"))
+        inside = (x >= start) & (x < end)
+        dashed = {"linewidth": 1.2, "linestyle": (0, (3, 2))}
+        return [
+            Line(x, cost, said="cost", gaps=True),
+            Band(x, low, high),
+            Line(x, expected, INK, "expected", looks=dashed),
+            Line(x[inside], cost[inside], VERMILLION, looks={"linewidth": 3.2}),
+        ]
+
+    excess = found["excess"]
+    spec = Course(
+        title=lambda _: f"{name} cost {money(excess, unit)} more than expected in {found['hours']:.0f} h",
+        subtitle=f"Cost by hour{_in(unit)}",
+        parts=parts,
+        ends=[End(float(high), "usual range", BLUE) for high in hourly["high"].tail(1)],
+        unit=_plain,
+        events=[(float(start), ""), (float(end), f"{change_of(excess, unit)} in {found['hours']:.0f} h")],
+    )
+    return course(ax, hourly if hourly["cost"].notna().any() else hourly[:0], spec)
+
+
+def gauge_course(
+    ax: Axes, hours: pd.DataFrame, *, tenant: str, unit: str, marked: tuple[datetime, datetime], message: str
+) -> Axes:
+    """One tenant's gauge by hour, from least to greatest, with the stretch that a finding speaks of shaded.
+
+    `hours`: tenant, hour, last, min, max, of the gauge.
+    """
+    own = hours[(hours["tenant"].astype(str) == tenant) & (hours["samples"] > 0)].sort_values("hour")
+    own = own.groupby("hour")[["last", "min", "max"]].sum(min_count=1).reset_index()
+    own = own[np.isfinite(own["last"].to_numpy(dtype=float))]
+    spec = Course(
+        value="last",
+        title=lambda _: message,
+        subtitle=f"Last value of each hour, {unit}",
+        parts=lambda frame: [Band(days(frame["hour"]), frame["min"].to_numpy(float), frame["max"].to_numpy(float))],
+        shaded=[(day_of(marked[0]), day_of(marked[1]))],
+        more="; shaded: what the finding speaks of",
+    )
+    return course(ax, own, spec)
+
+
+def drifts(ax: Axes, frame: pd.DataFrame, *, bound: float) -> Axes:
+    """How far two sums of each tenant lie apart, the largest drift on top, between the bounds.
+
+    `frame` as `measures.cost.reconciliation` gives it: tenant, currency, estimate, other, drift.
+    """
+    known = frame[np.isfinite(frame["drift"].to_numpy(dtype=float))]
+    beyond = int((known["drift"].abs() > bound).sum())
+
+    def drift(share: float) -> str:
+        return f"{100 * share:+.2f} %".replace("-", "−")
+
+    def message(known: pd.DataFrame) -> str:
+        if beyond:
+            return f"{beyond} of {len(known)} tenants drift beyond {percent(bound, 0)}"
+        return f"All {len(known)} agree within {percent(bound, 0)}; most apart {drift(known['drift'].iloc[0])}"
+
+    spec = Intervals(
+        title=message,
+        subtitle="Relative drift of a tenant's two sums",
+        names=named("tenant", _NAME),
+        said=lambda row: drift(row["drift"]),
+        noun="tenants",
+        value="drift",
+        low="low",
+        high="high",
+        bounds=(-bound, bound),
+        ticks=(-bound, 0.0, bound),
+        unit=lambda tick: f"{tick:+.0%}" if tick else "0",
+        xlabel="ours / theirs − 1; dashed: bound",
+    )
+    return intervals(ax, known.assign(low=known["drift"].clip(upper=0), high=known["drift"].clip(lower=0)), spec)
 
 
 def _unit(currency: str) -> str:
@@ -200,62 +324,11 @@ def _plain(value: float) -> str:
     return f"{value:,.10g}".replace("-", "−")
 
 
-def _others(currencies: list[str]) -> str:
-    return f"; {', '.join(_unit(name) or 'no currency' for name in currencies[:3])} not drawn" if currencies else ""
+def _signed(share: float, digits: int = 0) -> str:
+    return signed(percent(share, digits), share).replace("-", "−")
 
 
-def _amount(value: float, total: float, currency: str) -> str:
-    return f"{money(value, currency)}, {percent(value / total, 0)}" if total > 0 else money(value, currency)
-
-
-def _change(row: pd.Series, currency: str) -> str:
-    change = change_of(float(row["change"]), currency)
-    if row["cost"] == 0:
-        return f"{change}, gone"
-    if np.isnan(row["relative"]):
-        return f"{change}, there for a part" if row["before"] else f"{change}, new"
-    return f"{change}, {signed(percent(row['relative'], 0), row['relative'])}".replace("-", "−")
-
-
-def _zero(ax: Axes) -> None:
-    ax.axvline(0, color=INK, linewidth=0.8)
-    ax.spines["bottom"].set_visible(False)
-
-
-def _week_message(names: list[str], cost: np.ndarray, currency: str, *, partial: bool, change: float) -> str:
-    said = f"{names[-1]} cost {money(float(cost[-1]), currency)}"
-    if partial:
-        return f"{said} so far"
-    if not np.isfinite(change):
-        return said
-    return f"{said}, {signed(percent(change), change).replace('-', '−')} on the week before"
-
-
-def _say_weeks(ax: Axes, cost: np.ndarray, currency: str, *, partial: bool, top: float) -> None:
-    room = axes_size(ax)[0] / (len(cost) + 0.2)
-    if room < 34:
-        return  # The bars are narrower than a number; the table has them.
-    for place, value in enumerate(cost):
-        last = place == len(cost) - 1
-        text = "no data" if np.isnan(value) else money(value, currency if room > 66 else "").strip()
-        if last and partial:
-            text = f"{text} so far" if room > 100 else "so far"
-        height = max(0.0 if np.isnan(value) else value, 0.0)
-        ax.text(place, height + 0.02 * top, text, ha="center", fontsize=SMALL_SIZE, gid="value")
-
-
-def _say_excess(ax: Axes, start: float, end: float, text: str) -> None:
-    transform = ax.get_xaxis_transform()
-    left, right = ax.get_xlim()
-    ax.vlines([start, end], 0, 1, transform=transform, color=INK, linestyle=(0, (1, 2)), linewidth=1.1)
-    beyond = end > left + 0.7 * (right - left)
-    side = -1 if beyond else 1
-    ax.text(
-        (start if beyond else end) + side * 0.008 * (right - left),
-        1.0,
-        text,
-        transform=transform,
-        ha="right" if beyond else "left",
-        va="top",
-        fontsize=SMALL_SIZE,
-    )
+def _others(frame: pd.DataFrame, currency: str) -> str:
+    """The currencies that are not drawn."""
+    others = sorted({str(other) for other in frame["currency"]} - {currency})
+    return f"; {', '.join(_unit(name) or 'no currency' for name in others[:3])} not drawn" if others else ""

@@ -70,13 +70,13 @@ def _kept(x: Floats, y: Floats, most: int) -> NDArray[np.int64]:
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def hatch_unknown(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR) -> None:
-    """Hatch the stretches between the first and the last point of `x` that have no point, or none that is finite."""
+def unknown_stretches(x: Floats, y: Floats, *, step: float = HOUR, edges: bool = False) -> list[tuple[float, float]]:
+    """The stretches between the values of `y` that are known, with `edges` also before the first and after the last."""
     known = np.sort(x[np.isfinite(y)])
-    if not len(known):
-        return
+    if edges and len(x):
+        known = np.concatenate([[x.min() - step], known, [x.max() + step]])
     after = np.flatnonzero(np.diff(known) > 1.5 * step)
-    hatch(ax, [(float(known[place] + step), float(known[place + 1])) for place in after])
+    return [(float(known[place] + step), float(known[place + 1])) for place in after]
 
 
 def hatch(ax: Axes, stretches: list[tuple[float, float]], text: str = _UNKNOWN) -> None:

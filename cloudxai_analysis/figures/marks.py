@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -41,7 +41,28 @@ class Entry(NamedTuple):
     """One entry of a key: a text, and the looks of the marker before it, if it has one."""
 
     text: str
-    looks: dict[str, Any]
+    looks: Mapping[str, Any] = {}
+
+
+def box(text: str, color: str, *, tint: bool = True) -> Entry:
+    """The entry of a key for bars of one colour, hollow where they are tinted."""
+    return Entry(text, {"marker": "s", "color": color, **({"markerfacecolor": "none"} if tint else {})})
+
+
+def say(
+    ax: Axes,
+    text: str,
+    at: tuple[float, float],
+    away: tuple[float, float],
+    *,
+    gid: str,
+    va: str = "center",
+    coords: Any = "data",
+) -> None:
+    """Write `text` so many points away from a place, on that side of it."""
+    side = ("center", "left", "right")[int(np.sign(away[0]))]
+    looks: dict[str, Any] = {"ha": side, "va": va, "fontsize": SMALL_SIZE, "gid": gid}
+    ax.annotate(text, at, away, xycoords=coords, textcoords="offset points", **looks)
 
 
 def end_room(ends: Sequence[End]) -> float:
@@ -81,25 +102,17 @@ def _apart(shares: list[float], least: float) -> list[float]:
 def event_lines(ax: Axes, events: Sequence[tuple[float, str]]) -> None:
     """Mark moments by dotted lines, with their names at the top where there is room for them."""
     left, right = ax.get_xlim()
-    inside = sorted((x, text) for x, text in events if left <= x <= right)
-    if not inside:
-        return
-    transform, width = ax.get_xaxis_transform(), axes_size(ax)[0]
-    xs = [x for x, _ in inside]
-    ax.vlines(xs, 0, 1, transform=transform, color=INK, linestyle=(0, (1, 2)), linewidth=1.1)
-    ax.plot(
-        xs, [1.0] * len(xs), linestyle="none", marker="v", markersize=5, color=INK, transform=transform, clip_on=False
-    )
-    free = -1.0
-    for x, text in inside:
-        long, place = text_width(text, SMALL_SIZE), (x - left) / (right - left) * width
-        start = place + 5 if place + 5 + long < width else place - 5 - long
-        if start <= free:
+    width, transform = axes_size(ax)[0], ax.get_xaxis_transform()
+    free = -np.inf
+    for x, text in sorted(event for event in events if left <= event[0] <= right):
+        ax.axvline(x, color=INK, linestyle=(0, (1, 2)), linewidth=1.1)
+        ax.plot([x], [1.0], marker="v", markersize=5, color=INK, transform=transform, clip_on=False)
+        place, long = (x - left) / (right - left) * width, text_width(text, SMALL_SIZE) + 5
+        side = 1 if place + long < width else -1
+        if min(place, place + side * long) < free:
             continue
-        ha = "left" if start > place else "right"
-        anchor = left + (place + (5 if ha == "left" else -5)) / width * (right - left)
-        ax.text(anchor, 1.0, text, transform=transform, ha=ha, va="top", fontsize=SMALL_SIZE)
-        free = start + long + 6
+        say(ax, text, (x, 1.0), (5 * side, 0), gid="event", va="top", coords=transform)
+        free = max(place, place + side * long) + 6
 
 
 def key(ax: Axes, entries: Sequence[Entry]) -> None:
@@ -133,9 +146,15 @@ def lanes(ax: Axes, names: Sequence[str], *, right: float = 14.0, top: float = T
     ax.grid(visible=True, axis="x")
 
 
+def right_texts(ax: Axes, texts: Sequence[str]) -> None:
+    """Write a text right of each lane, from the top down."""
+    for lane, text in enumerate(texts):
+        say(ax, text, (1.0, lane), (6, 0), gid="value", coords=ax.get_yaxis_transform())
+
+
 def left_out(drawn: int, all_: int, noun: str) -> str:
     """', 10 of 23 tenants' where some are not drawn."""
-    return f", {drawn} of {all_} {noun}" if drawn < all_ else ""
+    return f", {drawn} of {all_:,} {noun}" if drawn < all_ else ""
 
 
 def lane_of(labels: pd.Series, shown: Sequence[str]) -> NDArray[np.float64]:

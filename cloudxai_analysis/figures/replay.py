@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.figures.course import Bound, Course, course
 from cloudxai_analysis.figures.labels import shortened, text_width
-from cloudxai_analysis.figures.lines import draw_line, hatch_unknown
-from cloudxai_analysis.figures.marks import End, Entry, bound_line, end_labels, end_room, key
-from cloudxai_analysis.figures.shapes import rectangles, value_ticks, wide_enough
+from cloudxai_analysis.figures.marks import Entry, key, say
+from cloudxai_analysis.figures.shapes import even_ticks, value_ticks
 from cloudxai_analysis.figures.style import (
     BLUE,
     GREEN,
@@ -24,7 +24,8 @@ from cloudxai_analysis.figures.style import (
     styled,
     title,
 )
-from cloudxai_analysis.figures.timeline import HOUR, day_of, days, time_axis, window_words
+from cloudxai_analysis.figures.telemetry import usual_step
+from cloudxai_analysis.figures.timeline import days, window_words
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count
 
@@ -41,6 +42,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "present": {"marker": "s", "color": INK, "markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.6},
     "proposed": {"marker": "D", "color": GREEN, "markersize": 9},
 }
+_KEY = {"present": "present", "proposed": "proposed", "frontier": "on the frontier", "missing": "misses more"}
 
 
 @styled
@@ -50,52 +52,41 @@ def frontier(ax: Axes, candidates: pd.DataFrame, *, alertname: str, best: int, w
     `candidates`: threshold, for_seconds, keep_firing_for_seconds, judged, frontier, false_positives, misses,
     detection_seconds; the first row is the present rule, `best` the proposed one (0: none).
     """
-    near = max(_FALSER * candidates["false_positives"].iloc[0], _FALSE)
-    shown = candidates[
-        candidates["judged"].astype(bool)
-        & candidates["detection_seconds"].notna()
-        & (candidates["false_positives"] <= near)
-    ]
+    false, minutes = candidates["false_positives"], candidates["detection_seconds"] / 60
+    near = false <= max(_FALSER * false.head(1).max(), _FALSE)
+    shown = candidates[candidates["judged"].astype(bool) & minutes.notna() & near]
     if shown.empty:
-        return empty(ax, "no candidate caught an incident that names the rule")
-    minutes = candidates["detection_seconds"].to_numpy(dtype=float) / 60
-    false = candidates["false_positives"].to_numpy(dtype=float)
-    low, high = float(np.nanmin(minutes[shown.index])), float(np.nanmax(minutes[shown.index]))
-    most = float(false[shown.index].max())
+        return empty(ax)
+    low, high, most = minutes[shown.index].min(), minutes[shown.index].max(), max(false[shown.index].max(), 2)
     room = max(_AIR * (high - low), 0.5)
     ax.set_ylim(min(low, 0.0) - (room if low <= 0 else 0.0), high + room)
-    ax.set_xlim(-_AIR * max(most, 2.0), max(most, 2.0) * (1 + _AIR))
+    ax.set_xlim(-_AIR * most, most * (1 + _AIR))
     margins(ax, left=value_ticks(ax, "{:g} min".format), top=KEY_TOP)
     ax.grid(visible=True, axis="x")
     ax.set_xlabel(f"false positives, {window_words(window)}; upwards: median detection time", loc="left")
-    _whole_ticks(ax)
-    more = candidates["misses"].to_numpy() > candidates["misses"].iloc[0]
-    edge = candidates["frontier"].to_numpy(dtype=bool)
-    for kind, kept in (("other", ~edge & ~more), ("missing", more), ("frontier", edge & ~more)):
-        rows = shown.index[kept[shown.index]]
-        spots = np.unique(np.stack([false[rows], minutes[rows]], axis=1), axis=0)
-        ax.plot(spots[:, 0], spots[:, 1], linestyle="none", gid=kind, **_LOOKS[kind])
-    named = [(0, "present"), *([(best, "proposed")] if best else [])]
-    for row, kind in named:
-        if row in shown.index:
-            ax.plot([false[row]], [minutes[row]], linestyle="none", gid=kind, **_LOOKS[kind])
-            _say(ax, false[row], minutes[row], f"{kind}: {_settings(candidates.loc[row])}")
-    key(
-        ax,
-        [
-            Entry("present", _LOOKS["present"]),
-            Entry("proposed", _LOOKS["proposed"]),
-            Entry("on the frontier", _LOOKS["frontier"]),
-            Entry("misses more", _LOOKS["missing"]),
-        ],
-    )
-    return title(ax, _message(candidates, best, alertname), _detail(candidates, shown))
+    ticks = even_ticks(0.0, ax.get_xlim()[1], 6, whole=True)
+    ax.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
+    more = shown["misses"] > candidates["misses"].iloc[0]
+    edge = shown["frontier"].astype(bool)
+    marks = [("other", ~edge & ~more), ("missing", more), ("frontier", edge & ~more)]
+    marks += [
+        (name, shown.index == row) for name, row in (("present", 0), ("proposed", best)) if row or name == "present"
+    ]
+    for name, some in marks:
+        spots = np.unique(np.stack([false, minutes], axis=1)[shown.index[some]], axis=0)
+        ax.plot(spots[:, 0], spots[:, 1], linestyle="none", gid=name, **_LOOKS[name])
+        if name in ("present", "proposed") and len(spots):
+            _say(ax, spots[0, 0], spots[0, 1], f"{name}: {_settings(shown[some].iloc[0])}")
+    key(ax, [Entry(text, _LOOKS[name]) for name, text in _KEY.items()])
+    away = len(candidates) - len(shown)
+    left = f", {away} that catch nothing or are far worse left out" if away else ""
+    detail = f"{count(len(shown), 'candidate')} of threshold, for and keep_firing_for{left}"
+    return title(ax, _message(candidates, best, shortened(alertname, _TITLE_NAME)), detail)
 
 
-@styled
 def signal(
     ax: Axes,
-    course: pd.DataFrame,
+    seen: pd.DataFrame,
     episodes: pd.DataFrame,
     *,
     alertname: str,
@@ -105,42 +96,25 @@ def signal(
 ) -> Axes:
     """What a rule looks at over time, with its threshold and the times at which it would have fired.
 
-    `course`: time, value, as `meaning` says; `episodes`: fired_at, resolved_at.
+    `seen`: time, value, as `meaning` says; `episodes`: fired_at, resolved_at.
     """
-    if course.empty:
-        return empty(ax, "the expression gave nothing in this window")
-    at, value = days(course["time"]), course["value"].to_numpy(dtype=float)
-    bounds = [] if threshold is None else [threshold]
-    finite = value[np.isfinite(value)]
-    low, high = (float(np.min([*finite, *bounds, 0.0])), float(np.max([*finite, *bounds, 1e-9])))
-    room = 0.08 * (high - low or 1.0)
-    ax.set_ylim(low - room, high + room)
-    ends = [] if threshold is None else [End(threshold, f"threshold {threshold:g}")]
-    margins(ax, left=value_ticks(ax, "{:g}".format), right=end_room(ends) if ends else 14.0)
-    time_axis(ax, day_of(window.start), day_of(window.end))
-    start, end = days(episodes["fired_at"]), days(episodes["resolved_at"])
-    width = wide_enough(ax, np.nan_to_num(end, nan=ax.get_xlim()[1]) - start)
-    bottom, top = ax.get_ylim()
-    rectangles(ax, start, bottom, width, top - bottom, facecolor=VERMILLION, edgecolor="none", alpha=0.35)
-    usual = course["time"].diff().dt.total_seconds().median()
-    step = usual / 86_400 if usual > 0 else HOUR
-    draw_line(ax, at, value, step=step, color=BLUE)
-    hatch_unknown(ax, at, value, step=step)
-    if threshold is not None:
-        bound_line(ax, threshold)
-        end_labels(ax, ends)
-    name = shortened(alertname, _TITLE_NAME)
-    message = f"{name} would have fired {count(len(episodes), 'time')}"
-    return title(ax, message, f"{meaning}, {window_words(window)} (UTC); shaded: firing")
 
+    def fired() -> list[tuple[float, float]]:
+        start, end = days(episodes["fired_at"]), days(episodes["resolved_at"].fillna(window.end))
+        return list(zip(start, end, strict=True))
 
-def _whole_ticks(ax: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    low, high = ax.get_xlim()
-    ticks = [tick for tick in MaxNLocator(nbins=6, integer=True).tick_values(max(low, 0), high) if 0 <= tick <= high]
-    ax.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
-    ax.set_xlim(low, high)
+    spec = Course(
+        title=lambda _: f"{shortened(alertname, _TITLE_NAME)} would have fired {count(len(episodes), 'time')}",
+        subtitle=meaning,
+        at="time",
+        value="value",
+        step=usual_step(seen["time"]),
+        bound=None if threshold is None else Bound(threshold, f"threshold {threshold:g}"),
+        window=window,
+        shaded=fired() if len(episodes) else (),
+        more="; shaded: firing",
+    )
+    return course(ax, seen, spec)
 
 
 def _say(ax: Axes, x: float, y: float, text: str) -> None:
@@ -148,16 +122,7 @@ def _say(ax: Axes, x: float, y: float, text: str) -> None:
     left, right = ax.get_xlim()
     wide = axes_size(ax)[0]
     beyond = (x - left) / (right - left) * wide + 10 + text_width(text, SMALL_SIZE) > wide
-    ax.annotate(
-        text,
-        (x, y),
-        (-10 if beyond else 10, 7),
-        textcoords="offset points",
-        ha="right" if beyond else "left",
-        va="bottom",
-        fontsize=SMALL_SIZE,
-        gid="named",
-    )
+    say(ax, text, (x, y), (-10 if beyond else 10, 7), gid="named", va="bottom")
 
 
 def _settings(row: pd.Series) -> str:
@@ -172,19 +137,11 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:g} s" if 0 < seconds < 60 else f"{seconds / 60:g} min"
 
 
-def _message(candidates: pd.DataFrame, best: int, alertname: str) -> str:
-    name, present = shortened(alertname, _TITLE_NAME), candidates.iloc[0]
+def _message(candidates: pd.DataFrame, best: int, name: str) -> str:
     if not best:
         return f"{name}: nothing is better than it is"
-    chosen = candidates.loc[best]
+    present, chosen = candidates.iloc[0], candidates.loc[best]
     if chosen["misses"] < present["misses"]:
         return f"{name} could miss {chosen['misses']:.0f} instead of {count(present['misses'], 'incident')}"
-    return (
-        f"{name} could be false {chosen['false_positives']:.0f} instead of {count(present['false_positives'], 'time')}"
-    )
-
-
-def _detail(candidates: pd.DataFrame, shown: pd.DataFrame) -> str:
-    away = len(candidates) - len(shown)
-    left = f", {away} that catch nothing or are far worse left out" if away else ""
-    return f"{count(len(shown), 'candidate')} of threshold, for and keep_firing_for{left}"
+    was = count(present["false_positives"], "time")
+    return f"{name} could be false {chosen['false_positives']:.0f} instead of {was}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cloudxai_analysis.figures.labels import text_width
-from cloudxai_analysis.figures.style import HATCH, INK, SMALL_SIZE, TEXT_SIZE, axes_size
+from cloudxai_analysis.figures.style import HATCH, INK, TEXT_SIZE, axes_size
 from cloudxai_analysis.figures.timeline import Floats
 
 if TYPE_CHECKING:
@@ -83,39 +83,18 @@ def columns(ax: Axes, x: Floats, heights: Floats, *, width: float, color: str, b
 
 def value_ticks(ax: Axes, say: Callable[[float], str], *, whole: bool = False) -> float:
     """Label the vertical axis within its limits by `say`; the points that the labels need left of the axes."""
-    from matplotlib.ticker import MaxNLocator
-
     low, high = sorted(ax.get_ylim())
-    ticks = MaxNLocator(nbins=4, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    slack = (high - low) * 1e-9
-    inside = [float(tick) for tick in ticks if low - slack <= tick <= high + slack]
+    inside = even_ticks(low, high, 4, whole=whole)
     labels = [say(tick) for tick in inside]
     ax.set_yticks(inside, labels)
     ax.set_ylim(low, high)
     return max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 12
 
 
-def texts_at_ends(ax: Axes, values: Floats, texts: list[str]) -> None:
-    """Write `texts` behind the ends of horizontal bars at the heights 0, 1, ...; widens the axis until they fit."""
-    wide = axes_size(ax)[0]
-    before = max(
-        (text_width(text, SMALL_SIZE) for text, value in zip(texts, values, strict=True) if value < 0), default=0
-    )
-    after = max(
-        (text_width(text, SMALL_SIZE) for text, value in zip(texts, values, strict=True) if value >= 0), default=0
-    )
-    low, high = min(float(values.min(initial=0.0)), 0.0), max(float(values.max(initial=0.0)), 0.0)
-    for_bars = max(wide - (before + _AIR + 4 if before else 4) - (after + _AIR + 4), 0.25 * wide)
-    scale = ((high - low) or 1.0) / for_bars
-    ax.set_xlim(low - (before + _AIR + 4 if before else 0) * scale, high + (after + _AIR + 4) * scale)
-    for place, (value, text) in enumerate(zip(values, texts, strict=True)):
-        side = -1 if value < 0 else 1
-        ax.text(
-            value + side * _AIR * scale,
-            place,
-            text,
-            ha="right" if side < 0 else "left",
-            va="center",
-            fontsize=SMALL_SIZE,
-            gid="value",
-        )
+def even_ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
+    """About `most` round numbers from `low` to `high`."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(nbins=most, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    slack = (high - low) * 1e-9
+    return [float(tick) for tick in ticks if low - slack <= tick <= high + slack]

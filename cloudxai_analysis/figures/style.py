@@ -122,7 +122,7 @@ def title(ax: Axes, message: str, detail: str) -> Axes:
 
 
 @styled
-def empty(ax: Axes, reason: str) -> Axes:
+def empty(ax: Axes, reason: str = "no number of it is known in this window") -> Axes:
     """Say in the middle of the axes why nothing is drawn there."""
     margins(ax)
     ax.set_axis_off()

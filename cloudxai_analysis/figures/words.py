@@ -30,8 +30,3 @@ def share_words(share: float) -> str:
         return NO_DATA
     text = f"{share * 100:.3f}".rstrip("0").rstrip(".")
     return "99.999 %" if text == "100" and share < 1 - 1e-9 else f"{text} %"
-
-
-def opening(text: str) -> str:
-    """`text` as a sentence begins."""
-    return text[:1].upper() + text[1:]

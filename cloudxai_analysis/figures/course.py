@@ -1,0 +1,283 @@
+"""The form of what runs over time: lines, bands, columns, a bound, words at their ends, and where nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from cloudxai_analysis.figures.labels import text_width
+from cloudxai_analysis.figures.lines import draw_band, draw_line, hatch, unknown_stretches
+from cloudxai_analysis.figures.marks import End, Entry, bound_line, end_labels, end_room, event_lines, key, say
+from cloudxai_analysis.figures.shapes import columns, rectangles, tinted, value_ticks
+from cloudxai_analysis.figures.style import (
+    BLUE,
+    INK,
+    KEY_TOP,
+    SMALL_SIZE,
+    TOP,
+    VERMILLION,
+    axes_size,
+    empty,
+    margins,
+    styled,
+    title,
+)
+from cloudxai_analysis.figures.timeline import (
+    HOUR,
+    Floats,
+    day_of,
+    days,
+    frame_words,
+    time_axis,
+    week_axis,
+    window_words,
+)
+from cloudxai_analysis.ground.window import Window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True)
+class Line:
+    """Values over time; `said` stands where it ends; with `gaps`, what lies between values too far apart is hatched."""
+
+    x: Floats
+    y: Floats
+    color: str = BLUE
+    said: str = ""
+    step: float = HOUR
+    gaps: bool = False
+    looks: Mapping[str, Any] = field(default_factory=dict)
+
+    def reach(self) -> Floats:
+        """The heights that it takes."""
+        return self.y
+
+    def draw(self, ax: Axes, bad: Callable[[Floats], Any]) -> None:
+        """Draw it, what is `bad` once more, thick and in the colour of what is wrong."""
+        draw_line(ax, self.x, self.y, step=self.step, color=self.color, **self.looks)
+        if np.any(beyond := bad(self.y)):
+            draw_line(ax, self.x, np.where(beyond, self.y, np.nan), step=self.step, color=VERMILLION, linewidth=3.2)
+        if self.gaps:
+            hatch(ax, unknown_stretches(self.x, self.y, step=self.step))
+
+
+@dataclass(frozen=True)
+class Band:
+    """What lies between two courses."""
+
+    x: Floats
+    low: Floats
+    high: Floats
+    alpha: float = 0.28
+    step: float = HOUR
+
+    def reach(self) -> Floats:
+        """The heights that it takes."""
+        return np.append(self.low, self.high)
+
+    def draw(self, ax: Axes, _: Callable[[Floats], Any]) -> None:
+        """Draw it."""
+        draw_band(ax, self.x, self.low, self.high, step=self.step, facecolor=BLUE, alpha=self.alpha, linewidth=0)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns in cells that begin at `x` and are `step` wide, of which the share `air` stays free, upon `base`.
+
+    Tinted with a `hatch`, or plain where it is None; a value of NaN is hatched as unknown. `texts` stand at their ends,
+    in the first of several wordings that has room.
+    """
+
+    x: Floats
+    y: Floats
+    step: Any = HOUR
+    color: str = BLUE
+    base: Any = 0.0
+    hatch: str | None = None
+    air: float = 0.0
+    texts: Sequence[Sequence[str]] = ()
+
+    def reach(self) -> Floats:
+        """The heights that they take."""
+        return np.append(self.base, self.base + self.y)
+
+    def draw(self, ax: Axes, bad: Callable[[Floats], Any]) -> None:
+        """Draw them, those that are `bad` in the colour of what is wrong, crossed where the others are tinted."""
+        if not len(self.x):
+            return
+        step, base = (np.broadcast_to(np.asarray(side, dtype=float), self.y.shape) for side in (self.step, self.base))
+        x, wide = self.x + step * self.air / 2, step * (1 - self.air)
+        beyond = np.asarray(bad(base + self.y), dtype=bool)
+        for chosen, color, lines in ((~beyond, self.color, self.hatch), (beyond, VERMILLION, "xxxx")):
+            some = chosen & np.isfinite(self.y) & (self.y != 0)
+            if self.hatch is None:
+                columns(ax, x[some], self.y[some], width=float(np.max(wide)), color=color, base=base[some])
+            else:
+                tinted(ax, x[some], base[some], wide[some], self.y[some], color=color, hatch=lines or "")
+        hatch(ax, unknown_stretches(self.x, self.y, step=float(np.max(step)), edges=True))
+        self._say(ax, self.x + step / 2, base + self.y)
+
+    def _say(self, ax: Axes, middle: Floats, ends: Floats) -> None:
+        left, right = ax.get_xlim()
+        point = (right - left) / axes_size(ax)[0]
+        fitting = (texts for texts in self.texts if _fit(middle / point, texts))
+        for at, end, value, text in zip(middle, ends, self.y, next(fitting, ()), strict=False):
+            if np.isfinite(value):
+                away, side = ((0, -4), "top") if value < 0 else ((0, 3), "bottom")
+                say(ax, text, (at, end), away, gid="value", va=side)
+
+
+def _fit(middle: Floats, texts: Sequence[str]) -> bool:
+    """Whether texts do not touch that are written centred at these points."""
+    said = [(at, text_width(text, SMALL_SIZE)) for at, text in zip(middle, texts, strict=True) if text]
+    return all(right - left > (one + other) / 2 for (left, one), (right, other) in pairwise(said))
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """Stretches of which the numbers are not all known, hatched, and why in a word or two."""
+
+    stretches: Sequence[tuple[float, float]]
+    said: str = "no data"
+
+    def reach(self) -> Floats:
+        """No height."""
+        return np.array([])
+
+    def draw(self, ax: Axes, _: Callable[[Floats], Any]) -> None:
+        """Hatch them."""
+        hatch(ax, list(self.stretches), self.said)
+
+
+Part = Line | Band | Columns | Unsure
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A dashed line with its name; on the `bad` side of it the first part of a course stands out."""
+
+    value: float
+    said: str
+    bad: Literal["above", "below", ""] = ""
+
+    def beyond(self, y: Floats) -> Any:
+        """Which of the values lie on the bad side."""
+        return (y > self.value) & (self.bad == "above") | (y < self.value) & (self.bad == "below")
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a frame is drawn over time.
+
+    The column `value` over the column `at` is the first part, a line with the words `end` at its last value; `parts`
+    gives others, or all. The frame's span, or the `window`, follows the `subtitle`, and `more` comes after it. `weeks`
+    or `xlabel` take the place of the time axis.
+    """
+
+    title: Callable[[pd.DataFrame], str]
+    subtitle: str
+    value: str = ""
+    at: str = "hour"
+    step: float = HOUR
+    looks: Mapping[str, Any] = field(default_factory=dict)
+    end: Callable[[float], str] | None = None
+    parts: Callable[[pd.DataFrame], Sequence[Part]] | None = None
+    bound: Bound | None = None
+    ends: Sequence[End] = ()
+    unit: Callable[[float], str] = "{:g}".format
+    whole: bool = False
+    limits: tuple[float, float] | None = None
+    window: Window | None = None
+    more: str = ""
+    weeks: Sequence[str] = ()
+    xlabel: str = ""
+    centred: bool = False
+    shaded: Sequence[tuple[float, float]] = ()
+    shade: str = VERMILLION
+    events: Sequence[tuple[float, str]] = ()
+    key: Sequence[Entry] = ()
+
+
+@styled
+def course(ax: Axes, frame: pd.DataFrame, spec: Course) -> Axes:
+    """`frame` over time, as `spec` says."""
+    if frame.empty or (spec.value and not np.isfinite(frame[spec.value].to_numpy(dtype=float)).any()):
+        return empty(ax)
+    parts = [*_own(frame, spec), *(spec.parts(frame) if spec.parts else ())]
+    lines = [part for part in parts if isinstance(part, Line) and part.said and np.isfinite(part.y).any()]
+    ends = [*spec.ends, *(End(float(part.y[np.isfinite(part.y)][-1]), part.said, part.color) for part in lines)]
+    ends += [End(spec.bound.value, spec.bound.said)] if spec.bound else []
+    ax.set_ylim(*(spec.limits or _limits([*(part.reach() for part in parts), [end.value for end in ends]])))
+    left = value_ticks(ax, spec.unit, whole=spec.whole)
+    margins(ax, left=left, right=end_room(ends) if ends else 14.0, top=KEY_TOP if spec.key else TOP)
+    _across(ax, frame, spec)
+    if spec.shaded:
+        start, end = np.array(spec.shaded, dtype=float).T
+        bottom, top = ax.get_ylim()
+        rectangles(
+            ax,
+            start,
+            bottom,
+            end - start,
+            top - bottom,
+            facecolor=spec.shade,
+            edgecolor="none",
+            alpha=0.08 if spec.shade == INK else 0.2,
+        )
+    if spec.bound:
+        bound_line(ax, spec.bound.value)
+    for number, part in enumerate(parts):
+        part.draw(ax, spec.bound.beyond if spec.bound and not number else lambda y: np.zeros(len(y), dtype=bool))
+    if ax.get_ylim()[0] < 0 or any(isinstance(part, Columns) for part in parts):
+        ax.axhline(0, color=INK, linewidth=0.8)
+    event_lines(ax, spec.events)
+    key(ax, spec.key)
+    end_labels(ax, ends)
+    return title(ax, spec.title(frame), f"{spec.subtitle}{_span(frame, spec)}{spec.more}")
+
+
+def _own(frame: pd.DataFrame, spec: Course) -> list[Line]:
+    if not spec.value:
+        return []
+    x, y = days(frame[spec.at]), frame[spec.value].to_numpy(dtype=float)
+    y = np.where(np.isfinite(y), y, np.nan)
+    said = spec.end(float(y[np.isfinite(y)][-1])) if spec.end else ""
+    return [Line(x, y, said=said, step=spec.step, gaps=True, looks=spec.looks)]
+
+
+def _limits(heights: Sequence[Any]) -> tuple[float, float]:
+    known = np.concatenate([np.asarray(some, dtype=float) for some in heights])
+    known = known[np.isfinite(known)]
+    low, high = min(known.min(initial=0.0), 0.0), max(known.max(initial=0.0), 0.0)
+    return 1.15 * float(low), 1.15 * float(high) or 1.0
+
+
+def _across(ax: Axes, frame: pd.DataFrame, spec: Course) -> None:
+    if spec.weeks:
+        week_axis(ax, spec.weeks)
+    elif spec.xlabel:
+        ax.set_xlim(0, max(1.04 * float(frame[spec.at].max()), 1.0))
+        ax.set_xlabel(spec.xlabel, loc="left")
+    elif spec.window:
+        time_axis(ax, day_of(spec.window.start), day_of(spec.window.end), centred=spec.centred)
+    else:
+        x = days(frame[spec.at])
+        time_axis(ax, float(x.min()), float(x.max()) + spec.step, centred=spec.centred)
+
+
+def _span(frame: pd.DataFrame, spec: Course) -> str:
+    if spec.window:
+        return f", {window_words(spec.window)} (UTC)"
+    if spec.weeks:
+        return f", {spec.weeks[0]} to {spec.weeks[-1]} (UTC)"
+    return "" if spec.xlabel else f", {frame_words(frame[spec.at], step=timedelta(days=spec.step))} (UTC)"
