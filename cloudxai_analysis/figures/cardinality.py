@@ -218,7 +218,9 @@ def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
 
     `rejections`: hour, job, instance, rejections.
     """
-    refused = rejections.assign(instance=rejections["instance"].astype(str), n=rejections["rejections"].fillna(0))
+    refused = rejections.assign(
+        instance=rejections["instance"].astype(str), n=rejections["rejections"].fillna(0).astype(float)
+    )
     if not refused["n"].sum() > 0:
         return empty(ax)
     table = refused.pivot_table(index="hour", columns="instance", values="n", aggfunc="sum", fill_value=0.0)

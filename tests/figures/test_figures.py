@@ -1,0 +1,539 @@
+"""Each figure on planted frames: what it says, and what stays of it if its frame is empty, hostile, short or long."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cloudxai_analysis.figures import alerts, cardinality, cost, new_axes, readiness, replay, telemetry, to_svg
+from cloudxai_analysis.figures.lines import thinned
+from cloudxai_analysis.ground.window import parse_window
+
+WEEK, MONTH = parse_window("2026-W46"), parse_window("2026-11")
+MONDAY = pd.Timestamp(WEEK.start).as_unit("us")
+HOUR, DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
+HOSTILE = [
+    "</text><script>alert(1)</script>",
+    "$x_1^2$",
+    "a\nb",
+    "שלום",
+    "x" * 250,
+    "\u202eevil",
+    "a\x00\x08b",
+    "",
+    "&",
+]
+NAMES = {"tenant", "instance", "alertname", "job", "metric", "code"}
+
+
+def at(*hours):
+    """Moments so many hours after Monday; None is missing."""
+    return pd.Series([pd.NaT if hour is None else MONDAY + hour * HOUR for hour in hours], dtype="datetime64[us, UTC]")
+
+
+def by(column, step=HOUR, **columns):
+    """A frame with a row for each hour, or other `step`, from Monday on."""
+    frame = pd.DataFrame(columns)
+    return frame.assign(**{column: at(*(number * (step / HOUR) for number in range(len(frame))))})
+
+
+def rows(names, *values):
+    return pd.DataFrame(list(values), columns=names.split())
+
+
+HELD = pd.concat(
+    [
+        by("hour", held=[50.0, 70.0]).assign(job="j", instance="one:80"),
+        by("hour", held=[10.0, 12.0]).assign(job="j", instance="two:80"),
+    ]
+)
+RESTARTS = pd.DataFrame({"instance": ["one:80"], "started_at": at(1)})
+NO_RESTARTS, ACTIVE = RESTARTS[:0], by("hour", tenants=[40, 48], generated=0)
+AHEAD = by("day", DAY, low95=60.0, low80=61.0, median=np.arange(62.0, 92), high80=92.0, high95=95.0)
+FOUND = {"tenant": "acme", "currency": "EUR", "start": at(100)[0], "end": at(106)[0], "hours": 6, "excess": 12.6}
+USUAL = by("hour", cost=np.ones(168), expected=1.0, low=0.5, high=1.5)
+SPENT = by("day", DAY, spent=10.0 * np.arange(1, 16), covered=[False] + [True] * 14)
+LIKELY = {"spent": 150.0, "days_left": 15, "low95": 280.0, "low80": 290.0, "median": 300.0, "high80": 310.0}
+LEVELS = by("day", DAY, tenants=[40.0] * 5 + [60.0] * 5)
+SHIFTED = pd.DataFrame({"day": at(120), "before": 40.0, "after": 60.0, "change": 20.0, "relative": 0.5})
+CANDIDATES = rows(
+    "threshold for_seconds keep_firing_for_seconds judged frontier false_positives misses detection_seconds",
+    (10.0, 120.0, 0.0, True, False, 5, 0, 120.0),
+    (12.0, 240.0, 300.0, True, True, 1, 0, 240.0),
+    (8.0, 0.0, 0.0, True, True, 9, 0, 0.0),
+    (99.0, 0.0, 0.0, True, False, 0, 2, np.nan),
+)
+SIGNAL = by("time", pd.Timedelta(minutes=1), value=np.where(np.arange(600) // 30 == 4, 12.0, 1.0))
+EPISODES = rows("alertname judgement", ("Slow", "false"), ("Down", "true"), ("Down", "unjudged")).assign(
+    fired_at=at(2, 86, 110), resolved_at=at(3, 87, None)
+)
+OVERVIEW = rows(
+    "alertname severity false_positives false_at_night caught alone first verdict",
+    ("Down", "page", 5, 2, 10, 8, 9, "too few to judge, 28 more needed"),
+    ("Slow", "page", 3, 0, 0, 0, 0, "bad"),
+    ("Fine", "page", 0, 0, 4, 4, 4, "good"),
+)
+RATES = rows(
+    "alertname severity trials false_positives rate low high",
+    ("Slow", "page", 6, 5, 5 / 6, 0.44, 0.97),
+    ("Down", "page", 4, 0, 0.0, 0.0, 0.49),
+    ("Odd", "page", 0, 0, np.nan, np.nan, np.nan),
+)
+WEEKLY = rows(
+    "week start alertname trials false_positives rate change",
+    ("2026-W44", at(-336)[0], "Down", 4, 1, 0.25, ""),
+    ("2026-W46", at(0)[0], "Down", 5, 3, 0.6, "not distinguishable"),
+    ("2026-W46", at(0)[0], "Slow", 0, 0, np.nan, ""),
+)
+NOISE = rows("alertname severity episodes short_lived at_night", ("Slow", "a", 4, 2, 3), ("Down", "a", 16, 3, 2))
+SHIFTS = rows("pages true_pages false_pages at_night", (1, 0, 1, 1), (4, 2, 1, 0), (0, 0, 0, 0)).assign(
+    start=at(-4, 8, 20), end=at(8, 20, 32)
+)
+FAULTS = rows(
+    "severity code file", *[("warning", "b", "x"), ("warning", "b", "y"), ("error", "a", "x"), ("info", "c", "x")]
+)
+COSTS = rows("tenant currency cost", ("small", "EUR", 100.0), ("big", "EUR", 300.0), ("other", "USD", 9.0))
+MOVED = rows(
+    "tenant currency cost before change relative",
+    ("gone", "EUR", 0.0, 50.0, -50.0, -1.0),
+    ("new", "EUR", 40.0, 0.0, 40.0, np.nan),
+    ("up", "EUR", 15.0, 10.0, 5.0, 0.5),
+)
+WEEKS = rows("start currency cost", (at(-336)[0], "EUR", 800.0), (at(0)[0], "EUR", 900.0), (at(0)[0], "USD", 9.0))
+BUDGETS = rows(
+    "tenant currency budget spent spent_share median high80 answer",
+    ("a", "EUR", 100, 110, 1.1, 200.0, 210.0, "spent"),
+    ("b", "EUR", 100, 10, 0.1, np.nan, np.nan, "will last"),
+)
+DRIFTS = rows("tenant currency drift", ("a", "EUR", 0.08), ("b", "EUR", -0.01))
+GAUGE = by("hour", last=np.arange(24.0), min=0.0, max=25.0).assign(tenant="acme", samples=60)
+BURNING = rows("threshold long_hours most", (1.0, 72.0, 4.4), (14.4, 1.0, 316.7)).assign(
+    start=at(82, 82), end=at(None, 83)
+)
+OUTAGES = rows("tenant minutes", ("short", 1.0), ("long", 30.0), ("long", 12.0)).assign(
+    start=at(34, 35, 83), end=at(34.1, 35.5, None)
+)
+TAINTED = rows("instance missing_least missing_most", ("a:1", 0, 7.0), ("b:1", 1, np.nan)).assign(
+    start=at(-48, 33), last_refusal=at(24, 42), until=at(48, 43)
+)
+REJECTED = pd.concat(
+    [by("hour", rejections=n).assign(instance=f"{i}:80") for i, n in {"a": [0, 400, 100], "b": [0, 12, 0]}.items()]
+)
+COVERED = by("day", DAY, coverage=[1.0, 0.5, 1.0]).assign(job=["a", "a", "b"], expected_minutes=1440.0)
+GAPS = rows("job instance seconds missing", ("j", "a:80", 3060.0, 50), ("j", "b:80", 300.0, 4)).assign(
+    start=at(27, 84), end=at(27.85, 84.1)
+)
+SETS = rows("week new returning stayed lost", ("2026-W45", 5, 0, 40, 2), ("2026-W46", 12, 3, 41, 4))
+CHURN = rows("came left churn", (4, 6, 0.25), (0, 0, np.nan)).assign(day=at(0, 24))
+SAMPLES = by("time", pd.Timedelta(minutes=1), value=np.arange(60.0)).assign(series_id=1, instance="a:80")
+STAY = rows("days at_risk survival low high", (1.0, 10, 0.7, 0.2, 0.9), (9.0, 4, 0.4, 0.2, 0.9))
+METRICS = rows("metric series newcomers leavers", ("m0", 7, 2, 1), ("m1", 6, 2, 1))
+READY = by("day", DAY, availability=[1.0, 0.99, np.nan, 0.9985], seen_minutes=1440.0)
+LEFT = by("day", DAY, availability=[0.9999, 0.99938], seen_minutes=43_200.0)
+
+# Each figure: how it is drawn, its frame, its title, and some of what it says.
+FIGURES = {
+    "tenants": (
+        lambda ax, frame: cardinality.tenants_and_cap(ax, ACTIVE, frame, cap=100, events=RESTARTS),
+        HELD,
+        "48 tenants active; one holds 70 of 100 labels",
+        {"cap 100", "48 active", "one holds 70", "two holds 12", "restart one"},
+    ),
+    "headroom": (
+        lambda ax, frame: cardinality.headroom_over_time(ax, frame, cap=100, warn_share=0.2),
+        by("hour", headroom=[30.0, 0.0, 58.0]),
+        "58 labels left at the end, 0 at the least",
+        {"warn under 20", "58 left", "least 0, Mon 9 Nov, 01:00"},
+    ),
+    "ahead": (
+        lambda ax, frame: cardinality.held_ahead(
+            ax,
+            frame,
+            AHEAD.assign(day=AHEAD["day"] + 7 * DAY),
+            rows("answer cap median horizon_days", ("forecast", 100, at(192)[0], 30)),
+            cap=100,
+        ),
+        by("day", DAY, held=np.arange(40.0, 47)),
+        "The cap of 100 is likely to be reached by Tue 17 Nov",
+        {"cap 100", "median 91", "90 % under 92", "80 % of the paths"},
+    ),
+    "churn": (
+        lambda ax, frame: cardinality.churn_by_day(ax, frame, bound=0.2),
+        CHURN,
+        "Highest daily churn 25.0 %, on Mon 9 Nov",
+        {"+4 −6", "no data", "bound 20 %"},
+    ),
+    "rejections": (
+        cardinality.rejections_by_hour,
+        REJECTED,
+        "512 refusals, 412 of them on Mon 9 Nov, 01:00",
+        {"a: 500", "b: 12"},
+    ),
+    "sets": (
+        cardinality.tenant_sets_by_week,
+        SETS,
+        "2026-W46: 12 new, 3 returning, 41 stayed, 4 lost",
+        {"12 new", "3 returning", "41 stayed", "4 lost"},
+    ),
+    "tainted": (
+        lambda ax, frame: cardinality.tainted_lanes(ax, frame, window=WEEK),
+        TAINTED,
+        "Tenants missing from numbers per tenant: at least 1, at most unknown",
+        {"at least 0, at most 7", "at least 1, at most unknown"},
+    ),
+    "metrics": (cardinality.series_by_metric, METRICS, "13 series, 54 % of them m0", {"7, 2 new", "6, 2 new"}),
+    "survival": (
+        cardinality.survival,
+        STAY,
+        "Of the tenants that came, half of them are gone after 9.0 days",
+        {"40 % stay", "Kaplan-Meier over 10 tenants, 95 % interval"},
+    ),
+    "levels": (
+        lambda ax, frame: cardinality.level_shifts(ax, frame, "tenants", SHIFTED, noun="tenants"),
+        LEVELS,
+        "Tenants went from 40 to 60 on Sat 14 Nov",
+        {"level 60", "40 to 60"},
+    ),
+    "weeks": (
+        lambda ax, frame: cost.cost_by_week(ax, frame, currency="EUR", partial=False, change=0.125),
+        WEEKS,
+        "2026-W46 cost 900 EUR, +12.5 % on the week before",
+        {"800 EUR", "no data", "Cost by ISO week in EUR, 2026-W44 to 2026-W46 (UTC); USD not drawn"},
+    ),
+    "month": (
+        lambda ax, frame: cost.month_course(
+            ax, frame, pd.Series({**LIKELY, "high95": 320.0}), month=MONTH, currency="EUR"
+        ),
+        SPENT.assign(day=SPENT["day"] - 8 * DAY),
+        "300 EUR likely by the month's end, 80 % between 290 EUR and 310 EUR",
+        {"150 EUR spent", "median 300 EUR"},
+    ),
+    "budgets": (
+        lambda ax, frame: cost.budgets(ax, frame, month=MONTH),
+        BUDGETS,
+        "1 of 2 budgets will not last",
+        {"110 % spent", "10 % spent"},
+    ),
+    "top": (
+        lambda ax, frame: cost.top_tenants(ax, frame, currency="EUR"),
+        COSTS,
+        "big costs most: 300 EUR, 75 % of all",
+        {"300 EUR, 75 %", "100 EUR, 25 %", "Cost by tenant in the window, EUR; USD not drawn"},
+    ),
+    "mean": (
+        lambda ax, frame: cost.cost_per_tenant(ax, frame, currency="EUR"),
+        by("day", DAY, cost_per_tenant=[20.0, np.nan, 25.0]).assign(currency="EUR"),
+        "A tenant costs 25.00 EUR a day, +25 % since the first day",
+        {"25.00 EUR"},
+    ),
+    "movers": (
+        cost.movers,
+        MOVED,
+        "gone moved most: −50.00 EUR against the week before",
+        {"−50.00 EUR, gone", "+40.00 EUR, new", "+5.00 EUR, +50 %"},
+    ),
+    "anomaly": (
+        lambda ax, frame: cost.anomaly(ax, frame, pd.Series(FOUND)),
+        USUAL,
+        "acme cost 12.60 EUR more than expected in 6 h",
+        {"cost", "expected", "usual range", "+12.60 EUR in 6 h", "Cost by hour in EUR, 9 to 15 Nov 2026 (UTC)"},
+    ),
+    "gauge": (
+        lambda ax, frame: cost.gauge_course(
+            ax, frame, tenant="acme", unit="EUR/hour", marked=(WEEK.start, WEEK.start + HOUR), message="acme: 2 rises"
+        ),
+        GAUGE,
+        "acme: 2 rises",
+        {"Last value of each hour, EUR/hour, 9 Nov 2026 (UTC); shaded: what the finding speaks of"},
+    ),
+    "drifts": (
+        lambda ax, frame: cost.drifts(ax, frame, bound=0.05),
+        DRIFTS,
+        "1 of 2 tenants drift beyond 5 %",
+        {"+8.00 %", "−1.00 %"},
+    ),
+    "episodes": (
+        lambda ax, frame: alerts.episodes_on_timeline(ax, frame, WEEK),
+        EPISODES,
+        "3 episodes: 1 true, 1 false, 1 unjudged",
+        {"1 true", "1 false", "1 unjudged"},
+    ),
+    "rates": (
+        lambda ax, frame: alerts.false_positive_rates(ax, frame, bound=0.1),
+        RATES,
+        "Slow most often false: 5 of 6 alert groups",
+        {"5 of 6 false", "0 of 4 false", "none judged"},
+    ),
+    "noise": (
+        alerts.noise_by_rule,
+        NOISE,
+        "Down fired most: 16 of 20 episodes",
+        {"16 (3 short, 2 at night)", "4 (2 short, 3 at night)"},
+    ),
+    "worth": (
+        alerts.worth_and_noise,
+        OVERVIEW,
+        "Down: 5 false alert groups for 10 incidents caught",
+        {"5", "10", "3", "4", "28 more needed", "bad", "good"},
+    ),
+    "weekly": (
+        lambda ax, frame: alerts.weekly_rates(ax, frame, bound=0.25),
+        WEEKLY,
+        "Down: 3 of 5 alert groups false, not distinguishable",
+        {"1 of 4", "3 of 5"},
+    ),
+    "pages": (
+        lambda ax, frame: alerts.pages_by_shift(ax, frame, zone="Europe/Berlin"),
+        SHIFTS,
+        "4 pages in the shift of Mon 9 Nov, 09:00, 1 of 5 pages at night",  # 08:00 UTC is 09:00 in Berlin
+        {"true", "false, hatched", "neither, dotted", "shaded: shifts by night"},
+    ),
+    "faults": (
+        alerts.findings_by_code,
+        FAULTS,
+        "4 findings, 1 of them errors",
+        {"2 in 2 files", "1 in 1 file"},
+    ),
+    "availability": (
+        lambda ax, frame: readiness.availability_by_day(ax, frame, slo=0.999),
+        READY,
+        "2 of 3 days under 99.9 %, worst 99 %",
+        {"99 %", "99.85 %", "objective 99.9 %", "no data"},
+    ),
+    "budget": (
+        lambda ax, frame: readiness.error_budget(ax, frame, slo=0.999, window_days=30),
+        LEFT,
+        "38 % of the error budget remains",  # 0.62 of 1 in a thousand are used
+        {"used up", "38 % left", "Error budget of 99.9 % at each day's end, 8 to 9 Nov 2026 (UTC)"},
+    ),
+    "burn": (
+        lambda ax, frame: readiness.burn_lanes(ax, frame, WEEK),
+        BURNING,
+        "The error budget burnt up to 317 times too fast, on Thu 12 Nov",
+        {"up to 317×", "up to 4×"},
+    ),
+    "transitions": (
+        lambda ax, frame: readiness.transitions_by_hour(ax, frame, bound=4),
+        by("hour", transitions=[0.0, 2.0, 6.0, 1.0]),
+        "9 transitions, at most 6 in one hour",
+        {"bound 4"},
+    ),
+    "latency": (
+        lambda ax, frame: readiness.check_latency(ax, frame, bound=0.5),
+        by("hour", seconds=[0.2, 0.62, np.nan, 0.1]),
+        "p95 at most 620 ms; 1 hour over 500 ms",
+        {"bound 500 ms", "100 ms"},
+    ),
+    "outages": (
+        lambda ax, frame: readiness.tenant_outages(ax, frame, WEEK),
+        OUTAGES,
+        "2 tenants not ready; long longest, 42 min in all",
+        {"42 min, 2×", "1 min, 1×"},
+    ),
+    "coverage": (
+        lambda ax, frame: telemetry.coverage_by_day(ax, frame, least=0.95),
+        COVERED,
+        "83.333 % of the time since the first scrape seen, 1 of 3 days short",  # 2.5 of 3
+        {"50 %", "hatched: no scrape", "Share of the time in which a target was up, 9 to 11 Nov 2026 (UTC)"},
+    ),
+    "gaps": (
+        lambda ax, frame: telemetry.gaps_on_timeline(ax, frame, WEEK),
+        GAPS,
+        "54 scrapes missing in 2 gaps, the longest 51 min",
+        {"50 missing", "4 missing"},
+    ),
+    "samples": (
+        lambda ax, frame: telemetry.raw_samples(ax, frame, metric="up", unit="1", window=WEEK, marked=None),
+        SAMPLES,
+        "60 samples from 0 to 59",
+        {"a:80", "up, 1, 2026-W46, 9 to 15 Nov 2026 (UTC)"},
+    ),
+    "frontier": (
+        lambda ax, frame: replay.frontier(ax, frame, alertname="Flapping", best=min(1, len(frame) - 1), window=WEEK),
+        CANDIDATES,
+        "Flapping could be false 1 instead of 5 times",
+        {"present: 10, for 2 min", "proposed: 12, for 4 min, kept 5 min"},
+    ),
+    "signal": (
+        lambda ax, frame: replay.signal(
+            ax, frame, EPISODES, alertname="Flapping", meaning="most of all", threshold=10.0, window=WEEK
+        ),
+        SIGNAL,
+        "Flapping would have fired 3 times",
+        {"threshold 10", "most of all, 2026-W46, 9 to 15 Nov 2026 (UTC); shaded: firing"},
+    ),
+}
+
+
+def draw(name, change=lambda frame: frame):
+    drawn, frame, *_ = FIGURES[name]
+    return drawn(new_axes(), change(frame))
+
+
+def texts(ax):
+    return {text.get_text().strip() for text in ax.texts}
+
+
+def title(ax):
+    return ax.get_title(loc="left")
+
+
+def lanes(ax):
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def renamed(frame, names):
+    """`frame` with other names; each name stays one name."""
+    out = frame.copy()
+    for column in NAMES & set(frame):
+        old = list(dict.fromkeys(frame[column]))
+        out[column] = frame[column].map(dict(zip(old, names, strict=False)))
+    return out
+
+
+def thousand(frame):
+    """A thousand rows, each with names of its own."""
+    long = pd.concat([frame] * (1000 // len(frame) + 1), ignore_index=True).head(1000)
+    return long.assign(**{column: [f"name-{number:04d}:80" for number in range(1000)] for column in NAMES & set(long)})
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_was_planted_is_said(name):
+    *_, message, said = FIGURES[name]
+    ax = draw(name)
+    assert title(ax) == message
+    assert said <= texts(ax)
+    assert "UTC" in ax.get_xlabel() or "(UTC)" not in "".join(texts(ax)) or "frontier" in name
+    assert not any(" nan" in text for text in texts(ax))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_empty_frame_says_that_there_is_nothing(name):
+    ax = draw(name, lambda frame: frame[:0])
+    assert "Nothing to draw" in texts(ax) or name == "tenants"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "change",
+    [lambda frame: frame.head(1), lambda frame: renamed(frame, HOSTILE), thousand],
+    ids=["one", "hostile", "long"],
+)
+def test_short_long_and_hostile_frames_stay_readable(name, change):
+    ax = draw(name, change)
+    svg = to_svg(ax.figure, name, title(ax))
+    assert "<script" not in svg
+    assert len(title(ax)) < 100
+    assert len(lanes(ax)) <= 20
+    assert not any("\n" in text or " nan" in text for text in {*texts(ax), *lanes(ax), title(ax)})
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("noise", ["Down", "Slow"]),
+        ("outages", ["long", "short"]),
+        ("burn", ["over 14.4× in 1 h", "over 1× in 3 d"]),
+        ("episodes", ["Down", "Slow"]),
+        ("faults", ["a", "b", "c"]),
+        ("gaps", ["a", "b"]),
+        ("weekly", ["Down"]),
+        ("budgets", ["a", "b"]),
+    ],
+)
+def test_lanes_stand_in_their_order(name, found):
+    assert lanes(draw(name)) == found
+
+
+OTHERS = [
+    ("churn", lambda frame: frame.assign(churn=np.nan), "Churn is unknown on every day"),
+    ("rates", lambda frame: frame[1:], "None of 4 judged alert groups was false"),
+    ("rates", lambda frame: frame[2:], "No rule could be judged"),
+    ("worth", lambda frame: frame[2:], "No alert group of 1 rule is known to be false"),
+    ("availability", lambda frame: frame[:1], "Every day met 99.9 %; the worst had 100 %"),
+    ("budget", lambda frame: frame.assign(availability=0.99888), "Error budget overspent by 12 %"),
+    # Eleven minutes of ten days: 11 of the 43.2 minutes that 30 days allow, so that 75 % are left.
+    (
+        "budget",
+        lambda frame: frame.assign(availability=1 - 11 / 14_400, seen_minutes=14_400),
+        "75 % of the error budget remains",
+    ),
+    ("transitions", lambda frame: frame.assign(transitions=0.0), "No transition in any hour"),
+    ("latency", lambda frame: frame.assign(seconds=2.5), "p95 at most 2.5 s; 4 hours over 0.5 s"),
+    ("drifts", lambda frame: frame[1:], "All 1 agree within 5 %; most apart −1.00 %"),
+    ("budgets", lambda frame: frame[1:], "The budget of b will last"),
+    ("survival", lambda frame: frame[:1], "Of the tenants that came, over half of them stay"),
+    ("coverage", lambda frame: frame[:1], "100 % of the time since the first scrape seen"),
+    ("frontier", lambda frame: frame[:1], "Flapping: nothing is better than it is"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message"), OTHERS)
+def test_another_outcome_has_another_title(name, change, message):
+    assert title(draw(name, change)) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("availability", lambda frame: frame.assign(seen_minutes=[1440, 1440, 1440, 700]), "unfinished"),
+        ("budget", lambda frame: frame.assign(seen_minutes=[700, 43_200]), "short history"),
+        ("sets", lambda frame: frame.assign(new=[0, 12], returning=0, stayed=[0, 4], lost=[0, 1]), "no data"),
+        ("noise", lambda frame: frame.assign(alertname="Down"), "Alert episodes by rule in the window"),
+        (
+            "top",
+            lambda frame: thousand(frame).assign(currency="EUR"),
+            "Cost by tenant in the window, EUR, 10 of 1,000 tenants",
+        ),
+    ],
+)
+def test_what_a_frame_lacks_or_what_is_left_out_is_said(name, change, said):
+    assert said in texts(draw(name, change))
+
+
+def test_a_gap_breaks_the_line_and_is_hatched():
+    ax = draw("latency", lambda _: by("hour", seconds=np.full(10, 0.1)).drop(index=[4, 5]))
+    assert [np.isnan(line.get_ydata()).sum() for line in ax.lines if len(line.get_ydata()) > 5] == [1]
+    assert [patch.get_hatch() for patch in ax.patches].count("////") == 1
+
+
+def test_a_day_without_a_row_is_hatched_and_a_whole_job_has_its_lane():
+    assert [patch.get_hatch() for patch in draw("coverage").patches].count("////") == 1  # a lacks one day, b two
+    assert lanes(draw("gaps", lambda frame: frame.assign(instance="")[:1])) == ["j"]
+
+
+def test_a_storm_says_its_number_and_an_outage_that_goes_on_has_an_arrow():
+    storm = pd.DataFrame({"alertname": "Down", "judgement": "true", "fired_at": at(*[86 + n / 900 for n in range(15)])})
+    assert "15 at once" in texts(draw("episodes", lambda _: storm.assign(resolved_at=storm["fired_at"] + HOUR)))
+    assert [line.get_xdata().tolist() for line in draw("outages").lines if line.get_marker() == ">"] == [[20773.0]]
+
+
+@pytest.mark.parametrize("name", ["anomaly", "headroom", "latency", "rejections", "transitions", "signal"])
+def test_a_quarter_of_hours_stays_small(name):
+    values = 20.0 * np.random.default_rng(1).random(2184)
+    columns = {"cost", "headroom", "seconds", "rejections", "transitions", "value"} & set(FIGURES[name][1])
+    frame = by("hour", **dict.fromkeys(columns, values), expected=10.0, low=5.0, high=15.0, instance="a:80")
+    ax = draw(name, lambda _: frame.assign(time=frame["hour"]))
+    assert len(to_svg(ax.figure, name, "")) < 60_000
+
+
+def test_the_frontier_marks_the_present_rule_and_the_proposed_one():
+    marks = {line.get_gid(): line.get_xydata().tolist() for line in draw("frontier").lines if line.get_gid()}
+    assert (marks["present"], marks["proposed"]) == ([[5, 2]], [[1, 4]])
+    assert marks["frontier"] == [[1, 4], [9, 0]]
+
+
+def test_two_series_of_a_gauge_are_added():
+    frame = by("hour", last=[1.0, -5.0, 2.0]).assign(min=-6.0, max=2.0, tenant="acme", samples=60)
+    ax = draw("gauge", lambda _: pd.concat([frame, frame.assign(last=1.0)]))
+    assert [2, -4, 3] in [list(line.get_ydata()) for line in ax.lines]
+    assert ax.get_ylim()[0] < -4
+
+
+def test_thinning_keeps_extremes_ends_and_gaps():
+    x, y = np.arange(10_000.0), np.sin(np.arange(10_000.0))
+    y[1234], y[5678], y[4000:4300] = 9.0, -9.0, np.nan
+    few, values = thinned(x, y, most=800)
+    assert len(few) <= 1100
+    assert {0.0, 1234.0, 5678.0, 9999.0} <= set(few)
+    assert np.isnan(values[(few >= 4000) & (few < 4300)]).all()
+    assert np.isnan(values).any()
