@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,18 +32,11 @@ def names() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A tenant wants to be served by an instance from one minute to another; the guard has the last word."""
-
-    tenant: str
-    instance: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Stay:
-    """A tenant's label is held and exported by one process from one minute to another (excluded)."""
+    """A tenant is served, or wants to be, by an instance from one minute to another (excluded).
+
+    What a tenant wants is cut by the guard to what one process holds and exports.
+    """
 
     tenant: str
     instance: str
@@ -92,7 +85,7 @@ def populate(scenario: Scenario, draws: Draws) -> Population:
     named = sorted({name for event in scenario.events if (name := getattr(event, "tenant", ""))})
     arriving = {event.tenant for event in scenario.of(Arrival)}
     wishes, residents = _wishes(draws, [name for name in named if name not in arriving], set(named))
-    wishes += [Wish(event.tenant, event.instance, event.minute, MINUTES) for event in scenario.of(Arrival)]
+    wishes += [Stay(event.tenant, event.instance, event.minute, MINUTES) for event in scenario.of(Arrival)]
     population = Population(residents)
     for instance in INSTANCES:
         bursts = [event for event in scenario.of(Burst) if event.instance == instance]
@@ -104,31 +97,31 @@ def populate(scenario: Scenario, draws: Draws) -> Population:
     return population
 
 
-def _wishes(draws: Draws, first: list[str], taken: set[str]) -> tuple[list[Wish], tuple[str, ...]]:
+def _wishes(draws: Draws, first: list[str], taken: set[str]) -> tuple[list[Stay], tuple[str, ...]]:
     unused = iter(draws.shuffled("names", [name for name in names() if name not in taken]))
-    wishes: list[Wish] = []
+    wishes: list[Stay] = []
     settled: list[str] = []
     for instance in INSTANCES:
         count = max(0, _RESIDENTS[instance] - (len(first) if instance == INSTANCES[0] else 0))
         own = [next(unused) for _ in range(count)]
         leaving = own[: (_LEAVERS * count) // sum(_RESIDENTS.values())]
         wishes += [wish for name in leaving for wish in _leaving(name, instance, draws, returns=_RETURNERS)]
-        wishes += [Wish(name, instance, 0, MINUTES) for name in own[len(leaving) :]]
+        wishes += [Stay(name, instance, 0, MINUTES) for name in own[len(leaving) :]]
         if instance == INSTANCES[0]:
-            wishes += [Wish(name, instance, 0, MINUTES) for name in first]
+            wishes += [Stay(name, instance, 0, MINUTES) for name in first]
             settled = own[len(leaving) :]
         for number in range(_NEWCOMERS[instance]):
             start = draws.one(f"comes/{instance}/{number}", 60, MINUTES - DAY_MINUTES)
-            wishes.append(Wish(next(unused), instance, start, MINUTES))
+            wishes.append(Stay(next(unused), instance, start, MINUTES))
     return wishes, tuple(settled)
 
 
-def _leaving(name: str, instance: str, draws: Draws, *, returns: int) -> list[Wish]:
+def _leaving(name: str, instance: str, draws: Draws, *, returns: int) -> list[Stay]:
     left = draws.one(f"leaves/{name}", 5 * DAY_MINUTES, MINUTES - 2 * DAY_MINUTES)
-    stays = [Wish(name, instance, 0, left)]
+    stays = [Stay(name, instance, 0, left)]
     back = left + draws.one(f"away/{name}", 3 * DAY_MINUTES, 12 * DAY_MINUTES)
     if draws.one(f"returns/{name}", 1, _LEAVERS) <= returns and back < MINUTES:
-        stays.append(Wish(name, instance, back, MINUTES))
+        stays.append(Stay(name, instance, back, MINUTES))
     return stays
 
 
@@ -140,11 +133,11 @@ class _Door:
         self.stays: list[Stay] = []
         self.refused: Integers = np.zeros(MINUTES, dtype=np.int64)
         self._held: set[str] = set()
-        self._open: dict[str, tuple[int, int, bool]] = {}
+        self._open: dict[str, Stay] = {}
         self._queue: list[tuple[int, int, int, Any]] = []
         self._order = 0
 
-    def open(self, wishes: list[Wish], bursts: list[Burst]) -> None:
+    def open(self, wishes: list[Stay], bursts: list[Burst]) -> None:
         """Let everybody come in the order of their minutes."""
         for stretch in self.down:
             self._at(stretch.start, 0, None)
@@ -157,7 +150,7 @@ class _Door:
             minute, _, order, guest = heapq.heappop(self._queue)
             if guest is None:
                 self._stop(minute)
-            elif isinstance(guest, Wish):
+            elif isinstance(guest, Stay):
                 self._ask(guest, minute, order)
             elif self._answers_at(minute) == minute:
                 self._flood(guest, minute)
@@ -170,15 +163,15 @@ class _Door:
     def _answers_at(self, minute: int) -> int:
         return next((stretch.end for stretch in self.down if stretch.start <= minute < stretch.end), minute)
 
-    def _ask(self, wish: Wish, minute: int, order: int) -> None:
+    def _ask(self, wish: Stay, minute: int, order: int) -> None:
         answered = self._answers_at(minute)
         if minute >= min(wish.end, MINUTES):
             return
         if answered > minute:
-            self._at(answered, 1, Wish(wish.tenant, wish.instance, answered, wish.end))
+            self._at(answered, 1, wish)
         elif self._admit(wish.tenant):
             self._close(wish.tenant, minute)
-            self._open[wish.tenant] = (minute, min(wish.end, MINUTES), False)
+            self._open[wish.tenant] = replace(wish, start=minute)
         else:
             self.refused[minute] += 1
             again = minute + self.draws.one(f"retry/{self.instance}/{order}", 2, _RETRY_MINUTES)
@@ -188,7 +181,7 @@ class _Door:
         for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
             name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
             if self._admit(name):
-                self._open[name] = (minute, MINUTES, True)
+                self._open[name] = Stay(name, self.instance, minute, MINUTES, generated=True)
             else:
                 self.refused[minute] += 1
 
@@ -200,9 +193,9 @@ class _Door:
 
     def _stop(self, minute: int) -> None:
         again = self._answers_at(minute)
-        for tenant, (_, end, generated) in list(self._open.items()):
-            if not generated and end > again:
-                self._at(again, 1, Wish(tenant, self.instance, again, end))
+        for stay in self._open.values():
+            if not stay.generated and stay.end > again:
+                self._at(again, 1, stay)
         self._close_all(minute)
         self._held.clear()
 
@@ -211,8 +204,6 @@ class _Door:
             self._close(tenant, minute)
 
     def _close(self, tenant: str, minute: int) -> None:
-        if tenant not in self._open:
-            return
-        start, end, generated = self._open.pop(tenant)
-        if start < min(end, minute):
-            self.stays.append(Stay(tenant, self.instance, start, min(end, minute), generated))
+        stay = self._open.pop(tenant, None)
+        if stay and stay.start < min(stay.end, minute):
+            self.stays.append(replace(stay, end=min(stay.end, minute)))

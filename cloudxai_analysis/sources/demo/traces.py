@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from cloudxai_analysis.sources.scenario import EXTENT
 JOB = "cloudxai"
 MICRO = 1_000_000
 LE = ("0.05", "0.1", "0.2", "0.5", "1", "+Inf")
-_MILLIS_OF_BUCKET = (30, 75, 140, 320, 700, 1_500)
+_MILLIS_OF_BUCKET = np.array([30, 75, 140, 320, 700, 1_500], dtype=np.int64)
 _CANDIDATE_SINCE = 28 * DAY_MINUTES  # from here on the second instance runs the release candidate of v1.0
 _BILLING_START = 27 * DAY_MINUTES
 _ROLLING_DAYS = 7
@@ -44,27 +44,56 @@ class Traces:
         self.world = world
         contract = load_contract()
         histogram = contract["readiness_check"].name
-        self._made: dict[str, Callable[[], list[Trace]]] = {
-            contract["readiness"].name: self._readiness,
-            contract["readiness_transitions"].name: self._transitions,
-            f"{histogram}_bucket": self._buckets,
-            f"{histogram}_count": self._check_count,
-            f"{histogram}_sum": self._check_sum,
-            contract["tenant_readiness"].name: self._tenant_readiness,
-            contract["tenant_transitions"].name: self._tenant_transitions,
-            contract["rejections"].name: self._rejections,
-            contract["cost"].name: self._costs,
-            contract["cost_rolling"].name: self._rolling,
-            contract["cost_billing"].name: self._billing,
-            contract["process_start"].name: self._process_starts,
-            contract["up"].name: self._up,
-            contract["scrape_duration"].name: self._scrape_duration,
-            contract["scrape_samples"].name: self._scrape_samples,
+        # What a process exposes: its values at each minute, and what they are divided by.
+        self._of_process: dict[str, tuple[Callable[[str], NDArray[Any]], int]] = {
+            contract["readiness"].name: (lambda _: (~world.not_ready).astype(np.int8), 1),
+            contract["readiness_transitions"].name: (lambda name: self._counter(name, self.global_flips), 1),
+            contract["rejections"].name: (lambda name: self._counter(name, world.population.refused[name]), 1),
+            contract["process_start"].name: (self._process_starts, MICRO),
+            f"{histogram}_count": (lambda name: self._counter(name, np.full(MINUTES, CHECKS_A_MINUTE)), 1),
+            f"{histogram}_sum": (lambda name: self._counter(name, world.checks(name) @ _MILLIS_OF_BUCKET), 1000),
         }
+        # What Prometheus adds for a target, whether its scrape succeeds or not.
+        self._of_target: dict[str, tuple[Callable[[str], NDArray[Any]], int]] = {
+            contract["up"].name: (lambda name: world.scraped[name].astype(np.int8), 1),
+            contract["scrape_samples"].name: (lambda name: self._exposed[name], 1),
+            contract["scrape_duration"].name: (self._scrape_micros, MICRO),
+        }
+        # What a process exposes for each tenant: the values at the minutes of a stay.
+        self._of_tenant: dict[str, tuple[Callable[[Stay, NDArray[np.int32]], NDArray[Any]], int]] = {
+            contract["tenant_readiness"].name: (lambda stay, at: self._ready[stay.tenant][at], 1),
+            contract["tenant_transitions"].name: (self._transitions, 1),
+            contract["cost"].name: (lambda stay, at: self._cost[stay.tenant][at], MICRO),
+        }
+        # What the release candidate adds for each tenant: the minute since which it adds up, and further labels.
+        rolling = {"window": f"{_ROLLING_DAYS}d", "currency": contract.currency}
+        billing = {"billing_window": "2026-11", "currency": contract.currency}
+        self._of_candidate: dict[str, tuple[Callable[[NDArray[np.int32]], Any], dict[str, str]]] = {
+            contract["cost_rolling"].name: (lambda at: at - _ROLLING_DAYS * DAY_MINUTES, rolling),
+            contract["cost_billing"].name: (lambda _: _BILLING_START, billing),
+        }
+        self._buckets = f"{histogram}_bucket"
 
     def of(self, metric: str) -> list[Trace]:
         """The series of a metric; none where the demo has no such metric."""
-        return self._made[metric]() if metric in self._made else []
+        world = self.world
+        if metric == self._buckets:
+            return [trace for instance in INSTANCES for trace in self._histogram(instance)]
+        for made, masks in ((self._of_process, world.scraped), (self._of_target, world.discovered)):
+            if metric in made:
+                values, divisor = made[metric]
+                return [_trace(instance, masks[instance], values(instance), divisor) for instance in INSTANCES]
+        if metric in self._of_tenant:
+            of_stay, divisor = self._of_tenant[metric]
+            return _joined((tenant_labels(stay), at, of_stay(stay, at), divisor) for stay, at in self.stays)
+        if metric in self._of_candidate:
+            since, more = self._of_candidate[metric]
+            return _joined(
+                ({**tenant_labels(stay), **more}, at, (spent[at] - spent[since(at)]) // 60, MICRO)
+                for stay, at in self._since_candidate()
+                for spent in [self._spent(stay)]
+            )
+        return []
 
     @cached_property
     def stays(self) -> list[tuple[Stay, NDArray[np.int32]]]:
@@ -89,21 +118,38 @@ class Traces:
         flips[1:] = self.world.not_ready[1:] != self.world.not_ready[:-1]
         return flips
 
-    def _per_instance(self, values: Callable[[str], NDArray[Any]], divisor: int = 1) -> list[Trace]:
-        return [_trace(instance, self.world.scraped[instance], values(instance), divisor) for instance in INSTANCES]
+    @cached_property
+    def _ready(self) -> dict[str, NDArray[np.int8]]:
+        return {tenant: (~self.world.tenant_not_ready(tenant)).astype(np.int8) for tenant in self.tenant_flips}
 
-    def _per_stay(self, values: Callable[[Stay, NDArray[np.int32]], NDArray[Any]], divisor: int = 1) -> list[Trace]:
-        return _joined((tenant_labels(stay), minutes, values(stay, minutes), divisor) for stay, minutes in self.stays)
+    @cached_property
+    def _cost(self) -> dict[str, Integers]:
+        return {tenant: self.world.cost(tenant) for tenant in self.tenant_flips}
 
-    def _readiness(self) -> list[Trace]:
-        ready = (~self.world.not_ready).astype(np.int8)
-        return self._per_instance(lambda _: ready)
+    @cached_property
+    def _exposed(self) -> dict[str, Integers]:
+        counts = {instance: np.zeros(MINUTES, dtype=np.int64) for instance in INSTANCES}
+        for stay, minutes in self.stays:
+            later = (minutes >= _CANDIDATE_SINCE) & (stay.instance == INSTANCES[1])
+            counts[stay.instance][minutes] += np.where(later, 5, 3)
+        for instance in INSTANCES:
+            counts[instance] += self.world.scraped[instance] * (len(LE) + 6)
+        return counts
 
-    def _transitions(self) -> list[Trace]:
-        return self._per_instance(lambda instance: self._counter(instance, self.global_flips))
+    def start_of_run(self, instance: str, first: int) -> int:
+        """When the process that answers first at a minute began, in microseconds since the epoch."""
+        ago = self.world.draws.one(f"start/{instance}/{first}", 5 * MICRO, 50 * MICRO)
+        days = self.world.draws.one(f"age/{instance}", 3, 9) if first == 0 else 0
+        return (_EPOCH + (first - days * DAY_MINUTES) * 60) * MICRO - ago
 
-    def _rejections(self) -> list[Trace]:
-        return self._per_instance(lambda instance: self._counter(instance, self.world.population.refused[instance]))
+    def _process_starts(self, instance: str) -> Integers:
+        values = np.zeros(MINUTES, dtype=np.int64)
+        for first in self.world.run_starts(instance):
+            values[first:] = self.start_of_run(instance, first)
+        return values
+
+    def _scrape_micros(self, instance: str) -> Integers:
+        return 3_000 + 25 * self._exposed[instance] + self.world.draws.below(f"took/{instance}", 2_500, MINUTES)
 
     def _counter(self, instance: str, steps: Integers) -> Integers:
         total = np.cumsum(steps)
@@ -111,43 +157,16 @@ class Traces:
             total[first:] -= total[first - 1]
         return total
 
-    def _buckets(self) -> list[Trace]:
-        found = []
-        for instance in INSTANCES:
-            within = np.cumsum(self.world.checks(instance), axis=1)
-            for index, bound in enumerate(LE):
-                trace = _trace(instance, self.world.scraped[instance], self._counter(instance, within[:, index]))
-                found.append(Trace({**trace.labels, "le": bound}, trace.minutes, trace.values))
-        return found
+    def _histogram(self, instance: str) -> Iterator[Trace]:
+        within = np.cumsum(self.world.checks(instance), axis=1)
+        for index, bound in enumerate(LE):
+            trace = _trace(instance, self.world.scraped[instance], self._counter(instance, within[:, index]))
+            yield Trace({**trace.labels, "le": bound}, trace.minutes, trace.values)
 
-    def _check_count(self) -> list[Trace]:
-        steps = np.full(MINUTES, CHECKS_A_MINUTE, dtype=np.int64)
-        return self._per_instance(lambda instance: self._counter(instance, steps))
-
-    def _check_sum(self) -> list[Trace]:
-        def steps(instance: str) -> Integers:
-            return self._counter(instance, self.world.checks(instance) @ np.array(_MILLIS_OF_BUCKET, dtype=np.int64))
-
-        return self._per_instance(steps, 1000)
-
-    def _tenant_readiness(self) -> list[Trace]:
-        ready = {tenant: (~self.world.tenant_not_ready(tenant)).astype(np.int8) for tenant in self.tenant_flips}
-        return self._per_stay(lambda stay, minutes: ready[stay.tenant][minutes])
-
-    def _tenant_transitions(self) -> list[Trace]:
-        def counted(stay: Stay, minutes: NDArray[np.int32]) -> Integers:
-            flips = self.tenant_flips[stay.tenant][stay.start : stay.end].copy()
-            flips[0] = 0
-            return np.cumsum(flips)[minutes - stay.start]
-
-        return self._per_stay(counted)
-
-    @cached_property
-    def _cost(self) -> dict[str, Integers]:
-        return {tenant: self.world.cost(tenant) for tenant in self.tenant_flips}
-
-    def _costs(self) -> list[Trace]:
-        return self._per_stay(lambda stay, minutes: self._cost[stay.tenant][minutes], MICRO)
+    def _transitions(self, stay: Stay, minutes: NDArray[np.int32]) -> Integers:
+        flips = self.tenant_flips[stay.tenant][stay.start : stay.end].copy()
+        flips[0] = 0
+        return np.cumsum(flips)[minutes - stay.start]
 
     def _since_candidate(self) -> list[tuple[Stay, NDArray[np.int32]]]:
         own = ((stay, minutes[minutes >= _CANDIDATE_SINCE]) for stay, minutes in self.stays)
@@ -161,64 +180,6 @@ class Traces:
             if (own.tenant, own.instance) == (stay.tenant, stay.instance):
                 rate[own.start : own.end] = self._cost[stay.tenant][own.start : own.end]
         return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(rate)])
-
-    def _rolling(self) -> list[Trace]:
-        def last_days(stay: Stay, minutes: NDArray[np.int32]) -> Integers:
-            spent = self._spent(stay)
-            return (spent[minutes] - spent[minutes - _ROLLING_DAYS * DAY_MINUTES]) // 60
-
-        extra = {"window": f"{_ROLLING_DAYS}d", "currency": load_contract().currency}
-        own = self._since_candidate()
-        return _joined(({**tenant_labels(stay), **extra}, at, last_days(stay, at), MICRO) for stay, at in own)
-
-    def _billing(self) -> list[Trace]:
-        def this_month(stay: Stay, minutes: NDArray[np.int32]) -> Integers:
-            spent = self._spent(stay)
-            return (spent[minutes] - spent[_BILLING_START]) // 60
-
-        extra = {"billing_window": "2026-11", "currency": load_contract().currency}
-        own = self._since_candidate()
-        return _joined(({**tenant_labels(stay), **extra}, at, this_month(stay, at), MICRO) for stay, at in own)
-
-    def start_of_run(self, instance: str, first: int) -> int:
-        """When the process that answers first at a minute began, in microseconds since the epoch."""
-        ago = self.world.draws.one(f"start/{instance}/{first}", 5 * MICRO, 50 * MICRO)
-        days = self.world.draws.one(f"age/{instance}", 3, 9) if first == 0 else 0
-        return (_EPOCH + (first - days * DAY_MINUTES) * 60) * MICRO - ago
-
-    def _process_starts(self) -> list[Trace]:
-        def starts(instance: str) -> Integers:
-            values = np.zeros(MINUTES, dtype=np.int64)
-            for first in self.world.run_starts(instance):
-                values[first:] = self.start_of_run(instance, first)
-            return values
-
-        return self._per_instance(starts, MICRO)
-
-    def _up(self) -> list[Trace]:
-        return [
-            _trace(instance, self.world.discovered[instance], self.world.scraped[instance].astype(np.int8))
-            for instance in INSTANCES
-        ]
-
-    @cached_property
-    def _exposed(self) -> dict[str, Integers]:
-        counts = {instance: np.zeros(MINUTES, dtype=np.int64) for instance in INSTANCES}
-        for stay, minutes in self.stays:
-            later = (minutes >= _CANDIDATE_SINCE) & (stay.instance == INSTANCES[1])
-            counts[stay.instance][minutes] += np.where(later, 5, 3)
-        for instance in INSTANCES:
-            counts[instance] += self.world.scraped[instance] * (len(LE) + 6)
-        return counts
-
-    def _scrape_samples(self) -> list[Trace]:
-        return [_trace(name, self.world.discovered[name], self._exposed[name]) for name in INSTANCES]
-
-    def _scrape_duration(self) -> list[Trace]:
-        def micros(instance: str) -> Integers:
-            return 3_000 + 25 * self._exposed[instance] + self.world.draws.below(f"took/{instance}", 2_500, MINUTES)
-
-        return [_trace(name, self.world.discovered[name], micros(name), MICRO) for name in INSTANCES]
 
 
 def tenant_labels(stay: Stay) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +43,6 @@ _WEEKDAY_MINUTES = 5 * DAY_MINUTES
 _HOUR = 60
 
 
-@dataclass(frozen=True)
-class Cast:
-    """An event of the scenario and the tenants that it happens to."""
-
-    event: AlertStorm | CostSpike | FalseAlert | FlappingTenant | SemanticsBreak | TenantIncident
-    tenants: tuple[str, ...]
-
-
 class World:
     """Everything that happens in the six weeks under one seed and one scenario, as arrays over minutes."""
 
@@ -61,23 +53,29 @@ class World:
         self.down: list[Downtime] = downtimes(scenario)
 
     @cached_property
-    def cast(self) -> tuple[Cast, ...]:
-        """Which tenants each event happens to; where it names none, the seed chooses, each tenant once if it can."""
+    def cast(self) -> list[tuple[Any, tuple[str, ...]]]:
+        """Each event with its tenants; where it names none, the seed chooses, each tenant once if it can."""
         free = self.draws.shuffled("cast", self.population.residents)
-        found = []
+        found: list[tuple[Any, tuple[str, ...]]] = []
         kinds = (SemanticsBreak, CostSpike, FlappingTenant, AlertStorm, TenantIncident, FalseAlert)
         for event in (event for kind in kinds for event in self.scenario.of(kind)):
-            if isinstance(event, AlertStorm):
-                tenants = tuple(free[index % len(free)] for index in range(event.tenants))
-                free = free[event.tenants % len(free) :] + free[: event.tenants % len(free)]
-            elif isinstance(event, FalseAlert) and event.alertname == "ReadinessLatencyHigh":
-                tenants = ()
-            elif event.tenant:
-                tenants = (event.tenant,)
+            if isinstance(event, FalseAlert) and event.alertname == "ReadinessLatencyHigh":
+                found.append((event, ()))
+            elif not isinstance(event, AlertStorm) and event.tenant:
+                found.append((event, (event.tenant,)))
             else:
-                tenants, free = (free[0],), [*free[1:], free[0]]
-            found.append(Cast(event, tenants))
-        return tuple(found)
+                count = event.tenants if isinstance(event, AlertStorm) else 1
+                found.append((event, tuple(free[index % len(free)] for index in range(count))))
+                free = free[count % len(free) :] + free[: count % len(free)]
+        return found
+
+    def cast_of(self, *kinds: type) -> list[tuple[Any, tuple[str, ...]]]:
+        """The events of some kinds with their tenants."""
+        return [(event, tenants) for event, tenants in self.cast if isinstance(event, kinds)]
+
+    def events_of(self, tenant: str, *kinds: type) -> list[Any]:
+        """The events of some kinds that happen to a tenant."""
+        return [event for event, tenants in self.cast_of(*kinds) if tenant in tenants]
 
     @cached_property
     def discovered(self) -> dict[str, Mask]:
@@ -117,35 +115,22 @@ class World:
     def tenant_not_ready(self, tenant: str) -> Mask:
         """The minutes in which a tenant's readiness is 0, blips of one minute included."""
         mask = self.draws.below(f"blip/{tenant}", _BLIP_ODDS, MINUTES) == 0
-        for event, start in self._down_events(tenant):
+        for event in self.events_of(tenant, AlertStorm, FalseAlert, TenantIncident):
+            start = self.loses_readiness(event, tenant)
             mask[start : start + event.minutes] = True
         return mask
 
-    def _down_events(self, tenant: str) -> list[tuple[AlertStorm | FalseAlert | TenantIncident, int]]:
-        found: list[tuple[AlertStorm | FalseAlert | TenantIncident, int]] = []
-        for part in self.cast:
-            if tenant in part.tenants and isinstance(part.event, AlertStorm | FalseAlert | TenantIncident):
-                storm = isinstance(part.event, AlertStorm)
-                late = self.draws.one(f"storm/{part.event.at}/{tenant}", 0, _STORM_SPREAD_MINUTES - 1) if storm else 0
-                found.append((part.event, part.event.minute + late))
-        return found
-
-    def storm_starts(self, part: Cast) -> dict[str, int]:
-        """By tenant of a storm, the minute at which it loses its readiness."""
-        return {
-            tenant: start
-            for tenant in part.tenants
-            for event, start in self._down_events(tenant)
-            if event is part.event
-        }
+    def loses_readiness(self, event: Any, tenant: str) -> int:
+        """The minute at which an event takes a tenant's readiness; a storm reaches each at its own."""
+        storm = isinstance(event, AlertStorm)
+        late = self.draws.one(f"storm/{event.at}/{tenant}", 0, _STORM_SPREAD_MINUTES - 1) if storm else 0
+        return int(event.minute) + late
 
     def extra_flips(self, tenant: str) -> Integers:
         """A tenant's flips between two scrapes, which the gauge's samples do not show."""
         flips = np.zeros(MINUTES, dtype=np.int64)
-        for part in self.cast:
-            if tenant in part.tenants and isinstance(part.event, FlappingTenant):
-                event = part.event
-                flips[event.minute : event.minute + event.minutes] += event.flips_per_minute
+        for event in self.events_of(tenant, FlappingTenant):
+            flips[event.minute : event.minute + event.minutes] += event.flips_per_minute
         return flips
 
     def checks(self, instance: str) -> Integers:
@@ -160,16 +145,13 @@ class World:
     def cost(self, tenant: str) -> Integers:
         """A tenant's cost a minute in millionths of the currency per hour, planted events included."""
         rate = self.regular_cost(tenant)
-        for part in self.cast:
-            if tenant not in part.tenants:
-                continue
-            if isinstance(part.event, CostSpike):
-                event = part.event
+        for event in self.events_of(tenant, CostSpike, SemanticsBreak):
+            if isinstance(event, CostSpike):
                 spike = slice(event.minute, event.minute + event.minutes)
                 rate[spike] = rate[spike] * round(event.factor * 1000) // 1000
-            elif isinstance(part.event, SemanticsBreak):
-                first = part.event.minute
-                grown = rate[first] * round(part.event.growth * 1_000_000) // 1_000_000
+            else:
+                first = event.minute
+                grown = rate[first] * round(event.growth * 1_000_000) // 1_000_000
                 rate[first:] = rate[first] + grown * np.arange(MINUTES - first) // (MINUTES - first)
         return rate
 

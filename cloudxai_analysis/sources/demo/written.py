@@ -9,7 +9,6 @@ from typing import Any
 from cloudxai_analysis.sources.demo.population import CAP
 from cloudxai_analysis.sources.demo.traces import Trace, Traces
 from cloudxai_analysis.sources.demo.truth import end_of, false_firings, moment, refusing
-from cloudxai_analysis.sources.demo.world import Cast
 from cloudxai_analysis.sources.scenario import (
     EXTENT,
     AlertStorm,
@@ -24,17 +23,21 @@ _ON_CALL = "on-call"
 
 def ledger_entries(traces: Traces, alerts: list[Trace]) -> list[dict[str, Any]]:
     """What the beta's on-call wrote: an incident for each true event, labels on every other false alert."""
-    found: list[dict[str, Any]] = []
-    for part in traces.world.cast:
-        if isinstance(part.event, TenantIncident) and part.event.ledger:
-            found.append(_tenant_incident(part, "TenantReadinessBreach", "not ready"))
-        elif isinstance(part.event, FlappingTenant) and part.event.ledger:
-            found.append(_tenant_incident(part, "TenantFlapping", "flips between ready and not ready"))
-        elif isinstance(part.event, AlertStorm) and part.event.ledger:
-            end = part.event.at + timedelta(minutes=part.event.minutes + 8)
-            summary = f"Shared database failed over; {len(part.tenants)} tenants not ready"
-            found.append(_incident(part.event.at, end, ["TenantReadinessBreach"], "major", summary))
-    for event in traces.world.scenario.of(ReadinessIncident):
+    world, found = traces.world, []
+    for event, tenants in world.cast_of(TenantIncident, FlappingTenant, AlertStorm):
+        if not event.ledger:
+            continue
+        rule, who = ["TenantReadinessBreach"], tenants[0]
+        if isinstance(event, AlertStorm):
+            end = event.at + timedelta(minutes=event.minutes + 8)
+            summary = f"Shared database failed over; {len(tenants)} tenants not ready"
+            found.append(_incident(event.at, end, rule, "major", summary))
+        elif isinstance(event, FlappingTenant):
+            summary = f"{who} flips between ready and not ready"
+            found.append(_incident(event.at, end_of(event), ["TenantFlapping"], "minor", summary, tenant=who))
+        else:
+            found.append(_incident(event.at, end_of(event), rule, "minor", f"{who} not ready", tenant=who))
+    for event in world.scenario.of(ReadinessIncident):
         if event.ledger:
             summary = "The platform answered not ready to everybody"
             found.append(_incident(event.at, end_of(event), ["ServiceNotReady"], "critical", summary))
@@ -42,7 +45,9 @@ def ledger_entries(traces: Traces, alerts: list[Trace]) -> list[dict[str, Any]]:
     found.sort(key=lambda entry: entry["start"])
     for number, entry in enumerate(found, start=1):
         entry["id"] = f"INC-{number:03d}"
-    return [*found, *_labels(traces, alerts), _completeness()]
+    start, end = EXTENT.start, EXTENT.end
+    complete = {"kind": "complete", "written_at": end, "by": _ON_CALL, "start": start, "end": end}
+    return [*found, *_labels(traces, alerts), complete]
 
 
 def _cardinality_incidents(traces: Traces) -> list[dict[str, Any]]:
@@ -60,13 +65,9 @@ def _cardinality_incidents(traces: Traces) -> list[dict[str, Any]]:
     return found
 
 
-def _tenant_incident(part: Cast, alertname: str, what: str) -> dict[str, Any]:
-    tenant = part.tenants[0]
-    entry = _incident(part.event.at, end_of(part.event), [alertname], "minor", f"{tenant} {what}")
-    return {**entry, "tenant": tenant}
-
-
-def _incident(start: datetime, end: datetime, alerts: list[str], severity: str, summary: str) -> dict[str, Any]:
+def _incident(
+    start: datetime, end: datetime, alerts: list[str], severity: str, summary: str, **more: str
+) -> dict[str, Any]:
     return {
         "kind": "incident",
         "written_at": end + timedelta(minutes=25),
@@ -77,11 +78,12 @@ def _incident(start: datetime, end: datetime, alerts: list[str], severity: str, 
         "severity": severity,
         "summary": summary,
         "source": "on-call log",
+        **more,
     }
 
 
 def _labels(traces: Traces, alerts: list[Trace]) -> Iterator[dict[str, Any]]:
-    for number, (_, (name, tenant, first, last)) in enumerate(false_firings(traces, alerts)):
+    for number, (name, tenant, first, last) in enumerate(false_firings(traces, alerts)):
         if number % 2 == 0:
             yield {
                 "kind": "label",
@@ -92,8 +94,3 @@ def _labels(traces: Traces, alerts: list[Trace]) -> Iterator[dict[str, Any]]:
                 "fired_at": moment(first),
                 "judgement": "noise",
             }
-
-
-def _completeness() -> dict[str, Any]:
-    start, end = EXTENT.start, EXTENT.end
-    return {"kind": "complete", "written_at": end, "by": _ON_CALL, "start": start, "end": end}
