@@ -178,6 +178,8 @@ def frames(tenants: int) -> Frames:
 
 
 NEVER = pd.DataFrame({"start": pd.to_datetime([], utc=True), "end": pd.to_datetime([], utc=True)})
+HOURS = pd.date_range(SPAN.start, SPAN.end, freq="h", inclusive="left", unit="us")
+COVERED_HOURS = pd.DataFrame({"hour": HOURS, "covered": True})
 RATE: dict[str, Any] = {"semantics": "rate", "currency": "EUR"}
 MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.active_tenants": lambda f: cardinality.active_tenants(f.hours),
@@ -197,8 +199,10 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cost.concentration": lambda f: cost.concentration(f.costs),
     "cost_data.cost_faults": lambda f: cost_data.cost_faults(f.hours, f.hours, currency="EUR"),
     "unit_costs.cost_per_tenant": lambda f: unit_costs.cost_per_tenant(f.daily),
-    "anomalies.cost_anomalies": lambda f: anomalies.cost_anomalies(f.hours, LAST, f.covered, floor=0.1, **RATE),
-    "anomalies.anomaly_basis": lambda f: anomalies.anomaly_basis(f.hours, LAST, f.covered, semantics="rate"),
+    "anomalies.cost_anomalies": lambda f: anomalies.cost_anomalies(
+        f.hours, LAST, COVERED_HOURS, floor=0.1, hour_floor=2.0, **RATE
+    ),
+    "anomalies.anomaly_basis": lambda f: anomalies.anomaly_basis(f.hours, LAST, COVERED_HOURS, semantics="rate"),
     "semantics.suspects": lambda f: semantics.suspects(f.hours, semantics="rate"),
     "readiness.tenant_availability": lambda f: readiness.tenant_availability(f.hours),
     "cohorts.tenant_cohorts": lambda f: cohorts.tenant_cohorts(f.hours, f.covered, SPAN),

@@ -93,6 +93,28 @@ def test_the_batch_runs_on_the_last_evening_of_each_month() -> None:
     assert 0.15 < (ratio.loc[busy[0]] > 4.9).mean() < 0.5
 
 
+def test_a_job_lasts_four_hours_and_most_who_have_one_have_one() -> None:
+    """0.05 a week are 0.3 in six weeks: of a hundred tenants 74 have none, 22 one and 4 more (Poisson)."""
+    ratio = hourly(WorldSource("first_jobs", 3)).to_numpy() / hourly(CLEAN).to_numpy()
+    lasting = np.nansum(ratio - 1, axis=0) / 3  # hours at four times the cost
+    assert 0.5 < (lasting < 0.1).mean() < 0.95
+    assert np.median(lasting[lasting > 0.1]) == pytest.approx(4, abs=0.1)
+
+
+def test_heavy_tails_are_those_of_students_t() -> None:
+    """Of three degrees of freedom half of all values lie within 0.765 of 0, and 1 % beyond 5.84."""
+    strays = np.log(hourly(WorldSource("heavy_tails", 3)).to_numpy() / hourly(CLEAN).to_numpy()) / 0.1
+    strays = np.abs(strays[np.isfinite(strays)])
+    assert np.quantile(strays, [0.5, 0.99]) == pytest.approx([0.765, 5.84], rel=0.05)  # hours straddle
+
+
+def test_a_price_rises_for_everybody_on_a_wednesday_at_noon() -> None:
+    moved = hourly(WorldSource("price_change", 3))
+    ratio = moved.to_numpy() / hourly(CLEAN).to_numpy()
+    after = moved.index >= "2026-11-11T12:00Z"
+    assert np.nanmax(np.abs(ratio[after] - 1.15)) < 1e-9 > np.nanmax(np.abs(ratio[~after] - 1))
+
+
 def test_guests_come_when_they_are_said_to_and_stay() -> None:
     found = hourly(WorldSource("numbered_shops", 3))
     shops = found[[column for column in found if column[0].startswith("shop-")]]
