@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pandas as pd
 
 from cloudxai_analysis.cards.cells import table_cells, text_table
 from cloudxai_analysis.checks import Check
+from cloudxai_analysis.figures.svg import as_image
 from cloudxai_analysis.ground.window import Window
 
 LOOK_MIME = "application/vnd.cloudxai.look+json"
@@ -106,14 +106,6 @@ class Look:
             f"<details><summary>{html.escape(self.caption)}{more}</summary>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
         )
-
-
-def as_image(svg: str, alt: str) -> str:
-    """A figure as an image on white: of a notebook that it does not trust yet, JupyterLab shows no SVG."""
-    drawn = svg.replace("<svg ", '<svg color="#1c2126" ', 1)
-    drawn = drawn.replace("</title>", '</title><rect width="100%" height="100%" fill="#ffffff"/>', 1)
-    data = base64.b64encode(drawn.encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt, quote=True)}" width="720">'
 
 
 @dataclass(frozen=True)

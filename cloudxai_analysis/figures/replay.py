@@ -24,8 +24,7 @@ from cloudxai_analysis.figures.style import (
     styled,
     title,
 )
-from cloudxai_analysis.figures.telemetry import usual_step
-from cloudxai_analysis.figures.timeline import days, window_words
+from cloudxai_analysis.figures.timeline import days, usual_step, window_words
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count
 

@@ -16,7 +16,7 @@ from cloudxai_analysis.figures.lines import unknown_stretches
 from cloudxai_analysis.figures.marks import Entry, box, left_out
 from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import HOUR, day_of, days, frame_words, time_axis
+from cloudxai_analysis.figures.timeline import day_of, days, frame_words, time_axis, usual_step
 from cloudxai_analysis.figures.words import duration, share_words
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
@@ -120,9 +120,3 @@ def raw_samples(
         more=left_out(min(len(most), len(_LINES)), len(most), "series"),
     )
     return course(ax, samples if samples["value"].notna().any() else samples[:0], spec)
-
-
-def usual_step(times: pd.Series) -> float:
-    """The days from one moment to the next, of most of them; an hour where there is one moment only."""
-    apart = np.diff(np.unique(days(times)))
-    return float(np.median(apart)) if len(apart) else HOUR

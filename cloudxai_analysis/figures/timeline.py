@@ -32,6 +32,12 @@ def days(moments: Iterable[datetime]) -> Floats:
     return np.where(stamps.isna(), np.nan, stamps.asi8 / 86_400e6)
 
 
+def usual_step(times: pd.Series) -> float:
+    """The days from one moment to the next, of most of them; an hour where there is one moment only."""
+    apart = np.diff(np.unique(days(times)))
+    return float(np.median(apart)) if len(apart) else HOUR
+
+
 def day_of(moment: datetime) -> float:
     """Days since 1970 of one moment."""
     return (moment - _EPOCH) / timedelta(days=1)

@@ -1,0 +1,168 @@
+"""A frame of an analyst's own in the house style, in the form that its columns ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
+from cloudxai_analysis.figures.course import Course, Line, course
+from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.marks import left_out
+from cloudxai_analysis.figures.stretches import Stretches, stretches
+from cloudxai_analysis.figures.style import PALETTE, empty, new_axes
+from cloudxai_analysis.figures.svg import as_image, to_svg
+from cloudxai_analysis.figures.timeline import days, usual_step
+from cloudxai_analysis.figures.words import duration
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.words.phrases import count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure as a notebook shows it; `axes` is matplotlib's own, to add to."""
+
+    axes: Axes
+
+    def svg(self) -> str:
+        """The figure as the text of one `<svg>` element."""
+        return to_svg(self.axes.figure, "plot", str(self))
+
+    def __str__(self) -> str:
+        return self.axes.get_title(loc="left") or "Nothing to draw"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        figure = self.svg()
+        return {"image/svg+xml": figure, "text/html": as_image(figure, str(self)), "text/plain": str(self)}
+
+
+def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "") -> Plot:
+    """Draw `frame`: two times as stretches, a time and numbers as courses, a name and a number as bars.
+
+    `value` is the column of numbers, by default the first, or of courses all; `by` the column of names, one lane, line
+    or bar each; `title` what the figure says, by default its extremes.
+
+    Raises
+    ------
+    UsageError
+        It is no frame, has no such column, times without a zone, or no columns that a form is made for.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"A DataFrame can be plotted, not a {type(frame).__name__}. Series have .to_frame().")
+    for column in (value, by):
+        if column and column not in frame:
+            raise UsageError(f"The frame has no column '{column}'. It has {_listed(frame.columns)}.")
+    frame = frame.rename(columns=str).reset_index(drop=True)
+    times = [name for name in frame if pd.api.types.is_datetime64_any_dtype(frame[name])]
+    for name in times:
+        if frame[name].dt.tz is None:
+            raise UsageError(
+                f"The times of '{name}' have no zone. Give them one: frame['{name}'].dt.tz_localize('UTC')."
+            )
+    numbers = [name for name in frame if _is_number(frame[name]) and name != by]
+    names = [by] if by else [name for name in frame if name not in times and not _is_number(frame[name])]
+    if value and value not in numbers:
+        raise UsageError(
+            f"Column '{value}' holds no numbers, but {frame[value].dtype}. Numbers are in {_listed(numbers)}."
+        )
+    ax = new_axes()
+    if frame.empty:
+        return Plot(empty(ax, "the frame has no row"))
+    if len(times) > 1:
+        return Plot(_stretches(ax, frame, times[:2], names, title))
+    if times and numbers:
+        return Plot(_course(ax, frame, times[0], [value] if value else numbers, names, title, by=bool(by)))
+    if names and numbers:
+        return Plot(_bars(ax, frame, value or numbers[0], names[0], title))
+    raise UsageError(
+        f"No form fits the columns {_listed(frame.columns)}: a start and an end, a time and a number, or a name and a "
+        "number are needed."
+    )
+
+
+def _stretches(ax: Axes, frame: pd.DataFrame, times: Sequence[str], names: Sequence[str], title: str) -> Axes:
+    start, end = times
+    lane = frame[names[0]].astype(str) if names else pd.Series("all", index=frame.index)
+    last = frame[times].max().max()
+    longest = (frame[end].fillna(last) - frame[start]).dt.total_seconds().max()
+    spec = Stretches(
+        title=lambda _: title or f"{count(len(frame), 'stretch', 'stretches')}, the longest {duration(longest)}",
+        subtitle=f"From {start} to {end}",
+        window=Window(frame[start].min().tz_convert("UTC").to_pydatetime(), last.tz_convert("UTC").to_pydatetime()),
+        lane="lane",
+        order=lambda frame: frame["lane"].unique().tolist(),
+        noun=names[0] if names else "",
+        start=start,
+        end=end,
+    )
+    return stretches(ax, frame.assign(lane=lane), spec)
+
+
+def _course(
+    ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], names: Sequence[str], title: str, *, by: bool
+) -> Axes:
+    if by or (names and frame[time].duplicated().any()):
+        several = {str(name): own[values[0]] for name, own in frame.groupby(frame[names[0]].astype(str), sort=False)}
+        if any(frame.loc[own.index, time].duplicated().any() for own in several.values()):
+            raise UsageError(f"'{names[0]}' has several rows of one time. Name the column that tells them apart: by=…")
+        said = f"{values[0]} by {names[0]}"
+    else:
+        several, said = {name: frame[name] for name in values}, ", ".join(values)
+    order = sorted(several, key=lambda name: -several[name].max())
+    step = usual_step(frame[time])
+
+    def lines(frame: pd.DataFrame) -> list[Line]:
+        drawn = []
+        for name, color, dashes in zip(order, PALETTE, _DASHES, strict=False):
+            x, y = days(frame.loc[several[name].index, time]), several[name].to_numpy(dtype=float)
+            drawn.append(
+                Line(x, y, color, shortened(name, 16), step, gaps=len(order) == 1, looks={"linestyle": dashes})
+            )
+        return drawn
+
+    known = pd.concat([several[name] for name in order[: len(PALETTE)]])
+    spec = Course(
+        title=lambda _: title or f"{shortened(said, 30)}: from {known.min():,.4g} to {known.max():,.4g}",
+        subtitle=said,
+        at=time,
+        step=step,
+        parts=lines,
+        unit="{:,.4g}".format,
+        more=left_out(min(len(order), len(PALETTE)), len(order), "lines"),
+    )
+    return course(ax, frame if known.notna().any() else frame[:0], spec)
+
+
+def _bars(ax: Axes, frame: pd.DataFrame, value: str, name: str, title: str) -> Axes:
+    known = frame[np.isfinite(frame[value].to_numpy(dtype=float))].sort_values(value, ascending=False, kind="stable")
+
+    def most(frame: pd.DataFrame) -> str:
+        return f"{shortened(str(frame[name].iloc[0]), 30)} has most: {frame[value].iloc[0]:,.4g}"
+
+    spec = Bars(
+        title=lambda frame: title or most(frame),
+        subtitle=f"{value} by {name}",
+        names=named(name),
+        layers=[Layer(lambda frame: frame[value])],
+        said=lambda row: f"{row[value]:,.4g}",
+        noun="rows",
+    )
+    return bars(ax, known, spec)
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _listed(names: Sequence[Any]) -> str:
+    return ", ".join(f"'{name}'" for name in list(names)[:8]) or "none"
