@@ -149,8 +149,9 @@ def frames(tenants: int) -> Frames:
     """The rollups, and what is made of them for the measures that take a measure's frame."""
     hours = rollups(tenants)
     days = pd.DataFrame({"day": pd.date_range(SPAN.start, SPAN.end, freq="D", inclusive="left", unit="us")})
-    started = pd.DataFrame([TARGET | {"started_at": SPAN.start, "seen_at": SPAN.start, "restarted": False}])
-    starts = started.astype({"started_at": TIME, "seen_at": TIME})
+    process = TARGET | {"started_at": SPAN.start, "seen_at": SPAN.start, "until": SPAN.end}
+    started = pd.DataFrame([process | {"restarted": False, "processes": 1}])
+    starts = started.astype({"started_at": TIME, "seen_at": TIME, "until": TIME})
     seen = hours.groupby("tenant", observed=True).agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"))
     arrivals = cardinality.tenant_arrivals(hours, starts)
     covered = days.assign(coverage=1.0, covered=True)
@@ -163,12 +164,12 @@ def frames(tenants: int) -> Frames:
         tenants=seen.reset_index(),
         daily=cost.costs_by_day(hours, semantics="rate", currency="EUR"),
         arrivals=arrivals,
-        held=cardinality.held_tenants(arrivals, SPAN),
+        held=cardinality.held_tenants(arrivals, SPAN, starts),
         costs=cost.tenant_costs(hours, LAST, semantics="rate", currency="EUR"),
         hourly=cost.hourly_costs(hours, semantics="rate", currency="EUR"),
         rolling=rolling,
         lifetimes=cohorts.tenant_lifetimes(hours, end=pd.Timestamp(SPAN.end)),
-        arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES)),
+        arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES), instance=TARGET["instance"]),
         series=series_table(seen.reset_index()),
         ready=ready,
         tenant_samples=samples,
@@ -184,11 +185,10 @@ RATE: dict[str, Any] = {"semantics": "rate", "currency": "EUR"}
 MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.active_tenants": lambda f: cardinality.active_tenants(f.hours),
     "cardinality.tenant_arrivals": lambda f: cardinality.tenant_arrivals(f.hours, f.starts),
-    "cardinality.held_tenants": lambda f: cardinality.held_tenants(f.arrivals, SPAN),
+    "cardinality.held_tenants": lambda f: cardinality.held_tenants(f.arrivals, SPAN, f.starts),
     "cardinality.headroom": lambda f: cardinality.headroom(f.held, cap=2_000),
     "cardinality.tenant_churn": lambda f: cardinality.tenant_churn(f.hours, f.covered),
     "cardinality.tenant_sets": lambda f: cardinality.tenant_sets(f.hours, LAST),
-    "cardinality.rejections": lambda f: cardinality.rejections(f.hours),
     "identifiers.generated_names": lambda f: identifiers.generated_names(f.arrivals, refusals=NEVER, gaps=NEVER),
     "cost.hourly_costs": lambda f: cost.hourly_costs(f.hours, **RATE),
     "cost.tenant_costs": lambda f: cost.tenant_costs(f.hours, LAST, **RATE),
@@ -208,7 +208,9 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cohorts.tenant_cohorts": lambda f: cohorts.tenant_cohorts(f.hours, f.covered, SPAN),
     "cohorts.tenant_lifetimes": lambda f: cohorts.tenant_lifetimes(f.hours, end=pd.Timestamp(SPAN.end)),
     "cohorts.tenant_survival": lambda f: cohorts.tenant_survival(f.lifetimes),
-    "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(f.arrivals, f.covered, SPAN, cap=4_000),
+    "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(
+        f.arrivals, f.covered, SPAN, cap=4_000, instance=TARGET["instance"]
+    ),
     "agreement.rolling_agreement": lambda f: agreement.rolling_agreement(f.hourly, f.rolling, f.covered),
     "agreement.billing_agreement": lambda f: agreement.billing_agreement(
         f.hourly, f.rolling.rename(columns={"window": "billing_window"}), f.covered
@@ -230,7 +232,7 @@ OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {
     "slo.budget_course": lambda f: slo.budget_course(f.ready, f.outages, slo=0.999, end=pd.Timestamp(LAST.end)),
 }
 FORECASTS: dict[str, Callable[[Frames], Any]] = {
-    "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(f.arriving, cap=4_000),
+    "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(f.arriving, held=len(f.tenants), cap=4_000),
     "cost_course.month_projection": lambda f: cost_course.month_projection(
         f.daily, f.covered, MONTH, until=pd.Timestamp(LAST.end)
     ),
