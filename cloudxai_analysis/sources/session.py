@@ -30,6 +30,24 @@ TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
 
+# The first that fits a failure of a connection, and what is said then.
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.NameResolutionError, "is unknown: its host name has no address. Check the spelling and the DNS."),
+    (exceptions.NewConnectionError, "took no connection: {cause}. Check that it runs, and its host and port."),
+    (
+        exceptions.ConnectTimeoutError,
+        "took no connection within {limits.connect_timeout_seconds:g} s. Check host, port and network.",
+    ),
+    (
+        exceptions.ReadTimeoutError,
+        "gave no answer within {limits.request_timeout_seconds:g} s. Look at its load, or raise "
+        "`limits.request_timeout_seconds`.",
+    ),
+    (exceptions.SSLError, "has no TLS that can be trusted: {said}. {advice}"),
+    (exceptions.ProxyError, "is not reached through the proxy {proxy}: {cause}. Check the proxy and `proxy_url`."),
+    (Exception, "did not answer: {said}. Check that it runs, and the network."),
+)
+
 T = TypeVar("T")
 # What takes a body in pieces, and begins anew when it is called again: an answer cut short is asked for once more.
 Read = Callable[[requests.Response, Iterator[bytes]], T]
@@ -97,31 +115,31 @@ class ObservingSession(requests.Session):
         RefusedForSecurity, SourceUnreachable, SourceAnswerError
             As `send`; the answer has another shape, or comes with a remark.
         """
-        url, posted = f"{self.base}/api/v1/{endpoint}", fields is not None and endpoint in POSTED
-        how = {"data" if posted else "params": fields}
-        with asking(what):
-            request = self.prepare_request(requests.Request("POST" if posted else "GET", url, **how))
-            self._refuse_writes(request)
-            with self._named():
-                response, _ = self._persistent(request, _whole, self._limits.total_deadline_seconds)
-                document = checked(response, say=self._say)
-                if infos := document.get("infos"):
-                    raise SourceAnswerError(
-                        f"answered with a remark that raw samples should not need: '{self._say(infos)}'. Look at the "
-                        "metric's type there."
-                    )
-                try:
-                    return read(document.get("data"))
-                except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
-                    raise SourceAnswerError(
-                        "answered with JSON that is not what Prometheus gives for it. Check that the URL is a "
-                        "Prometheus' and not another API's."
-                    ) from None
+
+        def document(response: requests.Response, body: Iterator[bytes]) -> tuple[T]:
+            _whole(response, body)
+            found = checked(response, say=self._say)
+            if infos := found.get("infos"):
+                raise SourceAnswerError(
+                    f"answered with a remark that raw samples should not need: '{self._say(infos)}'. Look at the "
+                    "metric's type there."
+                )
+            try:
+                return (read(found.get("data")),)
+            except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+                raise SourceAnswerError(
+                    "answered with JSON that is not what Prometheus gives for it. Check that the URL is a "
+                    "Prometheus' and not another API's."
+                ) from None
+
+        posted = fields is not None and endpoint in POSTED
+        how = {"data": fields} if posted else {"params": fields}
+        return self.receive(what, endpoint, read=document, **how)[0]
 
     def receive(
-        self, what: str, endpoint: str, *, read: Read[T], data: Any, headers: Mapping[str, str] | None = None
+        self, what: str, endpoint: str, *, read: Read[T], headers: Mapping[str, str] | None = None, **fields: Any
     ) -> T:
-        """What `read` makes of the answer to a POST to `api/v1/` and `endpoint`, which comes in pieces.
+        """What `read` makes of the answer to `api/v1/` and `endpoint`, which comes in pieces; `data` is posted.
 
         The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
         ours, whose message goes on from 'Source http://host'.
@@ -131,9 +149,9 @@ class ObservingSession(requests.Session):
         RefusedForSecurity, SourceUnreachable, SourceAnswerError
             As `send`; the status is an error's.
         """
-        url = f"{self.base}/api/v1/{endpoint}"
+        url, method = f"{self.base}/api/v1/{endpoint}", "POST" if "data" in fields else "GET"
         with asking(what):
-            request = self.prepare_request(requests.Request("POST", url, data=data, headers=dict(headers or {})))
+            request = self.prepare_request(requests.Request(method, url, headers=dict(headers or {}), **fields))
             self._refuse_writes(request)
             with self._named():
                 response, result = self._persistent(request, read, self._limits.total_deadline_seconds)
@@ -237,37 +255,16 @@ class ObservingSession(requests.Session):
             yield chunk
 
     def _typed(self, failure: Exception | None) -> CloudxaiError:
-        limits = self._limits
-        said = self._say(failure)
-        match failure:
-            case CutShort() | exceptions.DecodeError():
-                return SourceAnswerError(
-                    "cut its answer short or garbled it, so it is not taken for whole. Run again; look at the server "
-                    "and at what stands between."
-                )
-            case exceptions.NameResolutionError():
-                return SourceUnreachable("is unknown: its host name has no address. Check the spelling and the DNS.")
-            case exceptions.NewConnectionError():
-                cause = said.rpartition(": ")[2]
-                return SourceUnreachable(f"took no connection: {cause}. Check that it runs, and its host and port.")
-            case exceptions.ConnectTimeoutError():
-                return SourceUnreachable(
-                    f"took no connection within {limits.connect_timeout_seconds:g} s. Check host, port and network."
-                )
-            case exceptions.ReadTimeoutError():
-                return SourceUnreachable(
-                    f"gave no answer within {limits.request_timeout_seconds:g} s. Look at its load, or raise "
-                    "`limits.request_timeout_seconds`."
-                )
-            case exceptions.SSLError():
-                return SourceUnreachable(f"has no TLS that can be trusted: {said}. {advice(said)}")
-            case exceptions.ProxyError():
-                cause = self._say(failure.original_error).rpartition(": ")[2]
-                return SourceUnreachable(
-                    f"is not reached through the proxy {self._credentials.proxy}: {cause}. Check the proxy and "
-                    "`proxy_url`."
-                )
-        return SourceUnreachable(f"did not answer: {said}. Check that it runs, and the network.")
+        if isinstance(failure, CutShort | exceptions.DecodeError):
+            return SourceAnswerError(
+                "cut its answer short or garbled it, so it is not taken for whole. Run again; look at the server "
+                "and at what stands between."
+            )
+        said, proxy = self._say(failure), self._credentials.proxy
+        cause = self._say(getattr(failure, "original_error", failure)).rpartition(": ")[2]
+        words = next(words for kind, words in _FAILURES if isinstance(failure or Exception(), kind))
+        facts = {"said": said, "cause": cause, "proxy": proxy, "limits": self._limits, "advice": advice(said)}
+        return SourceUnreachable(words.format(**facts))
 
 
 @contextmanager
