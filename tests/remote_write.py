@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from urllib.request import Request, urlopen
 
 import cramjam
+import google_crc32c
 
 from cloudxai_analysis.sources.series import Labels
 
@@ -45,6 +46,21 @@ def series(labels: Labels, samples: Iterable[Sample], histograms: Iterable[bytes
     for time, bits in samples:
         written += field(2, b"\x09" + struct.pack("<Q", bits) + field(2, time))
     return written + b"".join(field(4, histogram) for histogram in histograms)
+
+
+def frame(message: bytes) -> bytes:
+    """A frame of remote read as its specification has it: length, CRC-32C, message."""
+    return varint(len(message)) + struct.pack(">I", google_crc32c.value(message)) + message
+
+
+def chunk(kind: int, time: int, data: bytes) -> bytes:
+    """A chunk of remote read that begins at a time."""
+    return field(2, field(1, time) + field(2, time + 1) + field(3, kind) + field(4, data))
+
+
+def xor_chunk(time: int, value: float, kind: int = 1) -> bytes:
+    """A chunk that holds one sample; its encoding is XOR unless another kind is said."""
+    return chunk(kind, time, b"\x00\x01" + varint(2 * time) + struct.pack(">d", value))
 
 
 def native_histogram(time: int) -> bytes:

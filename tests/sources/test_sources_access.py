@@ -202,17 +202,34 @@ def test_what_is_new_in_a_file_holds_from_the_next_request_on(hostile: Hostile, 
     assert seen == [(basic(f"user{turn}", f"password{turn}"), f"key{turn}") for turn in ("1", "2")]
 
 
-@pytest.mark.parametrize("content", [b"a\nb", "ü".encode(), b"a\x00b"])
-def test_a_header_file_that_cannot_be_sent_is_named(hostile: Hostile, tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "key").write_bytes(content)
-    with pytest.raises(UsageError, match="key holds no value of header X-Key: it has line breaks or foreign"):
-        sent(hostile, tmp_path, config={"http_headers": {"X-Key": {"files": ["key"]}}})
+KEY, TOKEN = {"http_headers": {"X-Key": {"files": ["file"]}}}, {"bearer_token_file": "file"}
+CREDENTIALS = {"authorization": {"credentials_file": "file"}}
 
 
-def test_an_oversized_file_is_not_read_whole(hostile: Hostile, tmp_path: Path) -> None:
-    (tmp_path / "token").write_bytes(b"x" * 100_000)
-    with pytest.raises(UsageError, match="is larger than 65,536 bytes"):
-        sent(hostile, tmp_path, config={"bearer_token_file": "token"})
+@pytest.mark.parametrize(
+    ("config", "content", "words"),
+    [
+        (KEY, b"a\nb", "holds no value of header X-Key: it has line breaks or foreign"),
+        (KEY, "ü".encode(), "holds no value of header X-Key"),
+        (KEY, b"a\x00b", "holds no value of header X-Key"),
+        (KEY, None, r"`http_headers\.X-Key\.files`, .*file, cannot be read: No such file"),
+        (TOKEN, b"x" * 100_000, "is larger than 65,536 bytes"),
+        *((config, None, "cannot be read: No such file") for config in (TOKEN, CREDENTIALS)),
+        *((config, b"", "holds no credentials that can be sent") for config in (TOKEN, CREDENTIALS)),
+        *((config, b"gehe im", "holds no credentials that can be sent") for config in (TOKEN, CREDENTIALS)),
+        *((config, b"\xff\xfe", "cannot be read: it is no text") for config in (TOKEN, CREDENTIALS)),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_named_and_not_shown(
+    hostile: Hostile, tmp_path: Path, config: dict[str, Any], content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    with pytest.raises(UsageError, match=words) as refused:
+        sent(hostile, tmp_path, config=config)
+    assert str(tmp_path / "file") in str(refused.value)
+    assert "gehe" not in str(refused.value)
+    assert hostile.seen == []
 
 
 SECRET = "ge-heim/%w+rt"

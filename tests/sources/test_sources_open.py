@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudxai_analysis.ground.errors import CloudxaiError, UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
@@ -84,18 +84,3 @@ def test_a_password_in_the_url_excludes_other_credentials(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="password in its URL, and `bearer_token_file` is configured") as said:
         opened("http://joe:geheim@localhost:9090", tmp_path, bearer_token_file="token")
     assert "geheim" not in str(said.value)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\xfe"])
-@pytest.mark.parametrize("key", ["bearer_token_file", "authorization.credentials_file"])
-def test_a_token_that_cannot_be_used_is_named_by_its_file_only(tmp_path: Path, key: str, content: bytes | None) -> None:
-    file = tmp_path / "token"
-    if content is not None:
-        file.write_bytes(content)
-    table, _, name = key.rpartition(".")
-    source = opened("http://localhost:1", tmp_path, **({table: {name: "token"}} if table else {name: "token"}))
-    with pytest.raises(CloudxaiError, match="token") as refused:
-        source.describe()
-    assert refused.value.exit_code == 2
-    assert str(file) in str(refused.value)
-    assert "two words" not in str(refused.value)

@@ -15,6 +15,7 @@ from hostile_server import Handler, Hostile, success, vector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from readers import START, START_MS, WEEK, Reader, Samples, bits_of, moment, reader, within
+from remote_write import field, frame, label_fields, xor_chunk
 from servers import Server, series, victoria_metrics
 
 from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
@@ -22,7 +23,6 @@ from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.promql import NORMAL_NAN_BITS
 from cloudxai_analysis.sources.series import SeriesBatch
 
 HOSTILE_TEXTS = (
@@ -208,12 +208,36 @@ def test_emptiness_is_not_believed_while_the_index_knows_better(hostile: Hostile
     }
 
 
+ONE_SAMPLE = {
+    "remote_read": frame(field(1, label_fields({"__name__": "m"}) + xor_chunk(START_MS, 7.0))),
+    "export": json.dumps({"metric": {"__name__": "m"}, "values": [7], "timestamps": [START_MS]}).encode() + b"\n",
+}
+
+
+@pytest.mark.parametrize("first", ["busy", "cut short", "not even begun"])
+@pytest.mark.parametrize("way", ONE_SAMPLE)
+def test_a_stream_that_breaks_is_asked_for_again(hostile: Hostile, way: str, first: str) -> None:
+    tries = itertools.count()
+
+    def script(handler: Handler, fields: Any) -> None:
+        if not handler.path.endswith(("/read", "/export")):
+            handler.document({"status": "success", "data": {}})
+        elif next(tries):
+            handler.say(ONE_SAMPLE[way], **BODIES[way])
+        elif first == "busy":
+            handler.say(b"busy", 503)
+        else:
+            handler.head(Content_Length=str(len(ONE_SAMPLE[way])), **BODIES[way])
+            handler.wfile.write(ONE_SAMPLE[way][: 20 if first == "cut short" else 0])
+            handler.close_connection = True
+
+    hostile.script = script
+    got = reader(hostile.url, way, retries=2).read("m", {}, WEEK)
+    assert (got.times.tolist(), got.values.tolist(), next(tries)) == ([START_MS], [7.0], 2)
+
+
 @pytest.mark.parametrize("way", ["auto", "remote_read", "export", "range_selectors"])
 def test_an_empty_window_is_not_even_asked_for(hostile: Hostile, way: Any) -> None:
     source = open_source(hostile.url, limits=Limits(retries=0), settings=EnvironmentSettings(way=way))
     assert source.read("m", {}, Window(START, START)).samples == 0
     assert hostile.seen == []
-
-
-def test_every_nan_of_json_is_the_normal_one() -> None:
-    assert np.isnan(np.int64(NORMAL_NAN_BITS).view(np.float64))

@@ -9,14 +9,13 @@ from datetime import timedelta
 from typing import Any
 from urllib.request import Request, urlopen
 
-import google_crc32c
 import numpy as np
 import pytest
 from hostile_server import Handler, Hostile, hostile_server, success, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import START, START_MS, WEEK, Reader, bits_of, reader
-from remote_write import field, label_fields, native_histogram, remote_write, varint
+from remote_write import chunk, field, frame, label_fields, native_histogram, remote_write, varint, xor_chunk
 from remote_write import series as written
 from servers import Server
 
@@ -117,12 +116,6 @@ def test_many_series_in_many_frames(source: Reader, large: list) -> None:
         assert (found[canonical_labels(labels)] == samples) is True, labels
 
 
-def test_matchers_are_equalities(source: Reader, large: list) -> None:
-    labels, samples = large[7]
-    assert bits_of(source.read("large", labels, WEEK)) == {canonical_labels(labels): samples}
-    assert len(source.read("large", {"text": ""}, WEEK)) == 20
-
-
 def test_what_range_selectors_give_is_the_same_but_for_markers(server: Server, source: Reader, large: list) -> None:
     window = Window(START + timedelta(hours=5, seconds=7), START + timedelta(hours=29, milliseconds=15_001))
     with_markers = bits_of(source.read("large", {}, window))
@@ -171,11 +164,6 @@ def answer(server: Server, large: list) -> bytes:
     headers["X-Prometheus-Remote-Read-Version"] = "0.1.0"
     with urlopen(Request(f"{server.url}/api/v1/read", data=body, headers=headers), timeout=30) as answer:
         return answer.read()
-
-
-def frame(message: bytes) -> bytes:
-    """A frame as the specification has it: length, CRC-32C, message."""
-    return varint(len(message)) + struct.pack(">I", google_crc32c.value(message)) + message
 
 
 def unframed(frames: bytes) -> list[bytes]:
@@ -270,21 +258,21 @@ def test_any_bytes_end_in_an_error_of_ours(data: bytes) -> None:
                 asked(source)
 
 
-def chunk(kind: int, data: bytes) -> bytes:
-    return field(2, field(1, START_MS) + field(2, START_MS + 1) + field(3, kind) + field(4, data))
-
-
 LABELS = label_fields({"__name__": "large", "tenant": "t03"})
 OTHER = label_fields({"__name__": "other", "tenant": "t03"})
-ONE = chunk(1, b"\x00\x01" + varint(2 * START_MS) + bytes(8))
+ONE = xor_chunk(START_MS, 0.0)
 
 
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        pytest.param(field(1, LABELS + chunk(1, b"\x00\x05\x00")), "cannot be decoded", id="five in three bytes"),
-        pytest.param(field(1, LABELS + chunk(1, b"\xff\xff" + bytes(40))), "cannot be decoded", id="too many"),
-        pytest.param(field(1, LABELS + chunk(1, b"\x00")), "no frame", id="half a header"),
+        pytest.param(
+            field(1, LABELS + chunk(1, START_MS, b"\x00\x05\x00")), "cannot be decoded", id="five in three bytes"
+        ),
+        pytest.param(
+            field(1, LABELS + chunk(1, START_MS, b"\xff\xff" + bytes(40))), "cannot be decoded", id="too many"
+        ),
+        pytest.param(field(1, LABELS + chunk(1, START_MS, b"\x00")), "no frame", id="half a header"),
         pytest.param(field(1, ONE), "not one of", id="no labels"),
         pytest.param(field(1, OTHER + ONE), "not one of", id="another metric"),
         pytest.param(field(1, LABELS + ONE + LABELS), "no frame", id="labels apart"),
@@ -296,17 +284,18 @@ def test_a_wrong_message_is_named(hostile: Hostile, message: bytes, said: str) -
 
 
 def test_an_unknown_encoding_is_named_and_never_read_as_another(hostile: Hostile) -> None:
-    message = field(1, LABELS + chunk(9, b"\x00\x01" + varint(2 * START_MS) + bytes(8)))
+    message = field(1, LABELS + xor_chunk(START_MS, 0.0, kind=9))
     source = serving(hostile, frame(message))
     assert asked(source).samples == 0
     assert source.ranges.notes.lines == ["large: 1 chunks of the unknown encoding 9 were left out."]
 
 
 def test_of_two_values_at_one_time_the_first_is_kept_and_the_other_counted(hostile: Hostile) -> None:
-    def one(value: float) -> bytes:
-        return chunk(1, b"\x00\x01" + varint(2 * START_MS) + struct.pack(">d", value))
-
-    source = serving(hostile, frame(field(1, LABELS + one(1.0))) + frame(field(1, LABELS + one(2.0) + one(1.0))))
+    source = serving(
+        hostile,
+        frame(field(1, LABELS + xor_chunk(START_MS, 1.0)))
+        + frame(field(1, LABELS + xor_chunk(START_MS, 2.0) + xor_chunk(START_MS, 1.0))),
+    )
     assert asked(source).values.tolist() == [1.0]
     assert source.ranges.notes.lines[0].startswith("large: 1 samples stood beside another one of the same time")
 
@@ -340,24 +329,6 @@ def test_a_body_whose_framing_proves_no_end_is_counted_again(hostile: Hostile, a
     hostile.script = script
     with pytest.raises(SourceAnswerError, match="counted 11,600 samples and gave"):
         asked(source_at(hostile.url))
-
-
-def test_a_stream_that_breaks_is_asked_for_again(hostile: Hostile, answer: bytes, large: list) -> None:
-    tries = itertools.count()
-
-    def script(handler: Handler, fields: Any) -> None:
-        if not handler.path.endswith("/read"):
-            handler.document({"status": "success", "data": {}})
-        elif next(tries):
-            handler.say(answer, Content_Type=STREAMED)
-        else:
-            handler.head(Content_Type=STREAMED, Content_Length=str(len(answer)))
-            handler.wfile.write(answer[: len(answer) // 2])
-            handler.close_connection = True
-
-    hostile.script = script
-    assert asked(source_at(hostile.url, retries=2)).samples == len(large[3][1])
-    assert next(tries) == 2
 
 
 @given(

@@ -101,6 +101,10 @@ def endless(handler: Handler, _: Mapping[str, str]) -> None:
         handler.wfile.write(b" " * 65536)
 
 
+def bomb(handler: Handler, _: Mapping[str, str]) -> None:
+    handler.say(gzip.compress(b" " * 30_000_000), Content_Encoding="gzip")
+
+
 def dripping(handler: Handler, _: Mapping[str, str]) -> None:
     handler.head(Content_Length="100000")
     while not handler.server.hostile.over.wait(0.02):
@@ -166,69 +170,47 @@ def test_a_bad_answer_is_its_error(
     assert_match(words, str(refused))
 
 
-def test_an_endless_answer_is_read_up_to_the_cap(hostile: Hostile) -> None:
-    hostile.script = endless
-    refused = refusal(hostile.url, limits(response_bytes=1_000_000))
-    assert isinstance(refused, SourceAnswerError)
-    assert_match("more than 1,000,000 bytes.*limits.response_bytes", str(refused))
-
-
-def test_a_gzip_bomb_is_unpacked_up_to_the_cap(hostile: Hostile) -> None:
-    hostile.script = says(gzip.compress(b" " * 30_000_000), Content_Encoding="gzip")
-    assert_match("more than 1,000,000 bytes, unpacked", str(refusal(hostile.url, limits(response_bytes=1_000_000))))
-
-
-@pytest.mark.parametrize("changes", [{"request_timeout_seconds": 0.3}, {"total_deadline_seconds": 0.3}])
-def test_a_dripping_answer_ends_at_the_deadline(hostile: Hostile, changes: dict[str, float]) -> None:
-    hostile.script = dripping
+@pytest.mark.parametrize(
+    ("script", "changes", "error", "words", "times"),
+    [
+        (endless, {"response_bytes": 10**6}, SourceAnswerError, "more than 1,000,000 bytes.*limits.response_bytes", 1),
+        (bomb, {"response_bytes": 10**6}, SourceAnswerError, "more than 1,000,000 bytes, unpacked", 1),
+        (dripping, {"request_timeout_seconds": 0.3}, SourceUnreachable, "did not finish it in time", 1),
+        (dripping, {"total_deadline_seconds": 0.3}, SourceUnreachable, "did not finish it in time", 1),
+        (dripping_head, {"request_timeout_seconds": 0.3, "retries": 0}, SourceUnreachable, "no answer within 0.3 s", 1),
+        (silent, {"request_timeout_seconds": 0.2}, SourceUnreachable, "no answer within 0.2 s", 2),
+        (says(b"", 429, Retry_After="3600"), {}, SourceAnswerError, "HTTP 429. It is too busy", 1),
+    ],
+)
+def test_what_would_never_end_ends_at_its_bound(
+    hostile: Hostile, script: Script, changes: dict[str, Any], error: type[CloudxaiError], words: str, times: int
+) -> None:
+    hostile.script = script
     refused = refusal(hostile.url, limits(**changes))
-    assert isinstance(refused, SourceUnreachable)
-    assert_match("did not finish it in time", str(refused))
-    assert len(hostile.seen) == 1
+    assert isinstance(refused, error)
+    assert_match(words, str(refused))
+    assert len(hostile.seen) == times
 
 
-def test_an_answer_whose_head_drips_ends_at_the_deadline(hostile: Hostile) -> None:
-    hostile.script = dripping_head
-    assert_match("no answer within 0.3 s", str(refusal(hostile.url, limits(request_timeout_seconds=0.3, retries=0))))
+RETRY_AFTER = ["0", "soon", "Wed, 21 Oct 2015 07:28:00 GMT"]
 
 
-def test_a_silent_server_is_asked_again_and_then_unreachable(hostile: Hostile) -> None:
-    hostile.script = silent
-    refused = refusal(hostile.url, limits(request_timeout_seconds=0.2))
-    assert isinstance(refused, SourceUnreachable)
-    assert_match("no answer within 0.2 s", str(refused))
-    assert len(hostile.seen) == 2
-
-
-@pytest.mark.parametrize("retry_after", ["0", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", None])
-@pytest.mark.parametrize("bad", [429, 502, 503, 504])
-def test_what_may_pass_is_asked_again(hostile: Hostile, bad: int, retry_after: str | None) -> None:
+@pytest.mark.parametrize(
+    "first",
+    [
+        *(says(b"busy", status, Retry_After=when) for status in (429, 502, 503, 504) for when in RETRY_AFTER),
+        *(says(b"busy", status) for status in (429, 502, 503, 504)),
+        cut_short,
+    ],
+)
+def test_what_may_pass_is_asked_again(hostile: Hostile, first: Script) -> None:
     def script(handler: Handler, fields: Mapping[str, str]) -> None:
-        if len(hostile.seen) == 1:
-            handler.say(b"busy", bad, **({"Retry_After": retry_after} if retry_after else {}))
-        else:
-            handler.document(vector("7"))
+        then = first if len(hostile.seen) == 1 else gives(vector("7"))
+        then(handler, fields)
 
     hostile.script = script
     assert asked(hostile.url) == vector("7")
     assert [request.fields for request in hostile.seen] == [{"query": "up"}] * 2
-
-
-def test_an_answer_cut_short_is_asked_again(hostile: Hostile) -> None:
-    def script(handler: Handler, fields: Mapping[str, str]) -> None:
-        if len(hostile.seen) == 1:
-            cut_short(handler, fields)
-        else:
-            handler.document(vector("7"))
-
-    hostile.script = script
-    assert asked(hostile.url) == vector("7")
-
-
-def test_a_wait_beyond_the_deadline_is_not_waited(hostile: Hostile) -> None:
-    hostile.script = says(b"", 429, Retry_After="3600")
-    assert_match("HTTP 429. It is too busy", str(refusal(hostile.url)))
-    assert len(hostile.seen) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422, 302])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -198,31 +198,3 @@ def test_what_is_no_export_is_refused(hostile: Hostile, body: str, said: str) ->
 def test_a_line_without_end_is_not_waited_for(hostile: Hostile) -> None:
     with pytest.raises(SourceAnswerError, match="a line of more than 16,777,216 bytes"):
         asked(serving(hostile, "x" * 17_000_000))
-
-
-def flaky(first: Callable[[Handler], None]) -> Callable[[Handler, Any], None]:
-    tries = itertools.count()
-
-    def script(handler: Handler, fields: Any) -> None:
-        if next(tries):
-            handler.say(GOOD.encode(), Content_Type="application/stream+json")
-        else:
-            first(handler)
-
-    return script
-
-
-def _busy(handler: Handler) -> None:
-    handler.say(b"busy", 503)
-
-
-def _cut(handler: Handler) -> None:
-    handler.head(Content_Length=str(len(GOOD)))
-    handler.wfile.write(GOOD[:20].encode())
-    handler.close_connection = True
-
-
-@pytest.mark.parametrize("first", [_busy, _cut])
-def test_what_may_pass_is_asked_again(hostile: Hostile, first: Callable[[Handler], None]) -> None:
-    hostile.script = flaky(first)
-    assert len(asked(source_at(hostile.url, retries=2))['{"a":"1"}']) == 2
