@@ -17,7 +17,6 @@ from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.ledger.alertmanager import incident_fields
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
@@ -116,8 +115,3 @@ def test_processes_without_a_job_are_refused(labels: list[str], tmp_path: Path) 
     )
     with pytest.raises(UsageError, match=r"key 'process_labels'.*what tells the processes of a job apart"):
         load_contract(file)
-
-
-def test_alertmanagers_alerts_name_the_tenant_by_the_contract_s_label() -> None:
-    alert = {"labels": {"alertname": "A", "customer": "acme", "tenant": "team"}, "startsAt": "2026-11-09T00:00:00Z"}
-    assert incident_fields(alert, tenant_label="customer")["tenant"] == "acme"

@@ -15,19 +15,14 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.words.phrases import count, plain
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from cloudxai_analysis.ledger import Ledger
     from cloudxai_analysis.ledger.entries import Entry
-    from cloudxai_analysis.ledger.imports import Planned, Words
-    from cloudxai_analysis.ledger.rows import Row
     from cloudxai_analysis.platform.settings import Environment
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
-_FORMS = click.Choice(["auto", "json", "yaml", "csv", "alertmanager"])
 _DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
-_WOULD = {"add": "would be added", "correct": "would be corrected", "skip": "skipped", "refuse": "refused"}
+_WOULD = {**_DONE, "add": "would be added", "correct": "would be corrected"}
 
 
 @click.group()
@@ -94,8 +89,6 @@ def list_entries(
         marked = {place: (later, standing.entries[later].kind) for place, later in replaced.items()}
         for line in _table([_cells(position, entry, marked.get(position), states) for position, entry in chosen]):
             click.echo(plain(line))
-    for warning in opened.verify().warnings():
-        click.echo(plain(warning), err=True)
     return 0
 
 
@@ -103,19 +96,16 @@ def list_entries(
 @of_environment
 def verify(source: str, environment: str) -> int:
     """Check every line, and hold the ledger against what each published report knows of it; exits with 5 if damaged."""
-    from cloudxai_analysis.ledger.heads import published_heads
+    from cloudxai_analysis.ledger.ledger import published_heads
 
     settled = settled_environment(source, environment)
-    opened = _opened(settled)
     known, unreadable = published_heads(settled.reports)
-    found = opened.verify(known)
-    ends = f"; the last line's SHA-256 is {found.head.head}" if found.head.entries else ""
-    click.echo(f"{settled.name}: {count(found.head.entries, 'entry', 'entries')}, each as it was written{ends}.")
+    found = _opened(settled).verify(known)
+    ends = f"; the last line's SHA-256 is {found.head}" if found.entries else ""
+    click.echo(f"{settled.name}: {count(found.entries, 'entry', 'entries')}, each as it was written{ends}.")
     click.echo(f"Held against what {count(len(known), 'published report')} knew of it.")
     for file in unreadable:
         click.echo(plain(f"warning: {file} cannot be read; what it knew of the ledger is not known."), err=True)
-    for warning in found.warnings():
-        click.echo(plain(warning), err=True)
     return 0
 
 
@@ -125,7 +115,7 @@ def verify(source: str, environment: str) -> int:
 @click.option("--output", default="", metavar="FILE", help="Where it is written; default: standard output.")
 def export(source: str, environment: str, form: str, output: str) -> int:
     """Export every entry, superseded ones included, as JSON Lines or CSV."""
-    from cloudxai_analysis.ledger.exports import exported
+    from cloudxai_analysis.ledger.exchange import exported
 
     entries = _opened(settled_environment(source, environment)).entries()
     text = exported(entries, form)
@@ -138,85 +128,48 @@ def export(source: str, environment: str, form: str, output: str) -> int:
 
 
 @ledger.command(name="import")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @of_environment
-@click.option("--format", "form", type=_FORMS, default="auto", show_default=True)
 @click.option("--by", default="", metavar="NAME", help="Who stands for the entries that name nobody.")
 @click.option("--zone", default="", metavar="ZONE", help="Zone of times that have none, such as Europe/Berlin.")
-@click.option(
-    "--as",
-    "kind",
-    type=click.Choice(["incident", "proposal"]),
-    default="incident",
-    show_default=True,
-    help="As incidents, or as proposals that a person has yet to confirm.",
-)
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and write nothing.")
-@click.option("--skip-bad", is_flag=True, help="Import the good rows of a file that has bad ones.")
-def import_file(
-    file: str,
-    source: str,
-    environment: str,
-    form: str,
-    by: str,
-    zone: str,
-    kind: str,
-    dry_run: bool,
-    skip_bad: bool,
-) -> int:
-    """Import incidents and other entries: JSON, JSON Lines, YAML, CSV or Alertmanager's alerts.
+def import_file(file: Path, source: str, environment: str, by: str, zone: str, dry_run: bool) -> int:
+    """Import incidents and other entries from JSON, JSON Lines or CSV.
 
     What is there already is skipped, what has changed becomes a correction. Nothing is written unless every row is
-    good, or --skip-bad is given.
+    good.
     """
-    from cloudxai_analysis.ledger.imports import planned
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    settled = settled_environment(source, environment)
-    opened, tenant_label = _opened(settled), settled.contract.tenant_label
-    rows, whose = _rows(Path(file), form)
-    proposed = kind == "proposal"
-    plan = planned(
-        rows, whose, opened.standing(), by=by, zone=_zone(zone), proposed=proposed, tenant_label=tenant_label
-    )
+    from cloudxai_analysis.ledger.exchange import LARGEST_BYTES, planned, rows_of
+
+    opened = _opened(settled_environment(source, environment))
+    try:
+        in_zone = ZoneInfo(zone) if zone else None
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_BYTES + 1)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UsageError(f"'{zone}' is no time zone. Give a name like Europe/Berlin.") from None
+    except OSError as error:
+        raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
+    plan = planned(rows_of(content, str(file)), opened.standing(), by=by, zone=in_zone)
     refused = sum(one.action == "refuse" for one in plan)
-    stopped = refused > 0 and not skip_bad
-    words = _WOULD if dry_run or stopped else _DONE
+    words = _WOULD if dry_run or refused else _DONE
     for one in plan:
-        click.echo(plain(_plan_line(file, one, words)))
-    if stopped:
+        named = f"{one.entry.kind} {one.entry.id}: " if one.entry else ""
+        why = f" ({one.why})" if one.why and one.entry else f": {one.why}" if one.why else ""
+        click.echo(plain(f"{file}, {one.place}: {named}{words[one.action]}{why}"))
+    if refused:
         raise UsageError(
             f"{file}: {refused:,} of {count(len(plan), 'row')} refused; nothing was written. Mend them, or leave them "
-            "out with --skip-bad."
+            "out."
         )
-    new = [one.entry for one in plan if one.entry is not None and one.action in ("add", "correct")]
     if not dry_run:
+        new = [one.entry for one in plan if one.entry is not None and one.action in ("add", "correct")]
         opened.append_all(new, unless_known=True)
     tally = ", ".join(f"{sum(one.action == action for one in plan):,} {said}" for action, said in words.items())
     click.echo(plain(f"{file}: {tally}{'; nothing was written' if dry_run else f', in {opened.path}'}."))
-    if whose == "alertmanager" and not proposed and new:
-        click.echo("warning: each of these alerts now counts as a true incident; --as proposal asks first.", err=True)
     return 0
-
-
-def _rows(file: Path, form: str) -> tuple[list[Row], Words]:
-    from cloudxai_analysis.ledger.imports import rows_of, rows_of_values
-    from cloudxai_analysis.ledger.rows import LARGEST_BYTES
-    from cloudxai_analysis.sources.strict_yaml import read_yaml
-
-    if form == "yaml" or (form == "auto" and file.suffix.lower() in (".yaml", ".yml")):
-        return rows_of_values([("", read_yaml(file))], str(file), form="auto")
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
-    return rows_of(content, str(file), form=form)
-
-
-def _plan_line(file: str, one: Planned, words: dict[str, str]) -> str:
-    named = f"{one.entry.kind} {one.entry.id}: " if one.entry else ""
-    why = f" ({one.why})" if one.why and one.entry else f": {one.why}" if one.why else ""
-    return f"{file}, {one.place}: {named}{words[one.action]}{why}"
 
 
 def _cells(position: int, entry: Entry, later: tuple[int, str] | None, states: Mapping[str, str]) -> tuple[str, ...]:
@@ -264,15 +217,6 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise UsageError(f"Invalid time '{text}'. Give it like 2026-11-12 or 2026-11-12T14:03Z.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"'{name}' is no time zone. Give a name like Europe/Berlin.") from None
 
 
 def _opened(settled: Environment) -> Ledger:

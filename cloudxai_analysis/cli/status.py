@@ -25,8 +25,7 @@ def status_lines(*, source: str = "", environment: str = "") -> Iterator[str]:
     yield f"Environment {settled.name}, in {settled.folder}"
     yield _lake_line(settled)
     found = Ledger(settled.ledger).verify()
-    yield f"Ledger: {count(found.head.entries, 'entry', 'entries')}"
-    yield from found.warnings()
+    yield f"Ledger: {count(found.entries, 'entry', 'entries')}"
     yield from _report_lines(settled)
 
 

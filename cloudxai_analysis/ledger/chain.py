@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from cloudxai_analysis.ledger.entries import Entry, parsed
 
 _RESCUE = "Restore the file from a copy; entries are only ever added by the suite."
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-_PRINTABLE = re.compile(rb"\{(?:\"[ -~]*)?")
 
 
 @dataclass(frozen=True)
@@ -32,45 +30,29 @@ class Head:
 
 @dataclass(frozen=True)
 class Chain:
-    """A file's lines as read: entries, each line's SHA-256, and what follows the last whole line."""
+    """A file's bytes as read, its entries, and each line's SHA-256."""
 
     content: bytes
     entries: tuple[Entry, ...] = ()
     digests: tuple[str, ...] = ()
-    torn: bytes = field(default=b"", repr=False)
 
     @property
     def head(self) -> Head:
         """Length and last line."""
         return Head(len(self.digests), self.digests[-1] if self.digests else "")
 
-    @property
-    def size(self) -> int:
-        """Bytes of the file's whole lines."""
-        return len(self.content)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last whole line has its line feed."""
-        return not self.content or self.content.endswith(b"\n")
-
-    def sha256(self) -> str:
-        """SHA-256 of all lines, each with its line feed."""
-        return _sha256(self.content if self.ended else self.content + b"\n")
-
-
-def linked(entry: Entry, previous: str) -> bytes:
-    """The line of an entry that follows a line with the SHA-256 `previous`, without its line feed."""
-    body = _spelled({**entry.model_dump(mode="json", exclude_none=True), "previous": previous})
-    return b'%s,"hash":"%s"}' % (body[:-1], _sha256(body).encode())
+    def holds(self, head: Head) -> bool:
+        """Whether the ledger once stood there, by what it holds now."""
+        return 0 <= head.entries <= len(self.digests) and head.head == ("", *self.digests)[head.entries]
 
 
 def lines_of(entries: Iterable[Entry], previous: str) -> bytes:
     """The lines of several entries, the first of which follows a line with the SHA-256 `previous`."""
     text = []
     for entry in entries:
-        line = linked(entry, previous)
-        previous = _sha256(line)
+        body = _spelled({**entry.model_dump(mode="json", exclude_none=True), "previous": previous})
+        line = _signed(body, sha256(body))
+        previous = sha256(line)
         text.append(line + b"\n")
     return b"".join(text)
 
@@ -78,76 +60,57 @@ def lines_of(entries: Iterable[Entry], previous: str) -> bytes:
 def read_chain(content: bytes, path: Path) -> Chain:
     """Every line of a ledger's bytes, checked.
 
-    What follows the last line feed is an entry where it is a whole one, and `torn` where it can be the beginning of
-    one: an append that was cut off, or is under way.
-
     Raises
     ------
     LakeDamaged
         A line is no entry, or not the one that was written; the message names the line.
     """
     *lines, tail = content.split(b"\n")
-    torn = b"" if not _can_be_torn(tail) else tail
-    if tail and not torn:
-        lines.append(tail)
     entries: list[Entry] = []
     digests: list[str] = []
     previous = ""
     for number, line in enumerate(lines, start=1):
-        entries.append(_parsed(line, previous, f"Ledger {path}, line {number}"))
-        previous = _sha256(line)
+        entries.append(_entry(line, previous, f"Ledger {path}, line {number}"))
+        previous = sha256(line)
         digests.append(previous)
-    whole = content[: len(content) - len(torn)]
-    return Chain(whole, tuple(entries), tuple(digests), torn)
+    if tail:
+        raise LakeDamaged(f"Ledger {path}, line {len(lines) + 1}: cut off before its end. {_RESCUE}")
+    return Chain(content, tuple(entries), tuple(digests))
 
 
-def _parsed(line: bytes, previous: str, place: str) -> Entry:
-    data, own, body = _object(line, place)
-    if own is not None and own != _sha256(body):
+def sha256(text: bytes) -> str:
+    """As hexadecimal digits."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def _entry(line: bytes, previous: str, place: str) -> Entry:
+    try:
+        data = json.loads(line)
+        own = data.pop("hash", None) if isinstance(data, dict) else None
+        body = _spelled(data)
+    except (ValueError, RecursionError) as error:
+        raise LakeDamaged(f"{place}: not JSON ({error}). {_RESCUE}") from None
+    if not isinstance(data, dict):
+        raise LakeDamaged(f"{place}: not a JSON object. {_RESCUE}")
+    if own is None:
+        raise LakeDamaged(f"{place}: has no hash of its own, as every line has. {_RESCUE}")
+    if own != sha256(body):
         raise LakeDamaged(f"{place}: changed after it was written; its hash is another's. {_RESCUE}")
-    if line != (body if own is None else b'%s,"hash":"%s"}' % (body[:-1], own.encode())):
+    if line != _signed(body, own):
         raise LakeDamaged(f"{place}: changed after it was written; it is not spelled as the suite does. {_RESCUE}")
     chain = data.pop("previous", None)
     try:
         entry = parsed(data)
     except ValueError as error:
         raise LakeDamaged(f"{place}: no valid entry ({error}). {_RESCUE}") from None
-    if own is None:
-        raise LakeDamaged(f"{place}: has no hash of its own, as every line has. {_RESCUE}")
     if chain != previous:
         raise LakeDamaged(f"{place}: does not follow the line before it; one was changed or removed. {_RESCUE}")
     return entry
 
 
-def _object(line: bytes, place: str) -> tuple[dict[str, Any], Any, bytes]:
-    """A line's object without its hash, the hash (None if there is none), and how that object is spelled."""
-    try:
-        data = json.loads(line)
-        if not isinstance(data, dict):
-            raise LakeDamaged(f"{place}: not a JSON object. {_RESCUE}")
-        own = data.pop("hash", None)
-        return data, own, _spelled(data)
-    except (ValueError, RecursionError) as error:
-        raise LakeDamaged(f"{place}: not JSON ({error}). {_RESCUE}") from None
-
-
-def _can_be_torn(tail: bytes) -> bool:
-    """Whether bytes without a line feed can be the beginning of a line; a file system may have filled it with zeros."""
-    text = tail.rstrip(b"\0")
-    if not text:
-        return bool(tail)
-    if not _PRINTABLE.fullmatch(text):
-        return False
-    try:
-        json.JSONDecoder().raw_decode(text.decode("ascii"))
-    except (ValueError, RecursionError):
-        return True
-    return False
+def _signed(body: bytes, own: str) -> bytes:
+    return b'%s,"hash":"%s"}' % (body[:-1], own.encode())
 
 
 def _spelled(data: dict[str, Any]) -> bytes:
     return _ENCODER.encode(data).encode()
-
-
-def _sha256(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()

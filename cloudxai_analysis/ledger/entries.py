@@ -62,7 +62,7 @@ class Entry(BaseModel):
     """What every entry holds; without an `id`, one is made of the fields that tell one thing from another."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    told_apart_by: ClassVar[tuple[str, ...]] = ()
+    natural_key: ClassVar[tuple[str, ...]] = ()
 
     kind: str
     id: Text | None = None
@@ -118,7 +118,7 @@ class Proposal(_Trouble):
     """What a job takes for an incident, and by which `evidence`; no truth before a person confirms it."""
 
     kind: Literal["proposal"] = "proposal"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("start", "tenant", "alerts", "source")
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "tenant", "alerts", "source")
     evidence: Name = ""
 
 
@@ -126,7 +126,7 @@ class Confirmation(Entry):
     """A person's word that these proposals were incidents."""
 
     kind: Literal["confirmation"] = "confirmation"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("proposals", "by")
+    natural_key: ClassVar[tuple[str, ...]] = ("proposals", "by")
     proposals: Ids
     summary: Name = ""
 
@@ -135,7 +135,7 @@ class Rejection(Entry):
     """A person's word that these proposals were none."""
 
     kind: Literal["rejection"] = "rejection"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("proposals", "by")
+    natural_key: ClassVar[tuple[str, ...]] = ("proposals", "by")
     proposals: Ids
     summary: Name = ""
 
@@ -144,7 +144,7 @@ class Label(Entry):
     """An analyst's judgement of one alert episode, named by rule, tenant ('' for none) and `fired_at`."""
 
     kind: Literal["label"] = "label"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("alertname", "tenant", "fired_at")
+    natural_key: ClassVar[tuple[str, ...]] = ("alertname", "tenant", "fired_at")
     alertname: Text
     tenant: Name = ""
     fired_at: Moment
@@ -156,14 +156,14 @@ class Complete(_Stretch):
     """The ledger holds every incident that began in this time."""
 
     kind: Literal["complete"] = "complete"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("start", "end", "by")
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "by")
 
 
 class Maintenance(_Stretch):
     """Planned work, on one tenant or on all."""
 
     kind: Literal["maintenance"] = "maintenance"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
     tenant: Name = ""
     summary: Name = ""
 
@@ -172,7 +172,7 @@ class Deploy(_Stretch):
     """A roll-out, for one tenant or for all."""
 
     kind: Literal["deploy"] = "deploy"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
     tenant: Name = ""
     summary: Name = ""
 
@@ -181,7 +181,7 @@ class Observation(Entry):
     """Something that was seen at a time and may matter."""
 
     kind: Literal["observation"] = "observation"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("at", "tenant", "summary")
+    natural_key: ClassVar[tuple[str, ...]] = ("at", "tenant", "summary")
     at: Moment
     tenant: Name = ""
     summary: Text
@@ -192,7 +192,7 @@ class Decision(Entry):
     """What was decided, when, and why."""
 
     kind: Literal["decision"] = "decision"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("at", "summary")
+    natural_key: ClassVar[tuple[str, ...]] = ("at", "summary")
     at: Moment
     summary: Text
     reason: Name = ""
@@ -203,7 +203,7 @@ class Attestation(Entry):
     """A person's signature, kept elsewhere: who, as what, on which day, and where it is. The suite never attests."""
 
     kind: Literal["attestation"] = "attestation"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("name", "role", "date", "link")
+    natural_key: ClassVar[tuple[str, ...]] = ("name", "role", "date", "link")
     name: Text
     role: Text
     date: Day
@@ -215,7 +215,7 @@ class Withdrawal(Entry):
     """Takes back what the entries of one `id` say, without another in its place."""
 
     kind: Literal["withdrawal"] = "withdrawal"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("entry", "by")
+    natural_key: ClassVar[tuple[str, ...]] = ("entry", "by")
     entry: Text
     summary: Name = ""
 
@@ -296,7 +296,7 @@ def _after(start: datetime, *, end: datetime | None) -> None:
 
 
 def _made_id(entry: Entry) -> str:
-    data = entry.model_dump(mode="json", include=set(entry.told_apart_by))
+    data = entry.model_dump(mode="json", include=set(entry.natural_key))
     text = json.dumps([entry.kind, data], sort_keys=True, separators=(",", ":"))
     return f"{entry.kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from cloudxai_analysis.ground.errors import LakeDamaged
-from cloudxai_analysis.ledger import frames
-from cloudxai_analysis.ledger.chain import Chain, Head, lines_of, read_chain
-from cloudxai_analysis.ledger.entries import Entry, checked
-from cloudxai_analysis.ledger.heads import KnownHead, contradictions
+from cloudxai_analysis.ground.files import one_writer, replace_whole
+from cloudxai_analysis.ledger.chain import Chain, Head, lines_of, read_chain, sha256
+from cloudxai_analysis.ledger.entries import Complete, Deploy, Entry, Label, Maintenance, checked
 from cloudxai_analysis.ledger.standing import Standing
-from cloudxai_analysis.ledger.writing import append_line, replace_lines, torn_file, writing
-from cloudxai_analysis.words.phrases import count
+from cloudxai_analysis.platform.published import published_summaries
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-@dataclass(frozen=True)
-class Verified:
-    """What a look at the whole ledger found: where it stands, and what to know that is no damage.
-
-    `torn` bytes follow the last whole line; `ended` is False where that line lacks its line feed; `set_aside` pieces
-    lie in the file beside.
-    """
-
-    head: Head
-    torn: int
-    ended: bool
-    set_aside: int
-
-    def warnings(self) -> Iterator[str]:
-        """What a person should know, a line each."""
-        if self.torn:
-            yield (
-                f"warning: {count(self.torn, 'byte')} after the ledger's last whole line: an append was cut off, or is "
-                "under way. They are no entry; the next write sets them aside."
-            )
-        if not self.ended:
-            yield "warning: the ledger's last line lacks its line feed; the next write adds it."
-        if self.set_aside:
-            yield f"warning: {count(self.set_aside, 'piece')} of cut-off lines set aside beside the ledger, in *.torn."
+_TIME = "datetime64[us, UTC]"
+_TROUBLE = {
+    "id": "str",
+    "start": _TIME,
+    "end": _TIME,
+    "tenant": "str",
+    "alerts": "object",
+    "severity": "str",
+    "summary": "str",
+    "source": "str",
+}
+_INCIDENTS = {**_TROUBLE, "acknowledged_at": _TIME}
+_PROPOSALS = {**_TROUBLE, "evidence": "str", "state": "str", "decided_by": "str"}
+_LABELS = {"alertname": "str", "tenant": "str", "fired_at": _TIME, "judgement": "str", "by": "str", "written_at": _TIME}
+_COMPLETE = {"start": _TIME, "end": _TIME, "by": "str"}
+_STRETCHES = {"kind": "str", "start": _TIME, "end": _TIME, "tenant": "str", "summary": "str"}
 
 
 class Ledger:
@@ -85,7 +74,7 @@ class Ledger:
             As `append`; not one of the entries was written.
         """
         given = [checked(entry) for entry in entries]
-        with writing(self.path, self._lock_seconds):
+        with self._writing():
             chain = self._chain()
             standing, kept = Standing.of(chain.entries), []
             for entry in given:
@@ -93,8 +82,7 @@ class Ledger:
                     standing.admit(entry)
                     kept.append(entry)
             if kept:
-                write = append_line if len(kept) == 1 else replace_lines
-                write(self.path, chain, lines_of(kept, chain.head.head))
+                replace_whole(self.path, chain.content + lines_of(kept, chain.head.head))
         return kept
 
     def seed(self, entries: Iterable[Mapping[str, Any] | BaseModel]) -> bool:
@@ -108,10 +96,10 @@ class Ledger:
         standing = Standing()
         for entry in entries:
             standing.admit(checked(entry))
-        with writing(self.path, self._lock_seconds):
+        with self._writing():
             if self.path.exists():
                 return False
-            replace_lines(self.path, Chain(b""), lines_of(standing.entries, ""))
+            replace_whole(self.path, lines_of(standing.entries, ""))
         return True
 
     def entries(self) -> list[Entry]:
@@ -132,8 +120,8 @@ class Ledger:
         """How many entries there are, and the SHA-256 of the last line."""
         return self._chain().head
 
-    def verify(self, known: Iterable[Head | KnownHead] = ()) -> Verified:
-        """Check every line, and hold the whole against what is `known` of it from before.
+    def verify(self, known: Iterable[tuple[str, Head]] = ()) -> Head:
+        """Check every line, and hold the whole against what others, by their names, knew of it; where it stands.
 
         Raises
         ------
@@ -141,15 +129,15 @@ class Ledger:
             A line is not the one that was written; the ledger has fewer entries than somebody knew, or others.
         """
         chain = self._chain()
-        if told := list(contradictions(chain, known)):
-            more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
-            raise LakeDamaged(
-                f"Ledger {self.path}: its end was cut off, or it was written anew: {told[0]}{more}. Restore the file "
-                "from a copy."
-            )
-        side = torn_file(self.path)
-        aside = side.read_bytes().count(b"\n") if side.is_file() else 0
-        return Verified(chain.head, len(chain.torn), chain.ended, aside)
+        for name, head in known:
+            if not chain.holds(head):
+                left = chain.head.entries
+                now = f", of which {left:,} are left" if head.entries > left else " that were others than the first now"
+                raise LakeDamaged(
+                    f"Ledger {self.path}: its end was cut off, or it was written anew: {name} was made from "
+                    f"{head.entries:,} entries{now}. Restore the file from a copy."
+                )
+        return chain.head
 
     def incidents(self) -> pd.DataFrame:
         """Incidents that people wrote and proposals that they confirmed, one row per `id` as last written, by start.
@@ -157,7 +145,7 @@ class Ledger:
         Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule names; empty for
         any), severity, summary, source, acknowledged_at (NaT where not known).
         """
-        return frames.incidents(self.standing())
+        return _by_start(_frame(map(dict, self.standing().incidents()), _INCIDENTS))
 
     def proposals(self) -> pd.DataFrame:
         """What jobs took for incidents, by start; only one whose `state` is 'confirmed' is an incident.
@@ -165,36 +153,30 @@ class Ledger:
         Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity, summary, source (what
         proposed it), evidence, state ('open', 'confirmed' or 'rejected'), decided_by ('' while open).
         """
-        return frames.proposals(self.standing())
+        found = self.standing().proposed()
+        said = [{**dict(one.proposal), "state": one.state, "decided_by": one.decided_by} for one in found]
+        return _by_start(_frame(said, _PROPOSALS))
 
     def labels(self) -> pd.DataFrame:
         """Analysts' labels, the last one of each episode: alertname, tenant, fired_at, judgement, by, written_at."""
-        return frames.labels(self.standing())
+        return _frame(map(dict, self.standing().counting(Label)), _LABELS)
 
     def complete(self) -> pd.DataFrame:
         """Times for which the ledger is declared complete: start, end, by."""
-        return frames.complete(self.standing())
+        return _frame(map(dict, self.standing().counting(Complete)), _COMPLETE)
 
     def stretches(self) -> pd.DataFrame:
         """Maintenance and deploys: kind, start, end, tenant ('' for all), summary."""
-        return frames.stretches(self.standing())
-
-    def attestations(self) -> pd.DataFrame:
-        """Signatures kept elsewhere: name, role, date (midnight UTC), link, summary, by."""
-        return frames.attestations(self.standing())
-
-    def observations(self) -> pd.DataFrame:
-        """What was seen: at, tenant ('' for all), summary, link, by."""
-        return frames.observations(self.standing())
-
-    def decisions(self) -> pd.DataFrame:
-        """What was decided: at, summary, reason, link, by."""
-        return frames.decisions(self.standing())
+        planned = (entry for entry in self.standing().counting(Entry) if isinstance(entry, Maintenance | Deploy))
+        return _frame(map(dict, planned), _STRETCHES)
 
     def provenance(self) -> dict[str, Any]:
         """How many `entries` the ledger holds, the SHA-256 of the last line (`head`), and that of all (`sha256`)."""
         chain = self._chain()
-        return {"entries": chain.head.entries, "head": chain.head.head, "sha256": chain.sha256()}
+        return {"entries": chain.head.entries, "head": chain.head.head, "sha256": sha256(chain.content)}
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return one_writer(Path(f"{self.path}.lock"), self._lock_seconds, of=f"Ledger {self.path}")
 
     def _chain(self) -> Chain:
         try:
@@ -207,3 +189,30 @@ class Ledger:
         if self._read is None or self._read[0] != content:
             self._read = (content, read_chain(content, self.path))
         return self._read[1]
+
+
+def published_heads(reports: Path) -> tuple[list[tuple[str, Head]], list[Path]]:
+    """What the reports in a folder know of the ledger, each by its name, and the summaries that cannot be read.
+
+    Who cut off a tail of the ledger, or wrote it anew as a whole, contradicts them.
+    """
+    known, unreadable = [], []
+    for one in published_summaries(reports):
+        said = (one.said or {}).get("ledger")
+        entries, head = (said.get("entries"), said.get("head")) if isinstance(said, dict) else (None, None)
+        if isinstance(entries, int) and isinstance(head, str):
+            known.append((one.report, Head(entries, head)))
+        else:
+            unreadable.append(one.file)
+    return known, unreadable
+
+
+def _frame(said: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [[one[name] for name in columns] for one in said]
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))
+
+
+def _by_start(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(["start", "id"], ignore_index=True)

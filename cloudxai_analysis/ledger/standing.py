@@ -79,6 +79,14 @@ class Standing:
         """The entry that counts under an `id`."""
         return None if name in self.withdrawn or name not in self.versions else self.entries[self.versions[name][-1]]
 
+    def since(self, entry: Entry, before: int) -> str:
+        """Where an entry says what this one does (`before`), and what became of it since, in a few words."""
+        name = str(entry.id)
+        if name in self.withdrawn:
+            return f"withdrawn since, in line {self.withdrawn[name] + 1}"
+        last = self.versions[name][-1]
+        return f"as in line {before + 1}" + (f", corrected since in line {last + 1}" if last != before else "")
+
     def replaced(self) -> dict[int, int]:
         """For each position that no longer counts, the position of the entry that superseded or withdrew it."""
         found = {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.ground.files import replace_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -19,6 +20,8 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     The rule is OWASP's on CSV injection, full-width signs included; numbers stay numbers, negative ones too. The file
     appears whole or not at all.
     """
+    import pandas as pd
+
     safe = pd.DataFrame({name: _safe(frame[name]) for name in frame.columns}, columns=frame.columns)
     safe.columns = pd.Index([neutral(str(name)) for name in frame.columns])
     # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
@@ -29,10 +32,22 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
 
 def neutral(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS) else value
+    return f"'{value}" if isinstance(value, str) and _would_run(value) else value
+
+
+def restored(cell: str) -> str:
+    """The text of such a cell."""
+    return cell[1:] if cell.startswith("'") and _would_run(cell) else cell
+
+
+def _would_run(text: str) -> bool:
+    # Text that has an apostrophe of its own there gets a second one, so that the way back is the only one.
+    return text.lstrip("'").startswith(_STARTS)
 
 
 def _safe(column: pd.Series) -> pd.Series:
+    import pandas as pd
+
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.map(lambda time: None if pd.isna(time) else time.isoformat(), na_action=None).astype("object")
     if pd.api.types.is_numeric_dtype(column):

@@ -14,7 +14,7 @@ from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ledger import Head, Ledger
 from cloudxai_analysis.ledger.chain import lines_of, read_chain
 from cloudxai_analysis.ledger.entries import checked
-from cloudxai_analysis.ledger.heads import KnownHead, published_heads
+from cloudxai_analysis.ledger.ledger import published_heads
 
 NOWHERE = Path("incidents.jsonl")
 TEN = [checked(entry) for entry in EVERY_KIND[:10]]
@@ -28,14 +28,10 @@ def ledger(tmp_path):
 def unnoticed(content: bytes, whole: bytes) -> bool:
     """Whether a changed file reads as well as the whole one, with nothing said."""
     try:
-        found = read_chain(content, NOWHERE)
+        read_chain(content, NOWHERE)
     except LakeDamaged:
         return False
-    if found.torn or not found.ended:
-        # A piece after the last line feed is told of, and never read as an entry that nobody wrote.
-        assert list(found.entries) == list(read_chain(whole, NOWHERE).entries)[: len(found.entries)]
-        return False
-    return True
+    return content != whole
 
 
 def test_each_line_names_the_hash_of_the_line_before_and_carries_its_own(ledger):
@@ -54,7 +50,6 @@ def test_each_line_names_the_hash_of_the_line_before_and_carries_its_own(ledger)
 
 def test_every_changed_byte_is_found():
     whole = lines_of(TEN, "")
-    assert not read_chain(whole, NOWHERE).torn
     for place, byte in enumerate(whole):
         others = {byte ^ 1, byte ^ 32, 10, 13, 0, 123, 255, (place * 37) % 256} - {byte}
         for other in others:
@@ -140,13 +135,16 @@ DAMAGES = [
     (_without_second_line, "line 2: does not follow"),
     (lambda text: b"\x00\xff\n" + text, "line 1: not JSON"),
     (lambda text: text + b"[]\n", "line 4: not a JSON object"),
-    (lambda text: text + b"{}\n", "line 4: no valid entry"),
+    (lambda text: text + b"{}\n", "line 4: has no hash of its own"),
+    (lambda text: text + lines_of([TEN[0]], "0" * 64), "line 4: does not follow"),
     (lambda text: text + b"[" * 100_000 + b"\n", "line 4: not JSON"),
     (lambda text: text + b'{"a":' * 900 + b"1" + b"}" * 900 + b"\n", "line 4: "),
     (lambda text: text + b"\n", "line 4: not JSON"),
     (lambda text: text[:700] + b"\n" + text[700:], "line 2: not JSON"),
-    (lambda text: text[:-1] + b"\0", "line 3: not JSON"),
-    (lambda text: text + b"hello", "line 4: not JSON"),
+    (lambda text: text[:-1] + b"\0", "line 3: cut off before its end"),
+    (lambda text: text[:-1], "line 3: cut off before its end"),
+    (lambda text: text + b'{"by":"ad', "line 4: cut off before its end"),
+    (lambda text: text + b"\0" * 4096, "line 4: cut off before its end"),
 ]
 
 
@@ -180,20 +178,20 @@ def test_a_cut_tail_and_a_rewritten_whole_are_found_by_who_knew_better(ledger):
     ledger.seed([OUTAGE, NOISE])
     two = ledger.head()
     ledger.append(COMPLETE)
-    three = KnownHead("report 2026-W46", *vars(ledger.head()).values())
+    two, three = ("an earlier head", two), ("report 2026-W46", ledger.head())
     ledger.append(DEPLOY)
-    assert ledger.verify([Head(0, ""), two, three]).head.entries == 4
+    assert ledger.verify([("nobody", Head(0, "")), two, three]).entries == 4
     text = ledger.path.read_bytes()
 
     ledger.path.write_bytes(b"".join(text.splitlines(keepends=True)[:2]))
-    assert ledger.verify([two]).head == two
+    assert ledger.verify([two]) == two[1]
     with pytest.raises(LakeDamaged, match=r"report 2026-W46 was made from 3 entries, of which 2 are left"):
         ledger.verify([two, three])
 
     ledger.path.unlink()
     ledger.seed([{**OUTAGE, "severity": "minor"}, NOISE, COMPLETE, DEPLOY])
     ledger.verify()
-    with pytest.raises(LakeDamaged, match=r"made from 2 entries that were others.* \(and 1 more\)"):
+    with pytest.raises(LakeDamaged, match=r"made from 2 entries that were others"):
         ledger.verify([two, three])
     ledger.path.unlink()
     with pytest.raises(LakeDamaged, match="of which 0 are left"):
@@ -215,18 +213,18 @@ def test_reports_know_heads(ledger, tmp_path):
     summary(reports, ".published/2026-W46-ba9876543210-76543210", {"ledger": {**ledger.provenance(), "head": "0" * 64}})
     summary(reports, "broken", {"ledger": 7})
     known, unreadable = published_heads(reports)
-    assert [one.report for one in known] == [
+    assert [name for name, _ in known] == [
         "report 2026-W45",
         "report 2026-W46",
         "report 2026-W46 (an earlier edition)",
     ]
-    assert unreadable == [str(reports / "broken" / "summary.json")]
+    assert unreadable == [reports / "broken" / "summary.json"]
     ledger.verify(known[:2])
     with pytest.raises(LakeDamaged, match=r"2026-W46 \(an earlier edition\) was made from 3 entries that were others"):
         ledger.verify(known)
     ledger.path.unlink()
     ledger.seed([{**OUTAGE, "severity": "low"}, NOISE, COMPLETE])
-    with pytest.raises(LakeDamaged, match=r"2026-W45 was made from 2 entries that were others.* \(and 1 more\)"):
+    with pytest.raises(LakeDamaged, match=r"2026-W45 was made from 2 entries that were others"):
         ledger.verify(known[:2])
 
 

@@ -156,24 +156,6 @@ def test_verify_a_whole_ledger(outputs: Path, ledger: Ledger, cloudxai: Callable
     assert done.err == [f"warning: {broken} cannot be read; what it knew of the ledger is not known."]
 
 
-def test_verify_and_list_tell_of_a_torn_line(ledger: Ledger, cloudxai: Callable[..., Done]) -> None:
-    ledger.append_all([OUTAGE, NOISE])
-    with ledger.path.open("ab") as stream:
-        stream.write(b'{"by":"ad')
-    for command in ("verify", "list"):
-        done = cloudxai(command)
-        assert done.code == 0
-        assert done.err == [
-            "warning: 9 bytes after the ledger's last whole line: an append was cut off, or is under way. They are no "
-            "entry; the next write sets them aside."
-        ]
-    cloudxai("add", json.dumps(COMPLETE))
-    assert cloudxai("verify").err == ["warning: 1 piece of cut-off lines set aside beside the ledger, in *.torn."]
-    assert cloudxai("verify").out[0].startswith("demo: 3 entries")
-    ledger.path.write_bytes(ledger.path.read_bytes()[:-1])
-    assert "warning: the ledger's last line lacks its line feed; the next write adds it." in cloudxai("list").err
-
-
 def test_verify_finds_damage_a_cut_tail_and_a_rewritten_whole(
     outputs: Path, ledger: Ledger, cloudxai: Callable[..., Done]
 ) -> None:
@@ -198,7 +180,7 @@ def test_verify_finds_damage_a_cut_tail_and_a_rewritten_whole(
     ledger.seed([OUTAGE, {**NOISE, "judgement": "actionable"}, COMPLETE, DEPLOY])
     done = cloudxai("verify")
     assert (done.code, len(done.err)) == (5, 1)
-    assert "report 2026-W46 was made from 3 entries that were others than the first 3 now" in done.err[0]
+    assert "report 2026-W46 was made from 3 entries that were others than the first now" in done.err[0]
 
 
 def test_import_writes_nothing_unless_every_row_is_good(
@@ -212,9 +194,7 @@ def test_import_writes_nothing_unless_every_row_is_good(
         f"{file}, line 2: incident INC-1: would be added",
         f"{file}, line 3: refused: 2026-11-10 11:00 is in no time zone; give --zone, such as Europe/Berlin or UTC",
     ]
-    assert done.err == [
-        f"cloudxai: {file}: 1 of 2 rows refused; nothing was written. Mend them, or leave them out with --skip-bad."
-    ]
+    assert done.err == [f"cloudxai: {file}: 1 of 2 rows refused; nothing was written. Mend them, or leave them out."]
     assert not ledger.path.exists()
 
     done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin", "--dry-run")
@@ -224,8 +204,10 @@ def test_import_writes_nothing_unless_every_row_is_good(
     )
     assert not ledger.path.exists()
 
-    done = cloudxai("import", str(file), "--by", "ada", "--skip-bad")
-    assert (done.code, done.out[2]) == (0, f"{file}: 1 added, 0 corrected, 0 skipped, 1 refused, in {ledger.path}.")
+    file.write_text("".join(ROWS.splitlines(keepends=True)[:2]))
+    done = cloudxai("import", str(file), "--by", "ada")
+    assert (done.code, done.out[1]) == (0, f"{file}: 1 added, 0 corrected, 0 skipped, 0 refused, in {ledger.path}.")
+    file.write_text(ROWS)
     done = cloudxai("import", str(file), "--by", "bob", "--zone", "Europe/Berlin")
     assert done.out[2] == f"{file}: 1 added, 0 corrected, 1 skipped, 0 refused, in {ledger.path}."
     before = ledger.path.read_bytes()
@@ -242,41 +224,13 @@ def test_import_writes_nothing_unless_every_row_is_good(
     assert ledger.incidents()["severity"].tolist() == ["major", "major"]
 
 
-def test_import_of_yaml_and_of_alerts(ledger: Ledger, tmp_path: Path, cloudxai: Callable[..., Done]) -> None:
-    file = tmp_path / "planned.yml"
-    file.write_text("- {kind: maintenance, start: 2026-11-10T10:00Z, end: 2026-11-10T11:00Z, by: ada}\n")
-    assert cloudxai("import", str(file)).code == 0
-    assert ledger.stretches()["kind"].tolist() == ["maintenance"]
-    file.write_text("a: &a [x]\nb: *a\n")
-    done = cloudxai("import", str(file), "--by", "ada")
-    assert (done.code, len(done.err)) == (2, 1)
-    assert "line 1: an anchor, alias or tag is not read" in done.err[0]
-
-    alerts = tmp_path / "alerts.json"
-    alerts.write_text(
-        json.dumps([{"labels": {"alertname": "X"}, "startsAt": "2026-11-12T14:03:00Z", "fingerprint": "f"}])
-    )
-    done = cloudxai("import", str(alerts), "--by", "ada", "--as", "proposal", "--format", "alertmanager")
-    assert (done.code, done.err, len(ledger.incidents())) == (0, [], 0)
-    assert ledger.proposals()["state"].tolist() == ["open"]
-    done = cloudxai("import", str(alerts), "--by", "ada")
-    # Who has confirmed an alert under its id need not do so again.
-    assert done.code == 0
-    assert done.err == ["warning: each of these alerts now counts as a true incident; --as proposal asks first."]
-    assert ledger.proposals()["state"].tolist() == ["confirmed"]
-    assert len(ledger.incidents()) == 1
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["none.csv"], "none.csv cannot be read: No such file"),
         (["."], "cannot be read: Is a directory"),
-        (["none.csv", "--format", "xml"], "'xml' is not one of"),
         (["FILE", "--zone", "Europe/Berlim"], "'Europe/Berlim' is no time zone"),
-        (["FILE", "--format", "json"], "line 1: no JSON"),
-        (["FILE", "--format", "alertmanager"], "Alertmanager's alerts are JSON"),
-        (["FILE", "--format", "yaml"], "it is no YAML"),
+        (["FILE"], "refused; nothing was written"),
     ],
 )
 def test_import_of_what_cannot_be_read(

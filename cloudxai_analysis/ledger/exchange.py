@@ -1,0 +1,201 @@
+"""Entries to and from files: what importing one would do to the ledger, row by row, and exports that come back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ledger.entries import ABOUT_WRITING, COLUMNS, Entry, parsed
+from cloudxai_analysis.ledger.standing import Standing
+from cloudxai_analysis.words.csv_cells import neutral, restored
+
+LARGEST_BYTES = 64 << 20
+_TIMES = ("start", "end", "acknowledged_at", "fired_at", "at", "written_at")
+_LISTS = ("alerts", "proposals")
+Row = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What becomes of one row: where it stands, the entry it makes (None if refused), and why."""
+
+    place: str
+    action: Literal["add", "correct", "skip", "refuse"]
+    entry: Entry | None
+    why: str = ""
+
+
+def rows_of(content: bytes, file: str) -> list[Row]:
+    """The records of a JSON, JSON Lines or CSV file, each with its place ('line 3', 'item 2').
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read as such; the message names the line.
+    """
+    if len(content) > LARGEST_BYTES:
+        raise UsageError(f"File {file} is larger than {LARGEST_BYTES:,} bytes. Import it in parts.")
+    try:
+        text = content.decode("utf-8-sig")
+        return list(_json_rows(text) if text.lstrip()[:1] in ("{", "[") else _csv_rows(text))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"File {file} is no UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"File {file}, {error}.") from None
+
+
+def planned(rows: Iterable[Row], standing: Standing, *, by: str = "", zone: ZoneInfo | None = None) -> list[Planned]:
+    """What becomes of each row, in turn, on a ledger that stands as `standing`, which takes up what would be written.
+
+    A row that says what an entry under its `id` said before is skipped, whoever imports it, and even if that entry was
+    corrected or withdrawn since. `by` is written where a row names nobody; `zone` is that of times without one.
+    """
+    return [_planned(place, data, standing, by, zone) for place, data in rows]
+
+
+def exported(entries: Iterable[Entry], form: str) -> str:
+    """The entries, superseded ones included, as 'jsonl' or 'csv'; `rows_of` takes them back as they were."""
+    listed = [entry.model_dump(mode="json") for entry in entries]
+    if form != "csv":
+        return "".join(json.dumps(said, ensure_ascii=False) + "\n" for said in listed)
+    text = io.StringIO()
+    # All in quotes: the writer would leave a lone carriage return without, and break the row.
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([COLUMNS, *([_cell(said.get(name)) for name in COLUMNS] for said in listed)])
+    return text.getvalue()
+
+
+def _planned(place: str, data: dict[str, Any], standing: Standing, by: str, zone: ZoneInfo | None) -> Planned:
+    try:
+        given = {"kind": "incident", "written_at": datetime.now(UTC), **data}
+        given |= {name: _in_zone(given[name], zone) for name in _TIMES if name in given}
+        given |= {name: _listed(given[name]) for name in _LISTS if name in given}
+        given["by"] = given.get("by") or by
+        if not given["by"]:
+            raise ValueError("by: nobody is named; give --by NAME")
+        entry = parsed(given)
+        before = standing.version_like(entry)
+        if before is not None:
+            return Planned(place, "skip", entry, standing.since(entry, before))
+        now = standing.current(str(entry.id))
+        standing.admit(entry)
+    except (ValueError, OverflowError) as error:
+        return Planned(place, "refuse", None, str(error))
+    except UsageError as error:
+        refusal = str(error).removeprefix("Ledger entry refused: ").removesuffix(". Nothing was written.")
+        return Planned(place, "refuse", None, refusal)
+    return Planned(place, "correct" if now else "add", entry, _changes(now, entry) if now else "")
+
+
+def _json_rows(text: str) -> Iterator[Row]:
+    """The object or list of a JSON file, or of each line of a JSON Lines file."""
+    try:
+        values = [("", _json(text))]
+    except json.JSONDecodeError as error:
+        # Of a file with several values, the first one is whole.
+        if error.msg != "Extra data":
+            raise ValueError(f"line {error.lineno}: no JSON ({error.msg})") from None
+        values = []
+        for number, line in enumerate(text.split("\n"), start=1):
+            try:
+                values += [(f"line {number}", _json(line))] if line.strip() else []
+            except ValueError as broken:
+                raise ValueError(f"line {number}: no JSON ({broken})") from None
+    for place, value in values:
+        for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
+            here = f"item {number}" if isinstance(value, list) or not place else ""
+            where = ", ".join(filter(None, (place, here)))
+            if not isinstance(item, dict):
+                raise ValueError(f"{where}: no object")
+            yield where, item
+
+
+def _csv_rows(text: str) -> Iterator[Row]:
+    """The records of a file with a header, without their empty cells; commas, semicolons or tabs part them."""
+    parted = max(",;\t", key=text.split("\n", 1)[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    if not any(header) or len(set(header)) < len(header):
+        raise ValueError("line 1: it must name each column once")
+    line = reader.line_num + 1
+    try:
+        for cells in reader:
+            names = [*header, *(f"column {number + 1}" for number in range(len(header), len(cells)))]
+            if any(cells):
+                yield f"line {line}", {name: restored(cell) for name, cell in zip(names, cells, strict=False) if cell}
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: no CSV ({error})") from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:100]!r} is there twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        plain = all(name == name.strip() and ";" not in name and not name.startswith("[") for name in value)
+        value = "; ".join(value) if plain else json.dumps(value)
+    return "" if value is None else str(neutral(str(value)))
+
+
+def _listed(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    if cell.startswith("["):
+        try:
+            return list(json.loads(cell))
+        except (ValueError, TypeError, RecursionError):
+            raise ValueError("a list is no JSON; part names by semicolons") from None
+    return [name.strip() for name in cell.split(";") if name.strip()]
+
+
+def _in_zone(value: Any, zone: ZoneInfo | None) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value.removesuffix(" UTC") + "Z" if value.endswith(" UTC") else value)
+    except ValueError:
+        return value
+    if moment.tzinfo is not None:
+        return moment
+    if zone is None:
+        raise ValueError(f"{value} is in no time zone; give --zone, such as Europe/Berlin or UTC")
+    first, second = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
+    if first.utcoffset() != second.utcoffset():
+        raise ValueError(f"{value} is no one moment in {zone.key}, whose clocks change then; give its offset")
+    return first
+
+
+def _changes(before: Entry, after: Entry) -> str:
+    old, new = (entry.model_dump(mode="json", exclude=set(ABOUT_WRITING)) for entry in (before, after))
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in changed)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:59]}…"
