@@ -140,7 +140,6 @@ def budgets(study: Study) -> Look:
         frame=frame,
         caption=f"Budgets of {month_.name}, {study.contract.currency}",
         role="cost",
-        draw=lambda ax: figures.budgets(ax, frame, month=month_),
         empty="the settings name no budget: docs/howto/configure-an-environment.md says how",
     )
 
@@ -238,7 +237,6 @@ def reconciliation(study: Study) -> Look:
         frame=study.cost.reconciliation,
         caption=f"Our 7-day cost against the platform's, {study.contract.currency}",
         role="cost_rolling",
-        draw=lambda ax: figures.drifts(ax, study.cost.reconciliation, bound=study.bounds.reconciliation_drift),
         empty="no process of this version exports the rolling gauge",
     )
 

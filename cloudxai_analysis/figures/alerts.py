@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
+from cloudxai_analysis.figures.bars import Bars, Intervals, Layer, bars, intervals, named
 from cloudxai_analysis.figures.course import Columns, Course, course
 from cloudxai_analysis.figures.grid import Grid, grid
-from cloudxai_analysis.figures.intervals import Intervals, intervals
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.marks import Entry, box
 from cloudxai_analysis.figures.stretches import Stretches, stretches
@@ -84,9 +83,7 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         value="rate",
         low="low",
         high="high",
-        bounds=(bound,),
-        ticks=(0.0, 0.25, 0.5, 0.75, 1.0),
-        unit=lambda share: f"{share * 100:.0f} %",
+        bound=bound,
         xlabel=f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval",
     )
     return intervals(ax, rates, spec)

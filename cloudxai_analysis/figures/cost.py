@@ -10,12 +10,10 @@ import pandas as pd
 
 from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
 from cloudxai_analysis.figures.course import Band, Columns, Course, Line, Part, Unsure, course
-from cloudxai_analysis.figures.intervals import Intervals, intervals
-from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.labels import change_of, shortened
 from cloudxai_analysis.figures.marks import End
 from cloudxai_analysis.figures.style import BLUE, HATCH, INK, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import day_of, days, window_words
-from cloudxai_analysis.figures.words import change_of
+from cloudxai_analysis.figures.timeline import day_of, days
 from cloudxai_analysis.ground.window import Window, week_of
 from cloudxai_analysis.words.phrases import money, percent, signed
 
@@ -101,37 +99,6 @@ def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month:
         more="; thick 80 %, thin 95 %",
     )
     return course(ax, spent, spec)
-
-
-def budgets(ax: Axes, frame: pd.DataFrame, *, month: Window) -> Axes:
-    """How much of each budget is spent, and where the month is likely to end; the fullest on top.
-
-    `frame`: tenant, currency, budget, spent, spent_share, median, high80, answer.
-    """
-    late = frame["answer"].isin(["spent", "will be spent"])
-
-    def message(frame: pd.DataFrame) -> str:
-        if len(frame) > 1:
-            return f"{late.sum()} of {len(frame)} budgets will not last"
-        tenant, answer = frame.iloc[0][["tenant", "answer"]]
-        said = {"spent": "is spent", "will be spent": "will not last", "will last": "will last"}
-        return f"The budget of {shortened(str(tenant), _NAME)} {said.get(str(answer), 'is of unknown course')}"
-
-    spec = Bars(
-        title=message,
-        subtitle=f"Budgets of {window_words(month)}",
-        names=named("tenant", _NAME),
-        layers=[
-            Layer(lambda shown: shown["spent_share"].where(~late.loc[shown.index])),
-            Layer(lambda shown: shown["spent_share"].where(late.loc[shown.index]), VERMILLION),
-        ],
-        note=lambda row: f"{percent(row['spent_share'], 0)} spent",
-        marks=lambda shown: (shown["median"] / shown["budget"]).astype(float),
-        bound=1.0,
-        noun="budgets",
-        xlabel="of the month's budget, dashed; diamond: median at the month's end",
-    )
-    return bars(ax, frame, spec)
 
 
 def top_tenants(ax: Axes, costs: pd.DataFrame, *, currency: str) -> Axes:
@@ -277,39 +244,6 @@ def gauge_course(
         more="; shaded: what the finding speaks of",
     )
     return course(ax, own, spec)
-
-
-def drifts(ax: Axes, frame: pd.DataFrame, *, bound: float) -> Axes:
-    """How far two sums of each tenant lie apart, the largest drift on top, between the bounds.
-
-    `frame` as `measures.cost.reconciliation` gives it: tenant, currency, estimate, other, drift.
-    """
-    known = frame[np.isfinite(frame["drift"].to_numpy(dtype=float))]
-    beyond = int((known["drift"].abs() > bound).sum())
-
-    def drift(share: float) -> str:
-        return f"{100 * share:+.2f} %".replace("-", "−")
-
-    def message(known: pd.DataFrame) -> str:
-        if beyond:
-            return f"{beyond} of {len(known)} tenants drift beyond {percent(bound, 0)}"
-        return f"All {len(known)} agree within {percent(bound, 0)}; most apart {drift(known['drift'].iloc[0])}"
-
-    spec = Intervals(
-        title=message,
-        subtitle="Relative drift of a tenant's two sums",
-        names=named("tenant", _NAME),
-        said=lambda row: drift(row["drift"]),
-        noun="tenants",
-        value="drift",
-        low="low",
-        high="high",
-        bounds=(-bound, bound),
-        ticks=(-bound, 0.0, bound),
-        unit=lambda tick: f"{tick:+.0%}" if tick else "0",
-        xlabel="ours / theirs − 1; dashed: bound",
-    )
-    return intervals(ax, known.assign(low=known["drift"].clip(upper=0), high=known["drift"].clip(lower=0)), spec)
 
 
 def _unit(currency: str) -> str:

@@ -12,9 +12,17 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.labels import text_width
-from cloudxai_analysis.figures.lines import draw_band, draw_line, hatch, unknown_stretches
 from cloudxai_analysis.figures.marks import End, Entry, bound_line, end_labels, end_room, event_lines, key, say
-from cloudxai_analysis.figures.shapes import columns, rectangles, tinted, value_ticks
+from cloudxai_analysis.figures.shapes import (
+    columns,
+    draw_band,
+    draw_line,
+    hatch,
+    rectangles,
+    tinted,
+    unknown_stretches,
+    value_ticks,
+)
 from cloudxai_analysis.figures.style import (
     BLUE,
     INK,

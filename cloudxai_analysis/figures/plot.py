@@ -11,13 +11,12 @@ import pandas as pd
 
 from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
 from cloudxai_analysis.figures.course import Course, Line, course
-from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.labels import duration, shortened
 from cloudxai_analysis.figures.marks import left_out
 from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import PALETTE, empty, new_axes
 from cloudxai_analysis.figures.svg import as_image, to_svg
 from cloudxai_analysis.figures.timeline import days, usual_step
-from cloudxai_analysis.figures.words import duration
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, Unsure, course
-from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.labels import duration, share_words, shortened
 from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_words, days
-from cloudxai_analysis.figures.words import duration, share_words
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
 

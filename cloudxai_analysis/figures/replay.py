@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.figures.bars import Bars, Layer, bars
 from cloudxai_analysis.figures.course import Bound, Course, course
-from cloudxai_analysis.figures.labels import shortened, text_width
-from cloudxai_analysis.figures.marks import Entry, key, say
-from cloudxai_analysis.figures.shapes import even_ticks, value_ticks
-from cloudxai_analysis.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    KEY_TOP,
-    SMALL_SIZE,
-    VERMILLION,
-    axes_size,
-    empty,
-    margins,
-    styled,
-    title,
-)
+from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.marks import box
+from cloudxai_analysis.figures.style import BLUE, GREEN, VERMILLION
 from cloudxai_analysis.figures.timeline import days, usual_step, window_words
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count
@@ -32,55 +20,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE_NAME = 32
-_FALSER, _FALSE = 4, 20  # as many false positives as the present rule has, and in any case, that are still drawn
-_AIR = 0.12  # of an axis, left free beside the outermost marks
-_LOOKS: dict[str, dict[str, Any]] = {
-    "other": {"marker": "o", "color": BLUE, "markerfacecolor": "none", "markersize": 5, "alpha": 0.5},
-    "missing": {"marker": "x", "color": VERMILLION, "markersize": 5},
-    "frontier": {"marker": "o", "color": BLUE, "markersize": 7},
-    "present": {"marker": "s", "color": INK, "markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.6},
-    "proposed": {"marker": "D", "color": GREEN, "markersize": 9},
-}
-_KEY = {"present": "present", "proposed": "proposed", "frontier": "on the frontier", "missing": "misses more"}
 
 
-@styled
 def frontier(ax: Axes, candidates: pd.DataFrame, *, alertname: str, best: int, window: Window) -> Axes:
-    """One mark for each candidate: false positives to the right, median detection time upwards, misses by shape.
+    """The candidates that no other one beats, and the present rule: how often each is false, late, and misses.
 
     `candidates`: threshold, for_seconds, keep_firing_for_seconds, judged, frontier, false_positives, misses,
     detection_seconds; the first row is the present rule, `best` the proposed one (0: none).
     """
-    false, minutes = candidates["false_positives"], candidates["detection_seconds"] / 60
-    near = false <= max(_FALSER * false.head(1).max(), _FALSE)
-    shown = candidates[candidates["judged"].astype(bool) & minutes.notna() & near]
-    if shown.empty:
-        return empty(ax)
-    low, high, most = minutes[shown.index].min(), minutes[shown.index].max(), max(false[shown.index].max(), 2)
-    room = max(_AIR * (high - low), 0.5)
-    ax.set_ylim(min(low, 0.0) - (room if low <= 0 else 0.0), high + room)
-    ax.set_xlim(-_AIR * most, most * (1 + _AIR))
-    margins(ax, left=value_ticks(ax, "{:g} min".format), top=KEY_TOP)
-    ax.grid(visible=True, axis="x")
-    ax.set_xlabel(f"false positives, {window_words(window)}; upwards: median detection time", loc="left")
-    ticks = even_ticks(0.0, ax.get_xlim()[1], 6, whole=True)
-    ax.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
-    more = shown["misses"] > candidates["misses"].iloc[0]
-    edge = shown["frontier"].astype(bool)
-    marks = [("other", ~edge & ~more), ("missing", more), ("frontier", edge & ~more)]
-    marks += [
-        (name, shown.index == row) for name, row in (("present", 0), ("proposed", best)) if row or name == "present"
-    ]
-    for name, some in marks:
-        spots = np.unique(np.stack([false, minutes], axis=1)[shown.index[some]], axis=0)
-        ax.plot(spots[:, 0], spots[:, 1], linestyle="none", gid=name, **_LOOKS[name])
-        if name in ("present", "proposed") and len(spots):
-            _say(ax, spots[0, 0], spots[0, 1], f"{name}: {_settings(shown[some].iloc[0])}")
-    key(ax, [Entry(text, _LOOKS[name]) for name, text in _KEY.items()])
-    away = len(candidates) - len(shown)
-    left = f", {away} that catch nothing or are far worse left out" if away else ""
-    detail = f"{count(len(shown), 'candidate')} of threshold, for and keep_firing_for{left}"
-    return title(ax, _message(candidates, best, shortened(alertname, _TITLE_NAME)), detail)
+    row = np.arange(len(candidates))
+    kind = np.select([row == 0, row == best], ["present", "proposed"], "other")
+    some = candidates["judged"].astype(bool) & candidates["detection_seconds"].notna()
+    shown = candidates.assign(kind=kind)[some & (candidates["frontier"].astype(bool) | (kind != "other"))]
+
+    def falses(kind: str, color: str, hatch: str) -> Layer:
+        return Layer(lambda frame: frame["false_positives"].where(frame["kind"] == kind), color, hatch)
+
+    spec = Bars(
+        title=lambda _: _message(candidates, best, shortened(alertname, _TITLE_NAME)),
+        subtitle=f"False positives of the present rule and of what no candidate beats, {window_words(window)} (UTC)",
+        names=lambda frame: [_settings(row) for _, row in frame.iterrows()],
+        layers=[
+            falses("present", VERMILLION, "////"),
+            falses("proposed", GREEN, "xxxx"),
+            falses("other", BLUE, ""),
+        ],
+        said=lambda row: (
+            f"{row['false_positives']:.0f} false, {row['misses']:.0f} missed, found after "
+            f"{_minutes(row['detection_seconds'])}"
+        ),
+        noun="candidates",
+        key=[box("present, hatched", VERMILLION), box("proposed, crossed", GREEN), box("others", BLUE)],
+    )
+    order = shown["kind"].map(["present", "proposed", "other"].index)
+    return bars(ax, shown.assign(order=order).sort_values(["order", "false_positives"], kind="stable"), spec)
 
 
 def signal(
@@ -114,14 +87,6 @@ def signal(
         more="; shaded: firing",
     )
     return course(ax, seen, spec)
-
-
-def _say(ax: Axes, x: float, y: float, text: str) -> None:
-    """A name beside a mark, on the side that has room for it."""
-    left, right = ax.get_xlim()
-    wide = axes_size(ax)[0]
-    beyond = (x - left) / (right - left) * wide + 10 + text_width(text, SMALL_SIZE) > wide
-    say(ax, text, (x, y), (-10 if beyond else 10, 7), gid="named", va="bottom")
 
 
 def _settings(row: pd.Series) -> str:

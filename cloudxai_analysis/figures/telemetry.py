@@ -11,13 +11,12 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.grid import Grid, grid
-from cloudxai_analysis.figures.labels import shortened, without_port
-from cloudxai_analysis.figures.lines import unknown_stretches
+from cloudxai_analysis.figures.labels import duration, share_words, shortened, without_port
 from cloudxai_analysis.figures.marks import Entry, box, left_out
+from cloudxai_analysis.figures.shapes import unknown_stretches
 from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days, frame_words, time_axis, usual_step
-from cloudxai_analysis.figures.words import duration, share_words
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
 

@@ -2,8 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.figures.labels import shortened, text_width, visible, without_port
-from cloudxai_analysis.figures.words import change_of, duration, share_words
+from cloudxai_analysis.figures.labels import (
+    change_of,
+    duration,
+    share_words,
+    shortened,
+    text_width,
+    visible,
+    without_port,
+)
 
 
 @pytest.mark.parametrize(
