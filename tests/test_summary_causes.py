@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.cards.causes import EVIDENCE, by_harm, causes, grave
+from cloudxai_analysis.cards.causes import by_harm, causes, grave
 from cloudxai_analysis.cards.summary import summarise
-from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.checks import Check
 from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.scenario import checked_scenario
@@ -36,10 +36,6 @@ OUTAGE = found("outages", "warn", at(12, 10), ("global", at(12, 10), at(12, 11))
 NAMES = found("identifiers", "warn", at(10, 9), ("req-", at(10, 9), at(10, 19)))
 REFUSALS = found("rejections", "warn", at(10, 10), ("a:80", at(10, 10), at(10, 19)))
 CRITICAL = incidents(("critical", "", at(12, 9), at(12, 12)))
-
-
-def test_every_check_has_its_rank() -> None:
-    assert set(EVIDENCE) == set(judge.KEYS)
 
 
 @pytest.mark.parametrize(

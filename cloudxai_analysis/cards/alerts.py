@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.checks.alert_words import over_the_edge
-from cloudxai_analysis.checks.evidence import short
+from cloudxai_analysis.checks.alerts import over_the_edge
 from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.study.watched import Watched
-from cloudxai_analysis.words.phrases import count
+from cloudxai_analysis.words.phrases import count, short
 
 
 def silence(watched: Watched, what: str, quiet: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
+from cloudxai_analysis.checks import judge
 from cloudxai_analysis.figures import cardinality as figures
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import apart, between, count, moment, percent
@@ -39,7 +40,7 @@ def tenants(study: Study) -> Look:
 
 def headroom(study: Study) -> Look:
     """How many tenant labels are left before the guard refuses."""
-    frame = study.within(study.cardinality.headroom)
+    frame, bound = study.within(study.cardinality.headroom), judge.bound_of(study, "headroom") or 0.0
     least = frame["headroom"].min() if len(frame) else float("nan")
     return compose(
         study,
@@ -51,7 +52,7 @@ def headroom(study: Study) -> Look:
         caption="Headroom by hour, of the process with the least",
         role="tenant_readiness",
         draw=lambda ax: figures.headroom_over_time(
-            ax, study.cardinality.headroom, cap=study.contract.tenant_cap, warn_share=study.bounds.headroom_share
+            ax, study.cardinality.headroom, cap=study.contract.tenant_cap, bound=bound
         ),
         empty="no held tenants are known in this window",
     )

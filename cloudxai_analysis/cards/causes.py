@@ -9,42 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.checks import Check, Status
+from cloudxai_analysis.checks import SEVERITY, Check
+from cloudxai_analysis.checks.catalogue import ROWS
 
-# What weighs more for customers stands first; beside each, where its evidence lies on the page.
-EVIDENCE = {
-    "availability": "readiness-availability",
-    "guard": "cardinality-guard",
-    "rejections": "cardinality-rejections",
-    "outages": "readiness-outages",
-    "isolation": "readiness-isolation",
-    "tenants": "readiness-tenants",
-    "missed": "alerts-missed",
-    "flapping": "alerts-flapping",
-    "burn": "readiness-burn",
-    "headroom": "cardinality-headroom",
-    "time_to_cap": "cardinality-time-to-cap",
-    "incidents": "incidents-ledger",
-    "identifiers": "cardinality-identifiers",
-    "anomalies": "cost-anomalies",
-    "budgets": "cost-budgets",
-    "semantics": "cost-semantics",
-    "false_positives": "alerts-false-positives",
-    "rules": "alerts-rules",
-    "noise": "alerts-noise",
-    "storms": "alerts-storms",
-    "transitions": "readiness-transitions",
-    "latency": "readiness-latency",
-    "labels": "telemetry-inventory",
-    "gaps": "telemetry-gaps",
-    "coverage": "telemetry-coverage",
-    "churn": "cardinality-churn",
-    "reconciliation": "cost-reconciliation",
-    "agreement": "cost-agreement",
-    "cost_data": "cost-data",
-    "conservation": "cost-bills",
-    "restarts": "telemetry-restarts",
-}
 # What the first of a group explains. Of names and refusals only what begins while they last, or within a day of their
 # end; the others say the same by definition.
 _GROUPS = {
@@ -57,7 +24,6 @@ _GROUPS = {
 _SEEN_BY_CUSTOMERS = ("outages", "tenants", "rejections", "flapping")
 _TIMED = ("identifiers", "rejections")
 _AFTER = timedelta(days=1)
-_SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 LARGE_SHARE = 0.2  # of the error budget, from which on an outage leads
 
 
@@ -72,12 +38,11 @@ class Cause:
 
 def by_harm(checks: Iterable[Check], *, grave: Iterable[str] = ()) -> list[Check]:
     """The checks, those in `grave` that found something first, then by status, then by what weighs most."""
-    rank = {key: place for place, key in enumerate(EVIDENCE)}
     first = set(grave)
 
     def key(check: Check) -> tuple[int, int, int]:
         leads = check.key in first and check.status in ("fail", "warn")
-        return (0 if leads else 1, _SEVERITY[check.status], rank.get(check.key, len(rank)))
+        return (0 if leads else 1, SEVERITY[check.status], ROWS[check.key].harm)
 
     return sorted(checks, key=key)
 

@@ -14,17 +14,17 @@ from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.follow import is_of
 from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.checks.evidence import short
 from cloudxai_analysis.figures import telemetry as figures
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.ledger import Confirmation, Rejection
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, moment, span
+from cloudxai_analysis.words.phrases import count, moment, short, span
 
 JUDGEMENTS = ("actionable", "noise", "unknown")
 PROPOSER = "cloudxai"
+ROLE_OF_TOPIC = {"readiness": "readiness", "cardinality": "rejections", "cost": "cost"}
 _MARGIN = timedelta(hours=2)
 _SHOWN = ["episode", "alertname", "severity", "tenant", "instance", "pending_at", "fired_at", "resolved_at", "seconds"]
 
@@ -271,9 +271,8 @@ def _role(study: Study, row: pd.Series) -> str:
     rule = study.contract.alerts.get(str(row["alertname"]))
     if rule is None:
         return "tenant_readiness" if row["tenant"] else "alerts"
-    if rule.topic == "readiness":
-        return "tenant_readiness" if row["tenant"] else "readiness"
-    return {"cardinality": "rejections", "cost": "cost"}[rule.topic]
+    role = ROLE_OF_TOPIC[rule.topic]
+    return "tenant_readiness" if row["tenant"] and role == "readiness" else role
 
 
 def _whose(row: pd.Series) -> str:

@@ -17,7 +17,7 @@ from cloudxai_analysis.ground.window import Window
 LOOK_MIME = "application/vnd.cloudxai.look+json"
 SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
 SVG_MIME = "image/svg+xml"
-_SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
+SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Verdicts:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{_SHAPES[check.status]} {check.status}</td><td>{html.escape(check.key)}</td>"
+            f"<tr><td>{SHAPES[check.status]} {check.status}</td><td>{html.escape(check.key)}</td>"
             f'<td style="text-align:left">{html.escape(check.finding)}</td></tr>'
             for check in self.checks
         )
@@ -124,7 +124,7 @@ class Verdicts:
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def __repr__(self) -> str:
-        return "\n".join(f"{_SHAPES[check.status]} {check.status:<7} {check.finding}" for check in self.checks)
+        return "\n".join(f"{SHAPES[check.status]} {check.status:<7} {check.finding}" for check in self.checks)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Headline:
 
     def _html(self) -> str:
         summary = self.summary
-        shape = _SHAPES[summary["status"]]
+        shape = SHAPES[summary["status"]]
         tiles = "".join(f"<li>{html.escape(line)}</li>" for line in self._tiles())
         return (
             f"<p><strong>{shape} {html.escape(summary['headline'])}</strong></p>"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from cloudxai_analysis.cards.alerts import silence
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.checks.alert_words import of_all
-from cloudxai_analysis.checks.evidence import short
-from cloudxai_analysis.checks.rule_quality import BAD, GOOD, rule_verdicts
+from cloudxai_analysis.checks.alerts import BAD, GOOD, of_all, rule_verdicts
 from cloudxai_analysis.figures import alerts as figures
 from cloudxai_analysis.measures.judgement import wilson_interval
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count
+from cloudxai_analysis.words.phrases import count, short
 
 
 def rules(study: Study) -> Look:

@@ -11,14 +11,15 @@ from weakref import WeakKeyDictionary
 from cloudxai_analysis.cards.causes import by_harm
 from cloudxai_analysis.cards.tiles import rounded, tiles
 from cloudxai_analysis.cards.words import banners, considerations, headline, leading_keys, paragraph
-from cloudxai_analysis.checks import DEFINITION, Check, judge, week_status
+from cloudxai_analysis.checks import Check, judge, week_status
+from cloudxai_analysis.checks.catalogue import ROWS
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import NO_DATA, span
 
 SCHEMA = "1"
 _TOPICS = ("readiness", "cardinality")
-_ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not judged"}
+ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not judged"}
 
 
 _made: WeakKeyDictionary[Study, dict[str, Any]] = WeakKeyDictionary()
@@ -95,7 +96,7 @@ def template(study: Study) -> dict[str, Any]:
                 "fired_at": row.fired_at.isoformat(),
                 "minutes": rounded(row.seconds / 60),
                 "judgement": row.judgement,
-                "actionable": _ACTIONABLE[row.judgement],
+                "actionable": ACTIONABLE[row.judgement],
             }
             for row in episodes.itertuples()
         ],
@@ -157,7 +158,7 @@ def _coverage(study: Study) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    return _rounded_floats(check.as_dict()) | {"definition": DEFINITION.get(check.key, 1)}
+    return _rounded_floats(check.as_dict()) | {"definition": ROWS[check.key].version}
 
 
 def _rounded_floats(value: Any) -> Any:

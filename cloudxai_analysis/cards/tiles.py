@@ -98,7 +98,7 @@ def _headroom(study: Study) -> dict[str, Any]:
 
     least = study.within(frame)["headroom"].min()
     fullest = "".join(study.within(frame)["instance"].tail(1))
-    bound = round(study.bounds.headroom_share * cap)
+    bound = int(judge.bound_of(study, "headroom") or 0)
     return _tile(
         study,
         key="headroom",

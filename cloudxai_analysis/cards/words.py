@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from cloudxai_analysis.cards.causes import EVIDENCE, Cause, by_harm, causes, grave
+from cloudxai_analysis.cards.causes import Cause, by_harm, causes, grave
 from cloudxai_analysis.checks import NEEDED, Check, Status
+from cloudxai_analysis.checks.catalogue import ROWS
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.study.watched import ONE_DAY
 from cloudxai_analysis.words.phrases import between, count, moment, percent
@@ -14,9 +15,6 @@ from cloudxai_analysis.words.phrases import between, count, moment, percent
 MOST_CONSIDERATIONS = 4
 MOST_WORDS = 60
 WORDS: dict[Status, str] = {"pass": "pass", "warn": "warning", "fail": "failed", "unknown": "unknown"}
-# Without a second source there is nothing to compare, and of rules that seldom fire little is known: that is told in
-# the section, every week the same, and is no banner.
-NO_BANNER = ("conservation", "reconciliation", "agreement", "budgets", "rules")
 
 
 def told(study: Study, checks: list[Check]) -> list[Cause]:
@@ -78,10 +76,9 @@ def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
             found.append({"kind": "gap", "text": check.finding})
         elif check.key == "rejections" and check.status == "warn":
             found.append({"kind": "taint", "text": f"{check.finding} {_tainted(study)}"})
-    told = (*NO_BANNER, "gaps", "coverage")
     by_reason: dict[str, list[str]] = {}
     for check in checks:
-        if check.status == "unknown" and check.key not in told:
+        if check.status == "unknown" and ROWS[check.key].banner and check.key not in ("gaps", "coverage"):
             by_reason.setdefault(check.finding.partition(": ")[2] or check.finding, []).append(check.finding)
     found += [
         {"kind": "unknown", "text": same[0] if len(same) == 1 else f"{len(same)} checks are unknown: {reason}"}
@@ -105,7 +102,7 @@ def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
         {
             "text": cause.head.action,
             "effect": "; ".join(dict.fromkeys(check.size for check in cause.checks if check.size)),
-            "evidence": f"#{EVIDENCE[cause.head.key]}",
+            "evidence": f"#{ROWS[cause.head.key].card}",
             "decides": cause.head.decides,
             "check": cause.head.key,
         }

@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-Status = Literal["pass", "warn", "fail", "unknown"]
-SECTIONS = ("telemetry", "cardinality", "cost", "alerts", "readiness", "incidents")
-# A week cannot pass while one of these is unknown: without them nobody knows whether the platform is stable.
-NEEDED = ("coverage", "headroom", "guard", "availability")
-# The version of what a check means, where it is no longer the first: docs/definitions.md says what changed and why.
-_SECOND = (
-    *("coverage", "gaps", "restarts", "headroom", "time_to_cap", "guard", "rejections", "identifiers", "churn"),
-    *("anomalies", "agreement", "cost_data", "false_positives", "rules", "noise", "storms", "flapping"),
-    *("availability", "outages", "burn", "transitions", "tenants"),
-)
-DEFINITION = dict.fromkeys(_SECOND, 2)
+from cloudxai_analysis.checks.catalogue import NEEDED, SECTIONS, Status
+
+__all__ = ["NEEDED", "SECTIONS", "Check", "Status", "week_status"]
+SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
 
 
 @dataclass(frozen=True)

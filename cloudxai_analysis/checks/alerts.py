@@ -1,166 +1,214 @@
-"""Verdicts on the alerts: storms, flapping, and incidents that no alert told us of."""
+"""Checks of the alerts: false pages and tickets, which rule to fix first, storms, flapping, incidents without one."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.checks import Check
-from cloudxai_analysis.checks.alert_words import OWNER, SECTION, over_the_edge, rows_of, unknown
-from cloudxai_analysis.checks.evidence import event, largest, named, several, short, when
+from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.study.watched import Watched
-from cloudxai_analysis.words.phrases import count, moment
+from cloudxai_analysis.measures.clusters import surely_over
+from cloudxai_analysis.measures.judgement import trials_needed
+from cloudxai_analysis.words.phrases import count, moment, percent, several, short, span
+
+GOOD, BAD, TOO_FEW, NOT_JUDGED = "good", "bad", "too few to judge", "not judged"
 
 
-def storms_check(storms: pd.DataFrame, going_on: pd.DataFrame, episodes: pd.DataFrame, watched: Watched) -> Check:
-    """Whether alerts came in storms: `warn` where they did.
-
-    `storms` as `measures.alerts.storms` gives them, begun in the window `watched`; `going_on` those that began before
-    it and were not over; `episodes` those begun in it. The value is the number of storms begun in the window; one event
-    `alert_storm` each. Without a storm `unknown` where silence tells nothing.
-    """
-    check = partial(Check, key="storms", section=SECTION, value=float(len(storms)), unit="storms")
-    every = pd.concat([going_on, storms], ignore_index=True)
-    if every.empty:
-        if blind := watched.blind("alert storms"):
-            return unknown("storms", blind)
-        finding = f"The {count(len(episodes), 'alert episode')} of {watched.period} came in no storm."
-        finding = finding if len(episodes) else f"No alert began in {watched.period}, so none came in a storm."
-        return check(status="pass", finding=finding, samples="begin of every alert episode")
-    top, name = largest(storms if len(storms) else every, "episodes"), named(watched.window)
-    told = f"{top['episodes']} alerts began within {_minutes(top)} from {moment(top['start'])}, most of them "
-    told += short(top["alertname"])
-    if len(storms) != 1:
-        told = f"{len(storms)} alert storms in {name}: {told}" if len(storms) else f"0 alert storms began in {name}"
-    for row in rows_of(going_on.tail(1)):
-        edge = over_the_edge(row["start"], row["end"], watched.window)
-        told += f"; a storm of {count(row['episodes'], 'alert')}, {edge}"
-    return check(
-        status="warn",
-        finding=f"{told}.",
-        size=f"{count(every['episodes'].sum(), 'alert episode')} in {count(len(every), 'storm')}",
-        since=when(every["start"].min()),
-        samples=f"alert episodes begun from {moment(top['start'])} to {moment(top['end'])}",
-        disproof="alerts that one message had grouped for those on call",
-        action=f"Look for the one cause behind the {top['episodes']} alerts of {moment(top['start'])}, and group their "
-        "messages.",
-        decides=OWNER,
-        events=tuple(
-            event("alert_storm", row["alertname"], row["start"], row["end"], row["episodes"], "episodes")
-            for row in rows_of(storms)
-        ),
-    )
-
-
-def flapping_check(
-    flapping_tenants: pd.DataFrame,
-    flapping_alerts: pd.DataFrame,
-    going_on: pd.DataFrame,
-    tenants: pd.DataFrame,
-    watched: Watched,
-) -> Check:
-    """Whether tenants, or alerts, flapped to and fro: `warn` where one did.
-
-    `flapping_tenants` as `measures.flapping.tenant_flapping` gives them, `flapping_alerts` as
-    `measures.alerts.flapping`, both begun in the window `watched`; `going_on` of either those that began before it and
-    were not over; `tenants` has one row per tenant whose transitions were counted in it. The value is the number of
-    tenants; one event `flapping_tenant` per stretch, of alerts only where the tenant's counter shows none. Where
-    nothing flapped `unknown` without a tenant.
-    """
-    check = partial(Check, key="flapping", section=SECTION, unit="tenants")
-    check = partial(check, samples="the tenants' transition counters and the begin of every alert episode")
-    if flapping_tenants.empty and flapping_alerts.empty and going_on.empty:
-        if tenants.empty:
-            reason = f"No tenant's transitions were exported in {named(watched.window)}: flapping is unknown."
-            return unknown("flapping", reason)
-        among = f"None of {count(len(tenants), 'tenant')} flapped between ready and not ready in {watched.period}"
-        rest = "; whether their alerts did is unknown" if watched.blind("flapping alerts") else ""
-        return check(status="pass", finding=f"{among}{rest}.", value=0.0)
-    events = _flaps(flapping_tenants, flapping_alerts)
-    names = {found["place"] for found in events}
-    sizes = {
-        "transition": flapping_tenants["transitions"].sum(),
-        "repeated alert": flapping_alerts["episodes"].sum(),
+@finds("false_positives")
+def false_positives(case: Case) -> Found:
+    """How often the paging rules cried wolf: the pooled rate of 28 days."""
+    alerts, row = case.study.alerts, case.study.alerts.pooled_false_positives.iloc[0]
+    false = alerts.judged[alerts.judged["judgement"] == "false"].assign(one=1)
+    times = {"start": "fired_at", "end": "resolved_at"}
+    common: Words = {
+        "events": events_of(false, "false_alert", "alertname", "one", "episode", **times),
+        "period": alerts.month.period,
+        "pages": int(row["episodes"]),
+        "row": row,
     }
-    told = _flapping_told(flapping_tenants, flapping_alerts, len(names), watched.window)
-    for row in rows_of(going_on.tail(1)):
-        edge = over_the_edge(row["start"], row["end"], watched.window)
-        told += f"; the flapping of {short(row['tenant'] or row['alertname'])}, {edge}"
-    return check(
-        status="warn",
-        finding=f"{told}.",
-        value=float(len(names)),
-        size=" and ".join(count(number, noun) for noun, number in sizes.items() if number),
-        since=when(pd.concat([flapping_tenants["start"], flapping_alerts["start"], going_on["start"]]).min()),
-        disproof="a deploy or a test of that tenant at that time",
-        action=f"Find out why {several(sorted(names)) or 'the alert'} wavered, and draft a longer `for`.",
-        decides=OWNER,
-        events=events,
+    if not row["episodes"]:
+        blind = alerts.month.blind("pages", rules=alerts.paging_rules)
+        return found("blind" if blind else "silent", blind=blind, **common)
+    if not row["trials"]:
+        return found("unjudged", **common)
+    common["said"] = (
+        f"{row['false_positives']:.0f} of {count(row['trials'], 'alert group')} of rules that wake someone in "
+        f"{alerts.month.period} were false: {of_all(row['rate'], row['low'], row['high'])}"
+    )
+    over = row["low"] > case.bound
+    if not over and row["high"] > case.bound:
+        worth = row["trials"] / row["design_effect"]
+        more = trials_needed(row["false_positives"] / row["design_effect"], worth, share=case.bound)
+        return found("between", more=more, **common)
+    own = false.loc[false["alertname"].isin(list(alerts.paging_rules)), "fired_at"]
+    return found("over" if over else "within", row["rate"], since=own.min() if over else None, **common)
+
+
+@finds("rules")
+def rules(case: Case) -> Found:
+    """Which rule to fix first, and why: the number of bad rules."""
+    alerts, overview = case.study.alerts, case.study.alerts.rule_overview
+    verdict = rule_verdicts(overview, bound=case.bound)["verdict"]
+    bad, open_to = overview[verdict == BAD], overview[verdict.str.startswith((TOO_FEW, NOT_JUDGED))]
+    common: Words = {"rules": len(overview), "period": alerts.month.period}
+    if overview.empty:
+        blind = alerts.month.blind("rules to fix")
+        return found("blind", blind=blind) if blind else found("silent", 0, **common)
+    if bad.empty and len(open_to):
+        false, least = overview[overview["false_positives"] > 0], open_to.sort_values("needed", kind="stable").iloc[0]
+        return found("few", open=len(open_to), least=least, worst=false.iloc[0] if len(false) else None, **common)
+    if bad.empty:
+        return found("good", 0, **common)
+    first, judged = bad.iloc[0], alerts.judged
+    false = judged[(judged["judgement"] == "false") & (judged["alertname"] == first["alertname"])]
+    return found(
+        "bad",
+        len(bad),
+        since=false["fired_at"].min(),
+        first=first,
+        bad=list(bad["alertname"]),
+        false_groups=overview["false_positives"].sum(),
+        at_night=overview["false_at_night"].sum(),
+        groups=overview["trials"].sum(),
+        **common,
     )
 
 
-def missed_check(missed: pd.DataFrame, incidents: pd.DataFrame, complete: pd.DataFrame, watched: Watched) -> Check:
-    """Whether incidents went without an alert: `warn` where one did.
+@finds("noise")
+def noise(case: Case) -> Found:
+    """Whether rules that wake nobody cry wolf: the highest rate of one that is surely over the bound, or of all."""
+    alerts, rates = case.study.alerts, case.study.alerts.false_positives
+    others = rates[~rates["alertname"].isin(list(alerts.paging_rules))]
+    known = others[others["trials"] > 0].sort_values("rate", ascending=False, kind="stable")
+    common: Words = {"known": len(known), "period": alerts.month.period}
+    if known.empty and len(others):
+        return found("unjudged", others=len(others))
+    if known.empty:
+        blind = alerts.month.blind("false alerts")
+        return found("blind", blind=blind) if blind else found("silent", **common)
+    over, open_to = known[_surely_over(known, case.bound)], known[~(known["high"] <= case.bound)]
+    if over.empty and len(open_to):
+        return found("between", open=len(open_to), most=_most(open_to.iloc[0]), **common)
+    if over.empty:
+        return found("good", known["rate"].max(), **common)
+    judged, names = alerts.judged, list(over["alertname"])
+    false = judged[(judged["judgement"] == "false") & judged["alertname"].isin(names)]
+    return found(
+        "over",
+        over["rate"].iloc[0],
+        since=false["fired_at"].min(),
+        top=over.iloc[0],
+        most=_most(over.iloc[0]),
+        over=names,
+        false_groups=over["false_positives"].sum(),
+        **common,
+    )
 
-    `missed` as `measures.judgement.missed_incidents` gives them, `incidents` those of the ledger begun in the window
-    `watched`, `complete` the times for which it is declared complete. The value is the number of incidents without an
-    alert. `unknown` where the ledger has no incident in the window and is not declared complete for all of it, and
-    where that no alert is there tells nothing.
+
+def rule_verdicts(rates: pd.DataFrame, *, bound: float) -> pd.DataFrame:
+    """The verdict on each rule, by the end of its interval and not by its rate.
+
+    `rates` with alertname, severity, trials, rate, high, design_effect and needed (further true trials, as
+    `measures.judgement.further_trials` gives them).
+
+    Columns: alertname, severity, verdict: 'good' where the upper end is within the bound, 'bad' where the lower end is
+    over it, of several rules by Benjamini–Hochberg; 'not judged', or 'too few to judge, 12 more needed'.
     """
-    total, window = len(incidents), watched.window
-    check = partial(Check, key="missed", section=SECTION, value=float(len(missed)), unit="incidents")
-    if missed.empty:
-        declared = _declared(complete, window)
-        if not total and not declared:
-            return unknown(
-                "missed",
-                f"Whether an incident went without an alert is unknown: the ledger holds none of {named(window)} and "
-                "is not declared complete.",
-            )
-        found = f"Each of {count(total, 'incident')}" if total > 1 else "The 1 incident"
-        return check(
-            status="pass",
-            finding=f"{found} of the ledger in {named(window)} raised an alert."
-            if total
-            else f"The ledger, declared complete, has 0 incidents in {named(window)} that an alert could have missed.",
-            samples="the ledger's incidents against every alert episode",
-            disproof="" if declared else "an incident that nobody wrote down: the ledger is not declared complete",
-        )
-    if blind := watched.blind("alerts for every incident"):
-        return unknown("missed", blind)
-    first = missed.iloc[0]
-    near = f"; {short(first['near_miss'])} was pending and never fired" if first["near_miss"] else ""
-    whom = f"tenant {short(first['tenant'])}" if first["tenant"] else "the whole platform"
-    many = f"{len(missed)} of {count(total, 'incident')} in {watched.period} went without an alert"
-    return check(
-        status="warn",
-        finding=f"{many}, the first on {moment(first['start'])} for {whom}{near}.",
-        size=f"{count(len(missed), 'incident')} that people had to notice themselves",
-        since=when(first["start"]),
-        samples=f"alert episodes around incident {', '.join(short(name) for name in missed['id'].head(5))}",
-        disproof="an alert outside of Prometheus that told of it, or a wrong time in the ledger",
-        action="Shorten `for` of the rule that was pending, or draft a rule that sees such an incident."
-        if (missed["near_miss"] != "").any()
-        else "Draft a rule that sees such an incident, and replay it over the history.",
-        decides=OWNER,
+    few = [f"{TOO_FEW}, {more:.0f} more needed" for more in rates["needed"]]
+    none = [f"{NOT_JUDGED}, {more:.0f} needed" for more in rates["needed"]]
+    unsure = np.where(rates["high"] <= bound, GOOD, np.where(rates["trials"] > 0, few, none))
+    word = np.where(_surely_over(rates, bound), BAD, unsure)
+    return rates[["alertname", "severity"]].assign(verdict=pd.Series(word, index=rates.index, dtype="str"))
+
+
+def _surely_over(rates: pd.DataFrame, bound: float) -> np.ndarray:
+    return surely_over(rates["rate"], rates["trials"] / rates["design_effect"], bound=bound)
+
+
+def _most(row: pd.Series) -> str:
+    """'Slow was false in 3 of 3 alert groups, 100 % (95 % interval 44 % to 100 %)'."""
+    share, groups = of_all(row["rate"], row["low"], row["high"]), count(row["trials"], "alert group")
+    return f"{short(row['alertname'])} was false in {row['false_positives']} of {groups}, {share}"
+
+
+def of_all(part: float, low: float, high: float) -> str:
+    """'33 % (95 % interval 12 % to 62 %)'."""
+    return f"{percent(part, 0)} (95 % interval {percent(low, 0)} to {percent(high, 0)})"
+
+
+@finds("storms")
+def storms(case: Case) -> Found:
+    """Whether alerts came in storms: the number of those begun in the window."""
+    study, week = case.study, case.study.alerts.week
+    begun, before = study.within(study.alerts.storms, "start"), study.going_on(study.alerts.storms)
+    every = pd.concat([before, begun], ignore_index=True)
+    if every.empty:
+        blind, episodes = week.blind("alert storms"), len(study.alerts.week_episodes)
+        return found("blind", blind=blind) if blind else found("none", 0, episodes=episodes, period=week.period)
+    top = largest(begun if len(begun) else every, "episodes")
+    return found(
+        "began" if len(begun) else "before",
+        len(begun),
+        since=every["start"].min(),
+        events=events_of(begun, "alert_storm", "alertname", "episodes", "episodes"),
+        top=top,
+        minutes=_minutes(top),
+        before="".join(
+            f"; a storm of {count(row['episodes'], 'alert')}, {over_the_edge(row['start'], row['end'], week.window)}"
+            for row in before.tail(1).to_dict("records")
+        ),
+        episodes=every["episodes"].sum(),
+        every=len(every),
+        period=week.period,
     )
 
 
-def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> tuple[dict[str, Any], ...]:
-    events = [
-        event("flapping_tenant", row["tenant"], row["start"], row["end"], row["transitions"], "transitions")
-        for row in rows_of(tenants)
+@finds("flapping")
+def flapping(case: Case) -> Found:
+    """Whether tenants, or alerts, flapped to and fro: the number of tenants.
+
+    An alert's stretch is an event only where the tenant's counter shows none.
+    """
+    study, week = case.study, case.study.alerts.week
+    tenants, alerts = (
+        study.within(frame, "start") for frame in (study.alerts.flapping_tenants, study.alerts.flapping_alerts)
+    )
+    before = study.going_on(pd.concat([study.alerts.flapping_alerts, study.alerts.flapping_tenants], ignore_index=True))
+    if tenants.empty and alerts.empty and before.empty:
+        counted = study.hours("tenant_transitions", study.seen)["tenant"].nunique()
+        if not counted:
+            return found("nothing", period=week.period)
+        return found("none", 0, tenants=counted, blind=week.blind("flapping alerts"), period=week.period)
+    events = _flaps(tenants, alerts)
+    names = sorted({flap["place"] for flap in events})
+    told = _flapping_told(tenants, alerts, len(names), week.window)
+    for row in before.tail(1).to_dict("records"):
+        edge = over_the_edge(row["start"], row["end"], week.window)
+        told += f"; the flapping of {short(row['tenant'] or row['alertname'])}, {edge}"
+    sizes = [(tenants["transitions"].sum(), "transition"), (alerts["episodes"].sum(), "repeated alert")]
+    return found(
+        "flapped",
+        len(names),
+        since=pd.concat([tenants["start"], alerts["start"], before["start"]]).min(),
+        events=events,
+        told=told,
+        size=" and ".join(count(number, noun) for number, noun in sizes if number),
+        who=several(names) or "the alert",
+    )
+
+
+def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> list[dict[str, Any]]:
+    counted = events_of(tenants, "flapping_tenant", "tenant", "transitions", "transitions")
+    of_alerts = events_of(alerts[alerts["tenant"] != ""], "flapping_tenant", "tenant", "episodes", "episodes")
+    # The alert's stretch trails the counter's by the rule's `for` and its way down.
+    more = [
+        told
+        for told in of_alerts
+        if not any(other["place"] == told["place"] and _overlap(other, told) for other in counted)
     ]
-    counted = list(events)
-    for row in rows_of(alerts[alerts["tenant"] != ""]):
-        told = event("flapping_tenant", row["tenant"], row["start"], row["end"], row["episodes"], "episodes")
-        # The alert's stretch trails the counter's by the rule's `for` and its way down.
-        if not any(other["place"] == told["place"] and _overlap(other, told) for other in counted):
-            events.append(told)
-    return tuple(sorted(events, key=lambda found: (found["start"], found["place"])))
+    return sorted(counted + more, key=lambda flap: (flap["start"], flap["place"]))
 
 
 def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -170,26 +218,51 @@ def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def _flapping_told(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, window: Window) -> str:
     if len(tenants):
         top = largest(tenants, "transitions")
-        times = count(top["transitions"], "time")
-        what = f"{short(top['tenant'])} flipped between ready and not ready {times}"
+        what = f"{short(top['tenant'])} flipped between ready and not ready {count(top['transitions'], 'time')}"
     elif len(alerts):
         top = largest(alerts, "episodes")
         whose = f" of {short(top['tenant'])}" if top["tenant"] else ""
         what = f"{short(top['alertname'])}{whose} fired {top['episodes']} times"
     else:
-        return f"0 tenants began to flap in {named(window)}"
+        return f"0 tenants began to flap in {window.name}"
     what += f" in {_minutes(top)} from {moment(top['start'])}"
     who = count(flapped, "tenant") if len(tenants) else f"Alerts of {count(flapped, 'tenant')}"
-    return what if flapped <= 1 else f"{who} flapped in {named(window)}, most of all: {what}"
+    return what if flapped <= 1 else f"{who} flapped in {window.name}, most of all: {what}"
+
+
+@finds("missed")
+def missed(case: Case) -> Found:
+    """Whether incidents went without an alert: how many did."""
+    study, week, frame = case.study, case.study.alerts.week, case.study.alerts.missed_incidents
+    common: Words = {"total": len(study.within(study.alerts.incidents, "start")), "period": week.period}
+    if frame.empty:
+        declared = _declared(study.ledger.complete(), week.window)
+        if not common["total"]:
+            return found("none", 0, **common) if declared else found("nothing", **common)
+        return found("told", 0, declared=declared, **common)
+    if blind := week.blind("alerts for every incident"):
+        return found("blind", blind=blind)
+    first, near = frame.iloc[0], bool((frame["near_miss"] != "").any())
+    ids = list(frame["id"].head(5))
+    return found("missed", len(frame), since=first["start"], first=first, near=near, ids=ids, **common)
 
 
 def _declared(complete: pd.DataFrame, window: Window) -> bool:
     """Whether the ledger's declarations together hold the whole window."""
     known_until = pd.Timestamp(window.start)
-    for row in rows_of(complete.sort_values("start")):
-        if row["start"] <= known_until:
-            known_until = max(known_until, row["end"])
+    for row in complete.sort_values("start").itertuples():
+        if row.start <= known_until:
+            known_until = max(known_until, row.end)
     return bool(known_until >= pd.Timestamp(window.end))
+
+
+def over_the_edge(start: Any, end: Any, window: Window) -> str:
+    """How what began before a window went on into it: 'begun on Sun 8 Nov, 23:50 UTC, 10 minutes before …'."""
+    last = pd.Timestamp(window.end) if pd.isna(end) else min(end, pd.Timestamp(window.end))
+    before, inside = (pd.Timestamp(window.start) - start).total_seconds(), (last - window.start).total_seconds()
+    until = f"until {moment(last)}" if pd.notna(end) and end <= window.end else "and still at its end"
+    name = window.name or "the window"
+    return f"begun on {moment(start)}, {span(before)} before {name}, went on into it for {span(inside)}, {until}"
 
 
 def _minutes(row: Any) -> str:

@@ -1,145 +1,85 @@
-"""Verdicts on readiness: the objective, outages, transitions, latency, tenants."""
+"""Checks of readiness: the objective and its budget, outages, transitions, latency, tenants, the ledger's incidents."""
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 
-from cloudxai_analysis.checks import Check, Status
-from cloudxai_analysis.checks.evidence import event, named, short, when
+from cloudxai_analysis.checks.alerts import over_the_edge
+from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest, named
 from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.study.watched import ONE_DAY
-from cloudxai_analysis.words.phrases import count, moment, percent, span
+from cloudxai_analysis.words.phrases import count, moment, percent, short, span
 
-_SECTION = "readiness"
-_OWNER = "the platform team"
-_BUDGET_NEARLY_USED = 0.1
+BUDGET_NEARLY_USED = 0.1
+FEWEST_OUTAGES = 3  # under which nobody can say how often they come
 
 
-def availability_check(availability: pd.DataFrame, budget: pd.DataFrame, *, slo_window: Window, slo: float) -> Check:
-    """Whether the objective is met: `pass` where it is even if all unknown time was down, `fail` where it cannot be.
+@finds("availability")
+def availability(case: Case) -> Found:
+    """Whether the objective is met: the availability of the time seen.
 
-    `availability` and `budget` are one row each, over `slo_window`. The value is the availability of the time seen;
-    `unknown` where the unknown time decides, and under one day seen; `warn` where under a tenth of the budget is left.
+    It passes where it is met even if all unknown time was down, and fails where it cannot be met any more.
     """
-    measured, left = availability.iloc[0], budget.iloc[0]
-    days = round(slo_window.duration / DAY)
-    seen, used = measured["seen_minutes"] * 60, left["used_minutes"]
-    check = partial(Check, key="availability", section=_SECTION, unit="share", bound=slo, bound_key="availability")
+    topic, slo = case.study.readiness, case.bound
+    measured, left, window = topic.slo_availability.iloc[0], topic.error_budget.iloc[0], topic.slo_window
+    days, seen, used = round(window.duration / DAY), measured["seen_minutes"] * 60, left["used_minutes"] * 60
     if not seen:
-        finding = (
-            f"Availability over the {days} days up to {moment(slo_window.end)} is unknown: nothing was seen of it."
-        )
-        return check(status="unknown", finding=finding)
-    share = float(measured["availability"])
-    basis = f"the {span(seen)} seen" if seen < (days - 0.5) * DAY.total_seconds() else f"{days} days"
-    check = partial(
-        check,
-        value=share,
-        samples=f"every sample of global readiness, held until the next one: {span(seen)}",
-        disproof="an outage between two scrapes, or planned maintenance that the objective leaves out",
-    )
+        return found("nothing", days=days, until=window.end)
+    share, allowed = float(measured["availability"]), left["allowed_minutes"] * 60
+    words: Words = {"days": days, "seen": seen, "used": used, "allowed": allowed}
     # What the whole period allows may be used up long before it is over.
-    lost = measured["high"] < slo and (seen >= ONE_DAY or used > left["allowed_minutes"])
+    lost = measured["high"] < slo and (seen >= ONE_DAY or used > allowed)
     if not lost and seen < ONE_DAY:
-        finding = (
-            f"Too early to tell whether {percent(slo, 1)} of {days} days is met: {span(seen)} seen, {_down(used)}."
-        )
-        return check(status="unknown", finding=finding)
-    said = f"Ready for {percent(share, 3)} of {basis} against an objective of {percent(slo, 1)}"
+        return found("early", share, **words)
+    basis = f"the {span(seen)} seen" if seen < (days - 0.5) * DAY.total_seconds() else f"{days} days"
+    words["said"] = f"Ready for {percent(share, 3)} of {basis} against an objective of {percent(slo, 1)}"
     if not lost and measured["low"] < slo:
-        finding = (
-            f"{said}: unknown whether it is met, for {span(measured['unknown_minutes'] * 60)} were not seen, and with "
-            f"them it lies between {percent(measured['low'], 3)} and {percent(measured['high'], 3)}."
-        )
-        return check(status="unknown", finding=finding)
-    remaining = left["remaining_share"]
-    status: Status = "fail" if lost else "warn" if remaining < _BUDGET_NEARLY_USED else "pass"
+        unseen = measured["unknown_minutes"] * 60
+        return found("between", share, unseen=unseen, low=measured["low"], high=measured["high"], **words)
+    answer = "lost" if lost else "nearly" if left["remaining_share"] < BUDGET_NEARLY_USED else "met"
+    since = None if answer == "met" else max(measured["since"], pd.Timestamp(window.start))
     # Of a shorter time only its own part is allowed: what nobody saw brings no budget.
-    allowed = (1 - slo) * seen / 60
-    budget_said = (
-        f"{span(used * 60)} not ready, {span(allowed * 60)} allowed"
-        if lost
-        else f"{span(used * 60)} used of the {span(left['allowed_minutes'] * 60)} that {days} days allow"
-    )
-    return check(
-        status=status,
-        finding=f"{said}: {budget_said}.",
-        size=f"{span(used * 60)} of {span(left['allowed_minutes'] * 60)} used" if status != "pass" else "",
-        since=when(max(measured["since"], pd.Timestamp(slo_window.start))) if status != "pass" else None,
-        action="Hold back risky changes until the error budget has recovered.",
-        decides=_OWNER,
-    )
+    return found(answer, share, since=since, allowed_seen=(1 - slo) * seen, **words)
 
 
-def outages_check(
-    outages: pd.DataFrame,
-    going_on: pd.DataFrame,
-    availability: pd.DataFrame,
-    incidents: pd.DataFrame,
-    *,
-    window: Window,
-    least_minutes: float,
-    coverage: float,
-) -> Check:
-    """Whether the platform was not ready in the window: `warn` where it was not for more than `least_minutes` at once.
-
-    `outages` as `measures.readiness.outages` gives them, begun in the window; `going_on` those that began before it and
-    were not over; `availability` one row, of the window; `incidents` those of the ledger. One event
-    `readiness_incident` for each outage begun in the window; the value is their minutes. Without one, `unknown` under
-    one day seen, or where less than the share `coverage` of the window was.
-    """
-    check = partial(Check, key="outages", section=_SECTION, unit="minutes")
-    measured = availability.iloc[0]
-    seen, share = measured["seen_minutes"] * 60, measured["seen_share"]
+@finds("outages")
+def outages(case: Case) -> Found:
+    """Whether the platform was not ready for more than a minute at once: the minutes of what began in the window."""
+    study, window = case.study, case.study.seen
+    measured, every = study.readiness.availability.iloc[0], study.readiness.outages
+    seen, not_ready = measured["seen_minutes"] * 60, measured["not_ready_minutes"] * 60
     if not seen:
-        finding = f"Whether the platform was ready in {named(window)} is unknown: nothing was seen of it."
-        return check(status="unknown", finding=finding)
-    long = outages[outages["minutes"] > least_minutes]
-    before = going_on[going_on["minutes"] > least_minutes]
-    check = partial(check, samples="every sample of global readiness, and of `up`")
+        return found("nothing")
+    long, before = (
+        frame[frame["minutes"] > OUTAGE_MINUTES] for frame in (every, study.going_on(study.readiness.outage_history))
+    )
     if long.empty and before.empty:
-        blips = f", but for {span(measured['not_ready_minutes'] * 60)}" if measured["not_ready_minutes"] else ""
-        basis = (
-            named(window)
-            if window.duration.total_seconds() - seen < 60
-            else f"the {span(seen)} seen of {named(window)}"
-        )
-        check = partial(check, disproof="an outage shorter than the scrape interval")
-        if seen < ONE_DAY or share < coverage:
-            why = "Too early to tell" if seen < ONE_DAY else "Not enough was seen to tell"
-            finding = f"{why} whether the platform had an outage: it was ready for all of {basis}{blips}."
-            return check(status="unknown", finding=finding)
-        finding = f"The platform was ready for all of {basis}{blips}."
-        return check(status="pass", finding=finding, value=0.0)
+        whole = window.duration.total_seconds() - seen < 60
+        said = named(window) if whole else f"the {span(seen)} seen of {named(window)}"
+        said += f", but for {span(not_ready)}" if not_ready else ""
+        early, little = seen < ONE_DAY, measured["seen_share"] < study.bounds.coverage
+        return found("early" if early else "little" if little else "ready", None if early or little else 0, said=said)
     told = [_told(long)] if len(long) else []
-    told += [_told_before(before.iloc[-1], measured["not_ready_minutes"], window)] if len(before) else []
-    minutes = float(long["minutes"].sum())
-    return check(
-        status="warn",
-        finding=f"The platform was not ready {'; '.join(told)}.",
-        value=minutes if len(long) else float(measured["not_ready_minutes"]),
-        size=f"{span(measured['not_ready_minutes'] * 60)} in {count(len(long) + len(before), 'outage')}",
-        since=when(pd.concat([long["start"], before["start"]]).min()),
-        disproof="planned maintenance at that time",
-        action=_written_down(pd.concat([long, before]), incidents),
-        decides=_OWNER,
-        events=tuple(
-            event("readiness_incident", "global", row.start, row.end, row.minutes, "minutes")
-            for row in long.itertuples()
-        ),
+    told += [_told_before(before.iloc[-1], not_ready, window)] if len(before) else []
+    return found(
+        "outages",
+        long["minutes"].sum() if len(long) else measured["not_ready_minutes"],
+        since=pd.concat([long["start"], before["start"]]).min(),
+        events=events_of(long.assign(place="global"), "readiness_incident", "place", "minutes", "minutes"),
+        told="; ".join(told),
+        not_ready=not_ready,
+        outages=len(long) + len(before),
+        to_do=_to_do(pd.concat([long, before]), study.alerts.incidents),
     )
 
 
-def _written_down(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
+def _to_do(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
     """What is left to do of outages: to write down those that are not, else to keep them from coming again."""
     known = []
     for row in outages.itertuples():
-        open_end = pd.isna(row.end)
-        meets = (incidents["end"].isna() | (incidents["end"] >= row.start)) & (
-            open_end | (incidents["start"] <= row.end)
-        )
+        begun = True if pd.isna(row.end) else incidents["start"] <= row.end
+        meets = (incidents["end"].isna() | (incidents["end"] >= row.start)) & begun
         if not meets.any():
             whose = f" of {short(row.tenant)}" if hasattr(row, "tenant") else ""
             return f"Write an incident{whose} for {moment(row.start)} into the ledger, with its cause."
@@ -148,7 +88,7 @@ def _written_down(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
 
 
 def _told(long: pd.DataFrame) -> str:
-    top = long.loc[long["minutes"].idxmax()]
+    top = largest(long, "minutes")
     many = f"{len(long)} times, longest " if len(long) > 1 else ""
     still = ", and still was not when the data end" if pd.isna(top["end"]) else ""
     return f"{many}for {span(top['minutes'] * 60)} from {moment(top['start'])}{still}"
@@ -156,128 +96,127 @@ def _told(long: pd.DataFrame) -> str:
 
 def _told_before(row: pd.Series, not_ready: float, window: Window) -> str:
     end = pd.Timestamp(window.end) if pd.isna(row["end"]) else min(row["end"], pd.Timestamp(window.end))
-    inside = min((end - pd.Timestamp(window.start)).total_seconds(), not_ready * 60)
+    inside = min((end - pd.Timestamp(window.start)).total_seconds(), not_ready)
     return (
         f"for the first {span(inside)}, in an outage of {span(row['minutes'] * 60)} that began {moment(row['start'])}"
     )
 
 
-def _down(minutes: float) -> str:
-    return f"{span(minutes * 60)} of it not ready" if minutes else "ready in all of it"
+@finds("burn")
+def burn(case: Case) -> Found:
+    """Whether the error budget lasts: the highest burn rate over a long window in the stretches that burnt.
 
-
-def transitions_check(transitions: pd.DataFrame, *, window: Window, bound: float) -> Check:
-    """Whether global readiness flipped often: `warn` where an hour has more than `bound` transitions.
-
-    `transitions` by hour, of the window; the value is the most in one hour.
+    How likely more outages are than there is room for is told, and no warning: too few of those would come true.
     """
-    check = partial(
-        Check,
-        key="transitions",
-        section=_SECTION,
-        unit="transitions/hour",
-        bound=bound,
-        bound_key="transitions_per_hour",
-    )
-    if transitions.empty:
-        return check(
-            status="unknown",
-            finding=f"Readiness transitions of {named(window)} are unknown: no process exports their counter.",
-        )
-    top = transitions.loc[transitions["transitions"].idxmax()]
-    above = transitions[transitions["transitions"] > bound]
-    if len(above):
-        finding = (
-            f"{top['transitions']:.0f} transitions in the hour from {moment(top['hour'])}, at most {bound:g} wanted."
-        )
-    else:
-        most = f"At most {count(top['transitions'], 'readiness transition')} in any hour"
-        finding = f"{most if top['transitions'] else 'No readiness transition'} of {named(window)}."
-    return check(
-        status="warn" if len(above) else "pass",
-        finding=finding,
-        value=float(top["transitions"]),
-        samples="every step of the global transition counter",
-        disproof="a deploy in that hour",
-        size=f"{count(len(above), 'hour')} above {bound:g}" if len(above) else "",
-        since=when(above["hour"].min()) if len(above) else None,
-        action="Find out what makes the global readiness waver.",
-        decides=_OWNER,
-    )
+    topic, row = case.study.readiness, case.study.readiness.budget_course.iloc[0]
+    rates, stretches = topic.burn_rates, topic.burn_stretches
+    burning = rates[rates["burning"].fillna(False)]
+    seen, spent = row["seen_minutes"] * 60, row["used_minutes"] >= row["allowed_minutes"]
+    used = f"{span(row['used_minutes'] * 60)} of {span(row['allowed_minutes'] * 60)} used"
+    calm = not (len(burning) or spent)
+    if calm and rates["burning"].isna().any():
+        return found("nothing")
+    if calm and seen < ONE_DAY:
+        return found("early", seen=seen, used=used)
+    most = stretches["most"].max() if len(stretches) else 0.0
+    words: Words = {"used": used, "fastest": _fastest(stretches)}
+    if calm:
+        return found("calm", most, room=_room(row), **words)
+    since = stretches["start"].min() if len(stretches) else case.study.observed.start
+    if len(burning):
+        return found("burns", most, since=since, top=burning.iloc[0], **words)
+    return found("spent", most, since=since, **words)
 
 
-def latency_check(latency: pd.DataFrame, *, window: Window, bound: float) -> Check:
-    """Whether the readiness check is quick: `warn` where its 95th percentile is above `bound` seconds in an hour.
+def _room(row: pd.Series) -> str:
+    """For how many more outages there is room; of how likely they are, only where there were enough to tell."""
+    if not row["outages"]:
+        return ""
+    room = f"room for {count(row['room'], 'more outage')} of the usual {span(row['usual_minutes'] * 60)}"
+    if row["outages"] < FEWEST_OUTAGES:
+        return f"; {room}, and too few outages to say how likely they are"
+    return f"; {room}, and a chance of {percent(row['chance'], 0)} that more come within a week"
 
-    `latency` by hour, of the window; the value is the highest.
-    """
-    check = partial(
-        Check, key="latency", section=_SECTION, unit="seconds", bound=bound, bound_key="check_latency_seconds"
-    )
-    known = latency[latency["seconds"].notna()]
+
+def _fastest(stretches: pd.DataFrame) -> str:
+    if stretches.empty:
+        return ""
+    top = largest(stretches, "most")
+    used = percent(min(top["budget_share"], 1.0), 0)
+    return f"; at {moment(top['start'])} it burnt {top['most']:,.0f} times too fast, {used} of 30 days' budget"
+
+
+@finds("isolation")
+def isolation(case: Case) -> Found:
+    """Whether a tenant moved the global state: the number of outages that began with few tenants not ready."""
+    topic, breaches = case.study.readiness, case.study.readiness.isolation_breaches
+    if not topic.availability["seen_minutes"].iloc[0]:
+        return found("nothing")
+    moved = breaches[breaches["verdict"] == "tenant"]
+    if moved.empty:
+        return found("none", 0, outages=len(breaches))
+    events = events_of(moved, "isolation_breach", "nearest", "tenants", "tenants")
+    return found("moved", len(moved), since=moved["start"].min(), events=events, top=moved.iloc[0])
+
+
+@finds("transitions")
+def transitions(case: Case) -> Found:
+    """Whether global readiness flipped often: the most transitions in one hour."""
+    top, above = largest(case.rows, "transitions"), case.rows[case.rows["transitions"] > case.bound]
+    answer = "often" if len(above) else "few"
+    return found(answer, top["transitions"], since=above["hour"].min(), top=top, above=len(above))
+
+
+@finds("latency")
+def latency(case: Case) -> Found:
+    """Whether the readiness check is quick: the highest 95th percentile of an hour, in seconds."""
+    rows = case.study.within(case.study.readiness.check_latency)
+    known, above = rows[rows["seconds"].notna()], rows[rows["seconds"] > case.bound]
     if known.empty:
-        return check(
-            status="unknown",
-            finding=f"How long the readiness check takes is unknown: no duration was exported in {named(window)}.",
-        )
-    top, above = known.loc[known["seconds"].idxmax()], known[known["seconds"] > bound]
-    if len(above):
-        finding = (
-            f"The readiness check's p95 was above {bound * 1000:.0f} ms in {count(len(above), 'hour')}, at most "
-            f"{top['seconds'] * 1000:.0f} ms, from {moment(above['hour'].iloc[0])}."
-        )
-    else:
-        finding = (
-            f"The readiness check's p95 stayed within {bound * 1000:.0f} ms in {named(window)}: at most "
-            f"{top['seconds'] * 1000:.0f} ms."
-        )
-    return check(
-        status="warn" if len(above) else "pass",
-        finding=finding,
-        value=float(top["seconds"]),
-        samples="hourly increases of the check's histogram buckets",
-        disproof="bucket bounds too coarse around the bound",
-        size=f"{count(len(above), 'hour')} above {bound * 1000:.0f} ms" if len(above) else "",
-        since=when(above["hour"].min()) if len(above) else None,
-        action="Find out what slows the readiness check at those hours.",
-        decides=_OWNER,
-    )
+        return found("nothing")
+    first = above["hour"].iloc[0] if len(above) else None
+    answer = "slow" if len(above) else "quick"
+    return found(answer, known["seconds"].max(), since=above["hour"].min(), first=first, above=len(above))
 
 
-def tenants_check(
-    outages: pd.DataFrame, tenants: pd.DataFrame, incidents: pd.DataFrame, *, window: Window, least_minutes: float
-) -> Check:
-    """Which tenants were not ready: `warn` where one was not for more than `least_minutes` at once.
+@finds("tenants")
+def tenants(case: Case) -> Found:
+    """Which tenants were not ready for more than two minutes at once: their number.
 
-    `outages` by tenant as `measures.readiness.outages` gives them; `tenants` has one row per tenant seen. The value is
-    the number of tenants; shorter stretches are told, and are no warning: the platform's page waits as long.
+    Shorter stretches are told, and are no warning: the platform's page waits as long.
     """
-    check = partial(Check, key="tenants", section=_SECTION)
-    if tenants.empty:
-        return check(
-            status="unknown",
-            finding=f"Which tenants were ready in {named(window)} is unknown: none exported readiness.",
-        )
-    long = outages[outages["minutes"] > least_minutes]
-    affected = long["tenant"].nunique()
-    if long.empty:
-        blips = f", but for {count(len(outages), 'brief outage')}" if len(outages) else ""
-        finding = f"Every one of {count(len(tenants), 'tenant')} was ready in {named(window)}{blips}."
-    else:
-        top = long.loc[long["minutes"].idxmax()]
-        finding = (
-            f"{affected} of {count(len(tenants), 'tenant')} not ready for more than {count(least_minutes, 'minute')} "
-            f"at once, the longest {short(top['tenant'])} for {span(top['minutes'] * 60)} from {moment(top['start'])}."
-        )
-    return check(
-        status="warn" if affected else "pass",
-        finding=finding,
-        value=float(affected),
-        unit="tenants",
-        since=when(long["start"].min()) if len(long) else None,
-        samples="every sample of tenant readiness",
-        disproof="a tenant that was not exported at that time",
-        size=f"{count(affected, 'tenant')} in {count(len(long), 'outage')}" if affected else "",
-        action=_written_down(long, incidents),
-        decides=_OWNER,
+    every = case.study.readiness.tenant_outages
+    long = every[every["minutes"] > TENANT_MINUTES]
+    return found(
+        "not_ready" if len(long) else "ready",
+        long["tenant"].nunique(),
+        since=long["start"].min(),
+        top=largest(long, "minutes") if len(long) else None,
+        blips=len(every),
+        least=TENANT_MINUTES,
+        outages=len(long),
+        to_do=_to_do(long, case.study.alerts.incidents),
     )
+
+
+@finds("incidents")
+def incidents(case: Case) -> Found:
+    """Whether an incident is still open at the window's end: how many are."""
+    study, window, complete = case.study, case.study.observed, case.study.ledger.complete()
+    begun = study.alerts.incidents[study.alerts.incidents["start"] < window.end]
+    earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end")
+    words: Words = {
+        "before": "".join(
+            f"; {short(row['id'])}, {over_the_edge(row['start'], row['end'], window)}"
+            for row in earlier.tail(1).to_dict("records")
+        ),
+        "own": int((begun["start"] >= window.start).sum()),
+        "declared": bool(((complete["start"] <= window.start) & (complete["end"] >= window.end)).any()),
+    }
+    still = begun[begun["end"].isna() | (begun["end"] > window.end)]
+    if len(still):
+        oldest = still.loc[still["start"].idxmin()]
+        return found("still_open", len(still), since=oldest["start"], oldest=oldest, **words)
+    if begun.empty and not words["declared"]:
+        return found("nothing")
+    return found("resolved" if words["own"] else "none", 0, **words)

@@ -1,184 +1,93 @@
-"""Verdicts on the telemetry itself: is it there, where are holes, what restarted."""
+"""Checks of the telemetry itself: is it there, where are holes, what restarted, which labels nobody declared."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-
 import pandas as pd
 
-from cloudxai_analysis.checks import Check
-from cloudxai_analysis.checks.evidence import event, named, several, short, when
-from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found
+from cloudxai_analysis.ground.window import DAY
+from cloudxai_analysis.measures.labels import names_replica
 from cloudxai_analysis.study.watched import ONE_DAY
-from cloudxai_analysis.words.phrases import count, moment, percent, span
+from cloudxai_analysis.words.phrases import percent, several
 
-_SECTION = "telemetry"
-_OWNER = "the owner of the monitoring"
+PLANNED_MINUTES = 30  # no further from a restart, a deploy or maintenance of the ledger explains it
+_PLACES = (
+    *("pod", "cluster", "region", "zone", "namespace", "node"),
+    *("host", "hostname", "container", "datacenter", "shard"),
+)
 
 
-def coverage_check(
-    coverage: pd.DataFrame, covered: pd.DataFrame, first: pd.Timestamp, *, window: Window, least: float
-) -> Check:
-    """Whether the telemetry is there: `warn` where a day since its begin is not covered.
-
-    `coverage` by job and day as `scrape_coverage` gives it, `covered` as `covered_periods`, both of the window; `first`
-    when the first scrape of all was made. The value is the share of the window's time, day by day of the least covered
-    job. `unknown` without any scrape, and where the telemetry begins in the window: of before nobody knows anything.
-    """
-    check = partial(Check, key="coverage", section=_SECTION, bound=least, bound_key="coverage", unit="share")
+@finds("coverage")
+def seen(case: Case) -> Found:
+    """Whether the telemetry is there: the share of the window's time, day by day of the least covered job."""
+    telemetry, window = case.study.telemetry, case.study.seen
+    first = telemetry.first_seen
+    coverage = case.study.within(telemetry.coverage, "day")
+    words: Words = {"first": None if pd.isna(first) else first}
     if coverage.empty:
-        finding = f"No sample of `up` for the contract's jobs in {named(window)}: nobody knows what was scraped."
-        if pd.notna(first):
-            finding = f"Too early to tell: scraped for the first time on {moment(first)}."
-        return check(status="unknown", finding=finding)
-    whole = window.duration.total_seconds()
-    seen = covered["coverage"].sum() * DAY.total_seconds()
+        return found("nothing", **words)
+    covered = case.study.within(telemetry.covered, "day")
+    whole, seen = window.duration.total_seconds(), covered["coverage"].sum() * DAY.total_seconds()
     done = [day for day in window.days() if day.end <= window.end]
-    blind = [day for day in done if day.start not in set(covered.loc[covered["covered"], "day"])]
-    began = pd.notna(first) and first > pd.Timestamp(window.start) + pd.Timedelta(hours=1)
-    blind = [day for day in blind if not began or day.start >= first]
-    failed = coverage["failed_share"].mean()
-    said = f"{percent(min(seen / whole, 1.0), 2)} of the time was seen, {percent(failed, 2)} of the scrapes failed"
-    check = partial(
-        check,
-        value=min(seen / whole, 1.0) if whole else 0.0,
-        samples="every sample of `up`, held until the next one",
-        disproof="a target that service discovery never had",
-    )
+    blind = [day.start for day in done if day.start not in set(covered.loc[covered["covered"], "day"])]
+    # Of before its begin nobody knows anything.
+    blind = [day for day in blind if not telemetry.begins or day >= first]
+    share, failed = min(seen / whole, 1.0) if whole else 0.0, coverage["failed_share"].mean()
+    words["said"] = f"{percent(share, 2)} of the time was seen, {percent(failed, 2)} of the scrapes failed"
+    words["days"] = len(done)
     if blind:
-        shares = covered.set_index("day")["coverage"].reindex([day.start for day in blind]).fillna(0.0)
-        finding = (
-            f"{len(blind)} of {count(len(done), 'day')} of {named(window)} not covered, the least with "
-            f"{span(shares.min() * DAY.total_seconds())} of 24 hours; {said}."
-        )
-        return check(
-            status="warn",
-            finding=finding,
-            size=count(len(blind), "uncovered day"),
-            since=when(blind[0].start),
-            action="Find out why no scrape succeeded, before numbers of those days are used.",
-            decides=_OWNER,
-        )
+        shares = covered.set_index("day")["coverage"].reindex(blind).fillna(0.0)
+        least = shares.min() * DAY.total_seconds()
+        return found("uncovered", share, since=blind[0], blind=len(blind), least=least, **words)
     if seen < ONE_DAY:
-        finding = f"Too early to tell: {span(seen)} seen, since {moment(max(first, pd.Timestamp(window.start)))}."
-        return check(status="unknown", finding=finding)
-    if began:
-        finding = (
-            f"What was before {moment(first)} is unknown, for the telemetry of {named(window)} begins there; {said}."
-        )
-        return check(status="unknown", finding=finding)
-    finding = f"All {count(len(done), 'whole day')} of {named(window)} are covered: {said}."
-    return check(status="pass", finding=finding)
+        return found("early", share, seen=seen, begin=max(first, pd.Timestamp(window.start)), **words)
+    return found("began" if telemetry.begins else "covered", share, **words)
 
 
-def gaps_check(gaps: pd.DataFrame, coverage: pd.DataFrame, *, window: Window) -> Check:
-    """Whether the scrapes have holes: `warn` where one overlaps the window; one event `scrape_gap` each.
-
-    `gaps` as `scrape_gaps` gives them; the value is the number of missing scrapes. `unknown` without any sample of
-    `up`.
-    """
-    check = partial(Check, key="gaps", section=_SECTION, unit="scrapes")
-    if coverage.empty:
-        finding = (
-            f"Whether scrapes are missing in {named(window)} is unknown: there are no two samples of `up` to tell by."
-        )
-        return check(status="unknown", finding=finding)
-    check = partial(check, value=float(gaps["missing"].sum()), samples="the time between neighbouring samples of `up`")
-    if gaps.empty:
-        return check(
-            status="pass",
-            finding=f"No gap in the scrapes of {count(coverage['job'].nunique(), 'job')} in the "
-            f"{span(coverage.groupby('job')['expected_minutes'].sum().max() * 60)} of {named(window)}.",
-            disproof="a target that service discovery never had",
-        )
+@finds("gaps")
+def gaps(case: Case) -> Found:
+    """Whether the scrapes have holes: the number of missing scrapes."""
+    frame = case.study.telemetry.gaps
+    if frame.empty:
+        seconds = case.rows.groupby("job")["expected_minutes"].sum().max() * 60
+        return found("none", 0, jobs=case.rows["job"].nunique(), seconds=seconds)
     # Nobody seen at all weighs more than one target that others stood in for.
-    whole = gaps[gaps["instance"] == ""]
-    worst = whole if len(whole) else gaps
-    longest = worst.loc[worst["seconds"].idxmax()]
-    who = short(longest["instance"]) if longest["instance"] else f"No target of {short(longest['job'])}"
-    was = "was not scraped" if longest["instance"] else "was scraped"
-    return check(
-        status="warn",
-        finding=f"{who} {was} for {span(longest['seconds'])} from {moment(longest['start'])}"
-        + (f", the longest of {count(len(gaps), 'gap')}." if len(gaps) > 1 else "."),
-        size=f"{count(gaps['missing'].sum(), 'scrape')} missing",
-        since=when(gaps["start"].min()),
-        disproof="a planned move of the target or of Prometheus at that time",
-        action=f"Find out why {short(longest['instance'] or longest['job'])} was no target from "
-        f"{moment(longest['start'])}.",
-        decides=_OWNER,
-        events=tuple(
-            event("scrape_gap", row.instance or row.job, row.start, row.end, row.missing, "scrapes")
-            for row in gaps.itertuples()
+    whole = frame[frame["instance"] == ""]
+    worst = whole if len(whole) else frame
+    top = worst.loc[worst["seconds"].idxmax()]
+    places = frame.assign(place=frame["instance"].where(frame["instance"] != "", frame["job"]))
+    return found(
+        "gap",
+        frame["missing"].sum(),
+        since=frame["start"].min(),
+        events=events_of(places, "scrape_gap", "place", "missing", "scrapes"),
+        top=top,
+        gaps=len(frame),
+        name=top["instance"] or top["job"],
+    )
+
+
+@finds("restarts")
+def restarts(case: Case) -> Found:
+    """Whether processes restarted that nobody had planned to: how many restarted."""
+    frame = case.study.telemetry.restarts
+    began = frame["started_at"]
+    unplanned = frame[~_planned(frame, case.study.ledger.stretches())]
+    return found(
+        "none" if frame.empty else "unplanned" if len(unplanned) else "planned",
+        len(frame),
+        since=began.min(),
+        events=events_of(
+            frame.assign(one=1), "restart", "instance", "one", "restart", start="started_at", end="started_at"
         ),
+        unplanned=len(unplanned),
+        last=unplanned.iloc[-1] if len(unplanned) else None,
+        who=several(unplanned["instance"]),
     )
 
 
-def restarts_check(
-    restarts: pd.DataFrame, starts: pd.DataFrame, planned: pd.DataFrame, *, window: Window, apart_minutes: float = 30
-) -> Check:
-    """Whether processes restarted that nobody had planned to: `warn` where one did; one event `restart` each.
-
-    `restarts` and `starts` as `process_starts` gives them, the first of the window, the second of the history;
-    `planned` the ledger's deploys and maintenance, as `Ledger.stretches` gives them: one that is no further than
-    `apart_minutes` away explains a restart. `unknown` where no process exports when it began.
-    """
-    check = partial(Check, key="restarts", section=_SECTION)
-    if starts.empty:
-        return check(
-            status="unknown", finding=f"Restarts in {named(window)} are unknown: no process exports when it began."
-        )
-    unplanned = restarts[~_planned(restarts, planned, pd.Timedelta(minutes=apart_minutes))]
-    if restarts.empty:
-        found = f"No process restarted in {named(window)}."
-    elif unplanned.empty:
-        found = f"{count(len(restarts), 'restart')} in {named(window)}, each at a deploy or maintenance of the ledger."
-    else:
-        last = unplanned.iloc[-1]
-        others = f"; {count(len(restarts) - 1, 'more restart')} in {named(window)}" if len(restarts) > 1 else ""
-        found = (
-            f"{short(last['instance'])} restarted on {moment(last['started_at'])}, and no deploy or maintenance in the "
-            f"ledger says why{others}."
-        )
-    return check(
-        status="warn" if len(unplanned) else "pass",
-        finding=found,
-        value=float(len(restarts)),
-        unit="restarts",
-        since=when(restarts["started_at"].min()) if len(restarts) else None,
-        samples="process_start_time_seconds of every process",
-        disproof="a target that moved to another address",
-        events=tuple(
-            event("restart", row.instance, row.started_at, row.started_at, 1, "restart")
-            for row in restarts.itertuples()
-        ),
-        size=count(len(unplanned), "unplanned restart") if len(unplanned) else "",
-        action=f"Find out why {several(unplanned['instance'])} restarted, or write the deploy into the ledger.",
-        decides="the platform team",
-    )
-
-
-def unread(check: Check, shared: pd.DataFrame) -> Check:
-    """A check of counters and held tenants, with the addresses that it could not read: no `pass` stands beside one.
-
-    `shared` are the rows of `process_starts` behind whose address several processes answer in the window.
-    """
-    if shared.empty:
-        return check
-    names = ", ".join(f"{short(row.instance)} ({row.processes} processes)" for row in shared.head(3).itertuples())
-    reason = (
-        f"Several processes answer by turns behind {count(len(shared), 'address', 'addresses')}: {names}. Their "
-        "counters and tenants cannot be told apart; scrape each process at an address of its own."
-    )
-    if check.status in ("warn", "fail"):
-        return replace(check, finding=f"{check.finding} {reason}")
-    about = "Restarts are" if check.key == "restarts" else f"'{check.key.replace('_', ' ')}' is"
-    return replace(check, status="unknown", value=None, finding=f"{about} unknown in part. {reason}")
-
-
-def _planned(restarts: pd.DataFrame, planned: pd.DataFrame, apart: pd.Timedelta) -> pd.Series:
-    common = planned[planned["tenant"] == ""]
+def _planned(restarts: pd.DataFrame, stretches: pd.DataFrame) -> pd.Series:
+    common, apart = stretches[stretches["tenant"] == ""], pd.Timedelta(minutes=PLANNED_MINUTES)
     return pd.Series(
         [
             bool(((common["start"] - apart <= at) & (at <= common["end"] + apart)).any())
@@ -186,4 +95,52 @@ def _planned(restarts: pd.DataFrame, planned: pd.DataFrame, apart: pd.Timedelta)
         ],
         index=restarts.index,
         dtype=bool,
+    )
+
+
+@finds("labels")
+def labels(case: Case) -> Found:
+    """Whether series that the contract takes for one are several, or name no tenant: the number of such labels."""
+    study = case.study
+    unexpected, nameless = study.telemetry.unexpected_labels, study.cardinality.nameless
+    if not study.telemetry.inventory["series"].sum():
+        return found("nothing")
+    by_label = unexpected.groupby("label").size().sort_values(ascending=False, kind="stable")
+    tenant_label = study.contract.tenant_label
+    if unexpected.empty and nameless:
+        return found("nameless", 0, metric=nameless[0], more=len(nameless) - 1, tenant_label=tenant_label)
+    if unexpected.empty:
+        return found("none", 0)
+    label = str(by_label.index[0])
+    own = unexpected[unexpected["label"] == label]
+    return found(
+        "apart",
+        len(by_label),
+        since=own["start"].min(),
+        metric=own["metric"].iloc[0],
+        more=len(own) - 1,
+        label=label,
+        others=list(by_label.index[1:]),
+        values=several(value or "none" for value in sorted({value for row in own["values"] for value in row})),
+        series=unexpected["series"].sum(),
+        setting=_setting(label, tenant_label),
+    )
+
+
+def _setting(label: str, tenant_label: str) -> str:
+    """Which setting says what a label is, by what its name tells."""
+    replica = f'`replica_labels = ["{label}"]` of the environment, if several Prometheus scrape the same targets'
+    process = f'the contract\'s `process_labels`, with "{label}" added, if it tells processes apart'
+    if label.removeprefix("exported_") == tenant_label and label != tenant_label:
+        return (
+            f'`tenant_label = "{label}"` of the environment, if it names the tenant; or `honor_labels: true` in the '
+            "scrape"
+        )
+    if names_replica(label):
+        return replica
+    if label.removeprefix("exported_") in (*_PLACES, "instance"):
+        return f"{process}; or `matchers` of the environment, for one of them alone"
+    return (
+        f"{replica}; {process}; `tenant_label`, if it names the tenant; or a label of the metric in the contract, if "
+        "its values are parts that add up"
     )

@@ -72,7 +72,7 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     return course(ax, pd.DataFrame({"hour": pd.concat([active["hour"], held["hour"]])}), spec)
 
 
-def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, warn_share: float) -> Axes:
+def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: float) -> Axes:
     """Free labels of the fullest process by hour, with the bound under which it warns, and the hour with the least.
 
     `headroom`: hour, headroom, job, instance, held.
@@ -87,7 +87,7 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, warn_share
         ),
         subtitle=f"Headroom by hour under a cap of {cap}",
         end="{:.0f} left".format,
-        bound=Bound(warn_share * cap, f"warn under {warn_share * cap:.0f}", bad="below"),
+        bound=Bound(bound, f"warn under {bound:.0f}", bad="below"),
         unit="{:.0f}".format,
         whole=True,
         events=[]

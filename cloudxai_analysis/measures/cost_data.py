@@ -19,6 +19,15 @@ _FAULTS = {
     "currency": "str",
 }
 _SMALLEST = np.finfo("float64").tiny  # of a normal number
+CAUSES = {
+    "negative": "was below 0",
+    "infinite": "was infinite",
+    "too large": "was over a trillion an hour",
+    "not a number": "held no number",
+    "too small": "was smaller than any amount",
+    "currency": "named a currency that is no code of ISO 4217 in capitals",
+    "left behind": "kept its last value after the tenant had left",
+}
 LEFT_OUT = ("negative", "infinite", "too large")  # of every sum: `measures.cost.is_amount`
 _EXAMPLES = 3
 _HOUR = pd.Timedelta(hours=1)
@@ -55,9 +64,7 @@ def cost_faults(
         "left behind": _left_behind(frame, tenant_hours, least_hours=least_hours),
     }
     rows = [
-        _row(cause, str(unit), own)
-        for cause, hours in found.items()
-        for unit, own in hours.groupby("currency", observed=True)
+        _row(cause, str(unit), own) for cause in CAUSES for unit, own in found[cause].groupby("currency", observed=True)
     ]
     return typed(rows, _FAULTS)
 

@@ -15,6 +15,7 @@ from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
 
 _TIME = "datetime64[us, UTC]"
+JUDGEMENTS = ("true", "standing", "false", "unjudged")
 _JUDGED = {"judgement": "str", "incident": "str", "by": "str"}
 _RATES = (
     {"alertname": "str", "severity": "str"}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cost import Semantics
 
+FINDINGS = ONLY_GROWS, FALLS = "only_grows", "falls_in_window"
 _TIME = "datetime64[us, UTC]"
 _BREAKS = {"tenant": "str", "finding": "str", "rises": "int64", "falls": "int64", "start": _TIME, "end": _TIME}
 
@@ -105,7 +106,7 @@ def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
     breaks the declaration; the rollups, which are fewer, tell since when.
     """
     found = breaks.copy()
-    for at, row in breaks[breaks["finding"] == "only_grows"].iterrows():
+    for at, row in breaks[breaks["finding"] == ONLY_GROWS].iterrows():
         own = hours[(hours["tenant"] == row["tenant"]) & (hours["first_ts"] < row["start"].floor("h"))]
         falls = own[own["resets"] > 0]
         led = own[own["hour"] > falls["hour"].max()] if len(falls) else own
@@ -154,7 +155,7 @@ def _only_grows(steps: pd.DataFrame, covered: pd.DataFrame, *, least_rises: int,
     on_covered = candidates["time"].dt.floor("D").isin(covered.loc[covered["covered"].astype(bool), "day"])
     days = candidates["time"].dt.floor("D").where(on_covered).groupby(candidates["run"]).nunique()
     grouped = candidates.groupby("run").agg(tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"))
-    stretches = grouped[days >= least_days].assign(finding="only_grows", falls=0)
+    stretches = grouped[days >= least_days].assign(finding=ONLY_GROWS, falls=0)
     stretches["rises"] = rises[stretches.index.to_numpy()]
     return stretches.sort_values("rises", ascending=False, kind="stable").drop_duplicates("tenant")
 
@@ -167,7 +168,7 @@ def _falls_in_window(steps: pd.DataFrame, *, longest: pd.Timedelta) -> pd.DataFr
     )
     rises = steps[(steps["step"] > 0) & steps["tenant"].isin(list(found.index))]
     found["rises"] = rises.groupby(rises["tenant"].astype("str")).size()
-    return found.fillna({"rises": 0}).rename_axis("tenant").reset_index().assign(finding="falls_in_window")
+    return found.fillna({"rises": 0}).rename_axis("tenant").reset_index().assign(finding=FALLS)
 
 
 def _new_window(steps: pd.DataFrame) -> pd.Series:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 NO_DATA = "no data"
+LONGEST_NAME = 60
 _LARGEST = 1e15  # from here on the digits of a float are no longer those of the number
 
 
@@ -84,9 +85,31 @@ def moment(time: datetime | None) -> str:
     return f"{time:%a} {time.day} {time:%b, %H:%M} UTC"
 
 
+def day(time: datetime) -> str:
+    """'Thu 12 Nov'."""
+    return f"{time:%a} {time.day} {time:%b}"
+
+
+def short(name: str) -> str:
+    """A name on one line and short enough for a headline."""
+    line = " ".join(str(name).split()) or "a tenant without a name"
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
+
+
+def several(names: Iterable[str], *, most: int = 3) -> str:
+    """The first of some names, each once, and how many more there are: 'a, b, c and 2 more'."""
+    found = list(dict.fromkeys(short(name) for name in names))
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
+
+
 def plain(text: str) -> str:
     """`text` for a terminal: what would steer it, or turn the text round, becomes a replacement character."""
     return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf") else sign for sign in text)
+
+
+def number(value: float, digits: int = 0) -> str:
+    """'1,200' or '14.4': a bare number with as many digits after the point."""
+    return f"{value:,.{digits}f}"
 
 
 def _digits(number: float, digits: int = 0) -> str:

@@ -133,7 +133,7 @@ FIGURES = {
         {"cap 100", "48 active", "one holds 70", "two holds 12", "restart one"},
     ),
     "headroom": (
-        lambda ax, frame: cardinality.headroom_over_time(ax, frame, cap=100, warn_share=0.2),
+        lambda ax, frame: cardinality.headroom_over_time(ax, frame, cap=100, bound=20),
         by("hour", headroom=[30.0, 0.0, 58.0]),
         "58 labels left at the end, 0 at the least",
         {"warn under 20", "58 left", "least 0, Mon 9 Nov, 01:00"},

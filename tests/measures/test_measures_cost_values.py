@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted_study import Planted
 
-from cloudxai_analysis.checks.anomalies import anomalies_check
-from cloudxai_analysis.checks.cost import cost_data_check
 from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures import cost
 from cloudxai_analysis.measures.anomalies import anomaly_basis, cost_anomalies
@@ -66,10 +65,11 @@ def test_any_value_leaves_finite_sums_and_sentences(values: dict[int, float], se
     within = hours[(hours["hour"] >= WEEK.start) & (hours["hour"] < WEEK.end)]
     before = hours[hours["hour"] < WEEK.start]
     now, ago = (cost_faults(part, hours, currency="EUR") for part in (within, before))
-    checks = [
-        anomalies_check(found, basis, covered, window=WEEK, currency="EUR", floor=0.1),
-        cost_data_check(now, costs, ago, window=WEEK),
-    ]
+    frames = {
+        **{"cost.cost_stretches": found, "cost.anomaly_basis": basis, "telemetry.covered_hours": covered},
+        **{"cost.faults": now, "cost.faults_before": ago, "cost.costs": costs},
+    }
+    checks = [Planted(key, frames).check() for key in ("anomalies", "cost_data")]
     for check in checks:
         assert check.value is None or math.isfinite(check.value)
         assert len(check.finding) < 1200

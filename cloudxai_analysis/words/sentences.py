@@ -1,0 +1,40 @@
+"""Sentences as data: templates in which each number is spelt by the words that all rooms use."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined, Template
+
+from cloudxai_analysis.words import phrases
+
+_SPELT = (
+    *("apart", "between", "count", "day", "moment", "money", "monies", "number", "percent", "several", "short"),
+    *("signed", "span"),
+)
+
+
+@cache
+def template(text: str) -> Template:
+    """The sentence behind a text of `checks.toml` or `cards.toml`: `{{ left|count("tenant label") }} of {{ cap }}`."""
+    # Findings are plain text: the page and the notebook escape what they show.
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    environment.filters |= {name: getattr(phrases, name) for name in _SPELT}
+    return environment.from_string(text)
+
+
+def say(text: str, words: dict[str, Any]) -> str:
+    """The sentence with its words filled in; a row of a frame gives its columns by name.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        A word of the sentence was not given.
+    """
+    if "{" not in text:
+        return text
+    return template(text).render(
+        {name: word.to_dict() if isinstance(word, pd.Series) else word for name, word in words.items()}
+    )

@@ -1,0 +1,71 @@
+"""The rows of `checks.toml`: every answer is found somewhere, every table of words has a word for all that comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import test_checks_alerts
+import test_checks_cardinality
+import test_checks_cost
+import test_checks_readiness
+import test_checks_telemetry
+
+from cloudxai_analysis.cards import labelling, look, summary, words
+from cloudxai_analysis.cards.cardinality import headroom
+from cloudxai_analysis.cards.tiles import tiles
+from cloudxai_analysis.checks import SEVERITY, Status, judge
+from cloudxai_analysis.checks.catalogue import BY_HARM, OF_SECTION, ROWS, SECTIONS
+from cloudxai_analysis.figures import new_axes
+from cloudxai_analysis.measures.cost_data import CAUSES, LEFT_OUT
+from cloudxai_analysis.measures.judgement import JUDGEMENTS
+from cloudxai_analysis.measures.semantics import FINDINGS
+from cloudxai_analysis.platform.contract import AlertRule, load_contract
+
+TOPICS = (test_checks_telemetry, test_checks_cardinality, test_checks_cost, test_checks_alerts, test_checks_readiness)
+ALL = [row for topic in TOPICS for row in topic.ROWS]
+DEFINITIONS = Path(__file__).parents[2] / "docs" / "definitions.md"
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_every_answer_of_a_check_is_found_by_a_row_of_the_tests(key: str) -> None:
+    assert {row.answer() for row in ALL if row.key == key} == set(ROWS[key].answers)
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_the_definitions_say_what_the_row_says(key: str) -> None:
+    row = ROWS[key]
+    assert f"| `{key}` | {row.section} | {row.holds} | {row.held_against} |\n" in DEFINITIONS.read_text(
+        encoding="utf-8"
+    )
+
+
+def test_rows_rank_each_check_once_and_name_roles_of_the_contract() -> None:
+    assert [ROWS[key].harm for key in BY_HARM] == list(range(1, len(ROWS) + 1))
+    assert [SECTIONS.index(row.section) for row in ROWS.values()] == sorted(
+        SECTIONS.index(row.section) for row in ROWS.values()
+    )
+    assert {role for row in ROWS.values() for role in row.roles} <= set(load_contract().metrics)
+    assert set(OF_SECTION) < set(SECTIONS)
+
+
+def test_every_table_of_words_has_a_word_for_all_that_a_measure_gives() -> None:
+    """A tenant called by a ULID once stopped the report: the words stood two rooms from the shapes."""
+    assert set(SEVERITY) == set(words.WORDS) == set(look.SHAPES) == set(get_args(Status))
+    assert set(LEFT_OUT) <= set(CAUSES)
+    assert set(FINDINGS) <= set(ROWS["semantics"].warn)
+    assert set(summary.ACTIONABLE) == set(JUDGEMENTS)
+    assert set(labelling.ROLE_OF_TOPIC) == set(get_args(AlertRule.model_fields["topic"].annotation))
+
+
+def test_a_bound_is_rounded_once(tmp_path: Path) -> None:
+    """30 labels and a share of 0.15 were 5, 4 and 4 on one page: 4.5 labels are 5 whole ones, wherever they stand."""
+    study = test_checks_cardinality.headroom(20, 4, 20, cap=30).study(tmp_path)
+    check = judge.judged(study, "headroom")
+    tile = next(one for one in tiles(study) if one["key"] == "headroom")
+    assert (check.bound, check.status, tile["bound"], tile["bound_text"]) == (5.0, "warn", 5, "warn under 5")
+    assert check.size == "1 hour under 5 labels"
+    axes = new_axes()
+    headroom(study).draw(axes)
+    assert "warn under 5" in [text.get_text() for text in axes.texts]
