@@ -55,8 +55,9 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
         raise UsageError("The demo needs no connection. Give the URL of a server, like http://host:9090.")
     for finding in findings:
         click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
-    proposed = _environment(found, asked.environment)
-    for line in (*_three_lines(found, asked.environment), *_more_lines(found, asked.environment)):
+    differing = _told_apart(found, asked.environment)
+    proposed = _environment(found, asked.environment, differing)
+    for line in (*_three_lines(found, asked.environment), *_more_lines(found, asked.environment, differing)):
         click.echo(plain(line))
     for line in _rule_lines(found.rules, given):
         click.echo(plain(line))
@@ -139,8 +140,30 @@ def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
         yield f"Alerting rules: {len(found.rules)} loaded{otherwise}."
 
 
-def _more_lines(found: Contact, environment: Environment) -> Iterator[str]:
-    for label in found.told_apart:
+def _told_apart(found: Contact, environment: Environment) -> list[str]:
+    """The labels outside of the contract by which series differ at the same time, as the report will find them."""
+    import pandas as pd
+
+    from cloudxai_analysis.measures.labels import alike, unexpected_labels
+    from cloudxai_analysis.sources.series import canonical_labels
+
+    contract = environment.contract
+    named = (label for metric in contract.metrics.values() for label in metric.labels + metric.optional_labels)
+    known = {"le", contract.tenant_label, *contract.process_labels, *named}
+    differing: set[str] = set()
+    for batch in found.scrapes:
+        series = pd.DataFrame({"labels": [canonical_labels(labels) for labels in batch.labels]}, dtype="str")
+        series = series.reset_index(names="series_id")
+        each = series["series_id"].repeat(batch.offsets[1:] - batch.offsets[:-1]).reset_index(drop=True)
+        samples = pd.DataFrame({"series_id": each, "time": pd.to_datetime(batch.times, unit="ms", utc=True)})
+        hours = pd.DataFrame({"hour": samples["time"].dt.floor("h").unique()})
+        crowd = alike(series, known=known).merge(hours, how="cross")
+        differing |= set(unexpected_labels(crowd, samples, metric=batch.metric, known=known)["label"])
+    return sorted(differing)
+
+
+def _more_lines(found: Contact, environment: Environment, differing: list[str]) -> Iterator[str]:
+    for label in differing:
         yield (
             f"Series of one target differ at the same time in the label '{label}': two replicas of one Prometheus need "
             f"`replica_labels`, several processes behind one address need an address each."
@@ -182,7 +205,7 @@ def _written(rule: AlertingRule) -> tuple[str, float, float, str]:
     return expression, rule.for_seconds, rule.keep_firing_for_seconds, rule.labels.get("severity", "")
 
 
-def _environment(found: Contact, environment: Environment) -> dict[str, Any]:
+def _environment(found: Contact, environment: Environment, differing: list[str]) -> dict[str, Any]:
     """What the settings should say of this server: what is told apart from the contract, and nothing else."""
     contract = environment.contract
     proposed: dict[str, Any] = {"source": found.name}
@@ -190,7 +213,7 @@ def _environment(found: Contact, environment: Environment) -> dict[str, Any]:
         proposed["jobs"] = list(found.jobs)
     if (exported := f"exported_{contract.tenant_label}") in found.labels:
         proposed["tenant_label"] = exported
-    if replicas := [label for label in found.told_apart if "replica" in label]:
+    if replicas := [label for label in differing if "replica" in label]:
         proposed["replica_labels"] = replicas
     return proposed
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,8 @@ class Contact:
     """A server as it was found: `jobs` has the contract's series names by job, `steps` the seconds between scrapes.
 
     `oldest` is the first sample within the span that was looked at, to the minute, `newest` the last one of its last
-    hour; `told_apart` are the labels outside the contract by which series differ at the same time, `labels` those of
-    the contract's series; `rules` is None where they are not told.
+    hour; `scrapes` are the samples of that hour, a batch for each job, `labels` the names of the labels of the
+    contract's series; `rules` is None where they are not told.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Contact:
     oldest: datetime | None
     newest: datetime | None
     retention: str
-    told_apart: tuple[str, ...]
+    scrapes: tuple[SeriesBatch, ...]
     labels: tuple[str, ...]
     rules: list[AlertingRule] | None
 
@@ -115,7 +114,7 @@ def look(source: ServerSource, contract: Contract, window: Window, *, matchers: 
         oldest=min([moment for moment in first if moment] + seen, default=None),
         newest=max(seen, default=None),
         retention=status(source, "runtimeinfo").get("storageRetention", ""),
-        told_apart=tuple(sorted(set().union(*(_told_apart(batch, contract) for batch in scrapes)))),
+        scrapes=tuple(scrapes),
         labels=tuple(words_in(source, "labels", _selectors(contract, matchers), window)),
         rules=source.rules(),
     )
@@ -147,23 +146,6 @@ def _first(source: ServerSource, over: str, at: datetime) -> datetime | None:
 
 def _moment(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
-
-
-def _told_apart(batch: SeriesBatch, contract: Contract) -> set[str]:
-    """The labels outside the contract by which series differ that have samples at the same time."""
-    named = (label for metric in contract.metrics.values() for label in metric.labels + metric.optional_labels)
-    known = sorted({"le", contract.tenant_label, *contract.process_labels, *named})
-    alike: dict[tuple[str | None, ...], list[tuple[Labels, int, int]]] = {}
-    for labels, times in zip(batch.labels, _times(batch), strict=True):
-        alike.setdefault(tuple(map(labels.get, known)), []).append((labels, int(times[0]), int(times[-1])))
-    return {
-        name
-        for series in alike.values()
-        for (one, first, last), (other, begins, ends) in combinations(series, 2)
-        if max(first, begins) < min(last, ends)
-        for name in {*one, *other}
-        if one.get(name) != other.get(name)
-    }
 
 
 def _times(batch: SeriesBatch) -> list[Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -44,7 +43,7 @@ class AlertmanagerSession(ObservingSession):
                     "Alertmanager's, with its path prefix, and the credentials."
                 )
             try:
-                return _frame((_held(alert, tenant_label) for alert in json.loads(body)), HELD)
+                return _frame([_held(alert, tenant_label) for alert in json.loads(body)])
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 raise SourceAnswerError(
                     "answered GET /api/v2/alerts with something else than a list of alerts. Check that the URL is an "
@@ -53,44 +52,24 @@ class AlertmanagerSession(ObservingSession):
 
 
 def _held(alert: Mapping[str, Any], tenant_label: str) -> dict[str, Any]:
-    status = alert["status"]
+    status, labels = alert["status"], alert["labels"]
     return {
-        **_named(alert["labels"], tenant_label),
-        "state": str(status["state"]),
-        "starts_at": _moment(alert["startsAt"]),
-        "ends_at": _moment(alert["endsAt"]),
-        "updated_at": _moment(alert["updatedAt"]),
-        "receivers": ", ".join(str(receiver["name"]) for receiver in alert["receivers"]),
+        **{name: labels.get(tenant_label if name == "tenant" else name, "") for name in _LABELS},
+        "state": status["state"],
+        "starts_at": alert["startsAt"],
+        "ends_at": alert["endsAt"],
+        "updated_at": alert["updatedAt"],
+        "receivers": ", ".join(receiver["name"] for receiver in alert["receivers"]),
         "by": "silence" if status.get("silencedBy") else "inhibition" if status.get("inhibitedBy") else "",
     }
 
 
-def _named(labels: Mapping[str, Any], tenant_label: str) -> dict[str, str]:
-    return {name: str(labels.get(tenant_label if name == "tenant" else name, "")) for name in _LABELS}
-
-
-def _moment(text: Any) -> pd.Timestamp:
-    if not text or str(text).startswith(_ENDLESS):
-        return pd.NaT
-    moment = pd.Timestamp(datetime.fromisoformat(_micros(str(text))))
-    if moment.tzinfo is None:
-        raise ValueError(f"time without a zone: '{text}'")
-    return moment.tz_convert("UTC")
-
-
-def _micros(text: str) -> str:
-    """An RFC 3339 time with at most six digits after the second: Go writes nine."""
-    head, point, tail = text.partition(".")
-    digits = len(tail) - len(tail.lstrip("0123456789"))
-    return f"{head}{point}{tail[:digits][:6]}{tail[digits:]}"
-
-
-def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=columns)
-    times = {name for name in columns if name.endswith("_at")}
-    for name in times:
-        frame[name] = pd.to_datetime(frame[name], utc=True)
-    return frame.astype({name: _TIME if name in times else "str" for name in columns})
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=HELD, dtype="str")
+    for name in [name for name in HELD if name.endswith("_at")]:
+        told = frame[name].where(~frame[name].str.startswith(_ENDLESS))
+        frame[name] = pd.to_datetime(told, utc=True, format="ISO8601").astype(_TIME)
+    return frame
 
 
 def _body(response: requests.Response, body: Iterator[bytes]) -> bytes:

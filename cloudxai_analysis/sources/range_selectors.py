@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,6 @@ from cloudxai_analysis.sources.session import ObservingSession
 
 SAMPLES_PER_ANSWER = 500_000
 HISTOGRAMS_LEFT_OUT = "native histogram samples were left out; only classic ones are read."
-_log = logging.getLogger(__name__)
 
 
 class RangeSelectors:
@@ -79,19 +77,14 @@ class RangeSelectors:
 
     def second_look(self, stretch: Stretch) -> int:
         """The number of samples once more: emptiness is believed only after the index and a second count agree."""
-        if self.label_sets(stretch, [stretch.selector], **stretch.edges):
-            return self.count(stretch)
-        known = bool(self.label_sets(stretch, [stretch.selector], limit="1"))
-        why = "known, but not in this window (retention, or not exported then)" if known else "not known to the source"
-        _log.info("%s: no sample; the series is %s.", stretch, why)
-        return 0
+        return self.count(stretch) if self.label_sets(stretch, [stretch.selector]) else 0
 
-    def label_sets(self, stretch: Stretch, selectors: Sequence[str], **within: str) -> list[Labels]:
-        """The label sets, without the name, of the series that any of the selectors matches."""
+    def label_sets(self, stretch: Stretch, selectors: Sequence[str]) -> list[Labels]:
+        """The label sets, without the name, of the stretch's series that any of the selectors matches."""
         return self.session.ask(
             str(stretch),
             "series",
-            {"match[]": list(selectors), **within, **WHOLE_ANSWERS},
+            {"match[]": list(selectors), **stretch.edges, **WHOLE_ANSWERS},
             read=lambda data: [{name: item[name] for name in item if name != "__name__"} for item in data],
         )
 

@@ -101,10 +101,10 @@ class RemoteRead:
         alike = [
             selector(stretch.metric, {**stretch.matchers, name: value}) for name, value in self.external_labels.items()
         ]
-        if not self._ranges.label_sets(stretch, alike, **stretch.edges):
+        if not self._ranges.label_sets(stretch, alike):
             return {}
         found: dict[str, Labels] = {}
-        for labels in self._ranges.label_sets(stretch, [stretch.selector], **stretch.edges):
+        for labels in self._ranges.label_sets(stretch, [stretch.selector]):
             given = canonical_labels({**self.external_labels, **labels})
             if given in found:
                 return None

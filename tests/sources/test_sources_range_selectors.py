@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,23 +84,6 @@ def test_any_window_is_half_open_however_it_is_cut(loaded: Server, edges: list[i
 @pytest.mark.server
 def test_a_server_that_loads_little_at_once_is_asked_for_little(narrow: Server) -> None:
     assert bits_of(source_at(narrow.url).read("dense", {}, TWO_DAYS)) == bits_of(DENSE)
-
-
-@pytest.mark.server
-def test_emptiness_says_in_the_log_whether_the_series_is_known(
-    loaded: Server, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    source = source_at(loaded.url)
-    before = Window(START - 40 * DAY, START - 39 * DAY)
-    for metric, matchers, why in (
-        ("specials", {}, "known, but not in this window"),
-        ("specials", {"job": "other"}, "not known to the source"),
-        ("no_such_metric", {}, "not known to the source"),
-    ):
-        caplog.clear()
-        assert source.read(metric, matchers, before).samples == 0
-        assert why in caplog.text
 
 
 def plays(*, count: object = 2, samples: Any = None, series: Sequence[object] = ()) -> Script:
