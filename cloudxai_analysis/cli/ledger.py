@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,10 +17,12 @@ from cloudxai_analysis.words.phrases import count, plain
 if TYPE_CHECKING:
     from cloudxai_analysis.ledger import Ledger
     from cloudxai_analysis.ledger.entries import Entry
+    from cloudxai_analysis.ledger.standing import Standing
     from cloudxai_analysis.platform.settings import Environment
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
+_IN_COLUMNS = {"kind", "id", "tenant", "by", "written_at", "start", "at", "fired_at", "date"}
 _DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
 _WOULD = {**_DONE, "add": "would be added", "correct": "would be corrected"}
 
@@ -71,8 +73,6 @@ def list_entries(
     begun = _moment(since) if since else None
     opened = _opened(settled_environment(source, environment))
     standing = opened.standing()
-    replaced = standing.replaced()
-    states = {str(one.proposal.id): one.state for one in standing.proposed()}
     chosen = [
         (position, entry)
         for position, entry in enumerate(standing.entries)
@@ -80,15 +80,12 @@ def list_entries(
         and (begun is None or time_of(entry) >= begun)
         and (tenant is None or getattr(entry, "tenant", None) == tenant)
     ]
-    if as_json:
-        for position, entry in chosen:
-            later = None if position not in replaced else replaced[position] + 1
-            said = {**entry.model_dump(mode="json"), "line": position + 1, "superseded_by": later}
-            click.echo(json.dumps(said))
-    elif chosen:
-        marked = {place: (later, standing.entries[later].kind) for place, later in replaced.items()}
-        for line in _table([_cells(position, entry, marked.get(position), states) for position, entry in chosen]):
-            click.echo(plain(line))
+    replaced = standing.replaced()
+    for position, entry in chosen if as_json else ():
+        later = None if position not in replaced else replaced[position] + 1
+        click.echo(json.dumps({**entry.model_dump(mode="json"), "line": position + 1, "superseded_by": later}))
+    for line in () if as_json else _table(chosen, standing):
+        click.echo(plain(line))
     return 0
 
 
@@ -172,43 +169,30 @@ def import_file(file: Path, source: str, environment: str, by: str, zone: str, d
     return 0
 
 
-def _cells(position: int, entry: Entry, later: tuple[int, str] | None, states: Mapping[str, str]) -> tuple[str, ...]:
+def _table(chosen: Sequence[tuple[int, Entry]], standing: Standing) -> Iterator[str]:
+    """A line an entry under a heading, in aligned columns; the last one is as long as it is."""
     from cloudxai_analysis.ledger.entries import time_of
 
-    if later is not None:
-        mark = f"{'withdrawn' if later[1] == 'withdrawal' else 'superseded'} by line {later[0] + 1}"
-    else:
-        mark = f"proposed, {states[str(entry.id)]}" if entry.kind == "proposal" and str(entry.id) in states else ""
-    return (
-        str(position + 1),
-        f"{time_of(entry):%Y-%m-%d %H:%M}",
-        entry.kind,
-        str(entry.id),
-        getattr(entry, "tenant", "") or "-",
-        entry.by,
-        mark or "-",
-        _said(entry),
-    )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Aligned columns; the last one is as long as it is."""
-    listed = [("line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what"), *rows]
-    widths = [min(max(map(len, column)), 48) for column in zip(*listed, strict=True)]
-    for row in listed:
+    states = {str(one.proposal.id): f"proposed, {one.state}" for one in standing.proposed()}
+    replaced, rows = standing.replaced(), [("line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what")]
+    for position, entry in chosen:
+        mark = states.get(str(entry.id), "-") if entry.kind == "proposal" else "-"
+        if position in replaced:
+            later = replaced[position]
+            how = "withdrawn" if standing.entries[later].kind == "withdrawal" else "superseded"
+            mark = f"{how} by line {later + 1}"
+        tenant, time = getattr(entry, "tenant", "") or "-", f"{time_of(entry):%Y-%m-%d %H:%M}"
+        rows.append((str(position + 1), time, entry.kind, str(entry.id), tenant, entry.by, mark, _said(entry)))
+    widths = [min(max(map(len, column)), 48) for column in zip(*rows, strict=True)]
+    for row in rows if chosen else ():
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _said(entry: Entry) -> str:
     """What an entry says beside its time, kind, tenant and author."""
-    said: dict[str, Any] = entry.model_dump(mode="json", exclude_none=True)
-    parts = [
-        f"to {entry_end:%Y-%m-%d %H:%M}" if (entry_end := getattr(entry, "end", None)) else "",
-        *(str(said.get(name, "")) for name in ("alertname", "judgement", "severity", "name", "role", "entry")),
-        ", ".join((*said.get("alerts", ()), *said.get("proposals", ()))),
-        *(str(said.get(name, "")) for name in ("summary", "reason", "evidence", "link", "source")),
-    ]
-    return "; ".join(filter(None, parts)) or "-"
+    told = entry.model_dump(mode="json", exclude=_IN_COLUMNS)
+    said = {name: ", ".join(value) if isinstance(value, list) else value for name, value in told.items()}
+    return "; ".join(f"{name}: {value}" for name, value in said.items() if value) or "-"
 
 
 def _moment(text: str) -> datetime:

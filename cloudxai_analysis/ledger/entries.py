@@ -69,15 +69,23 @@ class Entry(BaseModel):
     written_at: Moment = Field(default_factory=lambda: datetime.now(UTC))
     by: Text
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Entry:
+        start, end = getattr(self, "start", None), getattr(self, "end", None)
+        if start is not None and end is not None and end <= start:
+            raise ValueError(f"end {end.isoformat()} is not after start {start.isoformat()}")
+        return self
+
 
 class _Stretch(Entry):
     start: Moment
     end: Moment
 
-    @model_validator(mode="after")
-    def _in_order(self) -> _Stretch:
-        _after(self.start, end=self.end)
-        return self
+
+class _Planned(_Stretch):
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
+    tenant: Name = ""
+    summary: Name = ""
 
 
 class _Trouble(Entry):
@@ -89,10 +97,11 @@ class _Trouble(Entry):
     summary: Name = ""
     source: Name = ""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> _Trouble:
-        _after(self.start, end=self.end)
-        return self
+
+class _OnProposals(Entry):
+    natural_key: ClassVar[tuple[str, ...]] = ("proposals", "by")
+    proposals: Ids
+    summary: Name = ""
 
 
 class Incident(_Trouble):
@@ -122,22 +131,16 @@ class Proposal(_Trouble):
     evidence: Name = ""
 
 
-class Confirmation(Entry):
+class Confirmation(_OnProposals):
     """A person's word that these proposals were incidents."""
 
     kind: Literal["confirmation"] = "confirmation"
-    natural_key: ClassVar[tuple[str, ...]] = ("proposals", "by")
-    proposals: Ids
-    summary: Name = ""
 
 
-class Rejection(Entry):
+class Rejection(_OnProposals):
     """A person's word that these proposals were none."""
 
     kind: Literal["rejection"] = "rejection"
-    natural_key: ClassVar[tuple[str, ...]] = ("proposals", "by")
-    proposals: Ids
-    summary: Name = ""
 
 
 class Label(Entry):
@@ -159,22 +162,16 @@ class Complete(_Stretch):
     natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "by")
 
 
-class Maintenance(_Stretch):
+class Maintenance(_Planned):
     """Planned work, on one tenant or on all."""
 
     kind: Literal["maintenance"] = "maintenance"
-    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
-    tenant: Name = ""
-    summary: Name = ""
 
 
-class Deploy(_Stretch):
+class Deploy(_Planned):
     """A roll-out, for one tenant or for all."""
 
     kind: Literal["deploy"] = "deploy"
-    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
-    tenant: Name = ""
-    summary: Name = ""
 
 
 class Observation(Entry):
@@ -288,11 +285,6 @@ def _is_missing(value: Any) -> bool:
     """Whether it is a frame's NaN or NaT; the latter is a datetime, too, whose year is NaN."""
     number = value.year if isinstance(value, datetime) else value
     return isinstance(number, float) and isnan(number)
-
-
-def _after(start: datetime, *, end: datetime | None) -> None:
-    if end is not None and end <= start:
-        raise ValueError(f"end {end.isoformat()} is not after start {start.isoformat()}")
 
 
 def _made_id(entry: Entry) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,3 +197,32 @@ def test_a_commit_of_someone_else_is_refused(lake: Lake) -> None:
     with pytest.raises(LakeDamaged, match="not written by this suite"):
         lake.snapshot()
     assert values(lake.snapshot(1)) == [1]
+
+
+PULL = "import sys; sys.path.insert(0, sys.argv[2]); from killed_pull import pull_days; pull_days(sys.argv[1], 1)"
+
+
+@pytest.mark.needs("strace")
+def test_each_step_is_on_disk_before_the_next(tmp_path: Path) -> None:
+    """What a power cut may leave: no tile without its bytes, no commit without its tiles, no publication of neither."""
+    calls = ["strace", "-f", "-qq", "-y", "-e", "trace=fsync,rename,linkat", "-o", tmp_path / "calls"]
+    lake = tmp_path / "lake"
+    subprocess.run([*calls, sys.executable, "-c", PULL, lake, Path(__file__).parent], check=True)
+    told = re.findall(
+        rf"(fsync|rename|linkat)\([^\n]*?{lake}(/[^>\"]*|)(?:[^\n]*{lake}(/[^\"]*))?", (tmp_path / "calls").read_text()
+    )
+    steps = [(call, f"{second or first}") for call, first, second in told]
+    place = {step: number for number, step in reversed([*enumerate(steps)])}
+    tiles = [step for step in steps if step[0] == "rename"]
+    assert len(tiles) == 6
+    begun = place["linkat", "/samples/_delta_log/00000000000000000000.json"]
+    for call in tiles:
+        folder, name = call[1].rsplit("/", maxsplit=1)
+        assert place["fsync", f"{folder}/.{name}.unfinished"] < place[call] < begun
+        assert place[call] < max(n for n, step in enumerate(steps) if step == ("fsync", folder)) < begun
+    commits = [f"/{kind}/_delta_log/{version:020d}.json" for version in (0, 1) for kind in ("samples", "rollups")]
+    for log, after in zip(commits, [*commits[1:], None], strict=True):
+        synced = [place["fsync", log], *(n for n, step in enumerate(steps) if step == ("fsync", str(Path(log).parent)))]
+        end = place["linkat", after] if after else len(steps)
+        assert place["linkat", log] < synced[0] < end
+        assert any(synced[0] < number < end for number in synced[1:])
