@@ -29,13 +29,14 @@ sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests" / "replay")]
 
 import servers  # noqa: E402
 import ten_rules  # noqa: E402
+import vmalert  # noqa: E402
 
 from cloudxai_analysis.ground.window import WEEK, Window, parse_window  # noqa: E402
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits  # noqa: E402
 from cloudxai_analysis.replay.candidates import candidates, variants  # noqa: E402
 from cloudxai_analysis.replay.history import History, present  # noqa: E402
+from cloudxai_analysis.replay.quality import Truth  # noqa: E402
 from cloudxai_analysis.replay.rules import AlertingRule, rules_in  # noqa: E402
-from cloudxai_analysis.replay.truth import Truth  # noqa: E402
 from cloudxai_analysis.sources.demo import DemoSource  # noqa: E402
 from cloudxai_analysis.sources.open import open_source  # noqa: E402
 
@@ -69,14 +70,12 @@ def measured(rounds: int) -> dict[str, Any]:
         rules = Path(folder) / "ten.rules.yml"
         rules.write_text(ten_rules.RULES, encoding="utf-8")
         with servers.victoria_metrics(Path(folder), options=("-search.maxPointsPerTimeseries=60000",)) as server:
-            samples = ten_rules.load(server.url, DemoSource(), SPAN)
+            samples = vmalert.load(server.url, DemoSource(), ten_rules.METRICS, SPAN)
             theirs: dict[int, list[float]] = {points: [] for points in POINTS}
             ours, whole, episodes = [], [], 0
             for _ in range(rounds):
                 for points in POINTS:
-                    theirs[points].append(
-                        seconds(lambda n=points: ten_rules.vmalert(server.url, rules, SPAN, points=n))
-                    )
+                    theirs[points].append(seconds(lambda n=points: vmalert.replayed(server.url, rules, SPAN, points=n)))
                 ours.append(seconds(lambda: replayed(server.url, rules)))
                 whole.append(seconds(lambda: alone(server.url, rules)))
             episodes = replayed(server.url, rules)
@@ -106,7 +105,7 @@ def replayed(url: str, rules: Path) -> int:
     """The number of episodes of the ten rules over the four weeks, as this suite replays them."""
     history, read = opened(url, rules)
     history.ask(read, concurrency=Limits().concurrency)
-    return sum(len(history.replay(rule, [other.name for other in read]).episodes) for rule in read)
+    return sum(len(history.replay(rule).episodes) for rule in read)
 
 
 def alone(url: str, rules: Path) -> None:
@@ -126,8 +125,8 @@ def candidates_of(url: str, rules: Path) -> tuple[int, float]:
     began, number = time.perf_counter(), 0
     history, read = opened(url, rules)
     for rule in read:
-        side, levels = history.left_side(rule)
-        tried = variants(side, present(rule), levels)
+        side = history.left_side(rule)
+        tried = variants(side, present(rule))
         number += len(candidates(side, tried, truth, SPAN, alertname=rule.name, markers=history.markers))
     return number, time.perf_counter() - began
 
@@ -135,7 +134,8 @@ def candidates_of(url: str, rules: Path) -> tuple[int, float]:
 def opened(url: str, rules: Path) -> tuple[History, list[AlertingRule]]:
     """The server's four weeks, and the rules."""
     server: Any = open_source(url, limits=Limits(), settings=EnvironmentSettings())
-    return History(server, server, SPAN, evaluation_seconds=60), rules_in([rules])[0]
+    read = rules_in([rules])[0]
+    return History(server, server, SPAN, read, evaluation_seconds=60), read
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,12 +28,12 @@ tenant_label_rejections_total 0
 
 
 @contextmanager
-def exporter(text: str = METRICS) -> Iterator[str]:
-    """A target that exposes `text`; gives its address."""
+def exporter(text: str | Callable[[], str] = METRICS) -> Iterator[str]:
+    """A target that exposes `text`, or what it gives at each scrape; gives its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = text.encode()
+            body = (text if isinstance(text, str) else text()).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))

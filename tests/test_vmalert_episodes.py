@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
 import servers
+import vmalert
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
@@ -49,31 +47,6 @@ groups:
 """
 
 
-def loaded(url: str, demo: DemoSource) -> None:
-    for role in METRICS:
-        name = load_contract()[role].name
-        batch = demo.read(name, {}, DAYS)
-        lines = [
-            json.dumps(
-                {
-                    "metric": {"__name__": name, **labels},
-                    "values": batch.values[low:high].tolist(),
-                    "timestamps": batch.times[low:high].tolist(),
-                }
-            )
-            for labels, low, high in zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True)
-            if high > low
-        ]
-        with urlopen(Request(f"{url}/api/v1/import", data="\n".join(lines).encode()), timeout=60) as answer:
-            assert answer.status == 204
-    flushed(url)
-
-
-def flushed(url: str) -> None:
-    with urlopen(f"{url}/internal/force_flush", timeout=60) as answer:
-        assert answer.status == 200
-
-
 def episodes_of(source: Source) -> pd.DataFrame:
     metric, frames = load_contract()["alerts"], MemorySnapshot(source)
     samples = frames.samples("ALERTS", DAYS, metric.labels + metric.optional_labels, markers=True)
@@ -91,23 +64,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[pd.DataFram
     rules.write_text(RULES, encoding="utf-8")
     # Without this, VictoriaMetrics shows a tenant that has left for some minutes more.
     with servers.victoria_metrics(folder, options=("-search.maxStalenessInterval=1m",)) as server:
-        loaded(server.url, demo)
-        command = [
-            "vmalert",
-            f"-rule={rules}",
-            f"-datasource.url={server.url}",
-            f"-remoteWrite.url={server.url}",
-            f"-replay.timeFrom={DAYS.start:%Y-%m-%dT%H:%M:%SZ}",
-            f"-replay.timeTo={DAYS.end:%Y-%m-%dT%H:%M:%SZ}",
-            "-datasource.queryStep=1m",
-            "-replay.rulesDelay=0",
-            "-replay.maxDatapointsPerQuery=20000",
-            "-replay.disableProgressBar",
-            "-disableAlertgroupLabel",
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr[-2000:]
-        flushed(server.url)
+        vmalert.load(server.url, demo, [load_contract()[role].name for role in METRICS], DAYS)
+        vmalert.replayed(server.url, rules, DAYS)
         source: Any = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
         yield episodes_of(demo), episodes_of(source)
 

@@ -17,8 +17,8 @@ from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.replay.compared import RuleReplay
 from cloudxai_analysis.replay.demo_server import NeedsServer
 from cloudxai_analysis.replay.history import present
-from cloudxai_analysis.replay.opened import opened
 from cloudxai_analysis.replay.rules import rules_in
+from cloudxai_analysis.replay.session import opened
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, percent
 

@@ -64,7 +64,7 @@ def _replayed(
     vary: bool,
     form: str,
 ) -> str:
-    from cloudxai_analysis.replay.opened import opened
+    from cloudxai_analysis.replay.session import opened
     from cloudxai_analysis.replay.written import as_data, as_markdown, as_text
 
     with opened(asked.environment, asked.window, asked.now, weeks=weeks, given=given, proposed=suggested) as session:

@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.frames import TIME, typed
 
-_KEYS = ["alertname", "severity", "tenant", "instance"]
+_LABELS = ["alertname", "severity", "tenant", "instance"]
 _AGREEMENT = {
     "status": "str",
-    **dict.fromkeys(_KEYS, "str"),
-    "fired_at": TIME,
-    "resolved_at": TIME,
-    "replayed_fired_at": TIME,
-    "replayed_resolved_at": TIME,
+    **dict.fromkeys(_LABELS, "str"),
+    **dict.fromkeys(["fired_at", "resolved_at", "replayed_fired_at", "replayed_resolved_at"], TIME),
     "why": "str",
 }
+_COUNTS = {"alertname": "str", **dict.fromkeys(["fired", "same", "other", "extra", "apart"], "int64")}
 _NONE = np.zeros(0, dtype=np.int64)
-_COUNTS = {"alertname": "str", "fired": "int64", "same": "int64", "other": "int64", "extra": "int64", "apart": "int64"}
+_NOBODY = {"fired_at": pd.NaT, "resolved_at": pd.NaT}
+Row = dict[Any, Any]
 
 
 def agreement(
@@ -47,44 +46,22 @@ def agreement(
     """
     # Counted from the server's own evaluations, the rounding can move nothing into a neighbouring one.
     zero = (fired if len(fired) else replayed)["fired_at"].min()
-    live, ours = (_numbered(frame, zero, interval_seconds) for frame in (fired, replayed))
-    keys = [*_KEYS, "began", "ended", "again"]
-    both = live.merge(ours[keys].assign(found=True), how="left", on=keys)["found"].notna().to_numpy()
-    theirs = ours.merge(live[keys].assign(found=True), how="left", on=keys)["found"].notna().to_numpy()
-    unmatched = ours[~theirs]
-    rows: list[dict[str, Any]] = []
-    used: set[Any] = set()
-    for row, same in zip(live.to_dict("records"), both, strict=True):
-        other = None if same else _overlapping(row, unmatched, used)
-        near = row if same else other
-        why = _apart(row, down, settle_seconds) or ("" if same else _late(row, near, unsettled, settle_seconds))
-        rows.append(
-            {
-                **row,
-                "status": "apart" if why else "same" if same else "other",
-                "replayed_fired_at": near["fired_at"] if near else pd.NaT,
-                "replayed_resolved_at": near["resolved_at"] if near else pd.NaT,
-                "why": why,
-            }
-        )
-    for index, row in zip(unmatched.index, unmatched.to_dict("records"), strict=True):
-        if index in used:
-            continue
-        why = _apart(row, down, settle_seconds) or _late(row, None, unsettled, settle_seconds)
-        rows.append(
-            {
-                **row,
-                "status": "apart" if why else "extra",
-                "replayed_fired_at": row["fired_at"],
-                "replayed_resolved_at": row["resolved_at"],
-                "fired_at": pd.NaT,
-                "resolved_at": pd.NaT,
-                "why": why,
-            }
-        )
+    left = _numbered(replayed, zero, interval_seconds)
+    both = [(row, left.pop(key, None)) for key, row in _numbered(fired, zero, interval_seconds).items()]
+    pairs = [("same", row, other) if other else ("other", row, _overlapping(row, left)) for row, other in both]
+    pairs += [("extra", _NOBODY, row) for row in left.values()]
+    rows = []
+    for status, live, ours in pairs:
+        row = ours if status == "extra" else live
+        why = _cut_or_down(row, down, settle_seconds)
+        if not why and status != "same":
+            why = _under_way([live, ours], unsettled, settle_seconds)
+        replays = {f"replayed_{name}": ours[name] for name in _NOBODY}
+        times = {name: live[name] for name in _NOBODY}
+        rows.append({**row, **times, **replays, "status": "apart" if why else status, "why": why})
     frame = typed(rows, _AGREEMENT)
     at = frame["fired_at"].fillna(frame["replayed_fired_at"])
-    return frame.assign(at=at).sort_values(["at", *_KEYS], ignore_index=True).drop(columns="at")
+    return frame.assign(at=at).sort_values(["at", *_LABELS], ignore_index=True).drop(columns="at")
 
 
 def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:
@@ -100,46 +77,39 @@ def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:
     return typed(frame.assign(fired=frame["same"] + frame["other"]), _COUNTS)
 
 
-def _numbered(episodes: pd.DataFrame, zero: pd.Timestamp, interval_seconds: float) -> pd.DataFrame:
-    """The episodes with the numbers of the evaluations at which they began and ended."""
-    frame = episodes.astype(dict.fromkeys(_KEYS, "str"))
-    for column, moment in (("began", "fired_at"), ("ended", "resolved_at")):
-        frame[column] = np.rint((frame[moment] - zero).dt.total_seconds() / interval_seconds).astype("int64")
-    frame["again"] = frame.groupby([*_KEYS, "began", "ended"]).cumcount()
-    return frame
+def _numbered(episodes: pd.DataFrame, zero: pd.Timestamp, interval_seconds: float) -> dict[tuple[Any, ...], Row]:
+    """The episodes by label set and the numbers of the evaluations at which they began and ended; and how often."""
+    frame = episodes.astype(dict.fromkeys(_LABELS, "str"))
+    key = frame[_LABELS].copy()
+    for moment in ("fired_at", "resolved_at"):
+        key[moment] = np.rint((frame[moment] - zero).dt.total_seconds() / interval_seconds)
+    key["again"] = key.groupby(list(key.columns)).cumcount()
+    return dict(zip(key.itertuples(index=False, name=None), frame.to_dict("records"), strict=True))
 
 
-def _overlapping(row: dict[str, Any], others: pd.DataFrame, used: set[Any]) -> dict[str, Any] | None:
-    """The first of the others that is of the same label set and fires in part at the same time."""
-    inside = (others["fired_at"] < row["resolved_at"]) & (others["resolved_at"] > row["fired_at"])
-    for key in _KEYS:
-        inside &= others[key] == row[key]
-    found = [index for index in others.index[inside] if index not in used]
-    if not found:
-        return None
-    used.add(found[0])
-    return {str(key): value for key, value in others.loc[found[0]].items()}
+def _overlapping(row: Row, left: dict[tuple[Any, ...], Row]) -> Row:
+    """The first of those left that is of the same label set and fires in part at the same time, taken out of them."""
+    for key, other in left.items():
+        overlaps = other["fired_at"] < row["resolved_at"] and other["resolved_at"] > row["fired_at"]
+        if overlaps and all(other[name] == row[name] for name in _LABELS):
+            return left.pop(key)
+    return _NOBODY
 
 
-def _late(
-    row: dict[str, Any], other: dict[str, Any] | None, unsettled: NDArray[np.int64], settle_seconds: float
-) -> str:
-    """Why an episode that differs says nothing: its begin or end was decided while samples were still to come."""
-    edges = [row["fired_at"], row["resolved_at"]]
-    edges += [other["fired_at"], other["resolved_at"]] if other else []
-    for edge in edges:
-        at, near = int(edge.timestamp() * 1000), round(settle_seconds * 1000)
-        first, last = np.searchsorted(unsettled, [at - near, at + near])
-        if last > first:
-            return "a scrape was under way when the rule was evaluated"
-    return ""
-
-
-def _apart(row: dict[str, Any], down: pd.DataFrame, settle_seconds: float) -> str:
+def _cut_or_down(row: Row, down: pd.DataFrame, settle_seconds: float) -> str:
     if row["cut_start"] or row["cut_end"]:
         return "cut by the window's edge"
     ends = down["end"] + pd.Timedelta(seconds=settle_seconds)
     began = row["fired_at"] if pd.isna(row["pending_at"]) else row["pending_at"]
-    if bool(((began <= ends) & (row["resolved_at"] >= down["start"])).any()):
-        return "the server was down"
+    return "the server was down" if bool(((began <= ends) & (row["resolved_at"] >= down["start"])).any()) else ""
+
+
+def _under_way(rows: list[Row], unsettled: NDArray[np.int64], settle_seconds: float) -> str:
+    """Why an episode that differs says nothing: its begin or end was decided while samples were still to come."""
+    near = round(settle_seconds * 1000)
+    for edge in (row[name] for row in rows for name in _NOBODY if not pd.isna(row[name])):
+        at = int(edge.timestamp() * 1000)
+        first, last = np.searchsorted(unsettled, [at - near, at + near])
+        if last > first:
+            return "a scrape was under way when the rule was evaluated"
     return ""

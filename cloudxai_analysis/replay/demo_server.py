@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import cramjam
@@ -32,6 +33,11 @@ NEEDS_A_SERVER = (
 _READY_SECONDS = 30.0
 _SLICE_MS = 6 * 3_600_000  # of samples in one request
 _BLOCK = "2400h"
+_HEADERS = {
+    "Content-Type": "application/x-protobuf",
+    "Content-Encoding": "snappy",
+    "X-Prometheus-Remote-Write-Version": "0.1.0",
+}
 _SAMPLE = np.dtype([("head", "u1", 3), ("value", "<f8"), ("tag", "u1"), ("time", "u1", 6)])
 
 
@@ -104,31 +110,21 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 def _load(url: str, batches: list[SeriesBatch]) -> None:
     """Send all samples, slice by slice, each slice with every series."""
-    edges = [(int(batch.times.min()), int(batch.times.max())) for batch in batches if batch.samples]
+    edges = [edge for batch in batches if batch.samples for edge in (int(batch.times.min()), int(batch.times.max()))]
     if not edges:
         return
-    heads = [[_head(batch.metric, labels) for labels in batch.labels] for batch in batches]
+    heads = [[_head({**labels, "__name__": batch.metric}) for labels in batch.labels] for batch in batches]
     with requests.Session() as session:
         session.trust_env = False
-        for begin in range(min(low for low, _ in edges), max(high for _, high in edges) + 1, _SLICE_MS):
-            body = b"".join(
-                part
-                for batch, head in zip(batches, heads, strict=True)
-                for part in _series(batch, head, begin, begin + _SLICE_MS)
-            )
-            if body:
+        for begin in range(min(edges), max(edges) + 1, _SLICE_MS):
+            slices = (_series(*both, begin, begin + _SLICE_MS) for both in zip(batches, heads, strict=True))
+            if body := b"".join(chain.from_iterable(slices)):
                 _send(session, url, body)
 
 
 def _send(session: requests.Session, url: str, body: bytes) -> None:
-    headers = {
-        "Content-Type": "application/x-protobuf",
-        "Content-Encoding": "snappy",
-        "X-Prometheus-Remote-Write-Version": "0.1.0",
-    }
-    answer = session.post(
-        f"{url}/api/v1/write", data=bytes(cramjam.snappy.compress_raw(body)), headers=headers, timeout=60
-    )
+    packed = bytes(cramjam.snappy.compress_raw(body))
+    answer = session.post(f"{url}/api/v1/write", data=packed, headers=_HEADERS, timeout=60)
     if answer.status_code not in (200, 204):
         said = " ".join(answer.text.split())[:200]
         raise SourceUnreachable(f"The Prometheus for the demo did not take its samples: {said}.")
@@ -138,8 +134,7 @@ def _series(batch: SeriesBatch, heads: list[bytes], begin: int, end: int) -> Ite
     for head, first, last in zip(heads, batch.offsets[:-1], batch.offsets[1:], strict=True):
         low, high = first + np.searchsorted(batch.times[first:last], (begin, end))
         if low < high:
-            content = head + _samples(batch.times[low:high], batch.values[low:high])
-            yield b"\x0a" + _varint(len(content)) + content
+            yield _field(1, head + _samples(batch.times[low:high], batch.values[low:high]))
 
 
 def _samples(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
@@ -153,24 +148,16 @@ def _samples(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
     return rows.tobytes()
 
 
-def _head(metric: str, labels: Labels) -> bytes:
-    """A series' labels, sorted, as remote write carries them."""
-    named = {**labels, "__name__": metric}
-    written = b""
-    for name in sorted(named):
-        pair = _text(1, name) + _text(2, named[name])
-        written += b"\x0a" + _varint(len(pair)) + pair
-    return written
+def _head(labels: Labels) -> bytes:
+    """A series' labels, sorted, as remote write carries them (`Label`: name 1, value 2)."""
+    pairs = ((name.encode(), labels[name].encode()) for name in sorted(labels))
+    return b"".join(_field(1, _field(1, name) + _field(2, value)) for name, value in pairs)
 
 
-def _text(field: int, text: str) -> bytes:
-    data = text.encode()
-    return bytes([field << 3 | 2]) + _varint(len(data)) + data
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
+def _field(number: int, content: bytes) -> bytes:
+    """A field of protobuf that says its length, in groups of seven bits, before its content."""
+    length, left = bytearray(), len(content)
+    while left > 0x7F:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes([number << 3 | 2, *length, left]) + content

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,32 +21,28 @@ from cloudxai_analysis.words.phrases import count, percent, plain
 
 LINTER = "promtool"
 _LINT_SECONDS = 30.0
+Lint = Literal["passed", "failed", "not linted"]
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A proposed rule, why, the rule file as text, and what promtool says of it."""
+    """A proposed rule as the text of a rule file, and what promtool says of it."""
 
-    rule: AlertingRule
-    reason: str
     text: str
-    lint: Literal["passed", "failed", "not linted"]
+    lint: Lint
     said: str
 
 
 def draft(rule: AlertingRule, variant: Variant, reason: str) -> Draft:
     """The rule with a variant's threshold, `for` and `keep_firing_for`, as a linted rule file."""
-    proposed = varied(rule, variant)
-    text = rule_file([proposed], reason)
-    status, said = linted(text)
-    return Draft(proposed, reason, text, status, said)
+    text = rule_file(varied(rule, variant), reason)
+    return Draft(text, *linted(text))
 
 
 def varied(rule: AlertingRule, variant: Variant) -> AlertingRule:
     """The rule with another threshold, `for` and `keep_firing_for`; an unchanged threshold leaves the text as it is."""
-    parts = split(rule.expr)
-    expr = rule.expr
-    if variant.threshold is not None and parts is not None and variant.threshold != parts.threshold:
+    parts, expr = split(rule.expr), rule.expr
+    if parts is not None and variant.threshold is not None and variant.threshold != parts.threshold:
         expr = parts.at(variant.threshold)
     return replace(
         rule,
@@ -68,14 +64,18 @@ def reason(candidates: pd.DataFrame, best: int, window: Window) -> str:
             f"({present['misses']:.0f} of {present['incidents']:.0f}) with fewer false positives "
             f"({present['false_positives']:.0f})."
         )
+    before, after = (
+        {
+            "false positives": f"{row['false_positives']:.0f}",
+            f"missed of {count(row['incidents'], 'incident')}": f"{row['misses']:.0f}",
+            "median detection": seconds_text(row["detection_seconds"], none="unknown"),
+            "pages a week": f"{row['pages_a_week']:.1f}",
+        }
+        for row in (present, chosen)
+    )
     changes = [
-        _change("false positives", *(f"{row['false_positives']:.0f}" for row in (present, chosen))),
-        _change(
-            f"missed of {count(present['incidents'], 'incident')}",
-            *(f"{row['misses']:.0f}" for row in (present, chosen)),
-        ),
-        _change("median detection", *(_seconds(row["detection_seconds"]) for row in (present, chosen))),
-        _change("pages a week", *(f"{row['pages_a_week']:.1f}" for row in (present, chosen))),
+        f"{what} still {said}" if before[what] == said else f"{what} {before[what]} → {said}"
+        for what, said in after.items()
     ]
     return (
         f"Over {span}: {'; '.join(changes)}. {count(chosen['trials'], 'alert group')} allow a false-positive rate of "
@@ -83,24 +83,35 @@ def reason(candidates: pd.DataFrame, best: int, window: Window) -> str:
     )
 
 
-def rule_file(rules: Sequence[AlertingRule], reason: str) -> str:
-    """Rules as the YAML of a Prometheus rule file, the reason as comment before them."""
+def rule_file(rule: AlertingRule, reason: str) -> str:
+    """A rule as the YAML of a Prometheus rule file, the reason as comment before it."""
     import yaml
 
-    groups: dict[str, dict[str, Any]] = {}
-    for rule in rules:
-        group = groups.setdefault(rule.group or "proposed", {"name": rule.group or "proposed"})
-        if rule.interval_seconds:
-            group["interval"] = duration_text(rule.interval_seconds)
-        group.setdefault("rules", []).append(_written(rule))
-    comment = "".join(f"# {line}\n" for line in _lines(plain(" ".join(reason.split()))))
-    written = yaml.dump(
-        {"groups": list(groups.values())}, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=110
-    )
-    return comment + written
+    class Dumper(yaml.SafeDumper):
+        """Texts of several lines as blocks, which people can read."""
+
+    def text(dumper: Any, value: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    written = {
+        "alert": rule.name,
+        "expr": rule.expr,
+        "for": rule.for_seconds and duration_text(rule.for_seconds),
+        "keep_firing_for": rule.keep_firing_for_seconds and duration_text(rule.keep_firing_for_seconds),
+        "labels": dict(rule.labels),
+        "annotations": dict(rule.annotations),
+    }
+    group: dict[str, Any] = {"name": rule.group or "proposed"}
+    if rule.interval_seconds:
+        group["interval"] = duration_text(rule.interval_seconds)
+    group["rules"] = [{key: value for key, value in written.items() if value}]
+    said = textwrap.wrap(plain(" ".join(reason.split())), 100, break_long_words=False) or [""]
+    comment = "".join(f"# {line}\n" for line in said)
+    return comment + yaml.dump({"groups": [group]}, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-def linted(text: str) -> tuple[Literal["passed", "failed", "not linted"], str]:
+def linted(text: str) -> tuple[Lint, str]:
     """What `promtool check rules` says of a rule file; 'not linted' where it is not installed."""
     if shutil.which(LINTER) is None:
         return "not linted", f"{LINTER} is not installed (Debian package prometheus)"
@@ -121,41 +132,8 @@ def linted(text: str) -> tuple[Literal["passed", "failed", "not linted"], str]:
     return ("passed" if done.returncode == 0 else "failed"), said
 
 
-def _written(rule: AlertingRule) -> dict[str, Any]:
-    written: dict[str, Any] = {"alert": rule.name, "expr": rule.expr}
-    if rule.for_seconds:
-        written["for"] = duration_text(rule.for_seconds)
-    if rule.keep_firing_for_seconds:
-        written["keep_firing_for"] = duration_text(rule.keep_firing_for_seconds)
-    if rule.labels:
-        written["labels"] = dict(rule.labels)
-    if rule.annotations:
-        written["annotations"] = dict(rule.annotations)
-    return written
-
-
-def _dumper() -> Any:
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Texts of several lines as blocks, which people can read."""
-
-    def text(dumper: Any, value: str) -> Any:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-    Dumper.add_representer(str, text)
-    return Dumper
-
-
-def _lines(text: str, *, most: int = 100) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, most, break_long_words=False) or [""]
-
-
-def _change(what: str, before: str, after: str) -> str:
-    return f"{what} still {after}" if before == after else f"{what} {before} → {after}"
-
-
-def _seconds(seconds: float) -> str:
-    return "unknown" if pd.isna(seconds) else duration_text(round(seconds)) if seconds else "0s"
+def seconds_text(seconds: float, *, none: str) -> str:
+    """'1m30s', '−2m' before zero, and `none` where it is not known."""
+    if pd.isna(seconds):
+        return none
+    return f"{'−' if seconds < 0 else ''}{duration_text(abs(round(float(seconds))))}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ _LONGEST_MISS = 10  # evaluations without a sample that are missed ones; more ar
 # Stretches in which to count scrapes until there are enough of them to tell their interval, and how many of each.
 _SPANS, _LOOKS, _ENOUGH = (5_000, 30_000, 120_000, 600_000, 3_600_000), 500, 4
 _STEPS_WITHOUT = 2.5  # scrape intervals without a sample that are a gap
+_COMMIT_MS = 100  # what the server does between the end of a scrape and its commit
 
 
 @dataclass(frozen=True)
@@ -40,66 +40,52 @@ class Evaluations:
         return self.steps.step
 
 
-def unsettled(times: Times, scrapes: SeriesBatch, *, slack_ms: int = 100) -> Times:
+def unsettled(times: Times, scrapes: SeriesBatch) -> Times:
     """Those of the evaluation times at which a scrape had begun and its samples could not yet be seen.
 
     `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long it took. Its samples
-    bear the time of its begin, and a later query finds them there, which the rule's own evaluation did not; `slack_ms`
-    is left for what the server does between the end of a scrape and its commit.
+    bear the time of its begin, and a later query finds them there, which the rule's own evaluation did not.
     """
-    begun = scrapes.times
     took = np.where(np.isfinite(scrapes.values), scrapes.values, 0.0)
-    until = begun + np.rint(took * 1000).astype(np.int64) + slack_ms
-    after = np.searchsorted(times, begun, side="right")
+    until = scrapes.times + np.rint(took * 1000).astype(np.int64) + _COMMIT_MS
+    after = np.searchsorted(times, scrapes.times, side="right")
     beyond = np.searchsorted(times, until, side="left")
-    found = [times[first:last] for first, last in zip(after, beyond, strict=True) if last > first]
-    return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+    return times[_covered(after, beyond, len(times))]
 
 
-def evaluations(
-    steps: Steps, *, down: pd.DataFrame, alerts: SeriesBatch | None = None, rules: Collection[str] = (), how: str = ""
-) -> Evaluations:
+def evaluations(steps: Steps, *, down: pd.DataFrame, alerts: SeriesBatch | None = None, how: str = "") -> Evaluations:
     """The evaluations that took place: all that were due, without those while the server was down and those missed.
 
-    `alerts` are the raw samples of ALERTS, with staleness markers; an evaluation was missed where an alert of one of
-    the group's `rules` went on over it and none of them has a sample of its time. Without markers nobody can tell a
-    missed evaluation from an alert that was gone for one: leave `alerts` out then.
+    `alerts` are the raw samples of the group's ALERTS, with staleness markers; an evaluation was missed where one of
+    them went on over it and none has a sample of its time. Without markers nobody can tell a missed evaluation from an
+    alert that was gone for one: leave `alerts` out then.
     """
     times = steps.times
+    moments = pd.to_datetime(times, unit="ms", utc=True)
     kept = np.ones(len(times), dtype=bool)
-    for start, end in zip(_milliseconds(down["start"]), _milliseconds(down["end"]), strict=True):
-        kept &= (times <= start) | (times >= end)
-    if alerts is not None and len(rules):
-        kept &= ~np.isin(times, _missed(alerts, steps, frozenset(rules)))
+    for start, end in zip(down["start"], down["end"], strict=True):
+        kept &= (moments <= start) | (moments >= end)
+    if alerts is not None:
+        kept &= ~_missed(alerts, steps)
     return Evaluations(steps, times[kept], down, how)
 
 
-def phase(alerts: SeriesBatch, rules: Collection[str], step: int) -> int | None:
-    """Milliseconds by which the group's evaluations follow whole multiples of its interval; None without an alert.
+def phase(alerts: SeriesBatch, step: int) -> int | None:
+    """Milliseconds by which a group's evaluations follow whole multiples of its interval; None without an alert.
 
     Source: Prometheus, `rules/group.go`, `EvalTimestamp`: a group's offset is a hash of its file and name, and its
     alerts' samples carry the evaluation's time.
     """
-    wanted = frozenset(rules)
-    pieces = [
-        alerts.times[alerts.offsets[number] : alerts.offsets[number + 1]]
-        for number, labels in enumerate(alerts.labels)
-        if labels.get("alertname") in wanted
-    ]
-    if not pieces:
-        return None
-    offsets, many = np.unique(np.concatenate(pieces) % step, return_counts=True)
-    return int(offsets[int(many.argmax())])
+    offsets, many = np.unique(alerts.times % step, return_counts=True)
+    return int(offsets[many.argmax()]) if len(offsets) else None
 
 
 def down_stretches(source: Asked, steps: Steps) -> pd.DataFrame:
     """Stretches without a single scrape, in which the server itself was down: start, end (last scrape and first one).
 
-    Both are told to within two scrapes, on the outer side: what lies at an edge is taken for down.
-
-    Asked of the server by `absent_over_time(up[…])`, so that neither a target that is down nor one that has gone
-    counts.
-    A server that scrapes nothing at all, in any of the steps, tells nothing and has no such stretch.
+    Both are told to within two scrapes, on the outer side: what lies at an edge is taken for down. Asked of the server
+    by `absent_over_time(up[…])`, so that neither a target that is down nor one that has gone counts. A server that
+    scrapes nothing at all, in any of the steps, tells nothing and has no such stretch.
 
     Raises
     ------
@@ -110,19 +96,14 @@ def down_stretches(source: Asked, steps: Steps) -> pd.DataFrame:
     if scrape is None or steps.count < 2:
         return typed([], _DOWN)
     without = round(_STEPS_WITHOUT * scrape)
-    coarse = Steps(steps.first, max(steps.step, without // 2), 1)
-    coarse = Steps(steps.first, coarse.step, (steps.last - steps.first) // coarse.step + 1)
+    width = max(steps.step, without // 2)
+    coarse = Steps(steps.first, width, (steps.last - steps.first) // width + 1)
     absent = promql_range(source, f"absent_over_time(up[{without}ms])", coarse).times
-    if not len(absent):
-        return typed([], _DOWN)
-    first = np.append(True, np.diff(absent) > coarse.step)
-    opens = np.flatnonzero(first)
-    closes = np.append(opens[1:], len(absent)) - 1
-    rows = [
-        {"start": _moment(absent[begin] - without - coarse.step), "end": _moment(absent[end] + coarse.step)}
-        for begin, end in zip(opens, closes, strict=True)
-    ]
-    return typed(rows, _DOWN)
+    opens = np.flatnonzero(np.diff(absent, prepend=-width - 1) > width)
+    closes = np.append(opens[1:], len(absent))[: len(opens)] - 1
+    edges = (absent[opens] - without - width, absent[closes] + width)
+    start, end = (pd.to_datetime(edge, unit="ms", utc=True) for edge in edges)
+    return typed({"start": start, "end": end}, _DOWN)
 
 
 def _scrape_interval(source: Asked, steps: Steps) -> int | None:
@@ -137,36 +118,23 @@ def _scrape_interval(source: Asked, steps: Steps) -> int | None:
     return None
 
 
-def _missed(alerts: SeriesBatch, steps: Steps, rules: frozenset[str]) -> Times:
-    """Due times over which an alert of the group went on, and of which none of its alerts has a sample."""
-    own = [number for number, labels in enumerate(alerts.labels) if labels.get("alertname") in rules]
-    pieces = [slice(alerts.offsets[number], alerts.offsets[number + 1]) for number in own]
-    if not pieces:
-        return np.empty(0, dtype=np.int64)
-    seen = np.unique(np.concatenate([_place(alerts.times[piece], steps) for piece in pieces]))
-    bridged = np.zeros(steps.count + 1, dtype=np.int64)
-    for piece in pieces:
-        places = _place(alerts.times[piece], steps)
-        live = alerts.values[piece].view(np.int64) != STALENESS_MARKER_BITS
-        apart = np.diff(places)
-        over = live[:-1] & live[1:] & (apart > 1) & (apart <= _LONGEST_MISS)
-        begin, end = places[:-1][over] + 1, places[1:][over]
-        inside = (begin >= 0) & (end <= steps.count)
-        np.add.at(bridged, begin[inside], 1)
-        np.add.at(bridged, end[inside], -1)
-    over_them = np.cumsum(bridged)[:-1] > 0
-    over_them[seen[(seen >= 0) & (seen < steps.count)]] = False
-    return steps.times[over_them]
+def _missed(alerts: SeriesBatch, steps: Steps) -> NDArray[np.bool_]:
+    """Which due times an alert of the group went on over without any of its alerts having a sample of it."""
+    place = np.rint((alerts.times - steps.first) / steps.step).astype(np.int64)
+    series = np.repeat(np.arange(len(alerts)), np.diff(alerts.offsets))
+    live = alerts.values.view(np.int64) != STALENESS_MARKER_BITS
+    apart = np.diff(place)
+    over = live[:-1] & live[1:] & (np.diff(series) == 0) & (apart > 1) & (apart <= _LONGEST_MISS)
+    begin, end = place[:-1][over] + 1, place[1:][over]
+    inside = (begin >= 0) & (end <= steps.count)
+    bridged = _covered(begin[inside], end[inside], steps.count)
+    bridged[place[(place >= 0) & (place < steps.count)]] = False
+    return bridged
 
 
-def _place(times: Times, steps: Steps) -> Times:
-    """The number of the step nearest to each time."""
-    return np.rint((times - steps.first) / steps.step).astype(np.int64)
-
-
-def _milliseconds(moments: pd.Series) -> list[int]:
-    return (moments.dt.as_unit("us").astype("int64") // 1000).tolist()
-
-
-def _moment(milliseconds: np.int64) -> pd.Timestamp:
-    return pd.Timestamp(int(milliseconds), unit="ms", tz="UTC")
+def _covered(begin: Times, end: Times, count: int) -> NDArray[np.bool_]:
+    """Which of `count` places lie in one of the stretches from `begin` up to and without `end`."""
+    change = np.zeros(count + 1, dtype=np.int64)
+    np.add.at(change, begin, 1)
+    np.add.at(change, end, -1)
+    return np.cumsum(change)[:-1] > 0

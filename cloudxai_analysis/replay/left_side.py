@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from cloudxai_analysis.lint.expressions import Unparsed, parse
 
 _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
+_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Split:
     left: str
     comparison: str
     threshold: float
+
+    @property
+    def varies(self) -> bool:
+        """Whether another threshold would be looser or stricter."""
+        return self.comparison not in ("==", "!=") and not math.isinf(self.threshold)
 
     def at(self, threshold: float) -> str:
         """The expression with another threshold."""
@@ -82,17 +90,10 @@ def _number(tree: Any) -> float | None:
     if isinstance(tree, promql_parser.UnaryExpr):
         inside = _number(tree.expr)
         return None if inside is None else -inside
-    if isinstance(tree, promql_parser.BinaryExpr) and tree.modifier is None:
-        left, right = _number(tree.lhs), _number(tree.rhs)
-        if left is None or right is None:
-            return None
-        match str(tree.op):
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "/" if right:
-                return left / right
-    return None
+    if not isinstance(tree, promql_parser.BinaryExpr) or tree.modifier is not None or str(tree.op) not in _ARITHMETIC:
+        return None
+    left, right = _number(tree.lhs), _number(tree.rhs)
+    try:
+        return None if left is None or right is None else _ARITHMETIC[str(tree.op)](left, right)
+    except ZeroDivisionError:
+        return None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import WEEK, Window
+from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, judged, recall
-from cloudxai_analysis.replay.truth import Truth
 
 _QUALITY = (
     dict.fromkeys(["variant", "episodes", "trials", "true_positives", "false_positives", "unjudged"], "int64")
@@ -18,9 +18,37 @@ _QUALITY = (
     | dict.fromkeys(["incidents", "caught", "misses"], "int64")
     | dict.fromkeys(["detection_seconds", "reset_seconds", "pages_a_week"], "float64")
 )
+_LABEL_SECONDS = 60  # an analyst's label speaks of the episode that fired at its time, to within so much
 
 
-def judged_variants(episodes: pd.DataFrame, truth: Truth, *, alertname: str, label_seconds: float = 60) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Truth:
+    """What people wrote down: the frames that `Ledger.incidents`, `labels` and `complete` give."""
+
+    incidents: pd.DataFrame
+    labels: pd.DataFrame
+    complete: pd.DataFrame
+
+    @classmethod
+    def of(cls, ledger: Ledger, window: Window) -> Truth:
+        """What the ledger says of a window: an incident belongs to the window in which it starts.
+
+        Raises
+        ------
+        LakeDamaged
+            A line of the ledger is not what was written.
+        """
+        incidents = ledger.incidents()
+        inside = (incidents["start"] >= window.start) & (incidents["start"] < window.end)
+        return cls(incidents[inside].reset_index(drop=True), ledger.labels(), ledger.complete())
+
+    def naming(self, alertname: str) -> pd.DataFrame:
+        """The incidents that name a rule."""
+        named = np.array([alertname in alerts for alerts in self.incidents["alerts"]], dtype=bool)
+        return self.incidents[named].reset_index(drop=True)
+
+
+def judged_variants(episodes: pd.DataFrame, truth: Truth, *, alertname: str) -> pd.DataFrame:
     """The episodes of all variants of a rule, judged as episodes of the rule `alertname`.
 
     `episodes` have a column variant, which is 0 of the rule as it is. An analyst's label of one of its episodes speaks
@@ -29,8 +57,8 @@ def judged_variants(episodes: pd.DataFrame, truth: Truth, *, alertname: str, lab
     Columns: the episodes' own, judgement, incident, by.
     """
     frame = episodes.assign(alertname=alertname).astype({"alertname": "str"})
-    labels = _carried(truth.labels, frame, alertname, label_seconds)
-    return judged(frame, truth.incidents, labels, truth.complete, label_seconds=label_seconds)
+    labels = _carried(truth.labels, frame, alertname)
+    return judged(frame, truth.incidents, labels, truth.complete, label_seconds=_LABEL_SECONDS)
 
 
 def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: str, variants: int) -> pd.DataFrame:
@@ -43,25 +71,20 @@ def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: st
     """
     # A name of its own for each variant, so that one call of each measure does for all.
     named = judged.assign(alertname=judged["variant"].astype("str"), severity="").astype({"severity": "str"})
-    names = tuple(str(number) for number in range(variants))
+    names = [str(number) for number in range(variants)]
     theirs = truth.naming(alertname)
-    theirs = theirs.assign(alerts=pd.Series([names] * len(theirs), index=theirs.index, dtype="object"))
-    rates = _by_variant(false_positive_rates(named), variants)
-    found = _by_variant(recall(named, theirs), variants)
-    episodes = np.bincount(judged["variant"], minlength=variants)
-    unjudged = np.bincount(judged.loc[judged["judgement"] == "unjudged", "variant"], minlength=variants)
-    frame = pd.DataFrame({"variant": np.arange(variants), "episodes": episodes, "unjudged": unjudged})
-    for column in ("trials", "true_positives", "false_positives"):
-        frame[column] = rates[column].fillna(0)
-    for column in ("rate", "low", "high"):
-        frame[column] = rates[column]
-    frame["incidents"] = len(theirs["id"].drop_duplicates())
-    frame["caught"] = found["caught"].fillna(0)
+    theirs = theirs.assign(alerts=pd.Series([tuple(names)] * len(theirs), index=theirs.index, dtype="object"))
+    rates = false_positive_rates(named).set_index("alertname").drop(columns="episodes").reindex(names)
+    frame = rates.join(recall(named, theirs).set_index("alertname")[["caught", "detection_seconds", "reset_seconds"]])
+    frame["variant"] = np.arange(variants)
+    frame["episodes"] = np.bincount(judged["variant"], minlength=variants)
+    frame["unjudged"] = np.bincount(judged.loc[judged["judgement"] == "unjudged", "variant"], minlength=variants)
+    counts = ["trials", "true_positives", "false_positives", "caught"]
+    frame[counts] = frame[counts].fillna(0)
+    frame["incidents"] = theirs["id"].nunique()
     frame["misses"] = frame["incidents"] - frame["caught"]
-    for column in ("detection_seconds", "reset_seconds"):
-        frame[column] = found[column]
     frame["pages_a_week"] = frame["episodes"] / (window.duration / WEEK)
-    return typed(frame, _QUALITY)
+    return typed(frame.reset_index(drop=True), _QUALITY)
 
 
 def frontier(candidates: pd.DataFrame) -> np.ndarray:
@@ -69,37 +92,23 @@ def frontier(candidates: pd.DataFrame) -> np.ndarray:
 
     A candidate that catches nothing detects never; of candidates that are equal in all three all are on the frontier.
     """
-    costs = np.stack(
-        [
-            candidates["false_positives"].to_numpy(dtype=float),
-            candidates["misses"].to_numpy(dtype=float),
-            candidates["detection_seconds"].fillna(np.inf).to_numpy(dtype=float),
-        ],
-        axis=1,
-    )
+    costs = candidates[["false_positives", "misses", "detection_seconds"]].astype("float64").fillna(np.inf).to_numpy()
     distinct, place = np.unique(costs, axis=0, return_inverse=True)
     no_worse = np.all(distinct[:, np.newaxis] <= distinct[np.newaxis], axis=2)
     beaten = np.any(no_worse & ~np.eye(len(distinct), dtype=bool), axis=0)
     return np.asarray(~beaten[place.ravel()], dtype=bool)
 
 
-def _by_variant(frame: pd.DataFrame, variants: int) -> pd.DataFrame:
-    return frame.set_index(frame["alertname"].astype("int64")).reindex(range(variants))
-
-
-def _carried(labels: pd.DataFrame, episodes: pd.DataFrame, alertname: str, label_seconds: float) -> pd.DataFrame:
+def _carried(labels: pd.DataFrame, episodes: pd.DataFrame, alertname: str) -> pd.DataFrame:
     """The labels, and for each the same one at every variant's episode that fired over the labelled episode."""
-    own = labels[labels["alertname"].astype("str") == alertname]
-    added: list[Mapping[str, object]] = []
-    near = pd.Timedelta(seconds=label_seconds)
-    for label in own.to_dict("records"):
-        same = episodes["tenant"].astype("str") == label["tenant"]
-        close = (episodes["fired_at"] - label["fired_at"]).abs() <= near
-        said = episodes[same & close & (episodes["variant"] == 0)]
-        for start, end in zip(said["pending_at"].fillna(said["fired_at"]), said["resolved_at"], strict=True):
-            over = episodes[same & (episodes["fired_at"] < end) & (episodes["resolved_at"] > start)]
-            added += [{**label, "fired_at": fired} for fired in over["fired_at"].drop_duplicates()]
-    if not added:
-        return labels
+    own = labels[labels["alertname"].astype("str") == alertname].astype({"tenant": "str"})
+    fires = episodes[["variant", "tenant", "pending_at", "fired_at", "resolved_at"]].astype({"tenant": "str"})
+    said = own.merge(fires[fires["variant"] == 0], on="tenant", suffixes=("", "_own"))
+    near = (said["fired_at_own"] - said["fired_at"]).abs() <= pd.Timedelta(seconds=_LABEL_SECONDS)
+    distinct = fires.drop_duplicates(["tenant", "fired_at", "resolved_at"])
+    over = said[near].merge(distinct, on="tenant", suffixes=("", "_over"))
+    begun = over["pending_at"].fillna(over["fired_at_own"])
+    over = over[(over["fired_at_over"] < over["resolved_at"]) & (over["resolved_at_over"] > begun)]
+    added = over.assign(fired_at=over["fired_at_over"])[labels.columns].astype(labels.dtypes.to_dict())
     # The labels as written come last and win.
-    return pd.concat([pd.DataFrame(added).astype(labels.dtypes.to_dict()), labels], ignore_index=True)
+    return pd.concat([added, labels], ignore_index=True) if len(added) else labels

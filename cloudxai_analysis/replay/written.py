@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pandas as pd
-
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lint.durations import duration_text
-from cloudxai_analysis.replay.compared import RuleReplay
-from cloudxai_analysis.replay.draft import Draft
+from cloudxai_analysis.replay.compared import PRESENT, RuleReplay
+from cloudxai_analysis.replay.draft import Draft, seconds_text
+from cloudxai_analysis.words.markdown import markdown_code, markdown_table, markdown_text
 from cloudxai_analysis.words.phrases import NO_DATA, count, percent, plain
 
-_MARKS = re.compile(r"([\\`*_\[\]!~$^])")
-# What a code host would make a link, a mention, a symbol or an issue of.
-_LINKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "#": "&#35;", "|": "&#124;"}
-_COLON = re.compile(r":(?!\s|$)")
-_WWW = re.compile(r"(?i)www\.")
-_MOST_TEXT, _MOST_SENTENCES = 200, 2_000
+_MOST_SENTENCES = 2_000
 
 
 def as_text(replays: Sequence[RuleReplay], window: Window) -> str:
     """Lines for a terminal."""
-    return "\n".join(plain(line) for line in _lines(replays, window)) + "\n"
+    lines = [f"Replay over {window}"]
+    for replay in replays:
+        lines += ["", replay.name, *(f"  {line}" for line in _lines(replay))]
+    return "\n".join(map(plain, lines)) + "\n"
 
 
 def as_markdown(replays: Sequence[RuleReplay], window: Window) -> str:
     """Markdown for a pull request; whatever a label, a rule or the ledger holds comes out as its own text."""
-    return "\n".join(_paragraphs(replays, window)) + "\n"
+    numbers = ["false positives", "of judged", "missed", "of incidents", "detection", "pages a week"]
+    columns = {"rule": False, "variant": False, **dict.fromkeys(numbers, True)}
+    lines = [
+        f"## Replay of {count(len(replays), 'rule')}, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}",
+        "",
+        *markdown_table(columns, (row for replay in replays for row in _rows(replay))),
+    ]
+    for replay in replays:
+        lines += ["", f"### {markdown_text(replay.name)}", "", *_section(replay)]
+    return "\n".join(lines) + "\n"
 
 
 def as_data(replays: Sequence[RuleReplay], window: Window) -> dict[str, Any]:
@@ -41,139 +45,90 @@ def as_data(replays: Sequence[RuleReplay], window: Window) -> dict[str, Any]:
     }
 
 
-def markdown_text(text: object, *, most: int = _MOST_TEXT) -> str:
-    """Foreign text as Markdown that shows it: on one line, no markup, no link, no mention; a long one is cut."""
-    line = plain(" ".join(str(text).split()))
-    line = line if len(line) <= most else f"{line[:most]}…"
-    escaped = "".join(_LINKS.get(sign) or _MARKS.sub(r"\\\1", sign) for sign in line)
-    return _WWW.sub(lambda match: f"{match[0][:3]}&#46;", _COLON.sub("&#58;", escaped))
+def _lines(replay: RuleReplay) -> Iterator[str]:
+    if replay.unknown:
+        yield f"unknown: {replay.unknown}"
+        return
+    if said := _agreed(replay):
+        yield said
+    for row in replay.table.to_dict("records"):
+        yield f"{row['name']}: {_quality(row)}"
+    if replay.reason:
+        yield f"{'better' if replay.draft else 'as it is'}: {replay.reason}"
+    if replay.draft is not None:
+        yield f"draft ({_lint(replay.draft)}):"
+        yield from (f"  {line}" for line in replay.draft.text.splitlines())
+    for note in replay.notes:
+        yield f"note: {note}"
 
 
-def _lines(replays: Sequence[RuleReplay], window: Window) -> Iterator[str]:
-    yield f"Replay over {window}"
-    for replay in replays:
-        yield ""
-        yield replay.name
-        if replay.unknown:
-            yield f"  unknown: {replay.unknown}"
-            continue
-        if said := _agreed(replay):
-            yield f"  {said}"
-        for row in replay.table.to_dict("records"):
-            yield f"  {row['name']}: {_quality(row)}"
-        if replay.reason:
-            yield f"  {'better' if replay.draft else 'as it is'}: {replay.reason}"
-        if replay.draft is not None:
-            yield f"  draft ({_lint(replay.draft)}):"
-            for line in replay.draft.text.splitlines():
-                yield f"    {line}"
-        for note in replay.notes:
-            yield f"  note: {note}"
-
-
-def _paragraphs(replays: Sequence[RuleReplay], window: Window) -> Iterator[str]:
-    yield f"## Replay of {count(len(replays), 'rule')}, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}"
-    yield ""
-    yield "| rule | variant | false positives | of judged | missed | of incidents | detection | pages a week |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for replay in replays:
-        if replay.unknown:
-            yield f"| {markdown_text(replay.name)} | unknown | | | | | | |"
-        for row in replay.table.to_dict("records") if not replay.unknown else ():
-            cells = [
-                markdown_text(replay.name),
-                row["name"],
-                row["false_positives"],
-                row["trials"],
-                row["misses"],
-                row["incidents"],
-                _seconds(row["detection_seconds"]),
-                f"{row['pages_a_week']:.1f}",
-            ]
-            yield f"| {' | '.join(str(cell) for cell in cells)} |"
-    for replay in replays:
-        yield ""
-        yield f"### {markdown_text(replay.name)}"
-        yield ""
-        if replay.unknown:
-            yield f"Unknown: {markdown_text(replay.unknown)}"
-            continue
-        yield from _section(replay)
+def _rows(replay: RuleReplay) -> Iterator[list[object]]:
+    name = markdown_text(replay.name)
+    if replay.unknown:
+        yield [name, "unknown", *[""] * 6]
+    for row in replay.table.to_dict("records"):
+        cells = [row[key] for key in ("name", "false_positives", "trials", "misses", "incidents")]
+        yield [name, *cells, seconds_text(row["detection_seconds"], none=NO_DATA), f"{row['pages_a_week']:.1f}"]
 
 
 def _section(replay: RuleReplay) -> Iterator[str]:
+    if replay.unknown:
+        yield f"Unknown: {markdown_text(replay.unknown)}"
+        return
     if said := _agreed(replay):
-        yield f"{said}."
-        yield ""
+        yield from (f"{said}.", "")
     if len(replay.incidents):
-        names = [name for name, _ in replay.variants]
-        yield f"| incident | began | tenant | {' | '.join(f'{name} fired after' for name in names)} |"
-        yield f"| --- | --- | --- | {' | '.join('---:' for _ in names)} |"
-        for _, rows in replay.incidents.groupby("id", sort=False):
-            first = rows.iloc[0]
-            after = [_seconds(row, none="missed") for row in rows["detection_seconds"]]
-            began = f"{first['start']:%Y-%m-%d %H:%M}"
-            whom = markdown_text(first["tenant"] or "all")
-            yield f"| {markdown_text(first['id'])} | {began} | {whom} | {' | '.join(after)} |"
-        yield ""
+        fired = {f"{name} fired after": True for name, _ in replay.variants}
+        columns = {"incident": False, "began": False, "tenant": False, **fired}
+        yield from (*markdown_table(columns, _incidents(replay)), "")
     if replay.reason:
         yield markdown_text(replay.reason, most=_MOST_SENTENCES)
     if replay.draft is not None:
-        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", replay.draft.text)), default=0))
-        yield ""
-        yield f"A draft to decide on (promtool: {markdown_text(_lint(replay.draft))}):"
-        yield ""
-        yield f"{fence}yaml"
-        yield from (plain(line) for line in replay.draft.text.splitlines())
-        yield fence
+        yield from ("", f"A draft to decide on (promtool: {markdown_text(_lint(replay.draft))}):", "")
+        yield from markdown_code(replay.draft.text, "yaml")
     for note in replay.notes:
-        yield ""
-        yield f"*{markdown_text(note, most=_MOST_SENTENCES)}*"
+        yield from ("", f"*{markdown_text(note, most=_MOST_SENTENCES)}*")
+
+
+def _incidents(replay: RuleReplay) -> Iterator[list[str]]:
+    for _, rows in replay.incidents.groupby("id", sort=False):
+        first = rows.iloc[0]
+        after = [seconds_text(seconds, none="missed") for seconds in rows["detection_seconds"]]
+        whom = markdown_text(first["tenant"] or "all")
+        yield [markdown_text(first["id"]), f"{first['start']:%Y-%m-%d %H:%M}", whom, *after]
 
 
 def _data(replay: RuleReplay) -> dict[str, Any]:
-    rule = replay.rule
-    data: dict[str, Any] = {
+    rule, draft, tried = replay.rule, replay.draft, replay.candidates
+    rows = replay.table.to_dict("records")
+    return {
         "name": replay.name,
         "file": rule.file,
         "group": rule.group,
         "expr": rule.expr,
         "unknown": replay.unknown or None,
         "notes": list(replay.notes),
-        "variants": [],
-        "agreement": None,
-        "candidates": [],
+        "variants": [
+            {**_plain(row), "expr": own.expr, "for_seconds": own.for_seconds}
+            for row, (_, own) in zip(rows, replay.variants, strict=not replay.unknown)
+        ],
+        "agreement": next(map(_plain, replay.agreement.to_dict("records")), None),
+        "candidates": [_plain(row) for row in tried.to_dict("records") if row["frontier"]],
         "reason": replay.reason,
-        "draft": None,
+        "draft": draft and {"yaml": draft.text, "lint": draft.lint, "said": draft.said},
     }
-    if replay.unknown:
-        return data
-    data["variants"] = [
-        {**_plain(row), "expr": own.expr, "for_seconds": own.for_seconds}
-        for row, (_, own) in zip(replay.table.to_dict("records"), replay.variants, strict=True)
-    ]
-    if len(replay.agreement):
-        data["agreement"] = _plain(replay.agreement.iloc[0].to_dict())
-    if len(replay.candidates):
-        shown = replay.candidates[replay.candidates["frontier"]]
-        data["candidates"] = [_plain(row) for row in shown.to_dict("records")]
-    if replay.draft is not None:
-        data["draft"] = {"yaml": replay.draft.text, "lint": replay.draft.lint, "said": replay.draft.said}
-    return data
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    plain_row: dict[str, Any] = {}
-    for key, value in row.items():
-        missing = value is None or (isinstance(value, float) and math.isnan(value))
-        plain_row[str(key)] = None if missing else value.item() if hasattr(value, "item") else value
-    return plain_row
+    """A row whose values JSON can hold."""
+    missing = {key for key, value in row.items() if isinstance(value, float) and math.isnan(value)}
+    return {str(key): None if key in missing else value for key, value in row.items()}
 
 
 def _agreed(replay: RuleReplay) -> str:
     """How far the replay of the present rule is what the server itself fired."""
     if not len(replay.agreement):
-        return "" if replay.variants[0][0] != "present" else "The server has fired none of it, nor has the replay"
+        return "" if replay.variants[0][0] != PRESENT else "The server has fired none of it, nor has the replay"
     row = replay.agreement.iloc[0]
     told = f", {row['apart']} set apart" if row["apart"] else ""
     extra = f", and {row['extra']} that it did not fire" if row["extra"] else ""
@@ -185,17 +140,10 @@ def _quality(row: dict[Any, Any]) -> str:
     return (
         f"{row['false_positives']} false of {count(row['trials'], 'alert group')}{rate}, "
         f"{row['misses']} of {count(row['incidents'], 'incident')} missed, "
-        f"detection {_seconds(row['detection_seconds'])}, {row['pages_a_week']:.1f} pages a week, "
+        f"detection {seconds_text(row['detection_seconds'], none=NO_DATA)}, {row['pages_a_week']:.1f} pages a week, "
         f"{row['unjudged']} not judged"
     )
 
 
 def _lint(draft: Draft) -> str:
     return f"{draft.lint}: {draft.said}" if draft.lint != "passed" else "passed"
-
-
-def _seconds(seconds: float, *, none: str = NO_DATA) -> str:
-    if pd.isna(seconds):
-        return none
-    whole = duration_text(abs(round(float(seconds)))) if round(float(seconds)) else "0s"
-    return f"−{whole}" if seconds < 0 else whole

@@ -4,103 +4,83 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cloudxai_analysis.replay.agreement import agreement, agreement_counts
 
 NOON = pd.Timestamp("2026-11-09T12:00:00.411Z")
-
-
-def episodes(*rows: tuple[str, int, int], cut_end: bool = False) -> pd.DataFrame:
-    """Episodes by tenant, first and end minute."""
-    frame = pd.DataFrame(
-        [
-            {
-                "alertname": "A",
-                "severity": "page",
-                "tenant": tenant,
-                "instance": "",
-                "pending_at": pd.NaT,
-                "fired_at": NOON + pd.Timedelta(minutes=first),
-                "resolved_at": NOON + pd.Timedelta(minutes=end),
-                "cut_start": False,
-                "cut_end": cut_end,
-            }
-            for tenant, first, end in rows
-        ],
-        columns=[
-            "alertname",
-            "severity",
-            "tenant",
-            "instance",
-            "pending_at",
-            "fired_at",
-            "resolved_at",
-            "cut_start",
-            "cut_end",
-        ],
-    )
-    for moment in ("pending_at", "fired_at", "resolved_at"):
-        frame[moment] = utc(frame[moment])
-    return frame
+MINUTE = pd.Timedelta(minutes=1)
+CUT, DOWN, UNDER_WAY = (
+    "cut by the window's edge",
+    "the server was down",
+    "a scrape was under way when the rule was evaluated",
+)
+Rows = list[tuple[str, float, float]]
 
 
 def utc(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, utc=True).dt.as_unit("us")
 
 
-def down(*stretches: tuple[int, int]) -> pd.DataFrame:
-    """Stretches in which the server was down, by minutes."""
-    rows = [[NOON + pd.Timedelta(minutes=minute) for minute in stretch] for stretch in stretches]
-    frame = pd.DataFrame(rows, columns=["start", "end"])
-    return frame.assign(start=utc(frame["start"]), end=utc(frame["end"]))
+def episodes(rows: Rows, *, cut_end: bool = False) -> pd.DataFrame:
+    """Episodes by tenant, first and end minute."""
+    frame = pd.DataFrame(rows, columns=["tenant", "fired_at", "resolved_at"]).assign(alertname="A", severity="page")
+    times = {name: utc(NOON + frame[name].astype("float64") * MINUTE) for name in ("fired_at", "resolved_at")}
+    return frame.assign(
+        instance="", pending_at=utc(pd.Series(pd.NaT, frame.index)), cut_start=False, cut_end=cut_end, **times
+    )
 
 
-def held(live: pd.DataFrame, ours: pd.DataFrame, stretches: pd.DataFrame | None = None) -> pd.DataFrame:
-    none = down() if stretches is None else stretches
-    return agreement(live, ours, none, interval_seconds=60, settle_seconds=120)
+def held(
+    live: Rows, ours: Rows, *, down: tuple[float, float] | None = None, late: float | None = None, cut: bool = False
+) -> pd.DataFrame:
+    stretches = pd.DataFrame([down] if down else [], columns=["start", "end"]).astype("float64")
+    return agreement(
+        episodes(live, cut_end=cut),
+        episodes(ours),
+        pd.DataFrame({name: utc(NOON + stretches[name] * MINUTE) for name in ("start", "end")}),
+        interval_seconds=60,
+        settle_seconds=120,
+        unsettled=np.array([] if late is None else [round((NOON + late * MINUTE).timestamp() * 1000)], dtype=np.int64),
+    )
 
 
-def test_the_same_is_the_same_evaluations_of_the_same_labels() -> None:
-    live = episodes(("a", 0, 5), ("a", 10, 12), ("b", 20, 22))
-    ours = episodes(("a", 0, 5), ("a", 10, 13), ("c", 20, 22))
-    assert held(live, ours)["status"].tolist() == ["same", "other", "other", "extra"]
-    (row,) = held(live, ours).query("tenant == 'a' and status == 'other'").to_dict("records")
-    assert row["replayed_resolved_at"] == NOON + pd.Timedelta(minutes=13)
+SAME = [("a", 0, 5)]
+CASES = [
+    # Of the same labels at the same evaluations, one more, another tenant.
+    ([*SAME, ("a", 10, 12), ("b", 20, 22)], [*SAME, ("a", 10, 13), ("c", 20, 22)], {}, "same other other extra"),
+    # A phase that is known to a few milliseconds is the same evaluation, and a minute is another one.
+    (SAME, [("a", 0.0007, 5.0007)], {}, "same"),
+    (SAME, [("a", 1, 5)], {}, "other"),
+    # Two alerts that look alike count twice.
+    (SAME * 2, SAME * 2, {}, "same same"),
+    (SAME * 2, SAME, {}, "same other"),
+    # Each replayed episode stands beside one of the server's, and what is beside one is not extra.
+    ([("a", 0, 5), ("a", 6, 9)], [("a", 1, 8)], {}, "other other"),
+    ([("a", 0, 9)], [("a", 1, 4), ("a", 5, 8)], {}, "other extra"),
+    # A server that was down, two minutes after it, and edges are told apart.
+    ([("a", 0, 5), ("a", 30, 32), ("a", 60, 65)], [("a", 60, 65)], {"down": (5, 29)}, "apart apart same"),
+    ([("a", 0, 5)], [], {"cut": True}, "apart"),
+    ([], [("a", 30, 32)], {"down": (5, 29)}, "apart"),
+    # Only what differs is set apart by a scrape under way.
+    ([("a", 10, 20), ("b", 10, 20), ("c", 40, 50)], [("a", 10, 20), ("b", 11, 20)], {"late": 9}, "same apart other"),
+]  # fmt: skip
 
 
-def test_a_phase_that_is_known_to_a_few_milliseconds_is_the_same_evaluation() -> None:
-    live, ours = episodes(("a", 0, 5)), episodes(("a", 0, 5))
-    shift = pd.Timedelta(milliseconds=40)
-    moved = ours.assign(fired_at=ours["fired_at"] + shift, resolved_at=ours["resolved_at"] + shift)
-    assert held(live, moved)["status"].tolist() == ["same"]
-    moved = ours.assign(fired_at=ours["fired_at"] + pd.Timedelta(minutes=1))
-    assert held(live, moved)["status"].tolist() == ["other"]
+@pytest.mark.parametrize(("live", "ours", "also", "status"), CASES)
+def test_each_episode_beside_the_other_s(live: Rows, ours: Rows, also: dict, status: str) -> None:
+    assert held(live, ours, **also)["status"].tolist() == status.split()
 
 
-def test_two_alerts_that_look_alike_count_twice() -> None:
-    twice = episodes(("a", 0, 5), ("a", 0, 5))
-    assert held(twice, twice)["status"].tolist() == ["same", "same"]
-    assert held(twice, episodes(("a", 0, 5)))["status"].tolist() == ["same", "other"]
-
-
-def test_edges_and_a_server_that_was_down_are_told_apart() -> None:
-    live = episodes(("a", 0, 5), ("a", 30, 32), ("a", 60, 65))
-    stretches = down((5, 29))
-    assert held(live, episodes(("a", 60, 65)), stretches)["status"].tolist() == ["apart", "apart", "same"]
-    assert held(live, episodes(("a", 60, 65)), stretches)["why"].tolist()[:2] == ["the server was down"] * 2
-    cut = episodes(("a", 0, 5), cut_end=True)
-    assert held(cut, episodes())["why"].tolist() == ["cut by the window's edge"]
+def test_what_sets_apart_is_told_and_the_other_s_times_are_shown() -> None:
+    assert held(SAME, [], cut=True)["why"].tolist() == [CUT]
+    assert held(SAME, [], down=(5, 29))["why"].tolist() == [DOWN]
+    assert held(SAME, [("a", 1, 5)], late=-1)["why"].tolist() == [UNDER_WAY]
+    (row,) = held(SAME, [("a", 0, 6)]).to_dict("records")
+    assert (row["resolved_at"], row["replayed_resolved_at"]) == (NOON + 5 * MINUTE, NOON + 6 * MINUTE)
 
 
 def test_counts_are_by_rule() -> None:
-    counts = agreement_counts(held(episodes(("a", 0, 5), ("b", 9, 10)), episodes(("a", 0, 5), ("c", 3, 4))))
+    counts = agreement_counts(held([*SAME, ("b", 9, 10)], [*SAME, ("c", 3, 4)]))
     assert counts.to_dict("records") == [{"alertname": "A", "fired": 2, "same": 1, "other": 1, "extra": 1, "apart": 0}]
-    assert agreement_counts(held(episodes(), episodes())).empty
-
-
-def test_only_what_differs_is_set_apart_by_a_scrape_under_way() -> None:
-    late = np.array([round((NOON + pd.Timedelta(minutes=9)).timestamp() * 1000)], dtype=np.int64)
-    live, ours = episodes(("a", 10, 20), ("b", 10, 20), ("c", 40, 50)), episodes(("a", 10, 20), ("b", 11, 20))
-    agreed = agreement(live, ours, down(), interval_seconds=60, settle_seconds=120, unsettled=late).set_index("tenant")
-    assert agreed["status"].to_dict() == {"a": "same", "b": "apart", "c": "other"}
-    assert agreed.loc["b", "why"] == "a scrape was under way when the rule was evaluated"
+    assert agreement_counts(held([], [])).empty

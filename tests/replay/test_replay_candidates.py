@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,8 +11,7 @@ import pytest
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.replay.candidates import LeftSide, Variant, candidates, loosest, proposal, thresholds, variants
-from cloudxai_analysis.replay.quality import frontier
-from cloudxai_analysis.replay.truth import Truth
+from cloudxai_analysis.replay.quality import Truth, frontier
 from cloudxai_analysis.sources.series import SeriesBatch
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
@@ -40,7 +40,7 @@ def truth(*incidents: tuple[str, float, float], labels: tuple[tuple[float, str],
     return Truth(frame, said, complete)
 
 
-def side(*bumps: tuple[float, int, float]) -> LeftSide:
+def bumpy(*bumps: tuple[float, int, float]) -> LeftSide:
     """A left side that is 1, but for bumps: the hour at which one begins, its minutes and its height."""
     times = ZERO + 60_000 * np.arange(7 * 24 * 60, dtype=np.int64)
     values = np.ones(len(times))
@@ -52,13 +52,20 @@ def side(*bumps: tuple[float, int, float]) -> LeftSide:
 
 
 # Two incidents with high, long bumps; a low bump and a short one are false.
-BUMPS = side((10, 20, 9.0), (50, 30, 8.0), (80, 15, 5.0), (100, 2, 9.0))
+BUMPS = bumpy((10, 20, 9.0), (50, 30, 8.0), (80, 15, 5.0), (100, 2, 9.0))
 TRUTH = truth(("one", 10, 10.4), ("two", 50, 50.6))
 
 
 def row(threshold: float, minutes: int, keep: int = 0) -> pd.Series:
     tried = [Variant(4.0, 60.0, 0.0), Variant(threshold, minutes * 60.0, keep * 60.0)]
     return candidates(BUMPS, tried, TRUTH, DAY, alertname="A").iloc[1]
+
+
+FOUR = Variant(4.0, 0.0, 0.0)
+
+
+def tried(*others: Variant, present: Variant = FOUR, truth: Truth = TRUTH, side: LeftSide = BUMPS) -> pd.DataFrame:
+    return candidates(side, [present, *others], truth, DAY, alertname="A")
 
 
 @pytest.mark.parametrize(
@@ -68,46 +75,43 @@ def row(threshold: float, minutes: int, keep: int = 0) -> pd.Series:
 def test_each_candidate_has_the_counts_of_the_bumps_that_it_sees(
     threshold: float, minutes: int, false: int, misses: int, detection: float
 ) -> None:
-    found = row(threshold, minutes)
+    found = tried(Variant(threshold, minutes * 60.0, 0.0)).iloc[1]
     assert (found["false_positives"], found["misses"], found["detection_seconds"]) == (false, misses, detection)
     assert found["incidents"] == 2
     assert found["pages_a_week"] == found["episodes"]
 
 
 def test_the_proposal_misses_no_more_and_is_false_least() -> None:
-    present = Variant(4.0, 0.0, 0.0)
     levels = thresholds(BUMPS.batch.values[::7], ">", 4.0)
-    tried = variants(BUMPS, present, levels)
-    assert tried[0] == present
-    table = candidates(BUMPS, tried, TRUTH, DAY, alertname="A")
+    first, *others = variants(replace(BUMPS, levels=levels), FOUR)
+    assert first == FOUR
+    table = tried(*others)
     best = proposal(table)
     assert best
     assert (table.loc[best, "misses"], table.loc[best, "false_positives"]) == (0, 0)
     # Two minutes at 9 must pass: no threshold alone keeps both incidents without them.
-    assert 5.0 <= tried[best].threshold < 8.0
-    assert tried[best].for_seconds >= 120
+    assert 5.0 <= table.loc[best, "threshold"] < 8.0
+    assert table.loc[best, "for_seconds"] >= 120
     assert table.loc[best, "frontier"]
 
 
 def test_nothing_is_proposed_where_no_incident_names_the_rule() -> None:
-    table = candidates(BUMPS, [Variant(4.0, 0.0, 0.0), Variant(99.0, 0.0, 0.0)], truth(), DAY, alertname="A")
+    table = tried(Variant(99.0, 0.0, 0.0), truth=truth())
     assert table["false_positives"].tolist() == [4, 0]
     assert proposal(table) == 0
 
 
 def test_a_label_speaks_of_what_fired_at_the_same_time() -> None:
     said = truth(("one", 10, 10.4), ("two", 50, 50.6), labels=((80.0, "actionable"),))
-    tried = [Variant(4.0, 0.0, 0.0), Variant(4.0, 600.0, 0.0)]
-    table = candidates(BUMPS, tried, said, DAY, alertname="A")
+    table = tried(Variant(4.0, 600.0, 0.0), truth=said)
     # The bump at 80 h fires ten minutes later with the longer `for`, and is still what people called actionable.
     assert table["true_positives"].tolist() == [3, 3]
     assert table["false_positives"].tolist() == [1, 0]
 
 
 def test_what_fires_far_more_is_not_judged() -> None:
-    noisy = side(*((hour, 1, 9.0) for hour in np.arange(1, 150, 0.25)), (151, 30, 20.0))
-    tried = [Variant(10.0, 0.0, 0.0), Variant(4.0, 0.0, 0.0)]
-    table = candidates(noisy, tried, truth(("one", 151, 152)), DAY, alertname="A")
+    noisy = bumpy(*((hour, 1, 9.0) for hour in np.arange(1, 150, 0.25)), (151, 30, 20.0))
+    table = tried(FOUR, present=Variant(10.0, 0.0, 0.0), truth=truth(("one", 151, 152)), side=noisy)
     assert table["judged"].tolist() == [True, False]
     assert not table["frontier"].iloc[1]
 
@@ -130,6 +134,5 @@ def test_thresholds_hold_the_present_one_and_the_loosest_lets_all_through() -> N
     assert 50.0 in below
     assert max(above) >= 99
     assert min(below) <= 1
-    assert loosest(above, ">") == min(above)
-    assert loosest(below, "<=") == max(below)
+    assert (loosest(above, ">"), loosest(below, "<=")) == (min(above), max(below))
     assert thresholds(np.array([np.nan, np.inf]), ">", 3.0)[0] < 3.0

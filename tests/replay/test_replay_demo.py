@@ -72,12 +72,13 @@ def test_the_server_holds_the_demo_s_samples_by_bits(served: tuple[DemoSource, A
 @pytest.mark.server
 def test_burn_rules_fire_where_the_measure_says_that_the_budget_burns(served: tuple[DemoSource, Any]) -> None:
     demo, server = served
-    history = History(server, demo, WEEK, evaluation_seconds=60)
+    burning = burn_rules(load_contract(), slo=0.999)
+    history = History(server, demo, WEEK, burning, evaluation_seconds=60)
     samples, up = (
         MemorySnapshot(demo).samples(metric, LONG, ("job", "instance")) for metric in ("readiness_state", "up")
     )
     burns = burn_stretches(global_readiness(samples, up, job_states(holds(up))), WEEK, slo=0.999)
-    for rule, over in zip(burn_rules(load_contract(), slo=0.999), ({14.4, 6.0}, {3.0, 1.0}), strict=True):
+    for rule, over in zip(burning, ({14.4, 6.0}, {3.0, 1.0}), strict=True):
         own = burns[burns["threshold"].isin(over)]
         found = history.replay(rule).episodes
         assert len(found), rule.name

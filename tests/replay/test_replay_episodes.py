@@ -13,7 +13,7 @@ from hypothesis import given
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import alerts
-from cloudxai_analysis.replay.episodes import episodes, runs, states, variant_episodes
+from cloudxai_analysis.replay.episodes import episodes, runs, states
 from cloudxai_analysis.sources.series import SeriesBatch
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
@@ -40,6 +40,22 @@ def labels_of(batch: SeriesBatch) -> list[dict[str, str]]:
 
 def window_of(minutes: int, *, since: int = 0) -> Window:
     return Window(START + timedelta(minutes=since), START + timedelta(minutes=minutes))
+
+
+def replayed(
+    batch: SeriesBatch,
+    times: np.ndarray,
+    for_minutes: int,
+    keep_minutes: int,
+    *,
+    window: tuple[int, int] | None = None,
+    markers: bool = True,
+) -> pd.DataFrame:
+    """The episodes of a rule in a window of minutes; without one in twice as many as there are times."""
+    since, minutes = window or (0, 2 * len(times) + 20)
+    found = states(runs(batch, times), times, for_ms=for_minutes * MINUTE, keep_ms=keep_minutes * MINUTE)
+    inside = window_of(minutes, since=since)
+    return episodes([found], labels_of(batch), times, interval_ms=MINUTE, window=inside, markers=markers)
 
 
 def written_down(present: set[int], times: np.ndarray, for_ms: int, keep_ms: int) -> list[tuple[int, str]]:
@@ -123,53 +139,40 @@ def test_episodes_are_those_of_the_measure_on_the_alerts_left(
     left = alerts_frame(written_down(at, times, for_minutes * MINUTE, keep_minutes * MINUTE), times)
     inside = left[left["time"] >= window.start]
     theirs = alerts.episodes(inside, interval_seconds=60, window=window)
-    found = states(runs(batch, times), times, for_ms=for_minutes * MINUTE, keep_ms=keep_minutes * MINUTE)
-    ours = episodes(found, labels_of(batch), times, interval_ms=MINUTE, window=window)
-    assert list(ours.columns) == list(theirs.columns)
+    ours = replayed(batch, times, for_minutes, keep_minutes, window=(since, len(present)))
+    assert list(ours.columns) == ["variant", *theirs.columns]
     columns = ["alertname", "severity", "tenant", "instance", "fired_at", "resolved_at", "seconds"]
     pd.testing.assert_frame_equal(ours[columns], theirs[columns])
 
 
-def test_keep_firing_holds_and_a_short_return_fires_on() -> None:
-    #                 0123456789
-    batch = batch_of("xxx.x..xx.")
-    times = evaluation_times(10)
-    found = states(runs(batch, times), times, for_ms=2 * MINUTE, keep_ms=2 * MINUTE)
-    one = episodes(found, labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
-    # It fires at 2; gone at 3 it is kept for 3 and 4; back at 4, gone from 5 it is kept for 5 and 6, back at 7.
-    assert [(row.fired_at.minute, row.resolved_at.minute) for row in one.itertuples()] == [(2, 10)]
-    assert one["pending_at"].iloc[0] == START
-    found = states(runs(batch, times), times, for_ms=2 * MINUTE)
-    one = episodes(found, labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
-    assert [(row.fired_at.minute, row.resolved_at.minute) for row in one.itertuples()] == [(2, 3)]
-
-
-def test_a_firing_belongs_to_the_window_in_which_it_begins() -> None:
-    batch = batch_of("xxxxx.....xxxxx")
-    times = evaluation_times(15)
-    found = states(runs(batch, times), times, for_ms=0)
-    frame = episodes(found, labels_of(batch), times, interval_ms=MINUTE, window=window_of(13, since=3))
-    assert frame["cut_start"].tolist() == [True, False]
-    assert frame["cut_end"].tolist() == [False, True]
-    assert frame["fired_at"].dt.minute.tolist() == [3, 10]
-    assert frame["resolved_at"].dt.minute.tolist() == [5, 13]
-
-
-def test_a_server_that_was_down_parts_an_episode() -> None:
-    batch = batch_of("x" * 20)
-    times = evaluation_times(20, without=tuple(range(5, 12)))
-    found = states(runs(batch, times), times, for_ms=2 * MINUTE)
-    frame = episodes(found, labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
-    assert [(row.fired_at.minute, row.resolved_at.minute) for row in frame.itertuples()] == [(2, 5), (12, 20)]
-
-
-@pytest.mark.parametrize(("markers", "many"), [(True, 2), (False, 1)])
-def test_a_source_without_markers_shows_one_absent_evaluation_as_nothing(markers: bool, many: int) -> None:
-    batch = batch_of("xx.xx")
-    times = evaluation_times(5)
-    found = states(runs(batch, times), times, for_ms=0)
-    frame = episodes(found, labels_of(batch), times, interval_ms=MINUTE, window=window_of(9), markers=markers)
-    assert len(frame) == many
+# An 'x' in a row is a minute at which the expression gave it; `minutes` are `for` and `keep_firing_for`.
+@pytest.mark.parametrize(
+    ("row", "minutes", "given", "fired"),
+    [
+        # It fires at 2; gone at 3 it is kept for 3 and 4; back at 4, gone from 5 it is kept for 5 and 6, back at 7.
+        ("xxx.x..xx.", (2, 2), {}, [(2, 10)]),
+        ("xxx.x..xx.", (2, 0), {}, [(2, 3)]),
+        # A firing belongs to the window in which it begins, and is cut at its edges.
+        ("xxxxx.....xxxxx", (0, 0), {"window": (3, 13)}, [("cut", 3, 5), (10, 13, "cut")]),
+        # A server that was down parts an episode.
+        ("x" * 20, (2, 0), {"without": tuple(range(5, 12))}, [(2, 5), (12, 20)]),
+        # A source without markers shows one absent evaluation as nothing, but no two.
+        ("xx.xx..x", (0, 0), {}, [(0, 2), (3, 5), (7, 8)]),
+        ("xx.xx..x", (0, 0), {"markers": False}, [(0, 5), (7, 8)]),
+    ],
+)  # fmt: skip
+def test_firings_by_the_minute(
+    row: str, minutes: tuple[int, int], given: dict[str, Any], fired: list[tuple[Any, ...]]
+) -> None:
+    times = evaluation_times(len(row), without=given.get("without", ()))
+    frame = replayed(batch_of(row), times, *minutes, window=given.get("window"), markers=given.get("markers", True))
+    edges = zip(frame["fired_at"].dt.minute, frame["resolved_at"].dt.minute, strict=True)
+    assert [*edges] == [tuple(edge for edge in one if edge != "cut") for one in fired]
+    if "window" in given:
+        assert frame["cut_start"].tolist() == [one[0] == "cut" for one in fired]
+        assert frame["cut_end"].tolist() == [one[-1] == "cut" for one in fired]
+    if minutes == (2, 2):
+        assert frame["pending_at"].tolist() == [START]
 
 
 def test_points_between_evaluations_do_not_count() -> None:
@@ -180,12 +183,10 @@ def test_points_between_evaluations_do_not_count() -> None:
 
 
 def test_variants_are_put_side_by_side() -> None:
-    batch = batch_of("xxxx....xx", "..xxxxxx..")
-    times = evaluation_times(10)
+    batch, times = batch_of("xxxx....xx", "..xxxxxx.."), evaluation_times(10)
     found = runs(batch, times)
     variants = [states(found, times, for_ms=minutes * MINUTE) for minutes in (0, 2, 9)]
-    frame = variant_episodes(variants, labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
+    frame = episodes(variants, labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
     assert frame["variant"].value_counts().to_dict() == {0: 3, 1: 2}
-    alone = episodes(variants[1], labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
-    second = frame[frame["variant"] == 1].reset_index(drop=True).drop(columns="variant")
-    pd.testing.assert_frame_equal(second, alone)
+    second = frame[frame["variant"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(second.assign(variant=0), replayed(batch, times, 2, 0, window=(0, 20)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cloudxai_analysis.replay.evaluations import evaluations, phase, unsettled
 from cloudxai_analysis.sources.promql import Steps
@@ -13,13 +14,13 @@ NONE = pd.DataFrame({"start": [], "end": []}).astype("datetime64[us, UTC]")
 FIRST = 1_794_182_400_000 + 17
 
 
-def alerts(*series: tuple[str, list[int], list[int]]) -> SeriesBatch:
-    """Series of ALERTS: rule, seconds with a sample, and those of them that are staleness markers."""
+def alerts(*series: tuple[list[int], list[int]]) -> SeriesBatch:
+    """Series of a group's ALERTS: seconds with a sample, and those of them that are staleness markers."""
     made = []
-    for name, seconds, markers in series:
-        values = np.ones(len(seconds))
-        values.view(np.int64)[np.isin(seconds, markers)] = STALENESS_MARKER_BITS
-        made.append(({"alertname": name}, FIRST + 1000 * np.array(seconds, dtype=np.int64), values))
+    for number, (at, markers) in enumerate(series):
+        values = np.ones(len(at))
+        values.view(np.int64)[np.isin(at, markers)] = STALENESS_MARKER_BITS
+        made.append(({"tenant": str(number)}, FIRST + 1000 * np.array(at, dtype=np.int64), values))
     return SeriesBatch.of("ALERTS", made)
 
 
@@ -28,27 +29,24 @@ def seconds(found: np.ndarray) -> list[int]:
 
 
 def test_the_phase_is_that_of_the_group_s_own_alerts() -> None:
-    batch = alerts(("A", [0, 1, 2], []), ("B", [5], []))
-    assert phase(batch, ["A"], 1000) == 17
-    assert phase(batch, ["C"], 1000) is None
+    assert phase(alerts(([0, 1, 2], []), ([5], [])), 1000) == 17
+    assert phase(alerts(), 1000) is None
 
 
-def test_an_evaluation_is_missed_where_alerts_went_on_over_it_and_none_has_a_sample() -> None:
-    batch = alerts(("A", [0, 1, 2, 4, 5, 7], []), ("B", [7, 8], []), ("Other", [3, 6], []))
-    found = evaluations(Steps(FIRST, 1000, 10), down=NONE, alerts=batch, rules=["A", "B"])
-    assert seconds(found.times) == [0, 1, 2, 4, 5, 7, 8, 9]
-
-
-def test_an_alert_that_ended_proves_no_missed_evaluation() -> None:
-    batch = alerts(("A", [0, 1, 2, 3, 6, 7], [3]), ("B", [20], []))
-    found = evaluations(Steps(FIRST, 1000, 10), down=NONE, alerts=batch, rules=["A"])
-    assert seconds(found.times) == list(range(10))
-
-
-def test_a_long_silence_is_no_missed_evaluation() -> None:
-    batch = alerts(("A", [0, 30], []))
-    found = evaluations(Steps(FIRST, 1000, 31), down=NONE, alerts=batch, rules=["A"])
-    assert len(found.times) == 31
+@pytest.mark.parametrize(
+    ("series", "due", "missed"),
+    [
+        # Alerts went on over 3 and 6, and none has a sample of those.
+        ([([0, 1, 2, 4, 5, 7], []), ([7, 8], [])], 10, [3, 6]),
+        # An alert that ended proves no missed evaluation.
+        ([([0, 1, 2, 3, 6, 7], [3]), ([20], [])], 10, []),
+        # A long silence is none.
+        ([([0, 30], [])], 31, []),
+    ],
+)
+def test_an_evaluation_is_missed_where_alerts_went_on_over_it(series: list, due: int, missed: list[int]) -> None:
+    found = evaluations(Steps(FIRST, 1000, due), down=NONE, alerts=alerts(*series))
+    assert seconds(found.times) == [second for second in range(due) if second not in missed]
 
 
 def test_nothing_is_evaluated_while_the_server_is_down() -> None:

@@ -36,12 +36,9 @@ def moment() -> datetime:
 
 def replayed(source: Any, window: Window, rules: list[AlertingRule]) -> tuple[pd.DataFrame, History]:
     """The agreement of every rule with what the server fired."""
-    history = History(source, source, window, evaluation_seconds=1)
-    frames = []
-    for rule in rules:
-        group = [other.name for other in rules if other.place == rule.place]
-        frames.append(history.agreement(history.replay(rule, group)))
-    return pd.concat(frames, ignore_index=True), history
+    history = History(source, source, window, rules, evaluation_seconds=1)
+    agreed = [history.agreement(history.replay(rule)) for rule in rules]
+    return pd.concat(agreed, ignore_index=True), history
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +75,7 @@ def test_replay_fires_what_the_live_server_fired(live: tuple[Any, Window, list[A
 
 def test_each_group_is_asked_at_its_own_times(live: tuple[Any, Window, list[AlertingRule]]) -> None:
     source, window, rules = live
-    history = History(source, source, window, evaluation_seconds=1)
+    history = History(source, source, window, rules, evaluation_seconds=1)
     stamps = {rule.group: set() for rule in rules}
     for labels, first, last in zip(
         history.alerts.labels, history.alerts.offsets[:-1], history.alerts.offsets[1:], strict=True
@@ -86,8 +83,7 @@ def test_each_group_is_asked_at_its_own_times(live: tuple[Any, Window, list[Aler
         group = next(rule.group for rule in rules if rule.name == labels["alertname"])
         stamps[group] |= {int(stamp) % 1000 for stamp in history.alerts.times[first:last]}
     for rule in rules:
-        group = [other.name for other in rules if other.place == rule.place]
-        assert {history.evaluations(rule, group).steps.first % 1000} == stamps[rule.group]
+        assert {history.evaluations(rule).steps.first % 1000} == stamps[rule.group]
     assert len({tuple(sorted(phases)) for phases in stamps.values()}) == 2
 
 

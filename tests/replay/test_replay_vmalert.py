@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import servers
 import ten_rules
+import vmalert
 
 from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
@@ -30,15 +31,13 @@ def agreed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pd.DataFrame]:
     rules = folder / "ten.rules.yml"
     rules.write_text(ten_rules.RULES, encoding="utf-8")
     with servers.victoria_metrics(folder) as server:
-        ten_rules.load(server.url, DemoSource(), WEEK)
-        ten_rules.vmalert(server.url, rules, WEEK, points=20_000)
-        ten_rules.flush(server.url)
+        vmalert.load(server.url, DemoSource(), ten_rules.METRICS, WEEK)
+        vmalert.replayed(server.url, rules, WEEK)
         source: Any = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
-        history = History(source, source, WEEK, evaluation_seconds=60)
         read, findings = rules_in([rules])
         assert not findings
-        names = [rule.name for rule in read]
-        yield pd.concat([history.agreement(history.replay(rule, names)) for rule in read], ignore_index=True)
+        history = History(source, source, WEEK, read, evaluation_seconds=60)
+        yield pd.concat([history.agreement(history.replay(rule)) for rule in read], ignore_index=True)
 
 
 def test_every_episode_is_the_same(agreed: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudxai_analysis.replay.written import markdown_text
+from cloudxai_analysis.words.markdown import markdown_code, markdown_table, markdown_text
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ from cloudxai_analysis.replay.written import markdown_text
 )
 def test_text_comes_out_as_itself(text: str, written: str) -> None:
     assert markdown_text(text) == written
+
+
+def test_a_table_lines_numbers_up_and_no_text_closes_the_fence_of_code() -> None:
+    table = [*markdown_table({"rule": False, "missed": True}, [["a", 1], ["b", ""]])]
+    assert table == ["| rule | missed |", "| --- | ---: |", "| a | 1 |", "| b | |"]
+    assert [*markdown_code("a\n```\nb", "yaml")] == ["````yaml", "a", "```", "b", "````"]

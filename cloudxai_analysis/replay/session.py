@@ -1,0 +1,145 @@
+"""A replay opened: the server that evaluates, the rules, the weeks and the ledger, for a command or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import WEEK, Window
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, project_folder
+from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
+from cloudxai_analysis.replay.compared import PRESENT, Named, RuleReplay, compared
+from cloudxai_analysis.replay.demo_server import demo_server
+from cloudxai_analysis.replay.history import WARM_UP, History
+from cloudxai_analysis.replay.left_side import metrics_in
+from cloudxai_analysis.replay.quality import Truth
+from cloudxai_analysis.replay.rules import rules_in
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
+from cloudxai_analysis.sources.series import SeededSource
+
+_PROPOSED = "proposed"
+_BURN = ("burn rate, pages", "burn rate, tickets")
+_LONGEST_RANGE = timedelta(days=3)  # what the burn rates look back, and every rule of the demo
+
+
+@dataclass(frozen=True)
+class Session:
+    """A window of a server's past with its truth, and each rule with what stands beside it."""
+
+    history: History
+    truth: Truth
+    beside: list[Named]
+    concurrency: int
+
+    def compared(self, *, only: Sequence[str] = (), vary: bool = True) -> list[RuleReplay]:
+        """Each rule replayed beside what is proposed under its name, and the readiness alert beside burn rates.
+
+        `only` names the rules that are looked at; `vary` replays each rule's candidates, too.
+
+        Raises
+        ------
+        UsageError
+            `only` names a rule that is not there.
+        SourceUnreachable, RefusedForSecurity
+            The server did not answer.
+        """
+        known = {rules[0][1].name for rules in self.beside}
+        if missing := [name for name in only if name not in known]:
+            raise UsageError(f"No rule '{missing[0]}'. There are {', '.join(sorted(known)) or 'no alerting rules'}.")
+        wanted = [rules for rules in self.beside if not only or rules[0][1].name in only]
+        self.history.ask([rule for rules in wanted for _, rule in rules], concurrency=self.concurrency)
+        return [compared(self.history, rules, self.truth, vary=vary) for rules in wanted]
+
+
+@contextmanager
+def opened(
+    environment: Environment,
+    window: Window,
+    now: datetime,
+    *,
+    weeks: int = 4,
+    given: Sequence[AlertingRule] = (),
+    proposed: Sequence[AlertingRule] = (),
+) -> Iterator[Session]:
+    """The last `weeks` weeks up to the window's end, or to `now`, ready to be replayed.
+
+    `given` are the rules to replay; without any those that the server has loaded, of the demo the reference ones. A
+    `proposed` rule without another of its name stands alone. For the demo a Prometheus of our own runs as long as this
+    is open.
+
+    Raises
+    ------
+    UsageError
+        There is no rule to replay, or nothing that evaluates PromQL (`NeedsServer`).
+    SourceUnreachable, SourceAnswerError, RefusedForSecurity
+        The server did not answer, or answered wrongly or in part.
+    """
+    end = min(window.end, now)
+    span = Window(end - weeks * WEEK, end, window.name if weeks == 1 else "")
+    origin = open_source(environment.source, limits=environment.limits, settings=environment.settings)
+    server: Any = origin
+    ledger = Ledger(environment.ledger)
+    with ExitStack() as running:
+        if isinstance(origin, SeededSource):
+            ledger.seed(origin.ledger_entries())
+            rules = list(given) or _reference_rules()
+            burns = burn_rules(environment.contract, slo=environment.bounds.availability)
+            metrics = _metrics([*rules, *proposed, *burns], environment)
+            long = Window(span.start - WARM_UP - _LONGEST_RANGE, span.end)
+            url = running.enter_context(demo_server(origin, metrics, long))
+            server = open_source(url, limits=environment.limits, settings=environment.settings)
+        else:
+            rules = list(given) or loaded_rules(server)
+        if not rules:
+            raise UsageError(f"Source {origin.name} has loaded no alerting rule. Give rule files.")
+        beside = _beside(rules, proposed, environment)
+        history = History(
+            server,
+            origin,
+            span,
+            [rule for own in beside for _, rule in own],
+            evaluation_seconds=environment.contract.evaluation_interval_seconds,
+            rule_matchers=environment.settings.rule_matchers,
+            replica_labels=environment.settings.replica_labels,
+            named=environment.contract.named,
+        )
+        yield Session(history, Truth.of(ledger, span), beside, environment.limits.concurrency)
+
+
+def _beside(rules: Sequence[AlertingRule], proposed: Sequence[AlertingRule], environment: Environment) -> list[Named]:
+    """Each rule, named, with those to be set beside it."""
+    readiness = readiness_rule(list(rules), environment.contract)
+    found: list[Named] = []
+    for rule in rules:
+        others = [(_PROPOSED, other) for other in proposed if other.name == rule.name]
+        if rule is readiness:
+            burns = burn_rules(environment.contract, slo=environment.bounds.availability)
+            others += zip(_BURN, burns, strict=True)
+        found.append(((PRESENT, rule), *others))
+    names = {rule.name for rule in rules}
+    return found + [((_PROPOSED, rule),) for rule in proposed if rule.name not in names]
+
+
+def _reference_rules() -> list[AlertingRule]:
+    folder = project_folder() / "reference" / "rules"
+    rules = rules_in([folder])[0] if folder.is_dir() else []
+    if not rules:
+        raise UsageError(f"Source {DEMO_SOURCE} has loaded no rules. Give rule files, as `cloudxai replay PATH`.")
+    return rules
+
+
+def _metrics(rules: Sequence[AlertingRule], environment: Environment) -> list[str]:
+    """The series that the rules look at, and `up`."""
+    known = environment.contract.series_names()
+    wanted = {"up"}
+    for rule in rules:
+        found = metrics_in(rule.expr)
+        # What names no metric, or is no PromQL that can be read here, the server is asked of what its text names.
+        wanted |= found if found is not None else {name for name in known if name in rule.expr}
+    return sorted(wanted - {"ALERTS", "ALERTS_FOR_STATE"})
