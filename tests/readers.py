@@ -1,4 +1,4 @@
-"""One way of reading samples from a server, chosen without asking what the server offers."""
+"""Sessions with a server, and one way of reading samples from it, chosen without asking what the server offers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Limits
+from cloudxai_analysis.sources.http_config import HttpConfig
 from cloudxai_analysis.sources.matchers import Stretch
 from cloudxai_analysis.sources.range_selectors import SAMPLES_PER_ANSWER, RangeSelectors
 from cloudxai_analysis.sources.remote_read import RemoteRead
@@ -21,6 +22,7 @@ from cloudxai_analysis.sources.victoria_metrics import Export
 START = datetime(2026, 11, 9, tzinfo=UTC)
 START_MS = 1_794_182_400_000
 WEEK = Window(START, START + timedelta(days=7), "the week")
+QUICK = Limits(retries=1, request_timeout_seconds=5, connect_timeout_seconds=2, total_deadline_seconds=10)
 Samples = dict[str, list[tuple[int, int]]]
 
 
@@ -44,6 +46,16 @@ class Reader:
     def read(self, metric: str, matchers: dict[str, str], window: Window) -> SeriesBatch:
         """The samples in the window."""
         return self.way.read(Stretch(metric, matchers, window, window.start_ms, window.end_ms))
+
+
+def session_of(url: str, how: Limits = QUICK, **config: Any) -> ObservingSession:
+    """A session with a server that is spoken to as `config` says."""
+    return ObservingSession(url, limits=how, credentials=Credentials(HttpConfig.model_validate(config)))
+
+
+def ask(session: ObservingSession) -> Any:
+    """The document of one query."""
+    return session.post(f"{session.base}/api/v1/query", data={"query": "up"}).json()
 
 
 def reader(url: str, way: str, *, most: int = SAMPLES_PER_ANSWER, **limits: Any) -> Reader:

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from hostile_server import Handler, Hostile, vector
 from loopback_proxy import loopback_proxy
+from readers import QUICK, ask
 
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import Metric
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.platform.settings import EnvironmentSettings
 from cloudxai_analysis.sources.credentials import settled_credentials
 from cloudxai_analysis.sources.http_config import (
     Authorization,
@@ -31,7 +32,6 @@ from cloudxai_analysis.sources.http_config import (
 from cloudxai_analysis.sources.session import ObservingSession
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
-QUICK = Limits(retries=0, request_timeout_seconds=5, connect_timeout_seconds=1, total_deadline_seconds=10)
 
 
 def session_of(url: str, folder: Path, *, config: object = None, **settings: Any) -> ObservingSession:
@@ -40,10 +40,6 @@ def session_of(url: str, folder: Path, *, config: object = None, **settings: Any
         settings["http_config_file"] = file_of(folder, json.dumps(config))
     credentials = settled_credentials(EnvironmentSettings.model_validate(settings), folder)
     return ObservingSession(url, limits=QUICK, credentials=credentials)
-
-
-def ask(session: ObservingSession) -> Any:
-    return session.post(f"{session.base}/api/v1/query", data={"query": "up"}).json()
 
 
 def sent(hostile: Hostile, folder: Path, **settings: Any) -> dict[str, str]:

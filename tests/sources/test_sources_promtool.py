@@ -9,34 +9,19 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from certificates import Authority, Certificate, new_authority, server_context
+from certificates import Authority, Certificate, server_context
 from hostile_server import Handler, Hostile, Request, hostile_server, vector
 from loopback_proxy import loopback_proxy
+from readers import QUICK, ask
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.platform.settings import EnvironmentSettings
 from cloudxai_analysis.sources.credentials import settled_credentials
 from cloudxai_analysis.sources.http_config import read_http_config
 from cloudxai_analysis.sources.session import ObservingSession
 
 pytestmark = pytest.mark.needs("promtool", "openssl")
-LIMITS = Limits(retries=0, request_timeout_seconds=5, connect_timeout_seconds=2, total_deadline_seconds=10)
 FILES = {"user": "joe\n", "password": " geheim \n", "token": "abc.def\n"}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return new_authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def certificate(authority: Authority) -> Certificate:
-    return authority.issue("server", valid_for="DNS:prometheus.internal")
-
-
-@pytest.fixture(scope="module")
-def client(authority: Authority) -> Certificate:
-    return authority.issue("client")
 
 
 def answer(handler: Handler, _: Mapping[str, str]) -> None:
@@ -67,8 +52,8 @@ def promtool_asks(folder: Path, server: Hostile, http_config: str) -> Request:
 
 def we_ask(folder: Path, url: str) -> None:
     credentials = settled_credentials(EnvironmentSettings(http_config_file=folder / "http.yml"), folder)
-    with ObservingSession(url, limits=LIMITS, credentials=credentials) as session:
-        assert session.post(f"{url}/api/v1/query", data={"query": "up"}).json() == vector("1")
+    with ObservingSession(url, limits=QUICK, credentials=credentials) as session:
+        assert ask(session) == vector("1")
 
 
 def both_ask(folder: Path, server: Hostile, http_config: str) -> tuple[Request, Request]:
@@ -103,7 +88,7 @@ def test_the_same_file_sends_the_same_credentials(hostile: Hostile, tmp_path: Pa
 
 
 def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
-    tmp_path: Path, authority: Authority, certificate: Certificate, client: Certificate
+    tmp_path: Path, authority: Authority, client: Certificate
 ) -> None:
     for name, source in {"ca": authority.file, "cert": client.file, "key": client.key}.items():
         (tmp_path / f"{name}.pem").write_bytes(source.read_bytes())
@@ -112,6 +97,7 @@ def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
         "tls_config: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem, min_version: TLS13,\n"
         "  server_name: prometheus.internal}"
     )
+    certificate = authority.issue("internal", valid_for="DNS:prometheus.internal")
     with hostile_server(server_context(certificate, clients=authority)) as server:
         theirs, ours = both_ask(tmp_path, server, http_config)
         with loopback_proxy() as proxy:

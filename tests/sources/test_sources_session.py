@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 from hostile_server import Handler, Hostile, Script, hostile_server, vector
+from readers import QUICK, ask, session_of
 
 from cloudxai_analysis.ground.errors import (
     CloudxaiError,
@@ -21,37 +22,27 @@ from cloudxai_analysis.ground.errors import (
 )
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import Declined, NoSuchEndpoint, TooManySamples
-from cloudxai_analysis.sources.http_config import HttpConfig
-from cloudxai_analysis.sources.session import Credentials, ObservingSession
 
 SECRET = "geheim/%wort"
-QUICK = Limits(retries=1, request_timeout_seconds=5, connect_timeout_seconds=1, total_deadline_seconds=10)
+LOGIN: dict[str, Any] = {
+    "basic_auth": {"username": "joe", "password": SECRET},
+    "http_headers": {"X-Key": {"secrets": ["team-blue"]}},
+}
 
 
 def limits(**changes: float) -> Limits:
-    return Limits.model_validate({**QUICK.model_dump(), **changes})
+    return Limits.model_validate({**QUICK.model_dump(), "connect_timeout_seconds": 1, **changes})
 
 
-def credentials_of(**config: Any) -> Credentials:
-    return Credentials(HttpConfig.model_validate(config))
+def asked(url: str, how: Limits = QUICK) -> Any:
+    with session_of(url, how, **LOGIN) as session:
+        return ask(session)
 
 
-def session_of(url: str, how: Limits = QUICK, **details: Any) -> ObservingSession:
-    credentials = credentials_of(
-        basic_auth={"username": "joe", "password": SECRET}, http_headers={"X-Key": {"secrets": ["team-blue"]}}
-    )
-    return ObservingSession(url, **{"limits": how, "credentials": credentials, **details})
-
-
-def asked(url: str, how: Limits = QUICK, **details: Any) -> Any:
-    with session_of(url, how, **details) as session:
-        return session.post(f"{url}/api/v1/query", data={"query": "up"}).json()
-
-
-def refusal(url: str, how: Limits = QUICK, **details: Any) -> CloudxaiError:
+def refusal(url: str, how: Limits = QUICK) -> CloudxaiError:
     """The error that asking raises, after a look that it is one line, names the server and shows no secret."""
     with pytest.raises(CloudxaiError) as refused:
-        asked(url, how, **details)
+        asked(url, how)
     shown = "".join(traceback.format_exception(refused.value))
     said = str(refused.value)
     assert url in said
@@ -234,13 +225,13 @@ def test_a_closed_port_and_an_unknown_host_are_unreachable() -> None:
     "path", ["/-/quit", "/api/v1/admin/tsdb/delete_series", "/api/v1/write", "/api/v1/query/../write"]
 )
 def test_nothing_but_reads_is_ever_sent(hostile: Hostile, method: str, path: str) -> None:
-    with session_of(hostile.url) as session, pytest.raises(RefusedForSecurity, match="only observes"):
+    with session_of(hostile.url, **LOGIN) as session, pytest.raises(RefusedForSecurity, match="only observes"):
         session.request(method, hostile.url + path)
     assert hostile.seen == []
 
 
 def test_no_other_host_is_asked(hostile: Hostile) -> None:
-    with session_of(hostile.url) as session, hostile_server() as other:
+    with session_of(hostile.url, **LOGIN) as session, hostile_server() as other:
         with pytest.raises(RefusedForSecurity, match="another host"):
             session.get(f"{other.url}/api/v1/query")
         assert other.seen == []
@@ -249,7 +240,7 @@ def test_no_other_host_is_asked(hostile: Hostile) -> None:
 def test_what_a_caller_asks_for_does_not_loosen_the_session(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     hostile.script = says(b"", 302, Location="http://example.org/")
-    with session_of(hostile.url) as session:
+    with session_of(hostile.url, **LOGIN) as session:
         session.mount(hostile.url, requests.adapters.HTTPAdapter())
         with pytest.raises(RefusedForSecurity):
             session.get(f"{hostile.url}/api/v1/query", allow_redirects=True, verify=False, stream=True, timeout=None)
@@ -261,8 +252,7 @@ def test_credentials_and_headers_are_sent_and_never_shown(hostile: Hostile, tmp_
     asked(hostile.url)
     token = tmp_path / "token"
     token.write_text("token-1\n")
-    credentials = credentials_of(bearer_token_file=token, http_headers={"X-Key": {"secrets": ["team-blue"]}})
-    with session_of(hostile.url, credentials=credentials) as session:
+    with session_of(hostile.url, bearer_token_file=token, http_headers=LOGIN["http_headers"]) as session:
         session.get(f"{hostile.url}/api/v1/query")
         token.write_text("token-2\n")
         session.get(f"{hostile.url}/api/v1/query")

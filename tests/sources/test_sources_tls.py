@@ -14,39 +14,13 @@ import pytest
 from certificates import Authority, Certificate, new_authority, server_context
 from hostile_server import Hostile, hostile_server, vector
 from loopback_proxy import loopback_proxy
+from readers import QUICK, ask, session_of
 
 from cloudxai_analysis.ground.errors import CloudxaiError, SourceUnreachable, UsageError
 from cloudxai_analysis.platform.settings import Limits
-from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.http_config import HttpConfig
-from cloudxai_analysis.sources.session import ObservingSession
 from cloudxai_analysis.sources.tls import advice
 
 pytestmark = pytest.mark.needs("openssl")
-QUICK = Limits(retries=1, request_timeout_seconds=5, connect_timeout_seconds=2, total_deadline_seconds=10)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return new_authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def certificate(authority: Authority) -> Certificate:
-    return authority.issue("server")
-
-
-@pytest.fixture(scope="module")
-def client(authority: Authority) -> Certificate:
-    return authority.issue("client")
-
-
-def session_of(url: str, how: Limits = QUICK, **config: Any) -> ObservingSession:
-    return ObservingSession(url, limits=how, credentials=Credentials(HttpConfig.model_validate(config)))
-
-
-def ask(session: ObservingSession) -> Any:
-    return session.post(f"{session.base}/api/v1/query", data={"query": "up"}).json()
 
 
 def asked(url: str, **tls: Any) -> Any:
@@ -168,26 +142,20 @@ def test_files_of_certificates_are_read_anew_when_they_change(
 
 
 @pytest.mark.parametrize(
-    ("least", "most", "spoken", "taken"),
+    ("bounds", "spoken", "taken"),
     [
-        (None, None, ssl.TLSVersion.TLSv1_2, True),
-        ("TLS12", None, ssl.TLSVersion.TLSv1_3, True),
-        ("TLS13", None, ssl.TLSVersion.TLSv1_3, True),
-        ("TLS13", None, ssl.TLSVersion.TLSv1_2, False),
-        (None, "TLS12", ssl.TLSVersion.TLSv1_3, False),
+        ({}, "TLSv1_2", True),
+        ({"min_version": "TLS12"}, "TLSv1_3", True),
+        ({"min_version": "TLS13"}, "TLSv1_3", True),
+        ({"min_version": "TLS13"}, "TLSv1_2", False),
+        ({"max_version": "TLS12"}, "TLSv1_3", False),
     ],
 )
 def test_versions_of_tls_are_bounded(
-    authority: Authority,
-    certificate: Certificate,
-    least: str | None,
-    most: str | None,
-    spoken: ssl.TLSVersion,
-    taken: bool,
+    authority: Authority, certificate: Certificate, bounds: dict[str, str], spoken: str, taken: bool
 ) -> None:
     context = server_context(certificate)
-    context.minimum_version = context.maximum_version = spoken
-    bounds = {name: value for name, value in {"min_version": least, "max_version": most}.items() if value}
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[spoken]
     with serving(context) as server:
         if taken:
             assert asked(server.url, ca_file=authority.file, **bounds) == vector("1")
