@@ -52,7 +52,7 @@ def settled_credentials(
     if settings.tenant is not None and any(name.lower() == TENANT_HEADER.lower() for name in config.http_headers):
         raise UsageError(f"The environment has a `tenant`, and {TENANT_HEADER} in `http_headers`. Keep one of them.")
     if user is not None:
-        if given := config.given("basic_auth", "authorization", "bearer_token", "bearer_token_file"):
+        if given := config.given(*HttpConfig.exclusive[0]):
             raise UsageError(f"The source has a password in its URL, and `{given[0]}` is configured. Keep one of them.")
         config = config.model_copy(update={"basic_auth": login(user, password)})
     return Credentials(config, tenant=settings.tenant)

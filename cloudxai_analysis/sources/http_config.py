@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -46,6 +46,8 @@ class _Table(BaseModel):
     """A table of the schema: unknown keys are mistakes, a key without a value too, and no message shows a value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    needed: ClassVar[tuple[str, ...]] = ()  # one of them
 
     @model_validator(mode="before")
     @classmethod
@@ -55,34 +57,37 @@ class _Table(BaseModel):
                 raise ValueError(f"'{key}' has no value; fill it, or leave it out")
         return given
 
+    @model_validator(mode="after")
+    def _agrees(self) -> _Table:
+        for keys in self.exclusive:
+            if len(given := self.given(*keys)) > 1:
+                raise ValueError(f"'{given[0]}' and '{given[1]}' exclude each other; keep one of them")
+        if self.needed and not self.given(*self.needed):
+            raise ValueError(f"it needs {' or '.join(map(repr, self.needed))}")
+        return self
+
     def given(self, *keys: str) -> list[str]:
         """Those of the keys that have a value."""
-        return [key for key in keys if getattr(self, key) is not None]
-
-    def _at_most_one(self, *keys: str) -> None:
-        if len(given := self.given(*keys)) > 1:
-            raise ValueError(f"'{given[0]}' and '{given[1]}' exclude each other; keep one of them")
+        return [key for key in keys if getattr(self, key)]
 
 
 class BasicAuth(_Table):
     """User and password."""
+
+    exclusive = (("username", "username_file"), ("password", "password_file"))
+    needed = ("username", "username_file", "password", "password_file")
 
     username: SecretStr | None = None
     username_file: AnchoredPath | None = None
     password: SecretStr | None = None
     password_file: AnchoredPath | None = None
 
-    @model_validator(mode="after")
-    def _agrees(self) -> BasicAuth:
-        self._at_most_one("username", "username_file")
-        self._at_most_one("password", "password_file")
-        if not self.given(*type(self).model_fields):
-            raise ValueError("it holds neither a user nor a password")
-        return self
-
 
 class Authorization(_Table):
     """An `Authorization` header of any type but Basic: by default a bearer token."""
+
+    exclusive = (("credentials", "credentials_file"),)
+    needed = ("credentials", "credentials_file")
 
     type: str = "Bearer"
     credentials: SecretStr | None = None
@@ -98,16 +103,11 @@ class Authorization(_Table):
             raise ValueError("a type is one word, like Bearer")
         return word
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Authorization:
-        self._at_most_one("credentials", "credentials_file")
-        if not self.given("credentials", "credentials_file"):
-            raise ValueError("it needs 'credentials' or 'credentials_file'")
-        return self
-
 
 class TlsConfig(_Table):
     """Whom to trust, and what to show."""
+
+    exclusive = (("ca", "ca_file"),)
 
     ca: str | None = Field(None, repr=False)
     ca_file: AnchoredPath | None = None
@@ -119,8 +119,7 @@ class TlsConfig(_Table):
     max_version: TlsVersion = "TLS13"
 
     @model_validator(mode="after")
-    def _agrees(self) -> TlsConfig:
-        self._at_most_one("ca", "ca_file")
+    def _makes_sense(self) -> TlsConfig:
         if len(given := self.given("cert_file", "key_file")) == 1:
             raise ValueError(f"'{given[0]}' alone is not enough: a client certificate is 'cert_file' and 'key_file'")
         if self.min_version > self.max_version:
@@ -131,14 +130,14 @@ class TlsConfig(_Table):
 class Header(_Table):
     """The values of one header, given or in files."""
 
+    needed = ("values", "secrets", "files")
+
     values: tuple[SecretStr, ...] = ()
     secrets: tuple[SecretStr, ...] = ()
     files: tuple[AnchoredPath, ...] = ()
 
     @model_validator(mode="after")
     def _has_fit_values(self) -> Header:
-        if not (self.values or self.secrets or self.files):
-            raise ValueError("it holds no value")
         if not all(map(HEADER_VALUE.fullmatch, self.texts())):
             # http.client would name the value in its own error.
             raise ValueError("a value has line breaks or foreign characters")
@@ -151,6 +150,8 @@ class Header(_Table):
 
 class HttpConfig(_Table):
     """How a server is spoken to; nothing that it names is read before it is used."""
+
+    exclusive = (("basic_auth", "authorization", "bearer_token", "bearer_token_file"),)
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
@@ -170,8 +171,7 @@ class HttpConfig(_Table):
         return given
 
     @model_validator(mode="after")
-    def _agrees(self) -> HttpConfig:
-        self._at_most_one("basic_auth", "authorization", "bearer_token", "bearer_token_file")
+    def _has_fit_headers(self) -> HttpConfig:
         names = [name.lower() for name in self.http_headers]
         for name, header in self.http_headers.items():
             if not _HEADER_NAME.fullmatch(name):
