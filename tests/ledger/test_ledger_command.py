@@ -91,25 +91,16 @@ def test_list_marks_what_no_longer_counts(ledger: Ledger, cloudxai: Callable[...
     )
     done = cloudxai("list")
     label, withdrawal = (str(entry.id) for entry in ledger.entries()[4:])
-    outage = (
-        "end: 2026-11-10T10:20:00Z; alerts: ServiceNotReady; severity: {}; summary: Database fail-over; source: pager"
-    )
-    dip = "end: 2026-11-11T08:09:00Z; alerts: TenantReadinessBreach; source: readiness dips"
+    outage = "end: 2026-11-10T10:20:00Z; alerts: ServiceNotReady; severity: {}; summary: Database fail-over; "
+    outage += "source: pager; scope: global"
+    dip = "end: 2026-11-11T08:09:00Z; alerts: TenantReadinessBreach; source: readiness dips; evidence: ready 0.2 of 1 "
+    dip += "for 9 min"
     gone, rule = ["-", "ada", "withdrawn by line 6"], "alertname: ReadinessLatencyHigh"
     assert [re.split(" {2,}", line) for line in done.out] == [
         ["line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what"],
         ["1", "2026-11-10 10:00", "incident", "INC-1", *gone, outage.format("major")],
         ["2", "2026-11-10 10:00", "incident", "INC-1", *gone, outage.format("minor")],
-        [
-            "3",
-            "2026-11-11 08:00",
-            "proposal",
-            "dip-1",
-            "acme",
-            "job",
-            "proposed, open",
-            dip,
-        ],
+        ["3", "2026-11-11 08:00", "proposal", "dip-1", "acme", "job", "proposed, open", dip],
         ["4", "2026-11-10 02:00", "label", label, "-", "ada", "superseded by line 5", f"{rule}; judgement: noise"],
         ["5", "2026-11-10 02:00", "label", label, "-", "ada", "-", f"{rule}; judgement: unknown"],
         ["6", "2026-11-10 12:00", "withdrawal", withdrawal, "-", "ada", "-", "entry: INC-1"],
