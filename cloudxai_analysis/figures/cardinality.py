@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
-from cloudxai_analysis.figures.course import Band, Bound, Columns, Course, Line, course
+from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
 from cloudxai_analysis.figures.marks import End, Entry, box, left_out
 from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import HOUR, Floats, day_words, days
+from cloudxai_analysis.figures.timeline import HOUR, Floats, day_words, days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import NO_DATA, apart, between, count, percent
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _NAME = 14  # characters of an instance beside a line or in a key
 _DASHES: tuple[Any, ...] = ((0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 _SETS = (("stayed", BLUE, ""), ("returning", GREEN, "----"), ("new", PURPLE, "////"), ("lost", VERMILLION, "xxxx"))
-_AT_CAP: dict[str, Any] = {"marker": "v", "color": VERMILLION, "markersize": 6}
-_BELOW: dict[str, Any] = {"marker": "X", "color": INK, "markersize": 7}
 
 
 def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: int, events: pd.DataFrame) -> Axes:
@@ -77,26 +75,20 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: flo
 
     `headroom`: hour, headroom, job, instance, held.
     """
-    known = headroom[headroom["headroom"].notna()]
-    least = known.loc[known["headroom"].astype(float).idxmin()] if len(known) else None
+    known = headroom[headroom["headroom"].notna()].astype({"headroom": float})
+    least, last = known["headroom"].min(), known["headroom"].tail(1).sum()
+    said = f"{count(last, 'label')} left at the end, {least:.0f} at the least".replace("-", "−")
     spec = Course(
         value="headroom",
-        title=lambda _: (
-            f"{count(known['headroom'].iloc[-1], 'label')} left at the end, "
-            f"{known['headroom'].min():.0f} at the least".replace("-", "−")
-        ),
+        title=lambda _: said,
         subtitle=f"Headroom by hour under a cap of {cap}",
         end="{:.0f} left".format,
         bound=Bound(bound, f"warn under {bound:.0f}", bad="below"),
         unit="{:.0f}".format,
         whole=True,
-        events=[]
-        if least is None
-        else [
-            (
-                float(days([least["hour"]])[0]),
-                f"least {least['headroom']:.0f}, {day_words(least['hour'])}, {least['hour']:%H:%M}",
-            )
+        events=[
+            (day, f"least {least:.0f}, {day_words(moment_of(day))}, {moment_of(day):%H:%M}")
+            for day in days(known.nsmallest(1, "headroom")["hour"])
         ],
     )
     return course(ax, headroom, spec)
@@ -129,8 +121,8 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
         subtitle="Held tenants of the fullest process at each day's end",
         parts=lambda frame: [
             Line(days(frame["day"]) + 1, frame["held"].to_numpy(dtype=float), INK, step=1.0),
-            Band(will, low95, high95, alpha=0.14, step=1.0),
-            Band(will, low80, high80, alpha=0.3, step=1.0),
+            Line(will, high95, foot=low95, step=1.0, looks={"alpha": 0.14}),
+            Line(will, high80, foot=low80, step=1.0, looks={"alpha": 0.3}),
             Line(will, median, said=f"median {last['median']:.0f}", step=1.0, looks={"linestyle": _DASHES[0]}),
         ],
         ends=[End(float(last["high80"]), f"90 % under {last['high80']:.0f}", BLUE)],
@@ -186,31 +178,26 @@ def tenant_sets_by_week(ax: Axes, by_week: pd.DataFrame) -> Axes:
     sets = by_week[[name for name, _, _ in _SETS]].astype(float)
     if not sets.to_numpy().any():
         return empty(ax)
-    seen, last = sets.where(sets.any(axis=1)), sets.iloc[-1]
-    feet = pd.DataFrame({"stayed": 0.0, "returning": sets["stayed"], "new": sets["stayed"] + sets["returning"]})
-    place = np.arange(len(sets), dtype=np.float64) - 0.5
-    above = [
-        Columns(place, seen[name].to_numpy(), 1.0, color, feet[name].to_numpy(), hatch, air=0.24)
-        for name, color, hatch in _SETS[:3]
-    ]
-    below = Columns(place, -sets["lost"].to_numpy(), 1.0, VERMILLION, 0.0, _SETS[3][2], air=0.24)
-    ends = [
-        End(feet[name].iloc[-1] + last[name] / 2, f"{last[name]:.0f} {name}", color) for name, color, _ in _SETS[:3]
-    ]
+    seen, last, place = sets.where(sets.any(axis=1)), sets.iloc[-1], np.arange(len(sets), dtype=np.float64) - 0.5
+    said = ", ".join(f"{last[name]:.0f} {name}" for name in ("new", "returning", "stayed", "lost"))
+    drawn, ends, foot = [], [], 0.0 * sets["stayed"].to_numpy()
+    for name, color, hatch in _SETS:
+        y = (-sets if name == "lost" else seen if name == "stayed" else sets)[name].to_numpy()
+        base = 0.0 * foot if name == "lost" else foot
+        drawn.append(Columns(place, y, 1.0, color, base, hatch, air=0.24))
+        ends.append(End(float(base[-1] + np.nan_to_num(y[-1]) / 2), f"{last[name]:.0f} {name}", color))
+        foot = foot + sets[name].to_numpy()
     spec = Course(
-        title=lambda frame: f"{frame['week'].iloc[-1]}: {', '.join(f'{last[name]:.0f} {name}' for name in _ORDER)}",
+        title=lambda frame: f"{frame['week'].iloc[-1]}: {said}",
         subtitle="Tenants by week",
-        parts=lambda _: [*above, below],
-        ends=[*ends, End(-last["lost"] / 2, f"{last['lost']:.0f} lost", VERMILLION)],
+        parts=lambda _: drawn,
+        ends=ends,
         unit=lambda value: f"{abs(value):.0f}",
         whole=True,
         weeks=[str(week) for week in by_week["week"]],
         more="; lost ones below zero",
     )
     return course(ax, by_week, spec)
-
-
-_ORDER = ("new", "returning", "stayed", "lost")
 
 
 def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
@@ -318,7 +305,7 @@ def survival(ax: Axes, frame: pd.DataFrame) -> Axes:
         subtitle=f"Kaplan-Meier over {count(frame['at_risk'].max(), 'tenant')}, 95 % interval",
         at="days",
         parts=lambda _: [
-            Band(x, steps("low"), steps("high"), alpha=0.2, step=np.inf),
+            Line(x, steps("high"), foot=steps("low"), step=np.inf),
             Line(x, steps("survival"), said=stay, step=np.inf),
         ],
         unit=lambda share: f"{share * 100:.0f} %",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
-from cloudxai_analysis.figures.course import Band, Columns, Course, Line, Part, Unsure, course
+from cloudxai_analysis.figures.course import Columns, Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import change_of, shortened
 from cloudxai_analysis.figures.marks import End
 from cloudxai_analysis.figures.style import BLUE, HATCH, INK, VERMILLION, empty
@@ -208,7 +208,7 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
         dashed = {"linewidth": 1.2, "linestyle": (0, (3, 2))}
         return [
             Line(x, cost, said="cost", gaps=True),
-            Band(x, low, high),
+            Line(x, high, foot=low),
             Line(x, expected, INK, "expected", looks=dashed),
             Line(x[inside], cost[inside], VERMILLION, looks={"linewidth": 3.2}),
         ]
@@ -239,7 +239,9 @@ def gauge_course(
         value="last",
         title=lambda _: message,
         subtitle=f"Last value of each hour, {unit}",
-        parts=lambda frame: [Band(days(frame["hour"]), frame["min"].to_numpy(float), frame["max"].to_numpy(float))],
+        parts=lambda frame: [
+            Line(days(frame["hour"]), frame["max"].to_numpy(float), foot=frame["min"].to_numpy(float))
+        ],
         shaded=[(day_of(marked[0]), day_of(marked[1]))],
         more="; shaded: what the finding speaks of",
     )

@@ -56,7 +56,7 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True)
 class Line:
-    """Values over time; `said` stands where it ends; with `gaps`, what lies between values too far apart is hatched."""
+    """Values over time, or the band from `foot` up to them; `said` stands at the end, and `gaps` are hatched."""
 
     x: Floats
     y: Floats
@@ -65,37 +65,23 @@ class Line:
     step: float = HOUR
     gaps: bool = False
     looks: Mapping[str, Any] = field(default_factory=dict)
+    foot: Floats | None = None
 
     def reach(self) -> Floats:
         """The heights that it takes."""
-        return self.y
+        return self.y if self.foot is None else np.append(self.foot, self.y)
 
     def draw(self, ax: Axes, bad: Callable[[Floats], Any]) -> None:
         """Draw it, what is `bad` once more, thick and in the colour of what is wrong."""
+        if self.foot is not None:
+            looks = {"facecolor": self.color, "linewidth": 0, "alpha": 0.25, **self.looks}
+            draw_band(ax, self.x, self.foot, self.y, step=self.step, **looks)
+            return
         draw_line(ax, self.x, self.y, step=self.step, color=self.color, **self.looks)
         if np.any(beyond := bad(self.y)):
             draw_line(ax, self.x, np.where(beyond, self.y, np.nan), step=self.step, color=VERMILLION, linewidth=3.2)
         if self.gaps:
             hatch(ax, unknown_stretches(self.x, self.y, step=self.step))
-
-
-@dataclass(frozen=True)
-class Band:
-    """What lies between two courses."""
-
-    x: Floats
-    low: Floats
-    high: Floats
-    alpha: float = 0.28
-    step: float = HOUR
-
-    def reach(self) -> Floats:
-        """The heights that it takes."""
-        return np.append(self.low, self.high)
-
-    def draw(self, ax: Axes, _: Callable[[Floats], Any]) -> None:
-        """Draw it."""
-        draw_band(ax, self.x, self.low, self.high, step=self.step, facecolor=BLUE, alpha=self.alpha, linewidth=0)
 
 
 @dataclass(frozen=True)
@@ -167,7 +153,7 @@ class Unsure:
         hatch(ax, list(self.stretches), self.said)
 
 
-Part = Line | Band | Columns | Unsure
+Part = Line | Columns | Unsure
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def frontier(ax: Axes, candidates: pd.DataFrame, *, alertname: str, best: int, w
 
     spec = Bars(
         title=lambda _: _message(candidates, best, shortened(alertname, _TITLE_NAME)),
-        subtitle=f"False positives of the present rule and of what no candidate beats, {window_words(window)} (UTC)",
+        subtitle=f"The present rule and what no candidate beats, {window_words(window)} (UTC)",
         names=lambda frame: [_settings(row) for _, row in frame.iterrows()],
         layers=[
             falses("present", VERMILLION, "////"),
