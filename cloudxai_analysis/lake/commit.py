@@ -66,28 +66,17 @@ def _commit(lake: Lake, kind: str, files: list[TileFile], metadata: dict[str, An
 
 
 def _added(file: TileFile) -> AddAction:
-    return AddAction(
-        path=file.name,
-        size=file.size,
-        partition_values=_partition(file),
-        modification_time=_now_ms(),
-        data_change=True,
-        stats=json.dumps({"numRecords": file.rows}),
-    )
+    stats = json.dumps({"numRecords": file.rows})
+    return AddAction(**_action(file), modification_time=_now_ms(), stats=stats)
 
 
 def _removed(file: TileFile) -> RemoveAction:
-    return RemoveAction(
-        path=file.name,
-        data_change=True,
-        deletion_timestamp=_now_ms(),
-        size=file.size,
-        partition_values=_partition(file),
-    )
+    return RemoveAction(**_action(file), deletion_timestamp=_now_ms())
 
 
-def _partition(file: TileFile) -> dict[str, str | None]:
-    return {"metric": file.metric, "date": file.date}
+def _action(file: TileFile) -> dict[str, Any]:
+    partition = {"metric": file.metric, "date": file.date}
+    return {"path": file.name, "size": file.size, "partition_values": partition, "data_change": True}
 
 
 def _now_ms() -> int:

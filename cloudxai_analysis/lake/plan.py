@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Protocol, runtime_checkable
 
 from cloudxai_analysis.ground.window import DAY, Window
@@ -117,13 +118,10 @@ def estimate(
     CloudxaiError
         Whatever the source or the lake raises.
     """
-    missing = missing_tiles(lake, wanted)
-    by_metric: dict[str, list[Wanted]] = {}
-    for tile in missing:
-        by_metric.setdefault(tile.metric, []).append(tile)
+    missing = sorted(missing_tiles(lake, wanted), key=lambda tile: tile.metric)
     series, samples, probes = 0, 0, []
-    for metric, tiles in by_metric.items():
-        own = matchers[contract.scope_of(metric)]
+    for metric, of_metric in groupby(missing, key=lambda tile: tile.metric):
+        tiles, own = list(of_metric), matchers[contract.scope_of(metric)]
         counted = source.counts(metric, own, [tile.day for tile in tiles])
         series += max(found for found, _ in counted)
         samples += sum(count for _, count in counted)

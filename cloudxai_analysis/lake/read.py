@@ -25,7 +25,10 @@ from cloudxai_analysis.lake.frames import (
 
 
 class Snapshot:
-    """One published pair of tables, read only; `version` is that of `rollups`."""
+    """One published pair of tables, read only; `version` is that of `rollups`.
+
+    What reads raises `LakeDamaged` where a file is missing or not what was written, and names it.
+    """
 
     def __init__(
         self, path: Path, version: int, samples_version: int, provenance: dict[str, Any], files: list[TileFile]
@@ -81,11 +84,6 @@ class Snapshot:
         -------
         DataFrame
             `series_id` (int64), `time` (UTC), `value` (float64), and a categorical column for each label.
-
-        Raises
-        ------
-        LakeDamaged
-            A file is missing or not what was written; it is named.
         """
         files = self._of("samples", metric, window)
         return samples_frame(self._table(files, SAMPLE_COLUMNS), window, labels, markers=markers)
@@ -100,11 +98,6 @@ class Snapshot:
         DataFrame
             `series_id` (int64), `hour` (UTC, its start), a categorical column for each label, and the fields of
             `lake.rollups.roll_up`, with `first_ts`, `last_ts` as UTC times, and `anchored` (a value stands before).
-
-        Raises
-        ------
-        LakeDamaged
-            A file is missing or not what was written; it is named.
         """
         files = self._of("rollups", metric, Window(window.start - DAY, window.end))
         until_ms = max((int(file.asked.timestamp()) * 1_000 for file in files), default=None)
@@ -118,11 +111,6 @@ class Snapshot:
         DataFrame
             `series_id` (int64), `labels` (canonical JSON text, the name left out), `first_seen`, `last_seen` (UTC, of
             those hours), `samples` (number).
-
-        Raises
-        ------
-        LakeDamaged
-            A file is missing or not what was written; it is named.
         """
         files = self._of("rollups", metric, window)
         return series_frame(self._table(files, SERIES_COLUMNS), window)

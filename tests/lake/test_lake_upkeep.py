@@ -15,12 +15,11 @@ from killed_pull import LATER, START, Steady, contract, damaged, fingerprint, lo
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake.commit import publish
-from cloudxai_analysis.lake.files import KINDS, TileFile, checked
+from cloudxai_analysis.lake.files import KINDS
 from cloudxai_analysis.lake.pull import Pulled, pull
 from cloudxai_analysis.lake.tables import Lake, log_file, open_lake
 from cloudxai_analysis.lake.upkeep import set_aside, set_aside_torn
 
-PLACES = 150
 DAYS = [f"2026-10-{day:02}" for day in range(5, 9)]
 FOUR = Window(START, START + 4 * DAY)
 
@@ -52,38 +51,6 @@ def flip(path: Path, place: int, bit: int) -> None:
 
 def pull_again(lake: Lake, source: Steady | None = None, window: Window = FOUR, **how: Any) -> Pulled:
     return pull(source or Steady(), lake, contract(), window, **{"now": LATER, **how})
-
-
-def read(lake: Lake, file: TileFile) -> None:
-    """What of a snapshot reads that file."""
-    getattr(lake.snapshot(), {"samples": "samples", "rollups": "hours"}[file.kind])(file.metric, FOUR)
-
-
-def test_a_flipped_bit_anywhere_in_any_file_is_caught(lake: Lake) -> None:
-    chance = np.random.default_rng(7)
-    assert damaged(lake) == []
-    for file in lake.snapshot().files:
-        path = file.path(lake.path)
-        whole = path.read_bytes()
-        assert (file.size, checked(path)) == (len(whole), (whole, ""))
-        for place in chance.integers(len(whole), size=PLACES).tolist():
-            flip(path, place, place % 8)
-            assert checked(path)[1].startswith("damaged: its SHA-256 begins with ")
-            path.write_bytes(whole)
-        if file.rows:
-            flip(path, 10, 0)
-            with pytest.raises(LakeDamaged) as caught:
-                read(lake, file)
-            assert str(path) in str(caught.value)
-            path.write_bytes(whole)
-
-
-def test_files_that_are_gone_or_cannot_be_read(lake: Lake) -> None:
-    gone, folder = (file.path(lake.path) for file in lake.snapshot().files[:2])
-    gone.unlink()
-    folder.unlink()
-    folder.mkdir()
-    assert [checked(path)[1] for path in (gone, folder)] == ["missing", "unreadable: Is a directory"]
 
 
 SPOILS: list[Callable[[Path], object]] = [
