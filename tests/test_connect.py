@@ -18,9 +18,7 @@ import pytest
 import servers
 from scraped import METRICS, exporter, scraping
 
-from cloudxai_analysis.checks import judge
-from cloudxai_analysis.cli.connect import NEEDED_BY, _toml
-from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.cli.connect import _toml
 
 PROJECT = Path(__file__).parent.parent
 JOB = 'be"ta ]\\ api'
@@ -86,6 +84,7 @@ def test_it_says_what_the_server_is_and_has(beta: servers.Server, settings: Path
     assert f"job '{JOB}' exports 4 series names" in second
     assert "none is of job cloudxai" in second
     assert "tenant_cost_estimate (anomalies, " in second
+    assert "readiness_check_duration_seconds (latency), " in second
     assert "readiness_state (" not in second.partition("Missing")[2].replace("tenant_readiness_state", "")
     assert third.startswith("Alerting rules: 2 loaded; otherwise than the contract: ")
     assert "ServiceNotReady for 1 minute, severity 'critical' (contract: 5 minutes, 'critical')" in third
@@ -228,9 +227,3 @@ def test_what_is_written_is_what_was_found(text: str) -> None:
     written = _toml("beta.1", {"source": text, "jobs": [text, text]})
     assert tomllib.loads(written) == {"environments": {"beta.1": {"source": text, "jobs": [text, text]}}}
     assert written.replace("\n", "").isprintable()
-
-
-def test_what_each_metric_costs_is_told_in_checks_that_there_are() -> None:
-    told = {key for keys in NEEDED_BY.values() for key in keys.split(", ")}
-    assert told <= set(judge.KEYS)
-    assert set(NEEDED_BY) <= set(load_contract().metrics)

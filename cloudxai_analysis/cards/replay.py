@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,24 +13,19 @@ from cloudxai_analysis.figures import replay as figures
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import project_folder
-from cloudxai_analysis.replay.compared import RuleReplay
+from cloudxai_analysis.replay.compared import PRESENT, RuleReplay
 from cloudxai_analysis.replay.demo_server import NeedsServer
-from cloudxai_analysis.replay.history import present
+from cloudxai_analysis.replay.left_side import split
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.session import opened
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, percent
 
-_NUMBERS = [
-    "false_positives",
-    "trials",
-    "misses",
-    "incidents",
-    "detection_seconds",
-    "pages_a_week",
-    "unjudged",
-]
+_COUNTS = ["false_positives", "trials", "misses", "incidents"]
+_NUMBERS = [*_COUNTS, "detection_seconds", "pages_a_week", "unjudged"]
 _CANDIDATES = ["threshold", "for_seconds", "keep_firing_for_seconds", *_NUMBERS]
+_NO_COURSE = (pd.DataFrame(columns=["time", "value"]), "")
 
 
 @dataclass(frozen=True)
@@ -44,15 +38,22 @@ class Replays:
     unknown: str = ""
 
     @property
-    def worst(self) -> RuleReplay | None:
-        """The rule with a better candidate that has the most misses and false positives."""
-        known = [rule for rule in self.rules if not rule.unknown]
-        better = [rule for rule in known if rule.draft is not None] or known
-        return max(better, key=_faults, default=None)
+    def known(self) -> list[RuleReplay]:
+        """Those that could be replayed."""
+        return [rule for rule in self.rules if not rule.unknown]
 
-    def rule(self, name: str = "") -> RuleReplay | None:
-        """The rule called `name`, or the worst."""
-        return next((rule for rule in self.rules if rule.name == name), None) if name else self.worst
+    def rule(self, name: str = "") -> RuleReplay:
+        """The rule called `name`, or of those with a better candidate the one with the most misses and false positives.
+
+        Without such a rule one of which nothing is known.
+        """
+        better = [rule for rule in self.known if rule.draft is not None] or self.known
+        found = (
+            [rule for rule in self.rules if rule.name == name]
+            if name
+            else sorted(better, key=_faults, reverse=True)[:1]
+        )
+        return found[0] if found else RuleReplay(((PRESENT, AlertingRule(name, "")),), unknown="no such rule")
 
 
 def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 4) -> Replays:
@@ -69,140 +70,130 @@ def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 
     SourceUnreachable
         The server did not answer.
     """
-    given, suggested = rules_in(_paths(rules))[0], rules_in(_paths(proposed))[0]
+    given, suggested = (
+        rules_in([project_folder() / word.strip() for word in words.split(",") if word.strip()])[0]
+        for words in (rules, proposed)
+    )
+    seen = study.seen
     try:
-        with opened(
-            study.environment, study.seen, study.seen.end, weeks=weeks, given=given, proposed=suggested
-        ) as session:
+        with opened(study.environment, seen, seen.end, weeks=weeks, given=given, proposed=suggested) as session:
             found = session.compared()
-            known = [rule for rule in found if not rule.unknown]
-            courses = {rule.name: session.history.course(rule.rule) for rule in known}
+            courses = {rule.name: session.history.course(rule.rule) for rule in found if not rule.unknown}
             return Replays(found, session.history.window, courses)
     except (NeedsServer, SourceAnswerError) as error:
-        return Replays([], study.seen, {}, unknown=str(error))
+        return Replays([], seen, {}, unknown=str(error))
 
 
 def agreement(study: Study, replays: Replays) -> Look:
     """How far the replay of the present rules is what the server itself fired."""
-    counts = [rule.agreement for rule in replays.rules if len(rule.agreement)]
-    frame = pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()
-    fired, same = (int(frame[name].sum()) if len(frame) else 0 for name in ("fired", "same"))
-    extra = int(frame["extra"].sum()) if len(frame) else 0
+    frame = _together([rule.agreement for rule in replays.known], ["fired", "same", "extra"])
+    fired, same, extra = (int(frame[name].sum()) for name in ("fired", "same", "extra"))
     share = (f" ({percent(same / fired)})" if fired else "") + (f", and {extra} that it did not fire" if extra else "")
-    return compose(
+    return _look(
         study,
-        "alerts-replay-agreement",
-        heading=f"{same} of {count(fired, 'episode')} were replayed as the server fired them{share}."
-        if not replays.unknown
-        else "Unknown: nothing was replayed.",
-        defined="replay",
+        replays,
+        "agreement",
+        f"{same} of {count(fired, 'episode')} were replayed as the server fired them{share}.",
+        unknown=replays.unknown and "nothing was replayed",
         measure="replay.agreement.agreement",
         note="At the present threshold, for and keep_firing_for; the same are those at the same evaluations. Episodes "
         "cut by an edge, or while the server was down, are set apart.",
         frame=frame,
         caption="Replayed episodes against those that the server fired",
         role="alerts",
-        empty=replays.unknown or "no rule has fired, nor would any have",
+        empty="no rule has fired, nor would any have",
     )
 
 
 def overview(study: Study, replays: Replays) -> Look:
     """Each rule beside what is proposed for it."""
-    rows = [
-        rule.table.assign(rule=rule.name, better=rule.reason if rule.draft is not None else "")
-        for rule in replays.rules
-        if not rule.unknown
-    ]
-    unknown = [rule.name for rule in replays.rules if rule.unknown]
-    frame = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["rule", "name", *_NUMBERS])
+    columns = ["rule", "name", *_NUMBERS]
+    frame = _together([rule.table.assign(rule=rule.name) for rule in replays.known], columns)
     better = sum(rule.draft is not None for rule in replays.rules)
+    unknown = [rule.name for rule in replays.rules if rule.unknown]
     left_out = f" Unknown: {', '.join(unknown)}." if unknown else ""
-    return compose(
+    return _look(
         study,
-        "alerts-replay-rules",
-        heading=f"{count(better, 'rule')} of {len(replays.rules)} could be better on these weeks."
-        if not replays.unknown
-        else "Unknown: nothing was replayed.",
-        defined="replay",
+        replays,
+        "rules",
+        f"{count(better, 'rule')} of {len(replays.rules)} could be better on these weeks.",
+        unknown=replays.unknown and "nothing was replayed",
         measure="replay.quality.quality",
         note=f"Rules over {replays.window}, judged by the ledger.{left_out}",
-        frame=frame[["rule", "name", *_NUMBERS]],
+        frame=frame[columns],
         caption="Present and proposed rules over past weeks and incidents",
         role="alerts",
-        empty=replays.unknown or "no rule could be replayed",
+        empty="no rule could be replayed",
     )
 
 
 def frontier(study: Study, replays: Replays, rule: str = "") -> Look:
     """What a rule's threshold, `for` and `keep_firing_for` cost and win; by default the rule that is worst off."""
     chosen = replays.rule(rule)
-    frame = pd.DataFrame() if chosen is None else chosen.candidates
+    frame, name = chosen.candidates, chosen.name
     shown = frame[frame["frontier"]][_CANDIDATES].reset_index(drop=True) if len(frame) else frame
-    name = chosen.name if chosen is not None else rule
-    return compose(
+    return _look(
         study,
-        "alerts-replay-frontier",
-        heading=f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier."
-        if len(frame)
-        else "Unknown: no candidate was replayed.",
-        defined="replay",
+        replays,
+        "frontier",
+        f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier.",
+        unknown="" if len(frame) else "no candidate was replayed",
         measure="replay.candidates.candidates",
-        note=chosen.reason if chosen is not None else "",
+        note=chosen.reason,
         frame=shown,
         caption=f"Candidates of {name} that no other one beats",
-        draw=lambda ax: figures.frontier(
-            ax,
-            frame,
-            alertname=name,
-            best=chosen.best if chosen is not None else 0,
-            window=replays.window,
-        ),
-        empty=replays.unknown or "no rule could be replayed",
+        draw=lambda ax: figures.frontier(ax, frame, alertname=name, best=chosen.best, window=replays.window),
+        empty="no rule could be replayed",
     )
 
 
 def signal(study: Study, replays: Replays, rule: str = "") -> Look:
     """What a rule looks at, with its threshold and its episodes; by default of the rule that is worst off."""
     chosen = replays.rule(rule)
-    name = chosen.name if chosen is not None else rule
-    course, meaning = replays.courses.get(name, (pd.DataFrame(columns=["time", "value"]), ""))
-    episodes = pd.DataFrame() if chosen is None else chosen.episodes.query("variant == 0").reset_index(drop=True)
-    threshold = None if chosen is None else _threshold(chosen)
-    shown = episodes.drop(columns=["variant", "unseen_seconds"], errors="ignore")
-    return compose(
+    episodes, name = chosen.episodes, chosen.name
+    if len(episodes):
+        episodes = episodes[episodes["variant"] == 0].reset_index(drop=True)
+    course, meaning = replays.courses.get(name, _NO_COURSE)
+    parts = split(chosen.rule.expr)
+    threshold = parts.threshold if parts is not None else None
+    return _look(
         study,
-        "alerts-replay-signal",
-        heading=f"{name} would have fired {count(len(episodes), 'time')}." if chosen else "Unknown: no rule replayed.",
-        defined="replay",
+        replays,
+        "signal",
+        f"{name} would have fired {count(len(episodes), 'time')}.",
+        unknown=chosen.unknown and "no rule replayed",
         measure="replay.episodes.episodes",
         note=f"Line: {meaning}, as the server evaluates it." if meaning else "",
-        frame=shown,
+        frame=episodes.drop(columns=["variant", "unseen_seconds"], errors="ignore"),
         caption=f"Replayed episodes of {name}",
         draw=lambda ax: figures.signal(
             ax, course, episodes, alertname=name, meaning=meaning, threshold=threshold, window=replays.window
         ),
-        empty=replays.unknown or "it would not have fired in these weeks",
+        empty="it would not have fired in these weeks",
     )
 
 
 def burn_rate(study: Study, replays: Replays) -> Look:
     """The readiness alert beside the Workbook's multi-window burn rates."""
-    chosen = next((rule for rule in replays.rules if len(rule.variants) > 2 and not rule.unknown), None)
-    frame = pd.DataFrame() if chosen is None else chosen.table[["name", *_NUMBERS]]
-    name = chosen.name if chosen is not None else ""
-    return compose(
+    chosen = [rule for rule in replays.known if len(rule.variants) > 2][:1]
+    frame = _together([rule.table for rule in chosen], ["name", *_NUMBERS])[["name", *_NUMBERS]]
+    pages = [
+        f"{row['name']} misses {row['misses']} of {row['incidents']}, false {row['false_positives']} of {row['trials']}"
+        for row in frame.to_dict("records")
+    ]
+    return _look(
         study,
-        "alerts-replay-burn",
-        heading=f"{name}, and burn rates in its place: {_pages(frame)}."
-        if chosen is not None
-        else "Unknown: no readiness alert was replayed.",
+        replays,
+        "burn",
+        f"{''.join(rule.name for rule in chosen)}, and burn rates in its place: {'; '.join(pages)}.",
+        unknown="" if chosen else "no readiness alert was replayed",
         defined="burn",
         measure="replay.burn_rule.burn_rules",
         note="Judged as if the incidents that name the alert named the burn rates, too.",
         frame=frame,
         caption="The readiness alert beside multi-window burn rates",
         role="readiness",
-        empty=replays.unknown or "no rule looks at the readiness gauge alone",
+        empty="no rule looks at the readiness gauge alone",
     )
 
 
@@ -214,24 +205,28 @@ def drafts(replays: Replays) -> str:
     return "\n".join(f"# promtool: {draft.lint}\n{draft.text}" for draft in found)
 
 
-def _paths(words: str) -> Sequence[Path]:
-    return [project_folder() / word.strip() for word in words.split(",") if word.strip()]
+def _look(
+    study: Study,
+    replays: Replays,
+    key: str,
+    heading: str,
+    *,
+    unknown: str,
+    empty: str,
+    defined: str = "replay",
+    **parts: Any,
+) -> Look:
+    """A look that says what was found, or why that is unknown."""
+    said = f"Unknown: {unknown}." if unknown else heading
+    empty = replays.unknown or empty
+    return compose(study, f"alerts-replay-{key}", heading=said, empty=empty, defined=defined, **parts)
 
 
-def _threshold(rule: RuleReplay) -> float | None:
-    from cloudxai_analysis.replay.left_side import split
-
-    parts = split(rule.rule.expr)
-    return parts.threshold if parts is not None else present(rule.rule).threshold
+def _together(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    found = [frame for frame in frames if len(frame)]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
 
 
 def _faults(rule: RuleReplay) -> tuple[int, int]:
     first = rule.table.iloc[0]
     return int(first["misses"]), int(first["false_positives"])
-
-
-def _pages(table: pd.DataFrame) -> str:
-    return "; ".join(
-        f"{row['name']} misses {row['misses']} of {row['incidents']}, false {row['false_positives']} of {row['trials']}"
-        for row in table.to_dict("records")
-    )

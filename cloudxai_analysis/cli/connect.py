@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +17,13 @@ from cloudxai_analysis.ground.files import replace_whole
 from cloudxai_analysis.words.phrases import count, plain, span
 
 if TYPE_CHECKING:
+    from cloudxai_analysis.platform.contract import Contract
     from cloudxai_analysis.platform.settings import Environment
     from cloudxai_analysis.sources.contact import Contact
     from cloudxai_analysis.sources.rules import AlertingRule
     from cloudxai_analysis.study.asked import Asked
 
 SLO_DAYS = 30
-# What nobody can tell without a role's metric: the keys of checks.
-NEEDED_BY = {
-    "readiness": "availability, burn, outages",
-    "readiness_transitions": "transitions",
-    "readiness_check": "latency",
-    "tenant_readiness": "headroom, time_to_cap, guard, churn, identifiers, tenants, isolation",
-    "tenant_transitions": "flapping",
-    "rejections": "rejections, guard",
-    "cost": "anomalies, semantics, cost_data, budgets, conservation",
-    "cost_rolling": "reconciliation",
-    "cost_billing": "agreement",
-}
 
 
 @click.command()
@@ -57,9 +47,8 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
         click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
     differing = _told_apart(found, asked.environment)
     proposed = _environment(found, asked.environment, differing)
-    for line in (*_three_lines(found, asked.environment), *_more_lines(found, asked.environment, differing)):
-        click.echo(plain(line))
-    for line in _rule_lines(found.rules, given):
+    said = (_three_lines(found, asked.environment), _more_lines(found, asked.environment, differing))
+    for line in chain(*said, _rule_lines(found.rules, given)):
         click.echo(plain(line))
     click.echo(f"\n{_toml(asked.environment.name, proposed)}")
     if write:
@@ -119,15 +108,10 @@ def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
         *([f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}"] if found.steps else []),
     ]
     yield f"{found.name} is {found.kind}: {', '.join(facts)}."
-    names = {name for own in found.jobs.values() for name in own}
-    missing = [
-        f"{metric.name} ({NEEDED_BY[role]})"
-        for role, metric in contract.metrics.items()
-        if role in NEEDED_BY and not names & set(metric.series_names)
-    ]
+    missing = [f"{metric} ({_listed(checks)})" for metric, checks in _missing(found, contract)]
     has = "; ".join(f"job '{job}' exports {len(own)} series names of it" for job, own in found.jobs.items())
     other = "" if set(found.jobs) & set(contract.jobs) else f", and none is of job {_listed(contract.jobs)}: they count"
-    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what is unknown then): {_listed(missing)}."
+    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what rests on it): {_listed(missing)}."
     if found.rules is None:
         yield "Alerting rules: the server does not tell them; the contract's descriptions are used."
     else:
@@ -138,6 +122,18 @@ def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
             f"; otherwise than the contract: {'; '.join(differences)}" if differences else ", as the contract says"
         )
         yield f"Alerting rules: {len(found.rules)} loaded{otherwise}."
+
+
+def _missing(found: Contact, contract: Contract) -> Iterator[tuple[str, list[str]]]:
+    """The contract's metrics that no job exports, each with the keys of the checks that rest on it."""
+    from cloudxai_analysis.checks.catalogue import ROWS
+    from cloudxai_analysis.sources.contact import ANYBODYS
+
+    names = {name for own in found.jobs.values() for name in own}
+    for role, metric in contract.metrics.items():
+        checks = [key for key, row in ROWS.items() if role in row.roles]
+        if checks and metric.scope == "target" and role not in ANYBODYS and not names & set(metric.series_names):
+            yield metric.name, checks
 
 
 def _told_apart(found: Contact, environment: Environment) -> list[str]:
