@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures.cost import currencies
-from cloudxai_analysis.measures.frames import TIME, as_text, combinations, summed, typed
+from cloudxai_analysis.measures.frames import TIME, as_text, combinations, summed, typed, types
 
 NOT_COVERED = "not every day of the window is covered"
 NO_SAMPLE = "the gauge has no sample at midnight"
@@ -28,12 +28,8 @@ YOUNG = "the tenant came within the day before"
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _HOURS_OF = {"h": 1, "d": 24, "w": 168}
-_HELD = {"currency": "str", "ours": "float64", "theirs": "float64", "drift": "float64", "unknown": "str"}
-_COUNTS = (
-    {"currency": "str", "compared": "int64", "unknown": "int64"}
-    | dict.fromkeys(["median", "worst", "apart"], "float64")
-    | {"tenant": "str", "at": TIME}
-)
+_HELD = types("currency ours theirs drift") | {"unknown": "str"}
+_COUNTS = types("currency compared unknown median worst apart tenant at") | {"unknown": "int64"}
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.frames import typed, types
 from cloudxai_analysis.measures.matching import moments
 from cloudxai_analysis.measures.stretches import LABELS, alert_stretches, label_sets
 
 _TIME = "datetime64[us, UTC]"
-EPISODES = (
-    {"episode": "int64", "alertname": "str", "severity": "str", "tenant": "str", "instance": "str"}
-    | dict.fromkeys(["pending_at", "fired_at", "resolved_at"], _TIME)
-    | {"seconds": "float64", "cut_start": "bool", "cut_end": "bool", "unseen_seconds": "float64"}
-)
-_GAPS = {"start": _TIME, "end": _TIME}
-PENDINGS = {"alertname": "str", "tenant": "str", "instance": "str", "pending_at": _TIME, "ended_at": _TIME}
-_STORMS = {"start": _TIME, "end": _TIME, "episodes": "int64", "alertname": "str"}
-_FLAPPING = {"alertname": "str", "tenant": "str", "episodes": "int64", "start": _TIME, "end": _TIME}
-_NOISE = {"alertname": "str", "severity": "str", "episodes": "int64"} | {
-    **dict.fromkeys(["short_lived", "at_night"], "int64"),
-    "seconds": "float64",
-}
+_GAPS = types("start end")
 _LABEL_SET = ["alertname", "severity", "tenant", "instance"]
 
 
@@ -72,7 +60,7 @@ def episodes(
     frame["fired_at"] = frame["first"]
     frame["resolved_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
     frame["seconds"] = (frame["resolved_at"] - frame["fired_at"]).dt.total_seconds()
-    return typed(frame, EPISODES)
+    return typed(frame, episodes)
 
 
 def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
@@ -86,7 +74,7 @@ def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, flo
     frame = frame[~_fired_after(frame, firing)].copy()
     frame["pending_at"] = frame["first"]
     frame["ended_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
-    return typed(frame.reset_index(drop=True), PENDINGS)
+    return typed(frame.reset_index(drop=True), pendings)
 
 
 def storms(
@@ -125,7 +113,7 @@ def storms(
         }
         for (first, after), final in zip(found, last, strict=True)
     ]
-    return pd.DataFrame(rows, columns=list(_STORMS)).astype(_STORMS)
+    return typed(rows, storms)
 
 
 def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> pd.DataFrame:
@@ -156,7 +144,7 @@ def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> 
         start=("fired_at", "min"),
         end=("resolved_at", "max"),
     )
-    return found[list(_FLAPPING)].astype(_FLAPPING).sort_values(["start", "alertname", "tenant"], ignore_index=True)
+    return typed(found, flapping).sort_values(["start", "alertname", "tenant"], ignore_index=True)
 
 
 def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 300) -> pd.DataFrame:
@@ -176,7 +164,7 @@ def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 30
         seconds=("seconds", "sum"),
     )
     noise = noise.reset_index().sort_values(["episodes", "alertname"], ascending=[False, True], ignore_index=True)
-    return noise[list(_NOISE)].astype(_NOISE)
+    return typed(noise, weekly_noise)
 
 
 def at_night(moments: pd.Series, zone: str) -> pd.Series:

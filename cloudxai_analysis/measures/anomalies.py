@@ -42,24 +42,13 @@ from cloudxai_analysis.measures.expectation import (
     log_ratio,
     week_number,
 )
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.semantics import growing_hours
 
 TOGETHER = ""  # the tenant of a row that is all tenants of a currency together
 ONCE = "the like came once before"
 ELSEWHERE = "the like came to other tenants before"
 MONTH = "the same days of the month before were not seen"
-_EXPECTED = {"tenant": "str", "currency": "str", "hour": TIME} | dict.fromkeys(
-    ["cost", "expected", "low", "high"], "float64"
-)
-_ANOMALIES = (
-    {"tenant": "str", "currency": "str"}
-    | dict.fromkeys(["since", "start", "end"], TIME)
-    | {"hours": "int64", "unseen": "int64"}
-    | dict.fromkeys(["cost", "expected", "excess", "score", "generated"], "float64")
-    | {"unknown": "str"}
-)
-_BASIS = {"tenant": "str", "weeks": "int64", "judged": "bool"}
 _LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 120, 168])  # of stretches that are held together
 _LASTING = np.log(1.2)  # least of a stretch of half a day and more: levels of five weeks tell no less
 _BRIEF = np.log(1.05)
@@ -183,7 +172,7 @@ def cost_anomalies(
         if row["tenant"] == TOGETHER and _explained(row, told) < row["excess"] / 2:
             own = names & (grid.keys["currency"] == row["currency"]).to_numpy()
             told = [*told, row | {"generated": float(np.nansum(grid.cost[own, row["place"]]))}]
-    return typed(told, _ANOMALIES).sort_values(["start", "tenant"], ignore_index=True)
+    return typed(told, cost_anomalies).sort_values(["start", "tenant"], ignore_index=True)
 
 
 def expected_costs(
@@ -205,7 +194,7 @@ def expected_costs(
     """
     grid = _grid(hours, window, covered, semantics=semantics, currency=currency, generated=generated)
     own = np.flatnonzero((grid.keys["tenant"] == tenant) if tenant is not None else np.ones(len(grid.keys), dtype=bool))
-    frames = [pd.DataFrame(columns=list(_EXPECTED)).astype(_EXPECTED)]
+    frames = [typed([], expected_costs)]
     for number in _weeks(window):
         week = expect(grid.history(number, own.tolist()))
         cost = grid.cost[own, grid.week(number)]
@@ -218,7 +207,7 @@ def expected_costs(
         frames.append(frame.assign(**{name: values[row, at] for name, values in parts.items()}))
     frame = pd.concat(frames)
     frame = frame[(frame["hour"] >= window.start) & (frame["hour"] < window.end)]
-    return typed(frame.sort_values(["tenant", "currency", "hour"], ignore_index=True), _EXPECTED)
+    return typed(frame.sort_values(["tenant", "currency", "hour"], ignore_index=True), expected_costs)
 
 
 def anomaly_basis(
@@ -244,7 +233,7 @@ def anomaly_basis(
         )
     frame = pd.concat(frames)
     frame = frame[frame["tenant"] != TOGETHER].groupby("tenant")["weeks"].median().reset_index()
-    return typed(frame.assign(judged=frame["weeks"] >= LEAST_WEEKS), _BASIS)
+    return typed(frame.assign(judged=frame["weeks"] >= LEAST_WEEKS), anomaly_basis)
 
 
 def _weeks(window: Window) -> range:

@@ -14,20 +14,6 @@ from cloudxai_analysis.measures.counters import readable
 from cloudxai_analysis.measures.frames import TIME, distinct, typed
 
 _TARGET = ["job", "instance"]
-_ACTIVE = {"hour": TIME, "tenants": "int64", "generated": "int64"}
-_ARRIVALS = {
-    "job": "str",
-    "instance": "str",
-    "started_at": TIME,
-    "tenant": "str",
-    "seen_at": TIME,
-    "last_seen": TIME,
-}
-_HELD = {"job": "str", "instance": "str", "hour": TIME, "held": "int64"}
-_HEADROOM = {"hour": TIME, "headroom": "int64", "job": "str", "instance": "str", "held": "int64"}
-_CHURN = {"day": TIME, "tenants": "int64", "came": "float64", "left": "float64", "churn": "float64"}
-_SETS = {"tenant": "str", "set": "str", "first_seen": TIME, "last_seen": TIME}
-_REJECTIONS = {"hour": TIME, "job": "str", "instance": "str", "rejections": "float64"}
 _HOUR = pd.Timedelta(hours=1)
 _CLOCK = pd.Timedelta(minutes=1)
 _NAIVE = "datetime64[us]"  # searched as plain integers, in UTC
@@ -53,7 +39,7 @@ def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.D
     there = hours[hours["samples"] > 0]
     found = distinct(there, by="hour", of="tenant").rename(columns={"number": "tenants"})
     apart = distinct(there[there["tenant"].isin(list(generated))], by="hour", of="tenant").set_index("hour")["number"]
-    return typed(found.assign(generated=found["hour"].map(apart).fillna(0)), _ACTIVE)
+    return typed(found.assign(generated=found["hour"].map(apart).fillna(0)), active_tenants)
 
 
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
@@ -73,8 +59,8 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
         for (job, instance), own in there.groupby(_TARGET, observed=True)
     ]
     if not parts:
-        return typed([], _ARRIVALS)
-    return typed(pd.concat(parts, ignore_index=True), _ARRIVALS)
+        return typed([], tenant_arrivals)
+    return typed(pd.concat(parts, ignore_index=True), tenant_arrivals)
 
 
 def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +141,7 @@ def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -
         held, _ = held_at(runs, kept.to_numpy(_NAIVE) - np.timedelta64(1, "us"))
         hour = (kept - pd.Timedelta(microseconds=1)).floor("h")
         parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": hour, "held": held}))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], _HELD)
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], held_tenants)
 
 
 def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -170,7 +156,7 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
     if shown is not None:
         most = fullest.merge(shown[[*_TARGET, "most_tenants"]], how="left", on=_TARGET)["most_tenants"].fillna(0)
         left = left.clip(lower=np.minimum(cap - most.to_numpy(), 0))
-    return typed(fullest.assign(headroom=left).reset_index(drop=True), _HEADROOM)
+    return typed(fullest.assign(headroom=left).reset_index(drop=True), headroom)
 
 
 def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
@@ -200,7 +186,7 @@ def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     came, left, either = (seen & ~before).sum(1), (before & ~seen).sum(1), (seen | before).sum(1)
     found = pd.DataFrame({"day": days, "tenants": seen.sum(1), "came": came, "left": left})
     found["churn"] = np.divide(came + left, either, out=np.full(len(days), np.nan), where=either > 0)
-    found = typed(found, _CHURN)
+    found = typed(found, tenant_churn)
     found.loc[~known, ["came", "left", "churn"]] = np.nan
     return found
 
@@ -220,7 +206,7 @@ def tenant_sets(hours: pd.DataFrame, week: Window) -> pd.DataFrame:
         [current & ~earlier, current & last_week, current, last_week], ["new", "stayed", "returning", "lost"], ""
     )
     found = span[span["set"] != ""].reset_index().sort_values(["set", "tenant"], ignore_index=True)
-    return typed(found, _SETS)
+    return typed(found, tenant_sets)
 
 
 def _tenants(hours: pd.DataFrame, start: object, end: object) -> pd.Series:
@@ -236,4 +222,4 @@ def rejections(steps: pd.DataFrame) -> pd.DataFrame:
     Columns: hour, job, instance, rejections.
     """
     total = steps.groupby([steps["time"].dt.floor("h").rename("hour"), *_TARGET], observed=True)["step"].sum()
-    return typed(total.rename("rejections").reset_index(), _REJECTIONS)
+    return typed(total.rename("rejections").reset_index(), rejections)

@@ -10,12 +10,6 @@ from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import moments
 
-_PAIRS = {"alertname": "str", "other": "str", "episodes": "int64", "together": "int64"} | {
-    "share": "float64",
-    "expected": "float64",
-    "linked": "bool",
-}
-_GROUPS = {"group": "int64", "alertname": "str", "rules": "int64", "episodes": "int64", "together": "float64"}
 Micros = NDArray[np.int64]
 
 
@@ -63,7 +57,7 @@ def cofiring_pairs(
     frame["linked"] = (frame["together"] >= least) & (frame["share"] >= share)
     frame["linked"] &= frame["share"] >= times * frame["expected"]
     order = ["share", "together", "alertname", "other"]
-    return typed(frame, _PAIRS).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
+    return typed(frame, cofiring_pairs).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
 
 
 def cofiring_groups(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +72,7 @@ def cofiring_groups(pairs: pd.DataFrame) -> pd.DataFrame:
     linked = pairs[pairs["linked"]]
     names = sorted({*linked["alertname"], *linked["other"]})
     if not names:
-        return typed([], _GROUPS)
+        return typed([], cofiring_groups)
     place = {name: number for number, name in enumerate(names)}
     edges = [linked[column].map(place).to_numpy(dtype="int64") for column in ("alertname", "other")]
     graph = coo_array((np.ones(len(linked)), edges), shape=(len(names), len(names)))
@@ -89,7 +83,7 @@ def cofiring_groups(pairs: pd.DataFrame) -> pd.DataFrame:
     by_group = frame.groupby(frame["alertname"].map(group))["alertname"]
     frame["rules"], frame["leader"] = by_group.transform("size"), by_group.transform("min")
     frame = frame.sort_values(["rules", "leader", "alertname"], ascending=[False, True, True], ignore_index=True)
-    return typed(frame.assign(group=(frame["leader"] != frame["leader"].shift()).cumsum()), _GROUPS)
+    return typed(frame.assign(group=(frame["leader"] != frame["leader"].shift()).cumsum()), cofiring_groups)
 
 
 def _union(start: Micros, end: Micros) -> NDArray[np.int64]:

@@ -8,26 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window, week_of
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
-_COHORTS = {
-    "cohort": "str",
-    "start": TIME,
-    "already_there": "bool",
-    "weeks_later": "int64",
-    "tenants": "int64",
-    "present": "float64",
-    "share": "float64",
-}
-_LIFETIMES = {
-    "tenant": "str",
-    "first_seen": TIME,
-    "last_seen": TIME,
-    "days": "float64",
-    "gone": "bool",
-    "already_there": "bool",
-}
-_SURVIVAL = {"days": "float64", "at_risk": "int64", "survival": "float64", "low": "float64", "high": "float64"}
 _DAY = pd.Timedelta(days=1)
 
 
@@ -44,7 +26,7 @@ def tenant_cohorts(
     """
     there = hours[hours["samples"] > 0]
     if there.empty:
-        return typed([], _COHORTS)
+        return typed([], tenant_cohorts)
     week = there["hour"] - pd.to_timedelta(there["hour"].dt.day_of_week, unit="D")
     seen = pd.DataFrame({"tenant": there["tenant"].astype("str"), "week": week.dt.floor("D")}).drop_duplicates()
     first = seen.groupby("tenant")["week"].min()
@@ -68,7 +50,7 @@ def tenant_cohorts(
         for later in weeks[weeks >= came]
     ]
     found = pd.DataFrame(rows)
-    return typed(found.assign(share=found["present"] / found["tenants"]), _COHORTS)
+    return typed(found.assign(share=found["present"] / found["tenants"]), tenant_cohorts)
 
 
 def tenant_lifetimes(
@@ -82,13 +64,13 @@ def tenant_lifetimes(
     """
     there = hours[hours["samples"] > 0]
     if there.empty:
-        return typed([], _LIFETIMES)
+        return typed([], tenant_lifetimes)
     span = there.groupby(there["tenant"].astype("str"))
     found = span.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max")).rename_axis("tenant").reset_index()
     found["days"] = (found["last_seen"] - found["first_seen"]) / _DAY
     found["gone"] = found["last_seen"] < end - gone_after
     found["already_there"] = found["first_seen"] < (begin or found["first_seen"].min()) + pd.Timedelta(hours=1)
-    return typed(found.sort_values(["days", "tenant"], ascending=[False, True], ignore_index=True), _LIFETIMES)
+    return typed(found.sort_values(["days", "tenant"], ascending=[False, True], ignore_index=True), tenant_lifetimes)
 
 
 def tenant_survival(lifetimes: pd.DataFrame) -> pd.DataFrame:
@@ -98,13 +80,13 @@ def tenant_survival(lifetimes: pd.DataFrame) -> pd.DataFrame:
     out, since nobody knows how old they are.
 
     Columns: days, at_risk (tenants known for at least so long), survival, low, high (0 to 1; log-log interval, NaN
-    where it has none), one row for each length of life at which a tenant left.
+    where it has none); one row for each length of life at which a tenant left.
 
     Source: Kaplan and Meier, 1958, Journal of the American Statistical Association 53; as scipy.stats.ecdf has it.
     """
     own = lifetimes[~lifetimes["already_there"]]
     if not own["gone"].any():
-        return typed([], _SURVIVAL)
+        return typed([], tenant_survival)
     from scipy.stats import CensoredData, ecdf
 
     days, gone = own["days"].to_numpy(dtype=float), own["gone"].to_numpy(dtype=bool)
@@ -123,4 +105,4 @@ def tenant_survival(lifetimes: pd.DataFrame) -> pd.DataFrame:
             "high": interval.high.probabilities,
         }
     )
-    return typed(found[ends].reset_index(drop=True), _SURVIVAL)
+    return typed(found[ends].reset_index(drop=True), tenant_survival)

@@ -12,31 +12,21 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window, week_of
-from cloudxai_analysis.measures.frames import summed, typed
+from cloudxai_analysis.measures.frames import columns_of, summed, typed
 
 Semantics = Literal["rate", "cumulative", "window_total"]
 
 _TIME = "datetime64[us, UTC]"
-_HOURLY = {"tenant": "str", "currency": "str", "hour": _TIME, "cost": "float64"}
-_COSTS = {"tenant": "str", "currency": "str", "cost": "float64"}
-_DAILY = {"day": _TIME, "tenant": "str", "currency": "str", "cost": "float64"}
-_WEEKLY = {"week": "str", "start": _TIME, "currency": "str", "cost": "float64", "tenants": "int64"}
-_MOVERS = {"tenant": "str", "currency": "str"} | dict.fromkeys(
-    ["cost", "before", "change", "relative", "contribution"], "float64"
-)
-_CONCENTRATION = {"currency": "str", "tenants": "int64", "top10_share": "float64", "gini": "float64"}
-_RECONCILED = {"tenant": "str", "currency": "str", "estimate": "float64", "other": "float64", "drift": "float64"}
 MOST = 1e12  # currency an hour: what no tenant costs, and beyond which sums say nothing
 _STEP = 60.0  # seconds between scrapes, of a series with a single one
 _HOLD = 300.0  # seconds for which a rollup holds a value
-_CONSERVED = {"currency": "str", "allocated": "float64", "total": "float64", "rest": "float64"}
 
 
 def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
     """Cost of each tenant in each hour, added over its series.
 
-    Columns: tenant, currency (of the series' label, else `currency`), hour, cost (in the currency): of a `rate` the
-    integral over the hour, of a `cumulative` gauge its observed increase. An hour of NaN alone has no row, nor has one
+    Columns: tenant, currency (of the series' label, else `currency`), hour, cost (in the currency: of a `rate` the
+    integral over the hour, of a `cumulative` gauge its observed increase). An hour of NaN alone has no row, nor has one
     whose samples are no amounts of money (`is_amount`).
 
     Raises
@@ -44,7 +34,11 @@ def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
     UsageError
         The gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
     """
-    return _summed(cost_rows(hours, semantics=semantics, currency=currency), ["tenant", "currency", "hour"], _HOURLY)
+    return _summed(
+        cost_rows(hours, semantics=semantics, currency=currency),
+        ["tenant", "currency", "hour"],
+        columns_of(hourly_costs),
+    )
 
 
 def cost_rows(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
@@ -111,7 +105,7 @@ def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | 
         costs = _last_values(named, ["tenant", "currency"])[["tenant", "currency", "cost"]]
     else:
         costs = cost_rows(inside, semantics=semantics, currency=currency)
-    costs = _summed(costs, ["tenant", "currency"], _COSTS)
+    costs = _summed(costs, ["tenant", "currency"], columns_of(tenant_costs))
     return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
 
 
@@ -126,7 +120,7 @@ def costs_by_day(hours: pd.DataFrame, *, semantics: Semantics | None, currency: 
         The gauge is a `window_total`, or has no declared semantics.
     """
     rows = cost_rows(hours, semantics=semantics, currency=currency)
-    return _summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", "tenant", "currency"], _DAILY)
+    return _summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", "tenant", "currency"], columns_of(costs_by_day))
 
 
 def converted(costs: pd.DataFrame, rates: Mapping[str, float], *, currency: str) -> pd.DataFrame:
@@ -156,7 +150,7 @@ def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
     weekly = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
     names = {moment: week_of(moment.to_pydatetime()).name for moment in weekly["start"].unique()}
     weekly["week"] = weekly["start"].map(names)
-    return weekly[list(_WEEKLY)].astype(_WEEKLY)
+    return typed(weekly, weekly_costs)
 
 
 def same_hours(
@@ -172,7 +166,7 @@ def same_hours(
     sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - apart)]
     there = pd.concat([side.groupby("tenant", observed=True)["hour"].nunique() for side in sides])
     part = set(there.index[there < least * len(now)].astype("str"))
-    before, costs = (_summed(side, ["tenant", "currency"], _COSTS) for side in reversed(sides))
+    before, costs = (_summed(side, ["tenant", "currency"], columns_of(tenant_costs)) for side in reversed(sides))
     return costs, before, part, len(now)
 
 
@@ -196,7 +190,7 @@ def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[s
     total = frame.groupby("currency", observed=True)["before"].transform("sum")
     frame["contribution"] = frame["change"] / total.where(total != 0)
     order = frame["change"].abs().sort_values(ascending=False, kind="stable").index
-    return frame.loc[order, list(_MOVERS)].astype(_MOVERS).reset_index(drop=True)
+    return typed(frame.loc[order], cost_movers).reset_index(drop=True)
 
 
 def concentration(costs: pd.DataFrame) -> pd.DataFrame:
@@ -221,7 +215,7 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
                 "gini": _gini(ascending) if known else np.nan,
             }
         )
-    return pd.DataFrame(rows, columns=list(_CONCENTRATION)).astype(_CONCENTRATION)
+    return typed(rows, concentration)
 
 
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
@@ -245,7 +239,7 @@ def reconciliation(
     before `end` (by default the newest of all) are left out: their gauge speaks of an earlier stretch than `costs`.
 
     Columns: tenant, currency, estimate, other (both in the currency), drift (estimate / other − 1; 0 where both are
-    0, infinite where only the other is), the largest drift first.
+    0, infinite where only the other is); the largest drift first.
     """
     if "at" in other:
         newest = pd.Timestamp(end) if end else other["at"].max()
@@ -257,21 +251,21 @@ def reconciliation(
     with np.errstate(divide="ignore", invalid="ignore"):
         frame["drift"] = np.where(difference == 0, 0.0, difference / frame["other"].to_numpy(dtype="float64"))
     order = frame["drift"].abs().sort_values(ascending=False, kind="stable").index
-    return frame.loc[order, list(_RECONCILED)].astype(_RECONCILED).reset_index(drop=True)
+    return typed(frame.loc[order], reconciliation).reset_index(drop=True)
 
 
 def conservation(costs: pd.DataFrame, total: pd.DataFrame) -> pd.DataFrame:
     """What of a total from elsewhere (columns currency, total) the tenants' costs explain.
 
-    Columns: currency, allocated (sum over tenants), total, rest (total − allocated: shown, never spread), all in the
-    currency; one row per currency of `total`.
+    Columns: currency, allocated (sum over tenants), total, rest (total − allocated: shown, never spread); all in
+    the currency, one row per currency of `total`.
     """
     allocated = costs.groupby("currency", observed=True)["cost"].sum().rename("allocated").reset_index()
     allocated["currency"] = allocated["currency"].astype("str")
     frame = total[["currency", "total"]].astype({"currency": "str"}).merge(allocated, how="left", on="currency")
     frame["allocated"] = frame["allocated"].fillna(0.0)
     frame["rest"] = frame["total"] - frame["allocated"]
-    return frame[list(_CONSERVED)].astype(_CONSERVED)
+    return typed(frame, conservation)
 
 
 def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:

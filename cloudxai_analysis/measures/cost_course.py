@@ -13,29 +13,9 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import Floats, Forecast, forecast_sums
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
 _DAY = pd.Timedelta(days=1)
-_PROJECTION = {
-    "currency": "str",
-    "until": TIME,
-    "spent": "float64",
-    "days_unknown": "int64",
-    "days_left": "int64",
-    "low95": "float64",
-    "low80": "float64",
-    "median": "float64",
-    "high80": "float64",
-    "high95": "float64",
-    "model": "str",
-    "days_known": "int64",
-}
-_COURSE = {"day": TIME, "spent": "float64", "covered": "bool"}
-_BUDGETS = (
-    {"tenant": "str", "currency": "str"}
-    | dict.fromkeys(["budget", "spent", "spent_share", "pace", "low80", "median", "high80"], "float64")
-    | {"answer": "str", "spent_on": TIME, "days_unknown": "int64"}
-)
 _QUANTILES = {"low95": 0.025, "low80": 0.1, "median": 0.5, "high80": 0.9, "high95": 0.975}
 
 
@@ -55,7 +35,7 @@ def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, 
         known, forecast, row = _course(by_day, covered, month, until)
         ends = _ends(forecast, row["spent"], row["days_left"])
         rows.append({"currency": currency, **row, **ends, "model": forecast.model, "days_known": known})
-    return typed(rows, _PROJECTION)
+    return typed(rows, month_projection)
 
 
 def month_course(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, currency: str) -> pd.DataFrame:
@@ -67,7 +47,7 @@ def month_course(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, c
     by_day = own[own["day"] < month.end].groupby("day")["cost"].sum().sort_index()
     sure = covered.loc[covered["covered"].astype(bool), "day"]
     found = by_day.cumsum().rename("spent").reset_index()
-    return typed(found.assign(covered=found["day"].isin(sure)), _COURSE)
+    return typed(found.assign(covered=found["day"].isin(sure)), month_course)
 
 
 def budget_course(
@@ -103,7 +83,7 @@ def budget_course(
         | {"tenant": tenant, "currency": currency}
         for place, tenant in enumerate(fullest)
     ]
-    return typed(rows, _BUDGETS)
+    return typed(rows, budget_course)
 
 
 def _budget(

@@ -6,18 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.cost import MOST, currencies
-from cloudxai_analysis.measures.frames import TIME, mapped, typed
+from cloudxai_analysis.measures.frames import mapped, typed
 
-_FAULTS = {
-    "cause": "str",
-    "tenants": "int64",
-    "examples": "object",
-    "hours": "int64",
-    "start": TIME,
-    "end": TIME,
-    "amount": "float64",
-    "currency": "str",
-}
 _SMALLEST = np.finfo("float64").tiny  # of a normal number
 CAUSES = {
     "negative": "was below 0",
@@ -48,7 +38,7 @@ def cost_faults(
     finite number), currency.
     """
     if cost_hours.empty:
-        return typed([], _FAULTS)
+        return typed([], cost_faults)
     frame = cost_hours[["series_id", "hour", "tenant", "samples", "min", "max", "nan_samples", "changes", "integral"]]
     label = cost_hours["currency"].astype("str") if "currency" in cost_hours else pd.Series("", index=frame.index)
     frame = frame.assign(currency=currencies(cost_hours, currency).astype("str"))
@@ -66,7 +56,7 @@ def cost_faults(
     rows = [
         _row(cause, str(unit), own) for cause in CAUSES for unit, own in found[cause].groupby("currency", observed=True)
     ]
-    return typed(rows, _FAULTS)
+    return typed(rows, cost_faults)
 
 
 def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame, *, least_hours: int) -> pd.DataFrame:

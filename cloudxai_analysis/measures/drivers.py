@@ -10,28 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed
-
-_BY_METRIC = (
-    {"metric": "str", "series": "int64", "share": "float64"}
-    | dict.fromkeys(["tenants", "samples", "newcomers", "leavers"], "int64")
-    | {"churn": "float64", "first_seen": TIME, "last_seen": TIME}
-)
-_BY_VALUE = {
-    "label": "str",
-    "value": "str",
-    "series": "int64",
-    "share": "float64",
-    "metrics": "int64",
-    "first_seen": TIME,
-    "last_seen": TIME,
-}
-_BY_LABEL = (
-    {"metric": "str", "label": "str"}
-    | dict.fromkeys(["values", "series", "without", "saving"], "int64")
-    | {"saving_share": "float64", "needed": "bool"}
-)
-_LABEL_PAIRS = {"row": "int64", "label": "str", "value": "str"}
+from cloudxai_analysis.measures.frames import columns_of, typed
 
 
 def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "tenant") -> pd.DataFrame:
@@ -46,7 +25,7 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
     series), first_seen, last_seen.
     """
     if series.empty:
-        return typed([], _BY_METRIC)
+        return typed([], series_by_metric)
     start, newest = pd.Timestamp(window.start), series["last_seen"].max()
     own = series[series["last_seen"] >= start]
     frame = own.assign(
@@ -66,7 +45,7 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
     found["share"] = found["series"] / found["series"].sum()
     found["churn"] = (found["newcomers"] + found["leavers"]) / found["series"]
     found = found.reset_index().sort_values(["series", "metric"], ascending=[False, True], ignore_index=True)
-    return typed(found, _BY_METRIC)
+    return typed(found, series_by_metric)
 
 
 def series_by_value(series: pd.DataFrame, *, top: int = 20) -> pd.DataFrame:
@@ -78,7 +57,7 @@ def series_by_value(series: pd.DataFrame, *, top: int = 20) -> pd.DataFrame:
     (that carry it), first_seen, last_seen; by label, the most first, the rest last.
     """
     if series.empty:
-        return typed([], _BY_VALUE)
+        return typed([], series_by_value)
     seen = series.reset_index(drop=True)
     joined = label_pairs(seen["labels"]).join(seen[["metric", "first_seen", "last_seen"]], on="row")
     found = joined.groupby(["label", "value"], sort=False).agg(
@@ -102,7 +81,7 @@ def series_by_value(series: pd.DataFrame, *, top: int = 20) -> pd.DataFrame:
     )
     rest = rest.assign(value=[f"… {number} more" for number in rest["number"]]).reset_index()
     both = pd.concat([ordered[rank < top], rest]).sort_values("label", kind="stable", ignore_index=True)
-    return typed(both.assign(share=both["series"] / len(series)), _BY_VALUE)
+    return typed(both.assign(share=both["series"] / len(series)), series_by_value)
 
 
 def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.DataFrame:
@@ -128,11 +107,11 @@ def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.D
             | {"without": _distinct_rows(np.delete(table, place, axis=1))}
             for place, name in enumerate(names)
         ]
-    found = pd.DataFrame(rows, columns=[name for name in _BY_LABEL if not name.startswith("saving")])
+    found = pd.DataFrame(rows, columns=[name for name in columns_of(label_savings) if not name.startswith("saving")])
     found["saving"] = found["series"] - found["without"]
     found["saving_share"] = found["saving"] / found["series"]
     order = ["saving", "metric", "label"]
-    return typed(found.sort_values(order, ascending=[False, True, True], ignore_index=True), _BY_LABEL)
+    return typed(found.sort_values(order, ascending=[False, True, True], ignore_index=True), label_savings)
 
 
 def label_pairs(labels: pd.Series) -> pd.DataFrame:
@@ -147,7 +126,7 @@ def label_pairs(labels: pd.Series) -> pd.DataFrame:
         "label": [name for one in sets for name in one],
         "value": [value for one in sets for value in one.values()],
     }
-    return typed(pairs, _LABEL_PAIRS)
+    return typed(pairs, label_pairs)
 
 
 def _values_of(labels: pd.Series, name: str) -> list[str | None]:

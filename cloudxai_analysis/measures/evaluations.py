@@ -8,14 +8,11 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
 GAP_STEPS = 2.5  # nothing for longer than so many steps is a gap
 _LONGEST_SECONDS = 300  # what is evaluated less often is stale to Prometheus between two evaluations
 _REGULAR = 0.1
-_ALERTS = {"series_id": "int64", "alert": "int64"}
-_INTERVALS = {"alertname": "str", "interval_seconds": "float64", "steps": "int64"}
-_GAPS = {"start": TIME, "end": TIME, "seconds": "float64"}
 
 
 def alert_identities(series: pd.DataFrame, *, replica_labels: Collection[str] = ()) -> pd.DataFrame:
@@ -31,7 +28,7 @@ def alert_identities(series: pd.DataFrame, *, replica_labels: Collection[str] = 
         for labels in series["labels"]
     ]
     codes, _ = pd.factorize(pd.Series(own, dtype="str"), sort=True)
-    return typed({"series_id": series["series_id"].to_numpy(), "alert": codes}, _ALERTS)
+    return typed({"series_id": series["series_id"].to_numpy(), "alert": codes}, alert_identities)
 
 
 def identified(alerts: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +69,7 @@ def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_
         middle = float(np.median(own)) if len(own) >= least_steps else np.inf
         regular = middle <= _LONGEST_SECONDS and np.mean(np.abs(own - middle) <= _REGULAR * middle) >= 0.75
         rows.append((str(rule), middle if regular else default_seconds, len(own) if regular else 0))
-    return typed(pd.DataFrame(rows, columns=list(_INTERVALS)), _INTERVALS)
+    return typed(rows, evaluation_intervals)
 
 
 def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds: float) -> pd.DataFrame:
@@ -87,7 +84,7 @@ def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds:
     steps = np.diff(scraped)
     if not steps.any():
         # Without scrapes nobody can tell a server that is down from a quiet one.
-        return typed([], _GAPS)
+        return typed([], evaluation_gaps)
     limit = GAP_STEPS * max(interval_seconds * 1e6, float(np.median(steps[steps > 0])))
     silent = np.flatnonzero(steps > limit)
     # Only what the rules left while nothing was scraped can part a silence: of a million samples next to none.
@@ -101,7 +98,7 @@ def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds:
     apart = (np.diff(seen) > limit) & ~np.isin(seen[:-1], np.setdiff1d(ends, begins))
     place = np.flatnonzero(apart)
     start, end = (pd.Series(seen[at].astype("datetime64[us]")).dt.tz_localize("UTC") for at in (place, place + 1))
-    return typed({"start": start, "end": end, "seconds": (end - start).dt.total_seconds()}, _GAPS)
+    return typed({"start": start, "end": end, "seconds": (end - start).dt.total_seconds()}, evaluation_gaps)
 
 
 def seconds_of(alertnames: pd.Series, interval_seconds: float | Mapping[str, float]) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.measures.frames import typed
+
 _TIME = "datetime64[us, UTC]"
-_FLAPPING = {"tenant": "str", "start": _TIME, "end": _TIME, "transitions": "int64"}
 
 
 def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
@@ -41,5 +42,5 @@ def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 1
                 "transitions": transitions[first : last + 1].sum(),
             }
         )
-    found = pd.DataFrame(rows, columns=list(_FLAPPING)).astype(_FLAPPING)
+    found = typed(rows, tenant_flapping)
     return found.sort_values(["start", "tenant"], ignore_index=True)

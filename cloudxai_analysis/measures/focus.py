@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.measures.frames import TIME, as_text, summed, typed
+from cloudxai_analysis.measures.frames import TIME, as_text, summed, typed, types
 
 SERVICE_CATEGORIES = (
     "AI and Machine Learning",
@@ -85,16 +85,6 @@ _COLUMNS = {
     "x_TelemetryCoverage": "float64",
     "x_TelemetryCovered": "str",
 }
-_TOTALS = {
-    "currency": "str",
-    "rows": "int64",
-    "given": "float64",
-    "exported": "float64",
-    "difference": "float64",
-    "unknown": "int64",
-}
-_KEYS = {"day": TIME, "tenant": "str", "currency": "str"}
-_ABSENT = {"day": TIME, "coverage": "float64", "covered": "boolean"}
 _UNKNOWN = "The telemetry gives no finite cost of this tenant on this day."
 
 
@@ -185,7 +175,7 @@ def focus_totals(rows: pd.DataFrame, daily: pd.DataFrame) -> pd.DataFrame:
     totals["given"] = totals["given"].fillna(0.0)
     totals["difference"] = totals["exported"] - totals["given"]
     totals["unknown"] = totals["rows"] - totals["known"]
-    return typed(totals.rename_axis("currency").reset_index(), _TOTALS)
+    return typed(totals.rename_axis("currency").reset_index(), focus_totals)
 
 
 def days_without_rows(
@@ -198,8 +188,11 @@ def days_without_rows(
     days = pd.date_range(start, end, freq="D", inclusive="left").as_unit("us")
     absent = pd.DataFrame({"day": days[~days.isin(rows["ChargePeriodStart"])]})
     if covered is None:
-        return typed(absent.reindex(columns=list(_ABSENT)), _ABSENT)
-    return typed(absent.merge(covered[list(_ABSENT)].astype({"day": TIME}), how="left", on="day"), _ABSENT)
+        return typed(absent, days_without_rows)
+    return typed(
+        absent.merge(covered[["day", "coverage", "covered"]].astype({"day": TIME}), how="left", on="day"),
+        days_without_rows,
+    )
 
 
 def focus_csv(rows: pd.DataFrame) -> str:
@@ -236,9 +229,9 @@ def _check(names: dict[str, str], service_category: str, currencies: pd.Series) 
 def _by_day(daily: pd.DataFrame) -> pd.DataFrame:
     """`daily` with one row per day, tenant and currency, as text."""
     if daily.empty:
-        return typed([], {**_KEYS, "cost": "float64"})
+        return typed([], types("day tenant currency cost"))
     rows = daily.assign(day=daily["day"].astype(TIME).dt.floor("D"))
-    return typed(summed(rows, ["day", "tenant", "currency"], "cost"), {**_KEYS, "cost": "float64"})
+    return typed(summed(rows, ["day", "tenant", "currency"], "cost"), types("day tenant currency cost"))
 
 
 def _with_coverage(frame: pd.DataFrame, covered: pd.DataFrame | None) -> pd.DataFrame:

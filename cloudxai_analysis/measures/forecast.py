@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.frames import typed, types
 
 Floats = NDArray[np.float64]
 MODELS: dict[str, dict[str, Any]] = {
@@ -30,11 +30,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "steady, weekly": {"level": "fixed intercept", "irregular": True, "seasonal": 7, "stochastic_seasonal": False},
     "drifting, weekly": {"level": "local level", "seasonal": 7, "stochastic_seasonal": False},
 }
-_BACK_TEST = (
-    {"model": "str", "origins": "int64", "days_ahead": "int64"}
-    | dict.fromkeys(["loss", "covered80", "widened"], "float64")
-    | {"chosen": "bool"}
-)
+_BACK_TEST = types("model origins days_ahead loss covered80 widened chosen")
 _LEVELS = (0.1, 0.5, 0.9)
 _BACK_TEST_PATHS = 200
 _LEAST_WIDENED, _MOST_WIDENED = 0.5, 3.0

@@ -1,8 +1,18 @@
-"""Frames with stated columns and types, also when they are empty."""
+"""Frames with stated columns and types, also when they are empty.
+
+A measure says its columns once, in its docstring: `Columns: start, end (NaT where it goes on), minutes (not ready).` A
+word in brackets is what this frame adds; `columns.toml` has the type of each name, its unit and its usual meaning. The
+frame is made from the same line, so that it cannot say anything else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +20,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TIME = "datetime64[us, UTC]"
+_TYPES = {
+    **{"time": TIME, "text": "str", "number": "float64", "count": "int64"},
+    **{"flag": "bool", "flag?": "boolean", "label": "category", "any": "object"},
+}
+_COLUMN = re.compile(r"(\w+)(?: \((.*)\))?")
 _DENSE = 8  # combinations for each row up to which a table of all of them is faster than a look-up
 
 
-def typed(rows: Any, types: Mapping[str, str]) -> pd.DataFrame:
-    """A frame of just the columns `types`, each of its type; `rows` is whatever a frame can be made of."""
+def typed(rows: Any, schema: Mapping[str, str] | Callable[..., Any]) -> pd.DataFrame:
+    """A frame of just the columns of `schema`, or those that a measure says it gives, each of its type.
+
+    `rows` is whatever a frame can be made of.
+    """
+    types = columns_of(schema) if callable(schema) else schema
     frame = pd.DataFrame(rows, columns=list(types))
     for column, kind in types.items():
         if kind == TIME:
@@ -23,6 +42,60 @@ def typed(rows: Any, types: Mapping[str, str]) -> pd.DataFrame:
         elif kind == "str":
             frame[column] = as_text(frame[column])
     return frame.astype(dict(types))
+
+
+def types(names: str) -> dict[str, str]:
+    """The type of each of some columns, by `columns.toml`."""
+    return {name: _TYPES[_kind(name)] for name in names.split()}
+
+
+@cache
+def columns_of(measure: Callable[..., Any]) -> dict[str, str]:
+    """The type of each column that a measure's docstring names."""
+    return {name: _TYPES[_kind(name, of=measure.__name__)] for name, _ in _said(measure)}
+
+
+def described(measure: Callable[..., Any]) -> pd.DataFrame:
+    """The columns that a measure's docstring names: column, type, unit ('' for none), meaning."""
+    rows = []
+    for name, note in _said(measure):
+        unit = re.search(r"\[(.*?)\]", _dictionary()[name])
+        usual = _dictionary()[name].partition(": ")[2]
+        rows.append((name, _kind(name, of=measure.__name__), unit[1] if unit else "", note or usual))
+    return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"], dtype="str")
+
+
+@cache
+def _dictionary() -> dict[str, str]:
+    return tomllib.loads(Path(__file__).with_name("columns.toml").read_text(encoding="utf-8"))
+
+
+def _kind(name: str, *, of: str = "") -> str:
+    told = _dictionary().get(f"{of}.{name}") or _dictionary()[name]
+    return re.split(r"[ :]", told, maxsplit=1)[0]
+
+
+def _said(measure: Callable[..., Any]) -> Iterator[tuple[str, str]]:
+    """Each column of a docstring with what stands in brackets behind it."""
+    text = " ".join((inspect.getdoc(measure) or "").split())
+    for part in _parts(text.partition("Columns: ")[2]):
+        found = _COLUMN.fullmatch(part)
+        if not found:
+            raise ValueError(f"The columns of {measure.__qualname__} are not told as 'name (what it is)': '{part}'.")
+        yield found[1], found[2] or ""
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The items of a list in a sentence, up to its end; what stands in brackets is of one item."""
+    begin = depth = 0
+    for place, sign in enumerate(f"{text}."):
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0 and (sign in ",.;" or text.startswith(" and ", place)):
+            if part := text[begin:place].removeprefix(" and").strip(" ,"):
+                yield part
+            begin = place
+        if depth == 0 and sign in ".;":
+            return
 
 
 def as_text(column: pd.Series) -> pd.Series:

@@ -8,34 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.cardinality import held_at, process_runs
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
 _TARGET = ["job", "instance"]
 _HOUR = pd.Timedelta(hours=1)
-_REFUSALS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "rejections": "float64"}
-_HOURS = {
-    "hour": TIME,
-    "job": "str",
-    "instance": "str",
-    "most_tenants": "int64",
-    "within_cap": "boolean",
-    "held": "int64",
-    "rejections": "float64",
-    "only_at_cap": "boolean",
-    "restarted": "bool",
-    "gap": "bool",
-}
-_INVARIANTS = {
-    "job": "str",
-    "instance": "str",
-    "most_tenants": "int64",
-    "most_at": TIME,
-    "within_cap": "bool",
-    "rejections": "float64",
-    "below_cap": "float64",
-    "below_cap_at": TIME,
-    "only_at_cap": "boolean",
-}
 
 
 def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
@@ -53,7 +29,7 @@ def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
     found = risen.groupby([*_TARGET, stretch], observed=True).agg(
         start=("time", "min"), end=("time", "max"), rejections=("step", "sum")
     )
-    return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), _REFUSALS)
+    return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), refusals)
 
 
 def guard_scrapes(
@@ -92,7 +68,7 @@ def guard_invariants(scrapes: pd.DataFrame, *, cap: int) -> pd.DataFrame:
     """
     found = _promises(scrapes, _TARGET)
     most = found["most_tenants"].fillna(0)
-    return typed(found.assign(most_tenants=most, within_cap=most <= cap), _INVARIANTS)
+    return typed(found.assign(most_tenants=most, within_cap=most <= cap), guard_invariants)
 
 
 def guard_hours(scrapes: pd.DataFrame, *, cap: int, starts: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +90,7 @@ def guard_hours(scrapes: pd.DataFrame, *, cap: int, starts: pd.DataFrame, gaps: 
         found["restarted"] |= _is(found, row) & (found["hour"] == row.started_at.floor("h"))
     for row in gaps.itertuples():
         found["gap"] |= _is(found, row) & (found["hour"] < row.end) & (found["hour"] + _HOUR > row.start)
-    return typed(found, _HOURS)
+    return typed(found, guard_hours)
 
 
 def _promises(scrapes: pd.DataFrame, by: list[str]) -> pd.DataFrame:

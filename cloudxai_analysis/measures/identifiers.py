@@ -8,21 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed, types
 
-_NAMES = {"tenant": "str", "stem": "str", "shape": "str", "first_seen": TIME, "last_seen": TIME, "why": "str"}
-_FOUND = {
-    "stem": "str",
-    "shape": "str",
-    "count": "int64",
-    "new": "int64",
-    "still": "int64",
-    "examples": "object",
-    "first_seen": TIME,
-    "last_seen": TIME,
-}
-_BURSTS = {"stem": "str", "shape": "str", "start": TIME, "end": TIME, "names": "int64"}
-_LOOKS = {"tenant": "str", "stem": "str", "shape": "str"}
+_LOOKS = types("tenant stem shape")
 
 
 @dataclass(frozen=True)
@@ -97,7 +85,7 @@ def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.
     """
     looks = _look_generated(arrivals["tenant"])
     if looks.empty:
-        return typed([], _NAMES)
+        return typed([], generated_names)
     names = looks.merge(_lives(arrivals, gaps), on="tenant")
     names["refusing"] = False
     for start in refusals["start"]:
@@ -106,7 +94,7 @@ def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.
     for (_, shape), own in names.groupby(["stem", "shape"]):
         names.loc[own.index, "why"] = _why(own.sort_values("first_seen"), SHAPES[str(shape)])
     found = names[names["why"] != ""].sort_values(["first_seen", "tenant"], ignore_index=True)
-    return typed(found, _NAMES)
+    return typed(found, generated_names)
 
 
 def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -172,7 +160,7 @@ def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
         first_seen=("first_seen", "min"),
         last_seen=("last_seen", "max"),
     )
-    return typed(found.sort_values(["count", "stem"], ascending=[False, True], ignore_index=True), _FOUND)
+    return typed(found.sort_values(["count", "stem"], ascending=[False, True], ignore_index=True), unstable_identifiers)
 
 
 def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +173,7 @@ def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
     found = own.groupby(["stem", "shape", apart.cumsum().rename("part")], as_index=False).agg(
         start=("first_seen", "min"), end=("last_seen", "max"), names=("tenant", "size")
     )
-    return typed(found[found["names"] >= _EXAMPLES].sort_values(["start", "stem"], ignore_index=True), _BURSTS)
+    return typed(found[found["names"] >= _EXAMPLES].sort_values(["start", "stem"], ignore_index=True), generated_bursts)
 
 
 def _look_generated(tenants: pd.Series) -> pd.DataFrame:

@@ -7,23 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, as_text, typed
+from cloudxai_analysis.measures.frames import as_text, typed
 
-_BREACHES = {
-    "start": TIME,
-    "end": TIME,
-    "verdict": "str",
-    "tenants": "int64",
-    "seen": "int64",
-    "nearest": "str",
-    "lead_seconds": "float64",
-    "overlap": "float64",
-}
-_CORRELATION = (
-    {"tenant": "str"}
-    | dict.fromkeys(["both", "tenant_only", "global_only", "neither"], "int64")
-    | dict.fromkeys(["phi", "p", "p_adjusted"], "float64")
-)
 _SCRAPED_LATER = pd.Timedelta(minutes=1)
 FEW = 0.5  # share of the tenants from which on an outage is the platform's own
 
@@ -59,7 +44,7 @@ def isolation_breaches(
         near = near.assign(overlap=both / either)
         near = near[near["overlap"] >= least_overlap]
         rows.append({"start": start, "end": ended, "seen": seen, **_with(near, start, seen, few)})
-    return typed(rows, _BREACHES)
+    return typed(rows, isolation_breaches)
 
 
 def isolation_correlation(tenant_samples: pd.DataFrame, readiness: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +84,7 @@ def isolation_correlation(tenant_samples: pd.DataFrame, readiness: pd.DataFrame)
     found["phi"] = _phi(found)
     found["p"], found["p_adjusted"] = _chances(found)
     ordered = found.sort_values(["phi", "tenant"], ascending=[False, True], na_position="last", ignore_index=True)
-    return typed(ordered, _CORRELATION)
+    return typed(ordered, isolation_correlation)
 
 
 def _with(near: pd.DataFrame, start: pd.Timestamp, seen: int, few: float) -> dict[str, Any]:

@@ -11,27 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.clusters import design_effect, time_clusters
-from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.frames import typed, types
 from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
 
 _TIME = "datetime64[us, UTC]"
 JUDGEMENTS = ("true", "standing", "false", "unjudged")
-_JUDGED = {"judgement": "str", "incident": "str", "by": "str"}
-_RATES = (
-    {"alertname": "str", "severity": "str"}
-    | dict.fromkeys(["episodes", "trials", "true_positives", "false_positives"], "int64")
-    | dict.fromkeys(["rate", "low", "high", "design_effect", "judged_share"], "float64")
-)
+_JUDGED = types("judgement incident by")
 _TIMES = ("detection", "reset", "acknowledge")
-_RECALL = (
-    {"alertname": "str", "incidents": "int64", "caught": "int64", "recall": "float64"}
-    | {"detection_seconds": "float64", "reset_seconds": "float64", "low": "float64", "high": "float64"}
-    | {"reset": "int64", "acknowledged": "int64", "acknowledge_seconds": "float64"}
-    | {f"{kind}_{end}": "float64" for kind in _TIMES for end in ("p90", "p90_low", "p90_high")}
-)
-_NEEDED = {"alertname": "str", "severity": "str", "needed": "float64"}
-_CATCHES = {"id": "str", "alertname": "str", "fired_at": _TIME} | dict.fromkeys(_TIMES, "float64")
-_MISSED = {"id": "str", "start": _TIME, "end": _TIME, "tenant": "str", "summary": "str", "near_miss": "str"}
 _MEANING = {"actionable": "true", "noise": "false", "unknown": "unjudged"}
 
 
@@ -94,17 +80,17 @@ def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
     begin within 60 min of the first of them are one alert group, here a trial. The interval is Wilson's, of as many
     independent groups as these are worth: groups of one cluster of `clusters.time_clusters` likely have one cause.
 
-    Columns: alertname, severity, episodes (all of the rule, judged or not), trials (true and false ones), of which
-    true_positives and false_positives, rate, low, high (NaN without a trial), design_effect (1 where no two groups lie
-    in one cluster), judged_share (share of the episodes that are not 'unjudged'); the rule with the most false
-    positives first.
+    Columns: alertname, severity, episodes (all of the rule, judged or not), trials (true and false ones),
+    true_positives and false_positives (of them), rate, low, high (NaN without a trial), design_effect (1 where no two
+    groups lie in one cluster), judged_share (share of the episodes that are not 'unjudged'); the rule with the
+    most false positives first.
     """
     opens = _trials(judged)
     rows = [
         _rate_row(group, opens, alertname=str(group["alertname"].iloc[0]), severity=str(group["severity"].iloc[0]))
         for _, group in judged.groupby(["alertname", "severity"], observed=True)
     ]
-    frame = pd.DataFrame(rows, columns=list(_RATES)).astype(_RATES)
+    frame = typed(rows, false_positive_rates)
     return frame.sort_values(["false_positives", "alertname"], ascending=[False, True], ignore_index=True)
 
 
@@ -115,7 +101,7 @@ def pooled_rate(judged: pd.DataFrame, alertnames: Collection[str]) -> pd.DataFra
     """
     ours = judged[judged["alertname"].isin(list(alertnames))]
     row = _rate_row(ours, _trials(ours), alertname=", ".join(alertnames), severity="")
-    return pd.DataFrame([row], columns=list(_RATES)).astype(_RATES)
+    return typed([row], false_positive_rates)
 
 
 def recall(
@@ -123,13 +109,13 @@ def recall(
 ) -> pd.DataFrame:
     """Of the incidents that name a rule, how many it caught.
 
-    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio)
-    with low and high (95 % Wilson interval); detection_seconds (median over those caught of the first true positive's
-    `fired_at` minus the incident's start), reset_seconds (of the last one's `resolved_at` minus the incident's end,
-    over the `reset` of which both are known), acknowledge_seconds (`acknowledged_at` minus the first one's `fired_at`,
-    over the `acknowledged` ones that people took up after it); of each the 90th percentile, linear between two, as
-    detection_p90 and so on, with the ends of its exact 95 % interval, detection_p90_low and detection_p90_high, that
-    are NaN where there are too few for one; NaN where nothing is known.
+    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
+    detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
+    reset_seconds (of the last one's `resolved_at` minus the incident's end, over the `reset` ones), low, high (95 %
+    Wilson interval of recall), reset (incidents of which both are known), acknowledged (that people took up after it
+    fired), acknowledge_seconds (`acknowledged_at` minus the first one's `fired_at`), detection_p90 (90th percentile,
+    linear between two), detection_p90_low, detection_p90_high (its exact 95 % interval; NaN where there are too few for
+    one), reset_p90, reset_p90_low, reset_p90_high, acknowledge_p90, acknowledge_p90_low, acknowledge_p90_high.
     """
     caught = first_catches(judged, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
     named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
@@ -144,7 +130,7 @@ def recall(
             row[f"{kind}_seconds"] = group[kind].median()
             row[f"{kind}_p90"], row[f"{kind}_p90_low"], row[f"{kind}_p90_high"] = _p90(group[kind].dropna())
         rows.append(row)
-    return typed(rows, _RECALL)
+    return typed(rows, recall)
 
 
 def missed_incidents(
@@ -168,7 +154,7 @@ def missed_incidents(
     row, place = np.nonzero(during)
     near = pd.DataFrame({"place": place, "alertname": waiting["alertname"].astype("str").iloc[row].to_numpy()})
     first = near.drop_duplicates("place").set_index("place")["alertname"]
-    return missed.assign(near_miss=first.reindex(missed.index, fill_value=""))[list(_MISSED)].astype(_MISSED)
+    return typed(missed.assign(near_miss=first.reindex(missed.index, fill_value="")), missed_incidents)
 
 
 def first_catches(
@@ -202,7 +188,7 @@ def first_catches(
             "acknowledge": waited.where(waited >= 0),
         }
     )
-    return typed(found.drop_duplicates(["id", "alertname"], ignore_index=True), _CATCHES)
+    return typed(found.drop_duplicates(["id", "alertname"], ignore_index=True), first_catches)
 
 
 def further_trials(rates: pd.DataFrame, *, share: float) -> pd.DataFrame:
@@ -219,7 +205,7 @@ def further_trials(rates: pd.DataFrame, *, share: float) -> pd.DataFrame:
             rates["false_positives"], rates["trials"], rates["design_effect"].fillna(1.0), strict=True
         )
     ]
-    return typed(rates[["alertname", "severity"]].assign(needed=needed), _NEEDED)
+    return typed(rates[["alertname", "severity"]].assign(needed=needed), further_trials)
 
 
 def trials_needed(wrong: float, trials: float, *, share: float) -> int:

@@ -7,11 +7,9 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed, types
 
-_ALIKE = {"series_id": "int64", "labels": "str", "group": "int64"}
-_CROWDED = {**_ALIKE, "hour": TIME}
-UNEXPECTED = {"metric": "str", "label": "str", "values": "object", "series": "int64", "start": TIME}
+_CROWDED = types("series_id labels group hour")
 _REPLICA_WORDS = ("replica", "prometheus", "monitor")
 _LEAST = pd.Timedelta(minutes=5)  # two processes that hand over to each other are both there for less
 _MOST_TURNS = 3  # one series, then another, and back, is no more than so many; two at once take turns at each scrape
@@ -31,7 +29,7 @@ def alike(series: pd.DataFrame, *, known: Collection[str]) -> pd.DataFrame:
         json.dumps([pair for pair in sorted(json.loads(text).items()) if pair[0] in known]) for text in series["labels"]
     ]
     frame = series.assign(group=pd.factorize(pd.Series(kept, dtype="str"))[0])
-    return typed(frame[frame.duplicated("group", keep=False)].reset_index(drop=True), _ALIKE)
+    return typed(frame[frame.duplicated("group", keep=False)].reset_index(drop=True), alike)
 
 
 def crowded(alike: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +76,7 @@ def unexpected_labels(
         series=("series_id", "nunique"),
         start=("start", "min"),
     )
-    return typed(by_label.reset_index().assign(metric=metric), UNEXPECTED)
+    return typed(by_label.reset_index().assign(metric=metric), unexpected_labels)
 
 
 def _whole(labels: dict[str, str], of_group: pd.Series) -> dict[str, str]:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
 _KEYS = ["alertname", "tenant", "instance"]
-_HELD = (
-    dict.fromkeys(["alertname", "severity", "tenant", "instance"], "str")
-    | {"fired_at": TIME}
-    | dict.fromkeys(["state", "by", "receivers"], "str")
-    | {"starts_at": TIME}
-)
 
 
 def fired_and_held(episodes: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
@@ -31,4 +25,4 @@ def fired_and_held(episodes: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
     frame["state"] = frame["state"].fillna("not held")
     frame[["by", "receivers"]] = frame[["by", "receivers"]].fillna("")
     order = frame["state"].map({"not held": 0, "suppressed": 1}).fillna(2)
-    return typed(frame.iloc[order.argsort(kind="stable")].reset_index(drop=True), _HELD)
+    return typed(frame.iloc[order.argsort(kind="stable")].reset_index(drop=True), fired_and_held)

@@ -10,12 +10,8 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import at_night
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.matching import moments
-
-_SHIFTS = {"start": TIME, "end": TIME, "shift": "str"} | dict.fromkeys(
-    ["pages", "true_pages", "false_pages", "at_night"], "int64"
-)
 
 
 def pages_by_shift(
@@ -54,7 +50,7 @@ def pages_by_shift(
         "false_pages": counted(own["judgement"] == "false"),
         "at_night": counted(at_night(own["fired_at"], zone)),
     }
-    return typed(pd.DataFrame(rows), _SHIFTS)
+    return typed(pd.DataFrame(rows), pages_by_shift)
 
 
 def _edges(window: Window, zone: str, shift_hours: float, first_hour: float) -> pd.Series:

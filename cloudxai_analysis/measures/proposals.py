@@ -8,32 +8,14 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import TIME, typed, types
 from cloudxai_analysis.measures.judgement import false_positive_rates, judged
 from cloudxai_analysis.measures.matching import ends, moments
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 
 READINESS, IMPACT = "readiness dips", "impact query"
-_PROPOSED = {
-    "id": "str",
-    "start": TIME,
-    "end": TIME,
-    "tenant": "str",
-    "alerts": "object",
-    "severity": "str",
-    "summary": "str",
-    "source": "str",
-    "evidence": "str",
-}
-_TRUTH = {"id": "str", "start": TIME, "end": TIME, "tenant": "str", "alerts": "object"}
-_IMPACT = {"tenant": "str", "start": TIME, "end": TIME}
-_STRETCH = {"tenant": "str", "start": TIME, "end": TIME, "dips": "int64", "minutes": "float64"}
-_BESIDE = (
-    {"alertname": "str", "severity": "str", "trials": "int64"}
-    | dict.fromkeys(["rate", "low", "high"], "float64")
-    | {"trials_if": "int64"}
-    | dict.fromkeys(["rate_if", "low_if", "high_if"], "float64")
-)
+_TRUTH = types("id start end tenant alerts")
+_STRETCH = types("tenant start end dips minutes")
 
 
 def proposed_incidents(
@@ -60,11 +42,11 @@ def proposed_incidents(
     everybody = everybody[everybody["minutes"] > least_global]
     single = _together(tenant_outages, near_minutes)
     single = _outside(single[single["minutes"] > least_minutes], everybody)
-    impact = typed([] if impact is None else impact, _IMPACT)
+    impact = typed([] if impact is None else impact, impact_stretches)
     minutes = (impact["end"] - impact["start"]).dt.total_seconds() / 60
     asked = _together(impact.assign(minutes=minutes), near_minutes)
     rows = [*_proposals(pd.concat([everybody, single]), READINESS), *_proposals(asked, IMPACT)]
-    return typed(pd.DataFrame(rows, columns=list(_PROPOSED)), _PROPOSED).sort_values(["start", "id"], ignore_index=True)
+    return typed(rows, proposed_incidents).sort_values(["start", "id"], ignore_index=True)
 
 
 def impact_stretches(samples: pd.DataFrame, *, step_seconds: float) -> pd.DataFrame:
@@ -82,7 +64,7 @@ def impact_stretches(samples: pd.DataFrame, *, step_seconds: float) -> pd.DataFr
     grouped = frame.groupby((apart | (frame["tenant"] != frame["tenant"].shift())).cumsum())
     found = grouped.agg(tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"))
     found["end"] += pd.Timedelta(seconds=step_seconds)
-    return typed(found, _IMPACT).sort_values(["start", "tenant"], ignore_index=True)
+    return typed(found, impact_stretches).sort_values(["start", "tenant"], ignore_index=True)
 
 
 def not_known(proposed: pd.DataFrame, incidents: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +95,7 @@ def rates_if_confirmed(
     The second is no rate that anybody measured: it takes all of `proposed` for incidents and the ledger for complete
     over `window`. `incidents`, `labels` and `complete` as the ledger gives them.
 
-    Columns: alertname, severity, trials, rate, low, high, and the same with the ending `_if`.
+    Columns: alertname, severity, trials, rate, low, high, trials_if, rate_if, low_if, high_if.
     """
     both = typed(pd.concat([frame[list(_TRUTH)] for frame in (incidents, proposed)], ignore_index=True), _TRUTH)
     whole = pd.DataFrame({"start": [pd.Timestamp(window.start)], "end": [pd.Timestamp(window.end)]})
@@ -122,7 +104,7 @@ def rates_if_confirmed(
     then = false_positive_rates(judged(episodes, both, labels, whole))
     key, shown = ["alertname", "severity"], ["trials", "rate", "low", "high"]
     joined = now[[*key, *shown]].merge(then[[*key, *shown]], how="outer", on=key, suffixes=("", "_if"))
-    return typed(joined, _BESIDE)
+    return typed(joined, rates_if_confirmed)
 
 
 def _together(outages: pd.DataFrame, near_minutes: float) -> pd.DataFrame:

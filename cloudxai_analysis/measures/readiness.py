@@ -6,27 +6,10 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import columns_of, typed
 from cloudxai_analysis.measures.time_seen import holds, joined, seconds_within, sweep
 
-_READINESS = {"start": TIME, "end": TIME, "ready": "float64"}
-_DAILY = {"day": TIME, "seen_minutes": "float64", "availability": "float64"}
-_ROLLING = {"day": TIME, "availability": "float64", "seen_minutes": "float64"}
-_AVAILABILITY = {
-    "since": TIME,
-    "availability": "float64",
-    "low": "float64",
-    "high": "float64",
-    "seen_minutes": "float64",
-    "not_ready_minutes": "float64",
-    "unknown_minutes": "float64",
-    "seen_share": "float64",
-}
-_OUTAGES = {"start": TIME, "end": TIME, "minutes": "float64"}
-_TRANSITIONS = {"hour": TIME, "transitions": "float64"}
-_LATENCY = {"hour": TIME, "seconds": "float64"}
 _TARGET = ["job", "instance"]
-_TENANTS = {"tenant": "str", "samples": "int64", "availability": "float64", "transitions": "int64"}
 OUTAGE_MINUTES = 1.1  # what lasted no longer is counted, and is no outage to be told: one scrape a minute may fail
 TENANT_MINUTES = 2.1  # as long as the platform's own rule waits before it wakes someone, and a scrape may come late
 _DAY = pd.Timedelta(days=1)
@@ -40,7 +23,7 @@ def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFra
     the samples of `up`, and `states` the jobs' as `telemetry.job_states` gives them. What an instance said holds until
     its next scrape, a marker or a failed scrape. Down counts a job that ever exported the gauge; where none did, any.
 
-    Columns: start, end, ready (0 or 1), as neighbouring stretches; what lies in none of them is unknown.
+    Columns: start, end, ready (0 or 1); neighbouring stretches, and what lies in none of them is unknown.
     """
     failed = up.loc[up["value"] == 0, ["time", *_TARGET]].astype(dict.fromkeys(_TARGET, "str"))
     gauges = samples[["series_id", *_TARGET]].drop_duplicates("series_id").astype(dict.fromkeys(_TARGET, "str"))
@@ -52,7 +35,7 @@ def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFra
     said = spans["value"].to_numpy()
     course = sweep(spans, [said >= 0, said == 0, said < 0])
     course["ready"] = np.select([course[1] > 0, course[0] > 0, course[2] > 0], [0.0, 1.0, 0.0], np.nan)
-    return typed(joined(course, "ready"), _READINESS)
+    return typed(joined(course, "ready"), global_readiness)
 
 
 def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -80,7 +63,7 @@ def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
         "unknown_minutes": max(whole - seen, 0.0),
         "seen_share": seen / whole if whole else 0.0,
     }
-    return typed([row], _AVAILABILITY)
+    return typed([row], availability)
 
 
 def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
@@ -89,12 +72,12 @@ def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
     Columns: day, seen_minutes, availability (NaN of a day that nobody saw).
     """
     if readiness.empty:
-        return typed([], _DAILY)
+        return typed([], daily_availability)
     days = pd.date_range(readiness["start"].min().floor("D"), readiness["end"].max().ceil("D"), freq="D", unit="us")
     ready, down = (seconds_within(readiness[readiness["ready"] == state], days) / 60 for state in (1, 0))
     seen = ready + down
     share = np.divide(ready, seen, out=np.full(len(seen), np.nan), where=seen > 0)
-    return typed({"day": days[:-1], "seen_minutes": seen, "availability": share}, _DAILY)
+    return typed({"day": days[:-1], "seen_minutes": seen, "availability": share}, daily_availability)
 
 
 def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataFrame:
@@ -107,7 +90,7 @@ def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataF
     seen, up = (column.rolling(days, min_periods=1).sum() for column in (daily["seen_minutes"], ready))
     found = pd.DataFrame({"day": daily.index + _DAY, "seen_minutes": seen.to_numpy()})
     found["availability"] = (up / seen.where(seen > 0)).to_numpy()
-    return typed(found, _ROLLING)
+    return typed(found, rolling_availability)
 
 
 def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.DataFrame:
@@ -142,7 +125,7 @@ def outages(readiness: pd.DataFrame) -> pd.DataFrame:
     found = own.groupby(number).agg(start=("start", "first"), minutes=("minutes", "sum"))
     # The stretch that follows is the one with the next number.
     ready = readiness["start"][~down].reset_index(drop=True)
-    return typed(found.assign(end=ready.reindex(found.index).to_numpy()).reset_index(drop=True), _OUTAGES)
+    return typed(found.assign(end=ready.reindex(found.index).to_numpy()).reset_index(drop=True), outages)
 
 
 def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
@@ -169,12 +152,12 @@ def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
         end=("next", lambda after: after.iloc[-1]),
         minutes=("minutes", "sum"),
     )
-    return _together(typed(found, dict.fromkeys(keys, "str") | _OUTAGES))
+    return _together(typed(found, dict.fromkeys(keys, "str") | columns_of(outages)))
 
 
-def _together(outages: pd.DataFrame) -> pd.DataFrame:
+def _together(apart: pd.DataFrame) -> pd.DataFrame:
     """Outages of one tenant that overlap, as one."""
-    rows = outages.sort_values(["tenant", "start", "instance"], ignore_index=True)
+    rows = apart.sort_values(["tenant", "start", "instance"], ignore_index=True)
     until = rows["end"].fillna(pd.Timestamp.max.floor("us").tz_localize("UTC"))
     reached = until.groupby(rows["tenant"]).cummax().groupby(rows["tenant"]).shift()
     group = (~(rows["start"] <= reached)).cumsum()
@@ -183,7 +166,7 @@ def _together(outages: pd.DataFrame) -> pd.DataFrame:
     columns = {"tenant": "first", "instances": "nunique", "start": "first", "until": "max", "minutes": "max"}
     found = rows.groupby(group).agg(columns).rename(columns={"until": "end"})
     found["end"] = found["end"].where(found["end"].dt.year < 2200)
-    found = typed(found, {"tenant": "str", "instances": "int64"} | _OUTAGES)
+    found = typed(found, tenant_outages)
     return found.sort_values(["start", "tenant"], ignore_index=True)
 
 
@@ -205,7 +188,7 @@ def transitions(steps: pd.DataFrame) -> pd.DataFrame:
     first = own.groupby("together")["instance"].transform("first") == own["instance"]
     by_hour = own[first].groupby(own["time"].dt.floor("h"))["step"].sum()
     found = by_hour.reindex(hours, fill_value=0.0).rename("transitions").rename_axis("hour").reset_index()
-    return typed(found, _TRANSITIONS)
+    return typed(found, transitions)
 
 
 def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
@@ -218,7 +201,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     Columns: hour, seconds; an hour without a check has no row.
     """
     if bucket_hours.empty:
-        return typed([], _LATENCY)
+        return typed([], check_latency)
     # By number, since '1' and '1.0' are one bound.
     bound = pd.to_numeric(bucket_hours["le"].astype("str"), errors="coerce").rename("le")
     counts = bucket_hours.groupby(["hour", bound], observed=True)["increase"].sum()
@@ -226,7 +209,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     # Instances may have different bounds: their sums grow with the bound all the same.
     bounds, within = table.columns.to_numpy(dtype="float64"), np.maximum.accumulate(table.to_numpy(), axis=1)
     if not len(bounds) or not np.isinf(bounds[-1]):
-        return typed([], _LATENCY)
+        return typed([], check_latency)
     total = within[:, -1]
     rank = quantile * total
     bucket = np.minimum((within < rank[:, None]).sum(axis=1), len(bounds) - 1)
@@ -239,7 +222,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     beyond = np.isinf(bounds[bucket])
     seconds = np.where(beyond, bounds[-2] if len(bounds) > 1 else np.nan, seconds)
     found = pd.DataFrame({"hour": table.index, "seconds": seconds})
-    return typed(found[total > 0].reset_index(drop=True), _LATENCY)
+    return typed(found[total > 0].reset_index(drop=True), check_latency)
 
 
 def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
@@ -255,4 +238,4 @@ def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
     by_tenant = weighed.groupby("tenant", observed=True)[["samples", "seconds", "ready", "changes"]].sum()
     found = by_tenant.assign(availability=by_tenant["ready"] / by_tenant["seconds"]).reset_index()
     found = found.rename(columns={"changes": "transitions"})
-    return typed(found, _TENANTS).sort_values(["availability", "tenant"], ignore_index=True)
+    return typed(found, tenant_availability).sort_values(["availability", "tenant"], ignore_index=True)

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
-_HISTORY = {"alertname": "str", "file": "str", "line": "int64", "answer": "str"} | {
-    "episodes": "int64",
-    "pendings": "int64",
-    "firing_share": "float64",
-    "last_fired": TIME,
-}
 NEVER, PENDING, ALWAYS, FIRED, UNKNOWN = (
     "never fired",
     "pending, never fired",
@@ -60,7 +54,7 @@ def rule_history(
             }
         )
     order = {answer: place for place, answer in enumerate((ALWAYS, NEVER, PENDING, FIRED, UNKNOWN))}
-    frame = typed(rows, _HISTORY)
+    frame = typed(rows, rule_history)
     return frame.sort_values(
         ["answer", "alertname"], key=lambda column: column.map(order) if column.name == "answer" else column,
         kind="stable", ignore_index=True,

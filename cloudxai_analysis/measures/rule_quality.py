@@ -10,27 +10,11 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import at_night, flapping, weekly_noise
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import columns_of, typed
 from cloudxai_analysis.measures.judgement import false_positive_rates, first_catches, recall, trials
 from cloudxai_analysis.measures.matching import ends, in_scope, moments
 
 PAGE_WEIGHT, NIGHT_WEIGHT = 3, 6  # of a false trial, where one that wakes nobody counts 1
-_ADDED = {"alertname": "str", "caught": "int64", "alone": "int64", "first": "int64"}
-_NEAR = {"id": "str", "alertname": "str", "tenant": "str", "pending_at": TIME, "pending_seconds": "float64"}
-_DUPLICATES = {
-    "alertname": "str",
-    "tenant": "str",
-    "episodes": "int64",
-    "instances": "int64",
-    "start": TIME,
-    "end": TIME,
-}
-_WEEKS = (
-    {"week": "str", "start": TIME, "alertname": "str", "severity": "str"}
-    | dict.fromkeys(["episodes", "trials", "false_positives"], "int64")
-    | {**dict.fromkeys(["rate", "low", "high"], "float64"), "change": "str"}
-)
-_BURDEN = {"alertname": "str", "paging": "bool", "false_trials": "int64", "false_at_night": "int64", "weight": "int64"}
 
 
 def added(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
@@ -46,7 +30,7 @@ def added(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     marked = caught.assign(alone=rules == 1, first=caught["fired_at"] == soonest, caught=1)
     counts = marked.groupby("alertname")[["caught", "alone", "first"]].sum()
     names = sorted(judged["alertname"].astype("str").unique())
-    return typed(counts.reindex(names, fill_value=0).rename_axis("alertname").reset_index(), _ADDED)
+    return typed(counts.reindex(names, fill_value=0).rename_axis("alertname").reset_index(), added)
 
 
 def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +52,7 @@ def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.Data
     rows = grouped.agg(
         tenant=("tenant", "first"), pending_at=("pending_at", "min"), pending_seconds=("pending_seconds", "max")
     )
-    return typed(rows, _NEAR).sort_values(["id", "pending_at", "alertname"], ignore_index=True)
+    return typed(rows, near_misses).sort_values(["id", "pending_at", "alertname"], ignore_index=True)
 
 
 def duplicates(episodes: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +79,7 @@ def duplicates(episodes: pd.DataFrame) -> pd.DataFrame:
         end=("resolved_at", "max"),
     )
     several = rows[rows["instances"] > 1]
-    return typed(several, _DUPLICATES).sort_values(["start", "alertname", "tenant"], ignore_index=True)
+    return typed(several, duplicates).sort_values(["start", "alertname", "tenant"], ignore_index=True)
 
 
 def weekly_rates(
@@ -118,14 +102,14 @@ def weekly_rates(
         inside = (judged["fired_at"] >= week.end - timedelta(days=days)) & (judged["fired_at"] < week.end)
         parts.append(rates(judged[inside].reset_index(drop=True)).assign(week=week.name, start=week.start))
     rows = pd.concat(parts, ignore_index=True).assign(change="") if parts else []
-    frame = typed(rows, _WEEKS).sort_values(["start", "alertname", "severity"], ignore_index=True)
+    frame = typed(rows, weekly_rates).sort_values(["start", "alertname", "severity"], ignore_index=True)
     key = ["alertname", "severity", "start"]
     before = frame[[*key, "low", "high"]].assign(start=frame["start"] + pd.Timedelta(days=7))
     earlier = frame[key].merge(before, how="left", on=key)
     compared = earlier["low"].notna() & frame["low"].notna()
     change = np.where(frame["high"] < earlier["low"], "better", "not distinguishable")
     change = np.where(frame["low"] > earlier["high"], "worse", change)
-    return typed(frame.assign(change=np.where(compared, change, "")), _WEEKS)
+    return typed(frame.assign(change=np.where(compared, change, "")), weekly_rates)
 
 
 def false_burden(judged: pd.DataFrame, *, paging: Collection[str], zone: str) -> pd.DataFrame:
@@ -142,7 +126,7 @@ def false_burden(judged: pd.DataFrame, *, paging: Collection[str], zone: str) ->
     number, night = grouped["size"].to_numpy(dtype="int64"), grouped["sum"].to_numpy(dtype="int64")
     weight = np.where(pages, PAGE_WEIGHT * (number - night) + NIGHT_WEIGHT * night, number)
     columns = {"false_trials": number, "false_at_night": night, "weight": weight}
-    rows = typed(pd.DataFrame({"alertname": names, "paging": pages, **columns}), _BURDEN)
+    rows = typed(pd.DataFrame({"alertname": names, "paging": pages, **columns}), false_burden)
     return rows.sort_values(["weight", "alertname"], ascending=[False, True], ignore_index=True)
 
 
@@ -171,7 +155,7 @@ def rule_overview(
     found = false_positive_rates(judged).merge(needed, how="left", on=key)
     found = found.merge(weekly_noise(judged, zone=zone)[[*key, "short_lived", "at_night"]], how="left", on=key)
     named = recall(judged, incidents).rename(columns={"low": "recall_low", "high": "recall_high"})
-    named = named[[name for name in named if name in _OVERVIEW and name != "caught"]]
+    named = named[[name for name in named if name in columns_of(rule_overview) and name != "caught"]]
     near = near_misses(judged, incidents, pendings).groupby("alertname").size().rename("near_misses")
     again = flapping(judged).groupby("alertname")["episodes"].sum().rename("flapping")
     told = duplicates(judged)
@@ -194,17 +178,5 @@ def rule_overview(
         "duplicates",
     ]
     found[whole] = found[whole].fillna(0)
-    found = typed(found, _OVERVIEW)
+    found = typed(found, rule_overview)
     return found.sort_values(["weight", "episodes", "alertname"], ascending=[False, False, True], ignore_index=True)
-
-
-_OVERVIEW = (
-    {"alertname": "str", "severity": "str", "paging": "bool", "weight": "int64", "episodes": "int64"}
-    | {"trials": "int64", "false_positives": "int64", "false_at_night": "int64"}
-    | dict.fromkeys(["rate", "low", "high", "design_effect", "needed", "judged_share"], "float64")
-    | {"incidents": "int64", "caught": "int64"}
-    | dict.fromkeys(["recall", "recall_low", "recall_high"], "float64")
-    | dict.fromkeys(["detection_seconds", "reset_seconds", "acknowledge_seconds"], "float64")
-    | dict.fromkeys(["alone", "first", "near_misses", "short_lived", "at_night", "flapping", "duplicates"], "int64")
-    | {"per_week": "float64"}
-)

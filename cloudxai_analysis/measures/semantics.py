@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cost import Semantics
+from cloudxai_analysis.measures.frames import typed
 
 FINDINGS = ONLY_GROWS, FALLS = "only_grows", "falls_in_window"
 _TIME = "datetime64[us, UTC]"
-_BREAKS = {"tenant": "str", "finding": "str", "rises": "int64", "falls": "int64", "start": _TIME, "end": _TIME}
 
 
 def semantics_breaks(
@@ -38,7 +38,7 @@ def semantics_breaks(
 
     A `window_total` may rise and fall: nothing is excluded, and nothing found.
     """
-    empty = pd.DataFrame(columns=list(_BREAKS)).astype(_BREAKS)
+    empty = typed([], semantics_breaks)
     if samples.empty or semantics not in ("rate", "cumulative"):
         return empty
     steps = _steps(samples)
@@ -48,7 +48,7 @@ def semantics_breaks(
         found = _only_grows(steps, covered, least_rises=least_rises, least_days=least_days)
     else:
         found = _falls_in_window(steps, longest=gap_steps * scrape)
-    return found[list(_BREAKS)].astype(_BREAKS).sort_values("tenant", ignore_index=True)
+    return typed(found, semantics_breaks).sort_values("tenant", ignore_index=True)
 
 
 def suspects(hours: pd.DataFrame, *, semantics: Semantics | None, least_hours: int = 8) -> set[str]:

@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 
-_SHIFTS = (
-    {"day": TIME}
-    | dict.fromkeys(["before", "after", "change", "relative"], "float64")
-    | {"days_before": "int64", "days_after": "int64"}
-)
 LEVEL_DAYS = 4  # the fewest days that make a level
 _PENALTY = 5.0  # times the noise's variance times log(n)
 _ABRUPT = 0.6  # share of the change that lies between the days next to it: a slope has less
@@ -40,7 +35,7 @@ def level_shifts(
     known = daily[daily[value].notna()].sort_values(day, ignore_index=True)
     numbers = known[value].to_numpy(dtype="float64")
     if len(numbers) < 2 * least_days:
-        return typed([], _SHIFTS)
+        return typed([], level_shifts)
     import ruptures
 
     steps = np.diff(numbers)
@@ -70,4 +65,4 @@ def level_shifts(
                 "days_after": len(levels[place]),
             }
         )
-    return typed(rows, _SHIFTS)
+    return typed(rows, level_shifts)

@@ -9,32 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import columns_of, typed
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
 from cloudxai_analysis.measures.time_seen import seconds_before, seconds_within
 
-_RATES = {
-    "threshold": "float64",
-    "long_hours": "float64",
-    "short_minutes": "float64",
-    "budget_share": "float64",
-    "burn_long": "float64",
-    "burn_short": "float64",
-    "burning": "boolean",
-}
-_STRETCHES = {
-    "threshold": "float64",
-    "long_hours": "float64",
-    "start": TIME,
-    "end": TIME,
-    "most": "float64",
-    "budget_share": "float64",
-}
-_COURSE = (
-    dict.fromkeys(["seen_minutes", "allowed_minutes", "used_minutes", "remaining_share"], "float64")
-    | {"outages": "int64"}
-    | dict.fromkeys(["usual_minutes", "room", "chance"], "float64")
-)
 # Burn rate, long and short window, and the share of 30 days' budget that is gone when the first warns (Google, The Site
 # Reliability Workbook, chapter 5, table 5-8; the fourth, 3 over a day, is that of 10 % in a day).
 PAIRS = (
@@ -69,7 +47,7 @@ def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp, days: i
                 "burning": pd.NA if np.isnan(in_long + in_short) else bool(burning),
             }
         )
-    return typed(rows, _RATES)
+    return typed(rows, burn_rates)
 
 
 def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days: int = 30) -> pd.DataFrame:
@@ -97,7 +75,7 @@ def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days:
             }
             for begin, end in zip(begins, ends, strict=True)
         ]
-    found = typed(rows, _STRETCHES)
+    found = typed(rows, burn_stretches)
     return found.sort_values(["start", "threshold"], ascending=[True, False], ignore_index=True)
 
 
@@ -128,7 +106,7 @@ def budget_course(
     allowed = (1 - slo) * days * 24 * 60
     edges = pd.DatetimeIndex([begin, end])
     used, seen = (float(seconds_within(part, edges)[0]) / 60 for part in (known[known["ready"] == 0], known))
-    row: dict[str, Any] = dict.fromkeys(_COURSE, np.nan)
+    row: dict[str, Any] = dict.fromkeys(columns_of(budget_course), np.nan)
     row |= {"seen_minutes": seen, "allowed_minutes": allowed, "outages": len(own)}
     if seen:
         row |= {"used_minutes": used, "remaining_share": 1 - used / allowed if allowed else np.nan}
@@ -138,7 +116,7 @@ def budget_course(
         room = max(0.0, (allowed - row["used_minutes"]) // usual)
         expected = ahead_days * len(own) / seen_days
         row |= {"usual_minutes": usual, "room": room, "chance": float(poisson.sf(room, expected))}
-    return typed([row], _COURSE)
+    return typed([row], budget_course)
 
 
 def _pair(threshold: float, long: pd.Timedelta, short: pd.Timedelta, days: int) -> dict[str, Any]:

@@ -9,16 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.evaluations import seconds_of
-from cloudxai_analysis.measures.frames import TIME, combinations, typed
+from cloudxai_analysis.measures.frames import combinations, typed
 
 LABELS = ["alertname", "severity", "tenant", "job", "instance"]
-_STRETCHES = dict.fromkeys(LABELS, "category") | {
-    "alert": "int64",
-    "first": TIME,
-    "last": TIME,
-    "interval": "float64",
-    "ended": "bool",
-}
 Integers = NDArray[np.int64]
 
 
@@ -49,7 +42,7 @@ def alert_stretches(alerts: pd.DataFrame, state: str, *, interval_seconds: float
     rows = rows.iloc[order].reset_index(drop=True)
     for name in ("first", "last"):
         rows[name] = pd.Series(rows[name].to_numpy().astype("datetime64[us]")).dt.tz_localize("UTC")
-    return typed(rows, _STRETCHES)
+    return typed(rows, alert_stretches)
 
 
 def label_sets(frame: pd.DataFrame) -> Integers:

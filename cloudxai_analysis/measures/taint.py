@@ -11,12 +11,6 @@ from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.measures.identifiers import names_in
 
 _TARGET = ["job", "instance"]
-_STRETCHES = (
-    {"job": "str", "instance": "str"}
-    | dict.fromkeys(["start", "last_refusal", "until"], TIME)
-    | {"over": "bool"}
-    | dict.fromkeys(["rejections", "missing_least", "missing_most"], "float64")
-)
 _LET_GO = pd.Timedelta(minutes=10)
 
 
@@ -42,7 +36,7 @@ def tainted_stretches(
     where these are more than the tenants seen in the stretch).
     """
     if refusals.empty:
-        return typed([], _STRETCHES)
+        return typed([], tainted_stretches)
     keys = dict.fromkeys(_TARGET, "str")
     frame = refusals.astype(keys).sort_values("end", ignore_index=True)
     begun = starts[[*_TARGET, "started_at"]].rename(columns={"started_at": "until"})
@@ -73,7 +67,7 @@ def tainted_stretches(
         found.loc[place, "missing_least"] = min(came, most)
         if named is not None or most <= fleet:
             found.loc[place, "missing_most"] = most
-    return typed(found.sort_values(["start", "instance"], ignore_index=True), _STRETCHES)
+    return typed(found.sort_values(["start", "instance"], ignore_index=True), tainted_stretches)
 
 
 def _named(steps: pd.DataFrame, stretch: Any) -> pd.Series | None:

@@ -8,28 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.time_seen import joined, seconds_within, sweep
 
 _TARGET = ["job", "instance"]
-_STATES = {"job": "str", "start": TIME, "end": TIME, "state": "str"}
-_COVERAGE = {
-    "job": "str",
-    "day": TIME,
-    "expected_minutes": "float64",
-    "up_minutes": "float64",
-    "down_minutes": "float64",
-    "coverage": "float64",
-    "failed_share": "float64",
-}
-_GAPS = {"job": "str", "instance": "str", "start": TIME, "end": TIME, "seconds": "float64", "missing": "int64"}
-_COVERED = {"day": TIME, "coverage": "float64", "covered": "bool"}
-_STARTS = (
-    {"job": "str", "instance": "str"}
-    | dict.fromkeys(["started_at", "seen_at", "until"], TIME)
-    | {"processes": "int64", "restarted": "bool"}
-)
-_INVENTORY = {"metric": "str", "series": "int64", "samples": "int64"}
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
 
 
@@ -46,7 +28,7 @@ def job_states(held: pd.DataFrame) -> pd.DataFrame:
         state = np.select([course[1] > 0, course[0] > 0], ["up", "down"], "")
         course["state"] = pd.Series(state, dtype="object").where(state != "")
         parts.append(joined(course, "state").assign(job=str(job)))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], _STATES)
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], job_states)
 
 
 def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *, period: str = "D") -> pd.DataFrame:
@@ -72,7 +54,7 @@ def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *,
         row = row[row["expected_minutes"] > 0]
         row["failed_share"] = failed.reindex(pd.MultiIndex.from_frame(row[["job", "day"]])).to_numpy()
         parts.append(row.assign(coverage=row["up_minutes"] / row["expected_minutes"]))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], _COVERAGE)
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], scrape_coverage)
 
 
 def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
@@ -92,7 +74,7 @@ def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) 
     found = pd.concat([found, *_job_gaps(states, found, end, ordered["step"].median())], ignore_index=True)
     found["seconds"] = (found["end"] - found["start"]).dt.total_seconds()
     found["missing"] = (found["seconds"] / found["step"].where(found["step"] > 0)).round().fillna(1).astype("int64") - 1
-    return typed(found.sort_values(["start", *_TARGET], ignore_index=True), _GAPS)
+    return typed(found.sort_values(["start", *_TARGET], ignore_index=True), scrape_gaps)
 
 
 def _job_gaps(states: pd.DataFrame, of_targets: pd.DataFrame, end: pd.Timestamp, step: float) -> list[pd.DataFrame]:
@@ -115,13 +97,13 @@ def covered_periods(
     job was not there), covered (bool; a day that has not ended by `end` covers nothing).
     """
     if coverage.empty:
-        return typed([], _COVERED)
+        return typed([], covered_periods)
     whole = pd.Timedelta(1, unit=period)
     up = coverage.pivot_table(index="day", columns="job", values="up_minutes")
     least_up = up.reindex(columns=list(jobs)).fillna(0.0).min(axis=1)
     found = (least_up / (whole / pd.Timedelta(minutes=1))).rename("coverage").reset_index()
     found["covered"] = (found["coverage"] >= least) & (found["day"] + whole <= end)
-    return typed(found, _COVERED)
+    return typed(found, covered_periods)
 
 
 def seen_share(covered: pd.DataFrame, window: Window) -> float:
@@ -144,7 +126,7 @@ def process_starts(
     restarted (a process of the same target was seen before it began).
     """
     if starts.empty:
-        return typed([], _STARTS)
+        return typed([], process_starts)
     frame = starts[starts["value"].between(0, _LAST_SECOND, inclusive="right")]
     frame = frame.sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
@@ -174,7 +156,7 @@ def process_starts(
     known = earlier.reindex(pd.MultiIndex.from_frame(first[_TARGET])).to_numpy("datetime64[us]")
     first["restarted"] |= known < first["started_at"].to_numpy("datetime64[us]")
     first["restarted"] &= first["processes"] == 1
-    return typed(first[list(_STARTS)].reset_index(drop=True), _STARTS)
+    return typed(first.reset_index(drop=True), process_starts)
 
 
 def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -186,4 +168,4 @@ def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         {"metric": name, "series": hours["series_id"].nunique(), "samples": hours["samples"].sum()}
         for name, hours in hours_by_metric.items()
     ]
-    return typed(rows, _INVENTORY)
+    return typed(rows, inventory)

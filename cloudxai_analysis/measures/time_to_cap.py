@@ -17,30 +17,9 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import SEED, Floats, Forecast, forecast_sums
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import columns_of, typed
 
 _DAY, _HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
-_DAILY = {"day": TIME, "arrivals": "float64", "held": "float64", "one_off": "bool"}
-_TIME_TO_CAP = {
-    "answer": "str",
-    "held": "int64",
-    "generated": "int64",
-    "one_off": "float64",
-    "one_off_day": TIME,
-    "cap": "int64",
-    "since": TIME,
-    "from_day": TIME,
-    "earliest95": TIME,
-    "earliest80": TIME,
-    "median": TIME,
-    "latest80": TIME,
-    "latest95": TIME,
-    "within": "float64",
-    "horizon_days": "int64",
-    "model": "str",
-    "days_known": "int64",
-}
-_PATHS = {"day": TIME} | dict.fromkeys(["low95", "low80", "median", "high80", "high95"], "float64")
 _LONGEST = 3  # days that a campaign may take
 _FALSE = 1e-3  # share of histories without a campaign in which one is seen, where arrivals are negative binomial
 _QUANTILES = {"earliest95": 0.025, "earliest80": 0.1, "median": 0.5, "latest80": 0.9, "latest95": 0.975}
@@ -91,7 +70,7 @@ def daily_arrivals(
     sure = days.isin(covered.loc[covered["covered"].astype(bool), "day"])
     found.loc[~(sure & np.append([True], sure[:-1])), "arrivals"] = np.nan
     found.loc[(found["held"].shift() >= cap).to_numpy(), "arrivals"] = np.nan
-    return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())), _DAILY)
+    return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())), daily_arrivals)
 
 
 def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
@@ -165,20 +144,20 @@ def time_to_cap(
     pace = daily["arrivals"].mask(daily["one_off"])
     forecast = forecast_sums(pace.to_numpy(), days=horizon_days, paths=paths, seed=seed)
     if refusing_since is not None:
-        return typed([row | {"answer": "refusing", "since": refusing_since}], _TIME_TO_CAP), forecast
+        return typed([row | {"answer": "refusing", "since": refusing_since}], time_to_cap), forecast
     if row["held"] >= cap:
         below = daily.loc[daily["held"] < cap, "day"]
         since = below.max() + _DAY if len(below) else daily["day"].min()
-        return typed([row | {"answer": "at the cap", "since": since}], _TIME_TO_CAP), forecast
+        return typed([row | {"answer": "at the cap", "since": since}], time_to_cap), forecast
     if not forecast.known:
-        return typed([row], _TIME_TO_CAP), forecast
+        return typed([row], time_to_cap), forecast
     passage = first_passage(forecast.paths, cap - max(held, expected))
     last = daily["day"].max()
     ends = {name: _quantile(passage, share) for name, share in _QUANTILES.items()}
     dates = {name: last + days * _DAY if np.isfinite(days) else pd.NaT for name, days in ends.items()}
     shares = {"within": np.isfinite(passage).mean()}
     answer = "forecast" if np.isfinite(ends["median"]) else "not within the horizon"
-    return typed([row | dates | shares | {"answer": answer, "model": forecast.model}], _TIME_TO_CAP), forecast
+    return typed([row | dates | shares | {"answer": answer, "model": forecast.model}], time_to_cap), forecast
 
 
 def paths_to_cap(forecast: Forecast, *, held: int, last: pd.Timestamp) -> pd.DataFrame:
@@ -187,11 +166,13 @@ def paths_to_cap(forecast: Forecast, *, held: int, last: pd.Timestamp) -> pd.Dat
     Columns: day, low95, low80, median, high80, high95 (tenants); no row where nothing is known.
     """
     if not forecast.known:
-        return typed([], _PATHS)
+        return typed([], paths_to_cap)
     held_paths = held + np.maximum.accumulate(np.maximum(forecast.paths, 0.0), axis=0)
-    found = pd.DataFrame(np.quantile(held_paths, [0.025, 0.1, 0.5, 0.9, 0.975], axis=1).T, columns=list(_PATHS)[1:])
+    found = pd.DataFrame(
+        np.quantile(held_paths, [0.025, 0.1, 0.5, 0.9, 0.975], axis=1).T, columns=list(columns_of(paths_to_cap))[1:]
+    )
     found.insert(0, "day", pd.date_range(last + _DAY, periods=len(found), freq="D", unit="us"))
-    return typed(found, _PATHS)
+    return typed(found, paths_to_cap)
 
 
 def first_passage(sums: Floats, room: float) -> Floats:

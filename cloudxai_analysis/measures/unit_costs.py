@@ -6,10 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import TIME, typed
-
-_PER_TENANT = {"day": TIME, "currency": "str", "cost": "float64", "tenants": "int64", "cost_per_tenant": "float64"}
-_GROUPS = {"group": "str", "currency": "str", "tenants": "int64", "cost": "float64", "share": "float64"}
+from cloudxai_analysis.measures.frames import typed
 
 
 def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
@@ -22,7 +19,7 @@ def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
     grouped = daily.groupby(["day", "currency"], observed=True)
     found = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
     found["cost_per_tenant"] = found["cost"] / found["tenants"]
-    return typed(found, _PER_TENANT)
+    return typed(found, cost_per_tenant)
 
 
 def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
@@ -39,4 +36,4 @@ def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
     total = found.groupby("currency", observed=True)["cost"].transform("sum")
     found["share"] = found["cost"] / total.where(total != 0)
     found["last"] = found["group"] == "all others"
-    return typed(found.sort_values(["last", "cost"], ascending=[True, False], ignore_index=True), _GROUPS)
+    return typed(found.sort_values(["last", "cost"], ascending=[True, False], ignore_index=True), cost_of_groups)

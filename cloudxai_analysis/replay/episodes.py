@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.alerts import EPISODES
-from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.alerts import episodes as alert_episodes
+from cloudxai_analysis.measures.frames import columns_of, typed
 from cloudxai_analysis.sources.series import SeriesBatch
 
 Times = NDArray[np.int64]  # milliseconds since the epoch, ascending
@@ -133,7 +133,7 @@ def episodes(
         }
     ).sort_values(["variant", "fired_at", *_LABELS], kind="stable", ignore_index=True)
     frame["episode"] = frame.groupby("variant").cumcount() + 1
-    return typed(frame, {"variant": "int64", **EPISODES})
+    return typed(frame, {"variant": "int64", **columns_of(alert_episodes)})
 
 
 def _held(end: Places, evaluations: Times, keep_ms: int) -> Places:

@@ -58,7 +58,7 @@ def _unexpected(study: Study, role: str, name: str, strange: Collection[str]) ->
     alike = labels.alike(series, known=known)
     crowd = labels.crowded(alike, store.hours(name, seen)) if len(alike) else alike
     if crowd.empty:
-        return typed([], labels.UNEXPECTED)
+        return typed([], labels.unexpected_labels)
     hours = [Window(hour.to_pydatetime(), hour.to_pydatetime() + HOUR) for hour in crowd["hour"].unique()]
     found = [store.samples(name, hour) for hour in hours[:_MOST_HOURS]]
     return labels.unexpected_labels(crowd, pd.concat(found), metric=name, known=known)
