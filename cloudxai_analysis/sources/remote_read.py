@@ -11,7 +11,6 @@ from typing import Any
 import google_crc32c
 import numpy as np
 import requests
-import yaml
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.platform.settings import Limits
@@ -23,6 +22,7 @@ from cloudxai_analysis.sources.remote_messages import labels_of, request
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
 from cloudxai_analysis.sources.session import proves_its_end
+from cloudxai_analysis.sources.strict_yaml import parsed_yaml
 
 STRETCH_BYTES = 1 << 20  # handed to a decoder at once: enough to make Python's part small, little enough to overlap
 DECODERS = 2
@@ -87,7 +87,7 @@ class RemoteRead:
         """What the server adds to every series that leaves it by remote read, from its configuration."""
         try:
             return self._ranges.session.ask("Asked for its external labels", "status/config", read=_external_labels)
-        except (SourceAnswerError, yaml.YAMLError):
+        except SourceAnswerError:
             return {}
 
     def _own_labels(self, stretch: Stretch) -> dict[str, Labels] | None:
@@ -236,8 +236,10 @@ def _content_type(response: requests.Response) -> str:
 
 
 def _external_labels(data: Any) -> Labels:
-    labels = yaml.safe_load(data["yaml"]).get("global", {}).get("external_labels") or {}
-    return {str(name): str(value) for name, value in labels.items()}
+    labels = parsed_yaml(data["yaml"].encode())["global"].get("external_labels") or {}
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise ValueError
+    return dict(labels)
 
 
 def _is_text(data: bytes) -> bool:

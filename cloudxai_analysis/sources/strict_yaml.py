@@ -34,13 +34,21 @@ def read_yaml(file: Path) -> Any:
     if len(content) > LARGEST_BYTES:
         raise UsageError(f"File {file} is larger than {LARGEST_BYTES:,} bytes.")
     try:
+        return parsed_yaml(content)
+    except ValueError as error:
+        raise UsageError(f"File {file}{error}.") from None
+
+
+def parsed_yaml(content: bytes) -> Any:
+    """What `content` holds, as `read_yaml` says; raises ValueError with the line and what is wrong there."""
+    try:
         return yaml.load(content, Loader=_Strict)  # noqa: S506
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         # Ours do not quote the text; PyYAML's can.
         what = error.problem if isinstance(error, _Refused) else "it is no YAML of one document, or nested too deeply"
-        raise UsageError(f"File {file}{line}: {what}.") from None
+        raise ValueError(f"{line}: {what}") from None
 
 
 class _Refused(yaml.MarkedYAMLError):

@@ -129,6 +129,28 @@ def test_external_labels_are_left_out_and_matched_by_range_selectors(source: Rea
     assert source.read("large", {"cluster": "beta"}, WEEK).samples == 0
 
 
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in itertools.pairwise("abcdefghijklmnopqr")
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "labels"),
+    [
+        ("global: {external_labels: {replica: 007, ja: yes}}", {"replica": "007", "ja": "yes"}),
+        ("global: {}", {}),
+        ("global:\nrule_files: [x]", {}),
+        (f"{BOMB}global: {{external_labels: *r}}", {}),
+        ("[" * 100_000, {}),
+        ("global: {external_labels: [x]}", {}),
+        ("global: {external_labels: {a: [x]}}", {}),
+    ],
+)
+def test_external_labels_are_read_from_any_configuration(hostile: Hostile, config: str, labels: dict[str, str]) -> None:
+    hostile.script = lambda handler, _: handler.document({"status": "success", "data": {"yaml": config}})
+    assert source_at(hostile.url).way.external_labels == labels
+
+
 def test_a_tenant_called_as_an_external_label_says_stays_a_tenant(start_prometheus: Callable[..., Server]) -> None:
     """Prometheus adds `tenant="beta"` to what has no tenant; the tenant beta, and whatever has one, keep their own."""
     server = start_prometheus(
