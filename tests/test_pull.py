@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.errors import (
-    LakeDamaged,
-    LakeLocked,
     NoData,
     SourceAnswerError,
     SourceUnreachable,
@@ -281,37 +278,6 @@ def test_a_clock_without_a_zone_is_refused(lake: Lake) -> None:
         pulled(lake, now=NOW.replace(tzinfo=None))
 
 
-def test_a_second_writer_is_told_to_wait(lake: Lake) -> None:
-    tried = []
-
-    def second(_: int) -> None:
-        with pytest.raises(LakeLocked) as caught:
-            pulled(lake, lock_seconds=0)
-        tried.append(caught.value)
-
-    pulled(lake, Window(START, START + DAY), source=Watched(second))
-    assert len(tried) == 4
-    assert {error.exit_code for error in tried} == {7}
-    assert str(lake.path) in str(tried[0])
-
-
-def test_a_second_writer_who_waits_finds_the_work_done(lake: Lake) -> None:
-    reading, go_on = Event(), Event()
-
-    def hold(_: int) -> None:
-        reading.set()
-        assert go_on.wait(30)
-
-    late = Watched()
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(pulled, lake, source=Watched(hold))
-        assert reading.wait(30)
-        second = pool.submit(pulled, lake, source=late, lock_seconds=60)
-        go_on.set()
-        assert (first.result().tiles_pulled, second.result().tiles_pulled) == (12, 0)
-    assert late.asked == []
-
-
 def fail_at(number: int) -> Callable[[int], None]:
     def fail(count: int) -> None:
         if count == number:
@@ -398,35 +364,6 @@ def test_samples_that_were_not_asked_for_are_refused(lake: Lake) -> None:
     with pytest.raises(SourceAnswerError, match=r"samples of [a-z_]+ from outside 2026-10-05 00:00 to 2026-10-06"):
         pulled(lake, Window(START, START + DAY), source=Late())
     assert not lake.exists
-
-
-@pytest.mark.parametrize("kind", ["samples", "rollups"])
-def test_a_damaged_file_that_is_deleted_is_pulled_again(lake: Lake, undisturbed: Snapshot, kind: str) -> None:
-    pulled(lake)
-    file = next((lake.path / kind / "2026-10-06").glob("*-up-*.parquet"))
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(LakeDamaged, match="verify` sets it aside, and the next `cloudxai pull` brings it back"):
-        frames(lake.snapshot())
-    file.unlink()
-    source = Watched()
-    pulled(lake, source=source)
-    # Rollups are made again of whole samples, and nobody is asked.
-    asked = [("up", START + DAY)] if kind == "samples" else []
-    assert [(metric, window.start) for metric, _, window in source.asked] == asked
-    same(lake.snapshot(), undisturbed)
-    same(lake.snapshot(1), undisturbed)
-
-
-def test_a_reader_of_an_old_version_still_reads_it_after_newer_pulls(lake: Lake) -> None:
-    pulled(lake, Window(START, START + DAY), now=START + 5 * HOUR)
-    reader = lake.snapshot()
-    before = frames(reader)
-    pulled(lake, Window(START, START + DAY))
-    pulled(lake)
-    for snapshot in (reader, lake.snapshot(1)):
-        for ours, theirs in zip(frames(snapshot), before, strict=True):
-            pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
-    assert lake.snapshot().version == 3
 
 
 def test_progress_tells_every_tile(lake: Lake) -> None:

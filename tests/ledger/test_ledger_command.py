@@ -158,7 +158,7 @@ def test_verify_a_whole_ledger(outputs: Path, ledger: Ledger, cloudxai: Callable
     assert done.err == [f"warning: {broken} cannot be read; what it knew of the ledger is not known."]
 
 
-def test_verify_finds_damage_a_cut_tail_and_a_rewritten_whole(
+def test_verify_finds_damage_and_what_a_report_knew_better(
     outputs: Path, ledger: Ledger, cloudxai: Callable[..., Done]
 ) -> None:
     ledger.append_all([OUTAGE, NOISE, COMPLETE])
@@ -166,23 +166,17 @@ def test_verify_finds_damage_a_cut_tail_and_a_rewritten_whole(
     report.parent.mkdir(parents=True)
     report.write_text(json.dumps({"ledger": ledger.provenance()}))
     text = ledger.path.read_bytes()
-
-    ledger.path.write_bytes(text.replace(b"noise", b"noisy"))
-    done = cloudxai("verify")
-    assert (done.code, len(done.err)) == (5, 1)
-    assert f"{ledger.path}, line 2: changed after it was written" in done.err[0]
-    assert cloudxai("list").code == cloudxai("add", json.dumps(DEPLOY)).code == 5
-
-    ledger.path.write_bytes(b"".join(text.splitlines(keepends=True)[:2]))
-    done = cloudxai("verify")
-    assert (done.code, len(done.err)) == (5, 1)
-    assert "report 2026-W46 was made from 3 entries, of which 2 are left" in done.err[0]
-
-    ledger.path.unlink()
-    ledger.seed([OUTAGE, {**NOISE, "judgement": "actionable"}, COMPLETE, DEPLOY])
-    done = cloudxai("verify")
-    assert (done.code, len(done.err)) == (5, 1)
-    assert "report 2026-W46 was made from 3 entries that were others than the first now" in done.err[0]
+    for damaged, said in (
+        (text.replace(b"noise", b"noisy"), f"{ledger.path}, line 2: changed after it was written"),
+        (text[:-9], f"{ledger.path}, line 3: cut off before its end"),
+        (b"".join(text.splitlines(keepends=True)[:2]), "report 2026-W46 was made from 3 entries, of which 2 are left"),
+    ):
+        ledger.path.write_bytes(damaged)
+        done = cloudxai("verify")
+        assert (done.code, len(done.err)) == (5, 1)
+        assert said in done.err[0]
+        if "line" in said:
+            assert cloudxai("list").code == cloudxai("add", json.dumps(DEPLOY)).code == 5
 
 
 def test_import_writes_nothing_unless_every_row_is_good(
@@ -197,32 +191,22 @@ def test_import_writes_nothing_unless_every_row_is_good(
         f"{file}, line 3: refused: 2026-11-10 11:00 is in no time zone; give --zone, such as Europe/Berlin or UTC",
     ]
     assert done.err == [f"cloudxai: {file}: 1 of 2 rows refused; nothing was written. Mend them, or leave them out."]
+    words = ["import", str(file), "--by", "ada", "--zone", "Europe/Berlin"]
+    done = cloudxai(*words, "--dry-run")
+    tally = f"{file}: {{}} added, {{}} corrected, {{}} skipped, 0 refused"
+    assert (done.code, done.out[2]) == (0, f"{tally.format('2 would be', '0 would be', 0)}; nothing was written.")
     assert not ledger.path.exists()
 
-    done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin", "--dry-run")
-    assert (done.code, done.out[2]) == (
-        0,
-        f"{file}: 2 would be added, 0 would be corrected, 0 skipped, 0 refused; nothing was written.",
-    )
-    assert not ledger.path.exists()
-
-    file.write_text("".join(ROWS.splitlines(keepends=True)[:2]))
-    done = cloudxai("import", str(file), "--by", "ada")
-    assert (done.code, done.out[1]) == (0, f"{file}: 1 added, 0 corrected, 0 skipped, 0 refused, in {ledger.path}.")
-    file.write_text(ROWS)
-    done = cloudxai("import", str(file), "--by", "bob", "--zone", "Europe/Berlin")
-    assert done.out[2] == f"{file}: 1 added, 0 corrected, 1 skipped, 0 refused, in {ledger.path}."
+    assert cloudxai(*words).out[2] == f"{tally.format(2, 0, 0)}, in {ledger.path}."
     before = ledger.path.read_bytes()
-    done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin")
-    assert done.out == [
+    assert cloudxai(*words).out == [
         f"{file}, line 2: incident INC-1: skipped (as in line 1)",
         f"{file}, line 3: incident INC-2: skipped (as in line 2)",
-        f"{file}: 0 added, 0 corrected, 2 skipped, 0 refused, in {ledger.path}.",
+        f"{tally.format(0, 0, 2)}, in {ledger.path}.",
     ]
     assert ledger.path.read_bytes() == before
     file.write_text(ROWS.replace("minor", "major"))
-    done = cloudxai("import", str(file), "--by", "ada", "--zone", "Europe/Berlin")
-    assert done.out[1] == f'{file}, line 3: incident INC-2: corrected (severity: "minor" → "major")'
+    assert cloudxai(*words).out[1] == f'{file}, line 3: incident INC-2: corrected (severity: "minor" → "major")'
     assert ledger.incidents()["severity"].tolist() == ["major", "major"]
 
 
