@@ -28,14 +28,7 @@ def rounded(value: float | None) -> float | None:
 
 def tiles(study: Study) -> list[dict[str, Any]]:
     """The five tiles, in the order in which they are read."""
-    made = {
-        "readiness": _availability(study),
-        "cardinality": _headroom(study),
-        "cost": _cost(study),
-        "alerts": _false_positives(study),
-        "telemetry": _coverage(study),
-    }
-    return [_settled(study, tile, section) for section, tile in made.items()]
+    return [_settled(study, tile(study), _SECTIONS[key]) for key, tile in TILES.items()]
 
 
 def _settled(study: Study, tile: dict[str, Any], section: str) -> dict[str, Any]:
@@ -226,6 +219,16 @@ def _restarted(study: Study, instance: str) -> str:
     starts = study.telemetry.starts
     own = study.within(starts[starts["instance"] == instance], "seen_at")
     return "no comparison: the process restarted" if len(own) else ""
+
+
+TILES: dict[str, Callable[[Study], dict[str, Any]]] = {
+    "availability": _availability,
+    "headroom": _headroom,
+    "cost": _cost,
+    "false_positives": _false_positives,
+    "coverage": _coverage,
+}
+_SECTIONS = dict(zip(TILES, ("readiness", "cardinality", "cost", "alerts", "telemetry"), strict=True))
 
 
 def _by_week(study: Study, value: Callable[[Window], float]) -> list[float]:

@@ -14,6 +14,7 @@ import click
 
 from cloudxai_analysis.cli.audit import audit
 from cloudxai_analysis.cli.connect import connect, first_look
+from cloudxai_analysis.cli.explain import explain
 from cloudxai_analysis.cli.focus import focus
 from cloudxai_analysis.cli.lake import lake
 from cloudxai_analysis.cli.ledger import ledger
@@ -166,6 +167,7 @@ def evaluate(week: str, source: str, environment: str, weeks: int, copies: int) 
 
 main_group.add_command(audit)
 main_group.add_command(connect)
+main_group.add_command(explain)
 main_group.add_command(replay)
 main_group.add_command(lake)
 main_group.add_command(focus)

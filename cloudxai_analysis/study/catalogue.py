@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -39,6 +40,14 @@ def values() -> dict[str, value[Any]]:
         for name, one in vars(held).items()
         if isinstance(one, value) and not name.startswith("_")
     }
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """File and line of a function, from the package's folder, as 'checks/cardinality.py:57'; '' of a builtin one."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return ""
+    return f"{Path(code.co_filename).relative_to(Path(__file__).parents[1])}:{code.co_firstlineno}"
 
 
 @cache
@@ -100,12 +109,10 @@ class Entry:
 
     @property
     def measure(self) -> str:
-        """The function that makes it, with file and line."""
-        made = inspect.unwrap(values()[self.name].measure)
+        """The function that makes it, with its file and line."""
+        made = values()[self.name].measure
         made = getattr(made, "func", made)
-        code = getattr(made, "__code__", None)
-        place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-        return f"{made.__module__}.{made.__qualname__}{place}"
+        return f"{place_of(made)} {getattr(made, '__name__', '')}".strip()
 
     def __str__(self) -> str:
         return f"{self.name}: {self.says}"
@@ -134,6 +141,10 @@ class Catalogue:
         near = list(self.find(name.rpartition(".")[2].split("_")[0])["frame"])
         hint = f"Near are {', '.join(near)}." if near else "`study.frames` lists all."
         raise UsageError(f"There is no frame '{name}'. {hint}")
+
+    def entry(self, name: str) -> Entry:
+        """A frame or a single value, by its whole name."""
+        return Entry(self._study, name)
 
     def find(self, word: str = "") -> pd.DataFrame:
         """The frames whose name, sentence or columns hold a word; all of them without one.

@@ -73,6 +73,12 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
         return topic.study.within(found, self.within, _found(topic, self.over)) if self.within else found
 
     @property
+    def measured_by(self) -> str:
+        """The function that makes it, as 'readiness.outages' of the room of measures."""
+        made = getattr(self.measure, "func", self.measure)
+        return f"{made.__module__.rpartition('.')[2]}.{getattr(made, '__name__', '')}"
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """What it is made of: names as they were given, and `role …` of each metric that is read."""
         return tuple(dict.fromkeys(self._inputs()))
