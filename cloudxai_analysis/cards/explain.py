@@ -17,7 +17,7 @@ from cloudxai_analysis.checks.catalogue import ROWS
 from cloudxai_analysis.checks.judge import FINDERS
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.study.catalogue import inputs_of, place_of, values
+from cloudxai_analysis.study.catalogue import inputs_of, place_of, roots_of, values
 from cloudxai_analysis.study.study import Study
 
 # What stands in summary.json and is no number of the telemetry: what was asked, set, or written down.
@@ -133,6 +133,9 @@ def _lines(study: Study, number: Number) -> Iterator[str]:
         one = study.frames.entry(name)
         rows = f"{len(one.frame):,} rows" if isinstance(one.frame, pd.DataFrame) else "a value"
         yield f"    {name} ({rows}), by {one.measure}"
+    if any(root.startswith("ledger") for name in number.frames for root in roots_of(name)):
+        written = study.ledger.provenance()
+        yield f"  ledger: {written['entries']} entries, head {written['head'][:12]}"
     yield from _stored(study, {metric for name in number.frames for metric in study.frames.entry(name).metrics})
 
 
