@@ -47,7 +47,10 @@ def folder(tmp_path: Path) -> Path:
 def test_text_names_file_line_code_why_and_what_to_do(folder):
     done = audit("rules", cwd=folder)
     assert done.returncode == 1
-    assert "rules/beta.yml:5: error [promql/raw-counter] Rejected:" in done.stdout
+    told = done.stdout.splitlines()
+    assert told[0] == "error [promql/raw-counter] 1 place"
+    assert told[1].startswith("    A counter only rises")
+    assert told[2].startswith("  rules/beta.yml:5: Rejected:")
     assert done.stdout.splitlines()[-1].startswith("1 rule, 0 routings and 0 dashboards in 1 file: ")
     assert done.stderr == ""
 
@@ -91,14 +94,16 @@ def test_a_silence_needs_a_reason_and_ends_on_its_day(folder):
     silences.write_text(entry % "2020-01-01", encoding="utf-8")
     done = audit("rules", cwd=folder)
     assert done.returncode == 1
-    assert ".cloudxai-audit.yml:2: warning [audit/expired-silence]" in done.stdout
+    assert "warning [audit/expired-silence] 1 place" in done.stdout
+    assert "  .cloudxai-audit.yml:2: promql/raw-counter:" in done.stdout
 
 
 def test_a_silence_that_fits_nothing_is_told(folder):
     silences = "- {code: promql/rate-of-gauge, reason: long gone}\n"
     (folder / "s.yml").write_text(silences, encoding="utf-8")
     done = audit("rules", "--silences", "s.yml", "--fail-on", "never", cwd=folder)
-    assert "s.yml:1: info [audit/unused-silence]" in done.stdout
+    assert "info [audit/unused-silence] 1 place" in done.stdout
+    assert "  s.yml:1: promql/rate-of-gauge:" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_mistakes_are_one_line(folder, words, said):
 
 def test_a_file_that_was_named_and_holds_nothing_is_a_finding(folder):
     done = audit("rules/values.yml", cwd=folder)
-    assert "rules/values.yml:1: warning [files/nothing-to-audit]" in done.stdout
+    assert "warning [files/nothing-to-audit] 1 place" in done.stdout
 
 
 @pytest.mark.server

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from audited_files import audited
+from audited_files import corpus_of, findings
 
 from cloudxai_analysis.platform.contract import load_contract
 
@@ -35,13 +35,14 @@ def test_amtool_takes_the_routes() -> None:
 
 
 def test_our_audits_find_nothing() -> None:
-    files = audited(*sorted((REFERENCE / "rules").glob("*.rules.yml")), ROUTES, DASHBOARD)
-    assert files.findings == []
+    paths = [*sorted((REFERENCE / "rules").glob("*.rules.yml")), ROUTES, DASHBOARD]
+    files = corpus_of(*paths)
+    assert findings(*paths) == []
     assert (len(files.routings), len(files.dashboards)) == (1, 1)
 
 
 def test_the_contracts_alerts_are_there_as_the_contract_says() -> None:
-    alerts = {rule.name: rule for rule in audited(RULES).rules if rule.kind == "alert"}
+    alerts = {rule.name: rule for rule in corpus_of(RULES).rules if rule.kind == "alert"}
     for name, promised in load_contract().alerts.items():
         assert (alerts[name].labels["severity"], alerts[name].for_seconds) == (promised.severity, promised.for_seconds)
 
@@ -49,13 +50,13 @@ def test_the_contracts_alerts_are_there_as_the_contract_says() -> None:
 def test_each_alert_has_its_section_in_the_runbook() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     anchors = {title.lower() for title in re.findall(r"^## (\w+)$", runbook, re.MULTILINE)}
-    alerts = [rule for rule in audited(RULES).rules if rule.kind == "alert"]
+    alerts = [rule for rule in corpus_of(RULES).rules if rule.kind == "alert"]
     assert {rule.annotations["runbook_url"].partition("#")[2] for rule in alerts} == anchors
     assert {rule.name.lower() for rule in alerts} == anchors
 
 
 def test_the_dashboard_shows_each_metric_of_the_beta() -> None:
-    files = audited(RULES, DASHBOARD)
+    files = corpus_of(RULES, DASHBOARD)
     queries = " ".join(target.expr for panel in files.dashboards[0].panels for target in panel.targets)
     queries += " ".join(rule.expr for rule in files.rules if rule.kind == "record")
     roles = (

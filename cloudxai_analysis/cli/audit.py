@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,8 @@ _DOCS = "docs/audits.md"
 @click.option("--silences", default="", metavar="FILE", help="What not to tell [.cloudxai-audit.yml].")
 @click.option("--source", default="", metavar="URL", help="A server whose metrics the files are held against, too.")
 @click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
-@click.option("--scrape-seconds", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True)
+@click.option("--scrape-seconds", type=click.FloatRange(min=0, min_open=True), help="How often [30, assumed].")
+@click.option("--most", type=click.IntRange(min=0), default=20, show_default=True, help="Places of one code.")
 def audit(
     paths: tuple[Path, ...],
     form: str,
@@ -41,7 +42,8 @@ def audit(
     silences: str,
     source: str,
     environment: str,
-    scrape_seconds: float,
+    scrape_seconds: float | None,
+    most: int,
 ) -> int:
     """Audit rules (Prometheus), routing (Alertmanager) and dashboards (Grafana) in files and folders.
 
@@ -58,7 +60,7 @@ def audit(
     left, hidden = silenced(audited(corpus), hushed, today=datetime.now(UTC).date())
     left = sorted(left)
     if form == "text":
-        for line in _lines(left, corpus, len(hidden)):
+        for line in _lines(left, corpus, len(hidden), most):
             click.echo(plain(line))
     else:
         data = _as_data(left, corpus, len(hidden)) if form == "json" else _as_sarif(left)
@@ -84,15 +86,24 @@ def _of_server(settled: Environment) -> dict[str, Any]:
     source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
     if not isinstance(source, ServerSource):
         raise UsageError("--source of an audit is a server, http(s)://host:port; the demo has the contract's metrics.")
-    return {"known_metrics": metric_names(source), "metric_types": metric_types(source)}
+    loaded = source.rules()
+    alerts = None if loaded is None else [(one.name, one.for_seconds, one.labels) for one in loaded]
+    return {"known_metrics": metric_names(source), "metric_types": metric_types(source), "loaded_alerts": alerts}
 
 
-def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> list[str]:
-    lines = []
+def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int, most: int) -> list[str]:
+    """The findings by code, the gravest codes first, each with its advice once and its first places; then the sums."""
+    by_code: dict[tuple[int, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        subject = f" {finding.subject}:" if finding.subject else ""
-        lines.append(f"{finding.file}:{finding.line}: {finding.severity} [{finding.code}]{subject} {finding.message}")
-        lines.append(f"    {finding.why} {finding.action}")
+        by_code[list(_LEVELS).index(finding.severity), finding.code].append(finding)
+    lines = []
+    for (_, code), same in sorted(by_code.items(), key=lambda one: (one[0][0], -len(one[1]), one[0][1])):
+        lines += [f"{same[0].severity} [{code}] {count(len(same), 'place')}", f"    {same[0].why} {same[0].action}"]
+        for finding in same[:most]:
+            subject = f" {finding.subject}:" if finding.subject else ""
+            lines.append(f"  {finding.file}:{finding.line}:{subject} {finding.message}")
+        if len(same) > most:
+            lines.append(f"  and {len(same) - most} more; --most {len(same)}, or --format json, tells all")
     by_weight: Counter[str] = Counter(finding.severity for finding in findings)
     said = ", ".join(count(by_weight[weight], weight) for weight in _LEVELS if by_weight[weight]) or "no finding"
     looked = (

@@ -9,7 +9,7 @@ from cloudxai_analysis.lint.expressions import Unparsed, parse
 from cloudxai_analysis.lint.facts import Inference
 from cloudxai_analysis.lint.label_sets import Labels
 from cloudxai_analysis.lint.matchers import Matcher
-from cloudxai_analysis.lint.metrics import TARGET_LABELS, Metrics
+from cloudxai_analysis.lint.metrics import TARGET_LABELS
 from cloudxai_analysis.lint.routes import Route
 from cloudxai_analysis.lint.rules import Rule
 from cloudxai_analysis.platform.contract import Contract
@@ -74,9 +74,8 @@ class Shape:
         return found
 
 
-def shapes(rules: Iterable[Rule], metrics: Metrics, inference: Inference | None = None) -> list[Shape]:
+def shapes(rules: Iterable[Rule], inference: Inference) -> list[Shape]:
     """The shape of each alerting rule that has a name."""
-    inference = inference or Inference(metrics)
     alerts = [rule for rule in rules if rule.kind == "alert" and rule.name and "{{" not in rule.name]
     decided = frozenset(label for rule in alerts for label in rule.labels)
     return [_shape(rule, inference, decided) for rule in alerts]
@@ -85,7 +84,7 @@ def shapes(rules: Iterable[Rule], metrics: Metrics, inference: Inference | None 
 def _shape(rule: Rule, inference: Inference, decided: frozenset[str]) -> Shape:
     named: frozenset[str] = frozenset()
     try:
-        root = parse(rule.expr).root
+        root = parse(rule.expr)
         inference.forget()
         labels = inference.of(root).labels
         for term in root.walk():

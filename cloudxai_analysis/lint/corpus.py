@@ -9,54 +9,90 @@ from pathlib import Path
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.codes import found
-from cloudxai_analysis.lint.dashboards import Dashboard, is_dashboard, load_dashboards
-from cloudxai_analysis.lint.embedded import embedded_documents
-from cloudxai_analysis.lint.expression_audits import DEFAULT_SCRAPE_SECONDS
+from cloudxai_analysis.lint.dashboards import Dashboard, load_dashboards
+from cloudxai_analysis.lint.documents import documents_in, is_others, is_ours, not_audited
 from cloudxai_analysis.lint.nodes import Node
 from cloudxai_analysis.lint.reading import read_tree
-from cloudxai_analysis.lint.routes import Routing
-from cloudxai_analysis.lint.routing import is_routing, load_routing
-from cloudxai_analysis.lint.rules import Rule, holds_rules, load_rules
+from cloudxai_analysis.lint.routes import Routing, load_routing
+from cloudxai_analysis.lint.rules import Rule, bare_rules, group_lists, is_rule, language_of, load_rules
 from cloudxai_analysis.platform.contract import Contract
 
 SUFFIXES = frozenset({".yml", ".yaml", ".json", ".rules"})
 MOST_FILES = 20_000
 _HERE = Path()
-_WORDS = (b"groups:", b"alert:", b"record:", b"receivers", b'"panels"', b"PrometheusRule")
+# What a file of ours surely says, whatever it is: all the words of one of these.
+_WORDS = (
+    (b"expr",),
+    (b"receiver", b"route"),
+    (b"receivers", b"_configs"),
+    (b"Secret", b"alertmanager"),
+    (b'"panels"',),
+    (b'"elements"', b'"layout"'),
+    (b"contactPoints",),
+    (b"matchers", b"startsAt"),
+)
 _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
+Loaded = tuple[str, float, Mapping[str, str]]  # an alert's name, its `for` in seconds, its labels
 
 
 @dataclass
 class Corpus:
     """The rules, routings and dashboards of some files, and what is wrong with the files themselves.
 
-    `files` are those that were read; `known_metrics` the names of a server's series, None where none was asked;
-    `metric_types` its metadata.
+    `files` are those that were read, `groups` the groups of rules as they stand in them; `templated` are those that a
+    template makes, of which nothing is missing, `other_languages` what is said of those whose rules are no PromQL.
+    `known_metrics` are the names of a server's series, None where none was asked, `metric_types` its metadata,
+    `loaded_alerts` its alerting rules; `scrape_seconds` is None where nobody says how often targets are scraped.
     """
 
     contract: Contract
     known_metrics: frozenset[str] | None = None
     metric_types: Mapping[str, str] = field(default_factory=dict)
-    scrape_seconds: float = DEFAULT_SCRAPE_SECONDS
+    loaded_alerts: Sequence[Loaded] | None = None
+    scrape_seconds: float | None = None
     rules: list[Rule] = field(default_factory=list)
+    groups: list[tuple[str, Node]] = field(default_factory=list)
     routings: list[Routing] = field(default_factory=list)
     dashboards: list[Dashboard] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    templated: set[str] = field(default_factory=set)
+    other_languages: dict[str, str] = field(default_factory=dict)
 
     def add(self, tree: Node, file: str) -> bool:
-        """Take in one document; whether it holds anything that is audited."""
-        if _is_test(tree):
+        """Take in one document; whether it holds anything that these audits know."""
+        if is_others(tree):
             return True
-        rules, faults = load_rules(tree, file)
-        routing, of_routing = load_routing(tree, file)
-        dashboards, of_dashboards = load_dashboards(tree, file)
+        known = False
+        for document, faults in documents_in(tree, file):
+            known = self._take(document, file) or bool(faults) or known
+            self.note(faults)
+        return known
+
+    def _take(self, tree: Node, file: str) -> bool:
+        if told := not_audited(tree):
+            self.findings.append(_of("files/not-audited", file, tree.line, f"{told}; this was not audited."))
+            return True
+        rules = load_rules(tree, file)
+        if any(language_of(one.expr) == "LogQL" for one in rules):
+            self.other_languages[file] = f"Its {len(rules)} rules are LogQL, for Loki, and were not audited."
+            return True
+        alone = isinstance(tree.value, list) or list(dict(tree.pairs())) == ["rules"]
+        if alone and any(map(is_rule, bare_rules(tree))):
+            self.findings.append(_of("rules/no-group", file, tree.line, "Rules stand outside of a group."))
         self.rules += rules
+        self.groups += [(file, Node({"groups": groups}, groups.line)) for groups in group_lists(tree)]
+        routing, dashboards = load_routing(tree, file), load_dashboards(tree, file)
         self.routings += [routing] if routing is not None else []
         self.dashboards += dashboards
-        self.findings += faults + of_routing + of_dashboards
-        embeds = next(embedded_documents(tree, file), None) is not None
-        return bool(rules or faults or routing or dashboards or embeds or _is_ours(tree))
+        return bool(rules or routing or dashboards or is_ours(tree))
+
+    def note(self, faults: Iterable[Finding]) -> None:
+        """Keep what is wrong with a file, and that a template makes it."""
+        for fault in faults:
+            self.findings.append(fault)
+            if fault.code == "files/templated":
+                self.templated.add(fault.file)
 
 
 def read_corpus(
@@ -66,7 +102,8 @@ def read_corpus(
     root: Path = _HERE,
     known_metrics: Iterable[str] | None = None,
     metric_types: Mapping[str, str] | None = None,
-    scrape_seconds: float = DEFAULT_SCRAPE_SECONDS,
+    loaded_alerts: Sequence[Loaded] | None = None,
+    scrape_seconds: float | None = None,
 ) -> Corpus:
     """What the files at `paths` hold; of a folder every file below it that ends in .yml, .yaml, .json or .rules.
 
@@ -79,17 +116,19 @@ def read_corpus(
         A path does not exist, or there is no file to audit, or there are more than 20,000.
     """
     names = None if known_metrics is None else frozenset(known_metrics)
-    corpus = Corpus(contract, names, dict(metric_types or {}), scrape_seconds)
+    corpus = Corpus(contract, names, dict(metric_types or {}), loaded_alerts, scrape_seconds)
     for path, named in _files([root / path for path in paths]):
+        if not named and not _seems_ours(path):
+            continue
         file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
         documents, faults = read_tree(path, name=file)
         ours = [corpus.add(document, file) for document in documents]
-        if named or any(ours) or (faults and (not documents or _seems_ours(path))):
+        if named or any(ours) or (faults and not documents):
             corpus.files.append(file)
-            corpus.findings += faults
+            corpus.note(faults)
         if named and documents and not any(ours):
             message = "It holds no rules, no routing and no dashboard."
-            corpus.findings.append(found("files/nothing-to-audit", file=file, line=1, subject="", message=message))
+            corpus.findings.append(_of("files/nothing-to-audit", file, 1, message))
     if not corpus.files:
         said = ", ".join(str(path) for path in paths)
         raise UsageError(
@@ -126,19 +165,14 @@ def _inside(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _is_test(tree: Node) -> bool:
-    """Whether a document is a test of promtool: its alerts are examples."""
-    return tree.has("tests") and (tree.has("rule_files") or tree.has("evaluation_interval"))
-
-
-def _is_ours(tree: Node) -> bool:
-    return holds_rules(tree) or is_routing(tree) or is_dashboard(tree)
-
-
 def _seems_ours(path: Path) -> bool:
-    """Whether a file of which only a part could be read says by its own words that it is meant for us."""
+    """Whether a file says by its own words that it may be meant for us; what cannot be read may be."""
     try:
-        text = path.read_bytes()[: 1 << 20]
+        text = path.read_bytes()
     except OSError:
         return True
-    return any(word in text for word in _WORDS)
+    return any(all(word in text for word in words) for words in _WORDS)
+
+
+def _of(code: str, file: str, line: int, message: str) -> Finding:
+    return found(code, file=file, line=line, subject="", message=message)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.grafana_variables import Plain, variables_in, without_variables
 from cloudxai_analysis.lint.nodes import Node
-from cloudxai_analysis.lint.reading import read_text
 
 _OTHER_SOURCES = (
     "loki", "elasticsearch", "influxdb", "graphite", "tempo", "jaeger", "cloudwatch", "mysql", "postgres", "mssql",
@@ -51,6 +49,8 @@ class Panel:
     ref_ids: tuple[tuple[str, int], ...] = ()
     library: bool = False
     transformed: bool = False
+    repeat: frozenset[str] = frozenset()
+    least_interval: bool = False
 
     @property
     def drawn(self) -> tuple[Target, ...]:
@@ -94,35 +94,10 @@ class Dashboard:
         return next((variable for variable in self.variables if variable.name == name), None)
 
 
-def is_dashboard(tree: Node) -> bool:
-    """Whether the tree looks like a dashboard, or holds one."""
-    return next(_bodies(tree, ""), None) is not None
-
-
-def load_dashboards(tree: Node, file: str) -> tuple[list[Dashboard], list[Finding]]:
-    """Every dashboard that the tree holds, and what is wrong with their form."""
-    dashboards, findings = [], []
-    for body, faults in _bodies(tree, file):
-        findings += faults
-        dashboards.append(_dashboard(body, file))
-    return dashboards, findings
-
-
-def _bodies(tree: Node, file: str) -> Iterator[tuple[Node, list[Finding]]]:
-    for place in (tree, tree.get("dashboard"), tree.get("spec")):
-        if _is_body(place):
-            yield place, []
-            return
-    text = tree.get("spec", "json").value  # as the Grafana operator takes it
-    if isinstance(text, str) and tree.get("kind").text() == "GrafanaDashboard":
-        line = tree.get("spec", "json").line
-        documents, faults = read_text("\n" * line + text, file, as_json=True)
-        yield from ((document, faults) for document in documents if _is_body(document))
-    for resource in (tree, *tree.get("items").items()):
-        for name, node in resource.get("data").pairs() if resource.get("kind").text() == "ConfigMap" else ():
-            if name.lower().endswith(".json") and isinstance(node.value, str):
-                documents, faults = read_text("\n" * node.line + node.value, file, as_json=True)
-                yield from ((document, faults) for document in documents if _is_body(document))
+def load_dashboards(tree: Node, file: str) -> list[Dashboard]:
+    """Every dashboard that a document is, or wraps as Grafana's API and Kubernetes' resources do."""
+    bodies = [place for place in (tree, tree.get("dashboard"), tree.get("spec")) if _is_body(place)]
+    return [_dashboard(body, file) for body in bodies[:1]]
 
 
 def _is_body(node: Node) -> bool:
@@ -138,7 +113,7 @@ def _dashboard(body: Node, file: str) -> Dashboard:
     for node in listed:
         if node.get("type").text() == "datasource":
             sources[node.get("name").text()] = node.get("query").text().lower()
-    panels = tuple(_panel(node, sources) for node in _panel_nodes(body, 0))
+    panels = tuple(_panel(node, sources, repeat) for node, repeat in _panel_nodes(body, 0, frozenset()))
     title = body.get("title")
     return Dashboard(
         file, title.text(), title.line if title.text() else body.line, panels,
@@ -146,19 +121,25 @@ def _dashboard(body: Node, file: str) -> Dashboard:
     )  # fmt: skip
 
 
-def _panel_nodes(node: Node, depth: int) -> Iterator[Node]:
-    """Panels in the order in which they are seen: those of old rows, and those that a collapsed row keeps inside."""
+def _panel_nodes(node: Node, depth: int, repeat: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
+    """Panels in the order in which they are seen, each with the variables of which every repeat has one value.
+
+    Those of old rows, and those that a collapsed row keeps inside; what follows an open row that is repeated is too.
+    """
+    of_row: frozenset[str] = frozenset()
     for inside in (*node.get("rows").items(), *node.get("panels").items()):
         if not isinstance(inside.value, dict):
             continue
-        is_row = inside.get("type").text() == "row" or (not inside.has("type") and inside.has("panels"))
-        if not is_row:
-            yield inside
+        own = frozenset({inside.get("repeat").text(), inside.get("repeatByRow").text()}) - {""}
+        if inside.get("type").text() == "row" or (not inside.has("type") and inside.has("panels")):
+            of_row = own
+        else:
+            yield inside, repeat | own | of_row
         if depth < DEEPEST_ROWS:
-            yield from _panel_nodes(inside, depth + 1)
+            yield from _panel_nodes(inside, depth + 1, repeat | own)
 
 
-def _panel(node: Node, sources: dict[str, str]) -> Panel:
+def _panel(node: Node, sources: dict[str, str], repeat: frozenset[str]) -> Panel:
     kind, title, number = node.get("type").text(), node.get("title"), node.get("id")
     unit = _unit(node)
     own = _source(node.get("datasource"), sources)
@@ -166,9 +147,9 @@ def _panel(node: Node, sources: dict[str, str]) -> Panel:
     entries = [target for target in node.get("targets").items() if isinstance(target.value, dict)]
     for target in entries:
         given = target.get("datasource")
-        source = own if given.value is None or own in _OTHER_SOURCES else _source(given, sources)
+        source = own if given.value is None or _is_other(own) else _source(given, sources)
         expr = target.get("expr")
-        if not isinstance(expr.value, str) or source in _OTHER_SOURCES:
+        if not isinstance(expr.value, str) or _is_other(source):
             others += 1
         elif expr.text().strip():
             targets.append(_target(target, expr, source))
@@ -188,6 +169,8 @@ def _panel(node: Node, sources: dict[str, str]) -> Panel:
         ref_ids=tuple((entry.get("refId").text(), entry.get("refId").line) for entry in entries if entry.has("refId")),
         library=node.has("libraryPanel"),
         transformed=bool(node.get("transformations").items()),
+        repeat=repeat,
+        least_interval=bool(node.get("interval").text()),
     )
 
 
@@ -240,6 +223,11 @@ def _source(node: Node, sources: dict[str, str]) -> str:
         if used in sources:
             return next((other for other in _OTHER_SOURCES if other in sources[used]), sources[used])
     return next((other for other in _OTHER_SOURCES if other in name.lower()), "")
+
+
+def _is_other(source: str) -> bool:
+    """Whether a data source is surely none that speaks PromQL."""
+    return source in _OTHER_SOURCES or ("-datasource" in source and "prometheus" not in source)
 
 
 def _source_uid(node: Node) -> str:

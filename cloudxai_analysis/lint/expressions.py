@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
 import promql_parser as promql
 
-from cloudxai_analysis.lint.durations import duration_text
 from cloudxai_analysis.lint.matchers import Matcher, Operator
 
 LONGEST = 100_000  # characters
@@ -20,7 +19,8 @@ _HARMLESS = 200  # characters that cannot be deep enough to exhaust the parser's
 _SIGNS = re.compile(
     r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*|[(\[{]|[)\]}]|[-+*/%^<>=!]+|\b(?:and|or|unless|atan2)\b"""
 )
-COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
+TURNED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
+COMPARISONS = frozenset(TURNED)
 SET_OPERATORS = frozenset({"and", "or", "unless"})
 # Functions that need a counter, and those that need a gauge.
 RATES = frozenset({"rate", "irate", "increase"})
@@ -71,14 +71,25 @@ class Term:
     matching: Matching | None = None
     as_bool: bool = False
     text: str = ""
+    source: Any = field(default=None, compare=False, repr=False)
 
     @property
     def compares(self) -> bool:
         """Whether it is a comparison that drops what does not hold."""
         return self.form == "operation" and self.name in COMPARISONS and not self.as_bool
 
+    @property
+    def selectors(self) -> list[Term]:
+        """Every selector in it, from left to right."""
+        return [term for term in self.walk() if term.form == "selector"]
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The names of the series that it asks for, as far as it names them."""
+        return frozenset(term.name for term in self.selectors if term.name)
+
     def __str__(self) -> str:
-        return term_text(self)
+        return _shortened(str(self.source).replace("{}", ""), most=120)
 
     def walk(self) -> Iterator[Term]:
         """This term and every term inside it."""
@@ -89,61 +100,21 @@ class Term:
             waiting.extend(reversed(term.parts))
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """A selector and the functions and aggregations around it, the innermost first; `seconds` is its own range."""
-
-    name: str
-    matchers: tuple[Matcher, ...]
-    seconds: float | None
-    functions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A parsed expression."""
-
-    text: str
-    root: Term
-
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        """Every selector, from left to right."""
-        return tuple(_selectors(self.root, ()))
-
-    @property
-    def metrics(self) -> frozenset[str]:
-        """The names of the series that it asks for, as far as it names them."""
-        return frozenset(term.name for term in self.root.walk() if term.form == "selector" and term.name)
-
-    @property
-    def comparison(self) -> Comparison | None:
-        """The condition on top: what is compared, how, and with which number; None where there is none like that."""
-        return _comparison(self.root)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`left`, compared by `sign` with a number."""
-
-    left: Term
-    sign: str
-    threshold: float
-
-
 @lru_cache(maxsize=16384)
-def parse(text: str) -> Expression:
+def parse(text: str) -> Term:
     """The expression that `text` is; raises Unparsed with the reason where it is none that can be read."""
     _refuse_too_deep(text)
     try:
         parsed = promql.parse(text)
     except ValueError as error:
-        raise Unparsed(_shortened(" ".join(str(error).split()))) from None
-    return Expression(text, _term(parsed))
+        raise Unparsed(_shortened(str(error))) from None
+    return _term(parsed)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:297]}..."
+def _shortened(text: str, most: int = 300) -> str:
+    """The text on one line, cut where it is longer."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _refuse_too_deep(text: str) -> None:
@@ -171,7 +142,8 @@ def _refuse_too_deep(text: str) -> None:
 
 
 def _term(parsed: Any) -> Term:
-    return _READERS[type(parsed)](parsed)
+    term: Term = _READERS[type(parsed)](parsed)
+    return term if term.source is not None else replace(term, source=parsed)
 
 
 def _number(parsed: Any) -> Term:
@@ -180,10 +152,6 @@ def _number(parsed: Any) -> Term:
 
 def _string(parsed: Any) -> Term:
     return Term("string", text=parsed.val)
-
-
-def _inside(parsed: Any) -> Term:
-    return _term(parsed.expr)
 
 
 def _negation(parsed: Any) -> Term:
@@ -260,7 +228,7 @@ def _operation(parsed: Any) -> Term:
 _READERS: dict[type, Any] = {
     promql.NumberLiteral: _number,
     promql.StringLiteral: _string,
-    promql.ParenExpr: _inside,
+    promql.ParenExpr: lambda parsed: _term(parsed.expr),
     promql.UnaryExpr: _negation,
     promql.VectorSelector: _selector,
     promql.MatrixSelector: _range,
@@ -269,59 +237,3 @@ _READERS: dict[type, Any] = {
     promql.AggregateExpr: _aggregation,
     promql.BinaryExpr: _operation,
 }
-
-
-def _selectors(term: Term, around: tuple[str, ...]) -> Iterator[Selector]:
-    if term.form == "selector":
-        yield Selector(term.name, term.matchers, term.seconds, around)
-        return
-    inside = (term.name, *around) if term.form in ("call", "aggregation") else around
-    for part in term.parts:
-        yield from _selectors(part, inside)
-
-
-def term_text(term: Term) -> str:
-    """The term as PromQL, on one line; a long one is cut."""
-    text = _text(term)
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _text(term: Term) -> str:
-    inside = [_text(part) for part in term.parts]
-    match term.form:
-        case "number":
-            return f"{term.number:g}"
-        case "string":
-            return f'"{term.text}"'
-        case "selector":
-            matchers = ",".join(str(matcher) for matcher in term.matchers)
-            braces = f"{{{matchers}}}" if matchers or not term.name else ""
-            return f"{term.name}{braces}" + (f"[{duration_text(term.seconds)}]" if term.seconds else "")
-        case "subquery":
-            return f"({inside[0]})[{duration_text(term.seconds or 0)}:]"
-        case "call":
-            return f"{term.name}({', '.join(inside)})"
-        case "aggregation":
-            by = f" {term.grouping} ({', '.join(sorted(term.labels))}) " if term.grouping else ""
-            return f"{term.name}{by}({', '.join(reversed(inside))})"
-        case "negation":
-            return f"-{inside[0]}"
-    left, right = (
-        f"({text})" if part.form == "operation" and term.name not in COMPARISONS else text
-        for part, text in zip(term.parts, inside, strict=True)
-    )
-    return f"{left} {term.name} {right}"
-
-
-_TURNED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
-
-
-def _comparison(root: Term) -> Comparison | None:
-    if not root.compares:
-        return None
-    left, right = root.parts
-    if right.form == "number":
-        return Comparison(left, root.name, right.number)
-    if left.form == "number":
-        return Comparison(right, _TURNED[root.name], left.number)
-    return None

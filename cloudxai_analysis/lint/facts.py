@@ -10,6 +10,7 @@ from cloudxai_analysis.lint.expressions import (
     DIFFERENCES,
     RATES,
     SET_OPERATORS,
+    TURNED,
     Term,
     Unparsed,
     parse,
@@ -34,7 +35,7 @@ from cloudxai_analysis.lint.label_sets import (
     relabelled,
 )
 from cloudxai_analysis.lint.matchers import covered
-from cloudxai_analysis.lint.metrics import Kind, Metrics
+from cloudxai_analysis.lint.metrics import BY_NAME, Kind, Metrics
 
 _SAME_VALUES = frozenset(
     {"avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time", "quantile_over_time"}
@@ -104,6 +105,11 @@ class Facts:
     scalar: bool = False
     quantile: bool = False
 
+    @property
+    def assumed(self) -> bool:
+        """Whether the kind is known by a name alone."""
+        return self.because.endswith(BY_NAME)
+
 
 class Inference:
     """Facts of the parts of expressions, inferred from what is known of metrics."""
@@ -156,7 +162,7 @@ class Inference:
         together: Facts | None = None
         for rule in self.metrics.recorded[name]:
             try:
-                one = self.of(parse(rule.expr).root)
+                one = self.of(parse(rule.expr))
             except Unparsed:
                 one = Facts(filtered=True, windowed=True)
             put_in = frozenset(label for label, value in rule.labels.items() if value)
@@ -165,7 +171,7 @@ class Inference:
         self._open.discard(name)
         found = together or Facts()
         if found.kind == "counter":
-            found = replace(found, because=f"recorded from {found.metric or 'a counter'}")
+            found = replace(found, because=f"recorded from {found.metric or 'a counter'}, {found.because}")
         self._recorded[name] = found
         return found
 
@@ -290,9 +296,6 @@ def _labels_of_call(term: Term, inside: Facts, of_vector: bool) -> Labels:
     if name == "vector" or (name in _OF_THE_CLOCK and not of_vector):
         return Labels(NOTHING)
     return inside.labels
-
-
-TURNED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
 
 
 def arithmetic(term: Term, left: Interval, right: Interval) -> Interval:

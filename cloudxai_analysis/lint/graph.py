@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cloudxai_analysis.lint.alert_shapes import ends, shapes
-from cloudxai_analysis.lint.dashboard_tenants import shows_tenants
-from cloudxai_analysis.lint.expressions import Expression, Unparsed, parse
+from cloudxai_analysis.lint.auditor import Auditor
+from cloudxai_analysis.lint.corpus import Corpus
+from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
 from cloudxai_analysis.lint.grafana_variables import STAND_IN
-from cloudxai_analysis.lint.knowledge import Files, auditor_of
 from cloudxai_analysis.lint.matchers import Matcher
+from cloudxai_analysis.lint.panels import shows_tenants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,12 +55,12 @@ class Look(NamedTuple):
 class _Reading(NamedTuple):
     kind: Literal["rule", "panel"]
     name: str
-    expression: Expression
+    expression: Term
     file: str
     line: int
 
 
-def edges(corpus: Files) -> list[Edge]:
+def edges(corpus: Corpus) -> list[Edge]:
     """Every step from metric to receiver or panel; alerts go to each route at which they can end."""
     found: dict[Edge, None] = {}
     for reading in _readings(corpus):
@@ -69,8 +70,8 @@ def edges(corpus: Files) -> list[Edge]:
     for rule in corpus.rules:
         if rule.kind == "record":
             found[Edge("rule", rule.name, "metric", rule.name, rule.file, rule.line)] = None
-    auditor = auditor_of(corpus)
-    alerts = shapes(corpus.rules, auditor.metrics, auditor.inference)
+    auditor = Auditor.of(corpus)
+    alerts = shapes(corpus.rules, auditor.inference)
     for routing in corpus.routings:
         if routing.root is None:
             continue
@@ -85,7 +86,7 @@ def edges(corpus: Files) -> list[Edge]:
     return list(found)
 
 
-def edge_frame(corpus: Files) -> pd.DataFrame:
+def edge_frame(corpus: Corpus) -> pd.DataFrame:
     """The steps as a frame: source_kind, source, target_kind, target, file as text, line as a whole number."""
     import pandas as pd
 
@@ -93,7 +94,7 @@ def edge_frame(corpus: Files) -> pd.DataFrame:
     return pd.DataFrame(list(map(asdict, edges(corpus))), columns=columns)
 
 
-def unused_metrics(corpus: Files, samples_per_second: Mapping[str, float]) -> list[Unused]:
+def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> list[Unused]:
     """Which of the metrics named in `samples_per_second` no rule and no panel looks at, the dearest first.
 
     A selector that names its metric by a pattern, or in part by a variable of a dashboard, looks at each that fits.
@@ -110,7 +111,7 @@ def unused_metrics(corpus: Files, samples_per_second: Mapping[str, float]) -> li
             elif selector.name:
                 names.add(selector.name)
             patterns += [matcher for matcher in selector.matchers if matcher.name == "__name__"]
-    promised = auditor_of(corpus).metrics.promised
+    promised = Auditor.of(corpus).metrics.promised
     unused = [
         Unused(name, rate, promised(name) is not None)
         for name, rate in samples_per_second.items()
@@ -119,9 +120,9 @@ def unused_metrics(corpus: Files, samples_per_second: Mapping[str, float]) -> li
     return sorted(unused, key=lambda one: (-one.samples_per_second, one.metric))
 
 
-def looks_at_tenants(corpus: Files) -> list[Look]:
+def looks_at_tenants(corpus: Corpus) -> list[Look]:
     """Rules and panels that read tenants' series: while a guard refuses labels, tenants are missing from them."""
-    auditor = auditor_of(corpus)
+    auditor = Auditor.of(corpus)
     return [
         Look(reading.kind, reading.name, metric, reading.file, reading.line)
         for reading in _readings(corpus)
@@ -130,7 +131,7 @@ def looks_at_tenants(corpus: Files) -> list[Look]:
     ]
 
 
-def _readings(corpus: Files) -> Iterator[_Reading]:
+def _readings(corpus: Corpus) -> Iterator[_Reading]:
     for rule in corpus.rules:
         expression = _parsed(rule.expr)
         if expression is not None:
@@ -145,7 +146,7 @@ def _readings(corpus: Files) -> Iterator[_Reading]:
                     )
 
 
-def _parsed(text: str) -> Expression | None:
+def _parsed(text: str) -> Term | None:
     try:
         return parse(text)
     except Unparsed:

@@ -1,21 +1,22 @@
-"""Alertmanager's matchers: read as it reads them, answered as it answers, and compared with each other."""
+"""Matchers as Alertmanager and Prometheus read them; what follows from one of another is amlint's to prove."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from cloudxai_analysis.lint.values import EVERYTHING, SOMETHING, Values, holds, meet, text_values, values_of
-
 Operator = Literal["=", "!=", "=~", "!~"]
-_OPPOSITE: dict[Operator, Operator] = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
 # The group for the name also takes quoted UTF-8 names, which Alertmanager reads since 0.27.
 _FORM = re.compile(r'\s*([a-zA-Z_:][a-zA-Z0-9_:]*|"(?:[^"\\]|\\.)+")\s*(=~|=|!=|!~)\s*(.*?)\s*', re.DOTALL | re.ASCII)
+_PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
+_ESCAPES = re.compile(r"\\(.)", re.DOTALL)
+_PLAIN = re.compile(r"(?:[^\\.+*?()|\[\]{}^$]|\\[^a-zA-Z0-9])*")
 _LARGEST_PROGRAM = 4 << 20
-_MOST_COMPARED = 2_000  # characters of words a matcher; two hostile patterns would take minutes to compare
+_LONGEST_COMPARED = 300  # characters of a pattern; longer ones would take too long to compare
+_NO_VALUE = "\0 a value that nothing has"
 
 
 class MatcherUnreadable(ValueError):
@@ -40,40 +41,42 @@ class Matcher:
         """Whether it says what the value is not."""
         return self.operator in ("!=", "!~")
 
-    @property
-    def opposite(self) -> Matcher:
-        """The matcher that matches whatever this one does not."""
-        return replace(self, operator=_OPPOSITE[self.operator])
-
     def accepts(self, value: str) -> bool | None:
         """Whether a label of this value is matched; None where the regular expression is none."""
         if self.operator in ("=", "!="):
             return (value == self.value) is not self.negative
         pattern = _compiled(self.value)
-        if pattern is None:
+        if not hasattr(pattern, "fullmatch"):
             return None
         try:
             return (pattern.fullmatch(value) is not None) is not self.negative
         except UnicodeEncodeError:  # half of a surrogate pair: no label's value
             return None
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an alert with these labels is matched; a regular expression that is none matches nothing."""
-        return self.accepts(labels.get(self.name, "")) is True
-
     @cached_property
-    def words(self) -> Values:
-        """The values that `value` speaks of, wanted or not."""
-        return values_of(self.value) if self.operator in ("=~", "!~") else text_values(self.value)
+    def values(self) -> frozenset[str] | None:
+        """The values that it speaks of, wanted or not; None where they cannot be counted."""
+        if self.operator in ("=", "!="):
+            return frozenset({self.value})
+        return _alternatives(self.value)
 
 
-def unusable(pattern: str) -> str | None:
-    """Why RE2 refuses the pattern; None where it takes it."""
-    try:
-        _program(pattern)
-    except ValueError as error:
-        return str(error)
-    return None
+@lru_cache(maxsize=4096)
+def _alternatives(pattern: str) -> frozenset[str] | None:
+    """The texts of a pattern that is nothing but texts with | between them, perhaps in one bracket; else None."""
+    inside = pattern.removeprefix("^").removesuffix("$")
+    for opened in ("(?:", "("):
+        if inside.startswith(opened) and inside.endswith(")"):
+            inside = inside.removeprefix(opened)[:-1]
+            break
+    parts = inside.split("|")
+    return frozenset(_ESCAPES.sub(r"\1", part) for part in parts) if all(map(_PLAIN.fullmatch, parts)) else None
+
+
+def unusable(pattern: str) -> str:
+    """Why RE2 refuses the pattern; '' where it takes it."""
+    compiled = _compiled(pattern)
+    return compiled if isinstance(compiled, str) else ""
 
 
 def read_matchers(text: str, line: int = 0) -> list[Matcher]:
@@ -84,57 +87,64 @@ def read_matchers(text: str, line: int = 0) -> list[Matcher]:
     Raises
     ------
     MatcherUnreadable
-        A part is no matcher, its quotes do not fit, or its regular expression is none.
+        A part is no matcher.
     """
-    inside = text.removeprefix("{").removesuffix("}")
-    return [read_matcher(part, line) for part in _parts(inside)]
+    read = []
+    for part in _PARTS.findall(text.strip().removeprefix("{").removesuffix("}")):
+        found = _FORM.fullmatch(part)
+        if found is None:
+            raise MatcherUnreadable(f"'{part}' is no matcher: it needs a label's name, one of = != =~ !~, and a value")
+        name, value = found[1].strip('"'), found[3]
+        if value.startswith('"') and value.endswith('"') and len(value) > 1:
+            value = _ESCAPES.sub(lambda one: {"n": "\n", '"': '"', "\\": "\\"}.get(one[1], one[0]), value[1:-1])
+        read.append(Matcher(name, found[2], value, line))  # type: ignore[arg-type]
+    return read
 
 
-def read_matcher(text: str, line: int = 0) -> Matcher:
-    """The one matcher that the text holds.
-
-    Raises
-    ------
-    MatcherUnreadable
-        It is no matcher, its quotes do not fit, or its regular expression is none.
-    """
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise MatcherUnreadable(f"'{text}' is no matcher: it needs a label's name, one of = != =~ !~, and a value")
-    name = found[1][1:-1] if found[1].startswith('"') else found[1]
-    return checked(Matcher(name, found[2], _unquoted(found[3]), line))  # type: ignore[arg-type]
-
-
-def checked(matcher: Matcher) -> Matcher:
-    """The matcher, if its regular expression is one; raises MatcherUnreadable where it is not."""
-    if matcher.operator in ("=~", "!~") and (why := unusable(matcher.value)):
-        raise MatcherUnreadable(f"'{matcher}' has no regular expression of RE2: {why}")
-    return matcher
-
-
-def never(matchers: Iterable[Matcher]) -> bool:
-    """Whether it is proven that no alert is matched by all of them at once."""
-    by_label: dict[str, list[Matcher]] = {}
-    for matcher in matchers:
-        by_label.setdefault(matcher.name, []).append(matcher)
-    return any(_empty(of_label) for of_label in by_label.values())
-
-
-def implied(matcher: Matcher, by: Iterable[Matcher]) -> bool:
-    """Whether it is proven that every alert which all of `by` match is matched by `matcher`, too."""
-    return _empty([*(other for other in by if other.name == matcher.name), matcher.opposite])
+def accepted(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether all of them match an alert with these labels."""
+    return all(matcher.accepts(labels.get(matcher.name, "")) is True for matcher in matchers)
 
 
 def covered(matchers: Iterable[Matcher], by: Iterable[Matcher]) -> bool:
     """Whether it is proven that every alert which `matchers` match is matched by all of `by`."""
-    given = list(matchers)
-    return all(implied(matcher, given) for matcher in by)
+    return _implied(tuple(matchers), tuple(by))
+
+
+def contradiction(matchers: Iterable[Matcher]) -> list[Matcher]:
+    """Those of the matchers that are proven to leave no value to one label; none where nothing is proven."""
+    by_label: dict[str, list[Matcher]] = {}
+    for matcher in matchers:
+        by_label.setdefault(matcher.name, []).append(matcher)
+    for name, of_label in by_label.items():
+        values = finite_values(of_label, name)
+        nothing = not values if values is not None else _implied(tuple(of_label), (Matcher(name, "=", _NO_VALUE),))
+        if nothing and (len(of_label) > 1 or _odd(of_label[0])):
+            return of_label
+    return []
+
+
+def _odd(matcher: Matcher) -> bool:
+    """Whether a single matcher may match nothing at all, as !~".*" does."""
+    return matcher.operator == "!~" and matcher.value.startswith(".")
+
+
+@lru_cache(maxsize=65_536)
+def _implied(matchers: tuple[Matcher, ...], by: tuple[Matcher, ...]) -> bool:
+    from amlint.implication import implies
+
+    if any(len(one.value) > _LONGEST_COMPARED for one in (*matchers, *by)):
+        return False
+    if any(one.operator in ("=~", "!~") and unusable(one.value) for one in (*matchers, *by)):
+        return False
+    known, wanted = ([(one.name, one.operator, one.value) for one in side] for side in (matchers, by))
+    return bool(implies(known, wanted))
 
 
 def finite_values(matchers: Iterable[Matcher], name: str) -> frozenset[str] | None:
     """The values of the label that the matchers leave; None where they cannot be counted."""
     of_label = [matcher for matcher in matchers if matcher.name == name]
-    counted = [found for matcher in of_label if (found := _positive_values(matcher)) is not None]
+    counted = [matcher.values for matcher in of_label if not matcher.negative and matcher.values is not None]
     if not counted:
         return None
     return frozenset(
@@ -142,88 +152,9 @@ def finite_values(matchers: Iterable[Matcher], name: str) -> frozenset[str] | No
     )
 
 
-def _positive_values(matcher: Matcher) -> frozenset[str] | None:
-    if matcher.negative:
-        # Who has no value of at least one character has the empty one.
-        return frozenset({""}) if matcher.operator == "!~" and matcher.words == SOMETHING else None
-    return matcher.words.finite
-
-
-def _empty(matchers: list[Matcher]) -> bool:
-    """Whether no value is left that all of them, on one label, accept."""
-    if not matchers:
-        return False
-    counted = finite_values(matchers, matchers[0].name)
-    if counted is not None:
-        return not counted
-    if any(sum(map(len, matcher.words.words)) > _MOST_COMPARED for matcher in matchers):
-        return False
-    wanted = [matcher.words for matcher in matchers if not matcher.negative] or [EVERYTHING]
-    unwanted = [matcher for matcher in matchers if matcher.negative]
-    texts = {matcher.value for matcher in unwanted if matcher.operator == "!~"}
-    if any(matcher.operator == "=~" and matcher.value in texts for matcher in matchers):
-        return True
-    return any(
-        all(
-            any(not any(meet(word, theirs) for theirs in other.words) for other in wanted if other is not values)
-            or any(_refuses(matcher, word) for matcher in unwanted)
-            for word in values.words
-        )
-        for values in wanted
-    )
-
-
-def _refuses(matcher: Matcher, word: tuple[str, ...]) -> bool:
-    if all(len(token) == 1 for token in word):
-        return matcher.accepts("".join(word)) is False
-    return matcher.words.exact and any(holds(theirs, word) for theirs in matcher.words.words)
-
-
-def _parts(text: str) -> list[str]:
-    parts, part, inside, escaped = [], "", False, False
-    for sign in text:
-        if sign == "," and not inside:
-            parts.append(part)
-            part = ""
-            continue
-        if sign == '"':
-            inside = inside if escaped else not inside
-        if sign != ",":  # a comma inside quotes leaves an escape open
-            escaped = sign == "\\" and not escaped
-        part += sign
-    return [*parts, part] if part.strip() else parts
-
-
-def _unquoted(raw: str) -> str:
-    quoted = raw.startswith('"')
-    text, value, escaped, closed = raw[1:] if quoted else raw, "", False, False
-    for place, sign in enumerate(text):
-        last = place == len(text) - 1
-        if escaped:
-            value += {"n": "\n", '"': '"', "\\": "\\"}.get(sign, f"\\{sign}")
-            escaped = False
-        elif sign == "\\" and not last:
-            escaped = True
-        elif sign == '"':
-            if not quoted or not last:
-                raise MatcherUnreadable(f"the value {raw} has a double quote that is not escaped")
-            closed = True
-        else:
-            value += sign
-    if quoted and not closed:
-        raise MatcherUnreadable(f"the value {raw} has a double quote that is not closed")
-    return value
-
-
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> Any:
-    try:
-        return _program(pattern)
-    except ValueError:
-        return None
-
-
-def _program(pattern: str) -> Any:
+    """The pattern as RE2 takes it, or why it does not."""
     # The very engine that Prometheus and Alertmanager are built on: time linear in the text, memory bounded.
     import re2
 
@@ -234,4 +165,4 @@ def _program(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeEncodeError) as error:
         said = error.args[0] if error.args else "it cannot be compiled"
-        raise ValueError(said.decode(errors="replace") if isinstance(said, bytes) else str(said)) from None
+        return said.decode(errors="replace") if isinstance(said, bytes) else str(said) or "it cannot be compiled"

@@ -31,6 +31,7 @@ _GAUGE_ENDINGS = tuple(
     | {"_healthy", "_temperature", "_load1", "_load5", "_load15"}
 )
 _GAUGE_FAMILIES = ("kube_", "node_memory_", "node_filesystem_", "node_load", "node_hwmon_temp", "go_memstats_")
+BY_NAME = "as its name says"
 _ALL_GAUGES = frozenset({"up", "go_goroutines", "go_threads", "scrape_duration_seconds", "scrape_samples_scraped"})
 # Exporters of clouds name a sum or count over a minute like this, which is a gauge.
 _CLOUDS = ("aws_", "azure_", "stackdriver_", "gcp_", "cloudwatch_")
@@ -40,7 +41,7 @@ _GENERAL_ROLES = frozenset({"process_start", "up", "scrape_duration", "scrape_sa
 
 @dataclass(frozen=True, slots=True)
 class KindOf:
-    """A metric's kind, and the words that say where it is known from."""
+    """A metric's kind, and the words that say where it is known from; by its name alone it is no more than assumed."""
 
     kind: Kind = ""
     because: str = ""
@@ -80,7 +81,7 @@ class Metrics:
         self._own = sorted(name for metric in own.values() for name in metric.series_names)
         self._histograms = {metric.name for metric in contract.metrics.values() if metric.kind == "histogram"}
         self._kinds: dict[str, KindOf] = {}
-        self._strange: dict[str, str] = {}
+        self._strange: dict[str, tuple[str, bool]] = {}
 
     def promised(self, name: str) -> Metric | None:
         """The contract's metric to which the series of that name belong."""
@@ -115,16 +116,17 @@ class Metrics:
         )
         if told in ("counter", "gauge"):
             return KindOf("counter" if told == "counter" else "gauge", "says the server's metadata")
-        return KindOf(_kind_by_name(name), "as its name says")
+        return KindOf(_kind_by_name(name), BY_NAME)
 
     def labels(self, name: str) -> tuple[frozenset[str] | None, frozenset[str]]:
-        """The labels that the series of that name can have (None: any), and those that they have for sure."""
+        """The labels that the series of that name can have (None: any), and those that they have for sure.
+
+        Targets can carry any label by relabelling, so that only the platform's own metrics are closed.
+        """
         metric = self.promised(name)
         if metric is not None and name not in self.recorded:
             own = self._named(metric.labels) | ({"le"} if name.endswith("_bucket") else frozenset())
-            if name == "ALERTS":
-                return None, own
-            return own | self._named(metric.optional_labels) | TARGET_LABELS, own
+            return (own | self._named(metric.optional_labels) | TARGET_LABELS if self.is_own(name) else None), own
         if ":" in name or not name or name.startswith("ALERTS"):
             return None, frozenset()
         return None, frozenset({"job", "instance"})
@@ -140,38 +142,43 @@ class Metrics:
             return TRUTH
         if role == "alerts":
             return ONE
-        if self.kind(name).kind == "counter" or name in ("scrape_duration_seconds", "process_start_time_seconds"):
+        known = self.kind(name)
+        sure = known.kind == "counter" and known.because != BY_NAME
+        if sure or name in ("scrape_duration_seconds", "process_start_time_seconds"):
             return NOT_NEGATIVE
         return ANY
 
-    def renamed(self, name: str) -> str:
-        """The name under which v1.0 exports that metric; '' where it keeps its own."""
-        return self.contract.renames.get(name, "")
-
-    def strange(self, name: str) -> str:
-        """Why nobody knows a metric of that name; '' where somebody does, or where nothing speaks against it."""
+    def strange(self, name: str) -> tuple[str, bool]:
+        """Why nobody knows a metric of that name, and whether that is no more than assumed; '' where somebody does."""
         if name not in self._strange:
             self._strange[name] = self._strangeness(name)
         return self._strange[name]
 
-    def _strangeness(self, name: str) -> str:
+    def _strangeness(self, name: str) -> tuple[str, bool]:
         if not name or name in self._promised or name in self.recorded or name == "ALERTS_FOR_STATE":
-            return ""
+            return "", False
         if self.names is not None:
-            if name in self.names:
-                return ""
-            near = get_close_matches(name, [*self._own, *self.recorded, *self.names], n=1, cutoff=0.8)
-            return f"neither the contract, a recording rule nor the server has it{_meant(near)}"
+            near = get_close_matches(name, [*self._own, *self.recorded, *self.names], n=1, cutoff=0.9)
+            lacking = bool(near) and name not in self.names
+            return (
+                f"neither the contract, a recording rule nor the server has it{_meant(near)}" if lacking else ""
+            ), False
         if name in self._histograms:
-            return f"it is a histogram, whose series are {name}_bucket, {name}_count and {name}_sum"
+            return f"it is a histogram, whose series are {name}_bucket, {name}_count and {name}_sum", False
         if ":" in name:
-            near = get_close_matches(name, list(self.recorded), n=1, cutoff=0.75)
-            return f"no rule records it{_meant(near)}" if self.recorded else ""
+            # Exporters use colons, too, and rules may stand elsewhere.
+            near = get_close_matches(name, list(self.recorded), n=1, cutoff=0.9)
+            return (f"no rule records it{_meant(near)}" if near else ""), True
         near = get_close_matches(name, self._own, n=1, cutoff=0.84)
         if near or name.startswith(self._stems):
+            sure = bool(near)
             near = near or get_close_matches(name, self._own, n=1, cutoff=0.6)
-            return f"the contract of {self.contract.platform} does not promise it{_meant(near)}"
-        return ""
+            return f"the contract of {self.contract.platform} does not promise it{_meant(near)}", not sure
+        return "", False
+
+    def lacking(self, name: str) -> bool:
+        """Whether the server that was asked has no series of that name, though its name is no mistake that we see."""
+        return self.names is not None and bool(name) and not ({name} & (self.names | self.recorded.keys()))
 
 
 def _meant(near: list[str]) -> str:

@@ -1,14 +1,13 @@
-"""YAML and JSON as a tree whose every value knows its line; what cannot be read is a finding, never a crash."""
+"""YAML and JSON as a tree whose every value knows its line."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 Scalar = str | int | float | bool | None
-LARGEST_BYTES = 64 << 20
-DEEPEST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +57,43 @@ class Node:
             node = waiting.pop()
             yield node
             waiting.extend(reversed(node.items() or [inside for _, inside in node.pairs()]))
+
+    def line_of(self, word: str) -> int | None:
+        """The line of the first key or text in it that is `word`."""
+        for node in self.walk():
+            if word in node.key_lines or node.text() == word:
+                return node.key_lines.get(word, node.line)
+        return None
+
+    def in_place(self) -> str:
+        """The value as JSON in which everything stands on its own line, so that another tool names the same lines."""
+        parts: list[str] = []
+        _write(self, parts, 1)
+        return "".join(parts)
+
+
+def _write(node: Node, parts: list[str], at: int) -> int:
+    """Put the node's text behind `parts`, which end on line `at`; the line on which they end then."""
+    at = _down(parts, at, node.line)
+    if isinstance(node.value, dict):
+        parts.append("{")
+        for key, inside in node.value.items():
+            at = _down(parts, at, node.key_lines.get(key, at))
+            parts.append(f"{json.dumps(key)}: ")
+            at = _write(inside, parts, at)
+            parts.append(", ")
+        parts.append("}")
+    elif isinstance(node.value, list):
+        parts.append("[")
+        for inside in node.value:
+            at = _write(inside, parts, at)
+            parts.append(", ")
+        parts.append("]")
+    else:
+        parts.append(json.dumps(node.value))
+    return at
+
+
+def _down(parts: list[str], at: int, line: int) -> int:
+    parts.append("\n" * (line - at))
+    return max(at, line)

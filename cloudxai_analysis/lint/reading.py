@@ -1,4 +1,4 @@
-"""The documents of a YAML or JSON file; what cannot be read is a finding with its line, and the rest is still read."""
+"""The documents of a YAML or JSON file as PyYAML composes them; a file that cannot be read is one finding."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import codecs
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.codes import found
-from cloudxai_analysis.lint.nodes import DEEPEST, LARGEST_BYTES, Node
-from cloudxai_analysis.lint.yaml_tree import YamlTree
+from cloudxai_analysis.lint.nodes import Node, Scalar
 
-_MOST_CUTS = 12
+LARGEST_BYTES = 64 << 20
+DEEPEST = 60
+MOST_VALUES = 5_000_000  # values that the aliases of one file may stand for
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -23,12 +26,18 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# A line that is nothing but template actions, and a value that begins with one and is not quoted.
-_TEMPLATE_LINE = re.compile(r"[ \t]*(?:\{\{.*\}\}|\{%.*%\})[ \t]*\Z")
-_TEMPLATE_VALUE = re.compile(r"([ \t]*(?:- )*[\w./\"'-]+:[ \t]+|[ \t]*- )(\{\{.*\S)[ \t]*\Z")
 _NO_YAML = str.maketrans({"\t": " ", "\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
 _SURROGATES = re.compile(r"((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)|\\.")
-_ITEM = re.compile(r"([ ]*)-(?:[ ]|\Z)")
+_TEMPLATE = re.compile(r"\{\{|\{%")
+_BRACKET = re.compile(r"[\[\]{}]")
+_INDENTED = re.compile(rf"^[ ?:-]{{{DEEPEST}}}", re.MULTILINE)  # each of these signs can open a level
+_WORDS: dict[str, Scalar] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
 
 
 def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]:
@@ -48,27 +57,31 @@ def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]
 
 def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = False) -> tuple[list[Node], list[Finding]]:
     """Every document of a text that begins on line `first_line` of `file`, and what is wrong with it."""
-    if as_json:
-        try:
-            json.loads(text)
-        except json.JSONDecodeError as error:
-            return [], [_of("files/broken-json", file, error.lineno, f"{error.msg}.")]
-        except RecursionError:
-            return [], [_of("files/too-deep", file, 1, f"Nested deeper than {DEEPEST} levels.")]
-        text = _json_as_yaml(text)
     try:
-        whole = YamlTree(text, file, first_line=first_line)
+        if as_json:
+            json.loads(text)
+            text = _SURROGATES.sub(_unescaped, text.translate(_NO_YAML))
+        _refuse_too_deep(text)
+        composed = _Composed(file, first_line)
+        return [composed.document(node) for node in yaml.compose_all(text, Loader=_Loader)], composed.findings
+    except json.JSONDecodeError as error:
+        return [], [_of("files/broken", file, error.lineno + first_line - 1, f"It is no JSON: {error.msg}.")]
+    except RecursionError:
+        return [], [_of("files/broken", file, first_line, f"It is nested deeper than {DEEPEST} levels.")]
     except yaml.YAMLError as error:
-        return _mended(text, file, first_line, error)
-    return whole.documents, whole.findings
-
-
-def _json_as_yaml(text: str) -> str:
-    """JSON is YAML but for tabs, three line ends, and characters beyond the first plane, written as two escapes."""
-    return _SURROGATES.sub(_unescaped, text.translate(_NO_YAML))
+        line, problem = _problem(error)
+        template = _TEMPLATE.search(text)
+        if template is not None:
+            line, message = (
+                text.count("\n", 0, template.start()),
+                "It is a template that is no YAML before it is filled.",
+            )
+            return [], [_of("files/templated", file, line + first_line, message)]
+        return [], [_of("files/broken", file, line + first_line, f"It is no YAML: {problem}.")]
 
 
 def _unescaped(match: re.Match[str]) -> str:
+    """JSON writes a character beyond the first plane as two escapes, which are none in YAML."""
     if not match[1]:
         return match[0]
     return str(json.loads(f'"{match[0]}"')).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -87,47 +100,34 @@ def _decoded(content: bytes, file: str) -> tuple[str, list[Finding]]:
     control = _CONTROL.search(text)
     if control is not None:
         line = text.count("\n", 0, control.start()) + 1
-        message = f"Control character U+{ord(control[0]):04X}."
-        findings.append(_of("files/encoding", file, line, message))
+        findings.append(_of("files/encoding", file, line, f"Control character U+{ord(control[0]):04X}."))
         text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     return text, findings
 
 
-def _mended(text: str, file: str, first_line: int, broken: yaml.YAMLError) -> tuple[list[Node], list[Finding]]:
-    """The text read once more: first with its templates taken out, then without the entries that are broken."""
-    lines = text.split("\n")
-    findings: list[Finding] = []
-    templated = _without_templates(lines)
-    if templated:
-        message = f"Template actions stand outside of quotes, in {len(templated)} lines."
-        findings.append(_of("files/templated", file, templated[0] + first_line, message))
-    faults: dict[int, Finding] = {}
-    cuts: list[tuple[int, list[str], int]] = []
-    for attempt in range(_MOST_CUTS + 1):
-        if attempt or templated:
-            try:
-                tree = YamlTree("\n".join(lines), file, first_line=first_line)
-                return tree.documents, [*findings, *faults.values(), *tree.findings]
-            except yaml.YAMLError as again:
-                broken = again
-        index, problem = _fault(broken)
-        place = min(index, len(lines) - 1)
-        # A quote left open is often closed by the next one, so that a sound entry behind it looked broken before.
-        while cuts and cuts[-1][0] > place:
-            start, blanked, blamed = cuts.pop()
-            lines[start : start + len(blanked)] = blanked
-            faults.pop(blamed, None)
-        message = f"It is no YAML: {problem}."
-        faults.setdefault(place, _of("files/broken-yaml", file, place + first_line, message))
-        start, end = _entry(lines, place)
-        if not any(line.strip() for line in lines[start:end]):
-            break
-        cuts.append((start, lines[start:end], place))
-        lines[start:end] = [""] * (end - start)
-    return [], [*findings, *faults.values()]
+def _refuse_too_deep(text: str) -> None:
+    """PyYAML composes by recursion, and slows down with each level: what is deeper never gets there."""
+    if not (_INDENTED.search(text) or _may_be_deep(text)):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            problem = f"nested deeper than {DEEPEST} levels"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
-def _fault(error: yaml.YAMLError) -> tuple[int, str]:
+def _may_be_deep(text: str) -> bool:
+    """Whether so many brackets stand inside each other, those in quotes counted, too."""
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > DEEPEST:
+            return True
+    return False
+
+
+def _problem(error: yaml.YAMLError) -> tuple[int, str]:
     """The index of the line that is likely broken, and what the parser says of it."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return 0, " ".join(str(error).split())
@@ -137,46 +137,82 @@ def _fault(error: yaml.YAMLError) -> tuple[int, str]:
     return mark.line if mark else 0, error.problem or "it is no YAML"
 
 
-def _without_templates(lines: list[str]) -> list[int]:
-    """The indexes of the lines whose template actions were blanked out or put in quotes, in place."""
-    changed = []
-    for index, line in enumerate(lines):
-        if "{{" not in line and "{%" not in line:
-            continue
-        if _TEMPLATE_LINE.match(line):
-            lines[index] = ""
-            changed.append(index)
-        elif value := _TEMPLATE_VALUE.match(line):
-            quoted = value[2].replace("'", "''")
-            lines[index] = f"{value[1]}'{quoted}'"
-            changed.append(index)
-    return changed
+class _Composed:
+    """PyYAML's nodes of one text made into ours; what stands behind an alias is one node, however often it is used."""
+
+    def __init__(self, file: str, first_line: int) -> None:
+        self.findings: list[Finding] = []
+        self._file = file
+        self._first_line = first_line
+        self._made: dict[int, tuple[Node, int] | None] = {}  # None until its end has come
+        self._templated = False
+
+    def document(self, node: yaml.Node) -> Node:
+        made, size = self._node(node)
+        if size > MOST_VALUES:
+            problem = f"its aliases stand for more than {MOST_VALUES:,} values"
+            raise yaml.YAMLError(problem)
+        return made
+
+    def _node(self, node: Any) -> tuple[Node, int]:
+        if isinstance(node, yaml.ScalarNode):
+            return Node(resolved(node.value) if node.style in (None, "") else node.value, self._line(node)), 1
+        if id(node) in self._made:
+            made = self._made[id(node)]
+            if made is None:
+                raise yaml.MarkedYAMLError(problem="an alias holds itself", problem_mark=node.start_mark)
+            return made
+        self._made[id(node)] = None
+        if isinstance(node, yaml.SequenceNode):
+            inside = [self._node(item) for item in node.value]
+            new = Node([one for one, _ in inside], self._line(node)), 1 + sum(size for _, size in inside)
+        else:
+            new = self._mapping(node)
+        self._made[id(node)] = new
+        return new
+
+    def _mapping(self, node: Any) -> tuple[Node, int]:
+        values: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        merged: list[Node] = []
+        total = 1
+        for key, inside in node.value:
+            value, size = self._node(inside)
+            total += size
+            line = self._line(key)
+            if not isinstance(key, yaml.ScalarNode):
+                self._say_templated(line)
+            elif key.value == "<<":
+                merged += value.items() or [value]
+            else:
+                if key.value in lines:
+                    message = f"Key '{key.value}' is there twice; it stands on line {lines[key.value]} already."
+                    self.findings.append(_of("files/duplicate-key", self._file, line, message))
+                lines.setdefault(key.value, line)
+                values[key.value] = value
+        for base in merged:
+            for name, value in base.pairs():
+                values.setdefault(name, value)
+        return Node(values, self._line(node), lines), total
+
+    def _say_templated(self, line: int) -> None:
+        """{{ template }} reads as a mapping whose key is a mapping; it is told once."""
+        if not self._templated:
+            message = "A key that is no text, as an unquoted {{ template }} gives."
+            self.findings.append(_of("files/templated", self._file, line, message))
+        self._templated = True
+
+    def _line(self, node: Any) -> int:
+        return int(node.start_mark.line) + self._first_line
 
 
-def _entry(lines: list[str], place: int) -> tuple[int, int]:
-    """Where the innermost list item around a line begins and ends; the line alone where there is none."""
-    start = place
-    limit = _indent(lines[place]) if lines[place].strip() else 1 << 20
-    while start >= 0:
-        item = _ITEM.match(lines[start])
-        if item and (start == place or len(item[1]) < limit):
-            break
-        if lines[start].strip():
-            limit = min(limit, _indent(lines[start]))
-        start -= 1
-    if start < 0:
-        return place, place + 1
-    indent, end = _indent(lines[start]), start + 1
-    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > indent):
-        end += 1
-    # What is broken can reach to the left of its own item.
-    return start, max(end, place + 1)
-
-
-def _indent(line: str) -> int:
-    """How far a line stands in; one that begins with a tab belongs to what stands before it."""
-    spaces = len(line) - len(line.lstrip(" "))
-    return 1 << 20 if line[spaces : spaces + 1] == "\t" else spaces
+def resolved(text: str) -> Scalar:
+    """What a plain scalar stands for: nothing, a truth, a number, or its own text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 def _of(code: str, file: str, line: int, message: str) -> Finding:

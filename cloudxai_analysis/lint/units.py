@@ -26,7 +26,6 @@ _SIZES = ("bytes", "decbytes", "kbytes", "mbytes", "gbytes", "bits", "decbits", 
 _RATES_OF_SIZE = ("Bps", "binBps", "bps", "binbps", "KBs", "MBs")
 _OWN_UNITS = ("prefix:", "suffix:", "si:", "count:", "bool:", "currency:", "time:")
 _WORDS = {"truth": "0 or 1", "epoch": "a time", "epoch ms": "a time", "count": "a number", "ratio": "a share"}
-_WORDS = {"truth": "0 or 1", "epoch": "a time", "epoch ms": "a time", "count": "a number", "ratio": "a share"}
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "CHF": "CHF", "PLN": "zł", "SEK": "kr"}
 
 
@@ -82,15 +81,17 @@ def _of_series(term: Term, metrics: Metrics, depth: int) -> Measured:
             return Measured("seconds" if name.endswith("_sum") and metric.unit == "seconds" else "", name)
         known: dict[str, Measure] = {"1": "truth", "seconds": "seconds", "seconds since the epoch": "epoch"}
         return Measured(known.get(metric.unit, ""), name)
-    if name.endswith(("_timestamp_seconds", "_time_seconds")) and not name.endswith(("_cpu_time_seconds",)):
-        return Measured("epoch" if name.endswith(("_timestamp_seconds", "_start_time_seconds")) else "seconds", name)
+    if name.endswith(("_timestamp_seconds", "_start_time_seconds", "_boot_time_seconds")):
+        return Measured("epoch", name)
+    if name.endswith(("_time_seconds", "_per_second", "_per_seconds")):
+        return Measured("", name)  # a moment or a length of time; a rate of something
     endings: dict[str, Measure] = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": "ratio"}
     return Measured(next((what for ending, what in endings.items() if name.endswith(ending)), ""), name)
 
 
 def _recorded(expr: str, metrics: Metrics, depth: int) -> Measured:
     try:
-        found = measured(parse(expr).root, metrics, depth)
+        found = measured(parse(expr), metrics, depth)
     except Unparsed:
         return Measured()
     return Measured(found.what, "", found.currency)

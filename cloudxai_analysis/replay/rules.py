@@ -7,8 +7,11 @@ from pathlib import Path
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
+from cloudxai_analysis.lint.documents import documents_in
+from cloudxai_analysis.lint.nodes import Node
 from cloudxai_analysis.lint.reading import read_tree
-from cloudxai_analysis.lint.rules import load_rules
+from cloudxai_analysis.lint.rules import group_lists, load_rules
+from cloudxai_analysis.lint.tools import rule_form
 from cloudxai_analysis.sources.rules import AlertingRule
 
 _ENDINGS = frozenset({".yml", ".yaml", ".json", ".rules"})
@@ -24,12 +27,13 @@ def rules_in(paths: Iterable[Path]) -> tuple[list[AlertingRule], list[Finding]]:
     """
     rules: list[AlertingRule] = []
     findings: list[Finding] = []
+    groups: list[tuple[str, Node]] = []
     for file in _files(paths):
         trees, faults = read_tree(file)
         findings += faults
-        for tree in trees:
-            found, wrong = load_rules(tree, str(file))
+        for document, wrong in (one for tree in trees for one in documents_in(tree, str(file))):
             findings += wrong
+            groups += [(str(file), Node({"groups": found}, found.line)) for found in group_lists(document)]
             rules += [
                 AlertingRule(
                     name=rule.name,
@@ -42,9 +46,10 @@ def rules_in(paths: Iterable[Path]) -> tuple[list[AlertingRule], list[Finding]]:
                     interval_seconds=rule.interval_seconds,
                     file=rule.file,
                 )
-                for rule in found
+                for rule in load_rules(document, str(file))
                 if rule.kind == "alert" and rule.name and rule.expr.strip()
             ]
+    findings += rule_form(groups)
     return rules, findings
 
 

@@ -10,7 +10,7 @@ VALUES = {
     "severity": ["page", "ticket", "Page", "critical"],
     "tenant": ["acme", "bolt", "a.b", 'quo"ted', "two\nlines"],
     "team": ["core", "core-db", "web"],
-    "zone": ["1", "10"],
+    "floor": ["1", "10"],
 }
 PATTERNS = [
     ".*", ".+", "", "a.*", ".*e", "page|ticket", "core(-db)?", "[a-c].*", "(?i)page", "a.b", r"a\.b", "D.+n", "1",
@@ -19,7 +19,7 @@ PATTERNS = [
 
 
 def routing_file(chance: Random, hook: str) -> dict[str, Any]:
-    """A configuration with four to fourteen routes and up to three inhibitions; receivers post to `hook`."""
+    """A configuration with four to fourteen routes; receivers post to `hook`."""
     receivers = [f"r{number}" for number in range(chance.randint(2, 6))]
     root = {
         "receiver": receivers[0],
@@ -30,7 +30,6 @@ def routing_file(chance: Random, hook: str) -> dict[str, Any]:
     } | _group_by(chance)
     return {
         "route": root,
-        "inhibit_rules": [_inhibition(chance) for _ in range(chance.randint(0, 3))],
         "receivers": [{"name": name, "webhook_configs": [{"url": f"{hook}/{name}"}]} for name in receivers],
     }
 
@@ -65,14 +64,6 @@ def _group_by(chance: Random) -> dict[str, Any]:
     if kind < 0.55:
         return {"group_by": ["..."]}
     return {"group_by": chance.sample([*VALUES, "missing"], chance.randint(0, 3))}
-
-
-def _inhibition(chance: Random) -> dict[str, Any]:
-    return {
-        **_matchers(chance, "source_match", "source_match_re", "source_matchers"),
-        **_matchers(chance, "target_match", "target_match_re", "target_matchers"),
-        "equal": chance.sample([*VALUES, "missing"], chance.randint(0, 2)),
-    }
 
 
 def _matchers(chance: Random, equal: str, regular: str, either: str) -> dict[str, Any]:

@@ -13,38 +13,16 @@ from cloudxai_analysis.platform.contract import load_contract
 
 
 def facts(text: str, *rules: Rule) -> Facts:
-    return Inference(Metrics(load_contract(), rules)).of(parse(text).root)
+    return Inference(Metrics(load_contract(), rules)).of(parse(text))
 
 
 def record(name: str, expr: str) -> Rule:
     return Rule(name, "record", expr, 1, 0.0, 0.0, {}, {}, "g", None, "f.yml", 1, Node(None, 1))
 
 
-@pytest.mark.parametrize(
-    ("text", "left", "sign", "threshold"),
-    [
-        ("up == 0", "up", "==", 0.0),
-        ("0.5 < rate(x_total[5m])", "rate(x_total[5m])", ">", 0.5),
-        ("(sum by (job) (x)) >= 3", "sum by (job) (x)", ">=", 3.0),
-    ],
-)
-def test_the_condition_on_top(text: str, left: str, sign: str, threshold: float) -> None:
-    comparison = parse(text).comparison
-    assert comparison is not None
-    assert (str(comparison.left), comparison.sign, comparison.threshold) == (left, sign, threshold)
-
-
-@pytest.mark.parametrize("text", ["up == bool 0", "up", "a > b", "up == 0 and b"])
-def test_no_such_condition(text: str) -> None:
-    assert parse(text).comparison is None
-
-
-def test_selectors_and_what_is_around_them() -> None:
+def test_selectors() -> None:
     found = parse('sum by (a) (rate(x_total{job="j"}[5m])) / {__name__="y"} offset 1h').selectors
-    assert [(one.name, one.seconds, one.functions) for one in found] == [
-        ("x_total", 300.0, ("rate", "sum")),
-        ("y", None, ()),
-    ]
+    assert [(one.name, one.seconds, one.moved) for one in found] == [("x_total", 300.0, False), ("y", None, True)]
     assert parse("a + on (x) group_left (y) b").metrics == {"a", "b"}
 
 

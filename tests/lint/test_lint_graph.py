@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from audited_files import Audited, audited, written
+from audited_files import corpus_of, written
 
+from cloudxai_analysis.lint.corpus import Corpus
 from cloudxai_analysis.lint.graph import Edge, edge_frame, edges, looks_at_tenants, unused_metrics
 
 RULES = """\
@@ -36,12 +37,12 @@ receivers: [{name: rest}, {name: pager}, {name: core}]
 PANELS = ["rate(readiness_transitions_total[5m])", '{__name__=~"go_.*"}', "process_${kind}_seconds", "$any"]
 
 
-def files(folder: Path) -> Audited:
+def files(folder: Path) -> Corpus:
     panels = [
         {"id": number, "type": "timeseries", "title": f"P{number}", "targets": [{"refId": "A", "expr": expr}]}
         for number, expr in enumerate(PANELS)
     ]
-    return audited(
+    return corpus_of(
         written(folder, "r.yml", RULES),
         written(folder, "a.yml", ROUTES),
         written(folder, "d.json", json.dumps({"title": "D", "panels": panels, "templating": {"list": []}})),

@@ -25,16 +25,16 @@ def codes(text: str, *, as_json: bool = False) -> list[tuple[str, int]]:
         ("a: 1\na: 2\n", "files/duplicate-key", 2),
         ("a:\n  b: 1\n  b: 2\n", "files/duplicate-key", 3),
         ("a: 1\n---\nb: 1\nb: 1\n", "files/duplicate-key", 4),
-        ("a: *x\n", "files/alias", 1),
-        ("a: &x [*x]\n", "files/alias", 1),
-        ("a: b: c\n", "files/broken-yaml", 1),
-        ("a: 1\n\tb: 2\n", "files/broken-yaml", 2),
-        ("- a\n- 'open\n- c\n", "files/broken-yaml", 2),
-        ("- a\n- [open\n- c\n", "files/broken-yaml", 2),
+        ("a: *x\n", "files/broken", 1),
+        ("a: &x [*x]\n", "files/broken", 1),
+        ("a: b: c\n", "files/broken", 1),
+        ("a: 1\n\tb: 2\n", "files/broken", 1),
+        ("- a\n- 'open\n- c\n", "files/broken", 2),
+        ("- a\n- [open\n- c\n", "files/broken", 2),
         ("a: {{ x }}\n", "files/templated", 1),
         ("x: 1\n{{- if a }}\nb: 1\n{{- end }}\n", "files/templated", 2),
-        ("[" * 100 + "]" * 100, "files/too-deep", 1),
-        ("{" * 5_000, "files/broken-yaml", 1),
+        ("[" * 100 + "]" * 100, "files/broken", 1),
+        ("{ " * 5_000, "files/broken", 1),
     ],
 )
 def test_what_is_wrong_and_where(text: str, code: str, line: int) -> None:
@@ -45,27 +45,13 @@ def test_what_is_wrong_and_where(text: str, code: str, line: int) -> None:
     ("text", "code", "line"),
     [
         ('{"a": 1,\n "a": 2}', "files/duplicate-key", 2),
-        ('{"a": 1,\n "b": }', "files/broken-json", 2),
-        ("[" * 5_000, "files/too-deep", 1),
-        ("", "files/broken-json", 1),
+        ('{"a": 1,\n "b": }', "files/broken", 2),
+        ("[" * 5_000, "files/broken", 1),
+        ("", "files/broken", 1),
     ],
 )
 def test_what_is_wrong_with_json(text: str, code: str, line: int) -> None:
     assert (code, line) in codes(text, as_json=True)
-
-
-def test_the_rest_of_a_broken_file_is_read() -> None:
-    documents, _ = read_text("groups:\n  - a: 1\n  - b: [x\n  - c: 3\n", "f")
-    kept = documents[0].get("groups").plain()
-    assert {"a": 1} in kept
-    assert {"c": 3} in kept
-
-
-def test_an_open_quote_costs_only_its_own_entry() -> None:
-    # The open quote is closed by the next entry's, whose text looks broken then.
-    documents, faults = read_text('groups:\n  - a: "x\n    b: 1\n  - c: "y"\n  - d: 3\n', "f")
-    assert documents[0].get("groups").plain() == [{"c": "y"}, {"d": 3}]
-    assert [(fault.code, fault.line) for fault in faults] == [("files/broken-yaml", 2)]
 
 
 def test_lines_of_keys_and_values() -> None:
@@ -73,6 +59,14 @@ def test_lines_of_keys_and_values() -> None:
     assert (tree.get("b").key_lines, tree.key_lines) == ({}, {"a": 10, "b": 11})
     assert [node.line for node in tree.get("b").items()] == [12, 13]
     assert (tree.get("b", "nothing").value, tree.get("x").line) == (None, 10)
+
+
+def test_values_stand_in_place_for_other_tools() -> None:
+    text = "# a\nb:\n  - x: '1'\n\n    y: [2, null]\nc: true\n"
+    (tree,), _ = read_text(text, "f")
+    assert yaml.safe_load(tree.in_place()) == yaml.safe_load(text)
+    (again,), _ = read_text(tree.in_place(), "f")
+    assert [node.line for node in again.walk()][1:] == [node.line for node in tree.walk()][1:]
 
 
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
@@ -86,8 +80,7 @@ def test_an_alias_bomb_is_not_unfolded() -> None:
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 8)}]\n" for level in range(1, 20)
     )
     documents, faults = read_text(bomb, "f")
-    assert [fault.code for fault in faults] == ["files/alias"]
-    assert sum(1 for _ in documents[0].walk()) < 500_000
+    assert (documents, [fault.code for fault in faults]) == ([], ["files/broken"])
 
 
 VALUES = st.recursive(
@@ -130,7 +123,7 @@ def test_sound_json_is_read_as_json_reads_it(value: object, indent: int | str | 
 
 @pytest.mark.parametrize("text", ['{"a": 1,}', "{'a': 1}", '{"a": 1 "b": 2}', '{"a": tru}', "{} {}", "[1, 2"])
 def test_what_only_yaml_takes_is_no_json(text: str) -> None:
-    assert codes(text, as_json=True) == [("files/broken-json", 1)]
+    assert codes(text, as_json=True) == [("files/broken", 1)]
 
 
 def test_nodes_of_other_kinds_are_empty() -> None:

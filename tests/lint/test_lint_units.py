@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from audited_files import Audited
 
 from cloudxai_analysis.lint.expressions import parse
 from cloudxai_analysis.lint.metrics import Metrics
 from cloudxai_analysis.lint.units import Measured, measured, misfit
+from cloudxai_analysis.platform.contract import load_contract
 
-METRICS = Metrics(Audited().contract, ())
+METRICS = Metrics(load_contract(), ())
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,8 @@ METRICS = Metrics(Audited().contract, ())
         ("1000 * histogram_quantile(0.9, rate(readiness_check_duration_seconds_bucket[5m]))", "milliseconds"),
         ("rate(node_cpu_seconds_total[5m])", ""),
         ("node_memory_MemFree_bytes", "bytes"),
+        ("node_boot_time_seconds * 1000", "epoch ms"),
+        ("net_receive_kb_per_seconds", ""),
         ("rate(node_network_receive_bytes_total[5m]) * 8", ""),
         ("(node_boot_time_seconds - node_time_seconds) / 3600", ""),
         ('sum(rate(a_total{code="500"}[5m])) / sum(rate(a_total[5m]))', "ratio"),
@@ -44,7 +46,7 @@ METRICS = Metrics(Audited().contract, ())
     ],
 )
 def test_measured(expr: str, what: str) -> None:
-    assert measured(parse(expr).root, METRICS).what == what
+    assert measured(parse(expr), METRICS).what == what
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""All audits of one expression, be it an alert's, a recording rule's or a panel's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from cloudxai_analysis.lint import Finding
+from cloudxai_analysis.lint.codes import findings_of, found
+from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
+from cloudxai_analysis.lint.facts import Facts, Inference
+from cloudxai_analysis.lint.metrics import Metrics
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.lint.corpus import Corpus
+
+Use = Literal["alert", "record", "panel"]
+USUAL_SCRAPE_SECONDS = 30.0
+# A label that was lost has further consequences, which are not told beside it.
+_CONSEQUENCES = {
+    "promql/quantile-without-le": ("promql/lost-label", "promql/unknown-label"),
+    "promql/lost-label": ("promql/never-matches",),
+    "promql/not-on-server": ("promql/unknown-label",),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an expression stands, what it belongs to, and what it is used for."""
+
+    file: str
+    line: int
+    subject: str
+    use: Use
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An expression as a whole, with what is known of it: what the rules of its terms are asked with."""
+
+    root: Term
+    use: Use
+    inference: Inference
+    scrape_seconds: float
+    scrape_assumed: bool
+    evaluation_seconds: float
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is known of metrics."""
+        return self.inference.metrics
+
+    def facts(self, term: Term) -> Facts:
+        """What is sure of a term."""
+        return self.inference.of(term)
+
+
+class Auditor:
+    """Audits of expressions by what is known of metrics.
+
+    `scrape_seconds` is None where nobody says how often targets are scraped; `unread` keeps the texts that the parser
+    could not read, by their findings.
+    """
+
+    def __init__(self, metrics: Metrics, *, scrape_seconds: float | None, evaluation_seconds: float) -> None:
+        self.metrics = metrics
+        self.inference = Inference(metrics)
+        self.scrape_seconds = scrape_seconds
+        self.evaluation_seconds = evaluation_seconds
+        self.unread: dict[Finding, str] = {}
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Auditor:
+        """An auditor that knows the contract, the recording rules and a server's metrics."""
+        metrics = Metrics(corpus.contract, corpus.rules, names=corpus.known_metrics, types=corpus.metric_types)
+        evaluation = float(corpus.contract.evaluation_interval_seconds)
+        return cls(metrics, scrape_seconds=corpus.scrape_seconds, evaluation_seconds=evaluation)
+
+    def findings(
+        self, text: str, place: Place, *, evaluation_seconds: float | None = None
+    ) -> tuple[Term | None, list[Finding]]:
+        """The expression, None where it is none that can be read, and every fault that it has by itself."""
+        if "{{" in text or "[[" in text:
+            return None, [_of("files/templated", place, "The expression holds a template.")]
+        try:
+            root = parse(text)
+        except Unparsed as error:
+            finding = _of("promql/unread", place, f"The parser of these audits cannot read it: {error}.")
+            self.unread[finding] = text
+            return None, [finding]
+        self.inference.forget()
+        asked = Asked(
+            root,
+            place.use,
+            self.inference,
+            self.scrape_seconds or USUAL_SCRAPE_SECONDS,
+            self.scrape_seconds is None,
+            evaluation_seconds or self.evaluation_seconds,
+        )
+        where = {"file": place.file, "line": place.line, "subject": place.subject}
+        findings = findings_of(root, asked, of="expression", **where)  # type: ignore[arg-type]
+        for term in root.walk():
+            findings += findings_of(term, asked, of=term.form, **where)  # type: ignore[arg-type]
+        return root, _told_once(findings)
+
+
+def _told_once(findings: list[Finding]) -> list[Finding]:
+    """The findings, each once, without those that are only the consequence of another."""
+    codes = {finding.code for finding in findings}
+    consequences = {code for cause, codes_ in _CONSEQUENCES.items() if cause in codes for code in codes_}
+    left = [finding for finding in dict.fromkeys(findings) if finding.code not in consequences]
+    # Where a part never matches, what stands around it does not either.
+    inner = [finding for finding in left if finding.code == "promql/never-matches"][-1:]
+    return [finding for finding in left if finding.code != "promql/never-matches" or finding in inner]
+
+
+def _of(code: str, place: Place, message: str) -> Finding:
+    return found(code, file=place.file, line=place.line, subject=place.subject, message=message)
