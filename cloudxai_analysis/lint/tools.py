@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.codes import code_of, found
@@ -21,6 +22,7 @@ from cloudxai_analysis.lint.nodes import Node
 
 _SECONDS = 120.0
 _AT_ONCE = 200
+_MOST_ROUTES = 300
 # Keys of Thanos, Mimir, VictoriaMetrics and newer releases, which they need and an older promtool refuses.
 _OTHERS_KEYS = frozenset(
     {"partial_response_strategy", "source_tenants", "evaluation_delay", "align_evaluation_time_on_interval", "labels"}
@@ -150,7 +152,6 @@ def _place(groups: Node, said: str, line: int) -> tuple[int, str]:
 
 def routing_form(file: str, tree: Node, *, whole: bool) -> list[Finding]:
     """What amlint finds in Alertmanager's configuration, and why amtool refuses it; `whole` unless it is a part."""
-    import amlint.linter
     from amlint.explains import ALSO_CAUGHT_BY_AMTOOL
 
     if not whole:
@@ -158,7 +159,7 @@ def routing_form(file: str, tree: Node, *, whole: bool) -> list[Finding]:
     refusal = _refusal(tree)
     findings: dict[Finding, None] = {}
     seen: set[str] = set()
-    for one in amlint.linter.lint(tree.plain()):
+    for one in _amlint(tree):
         if one.code in _NOT_TOLD or (one.code in ALSO_CAUGHT_BY_AMTOOL and refusal == ""):
             continue
         code = code_of("amlint", one.code)
@@ -172,6 +173,17 @@ def routing_form(file: str, tree: Node, *, whole: bool) -> list[Finding]:
     if refusal and not any(code_is_refusal(finding) for finding in findings):
         findings |= _said_by_amtool(file, tree, refusal)
     return list(findings)
+
+
+def _amlint(tree: Node) -> list[Any]:
+    """What amlint finds; of very many routes without those checks that hold each against all before it."""
+    import amlint.linter
+
+    plain = tree.plain()
+    if sum("receiver" in node.key_lines for node in tree.walk()) <= _MOST_ROUTES:
+        return list(amlint.linter.lint(plain))
+    checks = [one for one in amlint.linter.ALL_CHECKS if one is not amlint.linter.check_shadowed_routes]
+    return [finding for check in checks for finding in check(plain)]
 
 
 _NOT_TOLD = frozenset({"global-resolve-timeout-missing", "deep-nesting", "empty-receiver", "useless-continue"}) | {
