@@ -152,7 +152,7 @@ AnyEvent = (
     | SemanticsBreak
     | Arrival
 )
-KINDS: tuple[str, ...] = tuple(model.model_fields["kind"].default for model in get_args(AnyEvent))
+_MODELS: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in get_args(AnyEvent)}
 
 
 class Scenario(BaseModel):
@@ -203,13 +203,11 @@ def _mistake(content: dict[str, Any], error: ValidationError) -> str:
     place = [str(part) for part in first["loc"]]
     if place[0] != "events" or len(place) < 2:
         return f"key '{'.'.join(place)}': {first['msg']}.{near_miss(place[0], ['name', 'events'])}"
-    event = content["events"][int(place[1])]
+    event, kind, key = content["events"][int(place[1])], "".join(place[2:3]), place[-1]
     number = f"event {int(place[1]) + 1}"
     if first["type"].startswith("union_tag"):
-        kind = event.get("kind", "") if isinstance(event, dict) else ""
-        return f"{number}: unknown kind '{kind}'.{near_miss(str(kind), list(KINDS))}"
-    key = place[-1]
+        given = str(event.get("kind", "")) if isinstance(event, dict) else ""
+        return f"{number}: unknown kind '{given}'.{near_miss(given, list(_MODELS))}"
     if first["type"] == "extra_forbidden":
-        model = next(model for model in get_args(AnyEvent) if model.model_fields["kind"].default == place[2])
-        return f"{number} ({place[2]}): unknown key '{key}'.{near_miss(key, list(model.model_fields))}"
-    return f"{number} ({place[2] if len(place) > 2 else ''}), key '{key}': {first['msg']}."
+        return f"{number} ({kind}): unknown key '{key}'.{near_miss(key, list(_MODELS[kind].model_fields))}"
+    return f"{number} ({kind}), key '{key}': {first['msg']}."

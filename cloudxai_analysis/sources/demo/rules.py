@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo.draws import Integers
 from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES
-from cloudxai_analysis.sources.demo.traces import JOB, Trace, Traces, tenant_labels
+from cloudxai_analysis.sources.demo.traces import JOB, Trace, Traces
 from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, Mask
 from cloudxai_analysis.sources.rules import AlertingRule
 
@@ -48,40 +48,36 @@ def demo_rules() -> list[AlertingRule]:
 
 def alert_traces(traces: Traces) -> list[Trace]:
     """The series of ALERTS, pending and firing, by rule and label set."""
-    found = [*_tenant_rules(traces), *_process_rules(traces), *_service_rules(traces)]
-    return [trace for trace in found if len(trace.minutes)]
+    true = [*_of_tenants(traces), *_of_processes(traces)]
+    return [trace for name, labels, mask in true for trace in _alert(name, labels, mask) if len(trace.minutes)]
 
 
-def _tenant_rules(traces: Traces) -> Iterator[Trace]:
-    world = traces.world
-    masks: dict[tuple[tuple[str, str], ...], Mask] = {}
+def _of_tenants(traces: Traces) -> Iterator[tuple[str, dict[str, str], Mask]]:
+    """Rule, labels, and the minutes in which the rule's expression is true, for each tenant of each process."""
+    there: dict[tuple[str, str], Mask] = {}
     for stay, minutes in traces.stays:
-        mask = masks.setdefault(tuple(sorted(tenant_labels(stay).items())), np.zeros(MINUTES, dtype=bool))
-        mask[minutes] = True
-    for key, there in masks.items():
-        labels = dict(key)
-        down = world.tenant_not_ready(labels["tenant"])
-        flips = np.where(there, traces.tenant_flips[labels["tenant"]], 0)
-        yield from _alert("TenantReadinessBreach", labels, there & down)
-        yield from _alert("TenantFlapping", labels, there & (_over(flips, 10) > _FLIPS_IN_TEN_MINUTES))
+        there.setdefault((stay.instance, stay.tenant), np.zeros(MINUTES, dtype=bool))[minutes] = True
+    for (instance, tenant), mask in there.items():
+        labels = {"instance": instance, "job": JOB, "tenant": tenant}
+        flips = np.where(mask, traces.tenant_flips[tenant], 0)
+        yield "TenantReadinessBreach", labels, mask & traces.world.tenant_not_ready(tenant)
+        yield "TenantFlapping", labels, mask & (_over(flips, 10) > _FLIPS_IN_TEN_MINUTES)
 
 
-def _process_rules(traces: Traces) -> Iterator[Trace]:
+def _of_processes(traces: Traces) -> Iterator[tuple[str, dict[str, str], Mask]]:
+    """The same for each process, and for the service of both."""
     world = traces.world
     for instance in INSTANCES:
         labels, there = {"instance": instance, "job": JOB}, world.scraped[instance]
         refused = _over(world.population.refused[instance], _RATE_MINUTES)
-        yield from _alert("TenantLabelCardinalityExceeded", labels, there & (refused > 0))
-        yield from _alert("ReadinessFlapping", labels, there & (_over(traces.global_flips, 60) > _FLIPS_IN_AN_HOUR))
+        yield "TenantLabelCardinalityExceeded", labels, there & (refused > 0)
+        yield "ReadinessFlapping", labels, there & (_over(traces.global_flips, 60) > _FLIPS_IN_AN_HOUR)
         quick = _over(world.checks(instance)[:, :_WITHIN_200_MS].sum(axis=1), _RATE_MINUTES)
         # The 95th percentile lies over 0.2 s where fewer than 95 % of the checks ended within it.
         slow = 20 * quick < 19 * _over(np.full(MINUTES, CHECKS_A_MINUTE, dtype=np.int64), _RATE_MINUTES)
-        yield from _alert("ReadinessLatencyHigh", labels, there & slow)
-
-
-def _service_rules(traces: Traces) -> Iterator[Trace]:
-    seen = np.logical_or.reduce([traces.world.scraped[instance] for instance in INSTANCES])
-    yield from _alert("ServiceNotReady", {"job": JOB}, seen & traces.world.not_ready)
+        yield "ReadinessLatencyHigh", labels, there & slow
+    seen = np.logical_or.reduce([world.scraped[instance] for instance in INSTANCES])
+    yield "ServiceNotReady", {"job": JOB}, seen & world.not_ready
 
 
 def _over(steps: Integers, minutes: int) -> Integers:
