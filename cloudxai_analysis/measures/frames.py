@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,21 @@ def columns_of(measure: Callable[..., Any]) -> dict[str, str]:
 
 def described(measure: Callable[..., Any]) -> pd.DataFrame:
     """The columns that a measure's docstring names: column, type, unit ('' for none), meaning."""
+    return _described(_said(measure), of=measure.__name__)
+
+
+def usual(names: Iterable[str]) -> pd.DataFrame:
+    """What columns of these names hold wherever they stand, as `described` has it; '' where nothing tells."""
+    return _described((name, "") for name in names)
+
+
+def _described(said: Iterable[tuple[str, str]], *, of: str = "") -> pd.DataFrame:
     rows = []
-    for name, note in _said(measure):
-        unit = re.search(r"\[(.*?)\]", _dictionary()[name])
-        usual = _dictionary()[name].partition(": ")[2]
-        rows.append((name, _kind(name, of=measure.__name__), unit[1] if unit else "", note or usual))
+    for name, note in said:
+        told = _dictionary().get(name, "")
+        unit = re.search(r"\[(.*?)\]", told)
+        meaning = note or told.partition(": ")[2]
+        rows.append((name, _kind(name, of=of) if told else "", unit[1] if unit else "", meaning))
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"], dtype="str")
 
 
@@ -77,8 +87,8 @@ def _kind(name: str, *, of: str = "") -> str:
 
 def _said(measure: Callable[..., Any]) -> Iterator[tuple[str, str]]:
     """Each column of a docstring with what stands in brackets behind it."""
-    text = " ".join((inspect.getdoc(measure) or "").split())
-    for part in _parts(text.partition("Columns: ")[2]):
+    text = " ".join((inspect.getdoc(measure) or "").split()).partition("Columns: ")[2]
+    for part in _parts(text):
         found = _COLUMN.fullmatch(part)
         if not found:
             raise ValueError(f"The columns of {measure.__qualname__} are not told as 'name (what it is)': '{part}'.")

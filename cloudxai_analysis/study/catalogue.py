@@ -6,15 +6,17 @@ import inspect
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.measures.frames import described, usual
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.cost import Cost
-from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, value
+from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, same, value
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
 
@@ -68,6 +70,10 @@ def roots_of(name: str) -> set[str]:
     return found
 
 
+def _named(column: Any) -> str:
+    return f"{column.column} [{column.unit}]" if column.unit else str(column.column)
+
+
 def _settled(topic: str, given: str) -> str:
     if f"{topic}.{given}" in values():
         return f"{topic}.{given}"
@@ -81,13 +87,24 @@ class Entry:
         self.name = name
         self.says = values()[name].__doc__ or ""
         self._study = study
-        self.__doc__ = str(self)
+        self.__doc__ = f"{self}\n\n{self.columns.to_string(index=False) if len(self.columns) else ''}".strip()
 
     @property
     def frame(self) -> pd.DataFrame:
         """The frame itself, made if it was not yet."""
         topic, _, attribute = self.name.partition(".")
         return getattr(getattr(self._study, topic), attribute)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """Column, type, unit and meaning, by the measure's docstring; where that tells none, of the frame once made."""
+        one = values()[self.name]
+        of = values()[self.inputs[0]].measure if one.measure is same else one.measure
+        if "Columns: " in (of.__doc__ or "") and "those of" not in (of.__doc__ or ""):
+            return described(of)
+        topic, _, attribute = self.name.partition(".")
+        made = vars(getattr(self._study, topic)).get(attribute)
+        return usual([] if made is None else map(str, made))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -149,15 +166,26 @@ class Catalogue:
     def find(self, word: str = "") -> pd.DataFrame:
         """The frames whose name, sentence or columns hold a word; all of them without one.
 
-        Columns: frame, says.
+        Columns: frame, says, columns (with their units).
         """
-        rows = [(name, self[name].says) for name in self]
+        entries = [self[name] for name in self]
+        rows = [(one.name, one.says, ", ".join(map(_named, one.columns.itertuples()))) for one in entries]
         kept = [row for row in rows if word.lower() in " ".join(row).lower()]
-        return pd.DataFrame(kept, columns=["frame", "says"], dtype="str")
+        return pd.DataFrame(kept, columns=["frame", "says", "columns"], dtype="str")
 
     def made_of(self, root: str) -> list[str]:
         """The frames and values that are made of something, at any remove: of a frame, `ledger`, `role cost`."""
         return [name for name in values() if root in roots_of(name)]
+
+    def __getattr__(self, topic: str) -> Any:
+        """The frames of one topic, for completion: `frames.readiness.outages`."""
+        if topic not in TOPICS:
+            raise AttributeError(topic)
+        own = [name for name in self if name.startswith(f"{topic}.")]
+        return SimpleNamespace(**{name.partition(".")[2]: self[name] for name in own})
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *TOPICS]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

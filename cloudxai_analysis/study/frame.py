@@ -108,10 +108,11 @@ def hours(role: str, window: str = "history", *, says: str = "", **how: Any) -> 
 
 def part(name: str, within: str, over: str = "seen", *, says: str) -> frame[Any]:
     """The rows of another frame that lie in a window of the study."""
-    return frame(_same, name, within=within, over=over, says=says)
+    return frame(same, name, within=within, over=over, says=says)
 
 
-def _same(found: Any) -> Any:
+def same(found: Any) -> Any:
+    """What it is given."""
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -17,9 +17,11 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.platform.contract import Metric, joined
 from cloudxai_analysis.platform.settings import Environment
+from cloudxai_analysis.study import asking
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.catalogue import Catalogue
+from cloudxai_analysis.study.comparison import compared
 from cloudxai_analysis.study.cost import Cost
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
@@ -116,6 +118,16 @@ class Study:
             topic, _, attribute = name.partition(".")
             vars(getattr(self, topic)).pop(attribute, None)
 
+    def promql(
+        self, expression: str, window: Window | None = None, *, step: timedelta = timedelta(minutes=1)
+    ) -> pd.DataFrame:
+        """What the source's server gives for a PromQL expression at each step of the window; see `asking.evaluated`."""
+        return asking.evaluated(self, expression, window or self.seen, step)
+
+    def compare(self, other: Study) -> pd.DataFrame:
+        """The same numbers of another week or environment beside this one's; see `comparison.compared`."""
+        return compared(self, other)
+
     def sql(self, statement: str) -> pd.DataFrame:
         """The answer to one SQL statement over the window's raw samples and hourly rollups, by DuckDB.
 
@@ -142,7 +154,12 @@ class Study:
         return self._own(frame, metric, columns)
 
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
-        """Raw samples of the metric that plays `role`, over the history unless a window is given."""
+        """Raw samples of the metric that plays `role`, over the history unless a window is given.
+
+        Of any other metric the source is asked now, for the window judged unless one is given; see `asking.read`.
+        """
+        if role not in self.contract.metrics:
+            return asking.read(self, role, window or self.seen)
         metric = self.contract[role]
         columns = self.contract.columns(metric)
         frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)

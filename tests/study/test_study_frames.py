@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.operate.evaluate import study_of
 from cloudxai_analysis.sources.demo import DemoSource
+from cloudxai_analysis.study import asking
 from cloudxai_analysis.study.alerts import FOR_STATE
 from cloudxai_analysis.study.catalogue import inputs_of, roots_of, values
 from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, value
+from cloudxai_analysis.study.study import Study
 
 SETTINGS = {
     "bounds",
@@ -33,9 +35,8 @@ def study(tmp_path_factory):
     return study_of(DemoSource(), tmp_path_factory.mktemp("study"))
 
 
-@pytest.mark.parametrize("name", values())
-def test_everything_is_made_of_frames_that_are_there_roles_of_the_contract_and_settings(name, study):
-    for given in inputs_of(name):
+def test_everything_is_made_of_frames_that_are_there_roles_of_the_contract_and_settings(study):
+    for given in {given for name in values() for given in inputs_of(name)}:
         if given in values():
             continue
         if given.startswith("role "):
@@ -107,3 +108,36 @@ def test_a_frame_may_be_cut_to_a_window():
         days = frame(lambda: pd.DataFrame({"day": pd.date_range("2026-11-01", periods=4, tz="UTC")}), within="day")
 
     assert len(Cut(Days()).days) == 2
+
+
+def test_a_frame_tells_its_columns_with_units_and_is_found_by_them(study):
+    told = study.frames["readiness.outages"].columns.set_index("column")
+    assert list(told.index) == ["start", "end", "minutes"]
+    assert told.loc["minutes"].tolist() == ["number", "min", "seen not ready"]
+    assert "cut_start" in study.frames["alerts.episodes"].__doc__
+    assert "readiness.outages" in set(study.frames.find("minutes [min]")["frame"])
+    assert study.frames.readiness.outages.name == "readiness.outages"
+    assert "readiness" in dir(study.frames)
+
+
+def test_any_metric_of_the_source_can_be_asked_for(study):
+    name = study.contract["readiness"].name
+    found = asking.read(study, name, study.seen)
+    assert {"series_id", "time", "value", "job", "instance"} <= set(found)
+    own = found[found["job"].isin(study.contract.jobs)]
+    assert len(own) == len(study.samples("readiness", study.seen, markers=True))
+    with pytest.raises(UsageError, match=r"samples of no_such_metric over .* source demo.* has none.*Its roles are"):
+        study.samples("no_such_metric")
+    with pytest.raises(UsageError, match="PromQL needs a server"):
+        study.promql("up")
+
+
+def test_two_weeks_stand_side_by_side_and_what_cannot_be_compared_says_why(study):
+    same = study.compare(study).set_index("number")
+    assert same.loc["readiness.outages.minutes (sum)", "difference"] == 0
+    assert same.loc["readiness.outages.minutes (sum)", "this"] == study.readiness.outages["minutes"].sum()
+    begun = Study(study.environment, study.window, study.store, ledger=study.ledger, now=study.seen.start + DAY)
+    half = study.compare(begun).set_index("number")
+    assert half.loc["readiness.outages.minutes (sum)", "why"] == "windows of different length"
+    assert pd.isna(half.loc["cost.costs.cost (sum)", "difference"])
+    assert half.loc["cardinality.headroom.headroom (min)", "why"] == ""
