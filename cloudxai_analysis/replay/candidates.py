@@ -121,8 +121,8 @@ def candidates(
         states(
             by_level[variant.threshold],
             side.evaluations,
-            for_ms=round(variant.for_seconds * 1000),
-            keep_ms=round(variant.keep_firing_for_seconds * 1000),
+            for_seconds=variant.for_seconds,
+            keep_seconds=variant.keep_firing_for_seconds,
         )
         for variant in variants
     ]

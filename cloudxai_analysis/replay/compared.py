@@ -23,7 +23,7 @@ _INCIDENTS = {"id": "str", "start": TIME, "end": TIME, "tenant": "str", "summary
     "fired_at": TIME,
     "detection_seconds": "float64",
 }
-Named = tuple[tuple[str, AlertingRule], ...]
+Variants = tuple[tuple[str, AlertingRule], ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RuleReplay:
     `unknown` is why the rule could not be replayed, and then all else is empty.
     """
 
-    variants: Named
+    variants: Variants
     unknown: str = ""
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     episodes: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -59,7 +59,7 @@ class RuleReplay:
         return self.rule.name
 
 
-def compared(history: History, beside: Named, truth: Truth, *, vary: bool) -> RuleReplay:
+def compared(history: History, beside: Variants, truth: Truth, *, vary: bool) -> RuleReplay:
     """The variants of one rule replayed and judged, and with `vary` its candidates, too.
 
     Raises

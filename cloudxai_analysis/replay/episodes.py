@@ -72,13 +72,13 @@ def runs(batch: SeriesBatch, evaluations: Times, *, kept: NDArray[np.bool_] | No
     return Runs(series[opens], place[opens], place[_closes(opens, len(place))], point[opens])
 
 
-def states(found: Runs, evaluations: Times, *, for_ms: int, keep_ms: int = 0) -> States:
+def states(found: Runs, evaluations: Times, *, for_seconds: float, keep_seconds: float = 0) -> States:
     """The firings that a rule's `for` and `keep_firing_for` make of the runs, by series and time."""
     if not len(found.begin):
         return States(found.series, found.begin, found.begin, found.begin)
-    ripe = np.searchsorted(evaluations, evaluations[found.begin] + for_ms)
+    ripe = np.searchsorted(evaluations, evaluations[found.begin] + round(for_seconds * 1000))
     fires = ripe <= found.end
-    held = _held(found.end, evaluations, keep_ms)
+    held = _held(found.end, evaluations, round(keep_seconds * 1000))
     linked = np.append(False, (found.series[1:] == found.series[:-1]) & (found.begin[1:] <= held[:-1] + 1))
     opens = np.flatnonzero(~linked)
     # Once a run of a chain fires, each later one of it goes on firing, however short it is.

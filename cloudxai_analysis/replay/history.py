@@ -115,8 +115,8 @@ class History:
         found = states(
             runs(batch, at.times),
             at.times,
-            for_ms=round(rule.for_seconds * 1000),
-            keep_ms=round(rule.keep_firing_for_seconds * 1000),
+            for_seconds=rule.for_seconds,
+            keep_seconds=rule.keep_firing_for_seconds,
         )
         fires = episodes([found], labels, at.times, interval_ms=at.interval, window=self.window, markers=self.markers)
         return Replayed(rule, at, fires.drop(columns="variant"), self._notes(rule, at))

@@ -11,9 +11,9 @@ from typing import Any
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, project_folder
+from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
-from cloudxai_analysis.replay.compared import PRESENT, Named, RuleReplay, compared
+from cloudxai_analysis.replay.compared import PRESENT, RuleReplay, Variants, compared
 from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.history import WARM_UP, History
 from cloudxai_analysis.replay.left_side import metrics_in
@@ -34,7 +34,7 @@ class Session:
 
     history: History
     truth: Truth
-    beside: list[Named]
+    beside: list[Variants]
     concurrency: int
 
     def compared(self, *, only: Sequence[str] = (), vary: bool = True) -> list[RuleReplay]:
@@ -88,7 +88,7 @@ def opened(
     with ExitStack() as running:
         if isinstance(origin, SeededSource):
             ledger.seed(origin.ledger_entries())
-            rules = list(given) or _reference_rules()
+            rules = list(given) or rules_in([project_folder() / "reference" / "rules"])[0]
             burns = burn_rules(environment.contract, slo=environment.bounds.availability)
             metrics = _metrics([*rules, *proposed, *burns], environment)
             long = Window(span.start - WARM_UP - _LONGEST_RANGE, span.end)
@@ -112,10 +112,12 @@ def opened(
         yield Session(history, Truth.of(ledger, span), beside, environment.limits.concurrency)
 
 
-def _beside(rules: Sequence[AlertingRule], proposed: Sequence[AlertingRule], environment: Environment) -> list[Named]:
+def _beside(
+    rules: Sequence[AlertingRule], proposed: Sequence[AlertingRule], environment: Environment
+) -> list[Variants]:
     """Each rule, named, with those to be set beside it."""
     readiness = readiness_rule(list(rules), environment.contract)
-    found: list[Named] = []
+    found: list[Variants] = []
     for rule in rules:
         others = [(_PROPOSED, other) for other in proposed if other.name == rule.name]
         if rule is readiness:
@@ -124,14 +126,6 @@ def _beside(rules: Sequence[AlertingRule], proposed: Sequence[AlertingRule], env
         found.append(((PRESENT, rule), *others))
     names = {rule.name for rule in rules}
     return found + [((_PROPOSED, rule),) for rule in proposed if rule.name not in names]
-
-
-def _reference_rules() -> list[AlertingRule]:
-    folder = project_folder() / "reference" / "rules"
-    rules = rules_in([folder])[0] if folder.is_dir() else []
-    if not rules:
-        raise UsageError(f"Source {DEMO_SOURCE} has loaded no rules. Give rule files, as `cloudxai replay PATH`.")
-    return rules
 
 
 def _metrics(rules: Sequence[AlertingRule], environment: Environment) -> list[str]:

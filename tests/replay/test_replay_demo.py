@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from cloudxai_analysis.cli.replay import replay
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.measures.readiness import global_readiness
@@ -23,10 +24,15 @@ from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.replay.burn_rule import burn_rules
+from cloudxai_analysis.replay.compared import RuleReplay
 from cloudxai_analysis.replay.demo_server import NeedsServer, demo_server
 from cloudxai_analysis.replay.history import History
+from cloudxai_analysis.replay.rules import rules_in
+from cloudxai_analysis.replay.session import Session, opened
+from cloudxai_analysis.replay.written import as_data, as_markdown
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.study.asked import settle
 
 WEEK = parse_window("2026-W46")
 LONG = Window(WEEK.start - timedelta(days=4), WEEK.end)
@@ -96,61 +102,74 @@ def test_burn_rules_fire_where_the_measure_says_that_the_budget_burns(served: tu
         ) == len(own)
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The command in a folder of its own, on the demo's last week."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
-    (tmp_path / "beta.rules.yml").write_text(RULES, encoding="utf-8")
-    (tmp_path / "proposed.rules.yml").write_text(PROPOSED, encoding="utf-8")
-
-    def runs(*words: str) -> Result:
-        given = ["--source", "demo://", "--week", "2026-W46", "--weeks", "1", *words]
-        return CliRunner().invoke(replay, given, catch_exceptions=False, standalone_mode=False)
-
-    return runs
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Session, list[RuleReplay]]]:
+    """The demo's last week, its rules replayed beside those that are proposed."""
+    folder = tmp_path_factory.mktemp("session")
+    (folder / "beta.rules.yml").write_text(RULES, encoding="utf-8")
+    (folder / "proposed.rules.yml").write_text(PROPOSED, encoding="utf-8")
+    given, proposed = (rules_in([folder / f"{name}.rules.yml"])[0] for name in ("beta", "proposed"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOUDXAI_OUTPUTS", str(folder / "outputs"))
+        asked = settle("2026-W46", source="demo://", environment="")
+        with opened(asked.environment, asked.window, asked.now, weeks=1, given=given, proposed=proposed) as session:
+            yield session, session.compared()
 
 
 @pytest.mark.server
-def test_the_command_gives_plain_data(run: Any) -> None:
-    found = json.loads(run("beta.rules.yml", "--proposed", "proposed.rules.yml", "--format", "json").stdout)
+def test_each_rule_stands_beside_what_is_proposed_for_it(session: tuple[Session, list[RuleReplay]]) -> None:
+    # What JSON cannot hold is an error.
+    found = json.loads(json.dumps(as_data(session[1], session[0].history.window), allow_nan=False))
     assert found["window"] == {"start": "2026-11-09T00:00:00+00:00", "end": "2026-11-16T00:00:00+00:00"}
     rules = {rule["name"]: rule for rule in found["rules"]}
     assert list(rules) == ["TenantReadinessBreach", "ServiceNotReady", "Broken | <b>", "Fresh"]
     breach = rules["TenantReadinessBreach"]
     # The week has one incident of a tenant and two false pages of four minutes.
     present, proposed = breach["variants"]
-    assert (present["name"], present["false_positives"], present["misses"], present["incidents"]) == (
-        "present",
-        2,
-        0,
-        1,
-    )
-    assert (proposed["name"], proposed["false_positives"], proposed["misses"]) == ("proposed", 0, 0)
+    for variant, expected in ((present, ("present", 2, 0, 1)), (proposed, ("proposed", 0, 0, 1))):
+        assert tuple(variant[key] for key in ("name", "false_positives", "misses", "incidents")) == expected
     assert proposed["detection_seconds"] - present["detection_seconds"] == 120
     assert breach["agreement"]["same"] == breach["agreement"]["fired"] > 0
     assert breach["draft"]["lint"] == "passed"
-    assert [variant["name"] for variant in rules["ServiceNotReady"]["variants"]] == [
-        "present",
-        "burn rate, pages",
-        "burn rate, tickets",
-    ]
+    names = [variant["name"] for variant in rules["ServiceNotReady"]["variants"]]
+    assert names == ["present", "burn rate, pages", "burn rate, tickets"]
     assert "unclosed left parenthesis" in rules["Broken | <b>"]["unknown"]
     assert rules["Fresh"]["agreement"] is None
 
 
 @pytest.mark.server
-def test_markdown_shows_foreign_text_as_text(run: Any) -> None:
-    text = run("beta.rules.yml", "--as-it-is", "--format", "markdown").stdout
+def test_markdown_shows_foreign_text_as_text(session: tuple[Session, list[RuleReplay]]) -> None:
+    text = as_markdown(session[1], session[0].history.window)
     assert "| Broken &#124; &lt;b&gt; | unknown |" in text
     assert "### Broken &#124; &lt;b&gt;" in text
     assert "<b>" not in text
-    assert "| incident | began | tenant | present fired after |" in text
+    assert "| incident | began | tenant | present fired after | proposed fired after |" in text
 
 
 @pytest.mark.server
-def test_text_is_one_rule_after_the_other(run: Any) -> None:
-    text = run("beta.rules.yml", "--rule", "TenantReadinessBreach").stdout
+def test_a_rule_that_is_not_there_is_named(session: tuple[Session, list[RuleReplay]]) -> None:
+    with pytest.raises(UsageError, match=r"No rule 'Nope'\. There are .*ServiceNotReady"):
+        session[0].compared(only=["Nope"])
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command in a folder of its own, on the demo's last week."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
+    Path("beta.rules.yml").write_text(RULES, encoding="utf-8")
+    Path("empty.yml").write_text("groups: []\n", encoding="utf-8")
+
+    def runs(*words: str) -> str:
+        given = ["--source", "demo://", "--week", "2026-W46", "--weeks", "1", *words]
+        return CliRunner().invoke(replay, given, catch_exceptions=False, standalone_mode=False).stdout
+
+    return runs
+
+
+@pytest.mark.server
+def test_the_command_says_one_rule_after_the_other(run: Any) -> None:
+    text = run("beta.rules.yml", "--rule", "TenantReadinessBreach")
     lines = text.splitlines()
     assert lines[0].startswith("Replay over 2026-W46")
     assert "TenantReadinessBreach" in lines
@@ -159,25 +178,17 @@ def test_text_is_one_rule_after_the_other(run: Any) -> None:
     assert "    for: 4m" in text
 
 
-def test_mistakes_are_one_line(run: Any) -> None:
-    from cloudxai_analysis.ground.errors import UsageError
-
-    with pytest.raises(UsageError, match=r"Rule file missing\.yml does not exist"):
-        run("missing.yml")
-    Path("empty.yml").write_text("groups: []\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"No alerting rule in empty\.yml"):
-        run("empty.yml")
-
-
-@pytest.mark.server
-def test_a_rule_that_is_not_there_is_named(run: Any) -> None:
-    from cloudxai_analysis.ground.errors import UsageError
-
-    with pytest.raises(UsageError, match=r"No rule 'Nope'\. There are .*ServiceNotReady"):
-        run("beta.rules.yml", "--rule", "Nope")
-
-
-def test_without_a_prometheus_the_answer_is_needs_a_server(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("file", "error", "said"),
+    [
+        ("missing.yml", UsageError, r"Rule file missing\.yml does not exist"),
+        ("empty.yml", UsageError, r"No alerting rule in empty\.yml"),
+        ("beta.rules.yml", NeedsServer, "Replay needs a server"),
+    ],
+)
+def test_mistakes_are_one_line(
+    run: Any, monkeypatch: pytest.MonkeyPatch, file: str, error: type[UsageError], said: str
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(NeedsServer, match="Replay needs a server"):
-        run("beta.rules.yml")
+    with pytest.raises(error, match=said):
+        run(file)

@@ -53,7 +53,7 @@ def replayed(
 ) -> pd.DataFrame:
     """The episodes of a rule in a window of minutes; without one in twice as many as there are times."""
     since, minutes = window or (0, 2 * len(times) + 20)
-    found = states(runs(batch, times), times, for_ms=for_minutes * MINUTE, keep_ms=keep_minutes * MINUTE)
+    found = states(runs(batch, times), times, for_seconds=for_minutes * 60, keep_seconds=keep_minutes * 60)
     inside = window_of(minutes, since=since)
     return episodes([found], labels_of(batch), times, interval_ms=MINUTE, window=inside, markers=markers)
 
@@ -114,7 +114,7 @@ def test_states_are_those_of_prometheus_at_every_evaluation(
     batch = batch_of("".join("x" if there else "." for there in present))
     at = {ZERO + MINUTE * place for place, there in enumerate(present) if there}
     expected = written_down(at, times, for_minutes * MINUTE, keep_minutes * MINUTE)
-    found = states(runs(batch, times), times, for_ms=for_minutes * MINUTE, keep_ms=keep_minutes * MINUTE)
+    found = states(runs(batch, times), times, for_seconds=for_minutes * 60, keep_seconds=keep_minutes * 60)
     firing = [
         time for fired, last in zip(found.fired, found.last, strict=True) for time in times[fired : last + 1].tolist()
     ]
@@ -185,7 +185,7 @@ def test_points_between_evaluations_do_not_count() -> None:
 def test_variants_are_put_side_by_side() -> None:
     batch, times = batch_of("xxxx....xx", "..xxxxxx.."), evaluation_times(10)
     found = runs(batch, times)
-    variants = [states(found, times, for_ms=minutes * MINUTE) for minutes in (0, 2, 9)]
+    variants = [states(found, times, for_seconds=minutes * 60) for minutes in (0, 2, 9)]
     frame = episodes(variants, labels_of(batch), times, interval_ms=MINUTE, window=window_of(20))
     assert frame["variant"].value_counts().to_dict() == {0: 3, 1: 2}
     second = frame[frame["variant"] == 1].reset_index(drop=True)
