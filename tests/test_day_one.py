@@ -129,10 +129,10 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     left = study.alerts.unjudged.set_index("tenant")["episode"]
     assert sorted(left.index) == ["a", "b", "c"]
     album = labelling.pictures(study)
-    assert [look.key for look in album.looks] == [
+    assert [look.key for look in album.cards] == [
         f"alerts-episode-{number}" for number in study.alerts.unjudged["episode"]
     ]
-    assert album.looks[-1].svg().startswith("<svg")
+    assert album.cards[-1].svg().startswith("<svg")
     labelling.label(study, [left["b"], left["c"]], "noise", by="ada", why="a test of theirs")
     shown = labelling.label(study, left["a"], "actionable", by="ada")
 
@@ -148,7 +148,7 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     assert judge.check(study, "false_positives").status == "unknown"
     assert shown.heading.startswith("2 of 5 alert groups of rules that wake someone in the 3 days seen of the 28 days")
     assert labelling.unjudged(study).empty == "every episode of the 28 days is judged"
-    assert labelling.pictures(study).looks == ()
+    assert labelling.pictures(study).cards == ()
 
     # A study opened afterwards says the same, and the chain holds.
     again = Study(study.environment, DAYS, study.store, ledger=Ledger(study.ledger.path), now=DAYS.end)

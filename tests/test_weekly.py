@@ -10,7 +10,7 @@ import pytest
 from jsonschema import validate
 
 from cloudxai_analysis.cards.summary import summarise
-from cloudxai_analysis.cards.weekly import LOOKS, write_summary
+from cloudxai_analysis.cards.weekly import CARDS, write_summary
 from cloudxai_analysis.ground.window import Window, named_window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
@@ -92,11 +92,11 @@ def test_a_beta_of_three_days_has_a_report_that_says_what_it_cannot_know(young, 
         in next(check for check in summary["checks"] if check["key"] == "availability")["finding"]
     )
     write_summary(young, output=str(tmp_path), run="x")
-    assert len(list((tmp_path / "data").glob("*.csv"))) == len(LOOKS)
+    assert len(list((tmp_path / "data").glob("*.csv"))) == len(CARDS)
 
 
 def test_every_look_of_a_young_beta_can_be_drawn(young):
-    for make in LOOKS:
+    for make in CARDS:
         look = make(young)
         assert look.heading
         assert look.svg().startswith("<svg") or look.draw is None

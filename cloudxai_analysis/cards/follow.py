@@ -6,16 +6,15 @@ from datetime import timedelta
 
 import pandas as pd
 
+from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
-from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.figures import telemetry as figures
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import near_miss
 from cloudxai_analysis.study.asked import as_text
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, moment
+from cloudxai_analysis.words.phrases import moment
 
 _EVENTS = ["check", "kind", "place", "start", "end", "size", "unit"]
 _MARGIN = timedelta(hours=3)
@@ -42,7 +41,7 @@ def events(study: Study, section: str) -> pd.DataFrame:
     return frame
 
 
-def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Look:
+def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Card:
     """The raw samples behind one event of a section, or of one tenant: the second step.
 
     `event` is its row in `events`; with `tenant` the whole window of that tenant is shown. `metric` is a role of the
@@ -82,15 +81,13 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     return compose(
         study,
         f"{section}-samples",
-        heading=heading,
-        defined="samples_behind",
-        measure="study.samples",
-        note=f"{count(len(own), 'sample')} of {count(own['series_id'].nunique(), 'series', 'series')} of "
-        f"{described.name}, as they were stored.",
+        of="samples",
         frame=own.reset_index(drop=True),
-        caption=f"Samples of {described.name}",
-        draw=lambda ax: figures.raw_samples(ax, own, metric=described.name, unit=unit, window=window, marked=marked),
-        empty="no event to follow: name a tenant to see its samples",
+        said=heading,
+        metric=described.name,
+        unit=unit,
+        around=window,
+        marked=marked,
     )
 
 

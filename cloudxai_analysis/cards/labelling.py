@@ -10,17 +10,16 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.cards import alerts
+from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.follow import is_of
-from cloudxai_analysis.cards.look import Look
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.figures import telemetry as figures
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.ledger import Confirmation, Rejection
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, moment, short, span
+from cloudxai_analysis.words.phrases import moment, short, span
 
 JUDGEMENTS = ("actionable", "noise", "unknown")
 PROPOSER = "cloudxai"
@@ -31,36 +30,26 @@ _SHOWN = ["episode", "alertname", "severity", "tenant", "instance", "pending_at"
 
 @dataclass(frozen=True)
 class Album:
-    """Several looks shown one below the other, or the sentence that stands where there is none."""
+    """Several cards shown one below the other, or the sentence that stands where there is none."""
 
-    looks: tuple[Look, ...]
+    cards: tuple[Card, ...]
     empty: str
 
     def _ipython_display_(self) -> None:
         from IPython.display import display, publish_display_data
 
-        if not self.looks:
+        if not self.cards:
             publish_display_data({"text/plain": self.empty})
-        for look in self.looks:
-            display(look)
+        for card in self.cards:
+            display(card)
 
 
-def unjudged(study: Study) -> Look:
+def unjudged(study: Study) -> Card:
     """The episodes of 28 days that nobody judged: what `label` takes, by the number in the column `episode`."""
     frame = study.alerts.unjudged[_SHOWN]
     everything = len(study.alerts.judged)
-    return compose(
-        study,
-        "alerts-unjudged",
-        heading=f"{len(frame)} of {count(everything, 'episode')} of 28 days are not judged.",
-        defined="labels",
-        measure="study.alerts.unjudged",
-        note="Those of rules that wake people come first, the latest first.",
-        frame=frame,
-        caption="Episodes that nobody judged",
-        role="alerts",
-        empty="every episode of the 28 days is judged" if everything else "no alert of the 28 days is stored",
-    )
+    left_out = "all" if everything else "none"
+    return compose(study, "alerts-unjudged", frame=frame, everything=everything, empty=left_out)
 
 
 def pictures(study: Study, most: int = 6) -> Album:
@@ -69,7 +58,7 @@ def pictures(study: Study, most: int = 6) -> Album:
     return Album(tuple(picture(study, int(number)) for number in first), "No episode of the 28 days is left to judge.")
 
 
-def picture(study: Study, episode: int, *, metric: str = "") -> Look:
+def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     """One episode with the signal that its rule looks at, two hours before to two hours after.
 
     `metric` is a role of the contract; by default the one that the rule's topic speaks of.
@@ -91,26 +80,19 @@ def picture(study: Study, episode: int, *, metric: str = "") -> Look:
     return compose(
         study,
         f"alerts-episode-{episode}",
-        heading=f"Episode {episode}: {short(row['alertname'])}{_whose(row)} fired on {moment(fired)} for "
-        f"{count(row['seconds'] / 60, 'minute')}.",
-        defined="labels",
-        measure="study.samples",
-        note=" ".join([_rule_words(study, row), _ledger_words(study, row)]).strip(),
+        of="episode",
         frame=own.reset_index(drop=True),
-        caption=f"Samples of {described.name} around episode {episode}",
-        draw=lambda ax: figures.raw_samples(
-            ax,
-            own,
-            metric=described.name,
-            unit=described.unit.replace("currency", study.contract.currency),
-            window=window,
-            marked=(fired, resolved),
-        ),
-        empty=f"{described.name} has no sample around this episode",
+        found=row,
+        whose=_whose(row),
+        beside=" ".join([_rule_words(study, row), _ledger_words(study, row)]).strip(),
+        metric=described.name,
+        unit=described.unit.replace("currency", study.contract.currency),
+        around=window,
+        marked=(fired, resolved),
     )
 
 
-def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: str, why: str = "") -> Look:
+def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: str, why: str = "") -> Card:
     """Write a label of one or several episodes into the ledger, and show the rates as they are now.
 
     `episodes` are numbers of the column `episode`; `judgement` is 'actionable', 'noise' or 'unknown'; `by` is who says
@@ -144,48 +126,23 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
     return alerts.false_positives(study)
 
 
-def proposed(study: Study, impact: pd.DataFrame | None = None) -> Look:
+def proposed(study: Study, impact: pd.DataFrame | None = None) -> Card:
     """What the telemetry lets take for incidents, to be confirmed or rejected; none of it counts as truth.
 
     `impact`: stretches of a query of your own, with tenant, start, end, as `measures.proposals.impact_stretches` makes
     them of its samples.
     """
     frame = study.alerts.proposed(_checked(impact)).drop(columns=["alerts", "severity"])
-    return compose(
-        study,
-        "alerts-proposed",
-        heading=f"{count(len(frame), 'period')} of 28 days may have been an incident: proposed, and not "
-        "confirmed by anybody.",
-        defined="proposals",
-        measure="measures.proposals.proposed_incidents",
-        note="No rate counts them before a person confirms them.",
-        frame=frame,
-        caption="Proposed incidents, by start",
-        empty="nothing is proposed that nobody has decided on",
-    )
+    return compose(study, "alerts-proposed", frame=frame)
 
 
-def if_confirmed(study: Study, impact: pd.DataFrame | None = None) -> Look:
+def if_confirmed(study: Study, impact: pd.DataFrame | None = None) -> Card:
     """The rates as they are, beside those that they were if all that is proposed were confirmed."""
     found = study.alerts.proposed(_checked(impact))
-    frame = study.alerts.rates_if_confirmed(found)
-    return compose(
-        study,
-        "alerts-if-confirmed",
-        heading=f"If confirmed, {count(len(found), 'proposed incident')} would judge "
-        f"{count(frame['trials_if'].sum(), 'alert group')}; {frame['trials'].fillna(0).sum():.0f} are judged now.",
-        defined="proposals",
-        measure="measures.proposals.rates_if_confirmed",
-        note="Columns that end in 'if' are no measured rates: they take every proposal for an incident, and the ledger "
-        "for complete.",
-        frame=frame,
-        caption="False-positive rates as they are, and if every proposal were confirmed",
-        role="alerts",
-        empty="no alert of the 28 days is stored",
-    )
+    return compose(study, "alerts-if-confirmed", frame=study.alerts.rates_if_confirmed(found), proposed=len(found))
 
 
-def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Look:
+def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Card:
     """Write into the ledger that these proposals were incidents, and show the rates as they are now.
 
     `ids` as `proposed` shows them, one or several; `impact` as given there. All are written or none.
@@ -200,7 +157,7 @@ def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataF
     return _decide(study, ids, by, impact, Confirmation)
 
 
-def reject(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Look:
+def reject(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Card:
     """Write into the ledger that these proposals were no incidents; they are not proposed again.
 
     Raises
@@ -217,7 +174,7 @@ def _decide(
     by: str,
     impact: pd.DataFrame | None,
     kind: type[Confirmation] | type[Rejection],
-) -> Look:
+) -> Card:
     wanted = [ids] if isinstance(ids, str) else [str(one) for one in ids]
     frame = study.alerts.proposed(_checked(impact)).set_index("id", drop=False)
     missing = [one for one in wanted if one not in frame.index]

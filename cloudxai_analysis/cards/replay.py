@@ -1,4 +1,4 @@
-"""Looks at a replay: how far it is what the server fired, how rules compare, and what would be better."""
+"""Cards of a replay: how far it is what the server fired, how rules compare, and what would be better."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
-from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.figures import replay as figures
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import project_folder
@@ -84,70 +83,62 @@ def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 
         return Replays([], seen, {}, unknown=str(error))
 
 
-def agreement(study: Study, replays: Replays) -> Look:
+def agreement(study: Study, replays: Replays) -> Card:
     """How far the replay of the present rules is what the server itself fired."""
     frame = _together([rule.agreement for rule in replays.known], ["fired", "same", "extra"])
     fired, same, extra = (int(frame[name].sum()) for name in ("fired", "same", "extra"))
     share = (f" ({percent(same / fired)})" if fired else "") + (f", and {extra} that it did not fire" if extra else "")
-    return _look(
+    return _card(
         study,
         replays,
         "agreement",
         f"{same} of {count(fired, 'episode')} were replayed as the server fired them{share}.",
         unknown=replays.unknown and "nothing was replayed",
-        measure="replay.agreement.agreement",
-        note="At the present threshold, for and keep_firing_for; the same are those at the same evaluations. Episodes "
-        "cut by an edge, or while the server was down, are set apart.",
         frame=frame,
-        caption="Replayed episodes against those that the server fired",
-        role="alerts",
         empty="no rule has fired, nor would any have",
     )
 
 
-def overview(study: Study, replays: Replays) -> Look:
+def overview(study: Study, replays: Replays) -> Card:
     """Each rule beside what is proposed for it."""
     columns = ["rule", "name", *_NUMBERS]
     frame = _together([rule.table.assign(rule=rule.name) for rule in replays.known], columns)
     better = sum(rule.draft is not None for rule in replays.rules)
     unknown = [rule.name for rule in replays.rules if rule.unknown]
     left_out = f" Unknown: {', '.join(unknown)}." if unknown else ""
-    return _look(
+    return _card(
         study,
         replays,
         "rules",
         f"{count(better, 'rule')} of {len(replays.rules)} could be better on these weeks.",
         unknown=replays.unknown and "nothing was replayed",
-        measure="replay.quality.quality",
-        note=f"Rules over {replays.window}, judged by the ledger.{left_out}",
+        left_out=left_out,
         frame=frame[columns],
-        caption="Present and proposed rules over past weeks and incidents",
-        role="alerts",
         empty="no rule could be replayed",
     )
 
 
-def frontier(study: Study, replays: Replays, rule: str = "") -> Look:
+def frontier(study: Study, replays: Replays, rule: str = "") -> Card:
     """What a rule's threshold, `for` and `keep_firing_for` cost and win; by default the rule that is worst off."""
     chosen = replays.rule(rule)
     frame, name = chosen.candidates, chosen.name
     shown = frame[frame["frontier"]][_CANDIDATES].reset_index(drop=True) if len(frame) else frame
-    return _look(
+    return _card(
         study,
         replays,
         "frontier",
         f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier.",
         unknown="" if len(frame) else "no candidate was replayed",
-        measure="replay.candidates.candidates",
-        note=chosen.reason,
+        name=name,
+        reason=chosen.reason,
+        candidates=frame,
+        best=chosen.best,
         frame=shown,
-        caption=f"Candidates of {name} that no other one beats",
-        draw=lambda ax: figures.frontier(ax, frame, alertname=name, best=chosen.best, window=replays.window),
         empty="no rule could be replayed",
     )
 
 
-def signal(study: Study, replays: Replays, rule: str = "") -> Look:
+def signal(study: Study, replays: Replays, rule: str = "") -> Card:
     """What a rule looks at, with its threshold and its episodes; by default of the rule that is worst off."""
     chosen = replays.rule(rule)
     episodes, name = chosen.episodes, chosen.name
@@ -156,24 +147,24 @@ def signal(study: Study, replays: Replays, rule: str = "") -> Look:
     course, meaning = replays.courses.get(name, _NO_COURSE)
     parts = split(chosen.rule.expr)
     threshold = parts.threshold if parts is not None else None
-    return _look(
+    return _card(
         study,
         replays,
         "signal",
         f"{name} would have fired {count(len(episodes), 'time')}.",
         unknown=chosen.unknown and "no rule replayed",
-        measure="replay.episodes.episodes",
-        note=f"Line: {meaning}, as the server evaluates it." if meaning else "",
+        note="line" if meaning else "none",
+        name=name,
+        meaning=meaning,
+        course=course,
+        episodes=episodes,
+        threshold=threshold,
         frame=episodes.drop(columns=["variant", "unseen_seconds"], errors="ignore"),
-        caption=f"Replayed episodes of {name}",
-        draw=lambda ax: figures.signal(
-            ax, course, episodes, alertname=name, meaning=meaning, threshold=threshold, window=replays.window
-        ),
         empty="it would not have fired in these weeks",
     )
 
 
-def burn_rate(study: Study, replays: Replays) -> Look:
+def burn_rate(study: Study, replays: Replays) -> Card:
     """The readiness alert beside the Workbook's multi-window burn rates."""
     chosen = [rule for rule in replays.known if len(rule.variants) > 2][:1]
     frame = _together([rule.table for rule in chosen], ["name", *_NUMBERS])[["name", *_NUMBERS]]
@@ -181,18 +172,13 @@ def burn_rate(study: Study, replays: Replays) -> Look:
         f"{row['name']} misses {row['misses']} of {row['incidents']}, false {row['false_positives']} of {row['trials']}"
         for row in frame.to_dict("records")
     ]
-    return _look(
+    return _card(
         study,
         replays,
         "burn",
         f"{''.join(rule.name for rule in chosen)}, and burn rates in its place: {'; '.join(pages)}.",
         unknown="" if chosen else "no readiness alert was replayed",
-        defined="burn",
-        measure="replay.burn_rule.burn_rules",
-        note="Judged as if the incidents that name the alert named the burn rates, too.",
         frame=frame,
-        caption="The readiness alert beside multi-window burn rates",
-        role="readiness",
         empty="no rule looks at the readiness gauge alone",
     )
 
@@ -205,21 +191,20 @@ def drafts(replays: Replays) -> str:
     return "\n".join(f"# promtool: {draft.lint}\n{draft.text}" for draft in found)
 
 
-def _look(
+def _card(
     study: Study,
     replays: Replays,
     key: str,
-    heading: str,
+    found: str,
     *,
     unknown: str,
     empty: str,
-    defined: str = "replay",
-    **parts: Any,
-) -> Look:
-    """A look that says what was found, or why that is unknown."""
-    said = f"Unknown: {unknown}." if unknown else heading
-    empty = replays.unknown or empty
-    return compose(study, f"alerts-replay-{key}", heading=said, empty=empty, defined=defined, **parts)
+    **words: Any,
+) -> Card:
+    """A card that says what was found, or why that is unknown."""
+    said = f"Unknown: {unknown}." if unknown else found
+    nothing = replays.unknown or empty
+    return compose(study, f"alerts-replay-{key}", said=said, nothing=nothing, over=replays.window, **words)
 
 
 def _together(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

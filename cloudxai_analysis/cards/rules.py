@@ -1,4 +1,4 @@
-"""Looks at rule, routing and dashboard files: their faults, what their rules did, and which of them were tainted."""
+"""Cards of rule, routing and dashboard files: their faults, what their rules did, and which of them were tainted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import compose
-from cloudxai_analysis.cards.look import Look
-from cloudxai_analysis.figures import alerts as figures
+from cloudxai_analysis.cards.card import Card
+from cloudxai_analysis.cards.compose import Words, compose
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import Corpus, read_corpus
@@ -17,7 +16,7 @@ from cloudxai_analysis.lint.graph import edge_frame, looks_at_tenants, unused_me
 from cloudxai_analysis.measures.rule_history import ALWAYS, NEVER, rule_history
 from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, moment
+from cloudxai_analysis.words.phrases import count
 
 _SEVERITIES = ("error", "warning", "info")
 _FINDINGS = ["severity", "code", "file", "line", "subject", "message", "why", "action"]
@@ -45,94 +44,43 @@ def corpus(study: Study, paths: str) -> Corpus:
     return read[paths]
 
 
-def faults(study: Study, paths: str) -> Look:
+def faults(study: Study, paths: str) -> Card:
     """What is wrong with the files."""
     files = corpus(study, paths)
     frame = _findings(audit(files))
     by_weight = frame["severity"].value_counts()
     said = ", ".join(count(int(by_weight[name]), name) for name in _SEVERITIES if name in by_weight)
-    return compose(
-        study,
-        "rules-faults",
-        heading=f"{_many(files)}: {said or 'no fault found'}.",
-        defined="audit",
-        measure="audits.audit.audit",
-        note="Each finding has its file and line, why it matters and what to do; the code is what silences it.",
-        frame=frame,
-        caption="Findings, the gravest first",
-        draw=lambda ax: figures.findings_by_code(ax, frame),
-        empty="nothing is wrong with what these files say",
-    )
+    return compose(study, "rules-faults", frame=frame, files=_many(files), said=said or "no fault found")
 
 
-def history(study: Study, paths: str) -> Look:
+def history(study: Study, paths: str) -> Card:
     """Which rules of the files never fired, and which nearly always do."""
     files, topic = corpus(study, paths), study.alerts
     alerts = [(rule.name, rule.file, rule.line) for rule in files.rules if rule.kind == "alert"]
     rules = pd.DataFrame(alerts, columns=["alertname", "file", "line"])
     frame = rule_history(rules, topic.episodes, topic.pendings, study.history)
     never, always = (frame["answer"] == NEVER).sum(), (frame["answer"] == ALWAYS).sum()
-    return compose(
-        study,
-        "rules-history",
-        heading=f"{count(int(never), 'rule')} of {len(frame)} never fired since {moment(study.history.start)}, "
-        f"{count(int(always), 'rule')} nearly always.",
-        defined="rule_history",
-        measure="measures.rule_history.rule_history",
-        note="A rule that never fired may guard against what has not happened; test that it can.",
-        frame=frame,
-        caption="What each rule of the files did",
-        role="alerts",
-        empty="the files hold no alerting rule",
-    )
+    counts: Words = {"never": int(never), "always": int(always), "since": study.history.start}
+    return compose(study, "rules-history", frame=frame, **counts)
 
 
-def unused(study: Study, paths: str) -> Look:
+def unused(study: Study, paths: str) -> Card:
     """Which metrics no rule and no panel looks at, and what they cost."""
     files, inventory = corpus(study, paths), study.telemetry.inventory
     seconds = (study.seen.end - study.seen.start).total_seconds()
     rates = {row.metric: row.samples / seconds for row in inventory.itertuples() if row.samples}
     frame = pd.DataFrame(unused_metrics(files, rates), columns=_UNUSED)
-    total, spent = sum(rates.values()), float(frame["samples_per_second"].sum())
-    return compose(
-        study,
-        "rules-unused",
-        heading=f"{count(len(frame), 'metric')} of {len(rates)} are in no rule and no panel: {spent:.1f} of "
-        f"{total:.1f} samples a second.",
-        defined="unused",
-        measure="audits.graph.unused_metrics",
-        note="Only metrics of the contract are counted; this suite itself reads them, whether or not a rule does.",
-        frame=frame,
-        caption="Metrics that no rule and no panel looks at",
-        role="up",
-        empty="every metric is in a rule or a panel",
-    )
+    return compose(study, "rules-unused", frame=frame, metrics=len(rates), total=sum(rates.values()))
 
 
-def tainted(study: Study, paths: str) -> Look:
+def tainted(study: Study, paths: str) -> Card:
     """Which rules and panels undercounted while a guard refused labels."""
     looking = pd.DataFrame(looks_at_tenants(corpus(study, paths)), columns=_TAINTED[:5])
     stretches = study.cardinality.tainted[_TAINTED[5:]]
     frame = looking.merge(stretches, how="cross")[_TAINTED]
     names = frame.drop_duplicates(["kind", "name"])["kind"].value_counts()
-    heading = (
-        f"{count(int(names.get('rule', 0)), 'rule')} and {count(int(names.get('panel', 0)), 'panel')} undercounted "
-        f"from {moment(stretches['start'].min())} to {moment(stretches['until'].max())}."
-        if len(frame)
-        else "No rule and no panel of these files undercounted in this window."
-    )
-    return compose(
-        study,
-        "rules-tainted",
-        heading=heading,
-        defined="tainted",
-        measure="audits.graph.looks_at_tenants",
-        note="They read series by tenant, and tenants that a full guard refused are missing from those.",
-        frame=frame,
-        caption="Rules and panels that were tainted, with when and how many tenants were missing",
-        role="rejections",
-        empty="no guard refused a label, or nothing here reads series by tenant",
-    )
+    many: Words = {"rules": int(names.get("rule", 0)), "panels": int(names.get("panel", 0))}
+    return compose(study, "rules-tainted", frame=frame, heading="tainted" if len(frame) else "none", **many)
 
 
 def graph(study: Study, paths: str) -> pd.DataFrame:

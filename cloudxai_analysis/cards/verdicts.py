@@ -1,8 +1,8 @@
-"""Looks at the verdicts of a study."""
+"""The verdicts of a study, as a notebook shows them."""
 
 from __future__ import annotations
 
-from cloudxai_analysis.cards.look import Verdicts
+from cloudxai_analysis.cards.card import Verdicts
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.study.study import Study
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,72 +17,20 @@ from cloudxai_analysis.cards import (
     rule_quality,
     telemetry,
 )
+from cloudxai_analysis.cards.card import Headline
+from cloudxai_analysis.cards.catalogue import ROWS
 from cloudxai_analysis.cards.compare import since, summary_text
-from cloudxai_analysis.cards.look import Headline, Look
+from cloudxai_analysis.cards.compose import MAKERS
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.ground.window import WEEK, week_of
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.csv_cells import write_csv
 
 WEEKS_BACK = 13
-# Every look of the weekly report, in the page's order; each leaves its whole table as a CSV beside the report.
-LOOKS: tuple[Callable[[Study], Look], ...] = (
-    telemetry.coverage,
-    telemetry.gaps,
-    telemetry.restarts,
-    telemetry.inventory,
-    cardinality.tenants,
-    cardinality.headroom,
-    drivers.metrics,
-    drivers.values,
-    drivers.savings,
-    cardinality.time_to_cap,
-    cardinality.back_test,
-    cardinality.rejections,
-    cardinality.tainted,
-    cardinality.guard,
-    cardinality.identifiers,
-    cardinality.churn,
-    cardinality.tenant_sets,
-    drivers.cohorts,
-    drivers.level_shifts,
-    cost.by_week,
-    cost.month,
-    cost.budgets,
-    cost.by_tenant,
-    cost.per_tenant,
-    cost.movers,
-    cost.anomalies,
-    cost.data,
-    cost.semantics,
-    cost.reconciliation,
-    cost.agreement,
-    cost.billing,
-    cost.bills,
-    alerts.episodes,
-    alerts.false_positives,
-    rule_quality.rules,
-    rule_quality.trend,
-    alerts.noise,
-    rule_quality.shifts,
-    rule_quality.together,
-    rule_quality.duplicates,
-    rule_quality.response,
-    alerts.missed,
-    rule_quality.near_misses,
-    alerts.storms,
-    alerts.flapping,
-    readiness.availability,
-    readiness.bounds,
-    readiness.error_budget,
-    readiness.burn,
-    readiness.outages,
-    readiness.isolation,
-    readiness.transitions,
-    readiness.latency,
-    readiness.tenant_outages,
-    incidents.incidents,
-)
+# Each has written its makers into the list of all when it was imported.
+TOPICS = (telemetry, cardinality, drivers, cost, alerts, rule_quality, readiness, incidents)
+# Every card of the page, in its order; each leaves its whole table as a CSV beside the report.
+CARDS = tuple(MAKERS[key] for key, row in ROWS.items() if row.page)
 
 
 def headline(study: Study, *, run: str = "") -> Headline:
@@ -117,8 +65,8 @@ def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
     folder = Path(output)
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    for look in (make(study) for make in LOOKS):
-        write_csv(look.table, data / look.csv)
+    for card in (make(study) for make in CARDS):
+        write_csv(card.table, data / card.csv)
     (folder / "summary.json").write_text(summary_text(summarise(study)), encoding="utf-8")
     (folder / "run.json").write_text(json.dumps({"run": run}) + "\n", encoding="utf-8")
-    return f"Written: summary.json and {len(LOOKS)} tables."
+    return f"Written: summary.json and {len(CARDS)} tables."

@@ -58,7 +58,7 @@ def rules(case: Case) -> Found:
         return found("blind", blind=blind) if blind else found("silent", 0, **common)
     if bad.empty and len(open_to):
         false, least = overview[overview["false_positives"] > 0], open_to.sort_values("needed", kind="stable").iloc[0]
-        return found("few", open=len(open_to), least=least, worst=false.iloc[0] if len(false) else None, **common)
+        return found("few", open=len(open_to), least=least, worst=_worst(false), **common)
     if bad.empty:
         return found("good", 0, **common)
     first, judged = bad.iloc[0], alerts.judged
@@ -68,11 +68,36 @@ def rules(case: Case) -> Found:
         len(bad),
         since=false["fired_at"].min(),
         first=first,
+        how=_how(first),
+        to_do=_to_do(first),
         bad=list(bad["alertname"]),
         false_groups=overview["false_positives"].sum(),
         at_night=overview["false_at_night"].sum(),
         groups=overview["trials"].sum(),
         **common,
+    )
+
+
+def _worst(false: pd.DataFrame) -> str:
+    if false.empty:
+        return ""
+    top = false.iloc[0]
+    return f"; most of the false ones are of {short(top['alertname'])}, {top['false_positives']} of {top['trials']}"
+
+
+def _how(row: pd.Series) -> str:
+    if not row["paging"]:
+        return ", and woke nobody"
+    return f", {row['false_at_night']} of them at night" if row["false_at_night"] else ", and each woke someone"
+
+
+def _to_do(row: pd.Series) -> str:
+    name = short(row["alertname"])
+    if not row["caught"]:
+        return f"Drop {name}, or draft another: it caught 0 incidents, and nothing would be missed without it."
+    return (
+        f"Draft a longer `for` or another threshold of {name}, and replay it over the history: it alone caught "
+        f"{count(row['alone'], 'incident')}."
     )
 
 
@@ -102,6 +127,7 @@ def noise(case: Case) -> Found:
         top=over.iloc[0],
         most=_most(over.iloc[0]),
         over=names,
+        rest=f"; {len(over) - 1} more are surely above it" if len(over) > 1 else "",
         false_groups=over["false_positives"].sum(),
         **common,
     )
@@ -146,7 +172,9 @@ def storms(case: Case) -> Found:
     every = pd.concat([before, begun], ignore_index=True)
     if every.empty:
         blind, episodes = week.blind("alert storms"), len(study.alerts.week_episodes)
-        return found("blind", blind=blind) if blind else found("none", 0, episodes=episodes, period=week.period)
+        if blind:
+            return found("blind", blind=blind)
+        return found("none" if episodes else "silent", 0, episodes=episodes, period=week.period)
     top = largest(begun if len(begun) else every, "episodes")
     return found(
         "began" if len(begun) else "before",
@@ -154,6 +182,7 @@ def storms(case: Case) -> Found:
         since=every["start"].min(),
         events=events_of(begun, "alert_storm", "alertname", "episodes", "episodes"),
         top=top,
+        many=f"{len(begun)} alert storms in {week.period}: " if len(begun) > 1 else "",
         minutes=_minutes(top),
         before="".join(
             f"; a storm of {count(row['episodes'], 'alert')}, {over_the_edge(row['start'], row['end'], week.window)}"
@@ -180,7 +209,8 @@ def flapping(case: Case) -> Found:
         counted = study.hours("tenant_transitions", study.seen)["tenant"].nunique()
         if not counted:
             return found("nothing", period=week.period)
-        return found("none", 0, tenants=counted, blind=week.blind("flapping alerts"), period=week.period)
+        rest = "; whether their alerts did is unknown" if week.blind("flapping alerts") else ""
+        return found("none", 0, tenants=counted, rest=rest, period=week.period)
     events = _flaps(tenants, alerts)
     names = sorted({flap["place"] for flap in events})
     told = _flapping_told(tenants, alerts, len(names), week.window)
@@ -239,12 +269,25 @@ def missed(case: Case) -> Found:
         declared = _declared(study.ledger.complete(), week.window)
         if not common["total"]:
             return found("none", 0, **common) if declared else found("nothing", **common)
-        return found("told", 0, declared=declared, **common)
+        every = f"Each of {count(common['total'], 'incident')}" if common["total"] > 1 else "The 1 incident"
+        undeclared = "an incident that nobody wrote down: the ledger is not declared complete"
+        return found("told", 0, all=every, undeclared="" if declared else undeclared, **common)
     if blind := week.blind("alerts for every incident"):
         return found("blind", blind=blind)
-    first, near = frame.iloc[0], bool((frame["near_miss"] != "").any())
-    ids = list(frame["id"].head(5))
-    return found("missed", len(frame), since=first["start"], first=first, near=near, ids=ids, **common)
+    first = frame.iloc[0]
+    return found(
+        "missed",
+        len(frame),
+        since=first["start"],
+        first=first,
+        whom=f"tenant {short(first['tenant'])}" if first["tenant"] else "the whole platform",
+        near=f"; {short(first['near_miss'])} was pending and never fired" if first["near_miss"] else "",
+        ids=list(frame["id"].head(5)),
+        to_do="Shorten `for` of the rule that was pending, or draft a rule that sees such an incident."
+        if (frame["near_miss"] != "").any()
+        else "Draft a rule that sees such an incident, and replay it over the history.",
+        **common,
+    )
 
 
 def _declared(complete: pd.DataFrame, window: Window) -> bool:

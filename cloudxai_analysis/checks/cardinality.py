@@ -19,8 +19,14 @@ def headroom(case: Case) -> Found:
     ended, window = last["hour"] + _HOUR, case.study.observed
     at_end = f"at the end of {window.name}" if ended >= window.end else f"when last seen, up to {moment(ended)}"
     tight, full = rows[rows["headroom"] < case.bound], rows[rows["headroom"] <= 0]
+    if last["headroom"] <= 0:
+        answer = "held" if last["held"] == case.study.contract.tenant_cap else "shown"
+    elif len(tight):
+        answer = "was_full" if len(full) else "tight"
+    else:
+        answer = "enough"
     return found(
-        "none" if last["headroom"] <= 0 else "tight" if len(tight) else "enough",
+        answer,
         last["headroom"],
         since=tight["hour"].min(),
         last=last,
@@ -28,7 +34,7 @@ def headroom(case: Case) -> Found:
         at_end=at_end,
         tight=len(tight),
         full=len(full),
-        over_midnight=len(full) and full["hour"].max().floor("D") > least["hour"],
+        on="from" if len(full) and full["hour"].max().floor("D") > least["hour"] else "on",
     )
 
 
@@ -89,7 +95,8 @@ def guard(case: Case) -> Found:
     unsure = rows[rows["only_at_cap"].isna() & (rows["rejections"] > 0)]
     if len(unsure):
         return found("unsure", 0, most=most, unsure=unsure["rejections"].sum(), who=unsure["instance"].iloc[0])
-    return found("held", 0, most=most, refused=rows["rejections"].sum())
+    refused = rows["rejections"].sum()
+    return found("held", 0, most=most, refused=refused, below=", none below the cap" if refused else "")
 
 
 @finds("rejections")
@@ -99,7 +106,8 @@ def rejections(case: Case) -> Found:
     if refusals.empty:
         hours = case.rows["hour"].nunique()
         whole = hours * _HOUR >= window.end - window.start - _HOUR
-        return found("none", 0, hours=hours, hours_whole=whole)
+        seen = f"the {count(hours, 'hour')} in which its counter was seen"
+        return found("none", 0, seen=window.name if whole else seen)
     told, begun = [], refusals[refusals["start"] >= window.start]
     if len(begun):
         top = largest(begun, "inside")
@@ -120,7 +128,7 @@ def rejections(case: Case) -> Found:
         case.rows["rejections"].sum(),
         since=refusals["start"].min(),
         events=events_of(begun, "rejections", "instance", "rejections", "requests"),
-        periods=len(refusals),
+        periods=f" in {len(refusals)} periods" if len(refusals) > 1 else "",
         told="; ".join(told),
     )
 
@@ -134,17 +142,20 @@ def identifiers(case: Case) -> Found:
         over = int(names["count"].sum())
         return found("gone" if over >= case.bound else "none", 0, over=over, tenants=len(case.rows))
     top = of_stem.iloc[0]
-    bursts = case.study.cardinality.generated_bursts
+    bursts, stem, shape = case.study.cardinality.generated_bursts, short(top["stem"]), SHAPES[top["shape"]].words
+    total, new, still = (int(of_stem[name].sum()) for name in ("count", "new", "still"))
+    rest = f", and {total - top['count']} of other stems" if len(of_stem) > 1 else ""
+    if new < total:
+        rest += f"; {total - new} of them came before {case.study.observed.name}, {still} still hold labels"
     return found(
         "generated",
-        of_stem["count"].sum(),
+        total,
         since=of_stem["first_seen"].min(),
         events=events_of(bursts, "generated_names", "stem", "names", "names"),
         top=top,
-        shape=SHAPES[top["shape"]].words,
-        stems=len(of_stem),
-        new=int(of_stem["new"].sum()),
-        still=int(of_stem["still"].sum()),
+        like=f"'{stem}…' followed by a {shape}" if top["stem"] else f"a {shape} and nothing else",
+        sent=f"tenant '{stem}…'" if top["stem"] else f"a {shape} for a tenant",
+        rest=rest,
     )
 
 
@@ -158,7 +169,7 @@ def churn(case: Case) -> Found:
     top, above = known.loc[known["churn"].idxmax()], known[known["churn"] > case.bound]
     unknown = len(days) - len(known)
     return found(
-        "above" if len(above) else "quiet",
+        "above" if len(above) else "quiet" if top["churn"] else "none",
         top["churn"],
         since=above["day"].min(),
         top=top,

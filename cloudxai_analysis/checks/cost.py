@@ -38,8 +38,22 @@ def anomalies(case: Case) -> Found:
         return found("early", hours=hours)
     if len(maybe):
         top = largest(maybe, "excess")
-        return found("rhythm", top["excess"], unit=top["currency"], top=top, maybe=len(maybe), said=_said(top))
-    return found("none", 0, unit=study.contract.currency, judged=judged, few=tenants - judged)
+        return found(
+            "rhythm",
+            top["excess"],
+            unit=top["currency"],
+            top=top,
+            maybe=len(maybe),
+            said=_said(top),
+            are=_are(len(maybe)),
+        )
+    few = tenants - judged
+    rest = f"; {few} more {_are(few, 'has', 'have')} too little history" if few else ""
+    return found("none", 0, unit=study.contract.currency, judged=judged, rest=rest)
+
+
+def _are(number: int, one: str = "is", many: str = "are") -> str:
+    return one if number == 1 else many
 
 
 def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
@@ -59,11 +73,13 @@ def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
         top=top,
         sure=len(sure),
         tenants=sure.loc[~of_all, "tenant"].nunique(),
-        together=bool(of_all.any()),
+        together=", and of all together," if of_all.any() else "",
         said=said[:1].upper() + said[1:] if one and not top["tenant"] else said,
         more=f"; {count(maybe, 'other rise')} may be a rhythm of which too little was seen" if maybe else "",
         beyond=_sum(sure),
-        by_names=not top["tenant"] and top["generated"] >= top["excess"] / 2,
+        to_do="Find the client that makes up tenant names: most of this cost is theirs."
+        if not top["tenant"] and top["generated"] >= top["excess"] / 2
+        else f"Ask what {top['who']} ran from {moment(top['since'])}, and whether it should be billed or stopped.",
     )
 
 
@@ -105,7 +121,9 @@ def semantics(case: Case) -> Found:
     able = len(tenants & set(study.cost.able_to_tell))
     if not able:
         return found("unable", tenants=len(tenants))
-    return found("declared", 0, able=able, rest=len(tenants) - able)
+    rest = len(tenants) - able
+    more = f"; {rest} more {_are(rest, 'was', 'were')} there too briefly, or changed too seldom, to tell"
+    return found("declared", 0, able=able, more=more if rest else "")
 
 
 def _broken(breaks: pd.DataFrame) -> Found:
@@ -150,7 +168,7 @@ def agreement(case: Case) -> Found:
     counts = case.study.cost.agreement
     compared = counts[counts["compared"] > 0]
     if compared.empty:
-        return found("nothing", exported=len(counts))
+        return found("uncovered" if len(counts) else "nothing")
     away = compared["worst"].abs().where(compared["apart"] >= LEAST_AMOUNT, 0.0)
     top, value = compared.loc[away.idxmax()], away.max()
     drifted = value > case.bound
@@ -171,7 +189,7 @@ def conservation(case: Case) -> Found:
     """Whether the tenants' costs add up to a total from elsewhere: the largest rest as a share of its total."""
     study, bills = case.study, case.study.cost.bills
     if bills.empty:
-        return found("nothing", costs=_totals(study.cost.costs, "cost") if len(study.cost.costs) else "")
+        return found("nothing", costs=_totals(study.cost.costs, "cost") if len(study.cost.costs) else "costs")
     known = bills[(bills["total"] > 0) & (bills["allocated"] > 0)]
     if known.empty:
         return found("none")
@@ -198,7 +216,8 @@ def cost_data(case: Case) -> Found:
     if faults.empty and cost.costs.empty:
         return found("nothing")
     if faults.empty:
-        return found("sound", 0, before=_faulty(cost.faults_before) if len(cost.faults_before) else "")
+        before = f"; in the weeks before, that of {_faulty(cost.faults_before)}" if len(cost.faults_before) else ""
+        return found("sound", 0, before=before)
     kinds = [f"cost_{cause.replace(' ', '_')}" for cause in faults["cause"]]
     return found(
         "faulty",
@@ -239,7 +258,9 @@ def budgets(case: Case) -> Found:
     spent, over = rows[rows["answer"] == "spent"], rows[rows["answer"].isin(["spent", "will be spent"])]
     if over.empty:
         unknown = (rows["answer"] == "unknown").any()
-        return found("uncovered" if unknown else "last", None if unknown else 0, month=month.name, top=rows.iloc[0])
+        every = "The one budget lasts" if len(rows) == 1 else f"All {len(rows)} budgets last"
+        words: Words = {"month": month.name, "top": rows.iloc[0], "all": every}
+        return found("uncovered", **words) if unknown else found("last", 0, **words)
     beyond = spent.assign(end=month.end, over=spent["spent"] - spent["budget"], unit=spent["currency"])
     return found(
         "spent" if over.iloc[0]["answer"] == "spent" else "likely",
@@ -247,6 +268,7 @@ def budgets(case: Case) -> Found:
         since=spent["spent_on"].min(),
         events=events_of(beyond, "budget_spent", "tenant", "over", "unit", start="spent_on"),
         top=over.iloc[0],
+        others=f", and {count(len(over) - 1, 'other budget')} will not last either" if len(over) > 1 else "",
     )
 
 

@@ -31,7 +31,7 @@ def availability(case: Case) -> Found:
     # What the whole period allows may be used up long before it is over.
     lost = measured["high"] < slo and (seen >= ONE_DAY or used > allowed)
     if not lost and seen < ONE_DAY:
-        return found("early", share, **words)
+        return found("early", share, down=f"{span(used)} of it not ready" if used else "ready in all of it", **words)
     basis = f"the {span(seen)} seen" if seen < (days - 0.5) * DAY.total_seconds() else f"{days} days"
     words["said"] = f"Ready for {percent(share, 3)} of {basis} against an objective of {percent(slo, 1)}"
     if not lost and measured["low"] < slo:
@@ -124,7 +124,9 @@ def burn(case: Case) -> Found:
         return found("calm", most, room=_room(row), **words)
     since = stretches["start"].min() if len(stretches) else case.study.observed.start
     if len(burning):
-        return found("burns", most, since=since, top=burning.iloc[0], **words)
+        top, hours = burning.iloc[0], burning["long_hours"].iloc[0]
+        over = count(hours, "hour") if hours < 24 else count(hours / 24, "day")
+        return found("burns", most, since=since, top=top, over=over, **words)
     return found("spent", most, since=since, **words)
 
 
@@ -154,16 +156,23 @@ def isolation(case: Case) -> Found:
         return found("nothing")
     moved = breaches[breaches["verdict"] == "tenant"]
     if moved.empty:
-        return found("none", 0, outages=len(breaches))
-    events = events_of(moved, "isolation_breach", "nearest", "tenants", "tenants")
-    return found("moved", len(moved), since=moved["start"].min(), events=events, top=moved.iloc[0])
+        return found("none" if len(breaches) else "no_outage", 0, outages=len(breaches))
+    return found(
+        "moved",
+        len(moved),
+        since=moved["start"].min(),
+        events=events_of(moved, "isolation_breach", "nearest", "tenants", "tenants"),
+        top=moved.iloc[0],
+        side="before" if moved["lead_seconds"].iloc[0] >= 0 else "after",
+        others=f", and {count(len(moved) - 1, 'other outage')} alike" if len(moved) > 1 else "",
+    )
 
 
 @finds("transitions")
 def transitions(case: Case) -> Found:
     """Whether global readiness flipped often: the most transitions in one hour."""
     top, above = largest(case.rows, "transitions"), case.rows[case.rows["transitions"] > case.bound]
-    answer = "often" if len(above) else "few"
+    answer = "often" if len(above) else "few" if top["transitions"] else "none"
     return found(answer, top["transitions"], since=above["hour"].min(), top=top, above=len(above))
 
 
@@ -192,7 +201,7 @@ def tenants(case: Case) -> Found:
         long["tenant"].nunique(),
         since=long["start"].min(),
         top=largest(long, "minutes") if len(long) else None,
-        blips=len(every),
+        blips=f", but for {count(len(every), 'brief outage')}" if len(every) else "",
         least=TENANT_MINUTES,
         outages=len(long),
         to_do=_to_do(long, case.study.alerts.incidents),
@@ -211,12 +220,14 @@ def incidents(case: Case) -> Found:
             for row in earlier.tail(1).to_dict("records")
         ),
         "own": int((begun["start"] >= window.start).sum()),
-        "declared": bool(((complete["start"] <= window.start) & (complete["end"] >= window.end)).any()),
     }
+    declared = ((complete["start"] <= window.start) & (complete["end"] >= window.end)).any()
     still = begun[begun["end"].isna() | (begun["end"] > window.end)]
     if len(still):
         oldest = still.loc[still["start"].idxmin()]
         return found("still_open", len(still), since=oldest["start"], oldest=oldest, **words)
-    if begun.empty and not words["declared"]:
+    if begun.empty and not declared:
         return found("nothing")
-    return found("resolved" if words["own"] else "none", 0, **words)
+    if words["own"]:
+        return found("resolved", 0, **words)
+    return found("none_began" if words["before"] else "none_declared" if declared else "none", 0, **words)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 import pandas as pd
 
 from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found
 from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.measures.labels import names_replica
 from cloudxai_analysis.study.watched import ONE_DAY
-from cloudxai_analysis.words.phrases import percent, several
+from cloudxai_analysis.words.phrases import count, percent, several, short
 
 PLANNED_MINUTES = 30  # no further from a restart, a deploy or maintenance of the ledger explains it
 _PLACES = (
@@ -25,7 +27,7 @@ def seen(case: Case) -> Found:
     coverage = case.study.within(telemetry.coverage, "day")
     words: Words = {"first": None if pd.isna(first) else first}
     if coverage.empty:
-        return found("nothing", **words)
+        return found("once" if words["first"] is not None else "nothing", **words)
     covered = case.study.within(telemetry.covered, "day")
     whole, seen = window.duration.total_seconds(), covered["coverage"].sum() * DAY.total_seconds()
     done = [day for day in window.days() if day.end <= window.end]
@@ -57,12 +59,12 @@ def gaps(case: Case) -> Found:
     top = worst.loc[worst["seconds"].idxmax()]
     places = frame.assign(place=frame["instance"].where(frame["instance"] != "", frame["job"]))
     return found(
-        "gap",
+        "of_target" if top["instance"] else "of_job",
         frame["missing"].sum(),
         since=frame["start"].min(),
         events=events_of(places, "scrape_gap", "place", "missing", "scrapes"),
         top=top,
-        gaps=len(frame),
+        longest=f", the longest of {count(len(frame), 'gap')}" if len(frame) > 1 else "",
         name=top["instance"] or top["job"],
     )
 
@@ -73,6 +75,9 @@ def restarts(case: Case) -> Found:
     frame = case.study.telemetry.restarts
     began = frame["started_at"]
     unplanned = frame[~_planned(frame, case.study.ledger.stretches())]
+    others = ""
+    if len(frame) > 1:
+        others = f"; {count(len(frame) - 1, 'more restart')} in {case.study.observed.name}"
     return found(
         "none" if frame.empty else "unplanned" if len(unplanned) else "planned",
         len(frame),
@@ -81,6 +86,7 @@ def restarts(case: Case) -> Found:
             frame.assign(one=1), "restart", "instance", "one", "restart", start="started_at", end="started_at"
         ),
         unplanned=len(unplanned),
+        others=others,
         last=unplanned.iloc[-1] if len(unplanned) else None,
         who=several(unplanned["instance"]),
     )
@@ -108,23 +114,30 @@ def labels(case: Case) -> Found:
     by_label = unexpected.groupby("label").size().sort_values(ascending=False, kind="stable")
     tenant_label = study.contract.tenant_label
     if unexpected.empty and nameless:
-        return found("nameless", 0, metric=nameless[0], more=len(nameless) - 1, tenant_label=tenant_label)
+        return found(
+            "nameless", 0, metric=nameless[0], more=_more(nameless), metrics=len(nameless), tenant_label=tenant_label
+        )
     if unexpected.empty:
         return found("none", 0)
     label = str(by_label.index[0])
     own = unexpected[unexpected["label"] == label]
+    others = [f"`{short(name)}`" for name in by_label.index[1:]]
     return found(
         "apart",
         len(by_label),
         since=own["start"].min(),
         metric=own["metric"].iloc[0],
-        more=len(own) - 1,
+        more=_more(own["metric"]),
         label=label,
-        others=list(by_label.index[1:]),
+        others=f"; so do {', '.join(others)}" if others else "",
         values=several(value or "none" for value in sorted({value for row in own["values"] for value in row})),
         series=unexpected["series"].sum(),
         setting=_setting(label, tenant_label),
     )
+
+
+def _more(metrics: Sized) -> str:
+    return f" and {count(len(metrics) - 1, 'more metric')}" if len(metrics) > 1 else ""
 
 
 def _setting(label: str, tenant_label: str) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from cloudxai_analysis.cards.card import LOOK_MIME, SUMMARY_MIME, SVG_MIME
 from cloudxai_analysis.cards.compare import GROUPS, summary_sha256
-from cloudxai_analysis.cards.look import LOOK_MIME, SUMMARY_MIME, SVG_MIME
 from cloudxai_analysis.figures.sparkline import sparkline
 from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.platform.settings import Bounds

@@ -21,6 +21,7 @@ def template(text: str) -> Template:
     """The sentence behind a text of `checks.toml` or `cards.toml`: `{{ left|count("tenant label") }} of {{ cap }}`."""
     # Findings are plain text: the page and the notebook escape what they show.
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    environment.filters["listed"] = lambda names: ", ".join(phrases.short(name) for name in names)
     environment.filters |= {name: getattr(phrases, name) for name in _SPELT}
     return environment.from_string(text)
 

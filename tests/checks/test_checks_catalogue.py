@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
@@ -12,8 +14,11 @@ import test_checks_cost
 import test_checks_readiness
 import test_checks_telemetry
 
-from cloudxai_analysis.cards import labelling, look, summary, words
+from cloudxai_analysis import cards, checks
+from cloudxai_analysis.cards import card, labelling, summary, words
 from cloudxai_analysis.cards.cardinality import headroom
+from cloudxai_analysis.cards.catalogue import ROWS as CARDS
+from cloudxai_analysis.cards.catalogue import TERMS
 from cloudxai_analysis.cards.tiles import tiles
 from cloudxai_analysis.checks import SEVERITY, Status, judge
 from cloudxai_analysis.checks.catalogue import BY_HARM, OF_SECTION, ROWS, SECTIONS
@@ -50,9 +55,25 @@ def test_rows_rank_each_check_once_and_name_roles_of_the_contract() -> None:
     assert set(OF_SECTION) < set(SECTIONS)
 
 
+@pytest.mark.parametrize("key", CARDS)
+def test_a_card_names_a_term_a_check_and_a_figure_that_are_there(key: str) -> None:
+    row = CARDS[key]
+    assert row.term in TERMS
+    assert not row.check or ROWS[row.check].card == key
+    room, _, name = row.figure.partition(".")
+    assert not row.figure or callable(getattr(import_module(f"cloudxai_analysis.figures.{room}"), name))
+
+
+def test_every_check_has_its_card_and_no_sentence_a_condition() -> None:
+    assert {row.card for row in ROWS.values()} <= set(CARDS)
+    for room in (checks, cards):
+        for file in Path(room.__file__).parent.glob("*.toml"):
+            assert not re.search(r"\{%|\{\{[^}]* if ", file.read_text(encoding="utf-8")), file
+
+
 def test_every_table_of_words_has_a_word_for_all_that_a_measure_gives() -> None:
     """A tenant called by a ULID once stopped the report: the words stood two rooms from the shapes."""
-    assert set(SEVERITY) == set(words.WORDS) == set(look.SHAPES) == set(get_args(Status))
+    assert set(SEVERITY) == set(words.WORDS) == set(card.SHAPES) == set(get_args(Status))
     assert set(LEFT_OUT) <= set(CAUSES)
     assert set(FINDINGS) <= set(ROWS["semantics"].warn)
     assert set(summary.ACTIONABLE) == set(JUDGEMENTS)

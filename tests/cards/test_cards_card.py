@@ -13,7 +13,7 @@ from IPython.core.displayhook import CapturingDisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from cloudxai_analysis.cards.look import Headline, Look
+from cloudxai_analysis.cards.card import Card, Headline
 from cloudxai_analysis.ground.window import Window
 
 LOOK = "application/vnd.cloudxai.look+json"
@@ -22,7 +22,7 @@ WEEK = Window(datetime(2026, 11, 9, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=U
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def look(**more: Any) -> Look:
+def look(**more: Any) -> Card:
     fields: dict[str, Any] = {
         "key": "cost-tenants",
         "section": "cost",
@@ -39,10 +39,10 @@ def look(**more: Any) -> Look:
         "alt": "acme costs most: 12 EUR.",
         "csv": "cost-tenants.csv",
     }
-    return Look(**{**fields, **more})
+    return Card(**{**fields, **more})
 
 
-def shown(made: Look, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def shown(made: Card, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The bundles that IPython itself takes from the look."""
     shell = InteractiveShell.instance()
     publisher = CapturingDisplayPublisher()

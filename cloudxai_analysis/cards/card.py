@@ -21,7 +21,7 @@ SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
 
 
 @dataclass(frozen=True)
-class Look:
+class Card:
     """One finding: a heading that says it, a figure, the table behind it, and where it comes from.
 
     `key` is its anchor on the page; `draw` fills an Axes; `got` counts samples; `checks` are the
@@ -47,7 +47,7 @@ class Look:
     rows: int = 50
 
     def svg(self) -> str:
-        """The figure as SVG whose identifiers begin with the look's key; '' where there is none."""
+        """The figure as SVG whose identifiers begin with the card's key; '' where there is none."""
         if self.draw is None:
             return ""
         from cloudxai_analysis.figures import new_axes
