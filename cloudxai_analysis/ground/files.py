@@ -16,7 +16,8 @@ from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
 def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600) -> None:
     """Put a file in the place of the one that was there: whatever happens, a reader finds the old or the new one.
 
-    When this returns it is on disk. A file that was there keeps its permissions; a new one has `mode`, less the umask.
+    When this returns it is on disk. A file that was there keeps its permissions; a new one has
+    `mode`, less the umask.
 
     Raises
     ------

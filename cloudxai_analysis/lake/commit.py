@@ -29,9 +29,10 @@ from cloudxai_analysis.lake.tiles import Tile
 def publish(lake: Lake, tiles: Sequence[Tile], provenance: dict[str, Any]) -> int:
     """Commit the tiles, replacing those of the same metric and day, and return the version of `rollups`.
 
-    A reader opens the pair that the newest commit of `rollups` names, so it sees all of a pull or none of it. Both
-    commits go by what is published: what an interrupted publication left in `samples` is taken out, and what it took
-    out is put back. Each step is on disk before the next: the tiles, the samples' commit, the rollups' commit.
+    A reader opens the pair that the newest commit of `rollups` names, so it sees all of a pull or
+    none of it. Both commits go by what is published: what an interrupted publication left in
+    `samples` is taken out, and what it took out is put back. Each step is on disk before the next:
+    the tiles, the samples' commit, the rollups' commit.
     """
     for kind in KINDS:
         if not is_table(lake.path / kind):

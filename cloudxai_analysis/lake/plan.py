@@ -60,8 +60,8 @@ class Wanted:
 class Plan:
     """What a pull would bring: tiles wanted and missing, series and samples as the source counts them.
 
-    `wire_bytes`, `seconds` and `disk_bytes` are estimates, NaN where no probe had a sample to go by; `free_bytes` is
-    what the lake's disk has left.
+    `wire_bytes`, `seconds` and `disk_bytes` are estimates, NaN where no probe had a sample to go
+    by; `free_bytes` is what the lake's disk has left.
     """
 
     tiles: int
@@ -111,7 +111,8 @@ def estimate(
 ) -> Plan:
     """What pulling the missing tiles would take: each day's samples are counted, and an hour of each metric is read.
 
-    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is written.
+    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is
+    written.
 
     Raises
     ------

@@ -33,7 +33,8 @@ TILE_FORMAT = 3  # raised when the same samples would be written otherwise: what
 class Pulled:
     """What a pull did: the lake's version after it, tiles asked for and brought, samples, seconds, warnings.
 
-    Of the tiles brought, `tiles_resumed` were there already and not asked for: an interrupted pull left them.
+    Of the tiles brought, `tiles_resumed` were there already and not asked for: an interrupted pull
+    left them.
     """
 
     version: int
@@ -64,19 +65,21 @@ def pull(
 ) -> Pulled:
     """Bring into the lake what it lacks of a window, and what it has lost of any.
 
-    A day that was still growing at the last pull, or ended less than `rewind` before it, is pulled again: samples may
-    come late. So is a tile of which a file is gone; its rollups are made of its samples where these are whole. A tile
-    never gives way to one of fewer samples, unless its files are gone: what was lost is then named in `warnings`, now
-    and in later versions, and each pull of that day asks for it again. Series that differ in `replica_labels` only are
-    one. `progress` is called with tiles done, tiles missing and samples so far. Nothing is visible before the one
-    commit at the end; an interrupted pull leaves the lake as it was, and the next takes up the tiles that it had
-    finished. `found_jobs` are kept with the lake: those that export the contract's metrics, where none of the
-    contract's does.
+    A day that was still growing at the last pull, or ended less than `rewind` before it, is pulled
+    again: samples may come late. So is a tile of which a file is gone; its rollups are made of its
+    samples where these are whole. A tile never gives way to one of fewer samples, unless its files
+    are gone: what was lost is then named in `warnings`, now and in later versions, and each pull of
+    that day asks for it again. Series that differ in `replica_labels` only are one. `progress` is
+    called with tiles done, tiles missing and samples so far. Nothing is visible before the one
+    commit at the end; an interrupted pull leaves the lake as it was, and the next takes up the
+    tiles that it had finished. `found_jobs` are kept with the lake: those that export the
+    contract's metrics, where none of the contract's does.
 
     Raises
     ------
     NoData
-        The source has no sample of any metric of the contract in the whole window; nothing is committed.
+        The source has no sample of any metric of the contract in the whole window; nothing is
+        committed.
     UsageError
         The lake holds telemetry of another source or other matchers.
     LakeLocked

@@ -83,7 +83,8 @@ class Snapshot:
         Returns
         -------
         DataFrame
-            `series_id` (int64), `time` (UTC), `value` (float64), and a categorical column for each label.
+            `series_id` (int64), `time` (UTC), `value` (float64), and a categorical column for each
+            label.
         """
         files = self._of("samples", metric, window)
         return samples_frame(self._table(files, SAMPLE_COLUMNS), window, labels, markers=markers)
@@ -96,8 +97,9 @@ class Snapshot:
         Returns
         -------
         DataFrame
-            `series_id` (int64), `hour` (UTC, its start), a categorical column for each label, and the fields of
-            `lake.rollups.roll_up`, with `first_ts`, `last_ts` as UTC times, and `anchored` (a value stands before).
+            `series_id` (int64), `hour` (UTC, its start), a categorical column for each label, and
+            the fields of `lake.rollups.roll_up`, with `first_ts`, `last_ts` as UTC times, and
+            `anchored` (a value stands before).
         """
         files = self._of("rollups", metric, Window(window.start - DAY, window.end))
         until_ms = max((int(file.asked.timestamp()) * 1_000 for file in files), default=None)
@@ -109,8 +111,8 @@ class Snapshot:
         Returns
         -------
         DataFrame
-            `series_id` (int64), `labels` (canonical JSON text, the name left out), `first_seen`, `last_seen` (UTC, of
-            those hours), `samples` (number).
+            `series_id` (int64), `labels` (canonical JSON text, the name left out), `first_seen`,
+            `last_seen` (UTC, of those hours), `samples` (number).
         """
         files = self._of("rollups", metric, window)
         return series_frame(self._table(files, SERIES_COLUMNS), window)

@@ -1,7 +1,7 @@
 """The chain: each line names the SHA-256 of the line before it and carries its own, so that any changed byte is found.
 
-A line is one JSON object in one spelling: keys sorted, no blanks, ASCII. `previous` is the SHA-256 of the whole line
-before, '' in the first; `hash`, the last key, is that of the object without it.
+A line is one JSON object in one spelling: keys sorted, no blanks, ASCII. `previous` is the SHA-256
+of the whole line before, '' in the first; `hash`, the last key, is that of the object without it.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class Ledger:
         Raises
         ------
         UsageError
-            The entry is of no known kind, a field is unknown, missing or wrong, or it does not fit what is there.
+            The entry is of no known kind, a field is unknown, missing or wrong, or it does not fit
+            what is there.
         LakeDamaged
             The ledger is damaged; nothing was written.
         LakeLocked
@@ -66,7 +67,8 @@ class Ledger:
     ) -> list[Entry]:
         """Write several entries, all or none, and return them as kept; when this returns they are on disk.
 
-        With `unless_known`, one that says what an entry under the same `id` said before is left out.
+        With `unless_known`, one that says what an entry under the same `id` said before is left
+        out.
 
         Raises
         ------
@@ -126,7 +128,8 @@ class Ledger:
         Raises
         ------
         LakeDamaged
-            A line is not the one that was written; the ledger has fewer entries than somebody knew, or others.
+            A line is not the one that was written; the ledger has fewer entries than somebody knew,
+            or others.
         """
         chain = self._chain()
         for name, head in known:
@@ -142,16 +145,17 @@ class Ledger:
     def incidents(self) -> pd.DataFrame:
         """Incidents that people wrote and proposals that they confirmed, one row per `id` as last written, by start.
 
-        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule names; empty for
-        any), severity, summary, source, acknowledged_at (NaT where not known).
+        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule
+        names; empty for any), severity, summary, source, acknowledged_at (NaT where not known).
         """
         return _by_start(_frame(map(dict, self.standing().incidents()), _INCIDENTS))
 
     def proposals(self) -> pd.DataFrame:
         """What jobs took for incidents, by start; only one whose `state` is 'confirmed' is an incident.
 
-        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity, summary, source (what
-        proposed it), evidence, state ('open', 'confirmed' or 'rejected'), decided_by ('' while open).
+        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity,
+        summary, source (what proposed it), evidence, state ('open', 'confirmed' or 'rejected'),
+        decided_by ('' while open).
         """
         found = self.standing().proposed()
         said = [{**dict(one.proposal), "state": one.state, "decided_by": one.decided_by} for one in found]

@@ -61,7 +61,8 @@ class Standing:
         Raises
         ------
         UsageError
-            Its `id` is that of another kind, it names an entry that is not there, or a job judges its own proposal.
+            Its `id` is that of another kind, it names an entry that is not there, or a job judges
+            its own proposal.
         """
         self._check_kind(entry)
         if isinstance(entry, Withdrawal):
@@ -103,8 +104,8 @@ class Standing:
     def proposed(self) -> list[Proposed]:
         """Every proposal that was not withdrawn, with what became of it.
 
-        Once it is decided on, what a job writes again under its `id` changes nothing. The last decision counts; an
-        incident under a proposal's `id` is a decision, too.
+        Once it is decided on, what a job writes again under its `id` changes nothing. The last
+        decision counts; an incident under a proposal's `id` is a decision, too.
         """
         found: dict[str, Proposed] = {}
         others: set[str] = set()
