@@ -9,11 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import typed, types
+from cloudxai_analysis.measures.frames import TIME, typed, types
 from cloudxai_analysis.measures.matching import moments
 from cloudxai_analysis.measures.stretches import LABELS, alert_stretches, label_sets
 
-_TIME = "datetime64[us, UTC]"
 _GAPS = types("start end")
 _LABEL_SET = ["alertname", "severity", "tenant", "instance"]
 
@@ -207,7 +206,7 @@ def _fired_after(pending: pd.DataFrame, firing: pd.DataFrame) -> NDArray[np.bool
 def _active_at(firing: pd.DataFrame, for_state: pd.DataFrame | None) -> pd.Series:
     """When each firing became active, by ALERTS_FOR_STATE; NaT where that says nothing."""
     if for_state is None or for_state.empty:
-        return pd.Series(pd.NaT, index=firing.index, dtype=_TIME)
+        return pd.Series(pd.NaT, index=firing.index, dtype=TIME)
     # A change of the value is what counts: of a million samples only the first of each activation are kept.
     series, value = for_state["series_id"].to_numpy(), for_state["value"].to_numpy(dtype="float64")
     changed = ~np.isnan(value)
@@ -217,7 +216,7 @@ def _active_at(firing: pd.DataFrame, for_state: pd.DataFrame | None) -> pd.Serie
     right = pd.DataFrame({"first": kept["time"].array, "active_at": active})
     right["alert"] = kept["alert"].to_numpy() if "alert" in kept else label_sets(kept)
     joined = pd.merge_asof(firing[["first", "alert"]], right.sort_values("first"), on="first", by="alert")
-    return joined["active_at"].astype(_TIME)
+    return joined["active_at"].astype(TIME)
 
 
 def _rejoined(firing: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window, week_of
-from cloudxai_analysis.measures.frames import columns_of, summed, typed
+from cloudxai_analysis.measures.frames import TIME, columns_of, summed, typed
 
 Semantics = Literal["rate", "cumulative", "window_total"]
 
-_TIME = "datetime64[us, UTC]"
 MOST = 1e12  # currency an hour: what no tenant costs, and beyond which sums say nothing
 _STEP = 60.0  # seconds between scrapes, of a series with a single one
 _HOLD = 300.0  # seconds for which a rollup holds a value
@@ -225,7 +224,7 @@ def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
     cost (in the currency), at (last sample). A tenant on several processes in that hour is their sum; processes it had
     left are not counted.
     """
-    schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": _TIME}
+    schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": TIME}
     named = hours.assign(currency=currencies(hours, ""))[is_amount(hours)]
     return _last_values(named, ["tenant", window_label, "currency"])[list(schema)].astype(schema)
 

@@ -7,8 +7,6 @@ import pandas as pd
 
 from cloudxai_analysis.measures.frames import typed
 
-_TIME = "datetime64[us, UTC]"
-
 
 def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
     """Stretches in which a tenant's readiness made more than `most` transitions within `minutes` minutes.

@@ -57,7 +57,7 @@ def columns_of(measure: Callable[..., Any]) -> dict[str, str]:
 
 def described(measure: Callable[..., Any]) -> pd.DataFrame:
     """The columns that a measure's docstring names: column, type, unit ('' for none), meaning."""
-    return _described(_said(measure), of=measure.__name__)
+    return _described(_said(measure), of=getattr(measure, "__name__", ""))
 
 
 def usual(names: Iterable[str]) -> pd.DataFrame:

@@ -11,10 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.clusters import design_effect, time_clusters
-from cloudxai_analysis.measures.frames import typed, types
+from cloudxai_analysis.measures.frames import TIME, typed, types
 from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
 
-_TIME = "datetime64[us, UTC]"
 JUDGEMENTS = ("true", "standing", "false", "unjudged")
 _JUDGED = types("judgement incident by")
 _TIMES = ("detection", "reset", "acknowledge")
@@ -175,7 +174,7 @@ def first_catches(
     both = [incident["id"], episode["alertname"]]
     last = episode["resolved_at"].groupby(both, observed=True).transform("max")
     goes_on = (episode["cut_end"].astype(bool) & (episode["resolved_at"] == last)).groupby(both, observed=True)
-    nobody = pd.Series(pd.NaT, index=incident.index, dtype=_TIME)
+    nobody = pd.Series(pd.NaT, index=incident.index, dtype=TIME)
     acknowledged = incident.get("acknowledged_at", nobody)
     waited = (acknowledged - episode["fired_at"]).dt.total_seconds()
     found = pd.DataFrame(

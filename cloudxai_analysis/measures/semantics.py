@@ -10,7 +10,6 @@ from cloudxai_analysis.measures.cost import Semantics
 from cloudxai_analysis.measures.frames import typed
 
 FINDINGS = ONLY_GROWS, FALLS = "only_grows", "falls_in_window"
-_TIME = "datetime64[us, UTC]"
 
 
 def semantics_breaks(

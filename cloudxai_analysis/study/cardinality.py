@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from cloudxai_analysis.measures import guard as invariants
 from cloudxai_analysis.measures import time_to_cap as to_cap
 from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.platform.contract import Contract
-from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, hours, part, samples, value
+from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, hours, just, part, samples, value
 
 if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
@@ -72,11 +73,6 @@ def _to_cap(
         expected=expected,
         refusing_since=refusals.loc[recent, "start"].min() if recent.any() else None,
     )
-
-
-def _time_to_cap(found: tuple[pd.DataFrame, Forecast]) -> pd.DataFrame:
-    """When the process with the least headroom is likely to hold as many tenants as it may, as one row."""
-    return found[0]
 
 
 def _held_ahead(found: tuple[pd.DataFrame, Forecast], daily: pd.DataFrame) -> pd.DataFrame:
@@ -137,16 +133,6 @@ def _level_days(churn: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     return churn[churn["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])]
 
 
-def _level_shifts(days: pd.DataFrame) -> pd.DataFrame:
-    """Days of the history from which the daily number of tenants stands on another level."""
-    return shifts.level_shifts(days, "tenants")
-
-
-def _refusals(found: pd.DataFrame, steps: pd.DataFrame, seen: Window) -> pd.DataFrame:
-    """Whole stretches in which a guard refused labels that overlap the window, with their part `inside` it."""
-    return counters.split_at(found, steps, seen, by=["job", "instance"])
-
-
 def _refused_names(steps: pd.DataFrame) -> list[str]:
     """Tenants whose requests a guard refused in the window, where its counter carries their names."""
     return [name for name in steps.loc[steps["step"] > 0, "tenant"].astype("str").unique() if name]
@@ -184,7 +170,9 @@ class Cardinality(Topic):
         end="end",
         **_CAP,
     )
-    time_to_cap = frame(_time_to_cap, "to_cap")
+    time_to_cap = frame(
+        itemgetter(0), "to_cap", says="When the process with the least headroom may be full, as one row."
+    )
     held_ahead = frame(_held_ahead, "to_cap", "daily_arrivals")
     back_test = frame(_back_test, "to_cap")
     churn = frame(measure.tenant_churn, "real_hours", "telemetry.covered")
@@ -200,14 +188,19 @@ class Cardinality(Topic):
     lifetimes = frame(cohort.tenant_lifetimes, "real_hours", end="end", **_BEGIN)
     survival = frame(cohort.tenant_survival, "lifetimes")
     level_days = frame(_level_days, "churn", "telemetry.covered")
-    level_shifts = frame(_level_shifts, "level_days")
+    level_shifts = frame(shifts.level_shifts, "level_days", just("tenants"))
     rejection_steps = frame(
         counters.counter_steps, samples("rejections", "reach"), "telemetry.scrapes", "telemetry.starts"
     )
     history_steps = part("rejection_steps", "time", "history", says="The rows of `rejection_steps` in the history.")
     window_steps = part("rejection_steps", "time", says="The rows of `rejection_steps` in the window.")
     rejections = frame(measure.rejections, "history_steps")
-    refusals = frame(_refusals, value(invariants.refusals, "rejection_steps"), "rejection_steps", "seen")
+    refusals = frame(
+        counters.split_at,
+        *(value(invariants.refusals, "rejection_steps"), "rejection_steps", "seen"),
+        by=["job", "instance"],
+        says="Whole stretches in which a guard refused that overlap the window, with their part `inside` it.",
+    )
     all_refusals = frame(invariants.refusals, "history_steps")
     refused_names = value(_refused_names, "window_steps")
     tainted = frame(

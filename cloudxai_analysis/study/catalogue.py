@@ -100,8 +100,12 @@ class Entry:
         """Column, type, unit and meaning, by the measure's docstring; where that tells none, of the frame once made."""
         one = values()[self.name]
         of = values()[self.inputs[0]].measure if one.measure is same else one.measure
-        if "Columns: " in (of.__doc__ or "") and "those of" not in (of.__doc__ or ""):
-            return described(of)
+        try:
+            told = described(of)
+        except ValueError:  # it adds to what it is given
+            told = usual([])
+        if len(told):
+            return told
         topic, _, attribute = self.name.partition(".")
         made = vars(getattr(self._study, topic)).get(attribute)
         return usual([] if made is None else map(str, made))

@@ -13,7 +13,7 @@ from cloudxai_analysis.measures import anomalies, cost_course, cost_data, counte
 from cloudxai_analysis.measures import cost as measure
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.platform.finance import Bill, Exchange
-from cloudxai_analysis.study.frame import Topic, frame, hours, part, value
+from cloudxai_analysis.study.frame import Topic, frame, hours, just, part, value
 
 if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
@@ -185,16 +185,6 @@ def _agreement(
     return pd.concat(parts, ignore_index=True)
 
 
-def _billing_costs(hours: pd.DataFrame) -> pd.DataFrame:
-    """What the billing-window gauge says, by tenant and billing window, at the end of what was seen."""
-    return measure.window_costs(hours, window_label="billing_window")
-
-
-def _rolling_costs(hours: pd.DataFrame) -> pd.DataFrame:
-    """What the rolling gauge says, by tenant and rolling window, at the end of what was seen."""
-    return measure.window_costs(hours, window_label="window")
-
-
 def _reconciliation(week_costs: pd.DataFrame, rolling: pd.DataFrame, seen: Window) -> pd.DataFrame:
     """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
     return measure.reconciliation(week_costs, rolling[rolling["window"] == "7d"], end=seen.end)
@@ -272,8 +262,8 @@ class Cost(Topic):
         *("study", "cost_hours", "recent", "telemetry.starts", "telemetry.covered"),
         roles=("cost", "cost_billing"),
     )
-    billing_costs = frame(_billing_costs, hours("cost_billing"))
-    rolling_costs = frame(_rolling_costs, hours("cost_rolling"))
+    billing_costs = frame(measure.window_costs, hours("cost_billing"), window_label=just("billing_window"))
+    rolling_costs = frame(measure.window_costs, hours("cost_rolling"), window_label=just("window"))
     agreement = frame(
         _agreement,
         *("cost_hours", hours("cost_rolling"), hours("cost_billing"), "telemetry.covered", "seen", "contract"),

@@ -96,6 +96,11 @@ class frame(value[Made]):  # noqa: N801 -- as above
     """A `value` that is a table, and so listed in `study.frames`."""
 
 
+def just(given: Made) -> value[Made]:
+    """A text that is handed on as it is, and no name."""
+    return value(lambda: given)
+
+
 def samples(role: str, window: str = "history", *, says: str = "", **how: Any) -> frame[Any]:
     """Raw samples of the metric that plays a role, over a window of the study."""
     return frame(partial(_read, "samples", role, **how), "study", window, says=says, roles=(role,))
