@@ -1,1 +1,1 @@
-"""Replay: what a rule would have fired over the past weeks, its expression being evaluated by the server."""
+"""Replay: what a rule would have fired over the past weeks, as the server evaluates it."""

@@ -44,20 +44,24 @@ def agreement(
     alertname, severity, tenant, instance, fired_at, resolved_at (NaT of an extra one), replayed_fired_at,
     replayed_resolved_at (NaT where replay has none that overlaps), why ('' or what sets it apart).
     """
-    # Counted from the server's own evaluations, the rounding can move nothing into a neighbouring one.
+    # Counted from the server's own evaluations, rounding moves nothing into a neighbouring one.
     zero = (fired if len(fired) else replayed)["fired_at"].min()
     left = _numbered(replayed, zero, interval_seconds)
-    both = [(row, left.pop(key, None)) for key, row in _numbered(fired, zero, interval_seconds).items()]
-    pairs = [("same", row, other) if other else ("other", row, _overlapping(row, left)) for row, other in both]
+    live = _numbered(fired, zero, interval_seconds)
+    same = {key: left.pop(key) for key in live if key in left}
+    pairs = [
+        ("same", row, same[key]) if key in same else ("other", row, _overlapping(row, left))
+        for key, row in live.items()
+    ]
     pairs += [("extra", _NOBODY, row) for row in left.values()]
     rows = []
-    for status, live, ours in pairs:
-        row = ours if status == "extra" else live
+    for status, theirs, ours in pairs:
+        row = ours if status == "extra" else theirs
         why = _cut_or_down(row, down, settle_seconds)
         if not why and status != "same":
-            why = _under_way([live, ours], unsettled, settle_seconds)
+            why = _under_way([theirs, ours], unsettled, settle_seconds)
         replays = {f"replayed_{name}": ours[name] for name in _NOBODY}
-        times = {name: live[name] for name in _NOBODY}
+        times = {name: theirs[name] for name in _NOBODY}
         rows.append({**row, **times, **replays, "status": "apart" if why else status, "why": why})
     frame = typed(rows, _AGREEMENT)
     at = frame["fired_at"].fillna(frame["replayed_fired_at"])
@@ -101,7 +105,8 @@ def _cut_or_down(row: Row, down: pd.DataFrame, settle_seconds: float) -> str:
         return "cut by the window's edge"
     ends = down["end"] + pd.Timedelta(seconds=settle_seconds)
     began = row["fired_at"] if pd.isna(row["pending_at"]) else row["pending_at"]
-    return "the server was down" if bool(((began <= ends) & (row["resolved_at"] >= down["start"])).any()) else ""
+    touched = (began <= ends) & (row["resolved_at"] >= down["start"])
+    return "the server was down" if touched.any() else ""
 
 
 def _under_way(rows: list[Row], unsettled: NDArray[np.int64], settle_seconds: float) -> str:

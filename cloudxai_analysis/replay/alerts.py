@@ -1,4 +1,4 @@
-"""The alerts of a rule: the label sets that Prometheus makes of its series, and what the server itself fired."""
+"""The alerts of a rule: the label sets that Prometheus makes of its series, and what it fired."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def by_alert(batch: SeriesBatch, labels: Sequence[Mapping[str, str]], alertname:
         by_key.setdefault(canonical_labels(own), []).append(number)
     if len(by_key) == len(labels):
         return batch, list(range(len(labels)))
+    series = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
     parts = []
     for numbers in by_key.values():
-        points = np.concatenate([np.arange(batch.offsets[number], batch.offsets[number + 1]) for number in numbers])
+        points = np.flatnonzero(np.isin(series, numbers))
         points = points[np.argsort(batch.times[points], kind="stable")]
         if np.any(np.diff(batch.times[points]) == 0):
             raise UsageError(
@@ -80,12 +81,13 @@ def alert_samples(
     carried = {name for labels in own.labels for name in labels}
     telling = {name: value for name, value in rule.labels.items() if name in carried and "{{" not in value}
     own = alerts_of(own, lambda labels: all(labels.get(name, "") == value for name, value in telling.items()))
-    left_out = {"alertstate", *replica_labels}
-    keys = [canonical_labels({name: of[name] for name in of if name not in left_out}) for of in own.labels]
+    # The canonical form leaves out what is empty.
+    left_out = dict.fromkeys(["alertstate", *replica_labels], "")
+    keys = [canonical_labels({**labels, **left_out}) for labels in own.labels]
     shown = [named(labels) for labels in own.labels]
-    columns = {name: pd.Series([labels.get(name, "") for labels in shown], dtype="str") for name in _SHOWN}
-    alert = pd.factorize(pd.Series(keys, dtype="str"), sort=True)[0]
-    series = pd.DataFrame({"series_id": np.arange(len(own)), "alert": alert, **columns})
+    series = pd.DataFrame(shown, columns=_SHOWN, dtype="str").fillna("")
+    series["series_id"] = np.arange(len(own))
+    series["alert"] = pd.factorize(pd.Series(keys, dtype="str"), sort=True)[0]
     frame = series.loc[np.repeat(np.arange(len(own)), np.diff(own.offsets))].reset_index(drop=True)
     frame["time"] = pd.DatetimeIndex(own.times.astype("datetime64[ms]"), tz="UTC").as_unit("us")
     frame["value"] = np.where(own.values.view(np.int64) == STALENESS_MARKER_BITS, np.nan, own.values)

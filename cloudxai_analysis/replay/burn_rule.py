@@ -1,4 +1,4 @@
-"""The Site Reliability Workbook's multi-window, multi-burn-rate alert, made for the contract's readiness gauge."""
+"""The Site Reliability Workbook's multi-window burn-rate alert, for the contract's readiness gauge."""
 
 from __future__ import annotations
 

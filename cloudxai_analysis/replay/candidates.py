@@ -1,4 +1,4 @@
-"""A rule's threshold, `for` and `keep_firing_for` varied over its own history: what each would have fired."""
+"""A rule's threshold, `for` and `keep_firing_for` varied over its own history."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class LeftSide:
     levels: tuple[float, ...] = ()
 
     def kept(self, threshold: float | None) -> NDArray[np.bool_] | None:
-        """The points at which the left side compares true, as PromQL compares; None where all do."""
+        """The points at which the left side compares true; None where all do."""
         if self.comparison is None or threshold is None:
             return None
         return _COMPARISONS[self.comparison](self.batch.values, threshold)
@@ -192,7 +192,8 @@ def _durations(seen: Floats, present: float, interval: float, *, most: int) -> l
     """Durations around those seen, in whole evaluations, with 0 and the present one."""
     usual = _quantiles(seen[seen <= _LONGEST_SECONDS], _LENGTHS)
     raw = [0.0, present / 2, present * 2, 2 * interval, 5 * interval, *usual]
-    whole = {float(np.ceil(value / interval) * interval) for value in raw if value <= max(_LONGEST_SECONDS, present)}
+    longest = max(_LONGEST_SECONDS, present)
+    whole = {float(np.ceil(value / interval) * interval) for value in raw if value <= longest}
     return _nearest(whole, present, most)
 
 

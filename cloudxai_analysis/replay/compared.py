@@ -1,4 +1,4 @@
-"""One rule beside what is proposed for it, over the same weeks and incidents, with its candidates and a draft."""
+"""One rule beside what is proposed for it, over the same weeks, with its candidates and a draft."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def compared(history: History, beside: Variants, truth: Truth, *, vary: bool) ->
         raise
     except (SourceAnswerError, UsageError) as error:
         return RuleReplay(beside, unknown=str(error))
-    episodes = pd.concat([one.episodes.assign(variant=place) for place, one in enumerate(replayed)], ignore_index=True)
+    parts = [one.episodes.assign(variant=place) for place, one in enumerate(replayed)]
+    episodes = pd.concat(parts, ignore_index=True)
     held = judged_variants(episodes, truth, alertname=first.name)
     table = quality(held, truth, history.window, alertname=first.name, variants=len(beside))
     table.insert(0, "name", pd.Series([name for name, _ in beside], dtype="str"))

@@ -1,4 +1,4 @@
-"""A Prometheus of our own over the demo's samples, as long as a replay lasts: on the loopback, in a temporary folder.
+"""A Prometheus of our own over the demo's samples, as long as a replay lasts, on the loopback.
 
 The samples go in by remote write, in order of time, into one block that is never cut: ten times as fast as by promtool,
 which parses text. Nothing of this is ever done to a server that is watched.
@@ -79,7 +79,7 @@ def _running(folder: Path) -> Iterator[str]:
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.time=100y",
-        # Equal bounds as long as the demo keep all samples in one block of memory, in which any of them is in order.
+        # Equal bounds as long as the demo keep all samples in one block, in any order.
         f"--storage.tsdb.min-block-duration={_BLOCK}",
         f"--storage.tsdb.max-block-duration={_BLOCK}",
         "--web.enable-remote-write-receiver",
@@ -110,13 +110,14 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 def _load(url: str, batches: list[SeriesBatch]) -> None:
     """Send all samples, slice by slice, each slice with every series."""
-    edges = [edge for batch in batches if batch.samples for edge in (int(batch.times.min()), int(batch.times.max()))]
-    if not edges:
+    times = [batch.times for batch in batches if batch.samples]
+    if not times:
         return
+    first, last = min(int(own.min()) for own in times), max(int(own.max()) for own in times)
     heads = [[_head({**labels, "__name__": batch.metric}) for labels in batch.labels] for batch in batches]
     with requests.Session() as session:
         session.trust_env = False
-        for begin in range(min(edges), max(edges) + 1, _SLICE_MS):
+        for begin in range(first, last + 1, _SLICE_MS):
             slices = (_series(*both, begin, begin + _SLICE_MS) for both in zip(batches, heads, strict=True))
             if body := b"".join(chain.from_iterable(slices)):
                 _send(session, url, body)

@@ -1,4 +1,4 @@
-"""A draft of a better rule, as a Prometheus rule file with its reason, linted by promtool where that is installed."""
+"""A draft of a better rule, as a rule file with its reason, linted by promtool where that is installed."""
 
 from __future__ import annotations
 

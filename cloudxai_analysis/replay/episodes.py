@@ -117,7 +117,8 @@ def episodes(
     variant, found = variant[inside], found[inside]
     before = found.fired < low
     at = np.append(evaluations, 0)
-    fired_at, resolved_at = at[np.maximum(found.fired, low)], at[np.minimum(found.last, high - 1)] + interval_ms
+    fired_at = at[np.maximum(found.fired, low)]
+    resolved_at = at[np.minimum(found.last, high - 1)] + interval_ms
     frame = pd.DataFrame(
         {
             "variant": variant,

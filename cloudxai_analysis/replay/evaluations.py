@@ -1,4 +1,4 @@
-"""When a rule group was evaluated, and when the server was down: the moments at which replay asks."""
+"""When a rule group was evaluated, and when the server was down."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 
 Times = NDArray[np.int64]
 _DOWN = {"start": TIME, "end": TIME}
-_LONGEST_MISS = 10  # evaluations without a sample that are missed ones; more are a stretch in which the server was down
-# Stretches in which to count scrapes until there are enough of them to tell their interval, and how many of each.
+_LONGEST_MISS = 10  # evaluations without a sample that are missed ones; in more the server was down
+# Stretches in which to count scrapes until these tell their interval, and how many of each.
 _SPANS, _LOOKS, _ENOUGH = (5_000, 30_000, 120_000, 600_000, 3_600_000), 500, 4
 _STEPS_WITHOUT = 2.5  # scrape intervals without a sample that are a gap
 _COMMIT_MS = 100  # what the server does between the end of a scrape and its commit

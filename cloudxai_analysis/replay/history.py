@@ -1,4 +1,4 @@
-"""A server's past, as replay asks it: when each rule group was evaluated, what its expressions gave, what it fired."""
+"""A server's past, as replay asks it: its rule groups' evaluations, their points, and what fired."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class History:
 
     @cached_property
     def markers(self) -> bool:
-        """Whether the server's own alerts end with staleness markers; those of vmalert's replay mode have none."""
+        """Whether the server's own alerts end with staleness markers, which vmalert's replay leaves out."""
         bits = self.alerts.values.view(np.int64)
         shown = not self._watched.describe().get("hides_markers", True)
         return shown and bool(not len(bits) or (bits == STALENESS_MARKER_BITS).any())
@@ -98,7 +98,7 @@ class History:
         return self._evaluated(*rule.place, step, rule.last_evaluation)
 
     def ask(self, rules: Sequence[AlertingRule], *, concurrency: int) -> None:
-        """Ask the server for the points of these rules, several at the same time; `replay` says what went wrong."""
+        """Ask the server for these rules' points, several at a time; `replay` says what went wrong."""
 
         def asked(rule: AlertingRule, steps: Steps) -> None:
             with suppress(CloudxaiError):
@@ -109,7 +109,7 @@ class History:
             list(pool.map(asked, rules, steps))
 
     def replay(self, rule: AlertingRule) -> Replayed:
-        """What the rule would have fired over the window, its expression asked of the server at each evaluation."""
+        """What the rule would have fired over the window, the server being asked at each evaluation."""
         at = self.evaluations(rule)
         batch, labels = self._by_alert(rule, rule.expr, at.steps)
         found = states(
@@ -122,7 +122,7 @@ class History:
         return Replayed(rule, at, fires.drop(columns="variant"), self._notes(rule, at))
 
     def agreement(self, replayed: Replayed) -> pd.DataFrame:
-        """The rule's replayed episodes held against those that the server fired, as `agreement` gives it."""
+        """The replayed episodes held against those that the server fired, as `agreement` gives it."""
         rule, at = replayed.rule, replayed.evaluations
         seconds = at.interval / 1000
         samples = alert_samples(self.alerts, rule, replica_labels=self._replicas, named=self._named)
@@ -172,7 +172,7 @@ class History:
         return pd.DataFrame({"time": time, "value": found.values[inside]}), meaning
 
     def _by_alert(self, rule: AlertingRule, expression: str, steps: Steps) -> tuple[SeriesBatch, list[dict[str, str]]]:
-        """The points of an expression by the alerts that the rule makes of it, and the alerts' label sets."""
+        """An expression's points by the alerts that the rule makes of it, and their label sets."""
         batch = self._points(expression, steps)
         labels = alert_labels(batch.labels, rule.labels, rule.name)
         merged, kept = by_alert(batch, labels, rule.name)

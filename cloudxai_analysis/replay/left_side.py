@@ -1,4 +1,4 @@
-"""The left side of a rule's expression: what is held against a number, where that is what its top level does."""
+"""The left side of a rule's expression: what its top level holds against a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well variants of one rule did over a window: false positives, misses, detection time, pages a week."""
+"""How well variants of one rule did over a window, by what people wrote down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUALITY = (
     | dict.fromkeys(["incidents", "caught", "misses"], "int64")
     | dict.fromkeys(["detection_seconds", "reset_seconds", "pages_a_week"], "float64")
 )
-_LABEL_SECONDS = 60  # an analyst's label speaks of the episode that fired at its time, to within so much
+_LABEL_SECONDS = 60  # a label speaks of the episode that fired at its time, to within so much
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,12 @@ def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: st
     theirs = truth.naming(alertname)
     theirs = theirs.assign(alerts=pd.Series([tuple(names)] * len(theirs), index=theirs.index, dtype="object"))
     rates = false_positive_rates(named).set_index("alertname").drop(columns="episodes").reindex(names)
-    frame = rates.join(recall(named, theirs).set_index("alertname")[["caught", "detection_seconds", "reset_seconds"]])
+    caught = recall(named, theirs).set_index("alertname")
+    frame = rates.join(caught[["caught", "detection_seconds", "reset_seconds"]])
     frame["variant"] = np.arange(variants)
     frame["episodes"] = np.bincount(judged["variant"], minlength=variants)
-    frame["unjudged"] = np.bincount(judged.loc[judged["judgement"] == "unjudged", "variant"], minlength=variants)
+    unjudged = judged[judged["judgement"] == "unjudged"]
+    frame["unjudged"] = np.bincount(unjudged["variant"], minlength=variants)
     counts = ["trials", "true_positives", "false_positives", "caught"]
     frame[counts] = frame[counts].fillna(0)
     frame["incidents"] = theirs["id"].nunique()
@@ -92,7 +94,8 @@ def frontier(candidates: pd.DataFrame) -> np.ndarray:
 
     A candidate that catches nothing detects never; of candidates that are equal in all three all are on the frontier.
     """
-    costs = candidates[["false_positives", "misses", "detection_seconds"]].astype("float64").fillna(np.inf).to_numpy()
+    compared = candidates[["false_positives", "misses", "detection_seconds"]]
+    costs = compared.astype("float64").fillna(np.inf).to_numpy()
     distinct, place = np.unique(costs, axis=0, return_inverse=True)
     no_worse = np.all(distinct[:, np.newaxis] <= distinct[np.newaxis], axis=2)
     beaten = np.any(no_worse & ~np.eye(len(distinct), dtype=bool), axis=0)

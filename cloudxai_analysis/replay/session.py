@@ -1,4 +1,4 @@
-"""A replay opened: the server that evaluates, the rules, the weeks and the ledger, for a command or a notebook."""
+"""A replay opened: the server that evaluates, the rules, the weeks and the ledger."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Session:
     concurrency: int
 
     def compared(self, *, only: Sequence[str] = (), vary: bool = True) -> list[RuleReplay]:
-        """Each rule replayed beside what is proposed under its name, and the readiness alert beside burn rates.
+        """Each rule beside what is proposed under its name, and the readiness alert beside burn rates.
 
         `only` names the rules that are looked at; `vary` replays each rule's candidates, too.
 
@@ -134,6 +134,6 @@ def _metrics(rules: Sequence[AlertingRule], environment: Environment) -> list[st
     wanted = {"up"}
     for rule in rules:
         found = metrics_in(rule.expr)
-        # What names no metric, or is no PromQL that can be read here, the server is asked of what its text names.
+        # What cannot be read here, or names no metric, is asked of all that its text names.
         wanted |= found if found is not None else {name for name in known if name in rule.expr}
     return sorted(wanted - {"ALERTS", "ALERTS_FOR_STATE"})

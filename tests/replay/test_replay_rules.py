@@ -56,6 +56,6 @@ def test_what_is_broken_is_a_finding_and_the_rest_is_read(tmp_path: Path) -> Non
     (tmp_path / "b.yml").write_text(yaml.safe_dump({"groups": [GROUP]}), encoding="utf-8")
     rules, findings = rules_in([tmp_path / "a.yml", tmp_path / "b.yml"])
     assert [rule.name for rule in rules] == ["Down"]
-    assert {finding.code for finding in findings} == {"files/broken-yaml"}
+    assert {finding.code for finding in findings} == {"files/broken"}
     with pytest.raises(UsageError, match="does not exist"):
         rules_in([tmp_path / "c.yml"])
