@@ -44,11 +44,12 @@ class Alert:
 def short_for(alert: Alert, _: Inference) -> Iterator[Said]:
     """A `for` that is shorter than two of the longer interval; none, or 0, is a decision of its own."""
     interval = max(alert.evaluation_seconds, alert.scrape_seconds)
-    if 0 < alert.rule.for_seconds < 2 * interval:
-        what = "evaluation" if alert.evaluation_seconds >= alert.scrape_seconds else "scrape"
+    what = "evaluation" if alert.evaluation_seconds >= alert.scrape_seconds else "scrape"
+    # How often a group is evaluated is known where it says so itself.
+    known = alert.rule.interval_seconds is not None or what == "scrape"
+    if known and 0 < alert.rule.for_seconds < 2 * interval:
         said = f"`for` is {duration_text(alert.rule.for_seconds)}, shorter than two {what} intervals of"
-        known = alert.rule.interval_seconds is not None or what == "scrape"
-        yield Said(f"{said} {duration_text(interval)}.", alert.rule.line_of("for"), assumed=not known)
+        yield Said(f"{said} {duration_text(interval)}.", alert.rule.line_of("for"))
 
 
 @rule("rules/constant-alert", of="alert")

@@ -167,8 +167,9 @@ class Metrics:
             return f"it is a histogram, whose series are {name}_bucket, {name}_count and {name}_sum", False
         if ":" in name:
             # Exporters use colons, too, and rules may stand elsewhere.
-            near = get_close_matches(name, list(self.recorded), n=1, cutoff=0.9)
-            return (f"no rule records it{_meant(near)}" if near else ""), True
+            near = get_close_matches(name, list(self.recorded), n=1, cutoff=0.94)
+            is_slip = bool(near) and abs(len(near[0]) - len(name)) <= 2
+            return (f"no rule records it{_meant(near)}" if is_slip else ""), True
         near = get_close_matches(name, self._own, n=1, cutoff=0.84)
         if near or name.startswith(self._stems):
             sure = bool(near)
