@@ -82,10 +82,11 @@ def no_condition(alert: Alert, inference: Inference) -> Iterator[Said]:
     if not any(name.endswith(_THERE_ONLY_WHILE) for name in names):
         # A selector with conditions of its own can be meant as one of presence.
         selects = any(matcher.name not in ("job", "instance") for term in root.selectors for matcher in term.matchers)
-        known = any(inference.metrics.promised(name) for name in names) or any(
-            term.form in ("call", "aggregation") for term in root.walk()
-        )
-        yield Said(f"{root} is compared with nothing.", alert.rule.expr_line, assumed=selects or not known)
+        known = any(inference.metrics.promised(name) for name in names)
+        computed = any(term.form in ("call", "aggregation") for term in root.walk())
+        if known or computed or not selects:
+            said = f"{root} is compared with nothing."
+            yield Said(said, alert.rule.expr_line, assumed=selects or not (known or computed))
 
 
 @rule("rules/absent-without-for", of="alert")

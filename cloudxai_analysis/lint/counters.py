@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cloudxai_analysis.lint.auditor import Asked
@@ -11,6 +12,10 @@ from cloudxai_analysis.lint.facts import Facts
 
 _MEANS = frozenset(
     {"avg_over_time", "sum_over_time", "stddev_over_time", "stdvar_over_time", "quantile_over_time", "mad_over_time"}
+)
+_OF_EVENTS = re.compile(
+    r"request|err|fail|drop|retr|reject|restart|byte|second|packet|hit|miss|timeout|message|event|operation|quer|read"
+    r"|writ|call|attempt|transition|evict|_bucket$|_count$|_sum$"
 )
 _NOT_BUCKETS = ("_sum", "_count", "_total")
 
@@ -28,6 +33,9 @@ def raw_counter(term: Term, asked: Asked) -> Iterator[Said]:
             # That nothing was counted yet is a state, and it ends with the first count; and a counter that never
             # moves is asked for by the hour at which it began.
             if (sign, bound) in (("==", 0.0), ("!=", 0.0), ("<", 1.0), ("<=", 0.0)) or against.windowed:
+                continue
+            # By its name alone, what counts states looks like a counter, too: drives that are offline.
+            if facts.assumed and not _OF_EVENTS.search(facts.metric):
                 continue
             said = f"{facts.metric} is a counter, {facts.because}"
             yield Said(

@@ -23,12 +23,12 @@ TARGET_LABELS = frozenset(
 
 # Names by which exporters everywhere call a gauge; a counter ends in _total, which OpenMetrics demands.
 _GAUGE_ENDINGS = tuple(
-    {"_ratio", "_percent", "_percentage", "_celsius", "_info", "_state", "_status", "_timestamp"}
-    | {"_timestamp_seconds", "_start_time_seconds", "_size", "_current", "_limit", "_capacity"}
+    {"_ratio", "_percent", "_percentage", "_celsius", "_info", "_timestamp"}
+    | {"_timestamp_seconds", "_start_time_seconds", "_capacity"}
     | {"_capacity_bytes", "_available_bytes", "_avail_bytes", "_free_bytes", "_used_bytes", "_size_bytes"}
     | {"_resident_memory_bytes", "_usage_bytes", "_working_set_bytes", "_in_flight", "_in_progress"}
     | {"_open_fds", "_max_fds", "_goroutines", "_threads", "_queue_length", "_depth", "_up", "_ready"}
-    | {"_healthy", "_temperature", "_load1", "_load5", "_load15"}
+    | {"_temperature", "_load1", "_load5", "_load15"}
 )
 _GAUGE_FAMILIES = ("kube_", "node_memory_", "node_filesystem_", "node_load", "node_hwmon_temp", "go_memstats_")
 BY_NAME = "as its name says"

@@ -16,7 +16,7 @@ TABLE = {
         "5 < sum(tenant_label_rejections_total)",
         "tenant_label_rejections_total >= 1 and on () hour() > 8",
         f"{HISTOGRAM}_bucket > 5",
-        "2 * x_total > 100",
+        "2 * x_requests_total > 100",
     ],
     "rate-of-gauge": ["rate(readiness_state[5m]) < 1", "resets(up[5m]) > 1", "increase(tenant_cost_estimate[1h]) > 1"],
     "gauge-function-of-counter": [
@@ -67,6 +67,7 @@ TABLE = {
     "topk-in-alert": ["topk(3, x) > 1 and y > 1"],
 }
 SOUND = [
+    "drives_offline_total > 0",
     "up{anything='a'} * on (anything) group_left (else) other == 0",
     "histogram_quantile(0.9, sum by (job, vmrange) (rate(x_bucket[5m]))) > 1",
     "histogram_quantile(0.9, sum by (job) (rate(x_seconds[5m]))) > 1",
