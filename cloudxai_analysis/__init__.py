@@ -10,12 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cloudxai_analysis.cards.own import Finding, card
     from cloudxai_analysis.figures.plot import plot
     from cloudxai_analysis.study.opening import open_study
 
-__all__ = ["open_study", "plot"]
+__all__ = ["Finding", "card", "open_study", "plot"]
 # The command line answers before anything heavy is loaded, so the door opens each room at its first use.
-_ROOMS = {"open_study": "study.opening", "plot": "figures.plot"}
+_ROOMS = {
+    "Finding": "cards.own",
+    "card": "cards.own",
+    "open_study": "study.opening",
+    "plot": "figures.plot",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -48,6 +48,9 @@ def _number(study: Study, name: str, column: str, how: str) -> float:
     for time in ("hour", "day"):
         if time in found:
             found = study.within(found, time)
+    if "currency" in found:
+        # Amounts of several currencies are never added up.
+        found = found[found["currency"] == study.contract.currency]
     if found.empty and how not in ("count", "sum"):
         return float("nan")
     return float(found[column].agg(how))
