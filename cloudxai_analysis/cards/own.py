@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.cards.look import Look
+from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.study.study import Study
 
@@ -26,7 +26,7 @@ class Finding:
     draw: Callable[[Any], Any] | None = None
 
 
-def card(found: Callable[[Study], Finding]) -> Callable[[Study], Look]:
+def card(found: Callable[[Study], Finding]) -> Callable[[Study], Card]:
     """Make a function, of a study, one that gives a section card: shown in a notebook, and on the page of a report.
 
     The function's docstring says what the number means, and stands as its definition.
@@ -41,13 +41,13 @@ def card(found: Callable[[Study], Finding]) -> Callable[[Study], Look]:
         raise UsageError(f"Card '{found.__name__}' has no docstring. Say in it what the number means.")
 
     @wraps(found)
-    def made(study: Study) -> Look:
+    def made(study: Study) -> Card:
         finding = found(study)
         if not isinstance(finding, Finding):
             raise UsageError(f"Card '{found.__name__}' gave {type(finding).__name__}, and not a Finding.")
         key = f"{SECTION}-{found.__name__.replace('_', '-')}"
         shown = len(finding.frame) > 0
-        return Look(
+        return Card(
             key=key,
             section=SECTION,
             heading=finding.says,
