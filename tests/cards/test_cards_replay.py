@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloudxai_analysis.cards import replay as looks
+from cloudxai_analysis.lint.tools import version_of
 from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.study.study import Study
@@ -54,6 +55,8 @@ def test_without_a_server_each_look_says_what_it_needs(
     study: Study, rules: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    # What is installed is asked once in a process.
+    version_of.cache_clear()
     replays = looks.replayed(study, rules=rules)
     for look in ALL:
         shown = look(study, replays)
@@ -61,3 +64,4 @@ def test_without_a_server_each_look_says_what_it_needs(
         assert "Replay needs a server" in shown.empty
         assert shown.svg() == ""
     assert "Replay needs a server" in looks.drafts(replays)
+    version_of.cache_clear()
