@@ -138,8 +138,8 @@ def main() -> None:
         return
     files = (path for path in sorted(given.folder.rglob("*")) if path.is_file())
     kept = {str(path.relative_to(given.folder)): path.read_text(encoding="utf-8") for path in files}
-    parts = {"reports": lambda name: name.startswith("seed"), "audits": lambda name: name.startswith("audit/")}
-    kept = {name: text for name, text in kept.items() if parts.get(given.only, lambda _: True)(name)}
+    begins = {"reports": "seed", "audits": "audit/", "replay": "replay"}.get(given.only, "")
+    kept = {name: text for name, text in kept.items() if name.startswith(begins)}
     told = differences(kept, found)
     print("\n".join(told) or f"{len(found)} answers as they were")
     sys.exit(bool(told))
