@@ -108,7 +108,7 @@ class Entry:
             return told
         topic, _, attribute = self.name.partition(".")
         made = vars(getattr(self._study, topic)).get(attribute)
-        return usual([] if made is None else map(str, made))
+        return usual(map(str, made) if isinstance(made, pd.DataFrame) else [])
 
     @property
     def inputs(self) -> tuple[str, ...]:
