@@ -17,6 +17,7 @@ from cloudxai_analysis.cli.replay import replay
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.lint.tools import version_of
 from cloudxai_analysis.measures.readiness import global_readiness
 from cloudxai_analysis.measures.slo import burn_stretches
 from cloudxai_analysis.measures.telemetry import job_states
@@ -190,5 +191,8 @@ def test_mistakes_are_one_line(
     run: Any, monkeypatch: pytest.MonkeyPatch, file: str, error: type[UsageError], said: str
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    # The audits keep which tools there are.
+    version_of.cache_clear()
     with pytest.raises(error, match=said):
         run(file)
+    version_of.cache_clear()
