@@ -83,7 +83,7 @@ def test_a_burst_over_the_edge_is_named_as_going_on(study):
 
 def test_the_heading_tells_real_tenants_and_generated_names(study, clean):
     real = int(clean.cardinality.active_tenants["tenants"].iloc[-1])
-    assert looks.tenants(study).heading.startswith(f"{real + 56} tenants ({real} real, 56 generated) at the end")
+    assert looks.tenants(study).heading.startswith(f"{real + 56} tenants ({real} real, 56 generated) when last seen")
     assert "56 generated names are counted apart." in looks.churn(study).note
     assert looks.tenants(clean).heading.startswith(f"{real} tenants when last seen; ")
     assert "counted apart" not in looks.churn(clean).note
@@ -92,7 +92,7 @@ def test_the_heading_tells_real_tenants_and_generated_names(study, clean):
 def test_who_is_missing_while_a_guard_refuses_is_bounded_by_what_is_known(tmp_path):
     """The demo's own week: 384 requests of 57 tenants refused, and one tenant found a minute after the restart."""
     beta = evaluate.study_of(DemoSource(1), tmp_path)
-    assert looks.tainted(beta).heading.endswith("tenants missing: at least 1, at most unknown.")
+    assert looks.tainted(beta).heading.endswith("UTC: at least 1, at most unknown.")
     banner = next(one["text"] for one in banners(beta, judge.checks(beta)) if one["kind"] == "taint")
     assert banner.endswith("at least 1, at most unknown. No cost is missing: a refused request does no work.")
     assert judge.check(beta, "churn").status == "pass"

@@ -199,7 +199,7 @@ def test_down_to_the_end_leaves_no_budget(tmp_path):
     )
     assert said(week, "availability").status == "fail"
     assert said(week, "burn").status == "warn"
-    assert said(week, "burn").finding.startswith("The error budget burns 1000.0 times faster than allowed")
+    assert said(week, "burn").finding.startswith("The error budget burns 1,000.0 times faster than allowed")
     told = [check.finding for check in judge.checks(week)]
     assert not [finding for finding in told if "100 %" in finding and "too fast" not in finding]
     assert said(week, "coverage").value == pytest.approx(2.5 / 7)

@@ -64,6 +64,8 @@ class RangeSelectors:
 
     def count(self, stretch: Stretch) -> int:
         """How many samples the server counts in the stretch, staleness markers left out."""
+        if stretch.end <= stretch.start:  # PromQL has no range of no length
+            return 0
         query = f"sum(count_over_time({stretch.range_selector}))"
         count: int = self._ask(
             stretch, query, lambda data: sum(int(float(item["value"][1])) for item in data["result"])

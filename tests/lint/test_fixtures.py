@@ -101,7 +101,10 @@ def test_servers_refuse_what_is_said_to_be_refused_and_nothing_else(path: Path, 
         if not file.exists() or path.stem.startswith("in-"):
             continue
         said = {"promtool": False, "amtool": False}
-        for found in all_of(file):
+        findings = all_of(file)
+        if any(found.code == "promql/unread" for found in findings):
+            continue  # what this promtool refuses a newer server may take
+        for found in findings:
             if "refuses" in found.why and found.code.startswith(("rules/", "routing/", "promql/")):
                 said["amtool" if found.code.startswith("routing/") else "promtool"] = True
         try:
