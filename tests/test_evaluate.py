@@ -73,6 +73,7 @@ def test_the_smallest_size_found_by_hand() -> None:
     assert smallest(*events, share=0.5) == 2.0
     assert smallest(*events, share=0.0) == 1.0
     assert smallest(*reversed(events)) == 5.0
+    assert smallest((0.0001, True), (0.001, True)) == 0.0001
 
 
 def test_a_hole_above_counts_against_what_lies_below() -> None:

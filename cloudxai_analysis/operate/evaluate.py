@@ -174,7 +174,8 @@ def smallest_found(sizes: pd.Series, found: pd.Series, *, share: float = FOUND_S
     enough = shares[::-1].ge(share).cummin()[::-1]
     if not enough.any():
         return None
-    return round(float(ordered.loc[doubling == enough.idxmax(), "size"].min()), 3)
+    smallest = ordered.loc[doubling == enough.idxmax(), "size"].min()
+    return float(f"{smallest:.6g}")
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
