@@ -6,18 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cloudxai_analysis.lint.expressions import Unparsed, parse
-from cloudxai_analysis.lint.facts import Inference
-from cloudxai_analysis.lint.label_sets import Labels
+from cloudxai_analysis.lint.facts import Inference, Labels
 from cloudxai_analysis.lint.matchers import Matcher
-from cloudxai_analysis.lint.metrics import TARGET_LABELS
+from cloudxai_analysis.lint.metrics import NAMES, TARGET_LABELS
 from cloudxai_analysis.lint.routes import Route
 from cloudxai_analysis.lint.rules import Rule
 from cloudxai_analysis.platform.contract import Contract
-
-NOBODY_SAYS = Labels()
-# Severities by which people everywhere mean that somebody is to be woken.
-_PAGING = frozenset({"page", "pager", "paging", "critical", "crit", "emergency", "disaster", "p1", "sev1", "sev-1"})
-_USUAL = frozenset({"warning", "warn", "info", "ticket", "none", "error", "major", "minor", "high", "medium", "low"})
 
 
 @dataclass(frozen=True)
@@ -48,30 +42,26 @@ class Shape:
             return None
         if label in self.labels.sure:
             return True
-        if not self.labels.may_have(label) or (label in self.decided and label not in self.named):
-            # A server may put labels of its own place on every alert that it sends.
-            return None if label in TARGET_LABELS and label not in ("job", "instance") else False
-        return None
+        if self.labels.may_have(label) and (label not in self.decided or label in self.named):
+            return None
+        # A server may put labels of its own place on every alert that it sends.
+        return None if label in TARGET_LABELS - {"job", "instance"} else False
 
     def accepts(self, matcher: Matcher) -> bool | None:
         """Whether the matcher matches these alerts; None where some of them, perhaps."""
         if matcher.name in self.exact:
             return matcher.accepts(self.exact[matcher.name])
-        if self.has(matcher.name) is False:
-            return matcher.accepts("")
-        if self.has(matcher.name) and matcher.accepts("") is not None and _only_asks_presence(matcher):
-            return not matcher.accepts("")
-        return None
+        has, empty = self.has(matcher.name), matcher.accepts("")
+        if has is False:
+            return empty
+        # Such a matcher only tells a label that is there from one that is not.
+        asks_presence = (matcher.operator in ("=", "!=") and not matcher.value) or matcher.value == ".+"
+        return not empty if has and asks_presence and empty is not None else None
 
     def all_accepted(self, matchers: Iterable[Matcher]) -> bool | None:
         """Whether all of the matchers match these alerts; None where some of them, perhaps."""
-        found: bool | None = True
-        for matcher in matchers:
-            accepted = self.accepts(matcher)
-            if accepted is False:
-                return False
-            found = None if accepted is None else found
-        return found
+        found = [self.accepts(matcher) for matcher in matchers]
+        return False if False in found else None if None in found else True
 
 
 def shapes(rules: Iterable[Rule], inference: Inference) -> list[Shape]:
@@ -85,19 +75,15 @@ def _shape(rule: Rule, inference: Inference, decided: frozenset[str]) -> Shape:
     named: frozenset[str] = frozenset()
     try:
         root = parse(rule.expr)
-        inference.forget()
         labels = inference.of(root).labels
         for term in root.walk():
             named |= term.labels | {matcher.name for matcher in term.matchers}
             named |= term.matching.include | term.matching.labels if term.matching else frozenset()
-            if term.name in ("label_replace", "label_join", "count_values"):
-                named |= {term.parts[1].text}
-    except (Unparsed, IndexError):
-        labels, named = NOBODY_SAYS, decided
-    exact = {name: value for name, value in rule.labels.items() if "{{" not in value}
-    exact["alertname"] = rule.name
-    templated = frozenset(rule.labels) - frozenset(exact)
-    return Shape(rule, exact, templated, labels, decided, named)
+            named |= {part.text for part in term.parts if part.form == "string"}
+    except Unparsed:
+        labels, named = Labels(), decided
+    exact = {name: value for name, value in rule.labels.items() if "{{" not in value} | {"alertname": rule.name}
+    return Shape(rule, exact, frozenset(rule.labels) - frozenset(exact), labels, decided, named)
 
 
 def ends(root: Route, shape: Shape) -> list[tuple[Route, bool]]:
@@ -122,14 +108,9 @@ def ends(root: Route, shape: Shape) -> list[tuple[Route, bool]]:
 
 def paging_severities(contract: Contract) -> frozenset[str]:
     """The severities that wake someone: the contract's, and those that mean it everywhere."""
-    return _PAGING | {alert.severity.lower() for alert in contract.alerts.values() if alert.paging}
+    return frozenset(NAMES["paging"]) | {one.severity.lower() for one in contract.alerts.values() if one.paging}
 
 
 def usual_severities(contract: Contract) -> frozenset[str]:
     """The severities that are spelt right for sure: the contract's, and those that are in use everywhere."""
-    return _PAGING | _USUAL | {alert.severity for alert in contract.alerts.values()}
-
-
-def _only_asks_presence(matcher: Matcher) -> bool:
-    """Whether it only tells a label that is there from one that is not: `!=""`, `=""`, `=~".+"`, `!~".+"`."""
-    return (matcher.operator in ("=", "!=") and not matcher.value) or matcher.value == ".+"
+    return frozenset(NAMES["paging"]) | frozenset(NAMES["usual"]) | {one.severity for one in contract.alerts.values()}

@@ -1,4 +1,7 @@
-"""What is wrong with an alert by itself: when it fires, how long it waits, and what it tells people."""
+"""What is wrong with an alert by itself: when it fires, how long it waits, and what it tells people.
+
+Whether a template can be read at all is promtool's to say.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,26 @@ from dataclasses import dataclass
 
 from cloudxai_analysis.lint.codes import Said, rule
 from cloudxai_analysis.lint.durations import duration_text
-from cloudxai_analysis.lint.expressions import COMPARISONS, Term, Unparsed, parse
-from cloudxai_analysis.lint.facts import Inference
-from cloudxai_analysis.lint.label_sets import ANYTHING, Labels
+from cloudxai_analysis.lint.expressions import COMPARISONS, Term
+from cloudxai_analysis.lint.facts import Inference, Labels
 from cloudxai_analysis.lint.rules import Rule
-from cloudxai_analysis.lint.templates import Template, read_template
 
 # Alerts that are meant to fire at all times, so that their silence tells that alerting is broken.
 _SIGN_OF_LIFE = re.compile(r"watch.?dog|dead.?man|heart.?beat|always.?fir|keep.?alive|dms|inhibit", re.IGNORECASE)
 # Series that are there only while something is so.
 _THERE_ONLY_WHILE = ("_info", "_reason", "_taint", "_labels", "_metadata", "_alert", "_alerts")
-_NO_ALERT = frozenset({"none", "heartbeat"})
+_ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_LABEL = re.compile(r"(?:\$labels|\.Labels)\.([a-zA-Z_]\w*)")
+_TESTED = re.compile(r"^-?\s*(?:if|with|else if)\b")
+_OUTSIDE = re.compile(
+    r"\$(?:labels\.\w+|value\b)|\$\{\s*(?:labels|value)[^}]*\}|(?<!\{)\{\s*\$(?:labels|value)[^{}]*\}"
+)
+_PRINTF = re.compile(r"""^-?\s*(?:(\S+)\s*\|\s*)?printf\s+("(?:[^"\\]|\\.)*"|`[^`]*`)(?:\s+(\S+))?\s*-?$""")
+_VERBS = re.compile(r"%[-+# 0]*\d*(?:\.\d*)?([a-zA-Z%])")
+_VALUE = re.compile(r"^-?\s*(?:\$value|\.Value)\b")
+# What a template of an alert can ask of the dot, unless the dot is moved.
+_FIELD = re.compile(r"(?:^|[\s(|-])\.(?!(?:Labels|ExternalLabels|ExternalURL|Value)\b)([A-Za-z_]\w*)")
+_MOVES_DOT = re.compile(r"\{\{-?\s*(?:range|with|block|define|template)\b")
 
 
 @dataclass(frozen=True)
@@ -31,17 +43,21 @@ class Alert:
     evaluation_seconds: float
     scrape_seconds: float
 
-    @property
-    def templates(self) -> Iterator[tuple[str, str, Template]]:
-        """Each text that holds a template or a variable: the table it stands in, its name, and what it asks for."""
+    def texts(self) -> Iterator[tuple[str, int, str, list[str]]]:
+        """Each text that holds a template or a variable: its name, its line, itself, and its actions."""
         for table, texts in (("labels", self.rule.labels), ("annotations", self.rule.annotations)):
             for name, text in texts.items():
                 if "{" in text or "$" in text:
-                    yield table, name, read_template(text)
+                    yield name, self.rule.line_of(table, name), text, _ACTION.findall(text)
+
+
+def alert_of(one: Rule, root: Term | None, inference: Inference, *, evaluation: float, scrape: float) -> Alert:
+    """The alert that a rule makes; where its expression cannot be read, its series can have any label."""
+    return Alert(one, root, Labels() if root is None else inference.of(root).labels, evaluation, scrape)
 
 
 @rule("rules/short-for", of="alert")
-def short_for(alert: Alert, _: Inference) -> Iterator[Said]:
+def _short_for(alert: Alert, _: Inference) -> Iterator[Said]:
     """A `for` that is shorter than two of the longer interval; none, or 0, is a decision of its own."""
     interval = max(alert.evaluation_seconds, alert.scrape_seconds)
     what = "evaluation" if alert.evaluation_seconds >= alert.scrape_seconds else "scrape"
@@ -53,148 +69,115 @@ def short_for(alert: Alert, _: Inference) -> Iterator[Said]:
 
 
 @rule("rules/constant-alert", of="alert")
-def constant_alert(alert: Alert, _: Inference) -> Iterator[Said]:
-    """An alert that looks at no metric."""
-    if alert.root is None or _is_sign_of_life(alert.rule) or alert.root.selectors:
-        return
-    # Some hold at certain hours only, and inhibit others then.
-    if not any(term.form == "call" and not term.parts for term in alert.root.walk()):
+def _constant_alert(alert: Alert, _: Inference) -> Iterator[Said]:
+    """An alert that looks at no metric; some hold at certain hours only, and inhibit others then."""
+    asks = alert.root is None or any(
+        term.form == "selector" or (term.form == "call" and not term.parts) for term in alert.root.walk()
+    )
+    if not asks and not _is_sign_of_life(alert.rule):
         yield Said(f"{alert.root} asks for no metric.", alert.rule.expr_line)
 
 
 @rule("rules/bool-condition", of="alert")
-def bool_condition(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A comparison that returns 0 in place of nothing."""
-    root = alert.root
-    if root is not None and root.form == "operation" and root.name in COMPARISONS and root.as_bool:
-        yield Said(f"{root}, with bool, returns a series at all times.", alert.rule.expr_line)
+def _bool_condition(alert: Alert, _: Inference) -> Iterator[Said]:
+    if alert.root is not None and alert.root.name in COMPARISONS and alert.root.as_bool:
+        yield Said(f"{alert.root}, with bool, returns a series at all times.", alert.rule.expr_line)
 
 
 @rule("rules/no-condition", of="alert")
-def no_condition(alert: Alert, inference: Inference) -> Iterator[Said]:
-    """An expression that returns something at all times."""
+def _no_condition(alert: Alert, inference: Inference) -> Iterator[Said]:
     root = alert.root
-    if root is None or _is_sign_of_life(alert.rule) or not root.selectors or inference.of(root).filtered:
-        return
-    if root.form == "operation" and root.as_bool:
+    if root is None or _is_sign_of_life(alert.rule) or root.as_bool or inference.of(root).filtered:
         return
     names = [term.name for term in root.selectors]
-    if not any(name.endswith(_THERE_ONLY_WHILE) for name in names):
-        # A selector with conditions of its own can be meant as one of presence.
-        selects = any(matcher.name not in ("job", "instance") for term in root.selectors for matcher in term.matchers)
-        known = any(inference.metrics.promised(name) for name in names)
-        computed = any(term.form in ("call", "aggregation") for term in root.walk())
-        if known or computed or not selects:
-            said = f"{root} is compared with nothing."
-            yield Said(said, alert.rule.expr_line, assumed=selects or not (known or computed))
+    if not names or any(name.endswith(_THERE_ONLY_WHILE) for name in names):
+        return
+    # A selector with conditions of its own can be meant as one of presence.
+    selects = any(matcher.name not in ("job", "instance") for term in root.selectors for matcher in term.matchers)
+    known = any(inference.metrics.promised(name) for name in names)
+    computed = any(term.form in ("call", "aggregation") for term in root.walk())
+    if known or computed or not selects:
+        assumed = selects or not (known or computed)
+        yield Said(f"{root} is compared with nothing.", alert.rule.expr_line, assumed=assumed)
 
 
 @rule("rules/absent-without-for", of="alert")
-def absent_without_for(alert: Alert, _: Inference) -> Iterator[Said]:
+def _absent_without_for(alert: Alert, _: Inference) -> Iterator[Said]:
     """An alert on a metric's absence that does not wait: each restart of the server sets it off."""
-    if alert.root is not None and not alert.rule.for_seconds and not alert.rule.templated:
-        absent = [term for term in _conditions(alert.root) if term.form == "call" and term.name == "absent"]
-        if absent:
-            yield Said(f"{absent[0]} holds at once, without `for`.", alert.rule.expr_line)
-
-
-def _conditions(term: Term) -> Iterator[Term]:
-    """What the alert fires by, through `or`, `and` and comparisons."""
-    if term.form == "operation" and (term.name in ("or", "and") or term.compares):
-        for part in term.parts:
-            yield from _conditions(part)
-    else:
-        yield term
+    waiting = [alert.root] if alert.root and not alert.rule.for_seconds and not alert.rule.templated else []
+    while waiting:
+        term = waiting.pop()
+        if term.form == "operation" and (term.name in ("or", "and") or term.compares):
+            waiting += reversed(term.parts)
+        elif term.form == "call" and term.name == "absent":
+            yield Said(f"{term} holds at once, without `for`.", alert.rule.expr_line)
+            return
 
 
 @rule("rules/nobody-records", of="alert")
-def nobody_records(alert: Alert, inference: Inference) -> Iterator[Said]:
-    """A recorded name where no rule of the files records anything."""
+def _nobody_records(alert: Alert, inference: Inference) -> Iterator[Said]:
     metrics = inference.metrics
-    if alert.root is not None and not metrics.recorded and metrics.names is None:
-        for name in sorted(alert.root.metrics):
-            if ":" in name and metrics.promised(name) is None:
-                yield Said(f"None of the files records {name}.", alert.rule.expr_line)
+    for name in sorted(alert.root.metrics) if alert.root and not metrics.recorded and metrics.names is None else ():
+        if ":" in name and metrics.promised(name) is None:
+            yield Said(f"None of the files records {name}.", alert.rule.expr_line)
 
 
 @rule("rules/lost-template-label", of="alert")
-def lost_template_label(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A label in a text that the expression's series do not have."""
-    if alert.root is None:
-        return
+def _lost_template_label(alert: Alert, _: Inference) -> Iterator[Said]:
     # Alerts that are series again have the severity of their own rules.
-    knows = not any(name.startswith("ALERTS") for name in alert.root.metrics)
-    for table, name, template in alert.templates:
-        for label in template.labels:
-            if label in template.tested or label in alert.labels.sure:
+    knows = alert.root is not None and not any(name.startswith("ALERTS") for name in alert.root.metrics)
+    for name, line, __, actions in alert.texts():
+        tested = _LABEL.findall(" ".join(filter(_TESTED.match, actions)))
+        for label in dict.fromkeys(_LABEL.findall(" ".join(actions))):
+            if label in tested or label in alert.labels.sure:
                 continue
-            line = alert.rule.line_of(table, name)
             if not alert.labels.may_have(label):
-                only = alert.labels.only
-                has = f"they have {', '.join(sorted(only))}" if only else "they have none like that"
-                yield Said(f"`{name}`: the expression's series have no label '{label}'; {has}.", line)
+                has = ", ".join(sorted(alert.labels.only or ())) or "none like that"
+                yield Said(f"`{name}`: the expression's series have no label '{label}'; they have {has}.", line)
             elif knows and label == "severity" and label in alert.rule.labels:
                 said = "is a label of the alert, and a template sees only those of the expression's series"
                 yield Said(f"`{name}`: '{label}' {said}.", line)
 
 
 @rule("rules/unexpanded-template", of="alert")
-def unexpanded_template(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A variable that stays as it stands."""
+def _unexpanded_template(alert: Alert, _: Inference) -> Iterator[Said]:
+    """A variable that stays as it stands; of a template that is not closed nothing else is told."""
     if re.search(r"\$(?:labels|value)\b|\.Labels\b", alert.rule.name):
         yield Said(f"The name '{alert.rule.name}' holds a template, which stays as it is.")
-    for table, name, template in alert.templates:
-        for outside in template.outside:
-            yield Said(f"`{name}`: {outside} stands outside of {{{{ }}}}.", alert.rule.line_of(table, name))
+    for name, line, text, __ in alert.texts():
+        closed = text.count("{{") == text.count("}}")
+        for outside in dict.fromkeys(_OUTSIDE.findall(_ACTION.sub(" ", text))) if closed else ():
+            yield Said(f"`{name}`: {outside} stands outside of {{{{ }}}}.", line)
 
 
 @rule("rules/unknown-template-field", of="alert")
-def unknown_template_field(alert: Alert, _: Inference) -> Iterator[Said]:
+def _unknown_template_field(alert: Alert, _: Inference) -> Iterator[Said]:
     """A field that a template of an alert cannot ask for; promtool takes it, and fails when the alert fires."""
-    for table, name, template in alert.templates:
-        for unknown in dict.fromkeys(template.unknown):
-            yield Said(f"`{name}`: templates of alerts have no .{unknown}.", alert.rule.line_of(table, name))
+    for name, line, text, actions in alert.texts():
+        for unknown in dict.fromkeys(_FIELD.findall(" ".join(actions))) if not _MOVES_DOT.search(text) else ():
+            yield Said(f"`{name}`: templates of alerts have no .{unknown}.", line)
 
 
 @rule("rules/bad-format", of="alert")
-def bad_format(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A verb that does not fit what it prints."""
-    for table, name, template in alert.templates:
-        for message in dict.fromkeys(template.badly_formatted):
-            yield Said(f"`{name}`: {message}.", alert.rule.line_of(table, name))
+def _bad_format(alert: Alert, _: Inference) -> Iterator[Said]:
+    for name, line, __, actions in alert.texts():
+        for piped, form, given in (found.groups() for found in map(_PRINTF.match, actions) if found):
+            printed = piped or given or ""
+            is_value = printed in ("$value", ".Value")
+            if (piped and given) or not (is_value or _LABEL.fullmatch(printed)):
+                continue
+            wrong = [verb for verb in _VERBS.findall(form) if verb not in ("eEfFgGvb%" if is_value else "svqxX%")]
+            if wrong:
+                kind = "a number" if is_value else "a text"
+                yield Said(f"`{name}`: %{wrong[0]} does not print {printed}, which is {kind}.", line)
 
 
 @rule("rules/label-of-value", of="alert")
-def label_of_value(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A label that changes with the value."""
-    for table, name, template in alert.templates:
-        if table == "labels" and template.prints_value:
-            yield Said(f"`{name}`: the label holds the value.", alert.rule.line_of(table, name))
-
-
-@rule("rules/query-in-template", of="alert")
-def query_in_template(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A text that asks the server once more; nothing checks that query but this."""
-    for table, name, template in alert.templates:
-        line = alert.rule.line_of(table, name)
-        if template.asks_server:
-            broken = [query for query in template.queries if "%" not in query and not _parses(query)]
-            said = f", and '{broken[0]}' cannot be read" if broken else ""
-            yield Said(f"`{name}`: its template asks the server with query(){said}.", line)
-
-
-def _parses(query: str) -> bool:
-    try:
-        parse(query.replace('\\"', '"'))
-    except Unparsed:
-        return False
-    return True
+def _label_of_value(alert: Alert, _: Inference) -> Iterator[Said]:
+    for name, line, text, actions in alert.texts():
+        if alert.rule.labels.get(name) == text and any(map(_VALUE.match, actions)):
+            yield Said(f"`{name}`: the label holds the value.", line)
 
 
 def _is_sign_of_life(one: Rule) -> bool:
-    return bool(_SIGN_OF_LIFE.search(one.name)) or one.labels.get("severity", "").lower() in _NO_ALERT
-
-
-def alert_of(one: Rule, root: Term | None, inference: Inference, *, evaluation: float, scrape: float) -> Alert:
-    """The alert that a rule makes; where its expression cannot be read, its series can have any label."""
-    return Alert(one, root, ANYTHING if root is None else inference.of(root).labels, evaluation, scrape)
+    return bool(_SIGN_OF_LIFE.search(one.name)) or one.labels.get("severity", "").lower() in ("none", "heartbeat")

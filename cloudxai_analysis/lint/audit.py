@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 # Importing them is what puts their rules on the list.
-from cloudxai_analysis.lint import Finding, counters, grouping, matching, selectors, thresholds  # noqa: F401
+from cloudxai_analysis.lint import Finding, counters, grouping, matching, thresholds  # noqa: F401
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.codes import CODES, found
 from cloudxai_analysis.lint.corpus import Corpus

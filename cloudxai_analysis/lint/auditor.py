@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Use = Literal["alert", "record", "panel"]
 USUAL_SCRAPE_SECONDS = 30.0
-# A label that was lost has further consequences, which are not told beside it.
+# What is only the consequence of another fault is not told beside it.
 _CONSEQUENCES = {
     "promql/quantile-without-le": ("promql/lost-label", "promql/unknown-label"),
     "promql/lost-label": ("promql/never-matches",),
@@ -41,8 +41,7 @@ class Asked:
     root: Term
     use: Use
     inference: Inference
-    scrape_seconds: float
-    scrape_assumed: bool
+    scrape_seconds: float | None
     evaluation_seconds: float
 
     @property
@@ -80,27 +79,22 @@ class Auditor:
         self, text: str, place: Place, *, evaluation_seconds: float | None = None
     ) -> tuple[Term | None, list[Finding]]:
         """The expression, None where it is none that can be read, and every fault that it has by itself."""
+        file, line, subject = place.file, place.line, place.subject
         if "{{" in text or "[[" in text:
-            return None, [_of("files/templated", place, "The expression holds a template.")]
+            said = "The expression holds a template."
+            return None, [found("files/templated", file=file, line=line, subject=subject, message=said)]
         try:
             root = parse(text)
         except Unparsed as error:
-            finding = _of("promql/unread", place, f"The parser of these audits cannot read it: {error}.")
+            said = f"The parser of these audits cannot read it: {error}."
+            finding = found("promql/unread", file=file, line=line, subject=subject, message=said)
             self.unread[finding] = text
             return None, [finding]
-        self.inference.forget()
-        asked = Asked(
-            root,
-            place.use,
-            self.inference,
-            self.scrape_seconds or USUAL_SCRAPE_SECONDS,
-            self.scrape_seconds is None,
-            evaluation_seconds or self.evaluation_seconds,
-        )
-        where = {"file": place.file, "line": place.line, "subject": place.subject}
-        findings = findings_of(root, asked, of="expression", **where)  # type: ignore[arg-type]
+        evaluation = evaluation_seconds or self.evaluation_seconds
+        asked = Asked(root, place.use, self.inference, self.scrape_seconds, evaluation)
+        findings = findings_of(root, asked, of="expression", file=file, line=line, subject=subject)
         for term in root.walk():
-            findings += findings_of(term, asked, of=term.form, **where)  # type: ignore[arg-type]
+            findings += findings_of(term, asked, of=term.form, file=file, line=line, subject=subject)
         return root, _told_once(findings)
 
 
@@ -112,7 +106,3 @@ def _told_once(findings: list[Finding]) -> list[Finding]:
     # Where a part never matches, what stands around it does not either.
     inner = [finding for finding in left if finding.code == "promql/never-matches"][-1:]
     return [finding for finding in left if finding.code != "promql/never-matches" or finding in inner]
-
-
-def _of(code: str, place: Place, message: str) -> Finding:
-    return found(code, file=place.file, line=place.line, subject=place.subject, message=message)

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 from cloudxai_analysis.lint import Finding, Severity
 
-_SECTIONS = ("files", "promql", "rules", "routing", "dashboards", "audit")
-
 
 @dataclass(frozen=True)
 class Code:
@@ -73,16 +71,8 @@ def findings_of(thing: Any, around: Any, *, of: str, file: str, line: int, subje
     for code, check in RULES[of]:
         for one in check(thing, around):
             said = Said(one) if isinstance(one, str) else one
-            findings[
-                found(
-                    code,
-                    file=file,
-                    line=said.line or line,
-                    subject=said.subject or subject,
-                    message=said.message,
-                    assumed=said.assumed,
-                )
-            ] = None
+            place = {"file": file, "line": said.line or line, "subject": said.subject or subject}
+            findings[found(code, message=said.message, assumed=said.assumed, **place)] = None  # type: ignore[arg-type]
     return list(findings)
 
 
@@ -90,19 +80,3 @@ def code_of(tool: str, message: str) -> str:
     """The code of what a tool says, by the first row whose pattern fits; `<tool>: .*` is the last resort of each."""
     text = f"{tool}: {message}"
     return next(code for code, shared in CODES.items() if shared.said and re.search(shared.said, text))
-
-
-def page_rows() -> str:
-    """The tables of the page of codes, section by section, as Markdown."""
-    parts = []
-    for section in _SECTIONS:
-        rows = [
-            "| "
-            + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", one.severity, one.why, one.action))
-            + " |"
-            for name, one in sorted(CODES.items())
-            if name.startswith(f"{section}/")
-        ]
-        head = "| code | weight | why it matters | what to do |\n| --- | --- | --- | --- |"
-        parts.append("\n".join([f"## {section}", "", head, *rows]))
-    return "\n\n".join(parts)

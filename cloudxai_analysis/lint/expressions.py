@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -25,12 +26,7 @@ SET_OPERATORS = frozenset({"and", "or", "unless"})
 # Functions that need a counter, and those that need a gauge.
 RATES = frozenset({"rate", "irate", "increase"})
 DIFFERENCES = frozenset({"delta", "idelta", "deriv", "predict_linear", "holt_winters", "double_exponential_smoothing"})
-_MATCH_SIGNS: dict[str, Operator] = {
-    "MatchOp.Equal": "=",
-    "MatchOp.NotEqual": "!=",
-    "MatchOp.Re": "=~",
-    "MatchOp.NotRe": "!~",
-}
+_MATCH_SIGNS: dict[str, Operator] = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 Form = Literal["number", "string", "selector", "subquery", "call", "aggregation", "operation", "negation"]
 
@@ -112,7 +108,6 @@ def parse(text: str) -> Term:
 
 
 def _shortened(text: str, most: int = 300) -> str:
-    """The text on one line, cut where it is longer."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
@@ -142,98 +137,67 @@ def _refuse_too_deep(text: str) -> None:
 
 
 def _term(parsed: Any) -> Term:
-    term: Term = _READERS[type(parsed)](parsed)
-    return term if term.source is not None else replace(term, source=parsed)
+    while isinstance(parsed, promql.ParenExpr):
+        parsed = parsed.expr
+    return replace(_read(parsed), source=parsed)
 
 
-def _number(parsed: Any) -> Term:
-    return Term("number", number=parsed.val)
+def _read(parsed: Any) -> Term:
+    match parsed:
+        case promql.NumberLiteral():
+            return Term("number", number=parsed.val)
+        case promql.StringLiteral():
+            return Term("string", text=parsed.val)
+        case promql.UnaryExpr():
+            return Term("negation", "-", (_term(parsed.expr),))
+        case promql.VectorSelector():
+            return _selector(parsed)
+        case promql.MatrixSelector():
+            return replace(_selector(parsed.vector_selector), seconds=parsed.range.total_seconds())
+        case promql.SubqueryExpr(range=timedelta() as span):
+            return Term("subquery", "", (_term(parsed.expr),), seconds=span.total_seconds())
+        case promql.Call():
+            return Term("call", parsed.func.name, tuple(map(_term, parsed.args)))
+        case promql.AggregateExpr():
+            return _aggregation(parsed)
+    return _operation(parsed)
 
 
-def _string(parsed: Any) -> Term:
-    return Term("string", text=parsed.val)
-
-
-def _negation(parsed: Any) -> Term:
-    return Term("negation", "-", (_term(parsed.expr),))
-
-
-def _selector(parsed: Any, seconds: float | None = None) -> Term:
-    matchers = parsed.matchers
+def _selector(parsed: Any) -> Term:
     name = parsed.name or ""
     read = []
-    for matcher in matchers.matchers:
-        label, sign = matcher.name, _MATCH_SIGNS[str(matcher.op)]
-        if label == "__name__" and sign == "=" and not name:
+    for matcher in parsed.matchers.matchers:
+        sign = _MATCH_SIGNS[str(matcher.op).removeprefix("MatchOp.")]
+        if matcher.name == "__name__" and sign == "=" and not name:
             name = matcher.value
         else:
-            read.append(Matcher(label, sign, matcher.value))
-    return Term(
-        "selector",
-        name,
-        matchers=tuple(read),
-        alternatives=bool(matchers.or_matchers),
-        seconds=seconds,
-        moved=parsed.offset is not None or parsed.at is not None,
-    )
-
-
-def _range(parsed: Any) -> Term:
-    return _selector(parsed.vector_selector, parsed.range.total_seconds())
-
-
-def _subquery(parsed: Any) -> Term:
+            read.append(Matcher(matcher.name, sign, matcher.value))
     moved = parsed.offset is not None or parsed.at is not None
-    return Term("subquery", parts=(_term(parsed.expr),), seconds=parsed.range.total_seconds(), moved=moved)
-
-
-def _call(parsed: Any) -> Term:
-    return Term("call", parsed.func.name, tuple(_term(argument) for argument in parsed.args))
+    return Term("selector", name, matchers=tuple(read), alternatives=bool(parsed.matchers.or_matchers), moved=moved)
 
 
 def _aggregation(parsed: Any) -> Term:
-    modifier, parameter = parsed.modifier, parsed.param
-    grouping: Literal["", "by", "without"] = ""
-    if modifier is not None:
-        grouping = "by" if str(modifier.type).endswith("By") else "without"
-    parts = (_term(parsed.expr),) if parameter is None else (_term(parsed.expr), _term(parameter))
-    labels = frozenset(modifier.labels) if modifier is not None else frozenset()
-    return Term("aggregation", str(parsed.op), parts, labels=labels, grouping=grouping)
+    modifier = parsed.modifier
+    parts = tuple(_term(part) for part in (parsed.expr, parsed.param) if part is not None)
+    if modifier is None:
+        return Term("aggregation", str(parsed.op), parts)
+    grouping: Literal["by", "without"] = "by" if str(modifier.type).endswith("By") else "without"
+    return Term("aggregation", str(parsed.op), parts, labels=frozenset(modifier.labels), grouping=grouping)
 
 
 def _operation(parsed: Any) -> Term:
-    modifier, matching = parsed.modifier, None
-    if modifier is not None:
-        card = str(modifier.card)
-        group: Literal["", "left", "right"] = ""
-        if "ManyToOne" in card or "OneToMany" in card:
-            group = "left" if "ManyToOne" in card else "right"
-        how = modifier.matching
-        if how is not None or group:
-            matching = Matching(
-                on=how is not None and str(how.type).endswith(("On", "Include")),
-                labels=frozenset(how.labels) if how is not None else frozenset(),
-                group=group,
-                include=frozenset(modifier.group_labels or ()),
-            )
-    return Term(
-        "operation",
-        str(parsed.op),
-        (_term(parsed.lhs), _term(parsed.rhs)),
-        matching=matching,
-        as_bool=modifier is not None and bool(modifier.return_bool),
-    )
-
-
-_READERS: dict[type, Any] = {
-    promql.NumberLiteral: _number,
-    promql.StringLiteral: _string,
-    promql.ParenExpr: lambda parsed: _term(parsed.expr),
-    promql.UnaryExpr: _negation,
-    promql.VectorSelector: _selector,
-    promql.MatrixSelector: _range,
-    promql.SubqueryExpr: _subquery,
-    promql.Call: _call,
-    promql.AggregateExpr: _aggregation,
-    promql.BinaryExpr: _operation,
-}
+    term = Term("operation", str(parsed.op), (_term(parsed.lhs), _term(parsed.rhs)))
+    modifier = parsed.modifier
+    if modifier is None:
+        return term
+    how, card = modifier.matching, str(modifier.card)
+    group: Literal["", "left", "right"] = "left" if "ManyToOne" in card else "right" if "OneToMany" in card else ""
+    matching = None
+    if how is not None or group:
+        matching = Matching(
+            on=how is not None and str(how.type).endswith(("On", "Include")),
+            labels=frozenset(how.labels if how is not None else ()),
+            group=group,
+            include=frozenset(modifier.group_labels or ()),
+        )
+    return replace(term, matching=matching, as_bool=bool(modifier.return_bool))

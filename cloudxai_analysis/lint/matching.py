@@ -1,133 +1,162 @@
-"""Vectors that are matched or added up by labels that one of them lacks."""
+"""Metrics and labels that nobody knows, matchers that find nothing, and vectors that never match each other."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from cloudxai_analysis.lint.auditor import Asked
 from cloudxai_analysis.lint.codes import Said, rule
-from cloudxai_analysis.lint.expressions import SET_OPERATORS, Term
+from cloudxai_analysis.lint.expressions import Term
+from cloudxai_analysis.lint.facts import NOTHING, Labels
+from cloudxai_analysis.lint.matchers import Matcher, contradiction, unusable
+from cloudxai_analysis.lint.metrics import NAMES
 
-_NO_MATCHER = frozenset({"__name__"})
+_LOOKS_LIKE_PATTERN = re.compile(r"\.[*+]|\w\|\w|\\[dwsDWS.]|\[[^\]]+\][*+]|^\^|[^$]\$$")
 
 
-def _both_vectors(term: Term, asked: Asked) -> bool:
-    return not any(asked.facts(part).scalar for part in term.parts)
+@rule("promql/unknown-metric", of="selector")
+def _unknown_metric(term: Term, asked: Asked) -> Iterator[Said]:
+    why, assumed = asked.metrics.strange(term.name)
+    if why:
+        yield Said(f"Nobody knows metric {term.name}: {why}.", assumed=assumed)
+
+
+@rule("promql/not-on-server", of="selector")
+def _not_on_server(term: Term, asked: Asked) -> Iterator[str]:
+    if asked.metrics.lacking(term.name) and not asked.metrics.strange(term.name)[0]:
+        yield f"The server has no series of {term.name} today."
+
+
+@rule("promql/renamed-metric", of="selector")
+def _renamed_metric(term: Term, asked: Asked) -> Iterator[str]:
+    new_name = asked.metrics.contract.renames.get(term.name, "")
+    if new_name and new_name not in asked.root.metrics:
+        yield f"Metric {term.name} is called {new_name} from v1.0 on."
+
+
+@rule("promql/removed-metric", of="selector")
+def _removed_metric(term: Term, _: Asked) -> Iterator[Said]:
+    if new_name := NAMES["given_up"].get(term.name):
+        yield Said(f"{term.name} is exported no more; its exporter says {new_name}.", assumed=True)
+
+
+@rule("promql/unknown-label", of="selector")
+def _unknown_label(term: Term, asked: Asked) -> Iterator[str]:
+    known = asked.metrics.labels(term.name)[0]
+    for matcher in term.matchers:
+        if known is not None and matcher.name not in known:
+            near = get_close_matches(matcher.name, known, n=1, cutoff=0.6)
+            meant = f"; is '{near[0]}' meant?" if near else ""
+            yield f"{term.name} has no label '{matcher.name}', says the contract{meant}"
+
+
+@rule("promql/selects-nothing", of="selector")
+def _selects_nothing(term: Term, asked: Asked) -> Iterator[str]:
+    excluding = [] if term.alternatives else contradiction(term.matchers)
+    if excluding:
+        yield f"No series can have all of {', '.join(map(str, excluding))}."
+    sure = asked.metrics.labels(term.name)[1] if asked.metrics.is_own(term.name) else NOTHING
+    for matcher in term.matchers:
+        if why := unusable(matcher.value) if matcher.operator in ("=~", "!~") else "":
+            yield f"The regular expression of {matcher} is none of RE2's: {why}."
+        elif matcher.name in sure and contradiction([matcher, Matcher(matcher.name, "!=", "")]):
+            yield f"{matcher}: every series of {term.name} has that label."
+        elif matcher.operator == "=":
+            yield from _misspelt_value(term, matcher, asked)
+
+
+def _misspelt_value(term: Term, matcher: Matcher, asked: Asked) -> Iterator[str]:
+    """Values that contract and rules know, nearly."""
+    of_alerts = term.name in ("ALERTS", "ALERTS_FOR_STATE")
+    if of_alerts and matcher.name == "alertstate" and matcher.value not in ("pending", "firing"):
+        yield f"{matcher}: an alert is 'pending' or 'firing'."
+    known = sorted(asked.metrics.alerts) if of_alerts and matcher.name == "alertname" else []
+    known = list(asked.metrics.contract.jobs) if matcher.name == "job" else known
+    near = get_close_matches(matcher.value, known, n=1, cutoff=0.8)
+    if near and matcher.value not in known:
+        yield f"{matcher}: is '{near[0]}' meant, which contract or rules know?"
+
+
+@rule("promql/pattern-as-text", of="selector")
+def _pattern_as_text(term: Term, _: Asked) -> Iterator[str]:
+    for matcher in term.matchers:
+        if matcher.operator in ("=", "!=") and _LOOKS_LIKE_PATTERN.search(matcher.value):
+            yield f"{matcher} compares with the text itself, not with a regular expression."
 
 
 @rule("promql/lost-label", of="aggregation")
-def grouped_by_lost_label(term: Term, asked: Asked) -> Iterator[str]:
-    """A grouping by a label that was aggregated away before."""
-    inside = asked.facts(term.parts[0])
-    if term.grouping == "by" and inside.aggregated:
-        for label in sorted(term.labels):
-            if not inside.labels.may_have(label):
-                yield f"{term.name} by ({label}), but {term.parts[0]} has no label '{label}'."
+def _grouped_by_lost_label(term: Term, asked: Asked) -> Iterator[str]:
+    if asked.facts(term.parts[0]).aggregated:
+        yield from _grouped_without(term, asked)
 
 
 @rule("promql/unknown-label", of="aggregation")
-def grouped_by_unknown_label(term: Term, asked: Asked) -> Iterator[str]:
-    """A grouping by a label that a metric of the contract does not have."""
-    inside = asked.facts(term.parts[0])
-    if term.grouping == "by" and not inside.aggregated:
-        for label in sorted(term.labels):
-            if not inside.labels.may_have(label):
-                yield f"{term.name} by ({label}), but {term.parts[0]} has no label '{label}'."
+def _grouped_by_unknown_label(term: Term, asked: Asked) -> Iterator[str]:
+    if not asked.facts(term.parts[0]).aggregated:
+        yield from _grouped_without(term, asked)
+
+
+def _grouped_without(term: Term, asked: Asked) -> Iterator[str]:
+    labels = asked.facts(term.parts[0]).labels
+    for label in sorted(term.labels) if term.grouping == "by" else ():
+        if not labels.may_have(label):
+            yield f"{term.name} by ({label}), but {term.parts[0]} has no label '{label}'."
+
+
+def _sides(term: Term, asked: Asked) -> list[tuple[Term, Labels]]:
+    """The two vectors of an operation with their labels; none where one side is a number."""
+    facts = [(part, asked.facts(part)) for part in term.parts]
+    return [] if any(one.scalar for _, one in facts) else [(part, one.labels) for part, one in facts]
 
 
 @rule("promql/lost-label", of="operation")
-def matched_by_lost_label(term: Term, asked: Asked) -> Iterator[str]:
-    """A match, or a label to be carried over, by what a side does not have."""
-    matching = term.matching
-    if matching is None or not _both_vectors(term, asked):
+def _matched_by_lost_label(term: Term, asked: Asked) -> Iterator[str]:
+    matching, sides = term.matching, _sides(term, asked)
+    if matching is None or not sides:
         return
-    sides = [asked.facts(part).labels for part in term.parts]
     for label in sorted(matching.labels) if matching.on else ():
-        lacking = [place for place in (0, 1) if not sides[place].may_have(label)]
+        lacking = [part for part, labels in sides if not labels.may_have(label)]
         if len(lacking) == 2:
             yield f"on ({label}), but neither side of '{term.name}' has that label."
-        elif lacking and label not in sides[not lacking[0]].sure:
-            yield f"on ({label}), but {term.parts[lacking[0]]} has no label '{label}'."
-    if matching.group:
-        one = 1 if matching.group == "left" else 0
-        for label in sorted(matching.include):
-            if not sides[one].may_have(label):
-                yield f"group_{matching.group} ({label}), but {term.parts[one]} has no label '{label}'."
+        elif lacking and not any(label in labels.sure for _, labels in sides):
+            yield f"on ({label}), but {lacking[0]} has no label '{label}'."
+    part, labels = sides[matching.group == "left"]
+    for label in sorted(matching.include) if matching.group else ():
+        if not labels.may_have(label):
+            yield f"group_{matching.group} ({label}), but {part} has no label '{label}'."
 
 
 @rule("promql/never-matches", of="operation")
-def never_matches(term: Term, asked: Asked) -> Iterator[str]:
+def _never_matches(term: Term, asked: Asked) -> Iterator[str]:
     """Two vectors of which one surely has a label that the other surely lacks."""
-    if not _both_vectors(term, asked) or term.name == "or":
-        return
-    matching = term.matching
-    sides = [asked.facts(part).labels for part in term.parts]
-    if matching is not None and matching.on:
-        for label in sorted(matching.labels):
-            lacking = [place for place in (0, 1) if not sides[place].may_have(label)]
-            if len(lacking) == 1 and label in sides[not lacking[0]].sure:
-                yield f"on ({label}), but {term.parts[lacking[0]]} has no label '{label}'."
-        return
-    ignored = matching.labels | (matching.include if matching.group else frozenset()) if matching else frozenset()
-    for has, lacks in ((0, 1), (1, 0)):
-        sure = sides[has].sure - ignored - _NO_MATCHER
-        lost = sorted(label for label in sure if not sides[lacks].may_have(label))
+    matching, sides = term.matching, _sides(term, asked)
+    for (_, has), (part, lacks) in (sides, sides[::-1]) if sides and term.name != "or" else ():
+        sure = has.sure - {"__name__"}
+        if matching is not None:
+            sure = sure & matching.labels if matching.on else sure - matching.labels - matching.include
+        lost = sorted(label for label in sure if not lacks.may_have(label))
         if lost:
-            said = ", ".join(f"'{label}'" for label in lost)
-            yield f"'{term.name}' matches all labels, but {term.parts[lacks]} lacks {said}, which the other has."
+            on = matching is not None and matching.on
+            said, by = ", ".join(f"'{label}'" for label in lost), "by it" if on else "all labels"
+            yield f"'{term.name}' matches {by}, but {part} lacks {said}, which the other has."
             return
 
 
 @rule("promql/one-sided-label", of="operation")
-def one_sided_label(term: Term, asked: Asked) -> Iterator[str]:
+def _one_sided_label(term: Term, asked: Asked) -> Iterator[str]:
     """A label that a selector of one side asks for by its value, and that nothing of the other side speaks of."""
-    if term.name not in ("and", "unless") or term.matching is not None or not _both_vectors(term, asked):
+    sides = _sides(term, asked) if term.name in ("and", "unless") and term.matching is None else []
+    if not sides or term.parts[0].metrics & term.parts[1].metrics:
         return
-    left, right = ({matcher.name for one in part.selectors for matcher in one.matchers} for part in term.parts)
-    alike = {part_name for part in term.parts[:1] for part_name in part.metrics} & term.parts[1].metrics
-    pinned = [
-        {m.name for one in part.selectors for m in one.matchers if m.operator == "=" and m.value}
-        & asked.facts(part).labels.sure
-        for part in term.parts
-    ]
-    lone = (pinned[0] - right if len(term.parts[0].selectors) == 1 else set()) | (
-        pinned[1] - left if len(term.parts[1].selectors) == 1 else set()
-    )
-    lone = {label for label in lone if all(asked.facts(part).labels.may_have(label) for part in term.parts)}
-    if lone - {"job", "instance"} and not alike:
-        said = ", ".join(f"'{label}'" for label in sorted(lone - {"job", "instance"}))
+    lone: set[str] = set()
+    for (part, labels), (other, others) in (sides, sides[::-1]):
+        spoken = {matcher.name for one in other.selectors for matcher in one.matchers} | {"job", "instance"}
+        for matcher in part.selectors[0].matchers if len(part.selectors) == 1 else ():
+            pinned = matcher.operator == "=" and matcher.value and matcher.name in labels.sure
+            if pinned and matcher.name not in spoken and others.may_have(matcher.name):
+                lone.add(matcher.name)
+    if lone:
+        said = ", ".join(f"'{label}'" for label in sorted(lone))
         yield f"'{term.name}' matches all labels, and only one side asks for {said}: do the others have it, too?"
-
-
-@rule("promql/many-to-one", of="operation")
-def many_to_one(term: Term, asked: Asked) -> Iterator[Said]:
-    """Sides of which several series would match the same one: a query fails when it is evaluated."""
-    matching = term.matching
-    if matching is None or term.name in SET_OPERATORS or not _both_vectors(term, asked):
-        return
-    sides = [asked.facts(part).labels for part in term.parts]
-    if matching.on and not all(side.may_have(label) for side in sides for label in matching.labels):
-        return
-    tenant = asked.metrics.contract.tenant_label
-    for place, side in ((0, "left"), (1, "right")):
-        part, labels = term.parts[place], sides[place]
-        if matching.group == side:
-            continue
-        sure = {tenant} & labels.sure
-        grouped = part.labels if not matching.group and part.form == "aggregation" and part.grouping == "by" else set()
-        spread = {
-            label
-            for label in sure | grouped
-            if (label in matching.labels) is not matching.on and not _pinned(part, label) and label in labels.sure
-        } - matching.include
-        if spread:
-            said = ", ".join(f"'{label}'" for label in sorted(spread))
-            how = f"by which '{term.name}' does not match, without group_{side}"
-            # Of labels that only are grouped by, one may follow from the other, as a region from its zone.
-            yield Said(f"Series of {part} may differ in {said}, {how}.", assumed=not spread & sure)
-
-
-def _pinned(term: Term, label: str) -> bool:
-    """Whether a matcher leaves only one value of the label."""
-    matchers = [matcher for inside in term.selectors for matcher in inside.matchers]
-    return any(matcher.name == label and matcher.operator == "=" for matcher in matchers)

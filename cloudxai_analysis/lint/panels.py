@@ -56,7 +56,6 @@ class Read:
 
     def facts(self, root: Term) -> Facts:
         """What is sure of an expression."""
-        self.auditor.inference.forget()
         return self.auditor.inference.of(root)
 
 
@@ -200,7 +199,7 @@ def raw_counter(panel: Panel, read: Read) -> Iterator[Said]:
     """A counter drawn as it stands."""
     for target, root in read.drawn(panel) if panel.kind in _OVER_TIME else ():
         facts = read.facts(root)
-        if facts.kind == "counter" and not target.instant and not facts.windowed:
+        if facts.kind == "counter" and not target.instant:
             said = f"{facts.metric} is a counter, {facts.because}, and is drawn as it is."
             yield Said(said, target.line, assumed=facts.assumed)
 

@@ -13,7 +13,7 @@ from routing_trees import label_sets, routing_file
 from webhooks import Delivery, deliveries, post_alerts, webhooks
 
 from cloudxai_analysis.lint.alert_shapes import Shape, ends
-from cloudxai_analysis.lint.label_sets import NOTHING, Labels
+from cloudxai_analysis.lint.facts import NOTHING, Labels
 from cloudxai_analysis.lint.nodes import Node
 from cloudxai_analysis.lint.reading import read_tree
 from cloudxai_analysis.lint.routes import Routing, load_routing

@@ -1,12 +1,17 @@
-"""Which faults an alert's expression has, by hand; of one fault comes one finding."""
+"""Which faults an alert's expression and its texts have, by hand; of one fault comes one finding."""
 
 from __future__ import annotations
 
 import pytest
 
 from cloudxai_analysis.lint import audit  # noqa: F401  (its rules are asked)
+from cloudxai_analysis.lint.alerts import Alert
 from cloudxai_analysis.lint.auditor import Auditor, Place
+from cloudxai_analysis.lint.codes import findings_of
+from cloudxai_analysis.lint.facts import NOTHING, Inference, Labels
 from cloudxai_analysis.lint.metrics import Metrics
+from cloudxai_analysis.lint.nodes import Node
+from cloudxai_analysis.lint.rules import Rule
 from cloudxai_analysis.platform.contract import load_contract
 
 HISTOGRAM = "readiness_check_duration_seconds"
@@ -42,8 +47,6 @@ TABLE = {
         "readiness_state < 2",
         "count(readiness_state) >= 0",
         "increase(x_total[10m]) > -1",
-        "x <= 5 or x > 3",
-        "readiness_state == 0 or readiness_state == 1",
     ],
     "unknown-label": [
         "sum by (team) (tenant_cost_estimate) > 5",
@@ -108,3 +111,31 @@ def test_the_fault_is_found_once(code: str, text: str) -> None:
 @pytest.mark.parametrize("text", SOUND)
 def test_nothing_is_found_where_nothing_is_wrong(text: str) -> None:
     assert codes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{{ $labels.b }} {{ .Labels.b | toUpper }}", "lost-template-label"),
+        ("{{ if $labels.b }}{{ $labels.b }}{{ end }}", ""),
+        ("{{ with .Labels.b }}{{ . }}{{ end }}", ""),
+        ("$labels.a is {{ $value }}", "unexpanded-template"),
+        ("{ $labels.a } fails", "unexpanded-template"),
+        ("costs $5", ""),
+        ("{{ $labels.a", ""),
+        ('{{ printf "%d" $value }}', "bad-format"),
+        ('{{ $value | printf "%s" }}', "bad-format"),
+        ('{{ printf "%d" $labels.a }}', "bad-format"),
+        ('{{ printf "%.2f" .Value }} {{ printf "%.f" $value }} {{ printf "%v" $value }}', ""),
+        ('{{ printf "%s" $labels.a }} {{ printf "%d %s" $value $labels.a }}', ""),
+        ("{{ .CommonLabels.a }}", "unknown-template-field"),
+        ("{{ .Labels.a }} {{ .Value | humanize }} {{ .ExternalURL }} {{ ($x).Foo }}", ""),
+        ('{{ range query "up" }}{{ .Foo }}{{ end }}', ""),
+    ],
+)
+def test_texts_of_an_alert(text: str, code: str) -> None:
+    one = Rule("A", "alert", "", 1, 0.0, 0.0, {}, {"summary": text}, "g", None, "f.yml", 1, Node({}, 1))
+    alert = Alert(one, None, Labels(frozenset("a"), NOTHING, frozenset("a")), 60.0, 30.0)
+    inference = Inference(Metrics(load_contract()))
+    found = findings_of(alert, inference, of="alert", file="f.yml", line=1, subject="A")
+    assert [finding.code for finding in found] == [f"rules/{code}"] * bool(code)
