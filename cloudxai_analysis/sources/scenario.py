@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
@@ -15,15 +15,15 @@ from cloudxai_analysis.platform.settings import near_miss
 
 EXTENT = Window(datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=UTC), "the demo's six weeks")
 BETA = Path(__file__).with_name("scenario.toml")
-Instance = Literal["cloudxai-0:8080", "cloudxai-1:8080"]
-Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
-TenantName = Annotated[str, Field(max_length=200)]
+_MOST_MINUTES = 7 * 24 * 60
 
 
-class _Event(BaseModel):
+class Event(BaseModel):
+    """Something planted: `at` is when it begins, and its `kind` decides what else it has."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    at: AwareDatetime = Field(description="when it begins, on a full minute")
+    at: AwareDatetime
 
     @field_validator("at")
     @classmethod
@@ -40,119 +40,41 @@ class _Event(BaseModel):
         """Minutes since the demo's start."""
         return int((self.at - EXTENT.start).total_seconds()) // 60
 
-
-class Burst(_Event):
-    """A client sends requests under generated tenant names, until the guard refuses them and beyond."""
-
-    kind: Literal["burst"] = "burst"
-    instance: Instance = "cloudxai-0:8080"
-    minutes: Minutes = 50
-    per_minute: int = Field(6, ge=1, le=1000, description="requests a minute, each under a new name")
-    stem: str = Field("req-", max_length=50)
-    ledger: bool = True
+    @property
+    def span(self) -> slice:
+        """The minutes from its first to its last."""
+        return slice(self.minute, self.minute + getattr(self, "minutes", 0))
 
 
-class Restart(_Event):
-    """A process stops, and another starts in its place."""
-
-    kind: Literal["restart"] = "restart"
-    instance: Instance = "cloudxai-0:8080"
-    minutes: int = Field(2, ge=1, le=60, description="failed scrapes before the new process answers")
+def _whole(default: int, *, least: int = 1, most: int = _MOST_MINUTES) -> Any:
+    return Annotated[int, Field(ge=least, le=most)], default
 
 
-class ScrapeGap(_Event):
-    """A target is not scraped at all: no sample, no `up`."""
-
-    kind: Literal["scrape_gap"] = "scrape_gap"
-    instance: Instance = "cloudxai-1:8080"
-    minutes: int = Field(50, ge=3, le=7 * 24 * 60)
-
-
-class ReadinessIncident(_Event):
-    """The global readiness is 0; from 6 minutes on the platform's alert fires."""
-
-    kind: Literal["readiness_incident"] = "readiness_incident"
-    minutes: Minutes = 19
-    ledger: bool = True
-
-
-class TenantIncident(_Event):
-    """One tenant is not ready, which people notice and write down."""
-
-    kind: Literal["tenant_incident"] = "tenant_incident"
-    tenant: TenantName = Field("", description="a tenant's name; empty: the seed chooses")
-    minutes: Minutes = 15
-    ledger: bool = True
-
-
-class FlappingTenant(_Event):
-    """One tenant's readiness flips faster than it is scraped, so that only its counter tells."""
-
-    kind: Literal["flapping_tenant"] = "flapping_tenant"
-    tenant: TenantName = ""
-    minutes: Minutes = 40
-    flips_per_minute: int = Field(4, ge=1, le=1000)
-    ledger: bool = True
-
-
-class AlertStorm(_Event):
-    """Many tenants lose their readiness within eight minutes, and each fires its alert."""
-
-    kind: Literal["alert_storm"] = "alert_storm"
-    tenants: int = Field(16, ge=2, le=30)
-    minutes: int = Field(7, ge=3, le=600)
-    ledger: bool = True
-
-
-class FalseAlert(_Event):
-    """An alert fires that nobody calls an incident: a slow check, a tenant's short blip."""
-
-    kind: Literal["false_alert"] = "false_alert"
-    alertname: Literal["TenantReadinessBreach", "ReadinessLatencyHigh"] = "TenantReadinessBreach"
-    tenant: TenantName = ""
-    instance: Instance = "cloudxai-0:8080"
-    minutes: int = Field(4, ge=3, le=600)
-
-
-class CostSpike(_Event):
-    """One tenant costs a multiple of its regular course."""
-
-    kind: Literal["cost_spike"] = "cost_spike"
-    tenant: TenantName = ""
-    minutes: Minutes = 360
-    factor: float = Field(3.0, gt=1, le=1000)
-
-
-class SemanticsBreak(_Event):
-    """One tenant's cost gauge, declared a rate, only grows from here on, as a total would."""
-
-    kind: Literal["semantics_break"] = "semantics_break"
-    tenant: TenantName = ""
-    growth: float = Field(0.04, gt=0, le=10, description="share by which it has grown at the end")
-
-
-class Arrival(_Event):
-    """A tenant sends its first request."""
-
-    kind: Literal["arrival"] = "arrival"
-    tenant: TenantName
-    instance: Instance = "cloudxai-0:8080"
-
-
-AnyEvent = (
-    Burst
-    | Restart
-    | ScrapeGap
-    | ReadinessIncident
-    | TenantIncident
-    | FlappingTenant
-    | AlertStorm
-    | FalseAlert
-    | CostSpike
-    | SemanticsBreak
-    | Arrival
-)
-_MODELS: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in get_args(AnyEvent)}
+_Instance = Literal["cloudxai-0:8080", "cloudxai-1:8080"]
+_FIRST, _SECOND = (_Instance, "cloudxai-0:8080"), (_Instance, "cloudxai-1:8080")
+_TenantName = Annotated[str, Field(max_length=200)]
+_TENANT = (_TenantName, "")
+_RULE = (Literal["TenantReadinessBreach", "ReadinessLatencyHigh"], "TenantReadinessBreach")
+_STEM = (Annotated[str, Field(max_length=50)], "req-")
+_LEDGER = {"ledger": (bool, True)}  # what people write down
+# What happens in each, docs/howto/write-a-scenario.md says.
+KINDS: dict[str, dict[str, Any]] = {
+    "burst": {"instance": _FIRST, "minutes": _whole(50), "per_minute": _whole(6, most=1000), "stem": _STEM, **_LEDGER},
+    "restart": {"instance": _FIRST, "minutes": _whole(2, most=60)},
+    "scrape_gap": {"instance": _SECOND, "minutes": _whole(50, least=3)},
+    "readiness_incident": {"minutes": _whole(19), **_LEDGER},
+    "tenant_incident": {"tenant": _TENANT, "minutes": _whole(15), **_LEDGER},
+    "flapping_tenant": {"tenant": _TENANT, "minutes": _whole(40), "flips_per_minute": _whole(4, most=1000), **_LEDGER},
+    "alert_storm": {"tenants": _whole(16, least=2, most=30), "minutes": _whole(7, least=3, most=600), **_LEDGER},
+    "false_alert": {"alertname": _RULE, "tenant": _TENANT, "instance": _FIRST, "minutes": _whole(4, least=3, most=600)},
+    "cost_spike": {"tenant": _TENANT, "minutes": _whole(360), "factor": (Annotated[float, Field(gt=1, le=1000)], 3.0)},
+    "semantics_break": {"tenant": _TENANT, "growth": (Annotated[float, Field(gt=0, le=10)], 0.04)},
+    "arrival": {"tenant": (_TenantName, ...), "instance": _FIRST},
+}
+_MODELS: dict[str, Any] = {
+    kind: create_model(kind, __base__=Event, **{"kind": (Literal[kind], kind), **keys}) for kind, keys in KINDS.items()
+}
+_AnyEvent: Any = Annotated[Union[tuple(_MODELS.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 class Scenario(BaseModel):
@@ -161,21 +83,16 @@ class Scenario(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "own"
-    events: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
+    events: tuple[_AnyEvent, ...] = ()
 
-    def of(self, kind: type[_Event]) -> list[Any]:
-        """The events of one kind, in the order in which they begin."""
-        return sorted((event for event in self.events if isinstance(event, kind)), key=lambda event: event.at)
+    def of(self, *kinds: str) -> list[Any]:
+        """The events of some kinds, kind by kind, in the order in which they begin."""
+        found = sorted((event for event in self.events if event.kind in kinds), key=lambda event: event.at)
+        return sorted(found, key=lambda event: kinds.index(event.kind))
 
 
 def named_scenario(name: str) -> Scenario:
-    """The scenario called 'beta' or 'clean', or the one kept in a TOML file.
-
-    Raises
-    ------
-    UsageError
-        There is no such file, it is no TOML, or a key or value of an event is wrong.
-    """
+    """The scenario called 'beta' or 'clean', or the one in a TOML file; UsageError names what is wrong with it."""
     if name == "clean":
         return Scenario(name="clean")
     path = BETA if name == "beta" else Path(name)

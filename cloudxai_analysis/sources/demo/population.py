@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.sources.demo.draws import Draws, Integers
-from cloudxai_analysis.sources.scenario import EXTENT, Arrival, Burst, Restart, Scenario
+from cloudxai_analysis.sources.scenario import EXTENT, Scenario
 
 MINUTES = int(EXTENT.duration.total_seconds()) // 60
 INSTANCES = ("cloudxai-0:8080", "cloudxai-1:8080")
@@ -33,10 +33,7 @@ def names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Stay:
-    """A tenant is served, or wants to be, by an instance from one minute to another (excluded).
-
-    What a tenant wants is cut by the guard to what one process holds and exports.
-    """
+    """A tenant is served, or wants to be, by an instance from one minute to another (excluded)."""
 
     tenant: str
     instance: str
@@ -45,90 +42,65 @@ class Stay:
     generated: bool = False
 
 
-@dataclass(frozen=True)
-class Downtime:
-    """An instance does not answer in these minutes, and a new process answers after them."""
-
-    instance: str
-    start: int
-    end: int
-
-
-@dataclass
 class Population:
-    """Every stay, and by instance the requests that its guard refused in each minute."""
+    """Every stay, and by instance the requests that its guard refused in each minute.
 
-    residents: tuple[str, ...]
-    stays: list[Stay] = field(default_factory=list)
-    refused: dict[str, Integers] = field(default_factory=dict)
-
-
-def downtimes(scenario: Scenario) -> list[Downtime]:
-    """When processes are down, by the scenario's restarts; raises UsageError where two of one instance overlap."""
-    found: list[Downtime] = []
-    for event in scenario.of(Restart):
-        down = Downtime(event.instance, event.minute, event.minute + event.minutes)
-        if any(other.instance == down.instance and other.end >= down.start for other in found):
-            raise UsageError(
-                f"Scenario {scenario.name}: restarts of {down.instance} overlap at {event.at.isoformat()}."
-            )
-        found.append(down)
-    return found
-
-
-def populate(scenario: Scenario, draws: Draws) -> Population:
-    """The tenants of the six weeks, each admitted or refused as the guard of its process would.
-
-    `residents` are those that stay on the first instance throughout and are named by no event: the ones that an event
-    without a tenant may choose from.
+    `residents` stay on the first instance throughout and are named by no event: an event without a tenant chooses of
+    them. Raises UsageError where two restarts of an instance overlap.
     """
-    named = sorted({name for event in scenario.events if (name := getattr(event, "tenant", ""))})
-    arriving = {event.tenant for event in scenario.of(Arrival)}
-    wishes, residents = _wishes(draws, [name for name in named if name not in arriving], set(named))
-    wishes += [Stay(event.tenant, event.instance, event.minute, MINUTES) for event in scenario.of(Arrival)]
-    population = Population(residents)
-    for instance in INSTANCES:
-        bursts = [event for event in scenario.of(Burst) if event.instance == instance]
-        down = [stretch for stretch in downtimes(scenario) if stretch.instance == instance]
-        door = _Door(instance, draws, down)
-        door.open([wish for wish in wishes if wish.instance == instance], bursts)
-        population.stays += door.stays
-        population.refused[instance] = door.refused
-    return population
 
+    def __init__(self, scenario: Scenario, draws: Draws) -> None:
+        self._draws = draws
+        self.residents: tuple[str, ...] = ()
+        self.restarts: dict[str, list[slice]] = {instance: [] for instance in INSTANCES}
+        for event in scenario.of("restart"):
+            same = self.restarts[event.instance]
+            if same and same[-1].stop >= event.minute:
+                raise UsageError(
+                    f"Scenario {scenario.name}: restarts of {event.instance} overlap at {event.at.isoformat()}."
+                )
+            same.append(event.span)
+        arrivals = scenario.of("arrival")
+        named = {name for event in scenario.events if (name := getattr(event, "tenant", ""))}
+        wishes = self._wishes(sorted(named - {event.tenant for event in arrivals}), named)
+        wishes += [Stay(event.tenant, event.instance, event.minute, MINUTES) for event in arrivals]
+        self.stays: list[Stay] = []
+        self.refused: dict[str, Integers] = {}
+        for instance in INSTANCES:
+            door = _Door(instance, draws, self.restarts[instance])
+            bursts = [event for event in scenario.of("burst") if event.instance == instance]
+            door.open([wish for wish in wishes if wish.instance == instance], bursts)
+            self.stays += door.stays
+            self.refused[instance] = door.refused
 
-def _wishes(draws: Draws, first: list[str], taken: set[str]) -> tuple[list[Stay], tuple[str, ...]]:
-    unused = iter(draws.shuffled("names", [name for name in names() if name not in taken]))
-    wishes: list[Stay] = []
-    settled: list[str] = []
-    for instance in INSTANCES:
-        count = max(0, _RESIDENTS[instance] - (len(first) if instance == INSTANCES[0] else 0))
-        own = [next(unused) for _ in range(count)]
-        leaving = own[: (_LEAVERS * count) // sum(_RESIDENTS.values())]
-        wishes += [wish for name in leaving for wish in _leaving(name, instance, draws, returns=_RETURNERS)]
-        wishes += [Stay(name, instance, 0, MINUTES) for name in own[len(leaving) :]]
-        if instance == INSTANCES[0]:
-            wishes += [Stay(name, instance, 0, MINUTES) for name in first]
-            settled = own[len(leaving) :]
-        for number in range(_NEWCOMERS[instance]):
-            start = draws.one(f"comes/{instance}/{number}", 60, MINUTES - DAY_MINUTES)
-            wishes.append(Stay(next(unused), instance, start, MINUTES))
-    return wishes, tuple(settled)
+    def _wishes(self, first: list[str], taken: set[str]) -> list[Stay]:
+        unused = iter(self._draws.shuffled("names", [name for name in names() if name not in taken]))
+        wishes: list[Stay] = []
+        for instance in INSTANCES:
+            planned = first if instance == INSTANCES[0] else []
+            count = max(0, _RESIDENTS[instance] - len(planned))
+            own = [next(unused) for _ in range(count)]
+            leavers = (_LEAVERS * count) // sum(_RESIDENTS.values())
+            wishes += [wish for name in own[:leavers] for wish in self._leaving(name, instance)]
+            wishes += [Stay(name, instance, 0, MINUTES) for name in [*own[leavers:], *planned]]
+            if instance == INSTANCES[0]:
+                self.residents = tuple(own[leavers:])
+            for number in range(_NEWCOMERS[instance]):
+                start = self._draws.one(f"comes/{instance}/{number}", 60, MINUTES - DAY_MINUTES)
+                wishes.append(Stay(next(unused), instance, start, MINUTES))
+        return wishes
 
-
-def _leaving(name: str, instance: str, draws: Draws, *, returns: int) -> list[Stay]:
-    left = draws.one(f"leaves/{name}", 5 * DAY_MINUTES, MINUTES - 2 * DAY_MINUTES)
-    stays = [Stay(name, instance, 0, left)]
-    back = left + draws.one(f"away/{name}", 3 * DAY_MINUTES, 12 * DAY_MINUTES)
-    if draws.one(f"returns/{name}", 1, _LEAVERS) <= returns and back < MINUTES:
-        stays.append(Stay(name, instance, back, MINUTES))
-    return stays
+    def _leaving(self, name: str, instance: str) -> list[Stay]:
+        left = self._draws.one(f"leaves/{name}", 5 * DAY_MINUTES, MINUTES - 2 * DAY_MINUTES)
+        back = left + self._draws.one(f"away/{name}", 3 * DAY_MINUTES, 12 * DAY_MINUTES)
+        returns = self._draws.one(f"returns/{name}", 1, _LEAVERS) <= _RETURNERS and back < MINUTES
+        return [Stay(name, instance, 0, left), *([Stay(name, instance, back, MINUTES)] if returns else [])]
 
 
 class _Door:
     """One instance's guard: at most `CAP` distinct labels in the life of a process, whoever comes first."""
 
-    def __init__(self, instance: str, draws: Draws, down: list[Downtime]) -> None:
+    def __init__(self, instance: str, draws: Draws, down: list[slice]) -> None:
         self.instance, self.draws, self.down = instance, draws, down
         self.stays: list[Stay] = []
         self.refused: Integers = np.zeros(MINUTES, dtype=np.int64)
@@ -137,14 +109,14 @@ class _Door:
         self._queue: list[tuple[int, int, int, Any]] = []
         self._order = 0
 
-    def open(self, wishes: list[Stay], bursts: list[Burst]) -> None:
+    def open(self, wishes: list[Stay], bursts: list[Any]) -> None:
         """Let everybody come in the order of their minutes."""
         for stretch in self.down:
             self._at(stretch.start, 0, None)
         for wish in sorted(wishes, key=lambda wish: (wish.start, wish.tenant)):
             self._at(wish.start, 1, wish)
         for event in bursts:
-            for minute in range(event.minute, min(event.minute + event.minutes, MINUTES)):
+            for minute in range(event.minute, min(event.span.stop, MINUTES)):
                 self._at(minute, 2, event)
         while self._queue:
             minute, _, order, guest = heapq.heappop(self._queue)
@@ -154,14 +126,15 @@ class _Door:
                 self._ask(guest, minute, order)
             elif self._answers_at(minute) == minute:
                 self._flood(guest, minute)
-        self._close_all(MINUTES)
+        for tenant in list(self._open):
+            self._close(tenant, MINUTES)
 
     def _at(self, minute: int, rank: int, guest: Any) -> None:
         self._order += 1
         heapq.heappush(self._queue, (minute, rank, self._order, guest))
 
     def _answers_at(self, minute: int) -> int:
-        return next((stretch.end for stretch in self.down if stretch.start <= minute < stretch.end), minute)
+        return next((stretch.stop for stretch in self.down if stretch.start <= minute < stretch.stop), minute)
 
     def _ask(self, wish: Stay, minute: int, order: int) -> None:
         answered = self._answers_at(minute)
@@ -177,7 +150,7 @@ class _Door:
             again = minute + self.draws.one(f"retry/{self.instance}/{order}", 2, _RETRY_MINUTES)
             self._at(again, 1, wish)
 
-    def _flood(self, event: Burst, minute: int) -> None:
+    def _flood(self, event: Any, minute: int) -> None:
         for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
             name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
             if self._admit(name):
@@ -193,15 +166,11 @@ class _Door:
 
     def _stop(self, minute: int) -> None:
         again = self._answers_at(minute)
-        for stay in self._open.values():
+        for stay in list(self._open.values()):
             if not stay.generated and stay.end > again:
                 self._at(again, 1, stay)
-        self._close_all(minute)
+            self._close(stay.tenant, minute)
         self._held.clear()
-
-    def _close_all(self, minute: int) -> None:
-        for tenant in list(self._open):
-            self._close(tenant, minute)
 
     def _close(self, tenant: str, minute: int) -> None:
         stay = self._open.pop(tenant, None)

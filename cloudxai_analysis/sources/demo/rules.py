@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo.draws import Integers
 from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES
-from cloudxai_analysis.sources.demo.traces import JOB, Trace, Traces
-from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, Mask
+from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, JOB, Mask, Trace, World
 from cloudxai_analysis.sources.rules import AlertingRule
 
-_FLIPS_IN_TEN_MINUTES = 10
-_FLIPS_IN_AN_HOUR = 10
 _WITHIN_200_MS = 3  # the first buckets that lie within 0.2 s
-_RATE_MINUTES = 5
 _EXPRESSIONS = {
     "TenantReadinessBreach": "tenant_readiness_state == 0",
     "TenantFlapping": "increase(tenant_readiness_transitions_total[10m]) > 10",
@@ -46,35 +41,41 @@ def demo_rules() -> list[AlertingRule]:
     ]
 
 
-def alert_traces(traces: Traces) -> list[Trace]:
+def alert_traces(world: World) -> list[Trace]:
     """The series of ALERTS, pending and firing, by rule and label set."""
-    true = [*_of_tenants(traces), *_of_processes(traces)]
-    return [trace for name, labels, mask in true for trace in _alert(name, labels, mask) if len(trace.minutes)]
+    rules, found = load_contract().alerts, []
+    for name, labels, true in [*_of_tenants(world), *_of_processes(world)]:
+        index = np.arange(MINUTES)
+        last_false = np.maximum.accumulate(np.where(true, -1, index))
+        firing = true & (index - last_false - 1 >= rules[name].for_seconds // 60)
+        for state, mask in (("pending", true & ~firing), ("firing", firing)):
+            at = np.flatnonzero(mask).astype(np.int32)
+            named = {**labels, "alertname": name, "alertstate": state, "severity": rules[name].severity}
+            if len(at):
+                found.append(Trace(named, at, np.ones(len(at), dtype=np.int8)))
+    return found
 
 
-def _of_tenants(traces: Traces) -> Iterator[tuple[str, dict[str, str], Mask]]:
+def _of_tenants(world: World) -> Iterator[tuple[str, dict[str, str], Mask]]:
     """Rule, labels, and the minutes in which the rule's expression is true, for each tenant of each process."""
     there: dict[tuple[str, str], Mask] = {}
-    for stay, minutes in traces.stays:
+    for stay, minutes in world.stays:
         there.setdefault((stay.instance, stay.tenant), np.zeros(MINUTES, dtype=bool))[minutes] = True
     for (instance, tenant), mask in there.items():
         labels = {"instance": instance, "job": JOB, "tenant": tenant}
-        flips = np.where(mask, traces.tenant_flips[tenant], 0)
-        yield "TenantReadinessBreach", labels, mask & traces.world.tenant_not_ready(tenant)
-        yield "TenantFlapping", labels, mask & (_over(flips, 10) > _FLIPS_IN_TEN_MINUTES)
+        yield "TenantReadinessBreach", labels, mask & world.tenant_not_ready[tenant]
+        yield "TenantFlapping", labels, mask & (_over(np.where(mask, world.tenant_flips[tenant], 0), 10) > 10)
 
 
-def _of_processes(traces: Traces) -> Iterator[tuple[str, dict[str, str], Mask]]:
+def _of_processes(world: World) -> Iterator[tuple[str, dict[str, str], Mask]]:
     """The same for each process, and for the service of both."""
-    world = traces.world
     for instance in INSTANCES:
         labels, there = {"instance": instance, "job": JOB}, world.scraped[instance]
-        refused = _over(world.population.refused[instance], _RATE_MINUTES)
-        yield "TenantLabelCardinalityExceeded", labels, there & (refused > 0)
-        yield "ReadinessFlapping", labels, there & (_over(traces.global_flips, 60) > _FLIPS_IN_AN_HOUR)
-        quick = _over(world.checks(instance)[:, :_WITHIN_200_MS].sum(axis=1), _RATE_MINUTES)
+        yield "TenantLabelCardinalityExceeded", labels, there & (_over(world.population.refused[instance], 5) > 0)
+        yield "ReadinessFlapping", labels, there & (_over(world.global_flips, 60) > 10)
+        quick = _over(world.checks(instance)[:, :_WITHIN_200_MS].sum(axis=1), 5)
         # The 95th percentile lies over 0.2 s where fewer than 95 % of the checks ended within it.
-        slow = 20 * quick < 19 * _over(np.full(MINUTES, CHECKS_A_MINUTE, dtype=np.int64), _RATE_MINUTES)
+        slow = 20 * quick < 19 * _over(np.full(MINUTES, CHECKS_A_MINUTE, dtype=np.int64), 5)
         yield "ReadinessLatencyHigh", labels, there & slow
     seen = np.logical_or.reduce([world.scraped[instance] for instance in INSTANCES])
     yield "ServiceNotReady", {"job": JOB}, seen & world.not_ready
@@ -82,23 +83,4 @@ def _of_processes(traces: Traces) -> Iterator[tuple[str, dict[str, str], Mask]]:
 
 def _over(steps: Integers, minutes: int) -> Integers:
     total = np.cumsum(steps)
-    before = np.concatenate([np.zeros(minutes, dtype=np.int64), total[:-minutes]])
-    return total - before
-
-
-def _alert(alertname: str, labels: dict[str, str], true: Mask) -> Iterator[Trace]:
-    if not true.any():
-        return
-    rule = load_contract().alerts[alertname]
-    since = _minutes_true(true)
-    firing = true & (since >= rule.for_seconds // 60)
-    for state, mask in (("pending", true & ~firing), ("firing", firing)):
-        at = np.flatnonzero(mask).astype(np.int32)
-        named = {**labels, "alertname": alertname, "alertstate": state, "severity": rule.severity}
-        yield Trace(named, at, np.ones(len(at), dtype=np.int8))
-
-
-def _minutes_true(true: Mask) -> NDArray[np.int64]:
-    index = np.arange(len(true))
-    false_at = np.maximum.accumulate(np.where(true, -1, index))
-    return np.where(true, index - false_at - 1, 0)
+    return total - np.concatenate([np.zeros(minutes, dtype=np.int64), total[:-minutes]])

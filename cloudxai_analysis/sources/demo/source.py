@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,38 +15,29 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import near_miss
 from cloudxai_analysis.sources.demo.rules import alert_traces, demo_rules
-from cloudxai_analysis.sources.demo.traces import Trace, Traces
-from cloudxai_analysis.sources.demo.truth import truth_table
-from cloudxai_analysis.sources.demo.world import World
-from cloudxai_analysis.sources.demo.written import ledger_entries
+from cloudxai_analysis.sources.demo.truth import ledger_entries, truth_table
+from cloudxai_analysis.sources.demo.world import Trace, World
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, named_scenario
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 
 STEP_MS = 60_000
-DEFAULT_SEED = 1
 _KEYS = ["seed", "scenario"]
 
 
 class DemoSource:
     """A seeded CloudxAi from 2026-10-05 to 2026-11-16, scraped each minute; the same samples on every machine."""
 
-    def __init__(self, seed: int = DEFAULT_SEED, scenario: Scenario | None = None) -> None:
+    def __init__(self, seed: int = 1, scenario: Scenario | None = None) -> None:
         self.seed = seed
         self.scenario = scenario or named_scenario("beta")
-        self._traces = Traces(World(seed, self.scenario))
+        self._world = World(seed, self.scenario)
         self._by_metric: dict[str, list[Trace]] = {}
         self._lock = Lock()
 
     @classmethod
     def from_url(cls, url: str) -> DemoSource:
-        """The demo that a URL names: `demo://?seed=7&scenario=clean`.
-
-        Raises
-        ------
-        UsageError
-            A key of the URL is unknown, the seed is no whole number, or the scenario cannot be read.
-        """
+        """The demo that a URL names, `demo://?seed=7&scenario=clean`; UsageError says what in it is none."""
         parts = urlsplit(url)
         if parts.netloc or parts.path.strip("/"):
             raise UsageError(f"Source '{url}': the demo has no host or path. Write demo://?seed=7&scenario=clean.")
@@ -55,7 +45,7 @@ class DemoSource:
         for key in given:
             if key not in _KEYS:
                 raise UsageError(f"Source '{url}': unknown key '{key}' of the demo.{near_miss(key, _KEYS)}")
-        seed = given.get("seed", str(DEFAULT_SEED))
+        seed = given.get("seed", "1")
         if not re.fullmatch(r"[0-9]{1,18}", seed):
             raise UsageError(f"Source '{url}': seed '{seed}' is no whole number of at most 18 digits.")
         return cls(int(seed), named_scenario(given.get("scenario", "beta")))
@@ -67,13 +57,8 @@ class DemoSource:
 
     def describe(self) -> dict[str, Any]:
         """Provenance of the samples."""
-        return {
-            "kind": "demo",
-            "source": self.name,
-            "version": "0.9",
-            "way": "generated from a seed",
-            "hides_markers": True,
-        }
+        made = {"version": "0.9", "way": "generated from a seed", "hides_markers": True}
+        return {"kind": "demo", "source": self.name, **made}
 
     def extent(self) -> Window:
         """The demo's six weeks."""
@@ -85,15 +70,11 @@ class DemoSource:
 
     def truth(self) -> pd.DataFrame:
         """The planted events, as `truth_table` gives them."""
-        return truth_table(self._traces, self._series("ALERTS"))
+        return truth_table(self._world, self._series("ALERTS"))
 
     def ledger_entries(self) -> list[dict[str, Any]]:
         """What the beta's people wrote into the ledger."""
-        return ledger_entries(self._traces, self._series("ALERTS"))
-
-    @cached_property
-    def _grid(self) -> np.ndarray:
-        return np.arange(EXTENT.start_ms, EXTENT.end_ms, STEP_MS, dtype=np.int64)
+        return ledger_entries(self._world, self._series("ALERTS"))
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
         """Series and samples of `metric` on each of the days."""
@@ -101,19 +82,18 @@ class DemoSource:
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The samples of `metric` in the window, of series whose labels equal `matchers`."""
-        first = max(0, -(-(window.start_ms - EXTENT.start_ms) // STEP_MS))
-        last = max(first, -(-(window.end_ms - EXTENT.start_ms) // STEP_MS))
+        edges = [-(-(edge - EXTENT.start_ms) // STEP_MS) for edge in (window.start_ms, window.end_ms)]
         parts = []
         for trace in self._series(metric):
             if all(trace.labels.get(name, "") == value for name, value in matchers.items()):
-                low, high = np.searchsorted(trace.minutes, (first, last))
-                times = self._grid[trace.minutes[low:high]]
+                low, high = np.searchsorted(trace.minutes, edges)
+                times = EXTENT.start_ms + STEP_MS * trace.minutes[low:high].astype(np.int64)
                 parts.append((trace.labels, times, trace.values[low:high] / trace.divisor))
         return SeriesBatch.of(metric, parts)
 
     def _series(self, metric: str) -> list[Trace]:
         with self._lock:
             if metric not in self._by_metric:
-                made = alert_traces(self._traces) if metric == "ALERTS" else self._traces.of(metric)
+                made = alert_traces(self._world) if metric == "ALERTS" else self._world.series(metric)
                 self._by_metric[metric] = made
             return self._by_metric[metric]
