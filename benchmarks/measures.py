@@ -33,7 +33,6 @@ from cloudxai_analysis.measures import (
     cohorts,
     cost,
     cost_course,
-    cost_data,
     drivers,
     focus,
     identifiers,
@@ -44,7 +43,6 @@ from cloudxai_analysis.measures import (
     slo,
     telemetry,
     time_to_cap,
-    unit_costs,
 )
 from cloudxai_analysis.measures.time_seen import holds
 
@@ -195,10 +193,9 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cost.costs_by_day": lambda f: cost.costs_by_day(f.hours, **RATE),
     "cost.weekly_costs": lambda f: cost.weekly_costs(f.daily),
     "cost.cost_movers": lambda f: cost.cost_movers(f.costs, f.costs),
-    "cost.converted": lambda f: cost.converted(f.daily, {"USD": 0.9}, currency="EUR"),
     "cost.concentration": lambda f: cost.concentration(f.costs),
-    "cost_data.cost_faults": lambda f: cost_data.cost_faults(f.hours, f.hours, currency="EUR"),
-    "unit_costs.cost_per_tenant": lambda f: unit_costs.cost_per_tenant(f.daily),
+    "semantics.cost_faults": lambda f: semantics.cost_faults(f.hours, f.hours, currency="EUR"),
+    "cost.cost_per_tenant": lambda f: cost.cost_per_tenant(f.daily),
     "anomalies.cost_anomalies": lambda f: anomalies.cost_anomalies(
         f.hours, LAST, COVERED_HOURS, floor=0.1, hour_floor=2.0, **RATE
     ),

@@ -14,18 +14,18 @@ from cloudxai_analysis.words.phrases import count, money, percent, signed
 WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
 LARGEST = 10  # tenants that are told apart from all others
 A_CENT = 0.01
-reconciliation, agreement, bills = (Maker(f"cost-{name}") for name in ("reconciliation", "agreement", "bills"))
+_ROWS = ("reconciliation", "agreement", "bills", "data", "semantics")
+reconciliation, agreement, bills, data, semantics = (Maker(f"cost-{name}") for name in _ROWS)
 
 
 @card("cost-weeks")
 def by_week(study: Study, _: pd.DataFrame) -> Words:
     """Cost of each week of the history, and of this window."""
-    topic, movers = study.cost, study.cost.cost_movers
+    topic, movers, currency = study.cost, study.cost.cost_movers, study.contract.currency
     change, relative = topic.change
-    generated = (movers["tenant"] == GENERATED) & (movers["currency"] == study.contract.currency)
-    names, currency = movers.loc[generated, "change"].sum(), study.contract.currency
-    totals = topic.costs.groupby("currency")["cost"].sum().to_dict()
-    share = topic.covered_share
+    generated = (movers["tenant"] == GENERATED) & (movers["currency"] == currency)
+    names = movers.loc[generated, "change"].sum()
+    totals, share = topic.costs.groupby("currency")["cost"].sum().to_dict(), topic.covered_share
     return {
         "heading": "cost" if totals else "none",
         "totals": totals,
@@ -69,14 +69,10 @@ def month(study: Study, frame: pd.DataFrame) -> Words:
         return found | {"heading": "unknown", "drawn": False}
     row, unknown = own.iloc[0], int(own["days_unknown"].iloc[0])
     if unknown:
-        are = "is" if unknown == 1 else "are"
-        found["uncovered"] = f" {count(unknown, 'day')} of it {are} not covered, and may have cost more."
-    heading = "so_far" if pd.isna(row["median"]) else "likely"
-    if not row["days_left"]:
-        heading = "over"
-    if row["until"] - pd.Timedelta(days=unknown) <= month_.start:
-        heading = "unknown"
-    return found | {"heading": heading, "row": row}
+        found["uncovered"] = f" Not covered, so that it may have cost more: {count(unknown, 'day')}."
+    heading = "so_far" if pd.isna(row["median"]) else "likely" if row["days_left"] else "over"
+    nothing = row["until"] - pd.Timedelta(days=unknown) <= month_.start
+    return found | {"heading": "unknown" if nothing else heading, "row": row}
 
 
 @card("cost-budgets")
@@ -108,48 +104,16 @@ def anomalies(study: Study, frame: pd.DataFrame) -> Words:
     }
 
 
-@card("cost-semantics")
-def semantics(study: Study, frame: pd.DataFrame) -> Words:
-    """Which cost gauges contradict what the contract declares of them."""
-    return _gauge(study, frame.iloc[0]) if len(frame) else {}
-
-
-@card("cost-data")
-def data(study: Study, frame: pd.DataFrame) -> Words:
-    """Which samples of the cost gauge no cost can be made of."""
-    return _gauge(study, frame.iloc[0]) if len(frame) else {}
-
-
-def _gauge(study: Study, found: pd.Series) -> Words:
-    """The course of the gauge that a finding speaks of; of a cause the first of its tenants."""
-    from cloudxai_analysis.figures.labels import shortened
-
-    tenant = str(found["tenant"] if "tenant" in found else found["examples"][0])
-    said = f"{found['rises']:,} rises, {found['falls']:,} falls" if "rises" in found else str(found["cause"])
-    return {
-        "tenant": tenant,
-        "unit": study.contract["cost"].unit.replace("currency", study.contract.currency),
-        "marked": (found["start"].to_pydatetime(), found["end"].to_pydatetime()),
-        "message": f"{shortened(tenant, 24)}: {said}",
-    }
-
-
 @card("cost-billing")
 def billing(_: Study, frame: pd.DataFrame) -> Words:
     """What the platform's own billing-window gauge says."""
-    windows = frame[["billing_window", "currency"]].drop_duplicates()
-    heading = "held" if len(frame) else "none"
-    return {
-        "heading": heading,
-        "windows": ", ".join(f"{row.billing_window} in {row.currency}" for row in windows.itertuples()),
-    }
+    return {"heading": "held" if len(frame) else "none"}
 
 
 @card("cost-per-tenant")
 def per_tenant(study: Study, _: pd.DataFrame) -> Words:
     """What a tenant costs on average, day by day."""
     frame = study.within(study.cost.per_tenant, "day", study.history)
-    own = frame[(frame["currency"] == study.contract.currency) & frame["cost_per_tenant"].notna()]
-    own = study.within(own, "day")
+    own = study.within(frame[(frame["currency"] == study.contract.currency) & frame["cost_per_tenant"].notna()], "day")
     mean = own["cost"].sum() / own["tenants"].sum() if len(own) else float("nan")
     return {"heading": "known" if len(own) else "unknown", "table": frame, "mean": mean}

@@ -131,8 +131,6 @@ def frontier(study: Study, replays: Replays, rule: str = "") -> Card:
         unknown="" if len(frame) else "no candidate was replayed",
         name=name,
         reason=chosen.reason,
-        candidates=frame,
-        best=chosen.best,
         frame=shown,
         empty="no rule could be replayed",
     )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
 from cloudxai_analysis.checks.finding import Case, Found, Words, event, events_of, finds, found, largest
 from cloudxai_analysis.ground.window import WEEK, Window
-from cloudxai_analysis.measures.cost_data import CAUSES, LEFT_OUT
-from cloudxai_analysis.measures.semantics import ONLY_GROWS
+from cloudxai_analysis.measures.semantics import CAUSES, LEFT_OUT, ONLY_GROWS
 from cloudxai_analysis.study.watched import ONE_DAY
-from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, short, signed
+from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, several, short, signed
 
 LEAST_DAYS = 3  # covered, under which no gauge is judged by its declared semantics
 LEAST_AMOUNT = 0.5  # in the currency: the few minutes of a tenant that just came tell nothing
@@ -29,81 +25,63 @@ def anomalies(case: Case) -> Found:
     )
     sure, maybe = every[every["unknown"] == ""], every[every["unknown"] != ""]
     judged, tenants = int(case.rows["judged"].sum()), len(case.rows)
+    hours = int(study.within(study.telemetry.covered_hours, window=study.observed)["covered"].sum())
     if len(sure):
         return _anomalous(sure, len(maybe))
-    hours = int(study.within(study.telemetry.covered_hours, window=study.observed)["covered"].sum())
     if not judged:
         return found("unjudged", tenants=tenants)
     if hours * 3600 < ONE_DAY:
         return found("early", hours=hours)
     if len(maybe):
         top = largest(maybe, "excess")
-        return found(
-            "rhythm",
-            top["excess"],
-            unit=top["currency"],
-            top=top,
-            maybe=len(maybe),
-            said=_said(top),
-            are=_are(len(maybe)),
-        )
+        return found("rhythm", top["excess"], unit=top["currency"], top=top, maybe=len(maybe), said=_said(top))
     few = tenants - judged
-    rest = f"; {few} more {_are(few, 'has', 'have')} too little history" if few else ""
+    rest = f"; of {few} more too little history is known" if few else ""
     return found("none", 0, unit=study.contract.currency, judged=judged, rest=rest)
-
-
-def _are(number: int, one: str = "is", many: str = "are") -> str:
-    return one if number == 1 else many
 
 
 def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
     top, of_all = largest(sure, "excess"), sure["tenant"] == ""
-    said, one = _said(top), len(sure) == 1
-    places = sure.assign(place=sure["tenant"].where(~of_all, _TOGETHER), unit=sure["currency"])
-    kinds = ["cost_rise" if together else "cost_spike" for together in of_all]
+    said = _said(top)
+    to_do = f"Ask what {top['who']} ran from {moment(top['since'])}, and whether it should be billed or stopped."
+    if not top["tenant"] and top["generated"] >= top["excess"] / 2:
+        to_do = "Find the client that makes up tenant names: most of this cost is theirs."
+    # By currency what single tenants cost too much, or all together, whichever is more: one is in the other.
+    beyond = sure.assign(together=of_all).groupby(["currency", "together"])["excess"].sum()
     return found(
-        "one" if one else "several",
+        "one" if len(sure) == 1 else "several",
         top["excess"],
-        unit=str(top["currency"]),
+        unit=top["currency"],
         since=sure["since"].min(),
         events=[
-            event(kind, row["place"], row["start"], row["end"], row["excess"], row["unit"])
-            for kind, row in zip(kinds, places.to_dict("records"), strict=True)
+            event("cost_spike" if name else "cost_rise", name or _TOGETHER, start, end, excess, unit)
+            for name, start, end, excess, unit in sure[["tenant", "start", "end", "excess", "currency"]].to_numpy()
         ],
         top=top,
         sure=len(sure),
         tenants=sure.loc[~of_all, "tenant"].nunique(),
         together=", and of all together," if of_all.any() else "",
-        said=said[:1].upper() + said[1:] if one and not top["tenant"] else said,
+        said=said[:1].upper() + said[1:] if len(sure) == 1 and not top["tenant"] else said,
         more=f"; {count(maybe, 'other rise')} may be a rhythm of which too little was seen" if maybe else "",
-        beyond=_sum(sure),
-        to_do="Find the client that makes up tenant names: most of this cost is theirs."
-        if not top["tenant"] and top["generated"] >= top["excess"] / 2
-        else f"Ask what {top['who']} ran from {moment(top['since'])}, and whether it should be billed or stopped.",
+        beyond=monies(beyond.groupby("currency").max().to_dict()),
+        to_do=to_do,
     )
 
 
 def _said(row: pd.Series) -> str:
-    currency = row["currency"]
+    excess, cost, expected, generated = (
+        money(row[name], row["currency"]) for name in ("excess", "cost", "expected", "generated")
+    )
     begun = f"from {moment(row['since'])}" + (", before this window, on" if row["since"] < row["start"] else "")
     relative = row["excess"] / row["expected"] if row["expected"] > 0 else float("nan")
     rise = f", {signed(percent(relative, 0), relative)}" if relative < 10 else ""
     said = (
-        f"{row['who']} cost {money(row['excess'], currency)} more than {'its' if row['tenant'] else 'their'} history "
-        f"explains {begun}, for {count(row['hours'], 'hour')} ({money(row['cost'], currency)} instead of "
-        f"{money(row['expected'], currency)}{rise})"
+        f"{row['who']} cost {excess} more than {'its' if row['tenant'] else 'their'} history explains {begun}, for "
+        f"{count(row['hours'], 'hour')} ({cost} instead of {expected}{rise})"
     )
     if row["unseen"]:
         said += f", {row['unseen']} of which were not wholly seen and may have cost more"
-    if row["generated"] > 0:
-        said += f", in which generated names cost {money(row['generated'], currency)}"
-    return said
-
-
-def _sum(sure: pd.DataFrame) -> str:
-    """By currency what single tenants cost too much in all, or all together, whichever is more: one is in the other."""
-    by = sure.assign(together=sure["tenant"] == "").groupby(["currency", "together"])["excess"].sum()
-    return monies(by.groupby("currency").max().to_dict())
+    return f"{said}, in which generated names cost {generated}" if row["generated"] > 0 else said
 
 
 @finds("semantics")
@@ -113,17 +91,17 @@ def semantics(case: Case) -> Found:
     if len(breaks):
         return _broken(breaks)
     tenants = set(study.cost.costs["tenant"].astype("str"))
+    days = _covered_days(case, study.observed.with_history(1))
+    able = len(tenants & set(study.cost.able_to_tell))
     if not tenants:
         return found("nothing")
-    days = _covered_days(case, study.observed.with_history(1))
     if days < LEAST_DAYS:
         return found("few_days", days=days, least=LEAST_DAYS)
-    able = len(tenants & set(study.cost.able_to_tell))
     if not able:
         return found("unable", tenants=len(tenants))
     rest = len(tenants) - able
-    more = f"; {rest} more {_are(rest, 'was', 'were')} there too briefly, or changed too seldom, to tell"
-    return found("declared", 0, able=able, more=more if rest else "")
+    more = f"; {rest} more came too late, or changed too seldom, to tell" if rest else ""
+    return found("declared", 0, able=able, more=more)
 
 
 def _broken(breaks: pd.DataFrame) -> Found:
@@ -170,16 +148,15 @@ def agreement(case: Case) -> Found:
     if compared.empty:
         return found("uncovered" if len(counts) else "nothing")
     away = compared["worst"].abs().where(compared["apart"] >= LEAST_AMOUNT, 0.0)
-    top, value = compared.loc[away.idxmax()], away.max()
-    drifted = value > case.bound
+    top, value, drifting = compared.loc[away.idxmax()], away.max(), int((away > case.bound).sum())
     return found(
-        "drifted" if drifted else "near" if value else "exact",
+        "drifted" if drifting else "near" if value else "exact",
         value,
-        since=top["at"] if drifted else None,
+        since=top["at"] if drifting else None,
         top=top,
         compared=compared["compared"].sum(),
         least=LEAST_AMOUNT,
-        drifting=(away > case.bound).sum(),
+        drifting=drifting,
         windows=len(compared),
     )
 
@@ -193,18 +170,17 @@ def conservation(case: Case) -> Found:
     known = bills[(bills["total"] > 0) & (bills["allocated"] > 0)]
     if known.empty:
         return found("none")
-    share = (known["rest"] / known["total"]).abs()
-    row, value = known.iloc[int(share.to_numpy().argmax())], float(share.max())
-    side = "unallocated" if row["rest"] >= 0 else "allocated beyond the total"
+    row = largest(known.assign(share=(known["rest"] / known["total"]).abs()), "share")
+    value, side = row["share"], "unallocated" if row["rest"] >= 0 else "allocated beyond the total"
+    allocated, total, rest = (money(abs(row[name]), row["currency"]) for name in ("allocated", "total", "rest"))
     said = (
-        f"The tenants' costs of {row['start']:%Y-%m-%d} to {row['end']:%Y-%m-%d} are "
-        f"{money(row['allocated'], row['currency'])} of a total of {money(row['total'], row['currency'])} "
-        f"({short(row['source'])}): {money(abs(row['rest']), row['currency'])} ({percent(value)}) {side}"
+        f"The tenants' costs of {row['start']:%Y-%m-%d} to {row['end']:%Y-%m-%d} are {allocated} of a total of {total} "
+        f"({short(row['source'])}): {rest} ({percent(value)}) {side}"
     )
-    over = value > case.bound
     words: Words = {"row": row, "side": side, "said": said}
     if row["covered_share"] < study.bounds.coverage:
         return found("uncovered", value, **words)
+    over = value > case.bound
     return found("apart" if over else "whole", value, since=row["start"] if over else None, **words)
 
 
@@ -218,37 +194,29 @@ def cost_data(case: Case) -> Found:
     if faults.empty:
         before = f"; in the weeks before, that of {_faulty(cost.faults_before)}" if len(cost.faults_before) else ""
         return found("sound", 0, before=before)
-    kinds = [f"cost_{cause.replace(' ', '_')}" for cause in faults["cause"]]
     return found(
         "faulty",
         faults["tenants"].sum(),
         since=faults["start"].min(),
         events=[
-            event(kind, ", ".join(row["examples"]), row["start"], row["end"], row["hours"], "hours")
-            for kind, row in zip(kinds, faults.to_dict("records"), strict=True)
+            event(f"cost_{cause.replace(' ', '_')}", ", ".join(names), start, end, hours, "hours")
+            for cause, names, start, end, hours in faults[["cause", "examples", "start", "end", "hours"]].to_numpy()
         ],
         top=faults.iloc[0],
-        examples=_examples(faults.iloc[0]),
+        examples=several(faults.iloc[0]["examples"]),
         faulty=_faulty(faults),
         hours=faults["hours"].sum(),
     )
 
 
-def _examples(fault: Mapping[Any, Any] | pd.Series) -> str:
-    return ", ".join(short(name) for name in fault["examples"])
-
-
 def _faulty(faults: pd.DataFrame) -> str:
+    said = []
+    for row in faults.to_dict("records"):
+        amount = f", {money(row['amount'], row['currency'])}" if pd.notna(row["amount"]) else ""
+        whose = f"{count(row['tenants'], 'tenant')} ({several(row['examples'])}) {CAUSES[row['cause']]}"
+        said.append(f"{whose} for {count(row['hours'], 'hour')} from {moment(row['start'])}{amount}")
     left_out = "; such hours are in no sum" if faults["cause"].isin(LEFT_OUT).any() else ""
-    return f"{', and of '.join(map(_fault, faults.to_dict('records')))}{left_out}"
-
-
-def _fault(row: Mapping[Any, Any]) -> str:
-    amount = f", {money(row['amount'], row['currency'])}" if pd.notna(row["amount"]) else ""
-    return (
-        f"{count(row['tenants'], 'tenant')} ({_examples(row)}) {CAUSES[row['cause']]} for "
-        f"{count(row['hours'], 'hour')} from {moment(row['start'])}{amount}"
-    )
+    return f"{', and of '.join(said)}{left_out}"
 
 
 @finds("budgets")
@@ -256,14 +224,13 @@ def budgets(case: Case) -> Found:
     """Whether budgets last the month: the number of those that do not."""
     rows, month = case.rows, case.study.cost.month
     spent, over = rows[rows["answer"] == "spent"], rows[rows["answer"].isin(["spent", "will be spent"])]
+    if over.empty and (rows["answer"] == "unknown").any():
+        return found("uncovered", month=month.name)
     if over.empty:
-        unknown = (rows["answer"] == "unknown").any()
-        every = "The one budget lasts" if len(rows) == 1 else f"All {len(rows)} budgets last"
-        words: Words = {"month": month.name, "top": rows.iloc[0], "all": every}
-        return found("uncovered", **words) if unknown else found("last", 0, **words)
+        return found("last", 0, month=month.name, top=rows.iloc[0], budgets=len(rows))
     beyond = spent.assign(end=month.end, over=spent["spent"] - spent["budget"], unit=spent["currency"])
     return found(
-        "spent" if over.iloc[0]["answer"] == "spent" else "likely",
+        "likely" if spent.empty else "spent",
         len(over),
         since=spent["spent_on"].min(),
         events=events_of(beyond, "budget_spent", "tenant", "over", "unit", start="spent_on"),

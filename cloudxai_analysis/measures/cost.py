@@ -2,63 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window, week_of
-from cloudxai_analysis.measures.frames import TIME, columns_of, summed, typed
+from cloudxai_analysis.measures.frames import TIME, summed, typed
 
 Semantics = Literal["rate", "cumulative", "window_total"]
 
 MOST = 1e12  # currency an hour: what no tenant costs, and beyond which sums say nothing
 _STEP = 60.0  # seconds between scrapes, of a series with a single one
 _HOLD = 300.0  # seconds for which a rollup holds a value
+_WHOSE = ["tenant", "currency"]
 
 
-def hourly_costs(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
-    """Cost of each tenant in each hour, added over its series.
+def cost_rows(
+    hours: pd.DataFrame, *, semantics: Semantics | None, currency: str, rates: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Tenant, currency, hour and cost of each rollup that has one: of a `rate` the integral, else the increase.
 
-    Columns: tenant, currency (of the series' label, else `currency`), hour, cost (in the currency: of a `rate` the
-    integral over the hour, of a `cumulative` gauge its observed increase). An hour of NaN alone has no row, nor has one
-    whose samples are no amounts of money (`is_amount`).
+    An hour of NaN alone has no row, nor has one whose samples are no amounts of money (`is_amount`). `rates` says how
+    many units of `currency` one of another is worth; what it does not know stays as it is.
 
     Raises
     ------
     UsageError
         The gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
     """
-    return _summed(
-        cost_rows(hours, semantics=semantics, currency=currency),
-        ["tenant", "currency", "hour"],
-        columns_of(hourly_costs),
-    )
-
-
-def cost_rows(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
-    """Tenant, currency, hour and cost of each rollup that has one, not added up; raises as `hourly_costs`."""
-    if semantics == "rate":
-        cost = hours["integral"] / 3600.0
-    elif semantics == "cumulative":
-        cost = hours["increase"]
-    else:
+    if semantics not in ("rate", "cumulative"):
         raise UsageError(
             f"Cost by hour or day of a gauge with semantics '{semantics}'. The contract must declare it 'rate' or "
             "'cumulative'; a window_total is read whole, by window_costs."
         )
-    frame = pd.DataFrame({"tenant": hours["tenant"], "currency": currencies(hours, currency), "hour": hours["hour"]})
-    frame["cost"] = cost
+    cost = hours["integral"] / 3600.0 if semantics == "rate" else hours["increase"]
     known = is_amount(hours) & cost.between(0.0, MOST)
     if semantics == "cumulative":
         # What follows a value that is no amount is no step from it.
         known &= known.shift(fill_value=True) | (hours["series_id"] != hours["series_id"].shift())
     # An hour of NaN or markers costs nothing that is known, unless the value before it was still held.
-    return frame[known & ((hours["samples"] > 0) | (frame["cost"] != 0))]
+    known &= (hours["samples"] > 0) | (cost != 0)
+    columns = {"tenant": hours["tenant"], "currency": currencies(hours, currency), "hour": hours["hour"], "cost": cost}
+    return _exchanged(pd.DataFrame(columns)[known], rates, currency)
+
+
+def _exchanged(costs: pd.DataFrame, rates: Mapping[str, float] | None, currency: str) -> pd.DataFrame:
+    if not rates:
+        return costs
+    rate = costs["currency"].astype("str").map(dict(rates)).astype("float64")
+    named = costs["currency"].astype("str").where(rate.isna(), currency)
+    return costs.assign(cost=costs["cost"] * rate.fillna(1.0), currency=named)
 
 
 def is_amount(hours: pd.DataFrame) -> pd.Series:
@@ -69,6 +66,15 @@ def is_amount(hours: pd.DataFrame) -> pd.Series:
     ends = {"min": MOST, "max": MOST, "last": MOST, "integral": MOST * 3600}
     there = [hours[name].isna() | hours[name].between(0.0, most) for name, most in ends.items() if name in hours]
     return pd.Series(np.logical_and.reduce(there), index=hours.index)
+
+
+def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
+    """The currency of each row: its label's, in the capitals of ISO 4217, else `currency`."""
+    if "currency" not in hours:
+        return pd.Series(pd.Categorical([currency]).repeat(len(hours)), index=hours.index)
+    label = hours["currency"].astype("category")
+    named = {name: str(name).strip().upper() or currency for name in label.cat.categories}
+    return label.map(named).astype("category")
 
 
 def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
@@ -87,56 +93,62 @@ def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
     return hours.assign(integral=hours["integral"].sub(over, fill_value=0.0))
 
 
-def tenant_costs(hours: pd.DataFrame, window: Window, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
-    """Cost of each tenant over a window, the largest first.
+def hourly_costs(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
+    """Cost of each tenant in each hour, added over its series; `how` and what is raised as for `cost_rows`.
+
+    Columns: tenant, currency (of the series' label, else the one given), hour, cost (in the currency).
+    """
+    return typed(summed(cost_rows(hours, **how), [*_WHOSE, "hour"], "cost"), hourly_costs)
+
+
+def costs_by_day(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
+    """Cost of each tenant on each UTC day; `how` and what is raised as for `cost_rows`.
+
+    Columns: day (its start), tenant, currency, cost (in the currency).
+    """
+    rows = cost_rows(hours, **how)
+    return typed(summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", *_WHOSE], "cost"), costs_by_day)
+
+
+def tenant_costs(
+    hours: pd.DataFrame,
+    window: Window,
+    *,
+    semantics: Semantics | None,
+    currency: str,
+    rates: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Cost of each tenant over a window, the largest first; raises as `cost_rows`.
 
     Columns: tenant, currency, cost (in the currency). Of a `rate` the integral, of a `cumulative` gauge the observed
     increase; of a `window_total` the last value before the window's end (give the rows of one labelled window).
-
-    Raises
-    ------
-    UsageError
-        The gauge has no declared semantics.
     """
     inside = hours[(hours["hour"] >= window.start) & (hours["hour"] < window.end)]
     if semantics == "window_total":
-        named = inside.assign(currency=currencies(inside, currency))[is_amount(inside)]
-        costs = _last_values(named, ["tenant", "currency"])[["tenant", "currency", "cost"]]
+        last = _last_values(inside.assign(currency=currencies(inside, currency)), _WHOSE)
+        costs = _exchanged(last, rates, currency)
     else:
-        costs = cost_rows(inside, semantics=semantics, currency=currency)
-    costs = _summed(costs, ["tenant", "currency"], columns_of(tenant_costs))
+        costs = cost_rows(inside, semantics=semantics, currency=currency, rates=rates)
+    costs = typed(summed(costs, _WHOSE, "cost"), tenant_costs)
     return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
 
 
-def costs_by_day(hours: pd.DataFrame, *, semantics: Semantics | None, currency: str) -> pd.DataFrame:
-    """Cost of each tenant on each UTC day.
+def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
+    """What a billing-window or rolling gauge says at its last sample, by tenant and labelled window.
 
-    Columns: day (its start), tenant, currency, cost (in the currency).
-
-    Raises
-    ------
-    UsageError
-        The gauge is a `window_total`, or has no declared semantics.
+    Columns: tenant, the label's value under its own name `window_label`, currency ('' where the series carry none),
+    cost (in the currency), at (last sample). A tenant on several processes in that hour is their sum; processes it had
+    left are not counted.
     """
-    rows = cost_rows(hours, semantics=semantics, currency=currency)
-    return _summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", "tenant", "currency"], columns_of(costs_by_day))
+    schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": TIME}
+    last = _last_values(hours.assign(currency=currencies(hours, "")), ["tenant", window_label, "currency"])
+    return typed(last, schema)
 
 
-def converted(costs: pd.DataFrame, rates: Mapping[str, float], *, currency: str) -> pd.DataFrame:
-    """The same costs with each amount of a currency that `rates` knows in `currency`, and the others as they are.
-
-    `rates` says how many units of `currency` one unit of another is worth. Rows that become one are added.
-
-    Columns: as given, with currency and cost.
-    """
-    known = costs["currency"].astype("str")
-    rate = known.map(dict(rates)).astype("float64")
-    frame = costs.assign(
-        cost=costs["cost"] * rate.fillna(1.0), currency=known.where(rate.isna(), currency).astype("str")
-    )
-    keys = [column for column in frame if column != "cost"]
-    summed = frame.groupby(keys, observed=True, sort=False)["cost"].sum().reset_index()
-    return summed[list(costs)].astype(costs.dtypes.to_dict())
+def _last_values(hours: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    known = hours[is_amount(hours) & (hours["samples"] > 0)]
+    last = known[known["hour"] == known.groupby(keys, observed=True)["hour"].transform("max")]
+    return last.groupby(keys, observed=True).agg(cost=("last", "sum"), at=("last_ts", "max")).reset_index()
 
 
 def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
@@ -147,8 +159,7 @@ def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
     start = daily["day"] - pd.to_timedelta(daily["day"].dt.day_of_week, unit="D")
     grouped = daily.assign(start=start).groupby(["start", "currency"], observed=True)
     weekly = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
-    names = {moment: week_of(moment.to_pydatetime()).name for moment in weekly["start"].unique()}
-    weekly["week"] = weekly["start"].map(names)
+    weekly["week"] = [week_of(moment.to_pydatetime()).name for moment in weekly["start"]]
     return typed(weekly, weekly_costs)
 
 
@@ -165,31 +176,30 @@ def same_hours(
     sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - apart)]
     there = pd.concat([side.groupby("tenant", observed=True)["hour"].nunique() for side in sides])
     part = set(there.index[there < least * len(now)].astype("str"))
-    before, costs = (_summed(side, ["tenant", "currency"], columns_of(tenant_costs)) for side in reversed(sides))
+    costs, before = (typed(summed(side, _WHOSE, "cost"), tenant_costs) for side in sides)
     return costs, before, part, len(now)
 
 
 def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[str] = ()) -> pd.DataFrame:
-    """Change of each tenant's cost against the window before, the largest change first.
-
-    Costs and `part` (tenants that were there for only a part) as `same_hours` gives them.
+    """Change of each tenant's cost against the window before, the largest first; costs and `part` as of `same_hours`.
 
     Columns: tenant, currency, cost, before, change (all in the currency; a tenant that is absent costs 0), relative
     (change / before; NaN where before is 0 or the tenant was there for only a part), contribution (change / what all
     tenants cost before in that currency: these add up to the total's relative change; NaN where nothing was spent
     before).
     """
-    keys = ["tenant", "currency"]
-    frame = costs[[*keys, "cost"]].merge(before[[*keys, "cost"]], how="outer", on=keys, suffixes=("", "_before"))
-    frame["before"] = frame["cost_before"].fillna(0.0)
-    frame["cost"] = frame["cost"].fillna(0.0)
+    both = [side.set_index(_WHOSE)["cost"] for side in (costs, before)]
+    frame = pd.concat(both, axis=1, keys=["cost", "before"]).sort_index().fillna(0.0).reset_index(names=_WHOSE)
     frame["change"] = frame["cost"] - frame["before"]
     whole = (frame["before"] > 0) & ~frame["tenant"].isin(list(part))
     frame["relative"] = frame["change"] / frame["before"].where(whole)
     total = frame.groupby("currency", observed=True)["before"].transform("sum")
     frame["contribution"] = frame["change"] / total.where(total != 0)
-    order = frame["change"].abs().sort_values(ascending=False, kind="stable").index
-    return typed(frame.loc[order], cost_movers).reset_index(drop=True)
+    return _largest(typed(frame, cost_movers), "change")
+
+
+def _largest(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    return frame.sort_values(column, key=abs, ascending=False, kind="stable", ignore_index=True)
 
 
 def concentration(costs: pd.DataFrame) -> pd.DataFrame:
@@ -204,29 +214,37 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for currency, group in costs.groupby("currency", observed=True):
         ascending = np.sort(group["cost"].to_numpy(dtype="float64"))
-        total = ascending.sum()
-        known = total > 0 and ascending[0] >= 0
-        rows.append(
-            {
-                "currency": currency,
-                "tenants": len(ascending),
-                "top10_share": ascending[-10:].sum() / total if known else np.nan,
-                "gini": _gini(ascending) if known else np.nan,
-            }
-        )
+        total, n = ascending.sum(), len(ascending)
+        row = {"currency": currency, "tenants": n, "top10_share": np.nan, "gini": np.nan}
+        if total > 0 and ascending[0] >= 0:
+            row["top10_share"] = ascending[-10:].sum() / total
+            row["gini"] = 2.0 * (np.arange(1, n + 1) * ascending).sum() / (n * total) - (n + 1) / n
+        rows.append(row)
     return typed(rows, concentration)
 
 
-def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
-    """What a billing-window or rolling gauge says at its last sample, by tenant and labelled window.
+def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
+    """What each UTC day cost per tenant that had a cost on it; `daily` as `costs_by_day` gives it.
 
-    Columns: tenant, the label's value under its own name `window_label`, currency ('' where the series carry none),
-    cost (in the currency), at (last sample). A tenant on several processes in that hour is their sum; processes it had
-    left are not counted.
+    Columns: day, currency, cost, tenants (with a cost in that currency), cost_per_tenant (both in the currency a day).
     """
-    schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": TIME}
-    named = hours.assign(currency=currencies(hours, ""))[is_amount(hours)]
-    return _last_values(named, ["tenant", window_label, "currency"])[list(schema)].astype(schema)
+    grouped = daily.groupby(["day", "currency"], observed=True)
+    found = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
+    return typed(found.assign(cost_per_tenant=found["cost"] / found["tenants"]), cost_per_tenant)
+
+
+def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+    """What each group of tenants cost, by `groups` from tenant to group; all else are 'all others'.
+
+    Columns: group, currency, tenants (number), cost (in the currency), share (of the currency's total; NaN where that
+    is 0); the dearest first, 'all others' last.
+    """
+    frame = costs.assign(group=[groups.get(str(tenant), "all others") for tenant in costs["tenant"]])
+    grouped = frame.groupby(["group", "currency"], observed=True)
+    found = grouped.agg(tenants=("tenant", "nunique"), cost=("cost", "sum")).reset_index()
+    total = found.groupby("currency", observed=True)["cost"].transform("sum")
+    found = found.assign(share=found["cost"] / total.where(total != 0), last=found["group"] == "all others")
+    return typed(found.sort_values(["last", "cost"], ascending=[True, False], ignore_index=True), cost_of_groups)
 
 
 def reconciliation(
@@ -243,53 +261,35 @@ def reconciliation(
     if "at" in other:
         newest = pd.Timestamp(end) if end else other["at"].max()
         other = other[other["at"] >= newest - pd.Timedelta(minutes=late_minutes)]
-    keys = ["tenant", "currency"]
-    frame = costs[[*keys, "cost"]].merge(other[[*keys, "cost"]], on=keys, suffixes=("", "_other"))
+    frame = costs[[*_WHOSE, "cost"]].merge(other[[*_WHOSE, "cost"]], on=_WHOSE, suffixes=("", "_other"))
     frame = frame.rename(columns={"cost": "estimate", "cost_other": "other"})
-    difference = (frame["estimate"] - frame["other"]).to_numpy(dtype="float64")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        frame["drift"] = np.where(difference == 0, 0.0, difference / frame["other"].to_numpy(dtype="float64"))
-    order = frame["drift"].abs().sort_values(ascending=False, kind="stable").index
-    return typed(frame.loc[order], reconciliation).reset_index(drop=True)
+    return _largest(typed(frame.assign(drift=drift(frame["estimate"], frame["other"])), reconciliation), "drift")
 
 
-def conservation(costs: pd.DataFrame, total: pd.DataFrame) -> pd.DataFrame:
-    """What of a total from elsewhere (columns currency, total) the tenants' costs explain.
+def drift(ours: pd.Series, theirs: pd.Series) -> pd.Series:
+    """Ours over theirs, less 1: 0 where both are 0, infinite where only theirs is, NaN where one is unknown."""
+    return ((ours - theirs) / theirs).where((ours != theirs) | ours.isna(), 0.0)
 
-    Columns: currency, allocated (sum over tenants), total, rest (total − allocated: shown, never spread); all in
-    the currency, one row per currency of `total`.
+
+def conservation(
+    hours: pd.DataFrame, covered: pd.DataFrame, bills: Iterable[Any], history: Window, **how: Any
+) -> pd.DataFrame:
+    """Each bill that touches the history held against the tenants' costs of its days, the newest last.
+
+    `covered` (day, coverage); bills have source, window, currency and amount; `how` as for `cost_rows`.
+
+    Columns: source (of the bill), start, end, currency, allocated (the tenants' costs), total, rest (total − allocated:
+    shown, never spread), covered_share (of the bill's days, by telemetry).
     """
-    allocated = costs.groupby("currency", observed=True)["cost"].sum().rename("allocated").reset_index()
-    allocated["currency"] = allocated["currency"].astype("str")
-    frame = total[["currency", "total"]].astype({"currency": "str"}).merge(allocated, how="left", on="currency")
-    frame["allocated"] = frame["allocated"].fillna(0.0)
-    frame["rest"] = frame["total"] - frame["allocated"]
-    return typed(frame, conservation)
-
-
-def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
-    """The currency of each row: its label's, in the capitals of ISO 4217, else `currency`."""
-    if "currency" not in hours:
-        return pd.Series(pd.Categorical([currency]).repeat(len(hours)), index=hours.index)
-    label = hours["currency"].astype("category")
-    named = pd.Series(label.cat.categories).astype("str").str.strip().str.upper().replace("", currency)
-    codes, known = pd.factorize(named)
-    text = pd.Categorical.from_codes(codes[label.cat.codes.to_numpy()], categories=pd.Index(known, dtype="str"))
-    return pd.Series(text, index=hours.index)
-
-
-def _summed(frame: pd.DataFrame, keys: list[str], schema: dict[str, str]) -> pd.DataFrame:
-    return typed(summed(frame, keys, "cost"), schema)
-
-
-def _last_values(hours: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    known = hours[hours["samples"] > 0]
-    newest = known.groupby(keys, observed=True)["hour"].transform("max")
-    last = known[known["hour"] == newest]
-    return last.groupby(keys, observed=True).agg(cost=("last", "sum"), at=("last_ts", "max")).reset_index()
-
-
-def _gini(ascending: NDArray[np.float64]) -> float:
-    n = len(ascending)
-    ranks = np.arange(1, n + 1)
-    return float(2.0 * (ranks * ascending).sum() / (n * ascending.sum()) - (n + 1) / n)
+    rows = []
+    for bill in bills:
+        days = bill.window
+        if days.end <= history.start or days.start >= history.end:
+            continue
+        costs = tenant_costs(hours, days, **how)
+        allocated = float(costs.loc[costs["currency"] == bill.currency, "cost"].sum())
+        own = covered[(covered["day"] >= days.start) & (covered["day"] < days.end)]
+        row = {"source": bill.source, "start": days.start, "end": days.end, "currency": bill.currency}
+        row |= {"allocated": allocated, "total": bill.amount, "rest": bill.amount - allocated}
+        rows.append(row | {"covered_share": float(own["coverage"].sum()) / len(list(days.days()))})
+    return typed(rows, conservation).sort_values("end", ignore_index=True)

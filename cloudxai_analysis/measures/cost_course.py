@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.forecast import Floats, Forecast, forecast_sums
+from cloudxai_analysis.measures.forecast import Forecast, forecast_sums
 from cloudxai_analysis.measures.frames import typed
 
 _DAY = pd.Timedelta(days=1)
@@ -32,9 +32,11 @@ def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, 
     rows = []
     for currency, own in daily.groupby("currency", observed=True):
         by_day = own.groupby("day")["cost"].sum()
-        known, forecast, row = _course(by_day, covered, month, until)
-        ends = _ends(forecast, row["spent"], row["days_left"])
-        rows.append({"currency": currency, **row, **ends, "model": forecast.model, "days_known": known})
+        spent, left = float(_within(by_day, month, until).sum()), _days_left(month, until)
+        row = {"currency": currency, "until": until, "spent": spent, "days_left": left}
+        known, forecast = _forecast(by_day, covered, until, left)
+        row |= {"model": forecast.model, "days_known": known, "days_unknown": _unknown(covered, month, until)}
+        rows.append(row | _ends(forecast, spent, left))
     return typed(rows, month_projection)
 
 
@@ -43,11 +45,10 @@ def month_course(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, c
 
     Columns: day, spent (in the currency, since the month's start), covered.
     """
-    own = daily[(daily["currency"].astype("str") == currency) & (daily["day"] >= month.start)]
-    by_day = own[own["day"] < month.end].groupby("day")["cost"].sum().sort_index()
-    sure = covered.loc[covered["covered"].astype(bool), "day"]
+    own = daily[daily["currency"].astype("str") == currency]
+    by_day = _within(own.groupby("day")["cost"].sum(), month, pd.Timestamp(month.end))
     found = by_day.cumsum().rename("spent").reset_index()
-    return typed(found.assign(covered=found["day"].isin(sure)), month_course)
+    return typed(found.assign(covered=found["day"].isin(_sure(covered))), month_course)
 
 
 def budget_course(
@@ -70,85 +71,51 @@ def budget_course(
     ('spent', 'will be spent', 'will last', 'unknown' without a pace or a forecast), spent_on (the day on which the sum
     passes the budget; missing where it lasts), days_unknown (of the month so far); the fullest first.
     """
-    sure = pd.DatetimeIndex(covered.loc[covered["covered"].astype(bool), "day"])
-    own = daily[(daily["currency"].astype("str") == currency) & (daily["day"] < until)]
-    by_tenant = own.groupby([own["tenant"].astype("str"), "day"])["cost"].sum()
-    seen = set(by_tenant.index.get_level_values(0))
-    nothing = by_tenant[:0].droplevel(0)
-    days = {tenant: by_tenant.loc[tenant] if tenant in seen else nothing for tenant in budgets}
+    own = daily[(daily["currency"].astype("str") == currency) & (daily["day"] < until) & daily["tenant"].isin(budgets)]
+    table = own.pivot_table(index="day", columns="tenant", values="cost", aggfunc="sum", observed=True)
+    days = {tenant: table[tenant].dropna() if tenant in table else _NOTHING for tenant in budgets}
     share = {tenant: _within(days[tenant], month, until).sum() / budget for tenant, budget in budgets.items()}
-    fullest = sorted(budgets, key=lambda tenant: (-share[tenant], tenant))
-    rows = [
-        _budget(days[tenant], budgets[tenant], sure, covered, month, until, forecast=place < forecast_most)
-        | {"tenant": tenant, "currency": currency}
-        for place, tenant in enumerate(fullest)
-    ]
+    rows = []
+    for place, tenant in enumerate(sorted(budgets, key=lambda tenant: (-share[tenant], tenant))):
+        found = _budget(days[tenant], budgets[tenant], covered, month, until, forecast=place < forecast_most)
+        rows.append({"tenant": tenant, "currency": currency, "days_unknown": _unknown(covered, month, until), **found})
     return typed(rows, budget_course)
 
 
+_NOTHING = pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
+
+
 def _budget(
-    by_day: pd.Series,
-    budget: float,
-    sure: pd.DatetimeIndex,
-    covered: pd.DataFrame,
-    month: Window,
-    until: pd.Timestamp,
-    *,
-    forecast: bool,
+    by_day: pd.Series, budget: float, covered: pd.DataFrame, month: Window, until: pd.Timestamp, *, forecast: bool
 ) -> dict[str, Any]:
+    sure = _sure(covered)
     recent = sure[sure < until][-14:]
     pace = float(by_day.reindex(recent, fill_value=0.0).mean()) if len(recent) else np.nan
-    passed = _within(by_day, month, until).cumsum()
+    passed, left = _within(by_day, month, until).cumsum(), _days_left(month, until)
     spent = float(passed.iloc[-1]) if len(passed) else 0.0
     row: dict[str, Any] = {"budget": budget, "spent": spent, "spent_share": spent / budget, "pace": pace}
-    row["days_unknown"] = _unknown(covered, month, until)
     if spent >= budget:
         return row | {"answer": "spent", "spent_on": passed.index[(passed >= budget).argmax()]}
-    left = max((pd.Timestamp(month.end) - until) // _DAY, 0)
+    ahead = spent + pace * np.arange(1, left + 1)
     if forecast:
-        _, found, _ = _course(by_day, covered, month, until)
+        _, found = _forecast(by_day, covered, until, left)
         ends = _ends(found, spent, left)
         row |= {name: ends[name] for name in ("low80", "median", "high80")}
-        if found.known or not left:
-            middle = spent + np.median(np.maximum(found.paths[:left], 0.0), axis=1) if left else np.zeros(0)
-            return row | _answered(middle, budget, until)
-    if np.isnan(pace):
-        return row | {"answer": "unknown" if left else "will last"}
-    return row | _answered(spent + pace * np.arange(1, left + 1), budget, until)
-
-
-def _answered(sums: Floats, budget: float, until: pd.Timestamp) -> dict[str, Any]:
-    over = sums >= budget
+        if found.known:
+            ahead = spent + np.median(np.maximum(found.paths[:left], 0.0), axis=1)
+    if np.isnan(ahead).any():
+        return row | {"answer": "unknown"}
+    over = ahead >= budget
     if not over.any():
-        return {"answer": "will last"}
-    return {"answer": "will be spent", "spent_on": until + int(over.argmax()) * _DAY}
+        return row | {"answer": "will last"}
+    return row | {"answer": "will be spent", "spent_on": until + int(over.argmax()) * _DAY}
 
 
-def _course(
-    by_day: pd.Series, covered: pd.DataFrame, month: Window, until: pd.Timestamp
-) -> tuple[int, Forecast, dict[str, Any]]:
-    """How many days are known, the forecast of those left of the month, and what was spent."""
-    sure = pd.DatetimeIndex(covered.loc[covered["covered"].astype(bool), "day"])
+def _forecast(by_day: pd.Series, covered: pd.DataFrame, until: pd.Timestamp, left: int) -> tuple[int, Forecast]:
+    """How many days of the history are known, and the forecast of the days left."""
     days = pd.DatetimeIndex(covered.loc[covered["day"] < until, "day"]).sort_values()
-    history = by_day.reindex(days, fill_value=0.0).astype("float64").where(days.isin(sure))
-    left = max((pd.Timestamp(month.end) - until) // _DAY, 0)
-    row = {
-        "until": until,
-        "spent": float(_within(by_day, month, until).sum()),
-        "days_unknown": _unknown(covered, month, until),
-        "days_left": left,
-    }
-    return int(history.notna().sum()), forecast_sums(history.to_numpy(), days=left), row
-
-
-def _within(by_day: pd.Series, month: Window, until: pd.Timestamp) -> pd.Series:
-    return by_day[(by_day.index >= month.start) & (by_day.index < min(until, pd.Timestamp(month.end)))]
-
-
-def _unknown(covered: pd.DataFrame, month: Window, until: pd.Timestamp) -> int:
-    """Days of the month so far that no telemetry covers."""
-    so_far = pd.date_range(month.start, min(until, pd.Timestamp(month.end)), freq="D", inclusive="left", unit="us")
-    return int((~so_far.isin(covered.loc[covered["covered"].astype(bool), "day"])).sum())
+    history = by_day.reindex(days, fill_value=0.0).astype("float64").where(days.isin(_sure(covered)))
+    return int(history.notna().sum()), forecast_sums(history.to_numpy(), days=left)
 
 
 def _ends(forecast: Forecast, spent: float, left: int) -> dict[str, float]:
@@ -158,3 +125,21 @@ def _ends(forecast: Forecast, spent: float, left: int) -> dict[str, float]:
         return dict.fromkeys(_QUANTILES, np.nan)
     ahead = np.maximum(forecast.paths[-1], 0.0)
     return {name: spent + float(np.quantile(ahead, share)) for name, share in _QUANTILES.items()}
+
+
+def _sure(covered: pd.DataFrame) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(covered.loc[covered["covered"].astype(bool), "day"])
+
+
+def _days_left(month: Window, until: pd.Timestamp) -> int:
+    return max((pd.Timestamp(month.end) - until) // _DAY, 0)
+
+
+def _within(by_day: pd.Series, month: Window, until: pd.Timestamp) -> pd.Series:
+    return by_day[(by_day.index >= month.start) & (by_day.index < min(until, pd.Timestamp(month.end)))]
+
+
+def _unknown(covered: pd.DataFrame, month: Window, until: pd.Timestamp) -> int:
+    """Days of the month so far that no telemetry covers."""
+    so_far = pd.date_range(month.start, min(until, pd.Timestamp(month.end)), freq="D", inclusive="left", unit="us")
+    return int((~so_far.isin(_sure(covered))).sum())

@@ -9,10 +9,9 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import WEEK, Window, month_of
 from cloudxai_analysis.measures import agreement as agreements
-from cloudxai_analysis.measures import anomalies, cost_course, cost_data, counters, semantics, telemetry, unit_costs
+from cloudxai_analysis.measures import anomalies, cost_course, counters, semantics, telemetry
 from cloudxai_analysis.measures import cost as measure
 from cloudxai_analysis.platform.contract import Contract
-from cloudxai_analysis.platform.finance import Bill, Exchange
 from cloudxai_analysis.study.frame import Topic, frame, hours, just, part, value
 
 if TYPE_CHECKING:
@@ -21,9 +20,12 @@ if TYPE_CHECKING:
 GENERATED = "(generated names)"  # all of them, as one row beside tenants
 _ALIKE = 24  # hours covered in both, under which two weeks are not held against each other
 _NAMES = "cardinality.generated_names.tenant"
+_COVERED = "telemetry.covered"
 _CURRENCY = "contract.currency"
 _SEMANTICS: dict[str, Any] = {"semantics": value(lambda contract: contract["cost"].semantics, "contract")}
-_MONEY = ("contract", "environment.settings.exchange")
+_EXCHANGE = value(lambda exchange: exchange.rates if exchange else {}, "environment.settings.exchange")
+_MONEY: dict[str, Any] = {**_SEMANTICS, "currency": _CURRENCY, "rates": _EXCHANGE}
+_GIVEN = ("cost_hours", "seen", "telemetry.covered_hours")
 
 
 def _cost_hours(
@@ -33,29 +35,6 @@ def _cost_hours(
     if contract["cost"].semantics == "cumulative":
         return counters.counted_hours(hours, scrapes, starts)
     return measure.without_overhang(hours, end=end)
-
-
-def _how(contract: Contract) -> dict[str, Any]:
-    return {"semantics": contract["cost"].semantics, "currency": contract.currency}
-
-
-def _exchanged(costs: pd.DataFrame, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
-    return measure.converted(costs, exchange.rates, currency=contract.currency) if exchange else costs
-
-
-def _daily_costs(hours: pd.DataFrame, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
-    """Cost by day and tenant, over the history."""
-    return _exchanged(measure.costs_by_day(hours, **_how(contract)), contract, exchange)
-
-
-def _hourly_costs(hours: pd.DataFrame, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
-    """Cost by tenant and hour, over the history, exchanged."""
-    return _exchanged(measure.hourly_costs(hours, **_how(contract)), contract, exchange)
-
-
-def _costs(hours: pd.DataFrame, window: Window, contract: Contract, exchange: Exchange | None) -> pd.DataFrame:
-    """Cost by tenant, in the window."""
-    return _exchanged(measure.tenant_costs(hours, window, **_how(contract)), contract, exchange)
 
 
 def _real(costs: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
@@ -74,50 +53,15 @@ def _pooled(costs: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
 
 def _per_tenant(daily: pd.DataFrame, names: Collection[str], covered: pd.DataFrame) -> pd.DataFrame:
     """Cost per real tenant by day, over the history; unknown of a day that is not covered."""
-    found = unit_costs.cost_per_tenant(_real(daily, names))
+    found = measure.cost_per_tenant(_real(daily, names))
     sure = found["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])
     return found.assign(cost_per_tenant=found["cost_per_tenant"].where(sure))
 
 
 def _groups(costs: pd.DataFrame, names: Iterable[str], refused_names: Iterable[str]) -> pd.DataFrame:
     """Cost of generated names, and of those that any process refused by name, beside all others."""
-    generated, refused = (set(some) & set(costs["tenant"]) for some in (names, refused_names))
-    groups = dict.fromkeys(refused, "refused by a process") | dict.fromkeys(generated, "generated names")
-    return unit_costs.cost_of_groups(costs, groups)
-
-
-def _before(hours: pd.DataFrame, seen: Window) -> pd.DataFrame:
-    return hours[hours["hour"] < seen.start]
-
-
-def _bills(
-    hours: pd.DataFrame,
-    covered: pd.DataFrame,
-    bills: Iterable[Bill],
-    history: Window,
-    contract: Contract,
-    exchange: Exchange | None,
-) -> pd.DataFrame:
-    """Each configured bill of the history held against the tenants' costs of its days, the newest last.
-
-    Columns: source, start, end, currency, allocated, total, rest, covered_share (of the bill's days, by telemetry).
-    """
-    rows = []
-    for bill in bills:
-        days = bill.window
-        if days.end <= history.start or days.start >= history.end:
-            continue
-        total = pd.DataFrame({"currency": [bill.currency], "total": [bill.amount]})
-        held = measure.conservation(_costs(hours, days, contract, exchange), total).iloc[0].to_dict()
-        own = covered[(covered["day"] >= days.start) & (covered["day"] < days.end)]
-        share = float(own["coverage"].sum()) / len(list(days.days()))
-        rows.append({"source": bill.source, "start": days.start, "end": days.end, **held, "covered_share": share})
-    columns = ["source", "start", "end", "currency", "allocated", "total", "rest", "covered_share"]
-    return pd.DataFrame(rows, columns=columns).sort_values("end", ignore_index=True)
-
-
-def _whole_days(daily: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
-    return daily[daily["day"] < until]
+    groups = dict.fromkeys(refused_names, "refused by a process") | dict.fromkeys(names, "generated names")
+    return measure.cost_of_groups(costs, groups)
 
 
 def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], names: Collection[str]) -> pd.DataFrame:
@@ -159,7 +103,7 @@ def _semantics_breaks(
 
 
 def _agreement(
-    cost_hours: pd.DataFrame,
+    ours: pd.DataFrame,
     rolling: pd.DataFrame,
     billing: pd.DataFrame,
     covered: pd.DataFrame,
@@ -171,7 +115,6 @@ def _agreement(
     Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
     (drifts), apart (in the currency), tenant, at (of the worst).
     """
-    ours = measure.hourly_costs(cost_hours, **_how(contract))
     parts = []
     for role, gauge, hold, label in (
         ("cost_rolling", rolling, agreements.rolling_agreement, "window"),
@@ -194,39 +137,39 @@ class Cost(Topic):
     """Frames on what the tenants cost."""
 
     cost_hours = frame(_cost_hours, hours("cost"), "telemetry.scrapes", "telemetry.starts", "contract", "end")
-    daily_costs = frame(_daily_costs, "cost_hours", *_MONEY)
+    daily_costs = frame(measure.costs_by_day, "cost_hours", **_MONEY, says="Cost by day and tenant, over the history.")
     weekly_costs = frame(measure.weekly_costs, "daily_costs")
-    hourly_costs = frame(_hourly_costs, "cost_hours", *_MONEY)
-    costs = frame(_costs, "cost_hours", "seen", *_MONEY)
+    hourly_costs = frame(
+        measure.hourly_costs, "cost_hours", **_MONEY, says="Cost by tenant and hour, over the history."
+    )
+    costs = frame(measure.tenant_costs, "cost_hours", "seen", **_MONEY, says="Cost by tenant, in the window.")
     real_costs = frame(_real, "costs", _NAMES)
     pooled_costs = frame(_pooled, "costs", _NAMES)
-    covered_share = value(telemetry.seen_share, "telemetry.covered", "seen")
-    per_tenant = frame(_per_tenant, "daily_costs", _NAMES, "telemetry.covered")
+    covered_share = value(telemetry.seen_share, _COVERED, "seen")
+    per_tenant = frame(_per_tenant, "daily_costs", _NAMES, _COVERED)
     groups = frame(_groups, "costs", _NAMES, "cardinality.refused_names")
     window_hours = part("cost_hours", "hour", says="The rows of `cost_hours` in the window.")
-    faults = frame(cost_data.cost_faults, "window_hours", "cardinality.tenant_hours", currency=_CURRENCY)
+    faults = frame(semantics.cost_faults, "window_hours", "cardinality.tenant_hours", currency=_CURRENCY)
     faults_before = frame(
-        cost_data.cost_faults,
-        value(_before, "cost_hours", "seen"),
+        semantics.cost_faults,
+        value(lambda hours, seen: hours[hours["hour"] < seen.start], "cost_hours", "seen"),
         "cardinality.tenant_hours",
         currency=_CURRENCY,
         says="The same of the history before the window, with which it is compared.",
     )
-    bills = frame(_bills, "cost_hours", "telemetry.covered", "environment.settings.bills", "history", *_MONEY)
+    bills = frame(measure.conservation, "cost_hours", _COVERED, "environment.settings.bills", "history", **_MONEY)
     month = value(month_of, "seen.end")
     last_midnight = value(lambda end: end.floor("D"), "end")
     month_course = frame(
         cost_course.month_course,
-        value(_whole_days, "daily_costs", "last_midnight"),
-        *("telemetry.covered", "month"),
+        value(lambda daily, until: daily[daily["day"] < until], "daily_costs", "last_midnight"),
+        *(_COVERED, "month"),
         currency=_CURRENCY,
     )
-    month_projection = frame(
-        cost_course.month_projection, "daily_costs", "telemetry.covered", "month", until="last_midnight"
-    )
+    month_projection = frame(cost_course.month_projection, "daily_costs", _COVERED, "month", until="last_midnight")
     budgets = frame(
         cost_course.budget_course,
-        *("daily_costs", "environment.settings.budgets", "telemetry.covered", "month"),
+        *("daily_costs", "environment.settings.budgets", _COVERED, "month"),
         until="last_midnight",
         currency=_CURRENCY,
     )
@@ -237,7 +180,7 @@ class Cost(Topic):
     concentration = frame(measure.concentration, "real_costs")
     cost_stretches = frame(
         anomalies.cost_anomalies,
-        *("cost_hours", "seen", "telemetry.covered_hours"),
+        *_GIVEN,
         floor="bounds.cost_anomaly_floor",
         hour_floor="bounds.cost_hour_floor",
         currency=_CURRENCY,
@@ -246,34 +189,25 @@ class Cost(Topic):
         **_SEMANTICS,
     )
     cost_anomalies = frame(_anomalies, "cost_stretches")
-    anomaly_basis = frame(
-        anomalies.anomaly_basis,
-        *("cost_hours", "seen", "telemetry.covered_hours"),
-        breaks="semantics_breaks",
-        **_SEMANTICS,
-    )
-    recent_hours = part(
-        "cost_hours", "hour", "recent", says="The rows of `cost_hours` in the window or the week before."
-    )
+    anomaly_basis = frame(anomalies.anomaly_basis, *_GIVEN, breaks="semantics_breaks", **_SEMANTICS)
     recent = value(lambda seen: seen.with_history(1), "seen")
-    able_to_tell = value(semantics.able_to_tell, "recent_hours", "telemetry.covered")
+    able_to_tell = value(semantics.able_to_tell, part("cost_hours", "hour", "recent", says="Of two weeks."), _COVERED)
     semantics_breaks = frame(
         _semantics_breaks,
-        *("study", "cost_hours", "recent", "telemetry.starts", "telemetry.covered"),
+        *("study", "cost_hours", "recent", "telemetry.starts", _COVERED),
         roles=("cost", "cost_billing"),
     )
     billing_costs = frame(measure.window_costs, hours("cost_billing"), window_label=just("billing_window"))
     rolling_costs = frame(measure.window_costs, hours("cost_rolling"), window_label=just("window"))
     agreement = frame(
         _agreement,
-        *("cost_hours", hours("cost_rolling"), hours("cost_billing"), "telemetry.covered", "seen", "contract"),
+        value(measure.hourly_costs, "cost_hours", **_SEMANTICS, currency=_CURRENCY),
+        *(hours("cost_rolling"), hours("cost_billing"), _COVERED, "seen", "contract"),
     )
     last_week = value(lambda seen: Window(seen.end - WEEK, seen.end), "seen")
-    reconciliation = frame(_reconciliation, value(_costs, "cost_hours", "last_week", *_MONEY), "rolling_costs", "seen")
-
-    def costs_of(self, window: Window) -> pd.DataFrame:
-        """Cost by tenant over a window."""
-        return _costs(self.cost_hours, window, self.study.contract, self.study.environment.settings.exchange)
+    reconciliation = frame(
+        _reconciliation, value(measure.tenant_costs, "cost_hours", "last_week", **_MONEY), "rolling_costs", "seen"
+    )
 
     def expected_course(self, tenant: str, currency: str) -> pd.DataFrame:
         """A tenant's cost by hour of the window, or that of all together (''), beside what its history lets expect."""
@@ -283,7 +217,8 @@ class Cost(Topic):
             study.seen,
             study.telemetry.covered_hours,
             floor=study.bounds.cost_anomaly_floor,
-            **_how(study.contract),
+            semantics=study.contract["cost"].semantics,
+            currency=study.contract.currency,
             generated=set(study.cardinality.generated_names["tenant"]),
             tenant=tenant,
         )

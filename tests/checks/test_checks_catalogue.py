@@ -23,9 +23,8 @@ from cloudxai_analysis.cards.tiles import tiles
 from cloudxai_analysis.checks import SEVERITY, Status, judge
 from cloudxai_analysis.checks.catalogue import BY_HARM, OF_SECTION, ROWS, SECTIONS
 from cloudxai_analysis.figures import new_axes
-from cloudxai_analysis.measures.cost_data import CAUSES, LEFT_OUT
 from cloudxai_analysis.measures.judgement import JUDGEMENTS
-from cloudxai_analysis.measures.semantics import FINDINGS
+from cloudxai_analysis.measures.semantics import CAUSES, FINDINGS, LEFT_OUT
 from cloudxai_analysis.platform.contract import AlertRule, load_contract
 
 TOPICS = (test_checks_telemetry, test_checks_cardinality, test_checks_cost, test_checks_alerts, test_checks_readiness)

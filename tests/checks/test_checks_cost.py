@@ -10,7 +10,7 @@ import pytest
 from planted_study import WEEK, Planted, at, table
 
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.measures.cost_data import CAUSES
+from cloudxai_analysis.measures.semantics import CAUSES
 
 HOURS = pd.DataFrame({"hour": pd.date_range("2026-11-09", periods=168, freq="h", tz="UTC", unit="us"), "covered": True})
 COVERED = pd.DataFrame({"day": pd.date_range("2026-10-12", "2026-11-15", tz="UTC", unit="us"), "covered": True})
@@ -129,7 +129,7 @@ def _anomalies_rows() -> list[Planted]:
         ),
         anomalies(RHYTHM).says(
             "unknown",
-            "Whether 1 rise of cost in 2026-W46 is usual is unknown, for the like came once before…",
+            "It is unknown whether 1 rise of cost in 2026-W46 may be usual, for the like came once before…",
             events=(),
             value=24.0,
         ),
@@ -139,8 +139,8 @@ def _anomalies_rows() -> list[Planted]:
         ),
         anomalies(judged=(True, True, False)).says(
             "pass",
-            "None of 2 tenants, nor all together, cost more in 2026-W46 than its history explains; 1 more has too "
-            "little history.",
+            "None of 2 tenants, nor all together, cost more in 2026-W46 than its history explains; of 1 more too "
+            "little history is known.",
         ),
         anomalies(judged=()).says("unknown", "No tenant exported a cost estimate…"),
         anomalies(judged=(False, False)).says("unknown", "…none of 2 tenants has three…"),
@@ -165,7 +165,7 @@ def _semantics_rows() -> list[Planted]:
             events=(("semantics_break", "b", 900.0, "falls"), grew),
         ),
         semantics().says("pass", "…2 tenants behaved as declared as long as they were there…"),
-        semantics(told=["t1"]).says("pass", "…; 1 more was there too briefly, or changed too seldom, to tell."),
+        semantics(told=["t1"]).says("pass", "…; 1 more came too late, or changed too seldom, to tell."),
         semantics(told=["elsewhere"]).says("unknown"),
         semantics(amounts=()).says("unknown"),
         semantics(covered=few).says("unknown", "…2 covered days…"),
@@ -303,7 +303,8 @@ def _budgets_rows() -> list[Planted]:
         ),
         budgets(*last).says(
             "pass",
-            "All 2 budgets last to the end of 2026-11; the fullest is that of a, 40.00 EUR of 100 EUR.",
+            "Of 2 budgets none is likely to be spent before the end of 2026-11; the fullest is that of a, 40.00 EUR of "
+            "100 EUR.",
             value=0.0,
         ),
         budgets().says("unknown"),

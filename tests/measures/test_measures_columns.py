@@ -12,7 +12,7 @@ from cloudxai_analysis.measures.frames import TIME, columns_of, described, typed
 
 # What these give is told of other frames', or by a name that is given.
 OPEN = {
-    *("agreement_counts", "billing_agreement", "converted", "counter_steps", "crowded", "holds", "identified"),
+    *("agreement_counts", "billing_agreement", "counter_steps", "crowded", "holds", "identified"),
     *("joined", "judged", "not_known", "sweep", "trials", "window_costs", "focus_rows"),
 }
 

@@ -1,140 +1,223 @@
+"""Cost gauges that are not what they are declared, or hold what no cost is made of, by hand; and any value at all."""
+
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from planted_study import Planted
 
-from cloudxai_analysis.measures.semantics import semantics_breaks
+from cloudxai_analysis.ground.window import parse_window
+from cloudxai_analysis.measures import cost
+from cloudxai_analysis.measures.anomalies import anomaly_basis, cost_anomalies
+from cloudxai_analysis.measures.semantics import cost_faults, growing_since, semantics_breaks
 
-COLUMNS = ["tenant", "finding", "rises", "falls", "start", "end"]
+WEEK = parse_window("2026-W46")
 COVERED = pd.DataFrame({"day": pd.date_range("2026-11-01", periods=10, tz="UTC", unit="us"), "covered": True})
-NO_STARTS = pd.DataFrame(
-    {
-        "job": pd.Series(dtype="str"),
-        "instance": pd.Series(dtype="str"),
-        "started_at": pd.Series(dtype="datetime64[us, UTC]"),
-    }
-)
-HOURLY = pd.Timedelta(hours=1)
+UNCOVERED = COVERED.assign(covered=COVERED["day"].dt.day != 3)
 
 
-def gauge(values, *, tenant="acme", start="2026-11-02", step=HOURLY, series=1, **labels):
-    frame = pd.DataFrame({"value": np.asarray(values, dtype="float64")})
-    frame["series_id"] = series
-    frame["time"] = pd.date_range(start, periods=len(frame), freq=step, tz="UTC", unit="us")
-    for name, text in {"job": "cloudxai", "instance": "i0", "tenant": tenant, **labels}.items():
-        frame[name] = pd.Categorical([text] * len(frame))
-    return frame
+def gauge(values, *, tenant="acme", start="2026-11-02", series=1, **labels):
+    """A sample an hour."""
+    frame = pd.DataFrame({"value": np.asarray(values, dtype="float64"), "series_id": series})
+    frame["time"] = pd.date_range(start, periods=len(frame), freq="h", tz="UTC", unit="us")
+    texts = {"job": "cloudxai", "instance": "i0", "tenant": tenant, **labels}
+    return frame.assign(**{name: pd.Categorical([text] * len(frame)) for name, text in texts.items()})
 
 
-def start_at(moment, instance="i0"):
-    started = pd.to_datetime([moment], utc=True).as_unit("us")
-    return pd.DataFrame({"job": ["cloudxai"], "instance": [instance], "started_at": started})
+def started(*moments, instance="i0"):
+    times = pd.DatetimeIndex(pd.to_datetime(list(moments), utc=True)).as_unit("us")
+    return pd.DataFrame({"job": "cloudxai", "instance": instance, "started_at": times})
 
 
-def breaks(samples, starts=NO_STARTS, covered=COVERED, semantics="rate", **more):
-    return semantics_breaks(samples, starts, covered, semantics=semantics, **more)
+def breaks(samples, starts=None, covered=COVERED, semantics="rate"):
+    return semantics_breaks(samples, started() if starts is None else starts, covered, semantics=semantics)
 
 
-def slow_growth(hours=72):
-    """4 % in the time, in cents: it stands still between its rises."""
-    return np.round(10 * (1 + 0.04 * np.arange(hours) / hours), 2)
+def fallen(by, hours=72):
+    """A gauge that grows by 1 an hour and falls at noon of its second day."""
+    return gauge(np.arange(float(hours)) - by * (np.arange(hours) >= 36))
 
 
-def rhythm(hours=72):
-    return 10 + 3 * np.sin(2 * np.pi * np.arange(hours) / 24)
+def both(*frames):
+    return pd.concat(frames, ignore_index=True)
 
 
-def test_a_rate_that_only_grows_is_found_among_those_with_a_rhythm():
-    samples = pd.concat([gauge(rhythm(), tenant="daily"), gauge(slow_growth(), tenant="grows", series=2)])
-    found = breaks(samples.reset_index(drop=True))
-    assert list(found) == COLUMNS
-    # 10.00 to 10.39 in steps of a cent: 39 rises.
-    assert found[["tenant", "finding", "rises", "falls"]].values.tolist() == [["grows", "only_grows", 39, 0]]
-    assert found["start"].iloc[0] == pd.Timestamp("2026-11-02", tz="UTC")
-    assert found["end"].iloc[0] == pd.Timestamp("2026-11-04 23:00", tz="UTC")
+RHYTHM = gauge(10 + 3 * np.sin(2 * np.pi * np.arange(72) / 24), tenant="daily")
+SLOW = np.round(10 * (1 + 0.04 * np.arange(72) / 72), 2)  # 4 % in three days, in cents: it stands still between rises
+NAME = 'a"b\n=c'
+TURN = gauge([5, 6, 0.1, 0.2], start="2026-10-31 22:00", billing_window="")
+BREAKS = {  # samples, what else is given, and each finding's tenant, rises, falls
+    "39 rises of a cent": (both(RHYTHM, gauge(SLOW, tenant="grows", series=2)), {}, [("grows", 39, 0)]),
+    "one fall ends it": (fallen(5), {}, []),
+    "it stands still": (gauge(np.full(100, 3.0)), {}, []),
+    "19 rises": (gauge(np.arange(100) // 5), {}, []),
+    "20 rises": (gauge(np.arange(105) // 5), {}, [("acme", 20, 0)]),
+    "two days": (gauge(np.arange(48.0)), {}, []),
+    "two covered days": (gauge(np.arange(72.0)), {"covered": UNCOVERED}, []),
+    "three of four": (gauge(np.arange(96.0)), {"covered": UNCOVERED}, [("acme", 95, 0)]),
+    "a start between": (fallen(36), {"starts": started("2026-11-03 11:30")}, [("acme", 70, 0)]),
+    "within two scrapes": (fallen(36), {"starts": started("2026-11-03 13:50")}, [("acme", 70, 0)]),
+    "after them": (fallen(36), {"starts": started("2026-11-03 14:10")}, []),
+    "another process": (fallen(36), {"starts": started("2026-11-03 11:30", instance="i1")}, []),
+    "nan is skipped": (gauge([*SLOW[:10], *[np.nan] * 10, *SLOW[20:]]), {}, [("acme", 39 - 5, 0)]),
+    "two series": (
+        both(gauge(np.arange(72), tenant=NAME), gauge(np.arange(80), tenant=NAME, series=2)),
+        {},
+        [(NAME, 79, 0)],
+    ),
+    "falls": (gauge([1, 2, 3, 2.5, 2.6, 2.4], billing_window="2026-11"), {"semantics": "cumulative"}, [("acme", 3, 2)]),
+    "a new month": (TURN, {"semantics": "cumulative"}, []),
+    "unlabelled": (TURN.drop(columns="billing_window"), {"semantics": "cumulative"}, []),
+    "one month": (TURN.assign(billing_window="2026-10"), {"semantics": "cumulative"}, [("acme", 2, 1)]),
+    "came back": (both(gauge([1, 2, 3]), gauge([0, 1], start="2026-11-09")), {"semantics": "cumulative"}, []),
+    "restarted": (gauge([1, 2, 0, 1]), {"semantics": "cumulative", "starts": started("2026-11-02 01:50")}, []),
+    "not restarted": (
+        gauge([1, 2, 0, 1]),
+        {"semantics": "cumulative", "starts": started("2026-11-05")},
+        [("acme", 2, 1)],
+    ),
+    "any total": (gauge([3, 1, 2]), {"semantics": "window_total"}, []),
+    **{
+        f"{semantics} of {len(values)}": (gauge(values), {"semantics": semantics, "starts": started("2026-11-02")}, [])
+        for semantics in ("rate", "cumulative")
+        for values in ([], [1.0], [np.nan] * 3)
+    },
+}
 
 
-def test_one_fall_ends_the_stretch():
-    values = np.arange(72.0)
-    values[36:] -= 5.0
-    assert breaks(gauge(values)).empty
-
-
-def test_a_rate_that_stands_still_or_rises_seldom_is_none():
-    assert breaks(gauge(np.full(100, 3.0))).empty
-    assert breaks(gauge(np.arange(100) // 5)).empty  # 19 rises
-    assert len(breaks(gauge(np.arange(105) // 5))) == 1  # 20 rises
-
-
-def test_three_covered_days_are_needed():
-    assert breaks(gauge(np.arange(48.0))).empty
-    uncovered = COVERED.assign(covered=COVERED["day"] != pd.Timestamp("2026-11-03", tz="UTC"))
-    assert breaks(gauge(np.arange(72.0)), covered=uncovered).empty
-    assert len(breaks(gauge(np.arange(96.0)), covered=uncovered)) == 1
-
-
-@pytest.mark.parametrize(
-    ("instance", "moment", "found"),
-    [
-        ("i0", "2026-11-03 11:30", 1),  # between the two samples
-        ("i0", "2026-11-03 13:50", 1),  # within two scrapes after
-        ("i0", "2026-11-03 14:10", 0),
-        ("i1", "2026-11-03 11:30", 0),  # another process
-    ],
-)
-def test_a_fall_at_a_start_of_the_process_is_a_restart(instance, moment, found):
-    values = np.arange(72.0)
-    values[36:] -= 36.0  # falls at 12:00 on the 3rd
-    assert len(breaks(gauge(values), start_at(moment, instance))) == found
-
-
-def test_a_cumulative_gauge_must_not_fall_within_its_window():
-    values = [1.0, 2.0, 3.0, 2.5, 2.6, 2.4]
-    found = breaks(gauge(values, billing_window="2026-11"), semantics="cumulative")
-    assert found.drop(columns=["start", "end"]).values.tolist() == [["acme", "falls_in_window", 3, 2]]
-    assert found["start"].iloc[0] == pd.Timestamp("2026-11-02 03:00", tz="UTC")
-    assert found["end"].iloc[0] == pd.Timestamp("2026-11-02 05:00", tz="UTC")
-
-
-def test_a_cumulative_gauge_without_the_label_starts_anew_each_month():
-    values = [5.0, 6.0, 0.1, 0.2]
-    at_turn = gauge(values, start="2026-10-31 22:00", billing_window="")
-    assert breaks(at_turn, semantics="cumulative").empty
-    assert breaks(at_turn.drop(columns="billing_window"), semantics="cumulative").empty
-    assert len(breaks(gauge(values, start="2026-10-31 22:00", billing_window="2026-10"), semantics="cumulative")) == 1
-
-
-def test_a_cumulative_gauge_of_a_tenant_that_left_and_came_back_begins_anew():
-    there, back = gauge([1.0, 2.0, 3.0]), gauge([0.0, 1.0], start="2026-11-09")
-    assert breaks(pd.concat([there, back], ignore_index=True), semantics="cumulative").empty
-
-
-def test_a_restart_excuses_a_cumulative_gauge():
-    samples = gauge([1.0, 2.0, 0.0, 1.0])
-    assert breaks(samples, start_at("2026-11-02 01:50"), semantics="cumulative").empty
-    assert len(breaks(samples, start_at("2026-11-05"), semantics="cumulative")) == 1
-
-
-def test_a_window_total_excludes_nothing():
-    assert breaks(gauge([3.0, 1.0, 2.0]), semantics="window_total").empty
-
-
-@pytest.mark.parametrize("semantics", ["rate", "cumulative"])
-@pytest.mark.parametrize("values", [[], [1.0], [np.nan, np.nan, np.nan]])
-def test_nothing_one_sample_and_nan_give_empty_frames(semantics, values):
-    found = breaks(gauge(values), start_at("2026-11-02"), semantics=semantics)
-    assert list(found) == COLUMNS
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_gauge_against_its_declaration(name):
+    samples, how, expected = BREAKS[name]
+    found = breaks(samples, **how)
+    assert list(found) == ["tenant", "finding", "rises", "falls", "start", "end"]
     assert str(found["start"].dtype) == "datetime64[us, UTC]"
-    assert found.empty
+    assert list(found[["tenant", "rises", "falls"]].itertuples(index=False, name=None)) == expected
 
 
-def test_nan_is_skipped_over():
-    values = slow_growth()
-    values[10:20] = np.nan
-    assert breaks(gauge(values))["tenant"].tolist() == ["acme"]
+def test_a_break_says_from_when_to_when():
+    moments = breaks(BREAKS["falls"][0], semantics="cumulative")[["start", "end"]].iloc[0]
+    assert [moment.strftime("%d %H:%M") for moment in moments] == ["02 03:00", "02 05:00"]
+    grows = breaks(gauge(SLOW))
+    assert [moment.strftime("%d %H:%M") for moment in grows[["start", "end"]].iloc[0]] == ["02 00:00", "04 23:00"]
+    # The rollups show ten hours before without a fall, and a fall in the one before those.
+    hour = pd.date_range("2026-11-01 10:00", periods=14, freq="h", tz="UTC", unit="us")
+    led = pd.DataFrame({"tenant": "acme", "hour": hour, "first_ts": hour, "resets": [1] * 4 + [0] * 10, "changes": 2})
+    since = growing_since(grows, led)
+    assert since[["start", "rises"]].values.tolist() == [[pd.Timestamp("2026-11-01 14:00", tz="UTC"), 39 + 20]]
 
 
-def test_hostile_names_and_several_series_of_one_tenant():
-    name = 'a"b\n=c'
-    samples = pd.concat([gauge(np.arange(72.0), tenant=name), gauge(np.arange(80.0), tenant=name, series=2)])
-    found = breaks(samples.reset_index(drop=True))
-    assert found[["tenant", "rises"]].values.tolist() == [[name, 79]]
+def hours(tenant, count, *, value=1.0, first=0, series=1, **fields):
+    """So many hours of one gauge of so much an hour that never changes."""
+    hour = pd.Timestamp(WEEK.start) + pd.to_timedelta(np.arange(first, first + count), unit="h")
+    frame = pd.DataFrame(
+        {"hour": hour.astype("datetime64[us, UTC]"), "series_id": series, "tenant": tenant, "currency": ""}
+    )
+    usual = {"samples": 60, "min": value, "max": value, "last": value, "nan_samples": 0, "changes": 0}
+    return frame.assign(**(usual | {"integral": value * 3600} | fields))
+
+
+def odd(value, cause, amount):
+    return both(hours("a", 5), hours("b", 2, series=2, value=value)), None, [[cause, 1, ("b",), 2, amount, "EUR"]]
+
+
+def left(gauge):
+    """Tenant b is seen for 10 hours of 40."""
+    return both(hours("a", 40), gauge), both(hours("a", 40), hours("b", 10, series=2)), []
+
+
+MANY = both(*(hours(f"t{number}", 1, series=number, value=-1.0) for number in range(5)))
+FAULTS = {  # hours of the gauge, of the tenants where they are others, and the findings
+    "negative": odd(-2.0, "negative", -4.0),
+    "infinite": odd(np.inf, "infinite", np.nan),
+    "minus infinite": odd(-np.inf, "infinite", np.nan),
+    "huge": odd(1e308, "too large", np.nan),
+    "denormal": odd(5e-324, "too small", 0.0),
+    "nan": (
+        both(hours("a", 5), hours("b", 3, series=2, value=np.nan, samples=0, nan_samples=60, integral=0.0)),
+        hours("a", 5),
+        [["not a number", 1, ("b",), 3, np.nan, "EUR"]],
+    ),
+    "left behind": (*left(hours("b", 40, series=2))[:2], [["left behind", 1, ("b",), 30, 30.0, "EUR"]]),
+    "still changing": left(hours("b", 40, series=2, changes=1)),
+    "under a day": left(hours("b", 33, series=2)),
+    "left with its tenant": left(hours("b", 10, series=2)),
+    "nobody is seen": (hours("a", 80), hours("a", 10), []),
+    "nobody at all": (hours("a", 80), hours("a", 0), []),
+    "small letters": (
+        both(hours("a", 2, currency="EUR"), hours("b", 2, series=2, currency="eur")),
+        None,
+        [["currency", 1, ("b",), 2, 2.0, "EUR"]],
+    ),
+    "two currencies": (
+        both(MANY, hours("abroad", 1, series=9, value=-1.0, currency="USD")),
+        None,
+        [["negative", 5, ("t0", "t1", "t2"), 5, -5.0, "EUR"], ["negative", 1, ("abroad",), 1, -1.0, "USD"]],
+    ),
+    "no gauge": (hours("a", 0), hours("a", 3), []),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_no_cost_is_made_of_is_named(name):
+    gauge, tenants, expected = FAULTS[name]
+    found = cost_faults(gauge, gauge if tenants is None else tenants, currency="EUR")
+    rows = found[["cause", "tenants", "examples", "hours", "amount", "currency"]].values.tolist()
+    assert [row[:4] + row[5:] for row in rows] == [row[:4] + row[5:] for row in expected]
+    assert [row[4] for row in rows] == pytest.approx([row[4] for row in expected], nan_ok=True)
+    if expected and expected[0][0] in ("negative", "infinite", "too large", "too small") and name != "two currencies":
+        # Such hours are in no sum: that of the five of 1 EUR beside them.
+        assert cost.hourly_costs(gauge, semantics="rate", currency="EUR")["cost"].sum() == pytest.approx(5.0)
+
+
+HOURS = pd.Series(pd.date_range("2026-10-05", periods=6 * 168, freq="h", tz="UTC", unit="us"))
+ODD = [math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -5e-324, -1.0, 0.0, 1e12, 1e300]
+
+
+def six_weeks(values):
+    """Two tenants of 1 EUR an hour for six weeks; the first holds `values` in some hours."""
+    frames = []
+    for series, tenant in enumerate(["odd", "plain"]):
+        value = np.ones(len(HOURS))
+        for hour, other in values.items() if tenant == "odd" else ():
+            value[hour] = other
+        nan = np.isnan(value)
+        with np.errstate(over="ignore"):
+            found = hours(tenant, len(HOURS), value=value, series=series, changes=60, resets=30, currency="EUR")
+            found = found.assign(hour=HOURS, samples=np.where(nan, 0, 60), nan_samples=np.where(nan, 60, 0))
+            found["increase"] = np.append(0.0, np.diff(np.nan_to_num(value)))
+        frames.append(found.fillna({"integral": 0.0}))
+    return both(*frames)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    values=st.dictionaries(st.integers(0, len(HOURS) - 1), st.sampled_from(ODD) | st.floats(), max_size=12),
+    semantics=st.sampled_from(["rate", "cumulative"]),
+)
+def test_any_value_leaves_finite_sums_and_sentences(values, semantics):
+    gauge, covered = six_weeks(values), pd.DataFrame({"hour": HOURS, "covered": True})
+    costs = cost.tenant_costs(gauge, WEEK, semantics=semantics, currency="EUR")
+    assert np.isfinite(costs["cost"]).all()
+    assert (costs["cost"] >= 0).all()
+    assert costs.set_index("tenant")["cost"].get("plain", 0.0) == (168.0 if semantics == "rate" else 0.0)
+    found = cost_anomalies(gauge, WEEK, covered, floor=0.1, hour_floor=2.0, semantics=semantics, currency="EUR")
+    assert np.isfinite(found[["cost", "expected", "excess"]].to_numpy()).all()
+    now, ago = gauge[(gauge["hour"] >= WEEK.start) & (gauge["hour"] < WEEK.end)], gauge[gauge["hour"] < WEEK.start]
+    frames = {
+        **{"cost.cost_stretches": found, "telemetry.covered_hours": covered, "cost.costs": costs},
+        **{"cost.anomaly_basis": anomaly_basis(gauge, WEEK, covered, semantics=semantics)},
+        **{
+            "cost.faults": cost_faults(now, gauge, currency="EUR"),
+            "cost.faults_before": cost_faults(ago, gauge, currency="EUR"),
+        },
+    }
+    checks = [Planted(key, frames).check() for key in ("anomalies", "cost_data")]
+    for check in checks:
+        assert check.value is None or math.isfinite(check.value)
+        assert len(check.finding) < 1200
+        assert "nan" not in check.finding.split()
+    wrong = {hour for hour, value in values.items() if not 0 <= value <= cost.MOST and hour >= 5 * 168}
+    assert (checks[1].status == "warn") >= bool(wrong)
