@@ -4,31 +4,21 @@
 draws a frame of one's own, and `cx.card` makes a section of the report of it.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cloudxai_analysis.cards.own import Finding, card
-    from cloudxai_analysis.figures.plot import plot
-    from cloudxai_analysis.study.opening import open_study
-
-__all__ = ["Finding", "card", "open_study", "plot"]
 # The command line answers before anything heavy is loaded, so the door opens each room at its first use.
 _ROOMS = {
-    "Finding": "cards.own",
-    "card": "cards.own",
-    "open_study": "study.opening",
-    "plot": "figures.plot",
+    "Finding": "cards.compose.Finding",
+    "card": "cards.compose.own_card",
+    "open_study": "study.opening.open_study",
+    "plot": "figures.plot.plot",
 }
+__all__ = list(_ROOMS)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    room, _, held = _ROOMS[name].rpartition(".")
+    return getattr(import_module(f"{__name__}.{room}"), held)

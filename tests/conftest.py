@@ -16,6 +16,7 @@ import servers
 from hostile_server import Hostile, hostile_server
 
 from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.study.study import Study
 
 IN_CI = os.environ.get("CI") == "true"
 hypothesis.settings.register_profile("quick", max_examples=200 if IN_CI else 100, deadline=None, derandomize=IN_CI)
@@ -59,6 +60,15 @@ def loopback_only() -> Iterator[None]:
         patch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
         patch.setattr(socket, "getaddrinfo", resolved)
         yield
+
+
+@pytest.fixture(scope="session")
+def demo_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The demo's last week, for all tests that only read it."""
+    from cloudxai_analysis.operate.evaluate import study_of
+    from cloudxai_analysis.sources.demo import DemoSource
+
+    return study_of(DemoSource(), tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture(scope="session")

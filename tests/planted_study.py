@@ -103,7 +103,7 @@ class Planted:
                 assert re.fullmatch(".*".join(map(re.escape, value.split("…"))), found), found
                 continue
             assert found == (pytest.approx(value) if isinstance(value, float) else value), name
-        assert check.as_dict()["finding"].endswith(".")
+        assert check.finding.endswith(".")
         assert "\n" not in check.finding
         assert len(check.finding) < 450
         asked = check.status in ("warn", "fail")

@@ -13,7 +13,7 @@ import click
 import house
 import pytest
 
-from cloudxai_analysis.cards.catalogue import TERMS
+from cloudxai_analysis.cards.compose import TERMS
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.cli import main_group
 from cloudxai_analysis.ledger import Ledger
@@ -138,7 +138,7 @@ def test_every_measure_is_defined_and_every_defined_one_is_there() -> None:
 def test_definitions_use_the_reports_words() -> None:
     page = re.sub(r"\s+", " ", read("docs", "definitions.md")).lower()
     for key, entry in TERMS.items():
-        for word in re.split(r",| and ", entry.term.lower()):
+        for word in re.split(r",| and ", entry["term"].lower()):
             assert word.strip().removesuffix("s") in page, f"docs/definitions.md does not speak of {key}: '{word}'"
 
 

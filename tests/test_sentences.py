@@ -10,7 +10,7 @@ import pytest
 from small_platform import Written, study_of
 
 from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, readiness, rule_quality, telemetry
-from cloudxai_analysis.cards.cells import table_cells
+from cloudxai_analysis.cards.card import table_cells
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.window import parse_window

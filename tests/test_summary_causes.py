@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.cards.causes import by_harm, causes, grave
 from cloudxai_analysis.cards.summary import summarise
+from cloudxai_analysis.cards.words import by_harm, causes, grave
 from cloudxai_analysis.checks import Check
 from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.sources.demo import DemoSource

@@ -1,4 +1,4 @@
-"""What a notebook's cell shows: a finding with its figure and table, or the week's headline."""
+"""A section card: a finding with its figure and table, as a notebook's cell shows it and the page takes it."""
 
 from __future__ import annotations
 
@@ -9,49 +9,58 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.cards.cells import table_cells, text_table
-from cloudxai_analysis.checks import Check
 from cloudxai_analysis.figures.svg import as_image
 from cloudxai_analysis.ground.window import Window
 
 LOOK_MIME = "application/vnd.cloudxai.look+json"
-SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
 SVG_MIME = "image/svg+xml"
 SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
+LABELS = {
+    "seen_at": "first sample (UTC)",
+    "started_at": "started (UTC)",
+    "fired_at": "fired (UTC)",
+    "pending_at": "pending (UTC)",
+    "resolved_at": "resolved (UTC)",
+    "alertname": "rule",
+    "trials": "alert groups",
+    "trials_if": "alert groups if",
+}
+TEXT_ROWS = 10
 
 
 @dataclass(frozen=True)
 class Card:
     """One finding: a heading that says it, a figure, the table behind it, and where it comes from.
 
-    `key` is its anchor on the page; `draw` fills an Axes; `got` counts samples; `checks` are the
-    verdicts that it shows; `empty` is the reason where there is nothing to show; `rows` of the table are shown.
+    `key` is its anchor on the page and begins with its section; `draw` fills an Axes; `got` counts samples; `checks`
+    are the verdicts that it shows; `empty` is the reason where there is nothing to show; `rows` of the table are shown.
     """
 
     key: str
-    section: str
     heading: str
     note: str
-    draw: Callable[[Any], Any] | None
-    size: tuple[float, float]
     table: pd.DataFrame
     caption: str
     definition: str
     measure: str
     window: Window
-    got: int | None
-    alt: str
-    csv: str
+    draw: Callable[[Any], Any] | None = None
+    size: tuple[float, float] = (7.2, 3.4)
+    got: int | None = None
     checks: tuple[str, ...] = ()
     empty: str = ""
     rows: int = 50
+
+    @property
+    def alt(self) -> str:
+        """What stands in the figure's place for those who do not see it."""
+        return f"{self.heading} {self.note}".strip()
 
     def svg(self) -> str:
         """The figure as SVG whose identifiers begin with the card's key; '' where there is none."""
         if self.draw is None:
             return ""
-        from cloudxai_analysis.figures import new_axes
-        from cloudxai_analysis.figures.svg import to_svg
+        from cloudxai_analysis.figures import new_axes, to_svg
 
         axes = new_axes(*self.size)
         self.draw(axes)
@@ -60,101 +69,85 @@ class Card:
     def as_dict(self) -> dict[str, Any]:
         """Everything but the figure, as plain data; the table holds its first `rows` rows, as text."""
         columns, rows = table_cells(self.table.head(self.rows))
-        return {
-            "key": self.key,
-            "section": self.section,
-            "heading": self.heading,
-            "note": self.note,
-            "caption": self.caption,
+        said = ("key", "heading", "note", "caption", "definition", "measure", "got", "alt", "empty")
+        return {name: getattr(self, name) for name in said} | {
+            "section": self.key.split("-", 1)[0],
             "columns": columns,
             "rows": rows,
             "total_rows": len(self.table),
-            "definition": self.definition,
-            "measure": self.measure,
             "window": str(self.window),
-            "got": self.got,
-            "alt": self.alt,
-            "csv": self.csv,
+            "csv": f"{self.key}.csv",
             "checks": list(self.checks),
-            "empty": self.empty,
         }
 
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data
 
-        publish_display_data({LOOK_MIME: self.as_dict(), "text/html": self._html(), "text/plain": self._text()})
+        more = f"\n… {len(self.table) - TEXT_ROWS} more rows" if len(self.table) > TEXT_ROWS else ""
+        body = shown(self.table.head(TEXT_ROWS)).to_string(index=False, max_colwidth=40) + more
+        text = f"{self.heading}\n{self.note}\n\n{self.empty or body}"
+        publish_display_data({LOOK_MIME: self.as_dict(), "text/html": self._html(), "text/plain": text})
         if figure := self.svg():
             publish_display_data(
                 {SVG_MIME: figure, "text/html": as_image(figure, self.alt), "text/plain": self.alt},
                 metadata={"cloudxai": {"look": self.key}},
             )
 
-    def _text(self) -> str:
-        body = self.empty or text_table(self.table)
-        return f"{self.heading}\n{self.note}\n\n{body}"
-
     def _html(self) -> str:
-        body = f"<p><em>{html.escape(self.empty)}</em></p>" if self.empty else self._folded()
-        return f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>{body}"
-
-    def _folded(self) -> str:
-        columns, rows = table_cells(self.table.head(self.rows))
-        head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in columns)
-        lines = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        said = f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>"
+        if self.empty:
+            return f"{said}<p><em>{html.escape(self.empty)}</em></p>"
         more = f"; the first {self.rows} of {len(self.table)} rows" if len(self.table) > self.rows else ""
-        return (
-            f"<details><summary>{html.escape(self.caption)}{more}</summary>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
-        )
+        table = html_table(shown(self.table.head(self.rows)))
+        return f"{said}<details><summary>{html.escape(self.caption)}{more}</summary>{table}</details>"
 
 
-@dataclass(frozen=True)
-class Verdicts:
-    """Checks as a notebook shows them: each with its status by shape and word, and its whole finding."""
-
-    checks: tuple[Check, ...]
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{SHAPES[check.status]} {check.status}</td><td>{html.escape(check.key)}</td>"
-            f'<td style="text-align:left">{html.escape(check.finding)}</td></tr>'
-            for check in self.checks
-        )
-        head = "<tr><th>status</th><th>check</th><th style='text-align:left'>finding</th></tr>"
-        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{SHAPES[check.status]} {check.status:<7} {check.finding}" for check in self.checks)
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The week's verdict with its summary, the run that made it, and what changed since the week before.
-
-    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it was not run.
-    """
-
-    summary: dict[str, Any]
-    run: str
-    since: dict[str, Any]
-    evaluation: dict[str, Any] | None = None
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        evaluation = {"evaluation": self.evaluation} if self.evaluation else {}
-        return {
-            SUMMARY_MIME: {"summary": self.summary, "run": self.run, "since": self.since, **evaluation},
-            "text/html": self._html(),
-            "text/plain": "\n".join([self.summary["headline"], self.summary["paragraph"], *self._tiles()]),
+def table_cells(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[str]]]:
+    """Columns (name, label, whether numeric) and rows of text of a frame, the same in a notebook and on the page."""
+    columns = [
+        {
+            "name": str(name),
+            "label": _label(str(name), frame[name]),
+            "numeric": pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name]),
         }
+        for name in frame.columns
+    ]
+    texts = [_texts(frame[name]) for name in frame.columns]
+    return columns, [list(row) for row in zip(*texts, strict=True)]
 
-    def _tiles(self) -> list[str]:
-        return [f"{tile['label']}: {tile['text']}" for tile in self.summary["tiles"]]
 
-    def _html(self) -> str:
-        summary = self.summary
-        shape = SHAPES[summary["status"]]
-        tiles = "".join(f"<li>{html.escape(line)}</li>" for line in self._tiles())
-        return (
-            f"<p><strong>{shape} {html.escape(summary['headline'])}</strong></p>"
-            f"<p>{html.escape(summary['paragraph'])}</p><ul>{tiles}</ul>"
-        )
+def shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame of the cells of a frame, as text under their labels."""
+    columns, rows = table_cells(frame)
+    return pd.DataFrame(rows, columns=[column["label"] for column in columns], index=frame.index)
+
+
+def html_table(frame: pd.DataFrame) -> str:
+    """A frame of text as HTML: every cell whole, and nothing but its own text."""
+    with pd.option_context("display.max_colwidth", None):
+        return frame.to_html(index=False, border=0, escape=True)
+
+
+def _label(name: str, column: pd.Series) -> str:
+    zone = " (UTC)" if pd.api.types.is_datetime64_any_dtype(column) else ""
+    return LABELS.get(name, name.replace("_", " ") + zone)
+
+
+def _texts(column: pd.Series) -> list[str]:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        known = column.dropna()
+        whole_days = bool((known == known.dt.floor("D")).all())
+        return column.dt.strftime("%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M").fillna("–").tolist()
+    return [_text(value) for value in column]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(str(item) for item in value)
+    if value is None or pd.isna(value):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

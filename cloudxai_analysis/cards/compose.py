@@ -1,25 +1,68 @@
-"""A section card from its row: the frame, the words that its function adds, the figure; what each says the same way."""
+"""A section card from its row in `cards.toml`: frame, words, figure; or from a function of the analyst's own."""
 
 from __future__ import annotations
 
+import inspect
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from cloudxai_analysis.cards.card import Card
-from cloudxai_analysis.cards.catalogue import ROWS, TERMS, Row, Sentence
 from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.sentences import say
 
 MIXED = "These numbers may count twice, or mix what is apart: see the labels under Telemetry."
+# One sentence, or several by name: the card's function chooses one of them by a word called like the field.
+Sentence = str | dict[str, str]
 Words = dict[str, Any]
 Worded = Callable[[Study, pd.DataFrame], Words]
 MAKERS: dict[str, Maker] = {}
+
+
+class Row(BaseModel):
+    """One section card: what it shows, in which words, under which definition, drawn by what.
+
+    `check` is whose finding is the heading where there is none of its own; `role` names the metric whose samples are
+    counted; `figure` is a function of `figures/`, which is given words or paths from the study.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    measure: str
+    caption: str
+    empty: Sentence
+    check: str = ""
+    heading: Sentence = ""
+    defined: str = ""
+    note: Sentence = ""
+    frame: str = ""
+    by: str = ""
+    role: str = ""
+    figure: str = ""
+    given: tuple[str, ...] = ("frame",)
+    named: dict[str, str] = {}
+    size: tuple[float, float] = (7.2, 3.4)
+    page: bool = True
+
+    @property
+    def term(self) -> str:
+        """Key of the term that defines it."""
+        return self.defined or self.check
+
+
+_read = tomllib.loads(Path(__file__).with_name("cards.toml").read_text(encoding="utf-8"))
+TERMS: dict[str, dict[str, str]] = _read.pop("terms")  # words of the report: `term`, and what it means as `text`
+ROWS = TypeAdapter(dict[str, Row]).validate_python(_read)
 
 
 @dataclass(frozen=True)
@@ -33,17 +76,13 @@ class Maker:
         MAKERS[self.key] = self
 
     def __call__(self, study: Study) -> Card:
-        frame = _frame(study, ROWS[self.key])
+        frame = study.rows(ROWS[self.key].frame, ROWS[self.key].by)
         return compose(study, self.key, frame=frame, **(self.worded(study, frame) if self.worded else {}))
 
 
 def card(key: str) -> Callable[[Worded], Maker]:
     """Make a function, of a study and the row's frame, the one that adds words to the card called `key`."""
-
-    def keep(worded: Worded) -> Maker:
-        return Maker(key, worded)
-
-    return keep
+    return lambda worded: Maker(key, worded)
 
 
 def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None = None, **words: Any) -> Card:
@@ -52,35 +91,35 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
     `frame` is shown as the table and written in full to `data/<key>.csv`; a word `table` is shown in its place, and
     with a word `drawn` that is False there is no figure.
     """
-    described, section = ROWS[of or key], key.split("-", 1)[0]
-    frame = _frame(study, described) if frame is None else frame
-    words = _common(study, described, section) | {"frame": frame, "table": frame} | words
+    row, section = ROWS[of or key], key.split("-", 1)[0]
+    frame = study.rows(row.frame, row.by) if frame is None else frame
+    words = _common(study, row, section) | {"frame": frame, "table": frame} | words
+
+    def said(field: str) -> str:
+        sentence: Sentence = getattr(row, field)
+        return say(sentence if isinstance(sentence, str) else sentence[words[field]], words)
+
     shown: pd.DataFrame = words["table"]
-    check = judge.check(study, described.check) if described.check else None
-    finding = check.finding if check and not described.heading else _said(described.heading, words, "heading")
-    mixed = len(judge.told_apart(study, described.check, section)) > 0
-    note = MIXED if mixed else _said(described.note, words, "note") if len(shown) else ""
-    drawn = bool(described.figure) and len(shown) > 0 and not mixed and words.get("drawn", True)
+    check = judge.check(study, row.check) if row.check else None
+    mixed = len(judge.told_apart(study, row.check, section)) > 0
+    drawn = bool(row.figure) and len(shown) > 0 and not mixed and words.get("drawn", True)
     # Of a check that could not tell, just that; else no wider than what was seen.
     unknown = check is not None and check.status == "unknown"
-    empty = "nothing to show, as it is not known" if unknown else _said(described.empty, words, "empty")
-    term = TERMS[described.term]
+    empty = "nothing to show, as it is not known" if unknown else said("empty")
+    term = TERMS[row.term]
     return Card(
         key=key,
-        section=section,
-        heading=finding,
-        note=note,
-        draw=_drawing(study, described, words) if drawn else None,
-        size=described.size,
+        heading=check.finding if check and not row.heading else said("heading"),
+        note=MIXED if mixed else said("note") if len(shown) else "",
+        draw=_drawing(study, row, words) if drawn else None,
+        size=row.size,
         table=shown,
-        caption=say(described.caption, words),
-        definition=f"{term.term}: {term.text}",
-        measure=described.measure,
+        caption=say(row.caption, words),
+        definition=f"{term['term']}: {term['text']}",
+        measure=row.measure,
         window=study.seen,
-        got=_samples(study, described.role),
-        alt=f"{finding} {note}".strip(),
-        csv=f"{key}.csv",
-        checks=(described.check,) if described.check else (),
+        got=_samples(study, row.role) if row.role else None,
+        checks=(row.check,) if row.check else (),
         empty="" if len(shown) else empty.replace("this window", study.observed.name),
         rows=study.environment.limits.table_rows,
     )
@@ -102,16 +141,6 @@ def _common(study: Study, row: Row, section: str) -> Words:
     return common
 
 
-def _said(sentence: Sentence, words: Words, field: str) -> str:
-    """The one sentence, or of several the one that the card's function has chosen."""
-    return say(sentence if isinstance(sentence, str) else sentence[words[field]], words)
-
-
-def _frame(study: Study, row: Row) -> pd.DataFrame:
-    frame = attrgetter(row.frame)(study) if row.frame else pd.DataFrame()
-    return study.within(frame, row.by) if row.by else frame
-
-
 def _drawing(study: Study, row: Row, words: Words) -> Callable[[Any], Any]:
     """What draws the row's figure; a word that is a function is called when it is drawn, and not before."""
 
@@ -127,9 +156,48 @@ def _drawing(study: Study, row: Row, words: Words) -> Callable[[Any], Any]:
     return draw
 
 
-def _samples(study: Study, role: str) -> int | None:
-    if not role:
-        return None
+def _samples(study: Study, role: str) -> int:
     inventory = study.telemetry.inventory
-    names = study.contract[role].series_names
-    return int(inventory.loc[inventory["metric"].isin(names), "samples"].sum())
+    return int(inventory.loc[inventory["metric"].isin(study.contract[role].series_names), "samples"].sum())
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a function of one's own found: the sentence that says it, the frame behind it, what draws it on an Axes."""
+
+    says: str
+    frame: pd.DataFrame
+    draw: Callable[[Any], Any] | None = None
+
+
+def own_card(found: Callable[[Study], Finding]) -> Callable[[Study], Card]:
+    """Make a function, of a study, one that gives a section card: shown in a notebook, and on the page of a report.
+
+    The function's docstring says what the number means, and stands as its definition. A UsageError where it has none,
+    or where the function gives something else than a `Finding`.
+    """
+    meaning = " ".join((inspect.getdoc(found) or "").split())
+    if not meaning:
+        raise UsageError(f"Card '{found.__name__}' has no docstring. Say in it what the number means.")
+
+    @wraps(found)
+    def made(study: Study) -> Card:
+        finding = found(study)
+        if not isinstance(finding, Finding):
+            raise UsageError(f"Card '{found.__name__}' gave {type(finding).__name__}, and not a Finding.")
+        shown = len(finding.frame) > 0
+        return Card(
+            key=f"own-{found.__name__.replace('_', '-')}",
+            heading=finding.says,
+            note=f"{study.observed.name}; a card of the analyst's own.",
+            draw=finding.draw if shown else None,
+            table=finding.frame,
+            caption=found.__name__.replace("_", " ").capitalize(),
+            definition=meaning,
+            measure=f"{found.__module__}.{found.__qualname__}",
+            window=study.seen,
+            empty="" if shown else "the frame has no row",
+            rows=study.environment.limits.table_rows,
+        )
+
+    return made

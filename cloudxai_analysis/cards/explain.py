@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.cards import numbers, tiles
-from cloudxai_analysis.cards.lineage import all_behind, frames_read
-from cloudxai_analysis.cards.summary import coverage, summarise
+from cloudxai_analysis.cards.summary import TEMPLATE, alerts, coverage, summarise
+from cloudxai_analysis.cards.tiles import TILES
 from cloudxai_analysis.checks.catalogue import ROWS
-from cloudxai_analysis.checks.judge import FINDERS
+from cloudxai_analysis.checks.judge import FINDERS, find
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.study.catalogue import inputs_of, place_of, roots_of, values
+from cloudxai_analysis.study.catalogue import TOPICS, inputs_of, place_of, roots_of, values
+from cloudxai_analysis.study.numbers import NUMBERS
 from cloudxai_analysis.study.study import Study
 
 # What stands in summary.json and is no number of the telemetry: what was asked, set, or written down.
@@ -37,51 +38,61 @@ OF_CHECKS = ("banners", "considerations", "headline", "paragraph", "status")
 
 @dataclass(frozen=True)
 class Number:
-    """One number: its name, the function that makes it, the frames that this reads, its definition."""
+    """One number: the function that it stands in, what makes it of a study, its definition."""
 
-    name: str
     made_by: Callable[..., Any]
-    frames: tuple[str, ...]
+    made: Callable[[Study], Any]
     definition: str = ""
 
-    @property
-    def behind(self) -> list[str]:
-        """Every frame that it is made of, at any remove."""
-        return all_behind(list(self.frames))
+
+KNOWN = {
+    **{
+        f"checks.{key}": Number(FINDERS[key], partial(find, key=key), f"{row.holds} {row.held_against}")
+        for key, row in ROWS.items()
+    },
+    **{f"tiles.{key}": Number(made, made) for key, made in TILES.items()},
+    **{f"numbers.{key}": Number(made, made) for key, made in NUMBERS.items()},
+    **{f"template.{key}": Number(made, made) for key, (_, _, made) in TEMPLATE.items()},
+    "template.alerts": Number(alerts, alerts),
+    "coverage": Number(coverage, coverage),
+}
 
 
-@cache
-def known() -> dict[str, Number]:
-    """Every number of `summary.json` that telemetry makes, by its name there."""
-    found = [_of_check(key) for key in ROWS]
-    found += [_number(f"tiles.{key}", tile) for key, tile in tiles.TILES.items()]
-    found += [_number(f"numbers.{key}", value) for key, value in numbers.NUMBERS.items()]
-    found += [_number(f"template.{key}", value) for key, (_, _, value) in numbers.TEMPLATE.items()]
-    found += [_number("template.alerts", numbers.template), _number("coverage", coverage)]
-    return {one.name: one for one in found}
+def frames_read(study: Study, made: Callable[[Study], Any]) -> list[str]:
+    """The frames and values of a study that a function reads itself: they are noted while it is called."""
+    found: dict[str, None] = {}
+    watched = copy(study)
+
+    def watching(topic: str) -> Any:
+        own, kind = getattr(study, topic), TOPICS[topic]
+
+        class Watched(kind):  # type: ignore[misc, valid-type]
+            def __getattribute__(self, name: str) -> Any:
+                if f"{topic}.{name}" not in values():
+                    return super().__getattribute__(name)
+                found[f"{topic}.{name}"] = None
+                return getattr(own, name)
+
+        return Watched(watched)
+
+    for topic in TOPICS:
+        setattr(watched, topic, watching(topic))
+    made(watched)
+    return list(found)
 
 
-def named(name: str) -> str:
-    """The number that a name or a path into `summary.json` means: 'checks.churn' of 'churn' or 'checks.churn.value'.
-
-    Raises
-    ------
-    UsageError
-        There is none; near ones are named.
-    """
-    if own := found(name):
-        return own
-    near = get_close_matches(name, [*known(), *(one.partition(".")[2] for one in known()), *values()], n=3)
-    hint = f"Near are {', '.join(near)}." if near else "`cloudxai explain` without a name lists all."
-    raise UsageError(f"summary.json has no number '{name}', and the study no frame or metric of that name. {hint}")
+def _behind(frames: list[str]) -> list[str]:
+    """The frames and values that these are made of, at any remove, themselves first."""
+    behind = {root for name in frames for root in roots_of(name) if root in values()}
+    return [*frames, *sorted(behind - set(frames))]
 
 
 def found(name: str) -> str:
-    """As `named`; '' where there is none."""
+    """The number that a name or a path into `summary.json` means: 'checks.churn' of 'churn'; '' where there is none."""
     words = name.strip().split(".")
     for length in range(len(words), 0, -1):
         path = ".".join(words[:length])
-        for one in known():
+        for one in KNOWN:
             if path in (one, one.partition(".")[2]):
                 return one
     return words[0] if words[0] in GIVEN or words[0] in OF_CHECKS else ""
@@ -93,88 +104,75 @@ def feeds(study: Study, name: str) -> list[str]:
     roles = {f"role {role}" for role, metric in metrics if name in (role, *metric.series_names)}
     frames = {
         frame
-        for frame, one in values().items()
-        if name in (frame, frame.partition(".")[2], one.measured_by) or roles & set(inputs_of(frame))
+        for frame in values()
+        if name in (frame, frame.partition(".")[2], _measure(frame)) or roles & set(inputs_of(frame))
     }
-    return [number.name for number in known().values() if frames & set(number.behind)]
+    if not frames:
+        return []
+    return [key for key, number in KNOWN.items() if frames & set(_behind(frames_read(study, number.made)))]
+
+
+def _measure(frame: str) -> str:
+    """The function that makes a frame, as 'readiness.outages' of the room of measures."""
+    made = getattr(values()[frame].measure, "func", values()[frame].measure)
+    return f"{made.__module__.rpartition('.')[2]}.{getattr(made, '__name__', '')}"
 
 
 def explained(study: Study, name: str) -> Iterator[str]:
-    """Lines on a number, or on what a frame, a metric or a function feeds.
-
-    Raises
-    ------
-    UsageError
-        There is nothing of that name.
-    """
-    fed = [] if found(name) else feeds(study, name)
-    if fed:
-        yield f"{name} feeds {len(fed)} numbers of summary.json:"
-        yield from (f"  {one}" for one in fed)
-        return
-    own = named(name)
+    """Lines on a number, or on what a frame, a metric or a function feeds; a UsageError that names near ones."""
+    own = found(name)
     if own in GIVEN:
         yield f"{name} is {GIVEN[own]}; no telemetry makes it."
-        return
-    if own in OF_CHECKS:
+    elif own in OF_CHECKS:
         yield f"{own} is made of all {len(ROWS)} checks, in cards/words.py; ask for one of them: {', '.join(ROWS)}."
-        return
-    yield from _lines(study, known()[own])
+    elif own:
+        yield from _lines(study, own)
+    elif fed := feeds(study, name):
+        yield f"{name} feeds {len(fed)} numbers of summary.json:"
+        yield from (f"  {one}" for one in fed)
+    else:
+        near = get_close_matches(name, [*KNOWN, *(one.partition(".")[2] for one in KNOWN), *values()], n=3)
+        hint = f"Near are {', '.join(near)}." if near else "`cloudxai explain` without a name lists all."
+        raise UsageError(f"summary.json has no number '{name}', and the study no frame or metric of that name. {hint}")
 
 
-def _lines(study: Study, number: Number) -> Iterator[str]:
-    yield f"{number.name}: {_said(study, number.name)}"
+def _lines(study: Study, name: str) -> Iterator[str]:
+    number, frames = KNOWN[name], frames_read(study, KNOWN[name].made)
+    yield f"{name}: {_said(study, name)}"
     if number.definition:
         yield f"  definition: {number.definition} (docs/definitions.md)"
-    yield f"  made by {place_of(number.made_by)} {number.made_by.__name__.replace('<lambda>', '')}".rstrip()
-    behind = number.behind
-    yield f"  of {len(number.frames)} frames, which are made of {len(behind) - len(number.frames)} more:"
-    for name in behind:
-        one = study.frames.entry(name)
+    yield f"  made by {place_of(number.made_by)}"
+    behind = _behind(frames)
+    yield f"  of {len(frames)} frames, which are made of {len(behind) - len(frames)} more:"
+    for one in map(study.frames.__getitem__, behind):
         rows = f"{len(one.frame):,} rows" if isinstance(one.frame, pd.DataFrame) else "a value"
-        yield f"    {name} ({rows}), by {one.measure}"
-    if any(root.startswith("ledger") for name in number.frames for root in roots_of(name)):
+        yield f"    {one.name} ({rows}), by {one.measure}"
+    if any(root.startswith("ledger") for frame in frames for root in roots_of(frame)):
         written = study.ledger.provenance()
         yield f"  ledger: {written['entries']} entries, head {written['head'][:12]}"
-    yield from _stored(study, {metric for name in number.frames for metric in study.frames.entry(name).metrics})
-
-
-def _stored(study: Study, metrics: set[str]) -> Iterator[str]:
-    tiles_of = study.store.tiles() if isinstance(study.store, Snapshot) else pd.DataFrame(columns=["metric"])
-    for metric in sorted(metrics):
-        own = tiles_of[tiles_of["metric"].isin(_series_names(study, metric))]
+    tiles = study.store.tiles() if isinstance(study.store, Snapshot) else pd.DataFrame(columns=["metric"])
+    metrics = {metric for frame in frames for metric in study.frames[frame].metrics}
+    for metric in sorted(
+        (one for one in study.contract.metrics.values() if one.name in metrics), key=lambda it: it.name
+    ):
+        own = tiles[tiles["metric"].isin(metric.series_names)]
         held = f"{own['samples'].sum():,} samples in {len(own)} tiles" if len(own) else "no tile in the lake"
         days = f", {own['date'].min()} to {own['date'].max()}" if len(own) else ""
-        yield f"  metric {metric}: {held}{days}"
-    lake = study.provenance.get("lake", {})
+        yield f"  metric {metric.name}: {held}{days}"
     source = study.provenance.get("source", {}).get("source", study.environment.source)
-    yield f"  lake version {lake.get('rollups', '–')}, pulled from {source}"
-
-
-def _series_names(study: Study, metric: str) -> tuple[str, ...]:
-    return next(one.series_names for one in study.contract.metrics.values() if one.name == metric)
+    yield f"  lake version {study.provenance.get('lake', {}).get('rollups', '–')}, pulled from {source}"
 
 
 def _said(study: Study, name: str) -> str:
     """What the summary says of a number now."""
     part, _, key = name.partition(".")
-    found: Any = summarise(study)[part]
-    if isinstance(found, list):
-        found = next(one for one in found if one["key"] == key)
+    said: Any = summarise(study)[part]
+    if isinstance(said, list):
+        said = next(one for one in said if one["key"] == key)
     elif key:
-        found = found[key]
-    if not isinstance(found, dict):
-        return "no data" if found is None else f"{len(found)} rows" if isinstance(found, list) else str(found)
-    value = "unknown" if found.get("value") is None else f"{found['value']} {found.get('unit', '')}".strip()
-    status = f" ({found['status']})" if "status" in found else ""
-    return f"{value}{status}. {found.get('finding') or found.get('text') or ''}".strip()
-
-
-def _of_check(key: str) -> Number:
-    row = ROWS[key]
-    read = dict.fromkeys([*([row.frame] if row.frame else []), *frames_read(FINDERS[key])])
-    return Number(f"checks.{key}", FINDERS[key], tuple(read), f"{row.holds} {row.held_against}")
-
-
-def _number(name: str, made_by: Callable[..., Any]) -> Number:
-    return Number(name, made_by, tuple(frames_read(made_by)))
+        said = said[key]
+    if not isinstance(said, dict):
+        return "no data" if said is None else f"{len(said)} rows" if isinstance(said, list) else str(said)
+    value = "unknown" if said.get("value") is None else f"{said['value']} {said.get('unit', '')}".strip()
+    status = f" ({said['status']})" if "status" in said else ""
+    return f"{value}{status}. {said.get('finding') or said.get('text') or ''}".strip()

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.cards.cells import table_cells
+from cloudxai_analysis.cards.card import shown, table_cells
 
 _PLAIN_ROWS = 20
 _MOST_BYTES = "4MB"  # of a table in the browser; what is left out is said below it
 _loaded: set[int] = set()
 
 
-def explore(frame: pd.DataFrame) -> Explored:
-    """`frame` as a table to sort, search and page through in JupyterLab; its first rows where nobody is looking."""
-    return Explored(frame)
-
-
+@dataclass(frozen=True)
 class Explored:
     """A frame that shows itself by itables where JupyterLab asks for it, and plainly elsewhere."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
+    frame: pd.DataFrame
 
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display
@@ -34,13 +30,19 @@ class Explored:
         except ImportError:
             shell = None
         if shell is None:
-            display(_plain(self.frame))
+            display(_sortable(self.frame.head(_PLAIN_ROWS)))
             return
         if id(shell) not in _loaded:
             # The browser's library comes along once, from the package: no host is asked.
             init_notebook_mode(all_interactive=False, connected=False)
             _loaded.add(id(shell))
-        display(HTML(to_html_datatable(_shown(self.frame), connected=False, maxBytes=_MOST_BYTES, allow_html=False)))
+        table = to_html_datatable(_sortable(self.frame), connected=False, maxBytes=_MOST_BYTES, allow_html=False)
+        display(HTML(table))
+
+
+def explore(frame: pd.DataFrame) -> Explored:
+    """`frame` as a table to sort, search and page through in JupyterLab; its first rows where nobody is looking."""
+    return Explored(frame)
 
 
 def asked_by_jupyterlab() -> Any:
@@ -52,13 +54,7 @@ def asked_by_jupyterlab() -> Any:
     return shell if "cellId" in parent.get("metadata", {}) else None
 
 
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    return _shown(frame.head(_PLAIN_ROWS))
-
-
-def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    columns, rows = table_cells(frame)
-    texts = pd.DataFrame(rows, columns=[column["label"] for column in columns], index=frame.index)
-    numeric = {column["label"]: column["name"] for column in columns if column["numeric"]}
-    # Numbers stay numbers, so that they sort as numbers.
-    return texts.assign(**{label: frame[name] for label, name in numeric.items()})
+def _sortable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The cells as text, and numbers as the numbers that they are."""
+    numbers = {one["label"]: frame[one["name"]] for one in table_cells(frame.head(0))[0] if one["numeric"]}
+    return shown(frame).assign(**numbers)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudxai_analysis.cards import (
+# Each topic has written its makers into the list of all when it was imported.
+from cloudxai_analysis.cards import (  # noqa: F401
     alerts,
     cardinality,
     cost,
@@ -17,20 +21,44 @@ from cloudxai_analysis.cards import (
     rule_quality,
     telemetry,
 )
-from cloudxai_analysis.cards.card import Headline
-from cloudxai_analysis.cards.catalogue import ROWS
-from cloudxai_analysis.cards.compare import since, summary_text
-from cloudxai_analysis.cards.compose import MAKERS
+from cloudxai_analysis.cards.card import SHAPES
+from cloudxai_analysis.cards.compose import MAKERS, ROWS
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.ground.window import WEEK, week_of
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.csv_cells import write_csv
 
+SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
 WEEKS_BACK = 13
-# Each has written its makers into the list of all when it was imported.
-TOPICS = (telemetry, cardinality, drivers, cost, alerts, rule_quality, readiness, incidents)
+GROUPS = ("new", "worse", "better", "gone", "still")
+_WEIGHT = {"pass": 0, "unknown": 1, "warn": 2, "fail": 3}
 # Every card of the page, in its order; each leaves its whole table as a CSV beside the report.
 CARDS = tuple(MAKERS[key] for key, row in ROWS.items() if row.page)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The week's verdict with its summary, the run that made it, and what changed since the week before.
+
+    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it was not run.
+    """
+
+    summary: dict[str, Any]
+    run: str
+    since: dict[str, Any]
+    evaluation: dict[str, Any] | None = None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        said, paragraph = self.summary["headline"], self.summary["paragraph"]
+        tiles = [f"{tile['label']}: {tile['text']}" for tile in self.summary["tiles"]]
+        shown = f"<strong>{SHAPES[self.summary['status']]} {html.escape(said)}</strong>"
+        listed = "".join(f"<li>{html.escape(line)}</li>" for line in tiles)
+        evaluation = {"evaluation": self.evaluation} if self.evaluation else {}
+        return {
+            SUMMARY_MIME: {"summary": self.summary, "run": self.run, "since": self.since, **evaluation},
+            "text/html": f"<p>{shown}</p><p>{html.escape(paragraph)}</p><ul>{listed}</ul>",
+            "text/plain": "\n".join([said, paragraph, *tiles]),
+        }
 
 
 def headline(study: Study, *, run: str = "") -> Headline:
@@ -39,14 +67,68 @@ def headline(study: Study, *, run: str = "") -> Headline:
     return Headline(summary, run, since(summary, list(_earlier(study))), _plain(study.environment.evaluation))
 
 
+def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The checks that changed against the newest of the `earlier` summaries, which stand newest first.
+
+    Gives `before` (the window's name, None where there is no summary), `before_sha256` (of its file) and, for each
+    group, items with check, status, was, finding, redefined (what the check means changed in between) and weeks (how
+    many reports in a row it has stood in, this one included). What turned unknown after a finding is 'worse': nobody
+    knows that it is gone.
+    """
+    found: dict[str, Any] = {"before": None, "before_sha256": None, **{group: [] for group in GROUPS}}
+    if not earlier:
+        return found
+    found |= {"before": earlier[0]["window"]["name"], "before_sha256": summary_sha256(earlier[0])}
+    weeks = [{check["key"]: check for check in summary["checks"]} for summary in earlier]
+    for check in summary["checks"]:
+        key, status = check["key"], check["status"]
+        was = weeks[0].get(key, {"status": "pass", "definition": 1})
+        group = _group(was["status"], status)
+        if not group:
+            continue
+        stood = 0
+        while status != "pass" and stood < len(weeks) and weeks[stood].get(key, {}).get("status", "pass") != "pass":
+            stood += 1
+        found[group].append(
+            {
+                "check": key,
+                "status": status,
+                "was": was["status"] if key in weeks[0] else "",
+                "finding": check["finding"],
+                "redefined": was.get("definition", 1) != check.get("definition", 1),
+                "weeks": stood + 1 if status != "pass" else 0,
+            }
+        )
+    return found
+
+
+def _group(was: str, now: str) -> str:
+    if was == now:
+        return "still" if now in ("warn", "fail") else ""
+    if now == "pass":
+        return "gone" if was in ("warn", "fail") else "better"
+    if was in ("warn", "fail"):
+        return "worse" if now == "unknown" or _WEIGHT[now] > _WEIGHT[was] else "better"
+    return "new"
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """The text of `summary.json`: the same summary gives the same bytes."""
+    return json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def summary_sha256(summary: dict[str, Any]) -> str:
+    """The SHA-256 of the file `summary.json` with this content, as `sha256sum` tells it."""
+    return hashlib.sha256(summary_text(summary).encode(errors="replace")).hexdigest()
+
+
 def _earlier(study: Study) -> Iterator[dict[str, Any]]:
-    """The summaries published for the weeks before, newest first, as far back as none is missing."""
+    """The summaries published for the weeks before, newest first; a missing or damaged one ends the chain."""
     week = week_of(study.window.start)
     for _ in range(WEEKS_BACK):
         week = week_of(week.start - WEEK)
         published = _plain(study.environment.reports / week.name / "summary.json")
         if published is None:
-            # None was published, or what was is damaged: the chain of weeks to compare with ends there.
             return
         yield published
 
@@ -63,10 +145,9 @@ def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
     if not output:
         return "Nothing written: no output folder was given."
     folder = Path(output)
-    data = folder / "data"
-    data.mkdir(parents=True, exist_ok=True)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
     for card in (make(study) for make in CARDS):
-        write_csv(card.table, data / card.csv)
+        write_csv(card.table, folder / "data" / f"{card.key}.csv")
     (folder / "summary.json").write_text(summary_text(summarise(study)), encoding="utf-8")
     (folder / "run.json").write_text(json.dumps({"run": run}) + "\n", encoding="utf-8")
     return f"Written: summary.json and {len(CARDS)} tables."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,38 +37,13 @@ class Check:
     disproof: str = ""
     action: str = ""
     decides: str = ""
-    events: tuple[dict[str, Any], ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        if self.status == "unknown" and self.value == 0:
-            # What nobody knows is nothing, not none.
-            object.__setattr__(self, "value", None)
-        if self.status == "pass":
-            object.__setattr__(self, "action", "")
-            object.__setattr__(self, "decides", "")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The check as plain data, times in ISO 8601."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    events: tuple[dict[str, Any], ...] = ()
 
 
 def week_status(checks: Iterable[Check]) -> Status:
     """The week's verdict: the worst of `fail` and `warn`; else `unknown` where a needed check is; else `pass`."""
-    found = list(checks)
-    statuses = {check.status for check in found}
-    if "fail" in statuses:
-        return "fail"
-    if "warn" in statuses:
-        return "warn"
-    known = {check.key for check in found if check.status != "unknown"}
-    return "pass" if set(NEEDED) <= known else "unknown"
+    statuses = {check.key: check.status for check in checks}
+    for worst in ("fail", "warn"):
+        if worst in statuses.values():
+            return worst
+    return "pass" if all(statuses.get(key, "unknown") == "pass" for key in NEEDED) else "unknown"

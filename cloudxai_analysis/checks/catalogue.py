@@ -13,7 +13,6 @@ from cloudxai_analysis.platform.settings import Bounds
 Status = Literal["pass", "warn", "fail", "unknown"]
 Section = Literal["telemetry", "cardinality", "cost", "alerts", "readiness", "incidents"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
-_ROWS = Path(__file__).with_name("checks.toml")
 # Which metrics, by the roles of the contract, a check's number rests on where its row does not say.
 OF_SECTION: dict[str, tuple[str, ...]] = {
     "cardinality": ("tenant_readiness", "rejections", "process_start"),
@@ -77,8 +76,7 @@ class Row(Evidence):
 
     @model_validator(mode="after")
     def _fits(self) -> Row:
-        names = [name for answers in self._by_status().values() for name in answers]
-        if len(set(names)) < len(names):
+        if len(set(self.answers)) < len(self.answers):
             raise ValueError("two answers have one name")
         if self.bound and self.bound not in Bounds.model_fields:
             raise ValueError(f"the settings have no bound '{self.bound}'")
@@ -109,7 +107,8 @@ class Row(Evidence):
         return f"`bounds.{self.bound}`" if self.bound and self.against == "–" else self.against
 
 
-ROWS = TypeAdapter(dict[str, Row]).validate_python(tomllib.loads(_ROWS.read_text(encoding="utf-8")))
+ROWS = TypeAdapter(dict[str, Row]).validate_python(
+    tomllib.loads(Path(__file__).with_name("checks.toml").read_text(encoding="utf-8"))
+)
 # A week cannot pass while one of these is unknown: without them nobody knows whether the platform is stable.
 NEEDED = tuple(key for key, row in ROWS.items() if row.needed)
-BY_HARM = tuple(sorted(ROWS, key=lambda key: ROWS[key].harm))

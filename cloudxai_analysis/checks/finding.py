@@ -64,14 +64,8 @@ def found(
 
 def event(kind: str, place: str, start: Any, end: Any, size: float, unit: str) -> dict[str, Any]:
     """One thing found, as plain data: its kind, place, start, end (None: not over), size and unit."""
-    return {
-        "kind": kind,
-        "place": str(place),
-        "start": when(start),
-        "end": when(end),
-        "size": float(size),
-        "unit": str(unit),
-    }
+    times = {"start": when(start), "end": when(end)}
+    return {"kind": kind, "place": str(place), **times, "size": float(size), "unit": str(unit)}
 
 
 def events_of(

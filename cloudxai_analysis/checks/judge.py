@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from operator import attrgetter
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -37,7 +36,8 @@ def bound_of(study: Study, key: str) -> float | None:
 
 def find(study: Study, key: str) -> Found:
     """What the check called `key` finds; without the frame that it needs that nothing is known."""
-    row, bound, rows = ROWS[key], bound_of(study, key), _rows(study, ROWS[key])
+    row, bound = ROWS[key], bound_of(study, key)
+    rows = study.rows(row.frame, row.by)
     if row.frame and rows.empty:
         return found("nothing")
     told = FINDERS[key](Case(study, rows, math.nan if bound is None else bound))
@@ -63,7 +63,8 @@ def judged(study: Study, key: str) -> Check:
         section=row.section,
         status=status,
         finding=say(answer.finding, words),
-        value=told.value,
+        # What nobody knows is nothing, not none.
+        value=told.value if status != "unknown" else told.value or None,
         unit=(told.unit or row.unit) if told.value is not None or row.bound else "",
         bound=bound,
         bound_key=row.bound,
@@ -73,26 +74,30 @@ def judged(study: Study, key: str) -> Check:
     )
 
 
-def _rows(study: Study, row: Row) -> pd.DataFrame:
-    frame = attrgetter(row.frame)(study) if row.frame else pd.DataFrame()
-    return study.within(frame, row.by) if row.by else frame
-
-
 def _evidence(row: Row, status: Status, answer: Answer) -> dict[str, str]:
     """The answer's own, else the check's: all where people are asked, what shows it where it passes."""
-    own = {"unknown": (), "pass": ("samples", "disproof")}.get(status, ("size", "samples", "disproof", "action"))
-    names = (*own, "decides") if status in ("warn", "fail") else own
-    beside = row.model_dump(include=set(names)) | answer.model_dump(exclude={"finding"}, exclude_none=True)
-    return {name: text or "" for name, text in beside.items()}
+    asked = ("size", "samples", "disproof", "action", "decides")
+    usual = {"unknown": (), "pass": ("samples", "disproof")}.get(status, asked)
+    beside = row.model_dump(include=set(usual)) | answer.model_dump(exclude={"finding"}, exclude_none=True)
+    never = ("action", "decides") if status == "pass" else ()
+    return {name: text or "" for name, text in beside.items() if name not in never}
 
 
 def check(study: Study, key: str) -> Check:
     """The verdict called `key`, made once per study."""
     made = _made.setdefault(study, {})
     if key not in made:
-        told = _no_wider(study, judged(study, key))
-        told = _unread(told, study.telemetry.shared) if ROWS[key].counted else told
-        made[key] = _mixed(told, told_apart(study, key, told.section))
+        told, shared, labels = judged(study, key), study.telemetry.shared, told_apart(study, key, ROWS[key].section)
+        # Under one day seen nothing is passed: it is told as far as it was seen.
+        if told.status == "pass" and told.section != "incidents" and study.telemetry.seen_seconds < ONE_DAY:
+            told = replace(
+                told, status="unknown", finding=f"Too early to tell: {told.finding}", value=told.value or None
+            )
+        if ROWS[key].counted and len(shared):
+            told = _doubtful(told, _unread(shared), "", "unknown in part. ")
+        if len(labels):
+            told = _doubtful(told, _mixed(labels), "May be wrong: ", "unknown: ")
+        made[key] = told
     return made[key]
 
 
@@ -102,44 +107,30 @@ def told_apart(study: Study, key: str, section: str) -> pd.DataFrame:
     return labels[labels["role"].isin(ROWS[key].roles if key else OF_SECTION.get(section, ()))]
 
 
-def _no_wider(study: Study, told: Check) -> Check:
-    """Under one day seen nothing is passed: it is told as far as it was seen."""
-    if told.status != "pass" or told.section == "incidents" or study.telemetry.seen_seconds >= ONE_DAY:
-        return told
-    return replace(told, status="unknown", finding=f"Too early to tell: {told.finding}", value=told.value or None)
+def _doubtful(told: Check, reason: str, may: str, unknown: str) -> Check:
+    """A check whose series cannot be read, with the reason beside what it found: no `pass` stands beside one."""
+    if told.status in ("warn", "fail"):
+        return replace(told, finding=f"{told.finding} {may}{reason}")
+    about = f"'{told.key.replace('_', ' ')}' is {unknown}{reason}"
+    return replace(told, status="unknown", value=None, finding=about)
 
 
-def _unread(told: Check, shared: pd.DataFrame) -> Check:
-    """A check of counters and held tenants, with the addresses that it could not read: no `pass` stands beside one.
-
-    `shared` are the rows of `process_starts` behind whose address several processes answer in the window.
-    """
-    if shared.empty:
-        return told
+def _unread(shared: pd.DataFrame) -> str:
+    """`shared` are the rows of `process_starts` behind whose address several processes answer in the window."""
     names = ", ".join(f"{short(row.instance)} ({row.processes} processes)" for row in shared.head(3).itertuples())
-    reason = (
+    return (
         f"Several processes answer by turns behind {count(len(shared), 'address', 'addresses')}: {names}. Their "
         "counters and tenants cannot be told apart; scrape each process at an address of its own."
     )
-    if told.status in ("warn", "fail"):
-        return replace(told, finding=f"{told.finding} {reason}")
-    about = "Restarts are" if told.key == "restarts" else f"'{told.key.replace('_', ' ')}' is"
-    return replace(told, status="unknown", value=None, finding=f"{about} unknown in part. {reason}")
 
 
-def _mixed(told: Check, unexpected: pd.DataFrame) -> Check:
-    """A check whose number rests on series of one name that are several: no `pass`, and the label that tells why."""
-    if unexpected.empty:
-        return told
+def _mixed(unexpected: pd.DataFrame) -> str:
+    """Series of one name are several: the label that tells why."""
     label = unexpected["label"].value_counts().index[0]
-    reason = (
+    return (
         f"{unexpected['metric'].iloc[0]} comes several times at once, told apart by `{short(label)}`, which no setting "
         "explains."
     )
-    if told.status in ("warn", "fail"):
-        return replace(told, finding=f"{told.finding} May be wrong: {reason}")
-    about = told.key.replace("_", " ")
-    return replace(told, status="unknown", value=None, finding=f"'{about}' is unknown: {reason}")
 
 
 def forget(study: Study) -> None:
@@ -150,13 +141,3 @@ def forget(study: Study) -> None:
 def checks(study: Study) -> list[Check]:
     """Every verdict, in the order of the report's sections."""
     return [check(study, key) for key in KEYS]
-
-
-def check_table(study: Study, section: str = "") -> pd.DataFrame:
-    """The verdicts of one section, or of all, as a table.
-
-    Columns: check, status, finding, value, unit, bound.
-    """
-    own = [one for one in checks(study) if section in ("", one.section)]
-    rows = [(one.key, one.status, one.finding, one.value, one.unit, one.bound) for one in own]
-    return pd.DataFrame(rows, columns=["check", "status", "finding", "value", "unit", "bound"])

@@ -20,10 +20,10 @@ def explain(name: str, source: str, environment: str, week: str) -> int:
     NAME is a number ('churn', 'tiles.headroom', 'numbers.cost.total'), a frame ('readiness.outages'), a metric or a
     measure's function. The lake is read as it is, and no source is asked.
     """
-    from cloudxai_analysis.cards.explain import explained, known
+    from cloudxai_analysis.cards.explain import KNOWN, explained
 
     if not name:
-        for one in known():
+        for one in KNOWN:
             click.echo(one)
         return 0
     from cloudxai_analysis.study.opening import open_study

@@ -47,7 +47,7 @@ def main_group() -> None:
 @click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
 def report(week: str, source: str, environment: str, fail_on: str) -> int:
     """Pull what is missing, run the weekly notebook, and publish the report."""
-    from cloudxai_analysis.report.kernel import kernel_under_way
+    from cloudxai_analysis.report.run import kernel_under_way
     from cloudxai_analysis.study.asked import settle
 
     asked = settle(week, source=source, environment=environment)
@@ -84,7 +84,7 @@ def pull_command(week: str, source: str, environment: str, dry_run: bool) -> int
         click.echo(f"{asked.environment.name}: {plan_line(preview(asked))}")
         return 0
     with show_progress() as steps:
-        pulled = refresh(asked, progress=steps.pull).pulled
+        pulled, _ = refresh(asked, progress=steps.pull)
     resumed = f" ({pulled.tiles_resumed} from an interrupted pull)" if pulled.tiles_resumed else ""
     click.echo(
         f"{asked.environment.name}: {pulled.samples_pulled:,} samples in {pulled.tiles_pulled} of {pulled.tiles} "

@@ -11,12 +11,11 @@ from typing import Any
 from cloudxai_analysis.cli.terminal import Steps
 from cloudxai_analysis.ground.errors import CloudxaiError, NotebookFailed
 from cloudxai_analysis.platform.settings import find_notebook, load_settings
-from cloudxai_analysis.report.kernel import Kernel
 from cloudxai_analysis.report.page import render
 from cloudxai_analysis.report.publish import building, mark_stale, publish
-from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
+from cloudxai_analysis.report.run import Kernel, execute, keep_failed, prove_summary
 from cloudxai_analysis.study.asked import Asked
-from cloudxai_analysis.study.opening import Refreshed, refresh
+from cloudxai_analysis.study.opening import refresh
 
 NOTEBOOK = "weekly_report"
 
@@ -42,9 +41,9 @@ def weekly_report(asked: Asked, *, steps: Steps, kernel: Kernel | None = None) -
     run = uuid.uuid4().hex
     try:
         notebook = find_notebook(load_settings(), NOTEBOOK)
-        refreshed = refresh(asked, progress=steps.pull)
+        _, source = refresh(asked, progress=steps.pull)
         with building(target) as folder:
-            summary = _built(folder, notebook, refreshed, run, steps, kernel)
+            summary = _built(folder, notebook, asked, source, run, steps, kernel)
             publish(folder, target)
     except (CloudxaiError, OSError) as error:
         mark_stale(target, str(error))
@@ -53,14 +52,14 @@ def weekly_report(asked: Asked, *, steps: Steps, kernel: Kernel | None = None) -
 
 
 def _built(
-    folder: Path, notebook: Path, refreshed: Refreshed, run: str, steps: Steps, kernel: Kernel | None
+    folder: Path, notebook: Path, asked: Asked, source: str, run: str, steps: Steps, kernel: Kernel | None
 ) -> dict[str, Any]:
     """The report in `folder`: executed notebook, summary, tables and page; gives the summary."""
-    settled, window = refreshed.asked.environment, refreshed.asked.window
+    settled, window = asked.environment, asked.window
     executed = folder / f"{NOTEBOOK}.ipynb"
     parameters = {
         "week": window.name,
-        "source": refreshed.source,
+        "source": source,
         "environment": settled.name,
         "pull_missing": False,
         "output": str(folder),

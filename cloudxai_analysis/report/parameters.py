@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from cloudxai_analysis.ground.errors import NotebookFailed, UsageError
 from cloudxai_analysis.platform.settings import near_miss
 
 NBFORMAT = 4
-_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_TYPES: dict[str, Any] = {"int": int, "float": Annotated[float, Field(allow_inf_nan=False)], "bool": bool}
 
 
 @dataclass(frozen=True)
@@ -29,32 +29,21 @@ class Parameter:
 
 
 def read_parameters(notebook: Path) -> dict[str, Parameter]:
-    """The parameters of a notebook, by name, from the cell tagged `parameters`.
-
-    Raises
-    ------
-    NotebookFailed
-        The file is no notebook, or its parameters cannot be read.
-    """
+    """The parameters of a notebook, by name, from its cell tagged `parameters`; NotebookFailed without."""
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
         if content["nbformat"] != NBFORMAT:
             raise ValueError(f"it is of format {content['nbformat']}, not {NBFORMAT}")
-        sources = [
-            "".join(cell["source"])
-            for cell in content["cells"]
-            if "parameters" in cell.get("metadata", {}).get("tags", [])
-        ]
+        cells = [cell for cell in content["cells"] if "parameters" in cell.get("metadata", {}).get("tags", [])]
+        source = "".join(cells[0]["source"]) if cells else ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotebookFailed(f"Notebook {notebook} cannot be read: {type(error).__name__}: {error}.") from None
-    source = sources[0] if sources else ""
     try:
-        found = list(_declared(source))
+        return {parameter.name: parameter for parameter in _declared(source)}
     except (SyntaxError, ValueError) as error:
         raise NotebookFailed(
             f"Notebook {notebook}: the cell tagged 'parameters' may only hold lines like `name: str = 'x'`: {error}."
         ) from None
-    return {parameter.name: parameter for parameter in found}
 
 
 def _declared(source: str) -> Iterator[Parameter]:
@@ -78,43 +67,24 @@ def _declared(source: str) -> Iterator[Parameter]:
 def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given parameters in the types that the notebook declares; text is read as the declared type.
 
-    Raises
-    ------
-    UsageError
-        A name is unknown (the near miss is named), or a value is not of its type.
-    NotebookFailed
-        The notebook cannot be read.
+    Raises a UsageError where a name is unknown (the near miss is named) or a value not of its type, and NotebookFailed
+    where the notebook cannot be read.
     """
     known = read_parameters(notebook)
     checked = {}
     for name, value in given.items():
         if name not in known:
             raise UsageError(f"Notebook {notebook.stem} has no parameter '{name}'.{near_miss(name, list(known))}")
-        checked[name] = _typed(notebook.stem, known[name], value)
+        parameter = known[name]
+        adapter = TypeAdapter[Any](_TYPES.get(parameter.kind, str))
+        try:
+            checked[name] = adapter.validate_python(value, strict=not isinstance(value, str))
+        except ValidationError:
+            raise UsageError(
+                f"Parameter '{name}' of notebook {notebook.stem} is {value!r}, which is no {parameter.kind}: "
+                f"{parameter.comment or f'such as {parameter.default!r}'}."
+            ) from None
     return checked
-
-
-def _typed(notebook: str, parameter: Parameter, value: Any) -> Any:
-    kind = _TYPES.get(parameter.kind, str)
-    read = _read(kind, value) if isinstance(value, str) else value
-    if kind is float and type(read) is int:
-        read = float(read)
-    if type(read) is not kind or (isinstance(read, float) and not math.isfinite(read)):
-        raise UsageError(
-            f"Parameter '{parameter.name}' of notebook {notebook} is {value!r}, which is no {parameter.kind}: "
-            f"{parameter.comment or f'such as {parameter.default!r}'}."
-        )
-    return read
-
-
-def _read(kind: type, text: str) -> Any:
-    """What `text` says as `kind`; None where it says nothing of it."""
-    if kind is bool:
-        return _TRUTH.get(text.lower())
-    try:
-        return kind(text)
-    except ValueError:
-        return None
 
 
 def parameter_lines(notebook: Path) -> Iterator[str]:

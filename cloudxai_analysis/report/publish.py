@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -26,15 +26,23 @@ def building(target: Path) -> Iterator[Path]:
     What builds that crashed have left there is cleared away first.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    _clear(target.parent)
+    for left in target.parent.glob(f"{_BUILDING}*"):
+        # The lock tells the living from the crashed; a process id would not, over reboots and containers.
+        with suppress(Timeout), FileLock(left.with_suffix(".lock"), timeout=0):
+            _remove(left.with_suffix(""))
     folder = target.parent / f"{_BUILDING}{uuid.uuid4().hex[:12]}"
-    # The lock tells the living from the crashed; a process id would not, over reboots and containers.
-    with FileLock(_lock(folder)):
+    with FileLock(folder.with_suffix(".lock")):
         folder.mkdir()
         try:
             yield folder
         finally:
             _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for beside in (".link", ".lock"):
+        folder.with_suffix(beside).unlink(missing_ok=True)
 
 
 def publish(folder: Path, target: Path) -> None:
@@ -53,12 +61,14 @@ def publish(folder: Path, target: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         # A folder of the same name that somebody made by hand is kept, under another name.
         os.rename(target, target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.old"))
-    link = _link(folder)
+    link = folder.with_suffix(".link")
     link.symlink_to(Path(_PUBLISHED) / final.name)
     os.replace(link, target)
     sync(target.parent)
     stale_file(target).unlink(missing_ok=True)
-    _forget(target, final)
+    before = [old for old in final.parent.glob(f"{target.name}-*") if old != final]
+    for old in sorted(before, key=lambda old: old.stat().st_ctime_ns, reverse=True)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def stale_file(target: Path) -> Path:
@@ -70,34 +80,3 @@ def mark_stale(target: Path, reason: str) -> None:
     """Note beside a published report that it could not be renewed; nothing happens where none is published."""
     if target.exists():
         replace_whole(stale_file(target), f"{' '.join(reason.split())}\n", mode=0o666)
-
-
-def _forget(target: Path, current: Path) -> None:
-    before = [old for old in current.parent.glob(f"{target.name}-*") if old != current]
-    before.sort(key=lambda old: old.stat().st_ctime_ns, reverse=True)
-    for old in before[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _clear(reports: Path) -> None:
-    for left in reports.glob(f"{_BUILDING}*"):
-        folder = left.with_suffix("")
-        try:
-            with FileLock(_lock(folder), timeout=0):
-                _remove(folder)
-        except Timeout:
-            continue
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    _link(folder).unlink(missing_ok=True)
-    _lock(folder).unlink(missing_ok=True)
-
-
-def _link(folder: Path) -> Path:
-    return folder.with_suffix(".link")
-
-
-def _lock(folder: Path) -> Path:
-    return folder.with_suffix(".lock")

@@ -21,39 +21,18 @@ class Asked:
 
 
 def settle(week: str = "last", *, source: str = "", environment: str = "") -> Asked:
-    """The environment and the window that these words name.
-
-    Raises
-    ------
-    UsageError
-        The window's name, the environment or a setting is wrong, or the window lies in the future.
-    """
+    """The environment and the window that these words name; a UsageError where one is wrong, or in the future."""
     settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
-    now = clock(settled.source)
+    # The demo's clock stands at its end; any other's is ours, in whole minutes so that a pull can be repeated.
+    now = EXTENT.end if settled.source.startswith(DEMO_SOURCE) else datetime.now(UTC).replace(second=0, microsecond=0)
     return Asked(settled, named_window(week, now), now)
 
 
 def as_text(parameter: str, value: object) -> str:
-    """A parameter that is a name, as it was given.
-
-    Raises
-    ------
-    UsageError
-        It is no text: papermill's `-p` makes 7 of 007, and nothing of None.
-    """
+    """A parameter that is a name, as it was given; a UsageError where papermill's `-p` made something else of it."""
     if isinstance(value, str):
         return value
     raise UsageError(
         f"Parameter '{parameter}' came as {value!r} and not as text: papermill's -p turns 007 into 7, and None into "
         f"nothing. Give the name with -r, which keeps it as it is, like: -r {parameter} 007"
     )
-
-
-def clock(source: str) -> datetime:
-    """What time it is at a source: the demo's clock stands at its end, any other's goes with ours.
-
-    In whole minutes, so that a pull can be repeated.
-    """
-    if source.startswith(DEMO_SOURCE):
-        return EXTENT.end
-    return datetime.now(UTC).replace(second=0, microsecond=0)

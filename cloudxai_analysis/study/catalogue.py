@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,13 +23,8 @@ if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
 
 TOPICS: dict[str, type[Topic]] = {
-    "telemetry": Telemetry,
-    "cardinality": Cardinality,
-    "cost": Cost,
-    "alerts": Alerts,
-    "readiness": Readiness,
+    **{"telemetry": Telemetry, "cardinality": Cardinality, "cost": Cost, "alerts": Alerts, "readiness": Readiness},
 }
-_ROLE = "role "
 
 
 @cache
@@ -45,11 +39,12 @@ def values() -> dict[str, value[Any]]:
 
 
 def place_of(function: Callable[..., Any]) -> str:
-    """File and line of a function, from the package's folder, as 'checks/cardinality.py:57'; '' of a builtin one."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    """File, line and name of a function, as 'checks/cardinality.py:57 headroom'; just the name of a builtin one."""
+    function = inspect.unwrap(getattr(function, "func", function))
+    name, code = getattr(function, "__name__", "").replace("<lambda>", ""), getattr(function, "__code__", None)
     if code is None:
-        return ""
-    return f"{Path(code.co_filename).relative_to(Path(__file__).parents[1])}:{code.co_firstlineno}"
+        return name
+    return f"{Path(code.co_filename).relative_to(Path(__file__).parents[1])}:{code.co_firstlineno} {name}".strip()
 
 
 @cache
@@ -70,10 +65,6 @@ def roots_of(name: str) -> set[str]:
     return found
 
 
-def _named(column: Any) -> str:
-    return f"{column.column} [{column.unit}]" if column.unit else str(column.column)
-
-
 def _settled(topic: str, given: str) -> str:
     if f"{topic}.{given}" in values():
         return f"{topic}.{given}"
@@ -81,13 +72,12 @@ def _settled(topic: str, given: str) -> str:
 
 
 class Entry:
-    """One frame of a study."""
+    """One frame of a study: what it `says`, and the function that makes it as `measure`."""
 
     def __init__(self, study: Study, name: str) -> None:
-        self.name = name
-        self.says = values()[name].__doc__ or ""
-        self._study = study
-        self.__doc__ = f"{self}\n\n{self.columns.to_string(index=False) if len(self.columns) else ''}".strip()
+        self._study, self._value, self.name = study, values()[name], name
+        self.says = self._value.__doc__ or ""
+        self.measure = place_of(self._value.measure)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -97,18 +87,12 @@ class Entry:
 
     @property
     def columns(self) -> pd.DataFrame:
-        """Column, type, unit and meaning, by the measure's docstring; where that tells none, of the frame once made."""
-        one = values()[self.name]
-        of = values()[self.inputs[0]].measure if one.measure is same else one.measure
+        """Column, type, unit and meaning, by the measure's docstring; none where that tells none."""
+        of = values()[self.inputs[0]].measure if self._value.measure is same else self._value.measure
         try:
-            told = described(of)
+            return described(of)
         except ValueError:  # it adds to what it is given
-            told = usual([])
-        if len(told):
-            return told
-        topic, _, attribute = self.name.partition(".")
-        made = vars(getattr(self._study, topic)).get(attribute)
-        return usual(map(str, made) if isinstance(made, pd.DataFrame) else [])
+            return usual([])
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -116,29 +100,14 @@ class Entry:
         return inputs_of(self.name)
 
     @property
-    def feeds(self) -> tuple[str, ...]:
-        """The frames and values that are made of it, at one remove."""
-        return tuple(name for name in values() if self.name in inputs_of(name))
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that it is made of, at any remove, as the contract names them."""
-        contract, roots = self._study.contract, roots_of(self.name)
-        roles = {root.removeprefix(_ROLE) for root in roots if root.startswith(_ROLE)}
-        every = ANY_METRIC in roles
-        return tuple(metric.name for role, metric in contract.metrics.items() if every or role in roles)
+        roles = {root.removeprefix("role ") for root in roots_of(self.name) if root.startswith("role ")}
+        contract = self._study.contract.metrics.items()
+        return tuple(metric.name for role, metric in contract if {role, ANY_METRIC} & roles)
 
-    @property
-    def measure(self) -> str:
-        """The function that makes it, with its file and line."""
-        made = values()[self.name].measure
-        made = getattr(made, "func", made)
-        return f"{place_of(made)} {getattr(made, '__name__', '')}".strip()
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.says}"
-
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.says}\n\n{self.columns.to_string(index=False) if len(self.columns) else ''}".strip()
 
 
 class Catalogue:
@@ -151,10 +120,12 @@ class Catalogue:
         return (name for name, one in values().items() if isinstance(one, frame))
 
     def __len__(self) -> int:
-        return sum(isinstance(one, frame) for one in values().values())
+        return len(list(iter(self)))
 
     def __getitem__(self, name: str) -> Entry:
-        found = [one for one in self if name in (one, one.partition(".")[2])]
+        if name in values():
+            return Entry(self._study, name)
+        found = [one for one in self if name == one.partition(".")[2]]
         if len(found) == 1:
             return Entry(self._study, found[0])
         if found:
@@ -163,33 +134,22 @@ class Catalogue:
         hint = f"Near are {', '.join(near)}." if near else "`study.frames` lists all."
         raise UsageError(f"There is no frame '{name}'. {hint}")
 
-    def entry(self, name: str) -> Entry:
-        """A frame or a single value, by its whole name."""
-        return Entry(self._study, name)
-
     def find(self, word: str = "") -> pd.DataFrame:
         """The frames whose name, sentence or columns hold a word; all of them without one.
 
         Columns: frame, says, columns (with their units).
         """
-        entries = [self[name] for name in self]
-        rows = [(one.name, one.says, ", ".join(map(_named, one.columns.itertuples()))) for one in entries]
+        rows = []
+        for one in map(self.__getitem__, self):
+            columns = zip(one.columns["column"], one.columns["unit"], strict=True)
+            named = ", ".join(f"{column} [{unit}]" if unit else column for column, unit in columns)
+            rows.append((one.name, one.says, named))
         kept = [row for row in rows if word.lower() in " ".join(row).lower()]
         return pd.DataFrame(kept, columns=["frame", "says", "columns"], dtype="str")
 
     def made_of(self, root: str) -> list[str]:
         """The frames and values that are made of something, at any remove: of a frame, `ledger`, `role cost`."""
         return [name for name in values() if root in roots_of(name)]
-
-    def __getattr__(self, topic: str) -> Any:
-        """The frames of one topic, for completion: `frames.readiness.outages`."""
-        if topic not in TOPICS:
-            raise AttributeError(topic)
-        own = [name for name in self if name.startswith(f"{topic}.")]
-        return SimpleNamespace(**{name.partition(".")[2]: self[name] for name in own})
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *TOPICS]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

@@ -40,10 +40,8 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
         roles: tuple[str, ...] = (),
         **named: Any,
     ) -> None:
-        self.measure = measure
-        self.given, self.named = given, named
-        self.within, self.over = within, over
-        self.roles = roles
+        self.measure, self.given, self.named = measure, given, named
+        self.within, self.over, self.roles = within, over, roles
         self.__doc__ = says or (measure.__doc__ or "").partition("\n")[0]
         self.name = ""
 
@@ -71,12 +69,6 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
         named = {key: _found(topic, one) for key, one in self.named.items()}
         found: Any = self.measure(*given, **named)
         return topic.study.within(found, self.within, _found(topic, self.over)) if self.within else found
-
-    @property
-    def measured_by(self) -> str:
-        """The function that makes it, as 'readiness.outages' of the room of measures."""
-        made = getattr(self.measure, "func", self.measure)
-        return f"{made.__module__.rpartition('.')[2]}.{getattr(made, '__name__', '')}"
 
     @property
     def inputs(self) -> tuple[str, ...]:

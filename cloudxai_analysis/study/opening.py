@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cloudxai_analysis.ground.errors import NoData, UsageError
@@ -23,56 +22,35 @@ from cloudxai_analysis.study.study import Study
 Progress = Callable[[int, int, int], None]
 
 
-@dataclass(frozen=True)
-class Refreshed:
-    """What bringing a lake up to date gave: what was asked for, the source without credentials, the pull."""
+def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, str]:
+    """Pull what the lake lacks of the window and of the weeks before; what was pulled, and the source's name.
 
-    asked: Asked
-    source: str
-    pulled: Pulled
-
-
-def refresh(asked: Asked, *, progress: Progress | None = None) -> Refreshed:
-    """Pull what the environment's lake lacks of the window and of the weeks before it.
-
-    Raises
-    ------
-    CloudxaiError
-        Whatever the source or the lake raises.
+    Raises whatever the source or the lake raises.
     """
-    settled = asked.environment
-    window = asked.window.reach(settled.settings.history_weeks, asked.now)
-    origin = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    settled, settings = asked.environment, asked.environment.settings
+    origin = open_source(settled.source, limits=settled.limits, settings=settings)
     pulled = pull(
         origin,
         open_lake(settled.lake),
         settled.contract,
-        window,
-        matchers=settled.settings.matchers,
-        rule_matchers=settled.settings.rule_matchers,
-        replica_labels=settled.settings.replica_labels,
+        asked.window.reach(settings.history_weeks, asked.now),
+        matchers=settings.matchers,
+        rule_matchers=settings.rule_matchers,
+        replica_labels=settings.replica_labels,
         now=asked.now,
-        rewind=timedelta(minutes=settled.settings.rewind_minutes),
+        rewind=timedelta(minutes=settings.rewind_minutes),
         concurrency=settled.limits.concurrency,
         progress=progress,
         lock_seconds=settled.limits.lock_seconds,
-        found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
+        found_jobs=_found_jobs(origin, settled, Window(asked.window.start, min(asked.window.end, asked.now))),
     )
     if isinstance(origin, SeededSource):
         Ledger(settled.ledger).seed(origin.ledger_entries())
-    return Refreshed(asked, origin.name, pulled)
+    return pulled, origin.name
 
 
 def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[str]:
-    """The jobs that export the contract's metrics, where none of those that are meant does; else none.
-
-    Raises
-    ------
-    NoData
-        The server has nothing of the contract, and neither has the lake.
-    UsageError
-        The settings name jobs, and others export the metrics.
-    """
+    """The jobs that export the contract's metrics, where none of those that are meant does; else none."""
     if not isinstance(origin, ServerSource):
         return []
     lake, contract = open_lake(settled.lake), settled.contract
@@ -92,22 +70,16 @@ def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[st
 
 
 def preview(asked: Asked) -> Plan:
-    """What `refresh` would bring, estimated from a few hours that are read and dropped.
-
-    Raises
-    ------
-    CloudxaiError
-        Whatever the source or the lake raises.
-    """
-    settled = asked.environment
-    window = asked.window.reach(settled.settings.history_weeks, asked.now)
-    rewind = timedelta(minutes=settled.settings.rewind_minutes)
+    """What `refresh` would bring, estimated from a few hours that are read and dropped; raises as it does."""
+    settled, settings = asked.environment, asked.environment.settings
+    window = asked.window.reach(settings.history_weeks, asked.now)
+    rewind = timedelta(minutes=settings.rewind_minutes)
     return estimate(
-        open_source(settled.source, limits=settled.limits, settings=settled.settings),
+        open_source(settled.source, limits=settled.limits, settings=settings),
         open_lake(settled.lake),
         settled.contract,
         wanted_tiles(settled.contract, window, asked.now, rewind),
-        matchers={"target": settled.settings.matchers, "rules": settled.settings.rule_matchers},
+        matchers={"target": settings.matchers, "rules": settings.rule_matchers},
         concurrency=settled.limits.concurrency,
     )
 
@@ -123,46 +95,32 @@ def open_study(
     """The study of one window, on one pinned version of the environment's lake.
 
     `pull_missing` first asks the source for what the lake lacks; `lake_version` 0 means the newest, another re-opens
-    the version that an older summary names, and asks no source.
-
-    Raises
-    ------
-    UsageError
-        The window's name, the environment or a setting is wrong, or a parameter is of another type than its own.
-    NoData
-        The lake holds no sample of the window.
-    CloudxaiError
-        Whatever the source or the lake raises.
+    the version that an older summary names, and asks no source. Raises a UsageError where a word or a setting is
+    wrong, NoData where the lake holds no sample of the window, and whatever the source or the lake raises.
     """
     for name, value in (("week", week), ("source", source), ("environment", environment)):
         as_text(name, value)
     if not isinstance(pull_missing, bool) or not isinstance(lake_version, int):
         raise UsageError("Parameter 'pull_missing' is True or False, and 'lake_version' a whole number.")
     if pull_missing and not lake_version:
-        settled = refresh(settle(week, source=source, environment=environment)).asked.environment
-    else:
-        settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+        refresh(settle(week, source=source, environment=environment))
+    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     snapshot = open_lake(settled.lake).snapshot(lake_version or None)
     # What was seen ends where the pull ended, whatever time it is now: the same version gives the same report.
     now = datetime.fromisoformat(snapshot.provenance["now"])
-    window = named_window(week, now)
+    provenance = {
+        "source": snapshot.provenance["source"],
+        "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
+        "warnings": snapshot.provenance.get("warnings", []),
+    }
     found_jobs = snapshot.provenance.get("found_jobs") or []
+    if found_jobs:
+        provenance["found_jobs"] = found_jobs
     if found_jobs and not settled.settings.jobs:
         contract = settled.contract.model_copy(update={"jobs": tuple(found_jobs)})
         settled = settled.model_copy(update={"contract": contract})
-    study = Study(
-        settled,
-        window,
-        snapshot,
-        ledger=Ledger(settled.ledger),
-        now=now,
-        provenance={
-            "source": snapshot.provenance["source"],
-            "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
-            "warnings": snapshot.provenance.get("warnings", []),
-            **({"found_jobs": found_jobs} if found_jobs else {}),
-        },
-    )
+    window = named_window(week, now)
+    study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now, provenance=provenance)
     if not study.telemetry.inventory["samples"].sum():
         raise NoData(
             f"Window {window} of environment '{settled.name}' holds no sample of the {settled.contract.platform} "

@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
@@ -17,18 +19,21 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.platform.contract import Metric, joined
 from cloudxai_analysis.platform.settings import Environment
-from cloudxai_analysis.study import asking
+from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.promql import Steps, promql_range
+from cloudxai_analysis.sources.series import SeriesBatch
+from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.catalogue import Catalogue
-from cloudxai_analysis.study.comparison import compared
 from cloudxai_analysis.study.cost import Cost
+from cloudxai_analysis.study.numbers import compared
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
 
 _RULES = {
-    **{"group": "str", "alertname": "str", "expr": "str", "for_seconds": "float64"},
-    **{"keep_firing_for_seconds": "float64", "interval_seconds": "float64", "severity": "str", "health": "str"},
+    **dict.fromkeys(("group", "alertname", "expr", "severity", "health"), "str"),
+    **dict.fromkeys(("for_seconds", "keep_firing_for_seconds", "interval_seconds"), "float64"),
 }
 
 
@@ -70,22 +75,19 @@ class Study:
         provenance: dict[str, Any] | None = None,
     ) -> None:
         self.environment = environment
-        self.contract = environment.contract
-        self.bounds = environment.bounds
-        self.window = window
-        self.now = now
+        self.contract, self.bounds = environment.contract, environment.bounds
+        self.window, self.now = window, now
         self.seen = Window(window.start, min(window.end, now), window.name)
         self.end = pd.Timestamp(self.seen.end)
         self.history = self.seen.with_history(environment.settings.history_weeks)
         self.reach = window.reach(environment.settings.history_weeks, now)
-        self.ledger = ledger
-        self.store = store
+        self.ledger, self.store = ledger, store
         self.provenance = provenance or {}
-        self.telemetry = Telemetry(self)
-        self.cardinality = Cardinality(self)
-        self.cost = Cost(self)
-        self.alerts = Alerts(self)
-        self.readiness = Readiness(self)
+        self.telemetry: Telemetry = Telemetry(self)
+        self.cardinality: Cardinality = Cardinality(self)
+        self.cost: Cost = Cost(self)
+        self.alerts: Alerts = Alerts(self)
+        self.readiness: Readiness = Readiness(self)
         self.frames = Catalogue(self)
 
     @property
@@ -121,25 +123,26 @@ class Study:
     def promql(
         self, expression: str, window: Window | None = None, *, step: timedelta = timedelta(minutes=1)
     ) -> pd.DataFrame:
-        """What the source's server gives for a PromQL expression at each step of the window; see `asking.evaluated`."""
-        return asking.evaluated(self, expression, window or self.seen, step)
+        """What the source's server gives for a PromQL expression at each step of the window.
+
+        Columns: series_id, time, value, and each label. A UsageError where the source evaluates no PromQL, else
+        whatever the server's answer raises.
+        """
+        source = self._source()
+        if not isinstance(source, ServerSource):
+            raise UsageError(
+                f"PromQL needs a server that evaluates it, and source {source.name} has none. Use study.samples or "
+                "study.sql."
+            )
+        steps = Steps.within(window or self.seen, round(step.total_seconds() * 1000))
+        return _batch_frame(promql_range(source, expression, steps))
 
     def compare(self, other: Study) -> pd.DataFrame:
-        """The same numbers of another week or environment beside this one's; see `comparison.compared`."""
+        """The same numbers of another week or environment beside this one's; see `numbers.compared`."""
         return compared(self, other)
 
     def sql(self, statement: str) -> pd.DataFrame:
-        """The answer to one SQL statement over the window's raw samples and hourly rollups, by DuckDB.
-
-        See `lake.sql.query` for the tables' columns.
-
-        Raises
-        ------
-        UsageError
-            The study has no lake, DuckDB is not installed, or the statement is wrong or does more than read.
-        LakeDamaged
-            A file is missing or not what was written; it is named.
-        """
+        """The answer to one SQL statement over the window's raw samples and hourly rollups; see `lake.sql.query`."""
         from cloudxai_analysis.lake.sql import query
 
         if not isinstance(self.store, Snapshot):
@@ -156,14 +159,22 @@ class Study:
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
         """Raw samples of the metric that plays `role`, over the history unless a window is given.
 
-        Of any other metric the source is asked now, for the window judged unless one is given; see `asking.read`.
+        Of any other metric the source is asked now, for the window judged unless one is given, and nothing is kept; a
+        UsageError where it has no sample of it.
         """
-        if role not in self.contract.metrics:
-            return asking.read(self, role, window or self.seen)
-        metric = self.contract[role]
-        columns = self.contract.columns(metric)
-        frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
-        return self._own(frame, metric, columns)
+        if role in self.contract.metrics:
+            metric = self.contract[role]
+            columns = self.contract.columns(metric)
+            frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
+            return self._own(frame, metric, columns)
+        source, window = self._source(), window or self.seen
+        found = _batch_frame(source.read(role, self.environment.settings.matchers, window))
+        if found.empty:
+            raise UsageError(
+                f"Asked for the samples of {role} over {window}: source {source.name} has none, and no role of the "
+                f"contract is called so. Its roles are {', '.join(self.contract.metrics)}."
+            )
+        return found
 
     def series(self, name: str, window: Window) -> pd.DataFrame:
         """Series called `name` with all of their labels: of the contract's jobs, or of any where rules make them."""
@@ -183,6 +194,15 @@ class Study:
         window = window or self.seen
         inside = (frame[column] >= window.start) & (frame[column] < window.end)
         return frame[inside].reset_index(drop=True)
+
+    def rows(self, path: str, by: str = "") -> pd.DataFrame:
+        """The frame at a path as `telemetry.gaps`, or its rows in the window by a time column; empty without a path."""
+        frame = attrgetter(path)(self) if path else pd.DataFrame()
+        return self.within(frame, by) if by else frame
+
+    def _source(self) -> Any:
+        settled = self.environment
+        return open_source(settled.source, limits=settled.limits, settings=settled.settings)
 
     def _own(self, frame: pd.DataFrame, metric: Metric, columns: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
         """What the contract's jobs export, since others use the same names; of rules all: people get their alerts.
@@ -209,3 +229,13 @@ def _joined(frame: pd.DataFrame, labels: Sequence[str]) -> pd.Series:
     groups = frame.groupby(list(labels), observed=True)
     codes, names = pd.factorize(pd.Series([joined(key) for key in groups.groups], dtype="str"))
     return pd.Series(pd.Categorical.from_codes(codes[groups.ngroup().to_numpy()], categories=names), index=frame.index)
+
+
+def _batch_frame(batch: SeriesBatch) -> pd.DataFrame:
+    """Samples of series: series_id, time (UTC), value, and each label as a categorical column."""
+    series = np.repeat(np.arange(len(batch.labels)), np.diff(batch.offsets))
+    times = pd.to_datetime(batch.times, unit="ms", utc=True).as_unit("us")
+    found = pd.DataFrame({"series_id": series, "time": times, "value": batch.values})
+    for name in sorted({name for labels in batch.labels for name in labels} - set(found)):
+        found[name] = pd.Categorical([labels.get(name, "") for labels in batch.labels]).take(series)
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from executed import check, summary
 
-from cloudxai_analysis.cards.compare import GROUPS, since, summary_sha256, summary_text
+from cloudxai_analysis.cards.weekly import GROUPS, since, summary_sha256, summary_text
 
 
 def week(name: str, **statuses: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from executed import FIGURE, HOSTILE, LOOK, SUMMARY, SVG, look, notebook, summary
 
-from cloudxai_analysis.cards.compare import summary_sha256
+from cloudxai_analysis.cards.weekly import summary_sha256
 from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.report.page import render
 

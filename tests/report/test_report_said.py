@@ -10,7 +10,7 @@ from executed import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.report.said import named, readable, said
+from cloudxai_analysis.report.page import named, readable, said
 
 
 def text_of(markup: str) -> str:
