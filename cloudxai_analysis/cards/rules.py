@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -90,7 +91,7 @@ def graph(study: Study, paths: str) -> pd.DataFrame:
 
 def _findings(found: list[Finding]) -> pd.DataFrame:
     rows = sorted(found, key=lambda finding: (_SEVERITIES.index(finding.severity), finding))
-    return pd.DataFrame([finding.as_dict() for finding in rows], columns=_FINDINGS)
+    return pd.DataFrame([asdict(finding) for finding in rows], columns=_FINDINGS)
 
 
 def _many(files: Corpus) -> str:

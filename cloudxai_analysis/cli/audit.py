@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -51,11 +53,14 @@ def audit(
     """
     from cloudxai_analysis.lint.audit import audit as audited
     from cloudxai_analysis.lint.corpus import read_corpus
-    from cloudxai_analysis.lint.silences import silenced
+    from cloudxai_analysis.lint.silences import SILENCES_FILE, read_silences, silenced
 
     settled = settled_environment(source, environment)
     known = _of_server(settled) if source else {}
-    hushed = _silences(silences)
+    file = Path(silences or SILENCES_FILE)
+    if silences and not file.is_file():
+        raise UsageError(f"No file of silences '{silences}'. Check the path.")
+    hushed = read_silences(file) if file.is_file() else []
     corpus = read_corpus(paths, contract=settled.contract, scrape_seconds=scrape_seconds, **known)
     left, hidden = silenced(audited(corpus), hushed, today=datetime.now(UTC).date())
     left = sorted(left)
@@ -65,20 +70,12 @@ def audit(
     else:
         data = _as_data(left, corpus, len(hidden)) if form == "json" else _as_sarif(left)
         click.echo(json.dumps(data, indent=1, ensure_ascii=True))
-    grave = {"never": (), "error": ("error",), "warning": ("error", "warning"), "info": tuple(_LEVELS)}[fail_on]
+    grave = list(_LEVELS)[: ["never", *_LEVELS].index(fail_on)]
     return 1 if any(finding.severity in grave for finding in left) else 0
 
 
-def _silences(given: str) -> list[Any]:
-    from cloudxai_analysis.lint.silences import SILENCES_FILE, read_silences
-
-    file = Path(given or SILENCES_FILE)
-    if given and not file.is_file():
-        raise UsageError(f"No file of silences '{given}'. Check the path.")
-    return read_silences(file) if file.is_file() else []
-
-
 def _of_server(settled: Environment) -> dict[str, Any]:
+    from cloudxai_analysis.lint.corpus import Loaded
     from cloudxai_analysis.sources.catalogue import metric_names, metric_types
     from cloudxai_analysis.sources.open import open_source
     from cloudxai_analysis.sources.server import ServerSource
@@ -86,9 +83,9 @@ def _of_server(settled: Environment) -> dict[str, Any]:
     source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
     if not isinstance(source, ServerSource):
         raise UsageError("--source of an audit is a server, http(s)://host:port; the demo has the contract's metrics.")
-    loaded = source.rules()
-    alerts = None if loaded is None else [(one.name, one.for_seconds, one.labels) for one in loaded]
-    return {"known_metrics": metric_names(source), "metric_types": metric_types(source), "loaded_alerts": alerts}
+    rules = source.rules()
+    loaded = None if rules is None else [Loaded(one.name, one.expr, one.for_seconds, one.labels) for one in rules]
+    return {"known_metrics": metric_names(source), "metric_types": metric_types(source), "loaded_alerts": loaded}
 
 
 def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int, most: int) -> list[str]:
@@ -115,7 +112,7 @@ def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int, most: int) 
 
 def _as_data(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> dict[str, Any]:
     return {
-        "findings": [finding.as_dict() for finding in findings],
+        "findings": [asdict(finding) for finding in findings],
         "silenced": hidden,
         "files": len(corpus.files),
         "rules": len(corpus.rules),
@@ -126,35 +123,25 @@ def _as_data(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> dict[s
 
 def _as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
     """The findings in the Static Analysis Results Interchange Format, OASIS, version 2.1.0."""
-    codes = sorted({finding.code: finding for finding in findings}.values(), key=lambda finding: finding.code)
+    codes = {finding.code: finding for finding in findings}
+    rules = [
+        {
+            "id": code,
+            "shortDescription": {"text": one.why},
+            "help": {"text": one.action},
+            "defaultConfiguration": {"level": _LEVELS[one.severity]},
+        }
+        for code, one in sorted(codes.items())
+    ]
+    driver = {"name": "cloudxai audit", "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "cloudxai audit",
-                        "rules": [
-                            {
-                                "id": one.code,
-                                "shortDescription": {"text": one.why},
-                                "help": {"text": one.action},
-                                "defaultConfiguration": {"level": _LEVELS[one.severity]},
-                            }
-                            for one in codes
-                        ],
-                    }
-                },
-                "results": [_result(finding) for finding in findings],
-            }
-        ],
+        "runs": [{"tool": {"driver": driver}, "results": list(map(_result, findings))}],
     }
 
 
 def _result(finding: Finding) -> dict[str, Any]:
-    from urllib.parse import quote
-
     subject = f"{finding.subject}: " if finding.subject else ""
     place = {"artifactLocation": {"uri": quote(finding.file)}, "region": {"startLine": max(finding.line, 1)}}
     return {

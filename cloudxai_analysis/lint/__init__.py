@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 Severity = Literal["error", "warning", "info"]
 
@@ -25,7 +25,3 @@ class Finding:
     message: str
     why: str
     action: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The finding as plain data."""
-        return asdict(self)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 # Importing them is what puts their rules on the list.
-from cloudxai_analysis.lint import Finding, counters, grouping, matching, thresholds  # noqa: F401
+from cloudxai_analysis.lint import Finding, counters, matching, thresholds  # noqa: F401
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.codes import CODES, found
 from cloudxai_analysis.lint.corpus import Corpus
-from cloudxai_analysis.lint.panels import dashboard_findings
+from cloudxai_analysis.lint.dashboards import dashboard_findings
 from cloudxai_analysis.lint.routing import routing_findings
 from cloudxai_analysis.lint.rule_files import rule_findings
 from cloudxai_analysis.lint.rules import language_of
-from cloudxai_analysis.lint.tools import of_tools_missing, refused_expressions, routing_form, rule_form
+from cloudxai_analysis.lint.tools import refused_expressions, routing_form, rule_form, version_of
+
+# What is told once a file, however often it is there.
+_ONCE = frozenset({"files/templated", "routing/old-matchers", "routing/plain-secret"})
 
 
 def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
@@ -27,35 +30,32 @@ def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
     findings += routing_findings(corpus, auditor)
     findings += dashboard_findings(corpus, auditor)
     findings += _form(corpus) if ask_tools else []
-    return sorted(dict.fromkeys(_languages(_once_a_file(findings), auditor.unread, ask_tools=ask_tools)))
+    return sorted(_once(_languages(findings, auditor.unread, ask_tools=ask_tools)))
 
 
 def _form(corpus: Corpus) -> list[Finding]:
     """Whether servers take the files, by the word of their own tools; of what a template makes, nobody can say."""
     made = corpus.templated | {one.file for one in corpus.rules if one.templated}
     groups = [(file, node) for file, node in corpus.groups if file not in made]
+    routings = [one for one in corpus.routings if one.root is not None and not one.part and one.file not in made]
     findings = rule_form(groups)
-    for routing in corpus.routings:
-        if routing.root is not None and routing.file not in made:
-            findings += routing_form(routing.file, routing.tree, whole=not routing.part)
-    findings += of_tools_missing((file for file, _ in groups), "promtool", "these rules")
-    return findings + of_tools_missing((one.file for one in corpus.routings if one.root), "amtool", "this routing")
+    for routing in routings:
+        findings += routing_form(routing.file, routing.tree)
+    for tool, files in (("promtool", [file for file, _ in groups]), ("amtool", [one.file for one in routings])):
+        if files and not version_of(tool):
+            message = f"{tool} is not installed: whether a server takes these files was not checked."
+            findings.append(found("files/form-unchecked", file=files[0], line=1, subject="", message=message))
+    return findings
 
 
-def _once_a_file(findings: list[Finding]) -> list[Finding]:
-    """The findings, with templates told once a file, and a route that nothing can match told once."""
-    told: set[str] = set()
-    left = []
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Each finding once, some codes once a file, and a route that nothing can match once."""
     dead = {(finding.file, finding.line) for finding in findings if finding.code == "routing/never-matches"}
+    left: dict[object, Finding] = {}
     for finding in findings:
-        if finding.code == "routing/shadowed" and (finding.file, finding.line) in dead:
-            continue
-        if finding.code == "files/templated":
-            if finding.file in told:
-                continue
-            told.add(finding.file)
-        left.append(finding)
-    return left
+        if finding.code != "routing/shadowed" or (finding.file, finding.line) not in dead:
+            left.setdefault((finding.code, finding.file) if finding.code in _ONCE else finding, finding)
+    return list(left.values())
 
 
 def _languages(findings: list[Finding], unread: dict[Finding, str], *, ask_tools: bool) -> list[Finding]:
@@ -67,23 +67,13 @@ def _languages(findings: list[Finding], unread: dict[Finding, str], *, ask_tools
     metricsql = {finding.file for finding in doubtful if language_of(unread[finding]) == "MetricsQL"}
     refused = refused_expressions([unread[finding] for finding in doubtful]) if ask_tools else {}
     left = [finding for finding in findings if finding not in unread]
+    of_error = CODES["promql/unparsed"]
     for place, finding in enumerate(doubtful):
-        if language_of(unread[finding]) == "MetricsQL":
-            continue
         if place in refused and finding.file not in metricsql:
-            shared = CODES["promql/unparsed"]
             message = f"The expression cannot be parsed: {refused[place]}."
-            left.append(
-                replace(
-                    finding,
-                    code="promql/unparsed",
-                    severity=shared.severity,
-                    why=shared.why,
-                    action=shared.action,
-                    message=message,
-                )
-            )
-        else:
+            shared = {"severity": of_error.severity, "why": of_error.why, "action": of_error.action}
+            left.append(replace(finding, code="promql/unparsed", message=message, **shared))  # type: ignore[arg-type]
+        elif language_of(unread[finding]) != "MetricsQL":
             left.append(finding)
     said = "Expressions in it are MetricsQL, for VictoriaMetrics; those were not audited."
     return left + [found("files/other-language", file=file, line=1, subject="", message=said) for file in metricsql]

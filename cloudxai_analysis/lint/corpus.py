@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.codes import found
 from cloudxai_analysis.lint.dashboards import Dashboard, load_dashboards
-from cloudxai_analysis.lint.documents import documents_in, is_others, is_ours, not_audited
 from cloudxai_analysis.lint.nodes import Node
-from cloudxai_analysis.lint.reading import read_tree
+from cloudxai_analysis.lint.reading import documents_in, read_tree
 from cloudxai_analysis.lint.routes import Routing, load_routing
-from cloudxai_analysis.lint.rules import Rule, bare_rules, group_lists, is_rule, language_of, load_rules
+from cloudxai_analysis.lint.rules import Rule, group_lists, is_rule, language_of, load_rules, rules_outside
 from cloudxai_analysis.platform.contract import Contract
 
 SUFFIXES = frozenset({".yml", ".yaml", ".json", ".rules"})
@@ -29,10 +29,17 @@ _WORDS = (
     (b'"panels"',),
     (b'"elements"', b'"layout"'),
     (b"contactPoints",),
-    (b"matchers", b"startsAt"),
 )
 _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
-Loaded = tuple[str, float, Mapping[str, str]]  # an alert's name, its `for` in seconds, its labels
+
+
+class Loaded(NamedTuple):
+    """An alerting rule as a server has loaded it."""
+
+    name: str
+    expr: str
+    for_seconds: float
+    labels: Mapping[str, str]
 
 
 @dataclass
@@ -40,7 +47,7 @@ class Corpus:
     """The rules, routings and dashboards of some files, and what is wrong with the files themselves.
 
     `files` are those that were read, `groups` the groups of rules as they stand in them; `templated` are those that a
-    template makes, of which nothing is missing, `other_languages` what is said of those whose rules are no PromQL.
+    template makes, of which nothing is missing, `other_languages` those whose rules are no PromQL.
     `known_metrics` are the names of a server's series, None where none was asked, `metric_types` its metadata,
     `loaded_alerts` its alerting rules; `scrape_seconds` is None where nobody says how often targets are scraped.
     """
@@ -57,35 +64,35 @@ class Corpus:
     findings: list[Finding] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     templated: set[str] = field(default_factory=set)
-    other_languages: dict[str, str] = field(default_factory=dict)
+    other_languages: set[str] = field(default_factory=set)
 
     def add(self, tree: Node, file: str) -> bool:
         """Take in one document; whether it holds anything that these audits know."""
-        if is_others(tree):
-            return True
-        known = False
-        for document, faults in documents_in(tree, file):
+        known = is_others(tree)
+        for document, faults in documents_in(tree, file) if not known else ():
             known = self._take(document, file) or bool(faults) or known
             self.note(faults)
         return known
 
     def _take(self, tree: Node, file: str) -> bool:
         if told := not_audited(tree):
-            self.findings.append(_of("files/not-audited", file, tree.line, f"{told}; this was not audited."))
+            self._say("files/not-audited", file, tree.line, f"{told}; this was not audited.")
             return True
         rules = load_rules(tree, file)
         if any(language_of(one.expr) == "LogQL" for one in rules):
-            self.other_languages[file] = f"Its {len(rules)} rules are LogQL, for Loki, and were not audited."
+            self._say("files/other-language", file, 1, f"Its {len(rules)} rules are LogQL, for Loki; not audited.")
+            self.other_languages.add(file)
             return True
         alone = isinstance(tree.value, list) or list(dict(tree.pairs())) == ["rules"]
-        if alone and any(map(is_rule, bare_rules(tree))):
-            self.findings.append(_of("rules/no-group", file, tree.line, "Rules stand outside of a group."))
+        if alone and any(map(is_rule, rules_outside(tree))):
+            self._say("rules/no-group", file, tree.line, "Rules stand outside of a group.")
         self.rules += rules
-        self.groups += [(file, Node({"groups": groups}, groups.line)) for groups in group_lists(tree)]
+        groups = [(file, Node({"groups": one}, one.line)) for one in group_lists(tree)]
         routing, dashboards = load_routing(tree, file), load_dashboards(tree, file)
+        self.groups += groups
         self.routings += [routing] if routing is not None else []
         self.dashboards += dashboards
-        return bool(rules or routing or dashboards or is_ours(tree))
+        return bool(rules or groups or routing or dashboards)
 
     def note(self, faults: Iterable[Finding]) -> None:
         """Keep what is wrong with a file, and that a template makes it."""
@@ -93,6 +100,19 @@ class Corpus:
             self.findings.append(fault)
             if fault.code == "files/templated":
                 self.templated.add(fault.file)
+
+    def _say(self, code: str, file: str, line: int, message: str) -> None:
+        self.findings.append(found(code, file=file, line=line, subject="", message=message))
+
+    def read(self, path: Path, file: str, *, named: bool) -> None:
+        """Take in one file; one that holds nothing to audit is passed over unless it was `named` itself."""
+        documents, faults = read_tree(path, name=file)
+        ours = [self.add(document, file) for document in documents]
+        if named or any(ours) or (faults and not documents):
+            self.files.append(file)
+            self.note(faults)
+        if named and documents and not any(ours):
+            self._say("files/nothing-to-audit", file, 1, "It holds no rules, no routing and no dashboard.")
 
 
 def read_corpus(
@@ -107,8 +127,7 @@ def read_corpus(
 ) -> Corpus:
     """What the files at `paths` hold; of a folder every file below it that ends in .yml, .yaml, .json or .rules.
 
-    Files of a folder that hold nothing to audit are passed over, with what is wrong with them; a file that was named
-    itself is a finding then. Relative paths begin at `root`, and findings name files from there.
+    Relative paths begin at `root`, and findings name files from there.
 
     Raises
     ------
@@ -118,17 +137,9 @@ def read_corpus(
     names = None if known_metrics is None else frozenset(known_metrics)
     corpus = Corpus(contract, names, dict(metric_types or {}), loaded_alerts, scrape_seconds)
     for path, named in _files([root / path for path in paths]):
-        if not named and not _seems_ours(path):
-            continue
-        file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-        documents, faults = read_tree(path, name=file)
-        ours = [corpus.add(document, file) for document in documents]
-        if named or any(ours) or (faults and not documents):
-            corpus.files.append(file)
-            corpus.note(faults)
-        if named and documents and not any(ours):
-            message = "It holds no rules, no routing and no dashboard."
-            corpus.findings.append(_of("files/nothing-to-audit", file, 1, message))
+        if named or _seems_ours(path):
+            file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+            corpus.read(path, file, named=named)
     if not corpus.files:
         said = ", ".join(str(path) for path in paths)
         raise UsageError(
@@ -138,30 +149,53 @@ def read_corpus(
     return corpus
 
 
+def is_others(tree: Node) -> bool:
+    """Whether a document is surely no business of ours: a test of promtool, a collector, an API's or Sloth's words."""
+    tests = tree.has("tests") and (tree.has("rule_files") or tree.has("evaluation_interval"))
+    collects = isinstance(tree.get("receivers").value, dict) and tree.has("exporters")
+    return tests or collects or any(tree.has(key) for key in ("openapi", "swagger", "slos"))
+
+
+def not_audited(tree: Node) -> str:
+    """What a document is that these audits know and do not read; '' of every other one."""
+    kind, version = tree.get("kind").text(), tree.get("apiVersion").text()
+    if kind in ("AlertingRule", "RecordingRule") and version.startswith("loki.grafana.com"):
+        return f"{kind} of Loki: its expressions are LogQL"
+    groups = tree.get("groups").items()
+    rules = [rule for group in groups for rule in group.get("rules").items()]
+    if any(rule.has("uid") and rule.has("data") for rule in rules):
+        return "Alerts that Grafana manages"
+    if tree.has("contactPoints") or (tree.has("policies") and version == "1"):
+        return "Notification policies that Grafana manages"
+    body = tree.get("spec") if version.startswith("dashboard.grafana.app/v2") else tree
+    if isinstance(body.get("elements").value, dict) and body.has("layout"):
+        return "A dashboard in Grafana's second schema"
+    other = {group.get("type").text() for group in groups} - {"", "prometheus"}
+    return f"Rules in the language of {sorted(other)[0]}" if other and rules else ""
+
+
 def _files(paths: Sequence[Path]) -> list[tuple[Path, bool]]:
     """Each file once, and whether it was named itself."""
-    found_: dict[Path, bool] = {}
+    files: dict[Path, bool] = {}
     for path in paths:
         if path.is_dir():
             for file in _inside(path):
-                found_.setdefault(file, False)
-                if len(found_) > MOST_FILES:
+                files.setdefault(file, False)
+                if len(files) > MOST_FILES:
                     raise UsageError(f"Folder {path} holds more than {MOST_FILES:,} files. Name a smaller one.")
         elif path.exists() or path.is_symlink():
-            found_[path] = True
+            files[path] = True
         else:
             raise UsageError(f"No file or folder '{path}'. Check the path.")
-    return list(found_.items())
+    return list(files.items())
 
 
 def _inside(folder: Path) -> Iterator[Path]:
     """Files below a folder in a stable order; hidden ones and those of package managers are not looked at."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in _NOT_LOOKED_INTO:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _inside(path)
-        elif path.suffix.lower() in SUFFIXES and not path.is_dir():
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        passed = any(part.startswith(".") or part in _NOT_LOOKED_INTO for part in parts)
+        if path.suffix.lower() in SUFFIXES and not passed and not path.is_dir():
             yield path
 
 
@@ -172,7 +206,3 @@ def _seems_ours(path: Path) -> bool:
     except OSError:
         return True
     return any(all(word in text for word in words) for words in _WORDS)
-
-
-def _of(code: str, file: str, line: int, message: str) -> Finding:
-    return found(code, file=file, line=line, subject="", message=message)

@@ -1,97 +1,79 @@
-"""A dashboard of Grafana as it stands in a file: panels, their queries, units and legends, and the variables."""
+"""A dashboard of Grafana as it stands in a file, and what is wrong with its queries, variables, units and tenants."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
 
-from cloudxai_analysis.lint.grafana_variables import Plain, variables_in, without_variables
+from cloudxai_analysis.lint import Finding
+from cloudxai_analysis.lint.auditor import Auditor, Place
+from cloudxai_analysis.lint.codes import Said, findings_of, rule
+from cloudxai_analysis.lint.expressions import Term
+from cloudxai_analysis.lint.grafana_variables import STAND_IN, Plain, variables_in, without_variables
 from cloudxai_analysis.lint.nodes import Node
+from cloudxai_analysis.lint.rules import language_of
+from cloudxai_analysis.lint.units import measured, misfit
 
+if TYPE_CHECKING:
+    from cloudxai_analysis.lint.corpus import Corpus
+
+_STAND_INS = re.compile(rf"{STAND_IN}(\w+)")
+# Faults of a value that nobody has chosen yet.
+_OF_VALUES = frozenset({"promql/selects-nothing", "promql/pattern-as-text"})
+# Who counts tenants, or ranks them, means all of them.
+_MEAN_ALL = frozenset({"count", "group", "topk", "bottomk", "count_values"})
 _OTHER_SOURCES = (
     "loki", "elasticsearch", "influxdb", "graphite", "tempo", "jaeger", "cloudwatch", "mysql", "postgres", "mssql",
     "testdata", "stackdriver", "zipkin", "opentsdb", "azuremonitor", "clickhouse", "infinity",
 )  # fmt: skip
-DEEPEST_ROWS = 5
+_DEEPEST_ROWS = 5
 
 
-@dataclass(frozen=True)
-class Target:
-    """One query of a panel: its PromQL as it stands there and with Grafana's variables replaced."""
+class Query(NamedTuple):
+    """One query of a Prometheus in a panel, as it stands there and with Grafana's variables replaced.
 
-    ref_id: str
+    `unit` is the panel's, '' where some of its series have one of their own or the query is hidden; `repeat` are the
+    variables of which every repeat of the panel has one value.
+    """
+
+    panel: str
     expr: str
     line: int
     plain: Plain
-    legend: str = ""
-    legend_line: int = 0
-    hidden: bool = False
-    datasource: str = ""
-    instant: bool = False
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One panel; `targets` are its queries of a Prometheus, `other_targets` counts all other queries."""
-
-    title: str
-    line: int
-    kind: str
-    number: int | None = None
-    number_line: int = 0
-    unit: str = ""
-    unit_line: int = 0
-    overridden: bool = False
-    targets: tuple[Target, ...] = ()
-    other_targets: int = 0
-    datasource: str = ""
-    datasource_line: int = 0
-    ref_ids: tuple[tuple[str, int], ...] = ()
-    library: bool = False
-    transformed: bool = False
-    repeat: frozenset[str] = frozenset()
-    least_interval: bool = False
+    hidden: bool
+    unit: str
+    unit_line: int
+    repeat: frozenset[str]
 
     @property
-    def drawn(self) -> tuple[Target, ...]:
-        """The queries that are not hidden."""
-        return tuple(target for target in self.targets if not target.hidden)
-
-    def __str__(self) -> str:
-        return f"panel '{self.title}'" if self.title else f"panel {self.number}"
+    def subject(self) -> str:
+        """The panel, as a finding names it."""
+        return f"panel '{self.panel}'"
 
 
-@dataclass(frozen=True)
-class Variable:
-    """One variable of the dashboard; `query` says where its values come from, `label` which label's they are.
+class Variable(NamedTuple):
+    """One variable, of which `several` values may be chosen: those of `query`, as label_values(SELECTOR, LABEL)."""
 
-    `several` is whether more than one value can be chosen at once.
-    """
-
-    name: str
     line: int
-    kind: str
-    query: str = ""
+    query: str
+    several: bool
     selector: str = ""
     label: str = ""
-    several: bool = False
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard; `used` are the names of variables that appear in any text of it, with the line of the first."""
+    """One dashboard; `inputs` are what its importer fills in."""
 
     file: str
     title: str
     line: int
-    panels: tuple[Panel, ...] = ()
-    variables: tuple[Variable, ...] = ()
-    inputs: frozenset[str] = frozenset()
-    used: dict[str, int] = field(default_factory=dict)
-
-    def variable(self, name: str) -> Variable | None:
-        """The variable of that name."""
-        return next((variable for variable in self.variables if variable.name == name), None)
+    queries: list[Query]
+    variables: dict[str, Variable]
+    inputs: frozenset[str]
 
 
 def load_dashboards(tree: Node, file: str) -> list[Dashboard]:
@@ -102,127 +84,75 @@ def load_dashboards(tree: Node, file: str) -> list[Dashboard]:
 
 def _is_body(node: Node) -> bool:
     panels = isinstance(node.get("panels").value, list) or isinstance(node.get("rows").value, list)
-    told = any(node.has(key) for key in ("title", "templating", "schemaVersion", "uid", "time", "refresh"))
-    return panels and told
+    return panels and any(node.has(key) for key in ("title", "templating", "schemaVersion", "uid", "time", "refresh"))
 
 
 def _dashboard(body: Node, file: str) -> Dashboard:
-    inputs = frozenset(node.get("name").text() for node in body.get("__inputs").items())
-    sources = {node.get("name").text(): node.get("pluginId").text().lower() for node in body.get("__inputs").items()}
-    listed = body.get("templating", "list").items()
+    inputs, listed = body.get("__inputs").items(), body.get("templating", "list").items()
+    sources = {node.get("name").text(): node.get("pluginId").text().lower() for node in inputs}
     for node in listed:
         if node.get("type").text() == "datasource":
             sources[node.get("name").text()] = node.get("query").text().lower()
-    panels = tuple(_panel(node, sources, repeat) for node, repeat in _panel_nodes(body, 0, frozenset()))
     title = body.get("title")
     return Dashboard(
-        file, title.text(), title.line if title.text() else body.line, panels,
-        tuple(map(_variable, listed)), inputs, _used(body),
-    )  # fmt: skip
+        file,
+        title.text(),
+        title.line if title.text() else body.line,
+        [query for panel, repeat in _panels(body, 0, frozenset()) for query in _queries(panel, sources, repeat)],
+        {node.get("name").text(): _variable(node) for node in listed},
+        frozenset(node.get("name").text() for node in inputs),
+    )
 
 
-def _panel_nodes(node: Node, depth: int, repeat: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
+def _panels(node: Node, depth: int, repeat: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
     """Panels in the order in which they are seen, each with the variables of which every repeat has one value.
 
-    Those of old rows, and those that a collapsed row keeps inside; what follows an open row that is repeated is too.
+    Those of old rows, and those inside of collapsed rows, too; what follows an open row that is repeated is as well.
     """
     of_row: frozenset[str] = frozenset()
     for inside in (*node.get("rows").items(), *node.get("panels").items()):
-        if not isinstance(inside.value, dict):
-            continue
         own = frozenset({inside.get("repeat").text(), inside.get("repeatByRow").text()}) - {""}
-        if inside.get("type").text() == "row" or (not inside.has("type") and inside.has("panels")):
+        if inside.get("type").text() == "row":
             of_row = own
-        else:
-            yield inside, repeat | own | of_row
-        if depth < DEEPEST_ROWS:
-            yield from _panel_nodes(inside, depth + 1, repeat | own)
+        yield inside, repeat | own | of_row
+        if depth < _DEEPEST_ROWS:
+            yield from _panels(inside, depth + 1, repeat | own)
 
 
-def _panel(node: Node, sources: dict[str, str], repeat: frozenset[str]) -> Panel:
-    kind, title, number = node.get("type").text(), node.get("title"), node.get("id")
-    unit = _unit(node)
-    own = _source(node.get("datasource"), sources)
-    targets, others = [], 0
-    entries = [target for target in node.get("targets").items() if isinstance(target.value, dict)]
-    for target in entries:
-        given = target.get("datasource")
+def _queries(panel: Node, sources: dict[str, str], repeat: frozenset[str]) -> Iterator[Query]:
+    own, unit = _source(panel.get("datasource"), sources), _unit(panel)
+    name = panel.get("title").text() or panel.get("id").text()
+    for target in panel.get("targets").items():
+        given, expr = target.get("datasource"), target.get("expr")
         source = own if given.value is None or _is_other(own) else _source(given, sources)
-        expr = target.get("expr")
-        if not isinstance(expr.value, str) or _is_other(source):
-            others += 1
-        elif expr.text().strip():
-            targets.append(_target(target, expr, source))
-    return Panel(
-        title=title.text(),
-        line=title.line if title.text() else node.line,
-        kind=kind,
-        number=number.value if isinstance(number.value, int) else None,
-        number_line=number.line,
-        unit=unit.text(),
-        unit_line=unit.line,
-        overridden=_has_other_units(node),
-        targets=tuple(targets),
-        other_targets=others,
-        datasource=_source_uid(node.get("datasource")),
-        datasource_line=_source_line(node.get("datasource")),
-        ref_ids=tuple((entry.get("refId").text(), entry.get("refId").line) for entry in entries if entry.has("refId")),
-        library=node.has("libraryPanel"),
-        transformed=bool(node.get("transformations").items()),
-        repeat=repeat,
-        least_interval=bool(node.get("interval").text()),
-    )
+        if expr.text().strip() and not _is_other(source):
+            plain, hidden = without_variables(expr.text()), target.get("hide").value is True
+            drawn_in = "" if hidden else unit.text()
+            yield Query(name, expr.text(), expr.line, plain, hidden, drawn_in, unit.line, repeat)
 
 
-def _target(node: Node, expr: Node, source: str) -> Target:
-    legend = node.get("legendFormat")
-    return Target(
-        ref_id=node.get("refId").text(),
-        expr=expr.text(),
-        line=expr.line,
-        plain=without_variables(expr.text()),
-        legend=legend.text(),
-        legend_line=legend.line,
-        hidden=node.get("hide").value is True,
-        datasource=source,
-        instant=node.get("instant").value is True,
-    )
-
-
-def _has_other_units(node: Node) -> bool:
-    """Whether some series of the panel have a unit or an axis of their own."""
-    entries = node.get("fieldConfig", "overrides").items()
-    overrides = [inside for entry in entries for inside in entry.get("properties").items()]
-    second_axis = any(entry.get("yaxis").value == 2 for entry in node.get("seriesOverrides").items())
-    return second_axis or any(inside.get("id").text() == "unit" for inside in overrides)
-
-
-def _unit(node: Node) -> Node:
+def _unit(panel: Node) -> Node:
     """Where the panel's unit stands: today's field configuration, a gauge's or single value's, or an old left axis."""
-    axes = node.get("yaxes").items()
-    for place in (
-        node.get("fieldConfig", "defaults", "unit"),
-        node.get("format"),
-        node.get("options", "fieldOptions", "defaults", "unit"),
-    ):
-        if isinstance(place.value, str):
-            return place
-    if axes and isinstance(axes[0].get("format").value, str):
-        return axes[0].get("format")
-    formats = node.get("y_formats").items()
-    return formats[0] if formats else Node(None, node.line)
+    entries = panel.get("fieldConfig", "overrides").items()
+    overrides = [inside.get("id").text() for entry in entries for inside in entry.get("properties").items()]
+    second_axis = any(entry.get("yaxis").value == 2 for entry in panel.get("seriesOverrides").items())
+    places = [
+        panel.get("fieldConfig", "defaults", "unit"),
+        panel.get("format"),
+        panel.get("options", "fieldOptions", "defaults", "unit"),
+        *(axis.get("format") for axis in panel.get("yaxes").items()[:1]),
+        *panel.get("y_formats").items()[:1],
+    ]
+    told = [place for place in places if isinstance(place.value, str)]
+    return told[0] if told and not second_axis and "unit" not in overrides else Node(None, panel.line)
 
 
 def _source(node: Node, sources: dict[str, str]) -> str:
     """The kind of a data source as far as it is said; '' where it is not."""
-    kind = node.get("type").text().lower()
-    if kind:
-        return next((other for other in _OTHER_SOURCES if other in kind), kind)
     name = node.text() or node.get("uid").text()
-    for used in variables_in(name):
-        if used in sources:
-            return next((other for other in _OTHER_SOURCES if other in sources[used]), sources[used])
-    return next((other for other in _OTHER_SOURCES if other in name.lower()), "")
+    chosen = next((sources[used] for used in variables_in(name) if used in sources), "")
+    kind = node.get("type").text().lower() or chosen
+    return next((other for other in _OTHER_SOURCES if other in (kind or name.lower())), kind)
 
 
 def _is_other(source: str) -> bool:
@@ -230,47 +160,132 @@ def _is_other(source: str) -> bool:
     return source in _OTHER_SOURCES or ("-datasource" in source and "prometheus" not in source)
 
 
-def _source_uid(node: Node) -> str:
-    return node.get("uid").text() if isinstance(node.value, dict) else node.text()
-
-
-def _source_line(node: Node) -> int:
-    return node.get("uid").line if node.has("uid") else node.line
-
-
 def _variable(node: Node) -> Variable:
-    query = node.get("query")
-    text = query.text() or query.get("query").text() or node.get("definition").text()
-    selector, label = _label_values(text)
-    name = node.get("name")
+    query, line = node.get("query"), node.get("name").line
+    text = (query.text() or query.get("query").text() or node.get("definition").text()).strip()
     several = node.get("multi").value is True or node.get("includeAll").value is True
-    return Variable(name.text(), name.line, node.get("type").text(), text, selector, label, several)
-
-
-def _label_values(query: str) -> tuple[str, str]:
-    """Selector and label of `label_values(selector, label)`; '' for what is missing."""
-    text = query.strip()
     if not (text.startswith("label_values(") and text.endswith(")")):
-        return "", ""
-    inside = text.removeprefix("label_values(")[:-1]
-    selector, comma, label = inside.rpartition(",")
-    return (selector.strip(), label.strip()) if comma else ("", inside.strip())
+        return Variable(line, text, several)
+    selector, _, label = text.removeprefix("label_values(")[:-1].rpartition(",")
+    return Variable(line, text, several, selector.strip(), label.strip())
 
 
-def _used(body: Node) -> dict[str, int]:
-    """Variables that any text names, with the line where first; a variable's own name and value do not count."""
-    used: dict[str, int] = {}
-    waiting = [body]
-    while waiting:
-        node = waiting.pop()
-        for key, inside in node.pairs():
-            if key in ("current", "options", "__inputs", "__requires", "libraryPanel"):
-                continue
-            if key in ("repeat", "repeatByRow") and isinstance(inside.value, str):
-                used.setdefault(inside.value, inside.line)
-            waiting.append(inside)
-        waiting += node.items()
-        if isinstance(node.value, str) and ("$" in node.value or "[[" in node.value):
-            for name in variables_in(node.value):
-                used[name] = min(used.get(name, node.line), node.line)
-    return used
+@dataclass
+class Read:
+    """A dashboard with its queries as expressions, where they can be read."""
+
+    dashboard: Dashboard
+    expressions: list[tuple[Query, Term]] = field(default_factory=list)
+
+
+def dashboard_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
+    """Every fault of the corpus' dashboards, of their queries included."""
+    findings: list[Finding] = []
+    for one in corpus.dashboards:
+        read = Read(one)
+        findings += _of_queries(read, auditor)
+        findings += findings_of(read, auditor, of="dashboard", file=one.file, line=one.line, subject=one.title)
+    return findings
+
+
+def _of_queries(read: Read, auditor: Auditor) -> Iterator[Finding]:
+    """What is wrong with the dashboard's expressions, which are read on the way."""
+    file = read.dashboard.file
+    for query in read.dashboard.queries:
+        if language_of(query.expr) == "LogQL":
+            continue
+        root, faults = auditor.findings(query.plain.text, Place(file, query.line, query.subject, "panel"))
+        read.expressions += [(query, root)] if root is not None else []
+        for fault in faults:
+            if _is_meant(fault, query):
+                yield replace(fault, message=_STAND_INS.sub(r"$\1", fault.message))
+    for name, variable in read.dashboard.variables.items():
+        place = Place(file, variable.line, f"variable '{name}'", "panel")
+        _, faults = auditor.findings(without_variables(variable.selector or "up").text, place)
+        yield from (fault for fault in faults if fault.code in ("promql/unknown-metric", "promql/not-on-server"))
+
+
+def _is_meant(fault: Finding, query: Query) -> bool:
+    """Whether a fault is the query's own, not that of what stands in for a variable."""
+    if fault.code == "promql/unread":
+        return query.plain.certain and STAND_IN not in fault.message
+    return STAND_IN not in fault.message or (query.plain.certain and fault.code not in _OF_VALUES)
+
+
+@rule("dashboards/undefined-variable", of="dashboard")
+def undefined_variable(read: Read, _: Auditor) -> Iterator[Said]:
+    """A variable that a query asks for and nothing defines, said once."""
+    one = read.dashboard
+    asked = [(name, query.line, query.subject) for query in one.queries for name in query.plain.variables]
+    asked += [
+        (name, it.line, f"variable '{own}'") for own, it in one.variables.items() for name in variables_in(it.query)
+    ]
+    first = {name: (line, subject) for name, line, subject in reversed(asked)}
+    for name, (line, subject) in first.items():
+        if name not in one.variables and not name.startswith("__") and name not in one.inputs:
+            near = get_close_matches(name, one.variables, n=1, cutoff=0.6)
+            meant = f"; is '{near[0]}' meant?" if near else "."
+            yield Said(f"There is no variable '{name}'{meant}", line, subject=subject)
+
+
+@rule("dashboards/several-values", of="dashboard")
+def several_values(read: Read, _: Auditor) -> Iterator[Said]:
+    """A variable of several values that is compared as one text."""
+    several = {name for name, one in read.dashboard.variables.items() if one.several}
+    for query, root in read.expressions:
+        for matcher in [matcher for term in root.selectors for matcher in term.matchers]:
+            name = matcher.value.removeprefix(STAND_IN)
+            if name != matcher.value and matcher.operator in ("=", "!=") and name in several - query.repeat:
+                said = f'{matcher.name}{matcher.operator}"${name}", of which several can be chosen.'
+                yield Said(said, query.line, subject=query.subject)
+
+
+@rule("dashboards/wrong-unit", of="dashboard")
+def wrong_unit(read: Read, auditor: Auditor) -> Iterator[Said]:
+    """A unit that the values do not have, said once a panel."""
+    told: set[tuple[str, int]] = set()
+    for query, root in read.expressions:
+        values = measured(root, auditor.metrics)
+        wrong = misfit(query.unit, values) if query.plain.certain else ""
+        if wrong and (query.panel, query.unit_line) not in told:
+            told.add((query.panel, query.unit_line))
+            of = f" of {values.metric}" if values.metric else ""
+            yield Said(f"The unit is wrong for the values{of}: {wrong}.", query.unit_line, subject=query.subject)
+
+
+@rule("dashboards/ignores-tenant", of="dashboard")
+def ignores_tenant(read: Read, auditor: Auditor) -> Iterator[Said]:
+    """Queries that show all tenants whichever is chosen, where one can be chosen."""
+    label = auditor.metrics.contract.tenant_label
+    terms = [
+        (query, term) for query, root in read.expressions if not query.hidden for term in _of_tenants(root, auditor)
+    ]
+    ignoring, asked = [], {name for name, one in read.dashboard.variables.items() if label in (one.label, name.lower())}
+    for query, term in terms:
+        names = [
+            one.value.removeprefix(STAND_IN) for one in term.matchers if one.name == label and STAND_IN in one.value
+        ]
+        asked.update(names)
+        ignoring += [(query, term)] if not names else []
+    for query, term in ignoring if asked else ():
+        if asked.isdisjoint(query.plain.variables):
+            yield Said(f"Its query of {term.name} does not select by '{label}'.", query.line, subject=query.subject)
+
+
+def _of_tenants(term: Term, auditor: Auditor) -> Iterator[Term]:
+    """The selectors of tenants' series that are not only counted or ranked."""
+    if term.form == "selector" and shows_tenants(term.name, auditor):
+        yield term
+    if term.form != "aggregation" or term.name not in _MEAN_ALL:
+        for part in term.parts:
+            yield from _of_tenants(part, auditor)
+
+
+def shows_tenants(name: str, auditor: Auditor) -> bool:
+    """Whether the series of that name are the contract's, or recorded from them, and told apart by tenant."""
+    metrics = auditor.metrics
+    label = metrics.contract.tenant_label
+    if name in metrics.recorded:
+        return label in auditor.inference.recorded(name).labels.sure
+    metric = metrics.promised(name)
+    return metric is not None and not {label, "tenant"}.isdisjoint(metric.labels)

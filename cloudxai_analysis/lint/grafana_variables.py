@@ -30,8 +30,7 @@ _NUMBER_FUNCTION = re.compile(
 )
 _OPERATOR = re.compile(r"(?:[-+*/%^]|[=!<>]=|[<>]|(?:[<>=!]=?)\s*bool|\batan2|@)\s*\Z")
 _OFFSET = re.compile(r"\boffset\s+-?\Z")
-_BY_CLAUSE = re.compile(r"\s*(?:by|without)?\s*\(")
-_WORD = re.compile(r"\w")
+_QUOTED = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?""", re.DOTALL)
 
 
 class Plain(NamedTuple):
@@ -49,24 +48,19 @@ def variables_in(text: str) -> tuple[str, ...]:
 
 def without_variables(text: str) -> Plain:
     """The PromQL text with plain PromQL in place of Grafana's variables."""
-    if "$" not in text and "[[" not in text:
-        return Plain(text, (), True)
-    quotes = _quotes(text)
+    quoted = [found.span() for found in _QUOTED.finditer(text)]
     parts: list[str] = []
     names: list[str] = []
     certain, end = True, 0
     for found in _VARIABLE.finditer(text):
-        name = _name(found)
-        quote = quotes[found.start()]
-        if name.isdigit():
-            continue
-        if quote and found[0].startswith("$") and name not in ("",) and text[found.start() - 1] == "\\":
+        name, start = _name(found), found.start()
+        in_quotes = any(first < start < last for first, last in quoted)
+        if name.isdigit() or (in_quotes and text[start - 1] == "\\"):
             continue
         names.append(name)
-        before, after = text[: found.start()], text[found.end() :]
-        instead, sure = (f"{STAND_IN}{name}", True) if quote else _instead(name, before, after)
+        instead, sure = (STAND_IN + name, True) if in_quotes else _instead(name, text[:start], text[found.end() :])
         certain = certain and sure
-        parts += [text[end : found.start()], instead]
+        parts += [text[end:start], instead]
         end = found.end()
     return Plain("".join([*parts, text[end:]]), tuple(names), certain)
 
@@ -76,39 +70,17 @@ def _name(found: re.Match[str]) -> str:
 
 
 def _instead(name: str, before: str, after: str) -> tuple[str, bool]:
-    glued = bool(_WORD.match(before[-1:]) or _WORD.match(after[:1]) or after[:1] == "$" or before[-1:] == ":")
-    inside = before.rfind("[") > before.rfind("]")
-    if inside or _OFFSET.search(before):
+    """What stands in for a variable between two texts, and whether it is like it, whatever its value."""
+    if before.rfind("[") > before.rfind("]") or _OFFSET.search(before):
         unit = re.match(r"(?:ms|[smhdwy])\b", after)
         return ("5" if unit else _BUILT_IN.get(name, "5m")), True
     if name in _BUILT_IN:
         return _BUILT_IN[name], True
-    if glued:
+    if re.search(r"[\w:]\Z", before) or re.match(r"[\w$]", after):
         # Without underscores, so that its end can be seen in the name around it.
         return f"{STAND_IN}{name.replace('_', '')}", False
     if _NUMBER_FUNCTION.search(before) or _OPERATOR.search(before):
         return "1", False
-    if _BY_CLAUSE.match(after) and not _in_labels(before):
+    if re.match(r"\s*(?:by|without)?\s*\(", after) and before.rfind("{") <= before.rfind("}"):
         return "sum", False
     return f"{STAND_IN}{name}", False
-
-
-def _in_labels(before: str) -> bool:
-    return before.rfind("{") > before.rfind("}")
-
-
-def _quotes(text: str) -> list[str]:
-    """For each character the quote that it stands inside, or ''."""
-    inside, escaped, found = "", False, []
-    for sign in text:
-        found.append(inside)
-        if inside:
-            if escaped:
-                escaped = False
-            elif sign == "\\" and inside != "`":
-                escaped = True
-            elif sign == inside:
-                inside = ""
-        elif sign in "\"'`":
-            inside = sign
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -41,12 +41,17 @@ class Matcher:
         """Whether it says what the value is not."""
         return self.operator in ("!=", "!~")
 
+    @property
+    def unusable(self) -> bool:
+        """Whether it has no name, or a pattern that RE2 refuses."""
+        return not self.name or (self.operator in ("=~", "!~") and bool(unusable(self.value)))
+
     def accepts(self, value: str) -> bool | None:
         """Whether a label of this value is matched; None where the regular expression is none."""
         if self.operator in ("=", "!="):
             return (value == self.value) is not self.negative
         pattern = _compiled(self.value)
-        if not hasattr(pattern, "fullmatch"):
+        if isinstance(pattern, str):
             return None
         try:
             return (pattern.fullmatch(value) is not None) is not self.negative
@@ -58,19 +63,11 @@ class Matcher:
         """The values that it speaks of, wanted or not; None where they cannot be counted."""
         if self.operator in ("=", "!="):
             return frozenset({self.value})
-        return _alternatives(self.value)
-
-
-@lru_cache(maxsize=4096)
-def _alternatives(pattern: str) -> frozenset[str] | None:
-    """The texts of a pattern that is nothing but texts with | between them, perhaps in one bracket; else None."""
-    inside = pattern.removeprefix("^").removesuffix("$")
-    for opened in ("(?:", "("):
-        if inside.startswith(opened) and inside.endswith(")"):
-            inside = inside.removeprefix(opened)[:-1]
-            break
-    parts = inside.split("|")
-    return frozenset(_ESCAPES.sub(r"\1", part) for part in parts) if all(map(_PLAIN.fullmatch, parts)) else None
+        inside = self.value.removeprefix("^").removesuffix("$")
+        if inside.startswith("(") and inside.endswith(")"):
+            inside = inside.removeprefix("(").removeprefix("?:")[:-1]
+        parts = inside.split("|")
+        return frozenset(_ESCAPES.sub(r"\1", part) for part in parts) if all(map(_PLAIN.fullmatch, parts)) else None
 
 
 def unusable(pattern: str) -> str:
@@ -101,16 +98,6 @@ def read_matchers(text: str, line: int = 0) -> list[Matcher]:
     return read
 
 
-def accepted(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether all of them match an alert with these labels."""
-    return all(matcher.accepts(labels.get(matcher.name, "")) is True for matcher in matchers)
-
-
-def covered(matchers: Iterable[Matcher], by: Iterable[Matcher]) -> bool:
-    """Whether it is proven that every alert which `matchers` match is matched by all of `by`."""
-    return _implied(tuple(matchers), tuple(by))
-
-
 def contradiction(matchers: Iterable[Matcher]) -> list[Matcher]:
     """Those of the matchers that are proven to leave no value to one label; none where nothing is proven."""
     by_label: dict[str, list[Matcher]] = {}
@@ -118,24 +105,23 @@ def contradiction(matchers: Iterable[Matcher]) -> list[Matcher]:
         by_label.setdefault(matcher.name, []).append(matcher)
     for name, of_label in by_label.items():
         values = finite_values(of_label, name)
-        nothing = not values if values is not None else _implied(tuple(of_label), (Matcher(name, "=", _NO_VALUE),))
-        if nothing and (len(of_label) > 1 or _odd(of_label[0])):
+        nothing = not values if values is not None else covered(of_label, [Matcher(name, "=", _NO_VALUE)])
+        # A single matcher may match nothing at all, as !~".*" does.
+        if nothing and (len(of_label) > 1 or (of_label[0].operator == "!~" and of_label[0].value.startswith("."))):
             return of_label
     return []
 
 
-def _odd(matcher: Matcher) -> bool:
-    """Whether a single matcher may match nothing at all, as !~".*" does."""
-    return matcher.operator == "!~" and matcher.value.startswith(".")
+def covered(matchers: Iterable[Matcher], by: Iterable[Matcher]) -> bool:
+    """Whether it is proven that every alert which `matchers` match is matched by all of `by`."""
+    return _implied(tuple(matchers), tuple(by))
 
 
 @lru_cache(maxsize=65_536)
 def _implied(matchers: tuple[Matcher, ...], by: tuple[Matcher, ...]) -> bool:
     from amlint.implication import implies
 
-    if any(len(one.value) > _LONGEST_COMPARED for one in (*matchers, *by)):
-        return False
-    if any(one.operator in ("=~", "!~") and unusable(one.value) for one in (*matchers, *by)):
+    if any(len(one.value) > _LONGEST_COMPARED or one.unusable for one in (*matchers, *by)):
         return False
     known, wanted = ([(one.name, one.operator, one.value) for one in side] for side in (matchers, by))
     return bool(implies(known, wanted))
@@ -164,5 +150,5 @@ def _compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeEncodeError) as error:
-        said = error.args[0] if error.args else "it cannot be compiled"
-        return said.decode(errors="replace") if isinstance(said, bytes) else str(said) or "it cannot be compiled"
+        said = error.args[0] if error.args else ""
+        return (said.decode(errors="replace") if isinstance(said, bytes) else str(said)) or "it cannot be compiled"

@@ -1,10 +1,12 @@
-"""The documents of a YAML or JSON file as PyYAML composes them; a file that cannot be read is one finding."""
+"""The documents of a YAML or JSON file, built from PyYAML's events; a file that cannot be read is one finding."""
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,10 @@ LARGEST_BYTES = 64 << 20
 DEEPEST = 60
 MOST_VALUES = 5_000_000  # values that the aliases of one file may stand for
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What JSON may hold and YAML takes otherwise.
 _NO_YAML = str.maketrans({"\t": " ", "\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
 _SURROGATES = re.compile(r"((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)|\\.")
 _TEMPLATE = re.compile(r"\{\{|\{%")
-_BRACKET = re.compile(r"[\[\]{}]")
-_INDENTED = re.compile(rf"^[ ?:-]{{{DEEPEST}}}", re.MULTILINE)  # each of these signs can open a level
 _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -38,6 +31,7 @@ _WORDS: dict[str, Scalar] = {
 }
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
+_OURS = ("groups:", "receivers:", '"panels"', "route:")  # what a text inside a resource says that is a file of ours
 
 
 def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]:
@@ -49,10 +43,13 @@ def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]
     except OSError as error:
         return [], [_of("files/unreadable", file, 1, f"The file cannot be read: {error.strerror}.")]
     if len(content) > LARGEST_BYTES:
-        return [], [_of("files/too-large", file, 1, f"The file is larger than {LARGEST_BYTES >> 20} MiB.")]
-    text, findings = _decoded(content, file)
-    documents, faults = read_text(text, file, as_json=path.suffix.lower() == ".json")
-    return documents, findings + faults
+        return [], [_of("files/unreadable", file, 1, f"The file is larger than {LARGEST_BYTES >> 20} MiB.")]
+    try:
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return [], [_of("files/broken", file, line, f"A byte is no {error.encoding.upper()}.")]
+    return read_text(text, file, as_json=path.suffix.lower() == ".json")
 
 
 def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = False) -> tuple[list[Node], list[Finding]]:
@@ -61,150 +58,50 @@ def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = Fals
         if as_json:
             json.loads(text)
             text = _SURROGATES.sub(_unescaped, text.translate(_NO_YAML))
-        _refuse_too_deep(text)
-        composed = _Composed(file, first_line)
-        return [composed.document(node) for node in yaml.compose_all(text, Loader=_Loader)], composed.findings
+        composer = _Composer(file, first_line)
+        return list(composer.documents(text)), composer.findings
     except json.JSONDecodeError as error:
         return [], [_of("files/broken", file, error.lineno + first_line - 1, f"It is no JSON: {error.msg}.")]
     except RecursionError:
         return [], [_of("files/broken", file, first_line, f"It is nested deeper than {DEEPEST} levels.")]
     except yaml.YAMLError as error:
-        line, problem = _problem(error)
-        template = _TEMPLATE.search(text)
-        if template is not None:
-            line, message = (
-                text.count("\n", 0, template.start()),
-                "It is a template that is no YAML before it is filled.",
-            )
-            return [], [_of("files/templated", file, line + first_line, message)]
+        if template := _TEMPLATE.search(text):
+            line = text.count("\n", 0, template.start()) + first_line
+            return [], [_of("files/templated", file, line, "It is a template that is no YAML before it is filled.")]
+        line, problem = _problem(error, text)
         return [], [_of("files/broken", file, line + first_line, f"It is no YAML: {problem}.")]
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    """JSON writes a character beyond the first plane as two escapes, which are none in YAML."""
-    if not match[1]:
-        return match[0]
-    return str(json.loads(f'"{match[0]}"')).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def documents_in(tree: Node, file: str) -> Iterator[tuple[Node, list[Finding]]]:
+    """A document, and those that it carries as texts or in a list, each with what is wrong with its text."""
+    for resource in (tree, *tree.get("items").items()) if tree.get("kind").text().endswith("List") else (tree,):
+        yield resource, []
+        for text, line, as_json in _texts(resource):
+            # The text of a block begins on the line after its sign; a quoted one begins on its own.
+            is_block = "\n" in text and not file.lower().endswith(".json")
+            documents, faults = read_text(text, file, first_line=line + is_block, as_json=as_json)
+            yield from ((document, []) for document in documents)
+            yield Node(None, line), faults
 
 
-def _decoded(content: bytes, file: str) -> tuple[str, list[Finding]]:
-    mark, encoding = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", "utf-8"))
-    content = content[len(mark) :]
-    findings: list[Finding] = []
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        text = content.decode(encoding, errors="replace")
-        line = content[: error.start].decode(encoding, errors="replace").count("\n") + 1
-        findings.append(_of("files/encoding", file, line, f"A byte is no {encoding.upper()}."))
-    control = _CONTROL.search(text)
-    if control is not None:
-        line = text.count("\n", 0, control.start()) + 1
-        findings.append(_of("files/encoding", file, line, f"Control character U+{ord(control[0]):04X}."))
-        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-    return text, findings
-
-
-def _refuse_too_deep(text: str) -> None:
-    """PyYAML composes by recursion, and slows down with each level: what is deeper never gets there."""
-    if not (_INDENTED.search(text) or _may_be_deep(text)):
-        return
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            problem = f"nested deeper than {DEEPEST} levels"
-            mark: Any = event.start_mark
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
-
-
-def _may_be_deep(text: str) -> bool:
-    """Whether so many brackets stand inside each other, those in quotes counted, too."""
-    depth = 0
-    for bracket in _BRACKET.finditer(text):
-        depth += 1 if bracket[0] in "[{" else -1
-        if depth > DEEPEST:
-            return True
-    return False
-
-
-def _problem(error: yaml.YAMLError) -> tuple[int, str]:
-    """The index of the line that is likely broken, and what the parser says of it."""
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return 0, " ".join(str(error).split())
-    # An open quote or bracket is noticed only where the text goes on like something else.
-    opened = error.context_mark if re.search("scan|flow", error.context or "") else None
-    mark = opened or error.problem_mark
-    return mark.line if mark else 0, error.problem or "it is no YAML"
-
-
-class _Composed:
-    """PyYAML's nodes of one text made into ours; what stands behind an alias is one node, however often it is used."""
-
-    def __init__(self, file: str, first_line: int) -> None:
-        self.findings: list[Finding] = []
-        self._file = file
-        self._first_line = first_line
-        self._made: dict[int, tuple[Node, int] | None] = {}  # None until its end has come
-        self._templated = False
-
-    def document(self, node: yaml.Node) -> Node:
-        made, size = self._node(node)
-        if size > MOST_VALUES:
-            problem = f"its aliases stand for more than {MOST_VALUES:,} values"
-            raise yaml.YAMLError(problem)
-        return made
-
-    def _node(self, node: Any) -> tuple[Node, int]:
-        if isinstance(node, yaml.ScalarNode):
-            return Node(resolved(node.value) if node.style in (None, "") else node.value, self._line(node)), 1
-        if id(node) in self._made:
-            made = self._made[id(node)]
-            if made is None:
-                raise yaml.MarkedYAMLError(problem="an alias holds itself", problem_mark=node.start_mark)
-            return made
-        self._made[id(node)] = None
-        if isinstance(node, yaml.SequenceNode):
-            inside = [self._node(item) for item in node.value]
-            new = Node([one for one, _ in inside], self._line(node)), 1 + sum(size for _, size in inside)
-        else:
-            new = self._mapping(node)
-        self._made[id(node)] = new
-        return new
-
-    def _mapping(self, node: Any) -> tuple[Node, int]:
-        values: dict[str, Node] = {}
-        lines: dict[str, int] = {}
-        merged: list[Node] = []
-        total = 1
-        for key, inside in node.value:
-            value, size = self._node(inside)
-            total += size
-            line = self._line(key)
-            if not isinstance(key, yaml.ScalarNode):
-                self._say_templated(line)
-            elif key.value == "<<":
-                merged += value.items() or [value]
-            else:
-                if key.value in lines:
-                    message = f"Key '{key.value}' is there twice; it stands on line {lines[key.value]} already."
-                    self.findings.append(_of("files/duplicate-key", self._file, line, message))
-                lines.setdefault(key.value, line)
-                values[key.value] = value
-        for base in merged:
-            for name, value in base.pairs():
-                values.setdefault(name, value)
-        return Node(values, self._line(node), lines), total
-
-    def _say_templated(self, line: int) -> None:
-        """{{ template }} reads as a mapping whose key is a mapping; it is told once."""
-        if not self._templated:
-            message = "A key that is no text, as an unquoted {{ template }} gives."
-            self.findings.append(_of("files/templated", self._file, line, message))
-        self._templated = True
-
-    def _line(self, node: Any) -> int:
-        return int(node.start_mark.line) + self._first_line
+def _texts(resource: Node) -> Iterator[tuple[str, int, bool]]:
+    """The texts of a resource that are files of ours, each with its line, and whether it is JSON."""
+    kind = resource.get("kind").text()
+    entries = [*resource.get("data").pairs(), *resource.get("stringData").pairs()]
+    for name, node in entries if kind in ("ConfigMap", "Secret") else ():
+        text = node.text()
+        if kind == "Secret" and ":" not in text:
+            try:
+                text = b64decode(text, validate=True).decode()
+            except ValueError:
+                continue
+        if any(word in text for word in _OURS):
+            yield text, node.line, name.lower().endswith(".json")
+    dashboard, config = resource.get("spec", "json"), resource.get("alertmanager_config")  # as Mimir takes it
+    if kind == "GrafanaDashboard" and isinstance(dashboard.value, str):
+        yield dashboard.value, dashboard.line, True
+    if isinstance(config.value, str):
+        yield config.value, config.line, False
 
 
 def resolved(text: str) -> Scalar:
@@ -214,6 +111,120 @@ def resolved(text: str) -> Scalar:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """JSON writes a character beyond the first plane as two escapes, which are none in YAML."""
+    if not match[1]:
+        return match[0]
+    return str(json.loads(f'"{match[0]}"')).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _problem(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """The index of the line that is likely broken, and what the parser says of it."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return text.encode(errors="replace").count(b"\n", 0, error.position), error.reason
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return 0, " ".join(str(error).split())
+    # An open quote or bracket is noticed only where the text goes on like something else.
+    opened = error.context_mark if re.search("scan|flow", error.context or "") else None
+    mark = opened or error.problem_mark
+    return mark.line if mark else 0, error.problem or "it is no YAML"
+
+
+@dataclass
+class _Open:
+    """A list or mapping whose end has not come yet; `key` is what the next value of a mapping stands under."""
+
+    node: Node
+    anchor: str | None
+    size: int = 1
+    key: str | None = None
+    awaits_value: bool = False
+    merged: list[Node] = field(default_factory=list)
+
+
+class _Composer:
+    """Nodes of one text; what stands behind an alias is one node, however often it is used."""
+
+    def __init__(self, file: str, first_line: int) -> None:
+        self.findings: list[Finding] = []
+        self._file, self._first_line = file, first_line
+        self._open: list[_Open] = []
+        self._anchors: dict[str, tuple[Node, int] | None] = {}  # None until its end has come
+        self._templated = False
+
+    def documents(self, text: str) -> Iterator[Node]:
+        """Every document of the text."""
+        events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+        for event in events:
+            line = event.start_mark.line + self._first_line
+            made: tuple[Node, int] | None = None
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors = {}
+            elif isinstance(event, yaml.CollectionStartEvent):
+                self._begin(event, Node({} if isinstance(event, yaml.MappingStartEvent) else [], line))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                made = self._end()
+            elif isinstance(event, yaml.ScalarEvent):
+                made = Node(resolved(event.value) if event.implicit[0] else event.value, line), 1
+                if event.anchor:
+                    self._anchors[event.anchor] = made
+            elif isinstance(event, yaml.AliasEvent):
+                made = self._anchors.get(event.anchor or "")
+                if made is None:
+                    mark: Any = event.start_mark
+                    raise yaml.MarkedYAMLError(problem="an alias of nothing, or of itself", problem_mark=mark)
+            if made is not None and self._open:
+                self._put(self._open[-1], *made, event.value if isinstance(event, yaml.ScalarEvent) else None)
+            elif made is not None:
+                yield made[0]
+
+    def _begin(self, event: Any, node: Node) -> None:
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        self._open.append(_Open(node, event.anchor))
+        if len(self._open) > DEEPEST:
+            problem = f"nested deeper than {DEEPEST} levels"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+    def _end(self) -> tuple[Node, int]:
+        one = self._open.pop()
+        for base in one.merged:
+            for name, value in base.pairs():
+                one.node.value.setdefault(name, value)  # type: ignore[union-attr]
+        if one.size > MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
+        if one.anchor:
+            self._anchors[one.anchor] = one.node, one.size
+        return one.node, one.size
+
+    def _put(self, into: _Open, node: Node, size: int, written: str | None) -> None:
+        """Put a node into what is open, where a mapping takes keys and values in turn."""
+        into.size += size
+        values, lines = into.node.value, into.node.key_lines
+        if isinstance(values, list):
+            values.append(node)
+            return
+        into.awaits_value = not into.awaits_value
+        if into.awaits_value:
+            into.key = written
+            if written is None and not self._templated:
+                # {{ template }} reads as a mapping whose key is a mapping; it is told once.
+                self._say("files/templated", node.line, "A key that is no text, as an unquoted {{ template }} gives.")
+                self._templated = True
+            elif written in lines:
+                message = f"Key '{written}' is there twice; it stands on line {lines[written]} already."
+                self._say("files/duplicate-key", node.line, message)
+            elif written is not None and written != "<<":
+                lines[written] = node.line
+        elif into.key == "<<":
+            into.merged += node.items() or [node]
+        elif into.key is not None and isinstance(values, dict):
+            values[into.key] = node
+
+    def _say(self, code: str, line: int, message: str) -> None:
+        self.findings.append(_of(code, self._file, line, message))
 
 
 def _of(code: str, file: str, line: int, message: str) -> Finding:

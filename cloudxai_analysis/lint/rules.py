@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from cloudxai_analysis.lint.durations import duration_seconds
@@ -56,8 +55,8 @@ class Rule:
 
 
 def load_rules(tree: Node, file: str) -> list[Rule]:
-    """Every rule in one document of `file`, whatever its form; whether Prometheus takes it is promtool's to say."""
-    rules = [_rule(node, Node({}, node.line), file) for node in bare_rules(tree) if is_rule(node)]
+    """Every rule in one document of `file`, whatever its form; whether Prometheus takes it is promtool's word."""
+    rules = [_rule(node, Node({}, node.line), file) for node in rules_outside(tree) if is_rule(node)]
     for groups in group_lists(tree):
         for group in groups.items():
             rules += [_rule(node, group, file) for node in group.get("rules").items() if isinstance(node.value, dict)]
@@ -77,7 +76,7 @@ def group_lists(tree: Node) -> Iterator[Node]:
             waiting.extend((value, depth + 1) for value in reversed(inside))
 
 
-def bare_rules(tree: Node) -> list[Node]:
+def rules_outside(tree: Node) -> list[Node]:
     """The rules of a document that holds them without a group around."""
     return [] if tree.has("groups") else tree.items() or tree.get("rules").items()
 
@@ -108,8 +107,8 @@ def _rule(node: Node, group: Node, file: str) -> Rule:
         expr_line=node.key_lines.get("expr", line),
         for_seconds=duration_seconds(node.get("for").text()) or 0.0,
         keep_firing_for_seconds=duration_seconds(node.get("keep_firing_for").text()) or 0.0,
-        labels={**_texts(group.get("labels")), **_texts(node.get("labels"))},
-        annotations=dict(_texts(node.get("annotations"))),
+        labels=_texts(group.get("labels")) | _texts(node.get("labels")),
+        annotations=_texts(node.get("annotations")),
         group=group.get("name").text(),
         interval_seconds=duration_seconds(group.get("interval").text()) or None,
         file=file,
@@ -118,5 +117,5 @@ def _rule(node: Node, group: Node, file: str) -> Rule:
     )
 
 
-def _texts(table: Node) -> Mapping[str, str]:
-    return MappingProxyType({name: inside.text() for name, inside in table.pairs()})
+def _texts(table: Node) -> dict[str, str]:
+    return {name: inside.text() for name, inside in table.pairs()}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
@@ -15,30 +16,27 @@ from cloudxai_analysis.lint.nodes import Node
 from cloudxai_analysis.lint.reading import read_tree
 
 SILENCES_FILE = ".cloudxai-audit.yml"
-_KEYS = ("code", "file", "subject", "reason", "until")
 
 
-@dataclass(frozen=True)
-class Silence:
+class Silence(BaseModel):
     """Findings of one code, of files and subjects that fit the patterns, until and with a day."""
 
-    code: str
-    file: str
-    subject: str
-    reason: str
-    until: date | None
-    place: str
-    line: int
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+    code: str = Field(min_length=1)
+    file: str = "*"
+    subject: str = "*"
+    reason: str = Field(min_length=1)
+    until: date | None = None
 
     def fits(self, finding: Finding) -> bool:
         """Whether it speaks of that finding; a file's pattern may name only the end of its path."""
-        names = (finding.file, *(finding.file.partition("/")[2:] or ()))
-        ends = any(fnmatchcase(name, self.file) or fnmatchcase(name, f"*/{self.file}") for name in names if name)
-        return fnmatchcase(finding.code, self.code) and ends and fnmatchcase(finding.subject, self.subject)
+        of_file = fnmatchcase(finding.file, self.file) or fnmatchcase(finding.file, f"*/{self.file}")
+        return of_file and fnmatchcase(finding.code, self.code) and fnmatchcase(finding.subject, self.subject)
 
 
-def read_silences(path: Path) -> list[Silence]:
-    """The silences in a YAML file: a list under `silences`, each with code and reason, and file, subject, until.
+def read_silences(path: Path) -> list[tuple[Silence, str, int]]:
+    """The silences in a YAML file, each with its place: a list under `silences`, of code, reason, file, subject, until.
 
     Raises
     ------
@@ -48,60 +46,40 @@ def read_silences(path: Path) -> list[Silence]:
     documents, faults = read_tree(path)
     if faults:
         raise UsageError(f"Silences {path}, line {faults[0].line}: {faults[0].message} Mend the file.")
-    return [
-        _silence(entry, path.as_posix())
-        for document in documents
-        for entry in (document.get("silences").items() or document.items())
-    ]
+    entries = [entry for one in documents for entry in (one.get("silences").items() or one.items())]
+    return [(_silence(entry, path), path.as_posix(), entry.line) for entry in entries]
+
+
+def _silence(entry: Node, path: Path) -> Silence:
+    try:
+        return Silence.model_validate(entry.plain())
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "entry"
+        raise UsageError(
+            f"Silences {path}, line {entry.line}: {key}: {first['msg']}. A silence has code and reason, and may have "
+            "file, subject and until, a day like 2026-12-31."
+        ) from None
 
 
 def silenced(
-    findings: Sequence[Finding], silences: Sequence[Silence], *, today: date
+    findings: Sequence[Finding], silences: Sequence[tuple[Silence, str, int]], *, today: date
 ) -> tuple[list[Finding], list[Finding]]:
     """The findings that are left, and those that a silence takes out; one that takes out none, or is over, is left.
 
     A silence that is past its day takes out nothing, so that what it hid is heard of again.
     """
-    used: set[Silence] = set()
-    left: list[Finding] = []
-    hidden: list[Finding] = []
-    for finding in findings:
-        fitting = [one for one in silences if one.fits(finding) and (one.until is None or today <= one.until)]
-        used.update(fitting)
-        (hidden if fitting else left).append(finding)
-    for silence in silences:
-        over = silence.until is not None and today > silence.until
-        if over:
-            said = f"Silence of {silence.code} ended on {silence.until}."
-            left.append(_about("audit/expired-silence", silence, said))
-        elif silence not in used:
-            left.append(_about("audit/unused-silence", silence, f"Silence of {silence.code} fits no finding."))
+    current = [one for one, _, _ in silences if one.until is None or today <= one.until]
+    fitting = [[one for one in current if one.fits(finding)] for finding in findings]
+    left = [finding for finding, by in zip(findings, fitting, strict=True) if not by]
+    hidden = [finding for finding, by in zip(findings, fitting, strict=True) if by]
+    used = {one for by in fitting for one in by}
+    for one, file, line in silences:
+        if one not in current:
+            code, message = "audit/expired-silence", f"Silence of {one.code} ended on {one.until}."
+        elif one not in used:
+            code, message = "audit/unused-silence", f"Silence of {one.code} fits no finding."
+        else:
+            continue
+        left.append(found(code, file=file, line=line, subject=one.code, message=message))
     return left, hidden
-
-
-def _about(code: str, silence: Silence, message: str) -> Finding:
-    return found(code, file=silence.place, line=silence.line, subject=silence.code, message=message)
-
-
-def _silence(entry: Node, place: str) -> Silence:
-    where = f"Silences {place}, line {entry.line}"
-    if not isinstance(entry.value, dict):
-        raise UsageError(f"{where}: an entry is no mapping. Give code and reason.")
-    if unknown := [key for key, _ in entry.pairs() if key not in _KEYS]:
-        raise UsageError(f"{where}: unknown key '{unknown[0]}'. Known: {', '.join(_KEYS)}.")
-    if missing := [key for key in ("code", "reason") if not entry.get(key).text().strip()]:
-        raise UsageError(f"{where}: no {missing[0]}. A silence says of which code it is, and why.")
-    until = entry.get("until").text()
-    try:
-        last = date.fromisoformat(until) if until else None
-    except ValueError:
-        raise UsageError(f"{where}: until '{until}' is no day. Write it as 2026-12-31.") from None
-    return Silence(
-        code=entry.get("code").text(),
-        file=entry.get("file").text() or "*",
-        subject=entry.get("subject").text() or "*",
-        reason=entry.get("reason").text(),
-        until=last,
-        place=place,
-        line=entry.line,
-    )

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.documents import documents_in
 from cloudxai_analysis.lint.nodes import Node
-from cloudxai_analysis.lint.reading import read_tree
+from cloudxai_analysis.lint.reading import documents_in, read_tree
 from cloudxai_analysis.lint.rules import group_lists, load_rules
 from cloudxai_analysis.lint.tools import rule_form
 from cloudxai_analysis.sources.rules import AlertingRule

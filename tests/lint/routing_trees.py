@@ -23,31 +23,26 @@ def routing_file(chance: Random, hook: str) -> dict[str, Any]:
     receivers = [f"r{number}" for number in range(chance.randint(2, 6))]
     root = {
         "receiver": receivers[0],
-        "group_wait": "1s",
-        "group_interval": "1h",
-        "repeat_interval": "4h",
+        **{"group_wait": "1s", "group_interval": "1h", "repeat_interval": "4h"},
         "routes": [_route(chance, receivers, 1) for _ in range(chance.randint(2, 4))],
-    } | _group_by(chance)
-    return {
-        "route": root,
-        "receivers": [{"name": name, "webhook_configs": [{"url": f"{hook}/{name}"}]} for name in receivers],
+        **_group_by(chance),
     }
+    hooks = [{"name": name, "webhook_configs": [{"url": f"{hook}/{name}"}]} for name in receivers]
+    return {"route": root, "receivers": hooks}
 
 
 def label_sets(chance: Random, count: int) -> list[dict[str, str]]:
     """So many different label sets, each with a name of its alert and by chance with other labels."""
     found: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
     while len(found) < count:
-        labels = {"alertname": chance.choice(VALUES["alertname"])}
-        for name, values in VALUES.items():
-            if name != "alertname" and chance.random() < 0.6:
-                labels[name] = chance.choice(values)
+        names = ["alertname", *(name for name in VALUES if name != "alertname" and chance.random() < 0.6)]
+        labels = {name: chance.choice(VALUES[name]) for name in names}
         found[frozenset(labels.items())] = labels
     return list(found.values())
 
 
 def _route(chance: Random, receivers: list[str], depth: int) -> dict[str, Any]:
-    route: dict[str, Any] = dict(_matchers(chance, "match", "match_re", "matchers"), **_group_by(chance))
+    route: dict[str, Any] = {**_matchers(chance), **_group_by(chance)}
     if chance.random() < 0.8:
         route["receiver"] = chance.choice(receivers)
     if chance.random() < 0.4:
@@ -58,35 +53,26 @@ def _route(chance: Random, receivers: list[str], depth: int) -> dict[str, Any]:
 
 
 def _group_by(chance: Random) -> dict[str, Any]:
-    kind = chance.random()
-    if kind < 0.4:
-        return {}
-    if kind < 0.55:
-        return {"group_by": ["..."]}
-    return {"group_by": chance.sample([*VALUES, "missing"], chance.randint(0, 3))}
+    some = chance.sample([*VALUES, "missing"], chance.randint(0, 3))
+    return chance.choice([{}, {}, {"group_by": ["..."]}, {"group_by": some}, {"group_by": some}])
 
 
-def _matchers(chance: Random, equal: str, regular: str, either: str) -> dict[str, Any]:
-    kind = chance.random()
-    name = chance.choice(list(VALUES))
+def _matchers(chance: Random) -> dict[str, Any]:
+    kind, name = chance.random(), chance.choice(list(VALUES))
     if kind < 0.15:
-        return {equal: {name: chance.choice(VALUES[name])}}
+        return {"match": {name: chance.choice(VALUES[name])}}
     if kind < 0.3:
-        return {regular: {name: chance.choice(PATTERNS)}}
+        return {"match_re": {name: chance.choice(PATTERNS)}}
     if kind < 0.35:
         return {}
     texts = [_matcher(chance) for _ in range(chance.choice([1, 1, 1, 2]))]
-    if chance.random() < 0.3:
-        return {either: ["{" + ", ".join(texts) + "}"]}
-    return {either: texts}
+    return {"matchers": ["{" + ", ".join(texts) + "}"] if chance.random() < 0.3 else texts}
 
 
 def _matcher(chance: Random) -> str:
-    name = chance.choice(list(VALUES))
-    operator = chance.choice(["=", "=", "!=", "=~", "=~", "!~"])
+    name, operator = chance.choice(list(VALUES)), chance.choice(["=", "=", "!=", "=~", "=~", "!~"])
     value = chance.choice(PATTERNS if "~" in operator else [*VALUES[name], ""])
-    plain = value and not set(value) & set('",{}\\\n ')
-    if plain and chance.random() < 0.4:
+    if value and not set(value) & set('",{}\\\n ') and chance.random() < 0.4:
         return f"{name} {operator} {value}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'{name}{operator}"{escaped}"'

@@ -40,7 +40,6 @@ NOT_IN_FILES = {
     "audit/unused-silence",
     "files/form-unchecked",
     "files/nothing-to-audit",
-    "files/too-large",
     "files/unreadable",
     "promql/not-on-server",
     "promql/renamed-metric",

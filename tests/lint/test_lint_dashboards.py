@@ -1,4 +1,4 @@
-"""The forms a dashboard can come in, and what of it is left alone."""
+"""Dashboards: the forms they come in, what of them is left alone, variables in PromQL, and who looks at what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from audited_files import findings, written
+import pytest
+from audited_files import corpus_of, findings, written
+
+from cloudxai_analysis.lint.expressions import parse
+from cloudxai_analysis.lint.grafana_variables import variables_in, without_variables
+from cloudxai_analysis.lint.graph import Edge, edge_frame, edges, looks_at_tenants, unused_metrics
 
 
 def panel(expr: str, **more: Any) -> dict[str, Any]:
@@ -23,79 +28,166 @@ def codes(folder: Path, content: Any, name: str = "d.json") -> list[str]:
 
 
 MONEY = panel("sum(tenant_cost_estimate_rolling{window='7d'}) by (job)", fieldConfig={"defaults": {"unit": "bytes"}})
-BOTH = ["dashboards/no-tenant-variable", "dashboards/wrong-unit"]
+WHOLE = dashboard(MONEY)
+INSIDE = json.dumps(WHOLE, indent=1).replace("\n", "\n    ")
 
 
-def test_forms_of_a_dashboard(tmp_path: Path) -> None:
-    whole = dashboard(MONEY)
-    row = {"type": "row", "title": "R", "collapsed": True, "panels": [MONEY]}
-    inside = json.dumps(whole, indent=1).replace("\n", "\n    ")
-    config_map = f"kind: ConfigMap\ndata:\n  d.json: |\n    {inside}\n"
-    operator = f"kind: GrafanaDashboard\nspec:\n  json: |\n    {inside}\n"
-    assert codes(tmp_path, whole) == BOTH
-    assert codes(tmp_path, {"dashboard": whole, "overwrite": True}) == BOTH
-    assert codes(tmp_path, {"apiVersion": "dashboard.grafana.app/v1beta1", "spec": whole}) == BOTH
-    assert codes(tmp_path, dashboard(row)) == BOTH
-    assert codes(tmp_path, {"title": "D", "rows": [{"title": "R", "panels": [MONEY]}]}) == BOTH
-    assert codes(tmp_path, config_map, "map.yml") == BOTH
-    assert codes(tmp_path, operator, "operator.yml") == BOTH
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (WHOLE, "d.json"),
+        ({"dashboard": WHOLE, "overwrite": True}, "d.json"),
+        ({"apiVersion": "dashboard.grafana.app/v1beta1", "spec": WHOLE}, "d.json"),
+        (dashboard({"type": "row", "title": "R", "collapsed": True, "panels": [MONEY]}), "d.json"),
+        ({"title": "D", "rows": [{"title": "R", "panels": [MONEY]}]}, "d.json"),
+        (f"kind: ConfigMap\ndata:\n  d.json: |\n    {INSIDE}\n", "map.yml"),
+        (f"kind: GrafanaDashboard\nspec:\n  json: |\n    {INSIDE}\n", "operator.yml"),
+    ],
+)
+def test_forms_of_a_dashboard(content: Any, name: str, tmp_path: Path) -> None:
+    assert codes(tmp_path, content, name) == ["dashboards/wrong-unit"]
+    if name == "map.yml":
+        (fault,) = findings(tmp_path / name)
+        assert '"unit": "bytes"' in str(content).split("\n")[fault.line - 1]
 
 
-def test_lines_inside_a_config_map(tmp_path: Path) -> None:
-    inside = json.dumps(dashboard(MONEY), indent=1).replace("\n", "\n    ")
-    file = written(tmp_path, "map.yml", f"kind: ConfigMap\ndata:\n  d.json: |\n    {inside}\n")
-    lines = file.read_text(encoding="utf-8").split("\n")
-    assert ['"title": "D"' in lines[fault.line - 1] for fault in findings(file)] == [True, False]
-    assert ['"unit": "bytes"' in lines[fault.line - 1] for fault in findings(file)] == [False, True]
+def variables(kind: str, *names: str, **more: Any) -> dict[str, Any]:
+    return {"list": [{"name": name, "type": kind, "query": "loki", **more} for name in names]}
 
 
-def test_other_data_sources_are_left_alone(tmp_path: Path) -> None:
-    logs = panel('{job="x"} |= "error" | json', datasource={"type": "loki", "uid": "l"})
-    by_variable = panel('sum(rate({job="x"} |= "e" [1m]))', datasource="$logs") | {"id": 2}
-    sql = {"id": 3, "type": "table", "title": "S", "targets": [{"refId": "A", "rawSql": "select 1"}]}
-    mixed = panel("{a='b'} | json", datasource={"uid": "-- Mixed --"}) | {"id": 4}
-    mixed["targets"][0]["datasource"] = {"type": "loki"}
-    variables = {"list": [{"name": "logs", "type": "datasource", "query": "loki"}]}
-    assert codes(tmp_path, dashboard(logs, by_variable, sql, mixed, templating=variables)) == []
+QUERIES = ["sum by ($by) (up)", "$metric", "up{$filters}", "rate(${metric}_total[5m])", 'up{job="$job"} == 1']
+ONE_JOB = 'sum(rate(x_total{job="$job"}[5m]))'
+SEVERAL = variables("query", "job", multi=True)
+OPEN_ROW = {"type": "row", "title": "R", "repeat": "job", "collapsed": False, "panels": []}
+LOKI = {"type": "loki", "uid": "l"}
+BY_TARGET = {"datasource": {"uid": "-- Mixed --"}, "targets": [{"expr": "{a='b'} | json", "datasource": LOKI}]}
 
 
-def test_library_panels_and_texts_have_no_query(tmp_path: Path) -> None:
-    library = {"id": 1, "title": "L", "libraryPanel": {"uid": "x", "name": "L"}}
-    text = {"id": 2, "type": "text", "title": "T", "options": {"content": "x"}}
-    assert codes(tmp_path, dashboard(library, text)) == []
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (dashboard(panel('{job="x"} |= "error" | json', datasource=LOKI)), []),
+        (dashboard(panel("x |= 'e'", datasource="$logs"), templating=variables("datasource", "logs")), []),
+        (dashboard(BY_TARGET, {"id": 3, "targets": [{"refId": "A", "rawSql": "select 1"}]}), []),
+        (dashboard({"id": 1, "title": "L", "libraryPanel": {"uid": "x"}}, {"id": 2, "type": "text"}), []),
+        # Who counts or ranks tenants means all of them.
+        (
+            dashboard(
+                panel("topk(10, sum by (tenant) (tenant_cost_estimate))"),
+                panel("count by (instance) (tenant_readiness_state)"),
+                templating=variables("query", "tenant"),
+            ),
+            [],
+        ),
+        # An expression that a variable changes is not judged.
+        (dashboard(*map(panel, QUERIES), templating=variables("custom", "metric", "by", "filters", "job")), []),
+        # A panel or row that is repeated has one value each time.
+        (dashboard(panel(ONE_JOB, repeat="job"), templating=SEVERAL), []),
+        (dashboard(OPEN_ROW, panel(ONE_JOB), templating=SEVERAL), []),
+        (dashboard(panel(ONE_JOB), templating=SEVERAL), ["dashboards/several-values"]),
+        (dashboard(panel("sum(")), ["promql/unparsed"]),
+        ({"apiVersion": "dashboard.grafana.app/v2", "spec": {"elements": {}, "layout": {}}}, ["files/not-audited"]),
+        *((content, ["files/nothing-to-audit"]) for content in ({}, [], {"panels": 1}, {"title": "x"}, "null")),
+        ('{"panels": [null, 1, {}], "title": null}', []),
+    ],
+)
+@pytest.mark.needs("promtool")
+def test_what_is_left_alone_and_what_is_told(content: Any, expected: list[str], tmp_path: Path) -> None:
+    assert codes(tmp_path, content) == expected
 
 
-def test_who_counts_or_ranks_tenants_means_all_of_them(tmp_path: Path) -> None:
-    ranked = panel("topk(10, sum by (tenant) (tenant_cost_estimate))") | {"id": 1}
-    counted = panel("count by (instance) (tenant_readiness_state)") | {"id": 2}
-    assert codes(tmp_path, dashboard(ranked, counted)) == []
+@pytest.mark.parametrize(
+    ("text", "expected", "certain"),
+    [
+        ("up", "up", True),
+        ('up{job=~"$job"}', 'up{job=~"grafana_variable_job"}', True),
+        ('up{job=~"${job:regex}"}', 'up{job=~"grafana_variable_job"}', True),
+        ('up{job=~"[[job]]"}', 'up{job=~"grafana_variable_job"}', True),
+        ("rate(x[$__rate_interval])", "rate(x[5m])", True),
+        ("rate(x[[[range]]])", "rate(x[5m])", True),
+        ("rate(x[${minutes}m])", "rate(x[5m])", True),
+        ("max_over_time(x[1h:$__interval])", "max_over_time(x[1h:1m])", True),
+        ("increase(x[$__range]) / $__range_s", "increase(x[1h]) / 3600", True),
+        ("x offset $ago", "x offset 5m", True),
+        ("topk($n, x)", "topk(1, x)", False),
+        ("topk by (a) (${n}, x)", "topk by (a) (1, x)", False),
+        ("x > $bound", "x > 1", False),
+        ("vector($cap)", "vector(1)", False),
+        ("clamp_max(x, $cap)", "clamp_max(x, 1)", False),
+        ("$function by (a) (x)", "sum by (a) (x)", False),
+        ("sum by ($label) (x)", "sum by (grafana_variable_label) (x)", False),
+        ("node_${part_one}_total", "node_grafana_variable_partone_total", False),
+        ('label_replace(x, "a", "$1-${2}", "b", "(.)(.)")', 'label_replace(x, "a", "$1-${2}", "b", "(.)(.)")', True),
+    ],
+)
+def test_what_stands_in_for_a_variable_can_be_parsed(text: str, expected: str, certain: bool) -> None:
+    plain = without_variables(text)
+    assert (plain.text, plain.certain) == (expected, certain)
+    assert parse(plain.text)
 
 
-def test_an_expression_that_a_variable_changes_is_not_judged(tmp_path: Path) -> None:
-    variables = {
-        "list": [{"name": name, "type": "custom", "query": "x"} for name in ("metric", "by", "filters", "job")]
-    }
-    queries = ["sum by ($by) (up)", "$metric", "up{$filters}", "rate(${metric}_total[5m])", 'up{job="$job"} == 1']
-    panels = [panel(query) | {"id": number} for number, query in enumerate(queries)]
-    assert codes(tmp_path, dashboard(*panels, templating=variables)) == []
+def test_names_of_variables() -> None:
+    assert variables_in("$a ${b} ${c:csv} ${d.text} [[e]] [[f:raw]] $1 ${2} 100$") == ("a", "b", "c", "d", "e", "f")
 
 
-def test_no_dashboard_no_finding(tmp_path: Path) -> None:
-    for content in ({}, [], {"panels": 1}, {"title": "x"}, "null"):
-        assert codes(tmp_path, content) == ["files/nothing-to-audit"]
-    assert codes(tmp_path, '{"panels": [null, 1, {}], "title": null}') == []
+RULES = """\
+groups:
+  - name: g
+    rules:
+      - record: tenant:cost:sum
+        expr: sum by (tenant) (tenant_cost_estimate)
+      - alert: Dear
+        expr: tenant:cost:sum > 10
+        labels: {severity: ticket}
+      - alert: Down
+        expr: min by (job) (readiness_state) == 0 or absent(up)
+        labels: {severity: page}
+"""
+ROUTES = """\
+route:
+  receiver: rest
+  routes:
+    - matchers: [severity="page"]
+      receiver: pager
+      continue: true
+    - matchers: [team="core"]
+      receiver: core
+receivers: [{name: rest}, {name: pager}, {name: core}]
+"""
+PANELS = ["rate(readiness_transitions_total[5m])", '{__name__=~"go_.*"}', "process_${kind}_seconds", "$any"]
 
 
-def test_a_panel_or_row_that_is_repeated_has_one_value_each_time(tmp_path: Path) -> None:
-    variable = {"name": "job", "type": "query", "query": "label_values(up, job)", "multi": True}
-    query = 'sum(rate(x_total{job="$job"}[5m]))'
-    row = {"type": "row", "title": "R", "repeat": "job", "collapsed": False, "panels": []}
-    templating = {"list": [variable]}
-    assert codes(tmp_path, dashboard(panel(query, repeat="job"), templating=templating)) == []
-    assert codes(tmp_path, dashboard(row, panel(query), templating=templating)) == []
-    assert codes(tmp_path, dashboard(panel(query), templating=templating)) == ["dashboards/several-values"]
+def test_who_looks_at_what(tmp_path: Path) -> None:
+    board = dashboard(*(panel(expr, title=f"P{number}") for number, expr in enumerate(PANELS)))
+    files = [("r.yml", RULES), ("a.yml", ROUTES), ("d.json", json.dumps(board))]
+    corpus = corpus_of(*(written(tmp_path, name, text) for name, text in files))
+    found = edges(corpus)
+    for expected in (
+        Edge("metric", "tenant_cost_estimate", "rule", "tenant:cost:sum", "r.yml", 4),
+        Edge("rule", "tenant:cost:sum", "metric", "tenant:cost:sum", "r.yml", 4),
+        Edge("metric", "tenant:cost:sum", "rule", "Dear", "r.yml", 6),
+        Edge("route", "a.yml:4", "receiver", "pager", "a.yml", 4),
+        Edge("metric", "readiness_transitions_total", "panel", "D / P0", "d.json", 1),
+    ):
+        assert expected in found
+    routes = [(edge.source, edge.target) for edge in found if edge.target_kind == "route"]
+    assert sorted(routes) == [("Dear", "a.yml:2"), ("Down", "a.yml:4")]
+    assert len(edge_frame(corpus)) == len(found)
 
+    names = [
+        "readiness_state",
+        "up",
+        "tenant_cost_estimate",
+        "readiness_transitions_total",
+        "go_x",
+        "process_x_seconds",
+    ]
+    rates = {**dict.fromkeys(names, 5.0), "process_open_fds": 3.0, "tenant_readiness_state": 40.0}
+    unused = [tuple(one) for one in unused_metrics(corpus, rates)]
+    assert unused == [("tenant_readiness_state", 40.0, True), ("process_open_fds", 3.0, False)]
 
-def test_the_second_schema_is_told(tmp_path: Path) -> None:
-    second = {"apiVersion": "dashboard.grafana.app/v2beta1", "spec": {"elements": {"a": {}}, "layout": {}}}
-    assert codes(tmp_path, second) == ["files/not-audited"]
+    # Also through what a rule records.
+    assert [(look.kind, look.name, look.metric) for look in looks_at_tenants(corpus)] == [
+        ("rule", "tenant:cost:sum", "tenant_cost_estimate"),
+        ("rule", "Dear", "tenant:cost:sum"),
+    ]

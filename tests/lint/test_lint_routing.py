@@ -1,18 +1,108 @@
-"""Routings as resources and inside of others, small refusals, and what a real tool takes."""
+"""Routings: matchers read as Alertmanager reads them, forms and refusals, and whom a real one sends alerts to."""
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
+import servers
 import yaml
 from audited_files import corpus_of, findings, written
-from routing_trees import routing_file
+from routing_trees import label_sets, routing_file
+from webhooks import Delivery, webhooks
 
-pytestmark = pytest.mark.needs("amtool")
+from cloudxai_analysis.lint.alert_shapes import Shape, ends
+from cloudxai_analysis.lint.facts import NOTHING, Labels
+from cloudxai_analysis.lint.matchers import Matcher, MatcherUnreadable, contradiction, covered, read_matchers
+from cloudxai_analysis.lint.nodes import Node
+from cloudxai_analysis.lint.routes import Routing
+from cloudxai_analysis.lint.rules import Rule
+
+TREES = 24
+ALERTS_A_TREE = 14
+HOOK = [{"url": "http://127.0.0.1"}]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("severity=page", [("severity", "=", "page")]),
+        ("  severity  !=  page  ", [("severity", "!=", "page")]),
+        ('severity=~"page|critical"', [("severity", "=~", "page|critical")]),
+        ('{a="b, c", d!~"e"}', [("a", "=", "b, c"), ("d", "!~", "e")]),
+        ("a=b,c=d", [("a", "=", "b"), ("c", "=", "d")]),
+        ('a="say \\"hi\\"\\n\\t\\\\"', [("a", "=", 'say "hi"\n\\t\\')]),
+        ("a=", [("a", "=", "")]),
+        ('a=""', [("a", "=", "")]),
+        ("a=b=c", [("a", "=", "b=c")]),
+        ("", []),
+        ('"a b"="c"', [("a b", "=", "c")]),
+    ],
+)
+def test_texts_of_matchers(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert [(one.name, one.operator, one.value) for one in read_matchers(text)] == expected
+
+
+@pytest.mark.parametrize("text", ["severity", "a-b=c"])
+def test_what_is_no_matcher(text: str) -> None:
+    with pytest.raises(MatcherUnreadable, match="is no matcher"):
+        read_matchers(text)
+
+
+def test_a_pattern_is_anchored_and_a_missing_label_is_empty() -> None:
+    matcher = Matcher("severity", "=~", "page|crit")
+    assert [matcher.accepts(value) for value in ("crit", "critical", "")] == [True, False, False]
+    assert Matcher("severity", "!~", "page").accepts("")
+    assert Matcher("severity", "=~", "page|").accepts("")
+    assert Matcher("severity", "=~", "(").accepts("page") is None
+    assert str(Matcher("a", "=", 'b"\n')) == 'a="b\\"\\n"'
+    for text, values in [("a|b", {"a", "b"}), ("^(?:a|b.c)$", None), (r"(a\.b|c)", {"a.b", "c"}), ("", {""})]:
+        assert Matcher("x", "=~", text).values == values
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ('a="b",a="c"', True),
+        ('a="b",a=~"c|d"', True),
+        ('a=~"b.*",a=~"c.*"', True),
+        ('a="b",a!="b"', True),
+        ('a=~"b|c",a!~"b|c|d"', True),
+        ('a=~".*b",a=~"c.*"', False),
+        ('a="b",c="d"', False),
+        ('a!="b",a!="c"', False),
+        ('a=""', False),
+    ],
+)
+def test_contradictions(text: str, nothing: bool) -> None:
+    assert bool(contradiction(read_matchers(text))) is nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "by", "is_covered"),
+    [
+        ('a="b"', 'a=~"b|c"', True),
+        ('a=~"bc.*"', 'a=~"b.*"', True),
+        ('a=~"b.*"', 'a=~"bc.*"', False),
+        ('a="b",c="d"', 'a="b"', True),
+        ('a="b"', 'c="d"', False),
+        ('a="b"', 'c!="d"', False),
+    ],
+)
+def test_what_covers_what(text: str, by: str, is_covered: bool) -> None:
+    assert covered(read_matchers(text), by=read_matchers(by)) is is_covered
+
+
+def configured(folder: Path, config: Any) -> Path:
+    return written(folder, "alertmanager.yml", config if isinstance(config, str) else yaml.safe_dump(config))
+
+
+@pytest.mark.needs("amtool")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -29,17 +119,8 @@ pytestmark = pytest.mark.needs("amtool")
     ],
 )
 def test_small_refusals(change: dict[str, object], code: str, tmp_path: Path) -> None:
-    receivers = [{"name": "a", "webhook_configs": [{"url": "http://127.0.0.1"}]}]
-    config = {"route": {"receiver": "a"}, "receivers": receivers} | change
-    file = written(tmp_path, "alertmanager.yml", yaml.safe_dump(config))
-    assert code in {fault.code for fault in findings(file)}
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_what_alertmanager_takes_is_not_said_to_be_refused(seed: int, tmp_path: Path) -> None:
-    config = routing_file(Random(seed), "http://127.0.0.1")  # noqa: S311
-    file = written(tmp_path, "alertmanager.yml", yaml.safe_dump(config, sort_keys=False))
-    assert [fault for fault in findings(file) if "refuses" in fault.why] == []
+    config = {"route": {"receiver": "a"}, "receivers": [{"name": "a", "webhook_configs": HOOK}]} | change
+    assert code in {fault.code for fault in findings(configured(tmp_path, config))}
 
 
 RESOURCE = """\
@@ -69,38 +150,76 @@ stringData:
       - name: old
         webhook_configs: [{url: 'http://x'}]
 """
+THOUSAND = [{"matchers": [f'team=~"team-{number}|t{number}.*"'], "receiver": "a"} for number in range(1000)]
 
 
-def test_a_resource_of_the_operator(tmp_path: Path) -> None:
-    file = written(tmp_path, "core.yml", RESOURCE)
-    assert [(fault.line, fault.code) for fault in findings(file)] == [(11, "routing/never-matches")]
-    (routing,) = corpus_of(file).routings
-    assert [receiver.integrations for receiver in routing.receivers] == [("webhook",), ("pagerduty",)]
+@pytest.mark.needs("amtool")
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (RESOURCE, [(11, "routing/never-matches")]),
+        (SECRET, [(10, "routing/unused-receiver")]),
+        # t1.* takes what t10 is asked for, but not team-10.
+        ({"receivers": [{"name": "a", "webhook_configs": HOOK}], "route": {"receiver": "a", "routes": THOUSAND}}, []),
+    ],
+)
+def test_resources_and_a_thousand_routes(config: Any, expected: list[tuple[int, str]], tmp_path: Path) -> None:
+    file = configured(tmp_path, config)
+    assert [(fault.line, fault.code) for fault in findings(file)] == expected
+    if config == RESOURCE:
+        (routing,) = corpus_of(file).routings
+        assert [receiver.integrations for receiver in routing.receivers] == [("webhook",), ("pagerduty",)]
 
 
-def test_a_configuration_inside_a_secret(tmp_path: Path) -> None:
-    found = findings(written(tmp_path, "secret.yml", SECRET))
-    assert [(fault.line, fault.code) for fault in found] == [(10, "routing/unused-receiver")]
-
-
+@pytest.mark.needs("amtool")
 def test_an_alert_that_one_of_two_routings_takes_goes_not_only_by_a_default(tmp_path: Path) -> None:
-    rules = "groups: [{name: g, rules: [%s]}]"
     one = "{alert: %s, expr: x > 1, for: 5m, labels: {severity: %s, team: t}, annotations: {summary: s, runbook: r}}"
+    rules = "groups: [{name: g, rules: [%s]}]" % ", ".join(one % tuple(pair) for pair in ("Ax", "By", "Cz"))  # noqa: UP031
     config = "route: {receiver: a, routes: [{receiver: a, matchers: [severity=%s]}]}\n"
     receivers = "receivers: [{name: a, webhook_configs: [{url: 'http://x'}]}]"
-    files = [
-        written(tmp_path, "rules.yml", rules % ", ".join(one % tuple(pair) for pair in ("Ax", "By", "Cz"))),
-        written(tmp_path, "x.yml", config % "x" + receivers),
-        written(tmp_path, "y.yml", config % "y" + receivers),
-    ]
+    files = [written(tmp_path, "rules.yml", rules)]
+    files += [written(tmp_path, f"{name}.yml", config % name + receivers) for name in "xy"]
     (lost,) = [fault for fault in findings(*files) if fault.code == "routing/default-only"]
-    assert "'C'" in lost.message
-    assert "'A'" not in lost.message
+    assert lost.message.endswith("takes 'C'.")
 
 
-def test_a_thousand_routes_are_read_at_once(tmp_path: Path) -> None:
-    routes = [{"matchers": [f'team=~"team-{number}|t{number}.*"'], "receiver": "a"} for number in range(1000)]
-    receivers = [{"name": "a", "webhook_configs": [{"url": "http://x"}]}]
-    config = {"route": {"receiver": "a", "routes": routes}, "receivers": receivers}
-    # t1.* takes what t10 is asked for, but not team-10.
-    assert findings(written(tmp_path, "alertmanager.yml", yaml.safe_dump(config))) == []
+def predicted(routing: Routing, alerts: list[dict[str, str]]) -> set[Delivery]:
+    """What would come if each alert went to the routes at which it ends."""
+    came: set[Delivery] = set()
+    for labels in alerts:
+        rule = Rule(labels["alertname"], "alert", "", 1, 0.0, 0.0, {}, {}, "", None, "", 1, Node(None, 1))
+        reached = ends(routing.root, Shape(rule, labels, NOTHING, Labels(NOTHING), NOTHING, NOTHING))
+        assert all(sure for _, sure in reached)
+        for route, _ in reached:
+            names = labels if route.group_by is None else route.group_by
+            group = frozenset((name, labels[name]) for name in names if name in labels)
+            came.add((f"/{route.receiver}", frozenset(labels.items()), group))
+    return came
+
+
+@pytest.mark.server
+@pytest.mark.needs("prometheus-alertmanager")
+def test_generated_trees_send_where_it_is_predicted(tmp_path: Path) -> None:
+    with webhooks() as hooks:
+
+        def difference(seed: int) -> tuple[int, set[Delivery], set[Delivery]]:
+            chance = Random(seed)  # noqa: S311
+            folder = tmp_path / str(seed)
+            folder.mkdir()
+            config = yaml.safe_dump(routing_file(chance, f"{hooks.url}/{seed}"), sort_keys=False)
+            alerts = label_sets(chance, ALERTS_A_TREE)
+            with servers.alertmanager(folder, config=config) as server:
+                (routing,) = corpus_of(folder / "alertmanager.yml").routings
+                expected = predicted(routing, alerts)
+                content = json.dumps([{"labels": labels} for labels in alerts]).encode()
+                urlopen(Request(f"{server.url}/api/v2/alerts", content, {"Content-Type": "application/json"})).close()
+                came = hooks.settled(f"/{seed}", expected)
+            # What Alertmanager takes is not said to be refused.
+            assert [fault for fault in findings(folder / "alertmanager.yml") if "refuses" in fault.why] == []
+            return len(came), came - expected, expected - came
+
+        with ThreadPoolExecutor(6) as pool:
+            found = dict(zip(range(TREES), pool.map(difference, range(TREES)), strict=True))
+    assert {seed: (more, less) for seed, (_, more, less) in found.items() if more or less} == {}
+    # The trees say something: every alert is told to somebody, some to several.
+    assert sum(came for came, _, _ in found.values()) > TREES * ALERTS_A_TREE
