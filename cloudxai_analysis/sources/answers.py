@@ -11,8 +11,8 @@ import requests
 
 from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError
 
-Say = Callable[[object], str]
-_MOST_TEXT = 200
+MOST_VALUES = 20_000_000  # in one document of JSON: each takes some 60 bytes as an object of Python's
+_KINDS = {b"": "an empty body", b"<": "HTML or XML", b"{": "broken or foreign JSON", b"[": "foreign JSON"}
 
 
 class TooManySamples(SourceAnswerError):
@@ -27,7 +27,7 @@ class NoSuchEndpoint(Declined):
     """The server has nothing under the path asked for."""
 
 
-def checked(response: requests.Response, *, say: Say) -> dict[str, Any]:
+def checked(response: requests.Response, *, say: Callable[[object], str]) -> dict[str, Any]:
     """The document of an answer whose body is read; `say` makes a server's words fit to show.
 
     Source: Prometheus docs, HTTP API, 'Format overview'. VictoriaMetrics adds `isPartial`.
@@ -39,15 +39,19 @@ def checked(response: requests.Response, *, say: Say) -> dict[str, Any]:
     RefusedForSecurity
         The server redirects to another host, or from https to http.
     """
-    _refuse_redirect(response, say)
-    document = _document(response)
-    _refuse_status(response, document, say)
-    if document is None:
-        kinds = {b"": "an empty body", b"<": "HTML or XML", b"{": "broken or foreign JSON", b"[": "foreign JSON"}
+    if 300 <= response.status_code < 400 and "Location" in response.headers:
+        raise _redirected(response, say)
+    document = _document(response.content)
+    words = f": {say(document.get('errorType', 'error'))}: '{say(document['error'])}'" if "error" in document else ""
+    if response.status_code != 200:
+        raise _failed(response.status_code, words, answers="status" in document)
+    if "status" not in document:
         raise SourceAnswerError(
-            f"answered HTTP 200 with {kinds.get(response.content.lstrip()[:1], 'something')} instead of the JSON of "
+            f"answered HTTP 200 with {_KINDS.get(response.content.lstrip()[:1], 'something')} instead of the JSON of "
             "Prometheus' API. Check the URL and its path; a login page or a proxy may stand before the server."
         )
+    if document["status"] != "success":
+        raise SourceAnswerError(f"answered with status '{say(document['status'])}'{words}. Look at its log.")
     if warnings := document.get("warnings"):
         said = say(warnings[0] if isinstance(warnings, list) else warnings)
         raise SourceAnswerError(
@@ -61,64 +65,63 @@ def checked(response: requests.Response, *, say: Say) -> dict[str, Any]:
     return document
 
 
-def one_line(text: object, *, most: int = _MOST_TEXT) -> str:
+def one_line(text: object, *, most: int = 200) -> str:
     """Words of a server, printable, on one line and not endless."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(str(text).split()))
     return line if len(line) <= most else f"{line[:most]}…"
 
 
-def _document(response: requests.Response) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(response.content)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) and "status" in document else None
+def parsed_json(content: bytes) -> Any:
+    """What a document says; ValueError of what is none, and TooManySamples of more values than memory is given for."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TooManySamples(f"answered with more than {MOST_VALUES:,} values at once. Narrow the matchers.")
+    return orjson.loads(content)
 
 
-def _refuse_redirect(response: requests.Response, say: Say) -> None:
-    location = response.headers.get("Location")
-    if not 300 <= response.status_code < 400 or location is None:
-        return
+def _document(content: bytes) -> dict[str, Any]:
+    """An object of JSON with a status; an empty one where the content is none."""
     try:
-        here, there = urlsplit(response.url), urlsplit(urljoin(response.url, location))
-        same_host = here.hostname == there.hostname
-        same_port = here.port == there.port
+        document = parsed_json(content)
     except ValueError:
-        raise RefusedForSecurity("redirects to something that is no URL; it was not followed.") from None
+        return {}
+    return document if isinstance(document, dict) and "status" in document else {}
+
+
+def _redirected(response: requests.Response, say: Callable[[object], str]) -> Exception:
+    try:
+        here = urlsplit(response.url)
+        there = urlsplit(urljoin(response.url, response.headers["Location"]))
+        same_place = (here.scheme, here.port) == (there.scheme, there.port)
+    except ValueError:
+        return RefusedForSecurity("redirects to something that is no URL; it was not followed.")
     # Another path, or https in place of http, on the same host is no danger, but still not what was configured.
-    if same_host and ((same_port and here.scheme == there.scheme) or (here.scheme, there.scheme) == ("http", "https")):
-        raise SourceAnswerError(
+    if here.hostname == there.hostname and (same_place or (here.scheme, there.scheme) == ("http", "https")):
+        return SourceAnswerError(
             f"redirects to {say(there.scheme)} and the path '{say(there.path)}' of the same host. Give that "
             "URL as the source if it is the API's; a redirect to a login page means that credentials are missing."
         )
-    raise RefusedForSecurity(
+    return RefusedForSecurity(
         f"redirects to {say(there.scheme)}://{say(there.hostname)}, which was not followed. "
         "If that is the server, give its URL as the source."
     )
 
 
-def _refuse_status(response: requests.Response, document: dict[str, Any] | None, say: Say) -> None:
-    status, words = response.status_code, ""
-    if document is not None and "error" in document:
-        words = f": {say(document.get('errorType', 'error'))}: '{say(document['error'])}'"
+def _failed(status: int, words: str, *, answers: bool) -> SourceAnswerError:
     if status in (401, 403):
-        raise SourceAnswerError(
+        return SourceAnswerError(
             f"refused the request with HTTP {status}{words}. Check the credentials: user and password in the URL, or "
             "the environment's `http_config_file`."
         )
-    if status in (404, 405, 501) and document is None:
-        raise NoSuchEndpoint(
-            f"answered HTTP {status}: there is no Prometheus API under this URL. "
+    if status in (404, 405, 501) and not answers:
+        return NoSuchEndpoint(
+            f"answered HTTP {status}: there is no such API under this URL. "
             "Check host and port, and the path prefix if the server has one."
         )
     if status == 422 and any(word in words.lower() for word in ("too many", "exceed", "limit")):
-        raise TooManySamples(f"answered HTTP 422{words}. Narrow the matchers, or raise the server's query limits.")
+        return TooManySamples(f"answered HTTP 422{words}. Narrow the matchers, or raise the server's query limits.")
     if status == 429:
-        raise SourceAnswerError(f"answered HTTP 429{words}. It is too busy: run again later.")
+        return SourceAnswerError(f"answered HTTP 429{words}. It is too busy: run again later.")
     if 400 <= status < 500:
         next_step = "Check the matchers and the URL; if they are right, look at the server's log."
-        raise Declined(f"answered HTTP {status}{words}. {next_step}")
-    if status != 200:
-        raise SourceAnswerError(f"answered HTTP {status}{words}. Look at its log, or run again later.")
-    if document is not None and document["status"] != "success":
-        raise SourceAnswerError(f"answered with status '{say(document['status'])}'{words}. Look at its log.")
+        return Declined(f"answered HTTP {status}{words}. {next_step}")
+    return SourceAnswerError(f"answered HTTP {status}{words}. Look at its log, or run again later.")

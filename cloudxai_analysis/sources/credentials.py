@@ -14,15 +14,16 @@ from requests.auth import AuthBase
 from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.settings import EnvironmentSettings
 from cloudxai_analysis.sources.http_config import (
-    HEADER_VALUE,
-    TENANT_HEADER,
     Authorization,
     BasicAuth,
     HttpConfig,
+    content_of,
     read_http_config,
 )
 
+TENANT_HEADER = "X-Scope-OrgID"
 _LARGEST_BYTES = 1 << 16
+_LEAST_REPEATED = 8  # a shorter word can stand in samples by chance
 
 
 def login(user: str, password: str) -> BasicAuth:
@@ -49,8 +50,6 @@ def settled_credentials(
             "Refused `tls_config.insecure_skip_verify`: the credentials would go to any server that answers. Name the "
             "server's authority in `tls_config.ca_file`, or the name in its certificate in `tls_config.server_name`."
         )
-    if settings.tenant is not None and any(name.lower() == TENANT_HEADER.lower() for name in config.http_headers):
-        raise UsageError(f"The environment has a `tenant`, and {TENANT_HEADER} in `http_headers`. Keep one of them.")
     if user is not None:
         if given := config.given(*HttpConfig.exclusive[0]):
             raise UsageError(f"The source has a password in its URL, and `{given[0]}` is configured. Keep one of them.")
@@ -59,44 +58,31 @@ def settled_credentials(
 
 
 class Credentials(AuthBase):
-    """The credentials and headers of one server; files are read at each request, so what is new in them holds at once.
+    """The credentials of one server; files are read at each request, so what is new in them holds at once.
 
-    Raises
-    ------
-    UsageError
-        When a request is made: a file cannot be read, or holds nothing that can be sent.
+    Making a request raises UsageError where a file cannot be read, or holds nothing that can be sent.
     """
 
     def __init__(self, config: HttpConfig | None = None, *, tenant: str | None = None) -> None:
-        self.config = config = config or HttpConfig()
+        self.config = config or HttpConfig()
         self._tenant = tenant
         self._secrets: set[str] = set()
-        self._basic, self._token = config.basic_auth, config.authorization
-        if config.bearer_token or config.bearer_token_file:
-            self._token = Authorization.model_construct(
-                credentials=config.bearer_token, credentials_file=config.bearer_token_file
-            )
+        self._sent: set[bytes] = set()
 
     def __repr__(self) -> str:
         return "<secret>"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put headers and credentials on a request."""
+        """Put the tenant and the credentials on a request."""
         if self._tenant is not None:
             request.headers[TENANT_HEADER] = self._tenant
-        for name, header in self.config.http_headers.items():
-            for text in header.texts():
-                self._keep(text)
-            # Several lines of one name say the same as one line with commas (RFC 9110, 5.3).
-            request.headers[name] = ", ".join(
-                header.texts() + [self._header_value(file, name) for file in header.files]
-            )
-        if basic := self._basic:
+        if basic := self.config.basic_auth:
             user = self._text(basic.username, basic.username_file, "basic_auth.username_file")
             password = self._text(basic.password, basic.password_file, "basic_auth.password_file")
             request.headers["Authorization"] = self._both(user, password)
-        elif self._token:
-            request.headers["Authorization"] = self._bearer(self._token)
+        elif self.config.authorization:
+            request.headers["Authorization"] = self._bearer(self.config.authorization)
+        self._sent.update(map(str.encode, request.headers.get("Authorization", "").split()[1:]))
         return request
 
     @property
@@ -121,6 +107,10 @@ class Credentials(AuthBase):
             text = text.replace(form, "<secret>")
         return text
 
+    def repeatable(self) -> list[bytes]:
+        """What was sent as `Authorization` so far, without its type, as far as it is long enough to be known again."""
+        return [word for word in self._sent.copy() if len(word) >= _LEAST_REPEATED]
+
     def _both(self, user: str, password: str) -> str:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         for secret in (user, password, pair):
@@ -137,26 +127,15 @@ class Credentials(AuthBase):
             )
         return f"{token.type} {text}"
 
-    def _header_value(self, file: Path, name: str) -> str:
-        value = self._text(None, file, f"http_headers.{name}.files")
-        if not HEADER_VALUE.fullmatch(value):
-            raise UsageError(f"File {file} holds no value of header {name}: it has line breaks or foreign characters.")
-        if name.lower() == TENANT_HEADER.lower() and "|" in value:
-            raise UsageError(f"File {file} would read two tenants, with '|' between them. Give one tenant.")
-        return value
-
     def _text(self, given: SecretStr | None, file: Path | None, key: str) -> str:
         """What is given, or what the file holds now."""
         text = given.get_secret_value() if given is not None else ""
         if file is not None:
             try:
-                with file.open("rb") as stream:
-                    text = stream.read(_LARGEST_BYTES + 1).decode().strip()
+                text = content_of(file, _LARGEST_BYTES).decode().strip()
             except (OSError, UnicodeDecodeError) as error:
                 why = getattr(error, "strerror", None) or "it is no text"
                 raise UsageError(f"`{key}`, {file}, cannot be read: {why}. Correct the path.") from None
-            if len(text) > _LARGEST_BYTES:
-                raise UsageError(f"`{key}`, {file}, is larger than {_LARGEST_BYTES:,} bytes. Correct the path.")
         self._keep(text)
         return text
 

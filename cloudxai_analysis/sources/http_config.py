@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.sources.strict_yaml import read_yaml
 
-TENANT_HEADER = "X-Scope-OrgID"
-HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-# What Prometheus reserves, and what the suite or its HTTP client sets itself.
-_RESERVED = re.compile(
-    r"authorization|host|content-(encoding|length|type)|user-agent|(proxy-)?connection|keep-alive|www-authenticate"
-    r"|proxy-(authenticate|authorization)|accept(-encoding)?|cache-control|expect|te|trailer|transfer-encoding|upgrade"
-    r"|x-prometheus-(remote-(read|write)-version|scrape-timeout-seconds)|x-amz-(date|security-token|content-sha256)",
-    re.IGNORECASE,
-)
+_LARGEST_BYTES, _DEEPEST = 1 << 20, 50
 
-
-def _anchored(path: Path, info: ValidationInfo) -> Path:
-    return (info.context or Path()) / path
-
-
-AnchoredPath = Annotated[Path, AfterValidator(_anchored)]
-TlsVersion = Literal["TLS12", "TLS13"]
+AnchoredPath = Annotated[Path, AfterValidator(lambda path, info: (info.context or Path()) / path)]
 
 
 class _Table(BaseModel):
@@ -99,7 +85,7 @@ class Authorization(_Table):
         word = given.strip() or "Bearer"
         if word.lower() == "basic":
             raise ValueError("'basic' has keys of its own; use 'basic_auth'")
-        if not _HEADER_NAME.fullmatch(word):
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", word):
             raise ValueError("a type is one word, like Bearer")
         return word
 
@@ -107,58 +93,28 @@ class Authorization(_Table):
 class TlsConfig(_Table):
     """Whom to trust, and what to show."""
 
-    exclusive = (("ca", "ca_file"),)
-
-    ca: str | None = Field(None, repr=False)
     ca_file: AnchoredPath | None = None
     cert_file: AnchoredPath | None = None
     key_file: AnchoredPath | None = None
     server_name: str | None = None
     insecure_skip_verify: bool = False
-    min_version: TlsVersion = "TLS12"
-    max_version: TlsVersion = "TLS13"
+    min_version: Literal["TLS12", "TLS13"] = "TLS12"
 
     @model_validator(mode="after")
     def _makes_sense(self) -> TlsConfig:
         if len(given := self.given("cert_file", "key_file")) == 1:
             raise ValueError(f"'{given[0]}' alone is not enough: a client certificate is 'cert_file' and 'key_file'")
-        if self.min_version > self.max_version:
-            raise ValueError("'max_version' is below 'min_version'")
         return self
-
-
-class Header(_Table):
-    """The values of one header, given or in files."""
-
-    needed = ("values", "secrets", "files")
-
-    values: tuple[SecretStr, ...] = ()
-    secrets: tuple[SecretStr, ...] = ()
-    files: tuple[AnchoredPath, ...] = ()
-
-    @model_validator(mode="after")
-    def _has_fit_values(self) -> Header:
-        if not all(map(HEADER_VALUE.fullmatch, self.texts())):
-            # http.client would name the value in its own error.
-            raise ValueError("a value has line breaks or foreign characters")
-        return self
-
-    def texts(self) -> list[str]:
-        """The values that are given, and not in files."""
-        return [text.get_secret_value() for text in (*self.values, *self.secrets)]
 
 
 class HttpConfig(_Table):
     """How a server is spoken to; nothing that it names is read before it is used."""
 
-    exclusive = (("basic_auth", "authorization", "bearer_token", "bearer_token_file"),)
+    exclusive = (("basic_auth", "authorization"),)
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
-    bearer_token: SecretStr | None = None
-    bearer_token_file: AnchoredPath | None = None
     tls_config: TlsConfig = TlsConfig()
-    http_headers: dict[str, Header] = Field(default_factory=dict)
     proxy_url: SecretStr | None = None
     follow_redirects: bool = True
     enable_http2: bool = True
@@ -170,47 +126,84 @@ class HttpConfig(_Table):
             raise ValueError("it is no URL like http://proxy:3128; proxies of other kinds are not supported")
         return given
 
-    @model_validator(mode="after")
-    def _has_fit_headers(self) -> HttpConfig:
-        names = [name.lower() for name in self.http_headers]
-        for name, header in self.http_headers.items():
-            if not _HEADER_NAME.fullmatch(name):
-                raise ValueError("a name in 'http_headers' cannot be one of a header")
-            if _RESERVED.fullmatch(name):
-                raise ValueError(f"the header '{name}' is not to be set in 'http_headers'")
-            if names.count(name.lower()) > 1:
-                raise ValueError(f"the header '{name}' is given twice in 'http_headers'")
-            several = len(header.texts()) + len(header.files) > 1 or any("|" in text for text in header.texts())
-            if several and name.lower() == TENANT_HEADER.lower():
-                raise ValueError(f"the header '{TENANT_HEADER}' would read two tenants; give one")
-        return self
-
 
 def read_http_config(file: Path) -> HttpConfig:
     """The configuration in the YAML file, its relative paths starting at the file's folder.
 
-    Raises
-    ------
-    UsageError
-        The file cannot be read, or has a mistake; the line names the key, and never a value.
+    Raises UsageError where the file cannot be read or has a mistake; the line names the key, and never a value.
     """
     try:
-        config: HttpConfig = HttpConfig.model_validate(read_yaml(file), context=file.parent)
+        config: HttpConfig = HttpConfig.model_validate(parsed_yaml(content_of(file)), context=file.parent)
     except ValidationError as error:
-        raise UsageError(_one_line(error, file)) from None
+        raise UsageError(f"File {file}{_one_line(error)}.") from None
+    except OSError as error:
+        raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise UsageError(f"File {file}{error}.") from None
     return config
 
 
-def _one_line(error: ValidationError, file: Path) -> str:
+def content_of(file: Path, most: int = _LARGEST_BYTES) -> bytes:
+    """What a file holds; raises OSError, and at once, of what is no regular file (a FIFO would wait), or too large."""
+    with open(file, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return content
+
+
+def parsed_yaml(content: bytes) -> Any:
+    """Dicts with text keys, lists, texts (`007` is '007'), and None where nothing is given.
+
+    Raises ValueError with the line of an anchor, alias, tag, key that is there twice or deep nest, and no word of it.
+    """
+    depth = 0
+    try:
+        for event in yaml.parse(content, Loader=yaml.CBaseLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if getattr(event, "anchor", None) or getattr(event, "tag", None):
+                what = "an anchor, alias or tag is not read; a value that begins with &, * or ! goes in quotes"
+                raise _Refused(what, event.start_mark)
+            if depth > _DEEPEST:
+                raise _Refused("it is nested too deeply", event.start_mark)
+        return yaml.load(content, Loader=_TextLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        # Ours do not quote the text; PyYAML's can.
+        what = str(error.problem) if isinstance(error, _Refused) else "it is no YAML of one document"
+        raise ValueError(f"{f', line {mark.line + 1}' if mark else ''}: {what}") from None
+
+
+class _Refused(yaml.MarkedYAMLError):
+    def __init__(self, what: str, mark: Any) -> None:
+        super().__init__(problem=what, problem_mark=mark)
+
+
+class _TextLoader(yaml.CBaseLoader):
+    def construct_scalar(self, node: Any) -> Any:
+        return None if not node.style and node.value in ("", "~", "null") else super().construct_scalar(node)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for number, (key, (at, _)) in enumerate(zip(keys, node.value, strict=True)):
+            if not isinstance(key, str) or key in keys[:number]:
+                what = "a key is there twice" if isinstance(key, str) else "a key is no text"
+                raise _Refused(what, at.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
         place = f", key '{'.'.join(path)}'" if path else ""
-        return f"File {file}{place}: {first['msg'].removeprefix('Value error, ')}."
+        return f"{place}: {first['msg'].removeprefix('Value error, ')}"
     # `{password:secret}` lacks a space, and is a key without a value; only what looks like a key is repeated.
-    word = re.match(r"\w*", path[-1])[0] if first["input"] is not None or ":" in path[-1] else ""  # type: ignore[index]
-    key = ".".join([*path[:-1], word or "…"])
-    return f"File {file}: unknown key '{key}'. Correct it; not every key that Prometheus knows is supported."
+    named = re.match(r"\w+", path[-1]) if first["input"] is not None or ":" in path[-1] else None
+    key = ".".join([*path[:-1], named[0] if named else "…"])
+    return f": unknown key '{key}'. Correct it; not every key that Prometheus knows is supported"
 
 
 def _is_http(url: str) -> bool:

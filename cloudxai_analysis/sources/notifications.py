@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
-import requests
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
+from cloudxai_analysis.sources.answers import parsed_json
 from cloudxai_analysis.sources.session import ObservingSession
 
 HELD = ["alertname", "severity", "tenant", "instance", "state", "starts_at", "ends_at", "updated_at", "receivers", "by"]
@@ -33,22 +32,17 @@ class AlertmanagerSession(ObservingSession):
         SourceUnreachable, SourceAnswerError, RefusedForSecurity
             It did not answer, or answered with something else.
         """
-        request = self.prepare_request(requests.Request("GET", f"{self.base}/api/v2/alerts"))
-        self._refuse_writes(request)
-        with self._named():
-            response, body = self._persistent(request, _body, self._limits.request_timeout_seconds)
-            if body is None:
-                raise SourceAnswerError(
-                    f"answered HTTP {response.status_code} to GET /api/v2/alerts. Check that the URL is an "
-                    "Alertmanager's, with its path prefix, and the credentials."
-                )
-            try:
-                return _frame([_held(alert, tenant_label) for alert in json.loads(body)])
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                raise SourceAnswerError(
-                    "answered GET /api/v2/alerts with something else than a list of alerts. Check that the URL is an "
-                    "Alertmanager's; a login page or a proxy may stand before it."
-                ) from None
+        return self.receive("Asked for its alerts", "api/v2/alerts", read=lambda _, body: _alerts(body, tenant_label))
+
+
+def _alerts(body: Iterator[bytes], tenant_label: str) -> pd.DataFrame:
+    try:
+        return _frame([_held(alert, tenant_label) for alert in parsed_json(b"".join(body))])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SourceAnswerError(
+            "answered GET /api/v2/alerts with something else than a list of alerts. Check that the URL is an "
+            "Alertmanager's; a login page or a proxy may stand before it."
+        ) from None
 
 
 def _held(alert: Mapping[str, Any], tenant_label: str) -> dict[str, Any]:
@@ -70,8 +64,3 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
         told = frame[name].where(~frame[name].str.startswith(_ENDLESS))
         frame[name] = pd.to_datetime(told, utc=True, format="ISO8601").astype(_TIME)
     return frame
-
-
-def _body(response: requests.Response, body: Iterator[bytes]) -> bytes:
-    del response
-    return b"".join(body)

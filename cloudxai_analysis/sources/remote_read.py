@@ -16,13 +16,12 @@ from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
+from cloudxai_analysis.sources.http_config import parsed_yaml
 from cloudxai_analysis.sources.matchers import Stretch, selector
 from cloudxai_analysis.sources.range_selectors import HISTOGRAMS_LEFT_OUT, RangeSelectors
 from cloudxai_analysis.sources.remote_messages import labels_of, request
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Decoded, Room, SampleRoom, assembled
-from cloudxai_analysis.sources.session import proves_its_end
-from cloudxai_analysis.sources.strict_yaml import parsed_yaml
 
 STRETCH_BYTES = 1 << 20  # handed to a decoder at once: enough to make Python's part small, little enough to overlap
 DECODERS = 2
@@ -72,7 +71,7 @@ class RemoteRead:
         whole, batch, histograms = self._receive(
             str(stretch),
             request(stretch.metric, stretch.matchers, stretch.start, stretch.end),
-            lambda response, body: (proves_its_end(response), *self._batch(response, body, stretch, own)),
+            lambda response, body: (False, *self._batch(response, body, stretch, own)),
         )
         self._ranges.notes.add(stretch.metric, histograms, HISTOGRAMS_LEFT_OUT)
         if not whole or not (batch.samples or histograms):
@@ -80,7 +79,7 @@ class RemoteRead:
         return batch
 
     def _receive(self, what: str, body: bytes, read: Any) -> Any:
-        return self._ranges.session.receive(what, "read", data=body, headers=_HEADERS, read=read)
+        return self._ranges.session.receive(what, "api/v1/read", data=body, headers=_HEADERS, read=read)
 
     @cached_property
     def external_labels(self) -> Labels:

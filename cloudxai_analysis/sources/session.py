@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import checked, one_line
 from cloudxai_analysis.sources.credentials import Credentials
 from cloudxai_analysis.sources.tls import advice, pool_options
-from cloudxai_analysis.sources.transport import DeadlineAdapter
+from cloudxai_analysis.sources.transport import DeadlineAdapter, in_time
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -109,11 +109,7 @@ class ObservingSession(requests.Session):
         """What `read` makes of the `data` of an answer to `api/v1/` and `endpoint`; every error begins with `what`.
 
         Fields are posted, where the endpoint may be posted to. What `read` trips over is an answer of a wrong shape.
-
-        Raises
-        ------
-        RefusedForSecurity, SourceUnreachable, SourceAnswerError
-            As `send`; the answer has another shape, or comes with a remark.
+        Raises as `send`, and where the answer comes with a remark.
         """
 
         def document(response: requests.Response, body: Iterator[bytes]) -> tuple[T]:
@@ -134,30 +130,27 @@ class ObservingSession(requests.Session):
 
         posted = fields is not None and endpoint in POSTED
         how = {"data": fields} if posted else {"params": fields}
-        return self.receive(what, endpoint, read=document, **how)[0]
+        return self.receive(what, f"api/v1/{endpoint}", read=document, **how)[0]
 
     def receive(
-        self, what: str, endpoint: str, *, read: Read[T], headers: Mapping[str, str] | None = None, **fields: Any
+        self, what: str, path: str, *, read: Read[T], headers: Mapping[str, str] | None = None, **fields: Any
     ) -> T:
-        """What `read` makes of the answer to `api/v1/` and `endpoint`, which comes in pieces; `data` is posted.
+        """What `read` makes of the answer under a path, which comes in pieces; `data` is posted.
 
         The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
-        ours, whose message goes on from 'Source http://host'.
-
-        Raises
-        ------
-        RefusedForSecurity, SourceUnreachable, SourceAnswerError
-            As `send`; the status is an error's.
+        ours, whose message goes on from 'Source http://host'. Raises as `send`.
         """
-        url, method = f"{self.base}/api/v1/{endpoint}", "POST" if "data" in fields else "GET"
+        method = "POST" if "data" in fields else "GET"
         with asking(what):
-            request = self.prepare_request(requests.Request(method, url, headers=dict(headers or {}), **fields))
+            request = self.prepare_request(
+                requests.Request(method, f"{self.base}/{path}", headers=dict(headers or {}), **fields)
+            )
             self._refuse_writes(request)
             with self._named():
                 response, result = self._persistent(request, read, self._limits.total_deadline_seconds)
                 if result is None:
                     checked(response, say=self._say)
-                    raise SourceAnswerError(f"answered HTTP {response.status_code} without the samples asked for.")
+                    raise SourceAnswerError(f"answered HTTP {response.status_code} without what was asked for.")
                 return result
 
     @contextmanager
@@ -185,8 +178,15 @@ class ObservingSession(requests.Session):
         self, request: requests.PreparedRequest, read: Read[T], body_seconds: float
     ) -> tuple[requests.Response, T | None]:
         """The last answer, with its whole body where it is a failure, and what `read` made of it where it is none."""
-        deadline = time.monotonic() + self._limits.total_deadline_seconds
-        retry = self._fresh_retry()
+        limits, deadline = self._limits, time.monotonic() + self._limits.total_deadline_seconds
+        retry = Retry(
+            total=limits.retries,
+            connect=min(limits.retries, 2),  # a closed port should be told soon, not after every backoff
+            other=0,  # TLS and broken encodings do not pass by waiting
+            allowed_methods=frozenset({"GET", "POST"}),  # each POST of ours only reads
+            backoff_factor=0.25,
+            backoff_jitter=0.25,
+        )
         while True:
             response, result, failure = None, None, None
             try:
@@ -203,16 +203,6 @@ class ObservingSession(requests.Session):
                     return response, None
                 raise self._typed(failure) from None
 
-    def _fresh_retry(self) -> Retry:
-        return Retry(
-            total=self._limits.retries,
-            connect=min(self._limits.retries, 2),  # a closed port should be told soon, not after every backoff
-            other=0,  # TLS and broken encodings do not pass by waiting
-            allowed_methods=frozenset({"GET", "POST"}),  # each POST of ours only reads
-            backoff_factor=0.25,
-            backoff_jitter=0.25,
-        )
-
     def _attempt(
         self, request: requests.PreparedRequest, deadline: float, read: Read[T], body_seconds: float
     ) -> tuple[requests.Response, T | None]:
@@ -225,8 +215,8 @@ class ObservingSession(requests.Session):
             if isinstance(error, requests.RequestException):
                 raise
             raise SourceUnreachable(f"could not be asked: {self._say(error)}. Check the URL.") from None
+        body = self._body(response, min(deadline - time.monotonic(), body_seconds))
         try:
-            body = self._body(response, min(deadline, time.monotonic() + body_seconds))
             if response.status_code == 200:
                 return response, read(response, body)
             response._content = b"".join(body)
@@ -235,27 +225,40 @@ class ObservingSession(requests.Session):
             raise CutShort(str(error)) from None
         finally:
             response.close()
+            body.close()
 
-    def _body(self, response: requests.Response, until: float) -> Iterator[bytes]:
-        size = 0
-        # `read1` gives what has come; `read` would wait for a full chunk, for ever on a line that only drips.
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-            size += len(chunk)
-            self.received += len(chunk)
-            if size > self._limits.response_bytes:
-                raise SourceAnswerError(
-                    f"sent more than {self._limits.response_bytes:,} bytes, unpacked. Narrow the matchers, or raise "
-                    "`limits.response_bytes` if such answers are meant."
-                )
-            if time.monotonic() > until:
-                raise SourceUnreachable(
-                    "began an answer and did not finish it in time. Raise `limits.request_timeout_seconds` or "
-                    "`limits.total_deadline_seconds` if the server is meant to be slow."
-                )
-            yield chunk
+    def _body(self, response: requests.Response, seconds: float) -> Generator[bytes, None, None]:
+        """The pieces of a body as they come, bounded in size and time; an answer's repeat no credentials."""
+        raw: Any = response.raw
+        taken, size, last = response.status_code == 200, 0, b""
+        if taken and response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise SourceAnswerError("packed its answer, though it was asked not to. Look at what stands between.")
+        secrets = self._credentials.repeatable() if taken else []
+        overlap = max(map(len, secrets), default=1) - 1
+        try:
+            with in_time(raw.line, max(seconds, 0.001)):
+                # `read1` gives what has come; `read` would wait for a full chunk.
+                while chunk := raw.read1(_CHUNK_BYTES):
+                    size += len(chunk)
+                    self.received += len(chunk)
+                    if size > self._limits.response_bytes:
+                        raise SourceAnswerError(
+                            f"sent more than {self._limits.response_bytes:,} bytes. Narrow the matchers, or raise "
+                            "`limits.response_bytes` if such answers are meant."
+                        )
+                    seen = last + chunk if secrets else b""
+                    if any(secret in seen for secret in secrets):
+                        raise RefusedForSecurity("repeats the credentials in its answer, of which nothing is kept.")
+                    last = seen[-overlap:] if overlap else b""
+                    yield chunk
+        except TimeoutError:
+            raise SourceUnreachable(
+                "began an answer and did not finish it in time. Raise `limits.request_timeout_seconds` or "
+                "`limits.total_deadline_seconds` if the server is meant to be slow."
+            ) from None
 
     def _typed(self, failure: Exception | None) -> CloudxaiError:
-        if isinstance(failure, CutShort | exceptions.DecodeError):
+        if isinstance(failure, CutShort):
             return SourceAnswerError(
                 "cut its answer short or garbled it, so it is not taken for whole. Run again; look at the server "
                 "and at what stands between."
@@ -274,12 +277,6 @@ def asking(what: str) -> Iterator[None]:
         yield
     except CloudxaiError as error:
         raise type(error)(f"{what}: {error}") from None
-
-
-def proves_its_end(response: requests.Response) -> bool:
-    """Whether the framing of an answer shows that its body is whole; a connection that simply closes does not."""
-    headers = response.headers
-    return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
 
 
 def _whole(response: requests.Response, body: Iterator[bytes]) -> None:

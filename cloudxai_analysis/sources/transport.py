@@ -1,4 +1,4 @@
-"""Connections whose answer must begin in time, even on a line that drips byte by byte."""
+"""Connections of which every wait has an end, even on a line that drips byte by byte."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from cloudxai_analysis.sources.tls import pool_options
 
 
 @contextmanager
-def _head_in_time(connection: HTTPConnection) -> Iterator[None]:
-    # A socket's time-out begins anew with each byte, and http.client reads status and headers line by line.
+def in_time(line: socket.socket, seconds: float) -> Iterator[None]:
+    """Shut a line down when its time is over, whatever is being read from it, and raise TimeoutError then.
+
+    A socket's own time-out begins anew with each byte, and http.client reads heads, the sizes of chunks, their
+    extensions and trailers line by line.
+    """
     ended = Event()
 
     def end() -> None:
         ended.set()
-        with suppress(OSError, AttributeError):  # closed meanwhile
-            connection.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # closed meanwhile
+            line.shutdown(socket.SHUT_RDWR)
 
-    timer = Timer(float(connection.timeout or 0), end)
+    timer = Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
@@ -41,8 +45,7 @@ def _head_in_time(connection: HTTPConnection) -> Iterator[None]:
 
 class _Connection(HTTPConnection):
     def getresponse(self) -> Any:  # urllib3's response is not http.client's
-        with _head_in_time(self):
-            return super().getresponse()
+        return _begun(self, super().getresponse)
 
 
 class _TlsConnection(HTTPSConnection):
@@ -61,16 +64,29 @@ class _TlsConnection(HTTPSConnection):
             self._ended = True
 
     def getresponse(self) -> Any:
-        with _head_in_time(self):
-            return super().getresponse()
+        return _begun(self, super().getresponse)
 
     def _tunnel(self) -> None:  # http.client's question to a proxy, whose answer is read line by line, too
         try:
-            with _head_in_time(self):
+            with in_time(self.sock, float(self.timeout or 0)):
                 super()._tunnel()
         except TimeoutError:
             self.close()  # as http.client does at a refusal; else urllib3 takes the silence for the server's
             raise OSError("it gave no answer in time") from None
+
+
+def _begun(connection: HTTPConnection, head: Any) -> Any:
+    """The response whose head came in time, with the line on which its body comes."""
+    line, response = connection.sock, None
+    try:
+        with in_time(line, float(connection.timeout or 0)):
+            response = head()
+    except TimeoutError:
+        if response is not None:  # a head that was ended looks like a whole one
+            response.close()
+        raise
+    response.line = line
+    return response
 
 
 class _Pool(HTTPConnectionPool):

@@ -15,7 +15,6 @@ from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, Stretch
 from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Decoded, assembled
-from cloudxai_analysis.sources.session import proves_its_end
 
 ROWS_PER_LINE = 10_000
 LONGEST_LINE = 16 * 1024 * 1024
@@ -50,7 +49,7 @@ class Export:
         """Whether the server answers to an export; raises what `session.receive` does."""
         probe = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001", **WHOLE_ANSWERS}
         return self._ranges.session.receive(
-            "Asked whether it offers export", "export", data=probe, read=lambda _, body: not list(body) or True
+            "Asked whether it offers export", "api/v1/export", data=probe, read=lambda _, body: not list(body) or True
         )
 
     def read(self, stretch: Stretch) -> SeriesBatch:
@@ -58,9 +57,9 @@ class Export:
         asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": str(ROWS_PER_LINE), **WHOLE_ANSWERS}
         whole, batch = self._ranges.session.receive(
             str(stretch),
-            "export",
+            "api/v1/export",
             data=asked,
-            read=lambda response, body: (proves_its_end(response), self._batch(body, stretch)),
+            read=lambda _, body: (False, self._batch(body, stretch)),
         )
         if not whole or not batch.samples:
             self._ranges.hold_against_count(batch, stretch)

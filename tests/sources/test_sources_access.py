@@ -1,10 +1,11 @@
-"""How a server is asked for: from the file or the table, read when used, and no secret shown by anything."""
+"""How a server is asked for: the file's schema and what of it is refused, what is sent, and no secret ever shown."""
 
 from __future__ import annotations
 
 import base64
 import json
 import logging
+import os
 import re
 import tomllib
 import traceback
@@ -19,25 +20,19 @@ from readers import QUICK, ask
 
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import Metric
-from cloudxai_analysis.platform.settings import EnvironmentSettings
+from cloudxai_analysis.platform.settings import EnvironmentSettings, checked_tenant
 from cloudxai_analysis.sources.credentials import settled_credentials
-from cloudxai_analysis.sources.http_config import (
-    Authorization,
-    BasicAuth,
-    Header,
-    HttpConfig,
-    TlsConfig,
-    read_http_config,
-)
+from cloudxai_analysis.sources.http_config import Authorization, BasicAuth, HttpConfig, TlsConfig, read_http_config
 from cloudxai_analysis.sources.session import ObservingSession
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
+SECRET = "ge-heim/%w+rt"
 
 
 def session_of(url: str, folder: Path, *, config: object = None, **settings: Any) -> ObservingSession:
     """A session whose file of configuration has this content."""
     if config is not None:
-        settings["http_config_file"] = file_of(folder, json.dumps(config))
+        settings["http_config_file"] = file_of(folder, config if isinstance(config, str) else json.dumps(config))
     credentials = settled_credentials(EnvironmentSettings.model_validate(settings), folder)
     return ObservingSession(url, limits=QUICK, credentials=credentials)
 
@@ -50,10 +45,10 @@ def sent(hostile: Hostile, folder: Path, **settings: Any) -> dict[str, str]:
     return hostile.seen[-1].headers
 
 
-def file_of(folder: Path, content: str, name: str = "http.yml") -> Path:
+def file_of(folder: Path, content: str | bytes, name: str = "http.yml") -> Path:
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(content, encoding="utf-8")
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
     return file
 
 
@@ -62,32 +57,30 @@ def basic(user: str, password: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("config", "header", "value"),
+    ("config", "value"),
     [
-        ("basic_auth: {username: joe, password: 007}", "Authorization", basic("joe", "007")),
-        ("basic_auth: {username: jürgen, password: 'pä:ß'}", "Authorization", basic("jürgen", "pä:ß")),
-        ("basic_auth: {username: joe}", "Authorization", basic("joe", "")),
-        ("basic_auth: {username_file: one, password_file: sub/two}", "Authorization", basic("first", "second")),
-        ("bearer_token: abc", "Authorization", "Bearer abc"),
-        ("bearer_token_file: one", "Authorization", "Bearer first"),
-        ("authorization: {credentials: abc}", "Authorization", "Bearer abc"),
-        ("authorization: {credentials_file: sub/two}", "Authorization", "Bearer second"),
-        ("authorization: {type: ' Token ', credentials: a b}", "Authorization", "Token a b"),
-        (
-            "http_headers: {X-Key: {values: [a], secrets: [b c], files: [one, sub/two]}}",
-            "X-Key",
-            "a, b c, first, second",
-        ),
-        ("http_headers: {THANOS-TENANT: {values: [a]}}", "THANOS-TENANT", "a"),
-        ("http_headers: {X-Scope-OrgID: {files: [one]}}", "X-Scope-OrgID", "first"),
-        ("follow_redirects: false\nenable_http2: no\nbearer_token: abc", "Authorization", "Bearer abc"),
+        ("basic_auth: {username: joe, password: 007}", basic("joe", "007")),
+        ("basic_auth: {username: jürgen, password: 'pä:ß'} # told", basic("jürgen", "pä:ß")),
+        ("basic_auth: {username: no, password: |\n  1e3\n}", None),
+        ("basic_auth:\n  username: true\n  password: 'null'", basic("true", "null")),
+        ("basic_auth: {username: joe}", basic("joe", "")),
+        ("basic_auth: {username_file: one, password_file: sub/two}", basic("first", "second")),
+        ("authorization: {credentials: abc}", "Bearer abc"),
+        ("authorization: {credentials_file: sub/two}", "Bearer second"),
+        ("authorization: {type: ' Token ', credentials: a b}", "Token a b"),
+        ("follow_redirects: false\nenable_http2: no\nauthorization: {credentials: abc}", "Bearer abc"),
     ],
 )
-def test_what_the_file_says_is_sent(hostile: Hostile, tmp_path: Path, config: str, header: str, value: str) -> None:
+def test_what_the_file_says_is_sent(hostile: Hostile, tmp_path: Path, config: str, value: str | None) -> None:
+    """Every value is its own text, and relative paths begin where the file lies."""
     file_of(tmp_path, " first\n", "access/one")
     file_of(tmp_path, "second\n", "access/sub/two")
     file_of(tmp_path, config, "access/http.yml")
-    assert sent(hostile, tmp_path, http_config_file="access/http.yml")[header] == value
+    if value is None:
+        with pytest.raises(UsageError, match="it is no YAML"):
+            sent(hostile, tmp_path, http_config_file="access/http.yml")
+    else:
+        assert sent(hostile, tmp_path, http_config_file="access/http.yml")["Authorization"] == value
 
 
 def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
@@ -98,25 +91,62 @@ def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
+        # What is not supported is named.
         ("basic_aut: {username: x}", r"unknown key 'basic_aut'\."),
         ("tls_config: {ca_fil: x}", r"unknown key 'tls_config\.ca_fil'\."),
-        ("tls_config: {next_protos: [h2]}", r"unknown key 'tls_config\.next_protos'\."),
-        ("http_headers: {X: {value: [geheim]}}", r"unknown key 'http_headers\.X\.value'\."),
+        ("oauth2: {client_secret: geheim}", "unknown key 'oauth2'"),
+        ("http_headers: {X-Key: {values: [geheim]}}", "unknown key 'http_headers'"),
+        ("bearer_token: geheim", "unknown key 'bearer_token'"),
+        ("no_proxy: localhost", "unknown key 'no_proxy'"),
+        ("tls_config: {key: geheim}", r"unknown key 'tls_config\.key'"),
         ("basic_auth: {username: x, password:geheim}", r"unknown key 'basic_auth\.password'\."),
         ("basic_auth: {geheim}", "unknown key 'basic_auth.…'"),
-        ("basic_auth: {username: a, password: geheim, password: geheim}", "line 1: a key is there twice"),
+        # Prometheus' own rules of what excludes what, from Validate in its common/config.
+        ("basic_auth: {username: a}\nauthorization: {credentials: geheim}", "'basic_auth' and 'authorization' excl"),
         ("basic_auth: {username: a, username_file: b}", "key 'basic_auth': 'username' and 'username_file' exclude"),
-        ("oauth2: {client_secret: geheim}", "unknown key 'oauth2'"),
-        ("- geheim", "valid dictionary"),
-        ("geheim", "valid dictionary"),
-        ("", "valid dictionary"),
+        ("basic_auth: {password: geheim, password_file: b}", "'password' and 'password_file' exclude each other"),
+        ("authorization: {credentials: geheim, credentials_file: x}", "'credentials' and 'credentials_file'"),
+        ("authorization: {type: bAsic, credentials: geheim}", "use 'basic_auth'"),
+        ("authorization: {type: Bearer geheim, credentials: x}", "a type is one word"),
+        ("tls_config: {cert_file: x}", "key 'tls_config': 'cert_file' alone is not enough"),
+        ("tls_config: {key_file: x}", "key 'tls_config': 'key_file' alone is not enough"),
+        ("tls_config: {min_version: TLS10}", "Input should be 'TLS12' or 'TLS13'"),
+        ("tls_config: {insecure_skip_verify: geheim}", "valid boolean"),
+        *(
+            (f"proxy_url: '{url}'", "proxy_url': it is no URL like http://proxy:3128; proxies of other kinds")
+            for url in ("https://joe:geheim@proxy", "socks5://geheim@proxy:1080", "http://proxy:geheim", "geheim:3128")
+        ),
+        ("proxy_url: http://proxy/?geheim", "it is no URL"),
+        # What would be sent in vain.
+        ("basic_auth: {}", "it needs 'username' or"),
+        ("basic_auth: {username: joe, password: ~}", "'password' has no value"),
+        ("authorization: {credentials: ''}", "'credentials' has no value"),
+        ("authorization: {}", "needs 'credentials' or 'credentials_file'"),
+        # Other forms.
+        ("basic_auth: geheim", "key 'basic_auth': .*valid dictionary"),
+        ("basic_auth: {password: [geheim]}", "key 'basic_auth.password': Input should be a valid string"),
+        *((text, "valid dictionary") for text in ("- geheim", "geheim", "", "# nothing")),
+        # YAML that says more than one thing, or is none.
+        ("basic_auth: {username: a, password: geheim, password: geheim}", "line 1: a key is there twice"),
+        ("a: 1\nb: 2\na: geheim", "line 3: a key is there twice"),
+        ("[geheim]: x", "line 1: a key is no text"),
+        ("~: geheim", "line 1: a key is no text"),
         ("basic_auth: &a {username: geheim}", "line 1: an anchor, alias or tag is not read"),
+        ("a: 1\nb: *geheim", "line 2: an anchor, alias or tag is not read"),
+        ("a: !!python/object:os.system geheim", "line 1: an anchor, alias or tag is not read"),
+        ("a: b\n---\nc: geheim", "line 2: it is no YAML of one document"),
+        ("a:\n  b: 1\n  password:geheim\n", "line 4: it is no YAML"),
+        ("a: 'geheim", "it is no YAML"),
+        (b"a: \xff\xfegeheim", "is no YAML"),
+        (b"a: \x00geheim", "is no YAML"),
+        ("[" * 100_000, "nested too deeply|is no YAML"),
+        ("a: " + "x" * (1 << 20), "larger than 1,048,576 bytes"),
     ],
 )
-def test_a_mistake_in_the_file_is_one_line_without_a_value(tmp_path: Path, config: str, words: str) -> None:
+def test_a_mistake_in_the_file_is_one_line_without_a_value(tmp_path: Path, config: str | bytes, words: str) -> None:
     file = file_of(tmp_path, config)
     with pytest.raises(UsageError) as refused:
-        session_of("http://localhost", tmp_path, http_config_file="http.yml")
+        read_http_config(file)
     said = str(refused.value)
     assert re.search(words, said), said
     assert str(file) in said
@@ -146,101 +176,70 @@ def test_keys_in_the_docs_are_the_schemas() -> None:
     rows = re.findall(r"^\| (`.*?) \| (.*) \|$", section, re.MULTILINE)
     shown = {key: meaning for keys, meaning in rows for key in re.findall(r"`(\w+)`", keys)}
     assert set(shown) == set(HttpConfig.model_fields)
-    tables = {"basic_auth": BasicAuth, "authorization": Authorization, "tls_config": TlsConfig, "http_headers": Header}
-    for key, table in tables.items():
+    for key, table in {"basic_auth": BasicAuth, "authorization": Authorization, "tls_config": TlsConfig}.items():
         assert set(re.findall(r"`([a-z_]+)`", shown[key])) >= set(table.model_fields) - {"insecure_skip_verify"}
-    for key in (
-        "oauth2",
-        "sigv4",
-        "no_proxy",
-        "proxy_connect_header",
-        "proxy_from_environment",
-        "insecure_skip_verify",
-    ):
-        assert key not in HttpConfig.model_fields
-        assert f"`{key}" in section
 
 
 def test_a_certificate_is_never_left_unverified(tmp_path: Path) -> None:
-    file_of(tmp_path, "tls_config: {insecure_skip_verify: true}")
     with pytest.raises(RefusedForSecurity, match=r"insecure_skip_verify.*ca_file") as refused:
-        session_of("https://localhost", tmp_path, http_config_file="http.yml")
+        session_of("https://localhost", tmp_path, config="tls_config: {insecure_skip_verify: true}")
     assert refused.value.exit_code == 8
-
-
-def test_a_tenant_is_given_once_and_is_one(hostile: Hostile, tmp_path: Path) -> None:
-    table = {"http_headers": {"x-scope-orgid": {"files": ["tenant"]}}}
-    with pytest.raises(UsageError, match=r"has a `tenant`, and X-Scope-OrgID in `http_headers`. Keep one"):
-        session_of("http://localhost", tmp_path, tenant="a", config=table)
-    file_of(tmp_path, "a|b", "tenant")
-    with pytest.raises(UsageError, match="would read two tenants"):
-        sent(hostile, tmp_path, config=table)
-    assert hostile.seen == []
 
 
 def test_what_is_new_in_a_file_holds_from_the_next_request_on(hostile: Hostile, tmp_path: Path) -> None:
     hostile.script = lambda handler, _: handler.document(vector("1"))
-    config = {
-        "basic_auth": {"username_file": "user", "password_file": "password"},
-        "http_headers": {"X-Key": {"files": ["key"]}},
-    }
-    names = ("user", "password", "key")
+    config = {"basic_auth": {"username_file": "user", "password_file": "password"}}
     with session_of(hostile.url, tmp_path, config=config) as session:
         for turn in ("1", "2"):
-            for name in names:
+            for name in ("user", "password"):
                 file_of(tmp_path, name + turn, name)
             ask(session)
-        (tmp_path / "key").unlink()
-        with pytest.raises(UsageError, match=r"`http_headers\.X-Key\.files`, .*key, cannot be read: No such file"):
+        (tmp_path / "password").unlink()
+        with pytest.raises(UsageError, match=r"`basic_auth\.password_file`, .*password, cannot be read: No such file"):
             ask(session)
         assert session._credentials.hide("password1 password2") == "<secret> <secret>"
-    seen = [(request.headers["Authorization"], request.headers["X-Key"]) for request in hostile.seen]
-    assert seen == [(basic(f"user{turn}", f"password{turn}"), f"key{turn}") for turn in ("1", "2")]
-
-
-KEY, TOKEN = {"http_headers": {"X-Key": {"files": ["file"]}}}, {"bearer_token_file": "file"}
-CREDENTIALS = {"authorization": {"credentials_file": "file"}}
+    assert [request.headers["Authorization"] for request in hostile.seen] == [
+        basic(f"user{turn}", f"password{turn}") for turn in ("1", "2")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("config", "content", "words"),
+    ("content", "words"),
     [
-        (KEY, b"a\nb", "holds no value of header X-Key: it has line breaks or foreign"),
-        (KEY, "ü".encode(), "holds no value of header X-Key"),
-        (KEY, b"a\x00b", "holds no value of header X-Key"),
-        (KEY, None, r"`http_headers\.X-Key\.files`, .*file, cannot be read: No such file"),
-        (TOKEN, b"x" * 100_000, "is larger than 65,536 bytes"),
-        *((config, None, "cannot be read: No such file") for config in (TOKEN, CREDENTIALS)),
-        *((config, b"", "holds no credentials that can be sent") for config in (TOKEN, CREDENTIALS)),
-        *((config, b"gehe im", "holds no credentials that can be sent") for config in (TOKEN, CREDENTIALS)),
-        *((config, b"\xff\xfe", "cannot be read: it is no text") for config in (TOKEN, CREDENTIALS)),
+        (None, "cannot be read: No such file"),
+        ("a FIFO", "cannot be read: it is no regular file"),
+        ("a folder", "cannot be read: Is a directory"),
+        (b"x" * 100_000, "is larger than 65,536 bytes"),
+        (b"", "holds no credentials that can be sent"),
+        (b"gehe im", "holds no credentials that can be sent"),
+        (b"gehe\nim", "holds no credentials that can be sent"),
+        (b"\xff\xfe", "cannot be read: it is no text"),
     ],
 )
 def test_a_file_that_cannot_be_sent_is_named_and_not_shown(
-    hostile: Hostile, tmp_path: Path, config: dict[str, Any], content: bytes | None, words: str
+    hostile: Hostile, tmp_path: Path, content: bytes | str | None, words: str
 ) -> None:
-    if content is not None:
-        (tmp_path / "file").write_bytes(content)
+    """At once: nobody ever writes into the FIFO."""
+    file = tmp_path / "file"
+    if content == "a FIFO":
+        os.mkfifo(file)
+    elif content == "a folder":
+        file.mkdir()
+    elif isinstance(content, bytes):
+        file.write_bytes(content)
     with pytest.raises(UsageError, match=words) as refused:
-        sent(hostile, tmp_path, config=config)
-    assert str(tmp_path / "file") in str(refused.value)
+        sent(hostile, tmp_path, config={"authorization": {"credentials_file": "file"}})
+    assert str(file) in str(refused.value)
     assert "gehe" not in str(refused.value)
     assert hostile.seen == []
 
 
-SECRET = "ge-heim/%w+rt"
-BEARING = {
+BEARING: dict[str, dict[str, Any]] = {
     "basic_auth.password": {"basic_auth": {"username": "joe", "password": SECRET}},
     "basic_auth.username": {"basic_auth": {"username": SECRET}},
     "basic_auth.password_file": {"basic_auth": {"username": "joe", "password_file": "secret"}},
-    "basic_auth.username_file": {"basic_auth": {"username_file": "secret", "password": "x"}},
     "authorization.credentials": {"authorization": {"credentials": SECRET}},
     "authorization.credentials_file": {"authorization": {"type": "Token", "credentials_file": "secret"}},
-    "bearer_token": {"bearer_token": SECRET},
-    "bearer_token_file": {"bearer_token_file": "secret"},
-    "http_headers.values": {"http_headers": {"X-Key": {"values": [SECRET]}}},
-    "http_headers.secrets": {"http_headers": {"X-Key": {"secrets": [SECRET]}}},
-    "http_headers.files": {"http_headers": {"X-Key": {"files": ["secret"]}}},
 }
 
 
@@ -251,25 +250,39 @@ def echo(handler: Handler, _: Mapping[str, str]) -> None:
     handler.document({"status": "error", "errorType": "bad_data", "error": " ; ".join(lines)}, 400)
 
 
+def echo_as_a_label(handler: Handler, _: Mapping[str, str]) -> None:
+    """A series of which a label is what was sent, in pieces that end within it."""
+    body = json.dumps({"status": "success", "data": [{"a": handler.headers["Authorization"]}]}).encode()
+    handler.head(Content_Length=str(len(body)))
+    for at in range(0, len(body), 7):
+        handler.wfile.write(body[at : at + 7])
+        handler.wfile.flush()
+
+
 @pytest.mark.parametrize("key", BEARING)
-def test_no_secret_is_ever_shown(hostile: Hostile, tmp_path: Path, key: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_ever_shown_or_kept(
+    hostile: Hostile, tmp_path: Path, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     file_of(tmp_path, SECRET + "\n", "secret")
     configured = HttpConfig.model_validate(BEARING[key], context=tmp_path)
-    hostile.script = echo
     with session_of(hostile.url, tmp_path, config=BEARING[key]) as session:
+        hostile.script = echo
         with pytest.raises(CloudxaiError) as told:
             ask(session)
-        request = hostile.seen[-1].headers
-        shown = ["".join(traceback.format_exception(told.value)), caplog.text, repr(vars(session)), repr(configured)]
-        shown += [str(configured.model_dump()), configured.model_dump_json(), repr(session._credentials)]
+        hostile.script = echo_as_a_label
+        with pytest.raises(RefusedForSecurity, match="repeats the credentials") as kept:
+            session.ask("Asked for labels", "series", {}, read=lambda data: data)
+        shown = ["".join(traceback.format_exception(one.value)) for one in (told, kept)]
+        shown += [caplog.text, repr(vars(session)), repr(configured), repr(session._credentials)]
+        shown += [str(configured.model_dump()), configured.model_dump_json()]
     with (
         pytest.raises(CloudxaiError) as told,
         session_of("http://127.0.0.1:1", tmp_path, config=BEARING[key]) as gone,
     ):
         ask(gone)
     shown.append("".join(traceback.format_exception(told.value)))
-    carried = request.get("Authorization", request.get("X-Key", ""))
+    carried = hostile.seen[0].headers["Authorization"]
     assert SECRET in carried or SECRET in base64.b64decode(carried.split()[1]).decode()
     assert "<secret>" in shown[0]
     for text in shown:
@@ -294,3 +307,17 @@ def test_the_proxys_password_is_not_shown_either(
     assert proxy.seen[0][2]["Proxy-Authorization"] == basic("joe", "ge-heim/wort")
     assert "ge-heim" not in shown
     assert basic("joe", "ge-heim/wort").split()[1] not in shown
+
+
+@pytest.mark.parametrize("tenant", ["beta", "007", "a-b_c.d!e*f'(g)", "x" * 150, "true", "..."])
+def test_a_tenant_of_mimir_is_a_tenant(tenant: str) -> None:
+    assert checked_tenant(tenant) == tenant
+
+
+@pytest.mark.parametrize(
+    "tenant", ["", ".", "..", "__mimir_cluster", "x" * 151, "a b", "a/b", "a\\b", "é", "a\n", "a,b", "\u0660", "a|b"]
+)
+def test_anything_else_is_no_tenant(tenant: str) -> None:
+    said = "would read two tenants" if "|" in tenant else "a tenant has 1 to 150 letters"
+    with pytest.raises(ValueError, match=said):
+        checked_tenant(tenant)

@@ -89,7 +89,7 @@ def test_an_alertmanager_that_holds_nothing_gives_an_empty_frame(tmp_path: Path)
 
 @pytest.mark.server
 def test_a_server_that_is_no_alertmanager_is_told_apart(prometheus: servers.Server) -> None:
-    with pytest.raises(SourceAnswerError, match=r"Check that the URL is an Alertmanager's"):
+    with pytest.raises(SourceAnswerError, match="no such API under this URL"):
         session(prometheus.url).alerts()
 
 

@@ -81,6 +81,6 @@ def test_a_wrong_authority_is_told_when_the_source_is_opened(tmp_path: Path) -> 
 
 
 def test_a_password_in_the_url_excludes_other_credentials(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="password in its URL, and `bearer_token_file` is configured") as said:
-        opened("http://joe:geheim@localhost:9090", tmp_path, bearer_token_file="token")
+    with pytest.raises(UsageError, match="password in its URL, and `authorization` is configured") as said:
+        opened("http://joe:geheim@localhost:9090", tmp_path, authorization={"credentials_file": "token"})
     assert "geheim" not in str(said.value)

@@ -73,12 +73,10 @@ def both_ask(folder: Path, server: Hostile, http_config: str) -> tuple[Request, 
         "basic_auth: {username: joe, password: geheim}",
         "basic_auth: {username: 007, password: 'pä:ß'}",
         "basic_auth:\n  username: joe\n  password_file: password",
-        "bearer_token: abc",
-        "bearer_token_file: token",
         # Discovery in 2.42 passes over the default of `type`, which its documentation gives as Bearer.
         "authorization: {type: Bearer, credentials: abc}",
         "authorization: {type: Token, credentials_file: token}",
-        "follow_redirects: false\nenable_http2: no\nbearer_token: on",
+        "follow_redirects: false\nenable_http2: no\nauthorization: {type: Bearer, credentials: on}",
     ],
 )
 def test_the_same_file_sends_the_same_credentials(hostile: Hostile, tmp_path: Path, http_config: str) -> None:
@@ -111,10 +109,7 @@ def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
 @pytest.mark.parametrize(
     "http_config",
     [
-        "bearer_token: a\nbearer_token_file: token",
-        "basic_auth: {username: joe}\nbearer_token: a",
         "basic_auth: {username: joe}\nauthorization: {credentials: a}",
-        "authorization: {credentials: a}\nbearer_token_file: token",
         "authorization: {credentials: a, credentials_file: token}",
         "authorization: {type: Basic, credentials: a}",
         "basic_auth: {username: joe, password: a, password_file: password}",

@@ -224,5 +224,5 @@ def test_emptiness_that_a_second_count_denies_is_asked_for_again(hostile: Hostil
 @pytest.mark.server
 @pytest.mark.needs("prometheus-alertmanager")
 def test_another_real_server_is_no_prometheus(tmp_path: Path) -> None:
-    with alertmanager(tmp_path) as server, pytest.raises(NoSuchEndpoint, match="no Prometheus API under this URL"):
+    with alertmanager(tmp_path) as server, pytest.raises(NoSuchEndpoint, match="no such API under this URL"):
         source_at(server.url).read("up", {}, TWO_DAYS)
