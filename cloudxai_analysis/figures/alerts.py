@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cloudxai_analysis.figures.bars import Bars, Intervals, Layer, bars, intervals, named
 from cloudxai_analysis.figures.course import Columns, Course, course
-from cloudxai_analysis.figures.grid import Grid, grid
 from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.lanes import (
+    Bars,
+    Grid,
+    Intervals,
+    Layer,
+    Stretches,
+    bars,
+    grid,
+    intervals,
+    named,
+    stretches,
+)
 from cloudxai_analysis.figures.marks import Entry, box
-from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, HATCH, INK, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import Floats, days, week_axis
 from cloudxai_analysis.ground.window import Window

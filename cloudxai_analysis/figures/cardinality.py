@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
+from cloudxai_analysis.figures.lanes import Bars, Layer, Stretches, bars, named, stretches
 from cloudxai_analysis.figures.marks import End, Entry, box, left_out
-from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import HOUR, Floats, day_words, days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
@@ -160,9 +159,8 @@ def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
         subtitle="Tenants that came or left, of the day's tenants",
         at="day",
         step=1.0,
-        centred=True,
         parts=lambda frame: [
-            Columns(days(frame["day"]), frame["churn"].to_numpy(float), step=1.0, hatch="", air=0.24, texts=[said])
+            Columns(days(frame["day"]), frame["churn"].to_numpy(float), step=1.0, hatch="", air=0.24, texts=said)
         ],
         bound=Bound(bound, f"bound {percent(bound, 0)}", bad="above"),
         unit=lambda share: f"{share * 100:g} %",

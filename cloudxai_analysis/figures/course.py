@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.figures import marks
 from cloudxai_analysis.figures.labels import text_width
-from cloudxai_analysis.figures.marks import End, Entry, bound_line, end_labels, end_room, event_lines, key, say
-from cloudxai_analysis.figures.shapes import (
-    columns,
-    draw_band,
-    draw_line,
-    hatch,
-    rectangles,
-    tinted,
-    unknown_stretches,
-    value_ticks,
-)
+from cloudxai_analysis.figures.marks import End, Entry
 from cloudxai_analysis.figures.style import (
     BLUE,
     INK,
@@ -30,9 +21,9 @@ from cloudxai_analysis.figures.style import (
     SMALL_SIZE,
     TOP,
     VERMILLION,
-    axes_size,
     empty,
     margins,
+    point,
     styled,
     title,
 )
@@ -51,7 +42,7 @@ from cloudxai_analysis.ground.window import Window
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DAY = 24 * HOUR
+_MOST = 250  # columns beyond which neighbours share one
 
 
 @dataclass(frozen=True)
@@ -75,21 +66,23 @@ class Line:
         """Draw it, what is `bad` once more, thick and in the colour of what is wrong."""
         if self.foot is not None:
             looks = {"facecolor": self.color, "linewidth": 0, "alpha": 0.25, **self.looks}
-            draw_band(ax, self.x, self.foot, self.y, step=self.step, **looks)
+            (x, foot), (_, top) = (marks.broken(self.x, side, step=self.step) for side in (self.foot, self.y))
+            ax.fill_between(x, foot, top, **looks)
             return
-        draw_line(ax, self.x, self.y, step=self.step, color=self.color, **self.looks)
+        marks.draw_line(ax, self.x, self.y, step=self.step, color=self.color, **self.looks)
         if np.any(beyond := bad(self.y)):
-            draw_line(ax, self.x, np.where(beyond, self.y, np.nan), step=self.step, color=VERMILLION, linewidth=3.2)
+            worse = np.where(beyond, self.y, np.nan)
+            marks.draw_line(ax, self.x, worse, step=self.step, color=VERMILLION, linewidth=3.2)
         if self.gaps:
-            hatch(ax, unknown_stretches(self.x, self.y, step=self.step))
+            marks.hatch_unknown(ax, marks.unknown_stretches(self.x, self.y, step=self.step))
 
 
 @dataclass(frozen=True)
 class Columns:
     """Columns in cells that begin at `x` and are `step` wide, of which the share `air` stays free, upon `base`.
 
-    Tinted with a `hatch`, or plain where it is None; a value of NaN is hatched as unknown. `texts` stand at their ends,
-    in the first of several wordings that has room.
+    Tinted with a `hatch`, or plain where it is None; a value of NaN is hatched as unknown. `texts` stand at their ends
+    where they all have room.
     """
 
     x: Floats
@@ -99,7 +92,7 @@ class Columns:
     base: Any = 0.0
     hatch: str | None = None
     air: float = 0.0
-    texts: Sequence[Sequence[str]] = ()
+    texts: Sequence[str] = ()
 
     def reach(self) -> Floats:
         """The heights that they take."""
@@ -110,30 +103,36 @@ class Columns:
         if not len(self.x):
             return
         step, base = (np.broadcast_to(np.asarray(side, dtype=float), self.y.shape) for side in (self.step, self.base))
-        x, wide = self.x + step * self.air / 2, step * (1 - self.air)
+        x, wide = self.x + step * self.air / 2, np.maximum(step * (1 - self.air), 2 * point(ax))
         beyond = np.asarray(bad(base + self.y), dtype=bool)
         for chosen, color, lines in ((~beyond, self.color, self.hatch), (beyond, VERMILLION, "xxxx")):
             some = chosen & np.isfinite(self.y) & (self.y != 0)
-            if self.hatch is None:
-                columns(ax, x[some], self.y[some], width=float(np.max(wide)), color=color, base=base[some])
-            else:
-                tinted(ax, x[some], base[some], wide[some], self.y[some], color=color, hatch=lines or "")
-        hatch(ax, unknown_stretches(self.x, self.y, step=float(np.max(step)), edges=True))
-        self._say(ax, self.x + step / 2, base + self.y)
+            if self.hatch is not None:
+                marks.tinted(ax, x[some], base[some], wide[some], self.y[some], color=color, hatch=lines or "")
+            elif some.any():
+                marks.rectangles(ax, *_fewer(x[some], base[some], wide[some], self.y[some]), facecolor=color)
+        marks.hatch_unknown(ax, marks.unknown_stretches(self.x, self.y, step=float(np.max(step)), edges=True))
+        middle, ends = self.x + step / 2, base + self.y
+        if _fit(middle / point(ax), self.texts):
+            for at, end, value, text in zip(middle, ends, self.y, self.texts, strict=False):
+                if np.isfinite(value):
+                    away, side = ((0, -4), "top") if value < 0 else ((0, 3), "bottom")
+                    marks.say(ax, text, (at, end), away, gid="value", va=side)
 
-    def _say(self, ax: Axes, middle: Floats, ends: Floats) -> None:
-        left, right = ax.get_xlim()
-        point = (right - left) / axes_size(ax)[0]
-        fitting = (texts for texts in self.texts if _fit(middle / point, texts))
-        for at, end, value, text in zip(middle, ends, self.y, next(fitting, ()), strict=False):
-            if np.isfinite(value):
-                away, side = ((0, -4), "top") if value < 0 else ((0, 3), "bottom")
-                say(ax, text, (at, end), away, gid="value", va=side)
+
+def _fewer(x: Floats, base: Floats, wide: Floats, y: Floats) -> tuple[Any, ...]:
+    """The sides of columns, of which neighbours share the highest where there are more than can be told apart."""
+    if len(x) <= _MOST:
+        return x, base, wide, y
+    cell = (x.max() - x.min()) / _MOST
+    sides = pd.DataFrame({"x": x, "base": base, "top": base + y}).groupby(((x - x.min()) // cell).astype(int))
+    found = sides.agg({"x": "min", "base": "max", "top": "max"})
+    return found["x"], found["base"], cell, found["top"] - found["base"]
 
 
 def _fit(middle: Floats, texts: Sequence[str]) -> bool:
     """Whether texts do not touch that are written centred at these points."""
-    said = [(at, text_width(text, SMALL_SIZE)) for at, text in zip(middle, texts, strict=True) if text]
+    said = [(at, text_width(text, SMALL_SIZE)) for at, text in zip(middle, texts, strict=False) if text]
     return all(right - left > (one + other) / 2 for (left, one), (right, other) in pairwise(said))
 
 
@@ -150,7 +149,7 @@ class Unsure:
 
     def draw(self, ax: Axes, _: Callable[[Floats], Any]) -> None:
         """Hatch them."""
-        hatch(ax, list(self.stretches), self.said)
+        marks.hatch_unknown(ax, list(self.stretches), self.said)
 
 
 Part = Line | Columns | Unsure
@@ -183,7 +182,6 @@ class Course:
     value: str = ""
     at: str = "hour"
     step: float = HOUR
-    looks: Mapping[str, Any] = field(default_factory=dict)
     end: Callable[[float], str] | None = None
     parts: Callable[[pd.DataFrame], Sequence[Part]] | None = None
     bound: Bound | None = None
@@ -195,7 +193,6 @@ class Course:
     more: str = ""
     weeks: Sequence[str] = ()
     xlabel: str = ""
-    centred: bool = False
     shaded: Sequence[tuple[float, float]] = ()
     shade: str = VERMILLION
     events: Sequence[tuple[float, str]] = ()
@@ -212,66 +209,50 @@ def course(ax: Axes, frame: pd.DataFrame, spec: Course) -> Axes:
     ends = [*spec.ends, *(End(float(part.y[np.isfinite(part.y)][-1]), part.said, part.color) for part in lines)]
     ends += [End(spec.bound.value, spec.bound.said)] if spec.bound else []
     ax.set_ylim(*(spec.limits or _limits([*(part.reach() for part in parts), [end.value for end in ends]])))
-    left = value_ticks(ax, spec.unit, whole=spec.whole)
-    margins(ax, left=left, right=end_room(ends) if ends else 14.0, top=KEY_TOP if spec.key else TOP)
-    _across(ax, frame, spec)
-    if spec.shaded:
-        start, end = np.array(spec.shaded, dtype=float).T
-        bottom, top = ax.get_ylim()
-        rectangles(
-            ax,
-            start,
-            bottom,
-            end - start,
-            top - bottom,
-            facecolor=spec.shade,
-            edgecolor="none",
-            alpha=0.08 if spec.shade == INK else 0.2,
-        )
+    left = marks.value_ticks(ax, spec.unit, whole=spec.whole)
+    margins(ax, left=left, right=marks.end_room(ends) if ends else 14.0, top=KEY_TOP if spec.key else TOP)
+    span = _across(ax, frame, spec)
+    for start, until in spec.shaded:
+        ax.axvspan(start, until, facecolor=spec.shade, edgecolor="none", alpha=0.08 if spec.shade == INK else 0.2)
     if spec.bound:
-        bound_line(ax, spec.bound.value)
+        ax.axhline(spec.bound.value, color=INK, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1.5)
     for number, part in enumerate(parts):
         part.draw(ax, spec.bound.beyond if spec.bound and not number else lambda y: np.zeros(len(y), dtype=bool))
     if ax.get_ylim()[0] < 0 or any(isinstance(part, Columns) for part in parts):
         ax.axhline(0, color=INK, linewidth=0.8)
-    event_lines(ax, spec.events)
-    key(ax, spec.key)
-    end_labels(ax, ends)
-    return title(ax, spec.title(frame), f"{spec.subtitle}{_span(frame, spec)}{spec.more}")
+    marks.event_lines(ax, spec.events)
+    marks.key(ax, spec.key)
+    marks.end_labels(ax, ends)
+    return title(ax, spec.title(frame), f"{spec.subtitle}{span}{spec.more}")
 
 
 def _own(frame: pd.DataFrame, spec: Course) -> list[Line]:
     if not spec.value:
         return []
     x, y = days(frame[spec.at]), frame[spec.value].to_numpy(dtype=float)
-    y = np.where(np.isfinite(y), y, np.nan)
     said = spec.end(float(y[np.isfinite(y)][-1])) if spec.end else ""
-    return [Line(x, y, said=said, step=spec.step, gaps=True, looks=spec.looks)]
+    return [Line(x, y, said=said, step=spec.step, gaps=True)]
 
 
 def _limits(heights: Sequence[Any]) -> tuple[float, float]:
     known = np.concatenate([np.asarray(some, dtype=float) for some in heights])
     known = known[np.isfinite(known)]
-    low, high = min(known.min(initial=0.0), 0.0), max(known.max(initial=0.0), 0.0)
+    low, high = known.min(initial=0.0), known.max(initial=0.0)
     return 1.15 * float(low), 1.15 * float(high) or 1.0
 
 
-def _across(ax: Axes, frame: pd.DataFrame, spec: Course) -> None:
+def _across(ax: Axes, frame: pd.DataFrame, spec: Course) -> str:
+    """Draw the axis below; the span that it covers, in words."""
     if spec.weeks:
         week_axis(ax, spec.weeks)
-    elif spec.xlabel:
+        return f", {spec.weeks[0]} to {spec.weeks[-1]} (UTC)"
+    if spec.xlabel:
         ax.set_xlim(0, max(1.04 * float(frame[spec.at].max()), 1.0))
         ax.set_xlabel(spec.xlabel, loc="left")
-    elif spec.window:
-        time_axis(ax, day_of(spec.window.start), day_of(spec.window.end), centred=spec.centred)
-    else:
-        x = days(frame[spec.at])
-        time_axis(ax, float(x.min()), float(x.max()) + spec.step, centred=spec.centred)
-
-
-def _span(frame: pd.DataFrame, spec: Course) -> str:
+        return ""
     if spec.window:
+        time_axis(ax, day_of(spec.window.start), day_of(spec.window.end))
         return f", {window_words(spec.window)} (UTC)"
-    if spec.weeks:
-        return f", {spec.weeks[0]} to {spec.weeks[-1]} (UTC)"
-    return "" if spec.xlabel else f", {frame_words(frame[spec.at], step=timedelta(days=spec.step))} (UTC)"
+    x = days(frame[spec.at])
+    time_axis(ax, float(x.min()), float(x.max()) + spec.step)
+    return f", {frame_words(frame[spec.at], step=timedelta(days=spec.step))} (UTC)"

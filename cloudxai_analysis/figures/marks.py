@@ -1,32 +1,31 @@
-"""What is written onto a figure instead of a legend: bounds, names at the ends of lines, events, keys, lanes."""
+"""What figures are drawn of: rectangles, lines and hatches, and the words on them that stand in a legend's place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from cloudxai_analysis.figures.labels import text_width
 from cloudxai_analysis.figures.style import (
-    BOTTOM,
+    HATCH,
     INK,
-    LINE,
     SMALL_SIZE,
     TEXT_SIZE,
-    TOP,
     axes_size,
     figure_size,
     from_corner,
-    margins,
+    point,
 )
+from cloudxai_analysis.figures.timeline import HOUR, Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GAP = 8.0
+_APART = 13.0  # points between two end labels
 
 
 class End(NamedTuple):
@@ -47,6 +46,89 @@ class Entry(NamedTuple):
 def box(text: str, color: str, *, tint: bool = True) -> Entry:
     """The entry of a key for bars of one colour, hollow where they are tinted."""
     return Entry(text, {"marker": "s", "color": color, **({"markerfacecolor": "none"} if tint else {})})
+
+
+def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
+    """Draw rectangles from their lower left corners as one path; those with a side that is not known are left out."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    sides = np.stack(np.broadcast_arrays(*map(np.atleast_1d, (x, y, width, height)))).astype(float)
+    left, low, wide, high = sides[:, np.isfinite(sides).all(axis=0)]
+    if len(left):
+        across, up = (left, left + wide, left + wide, left), (low, low, low + high, low + high)
+        corners = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)
+        ax.add_patch(PathPatch(Path.make_compound_path_from_polys(corners), **{"edgecolor": "none", **looks}))
+
+
+def tinted(
+    ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, *, color: str, hatch: str = ""
+) -> None:
+    """Rectangles with a firm edge and a light inside, on which text of the page's colour can be read."""
+    from matplotlib.colors import to_rgba
+
+    rectangles(ax, x, y, width, height, facecolor=to_rgba(color, 0.35), edgecolor=color, linewidth=1.2)
+    if hatch:
+        rectangles(ax, x, y, width, height, facecolor="none", edgecolor=color, linewidth=0, hatch=hatch)
+
+
+def hatched(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
+    """Rectangles that stand for what is not known."""
+    unfilled = {"facecolor": "none", "edgecolor": INK, "linewidth": 0.6, "alpha": 0.4, "hatch": HATCH}
+    rectangles(ax, x, y, width, height, **{**unfilled, **looks})
+
+
+def hatch_unknown(ax: Axes, stretches: Sequence[tuple[float, float]], text: str = "no data") -> None:
+    """Hatch stretches of the horizontal axis from bottom to top, and name the widest one if it has room for that."""
+    if not stretches:
+        return
+    transform = ax.get_xaxis_transform()
+    start, until = np.array(stretches, dtype=float).T
+    widest, top = int((until - start).argmax()), 1.0
+    if (until - start)[widest] > (text_width(text, SMALL_SIZE) + 6) * point(ax):
+        top -= 15 / axes_size(ax)[1]  # the text stands on clear ground above the hatching
+        say(ax, text, ((start + until)[widest] / 2, 1.0), (0, -2), gid="unknown", va="top", coords=transform)
+    hatched(ax, start, 0.0, until - start, top, transform=transform)
+
+
+def unknown_stretches(x: Floats, y: Floats, *, step: float = HOUR, edges: bool = False) -> list[tuple[float, float]]:
+    """The stretches between the values of `y` that are known, with `edges` also before the first and after the last."""
+    known = np.sort(x[np.isfinite(y)])
+    if edges and len(x):
+        known = np.concatenate([[x.min() - step], known, [x.max() + step]])
+    after = np.flatnonzero(np.diff(known) > 1.5 * step)
+    return [(float(known[place] + step), float(known[place + 1])) for place in after]
+
+
+def draw_line(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR, **looks: Any) -> None:
+    """Draw `y` over `x`, broken wherever a step is missing or NaN; lone points as dots."""
+    x, y = broken(x, y, step=step)
+    ax.plot(x, y, **looks)
+    known = np.isfinite(y)
+    alone = known & ~np.append(False, known[:-1]) & ~np.append(known[1:], False)
+    ax.plot(x[alone], y[alone], linestyle="none", marker="o", markersize=3, color=looks.get("color", INK))
+
+
+def broken(x: Floats, y: Floats, *, step: float) -> tuple[Floats, Floats]:
+    """`x` and `y` in order, with a NaN put in wherever more than one and a half steps lie between two points."""
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], np.where(np.isfinite(y[order]), y[order], np.nan)
+    after = np.flatnonzero(np.diff(x) > 1.5 * step) + 1
+    return np.insert(x, after, x[after - 1] + step / 2), np.insert(y, after, np.nan)
+
+
+def value_ticks(ax: Axes, say_: Callable[[float], str], *, whole: bool = False) -> float:
+    """Label the vertical axis within its limits by `say_`; the points that the labels need left of the axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = ax.get_ylim()
+    ticks = MaxNLocator(nbins=4, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    slack = (high - low) * 1e-9
+    inside = [float(tick) for tick in ticks if low - slack <= tick <= high + slack]
+    labels = [say_(tick) for tick in inside]
+    ax.set_yticks(inside, labels)
+    ax.set_ylim(low, high)
+    return max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 12
 
 
 def say(
@@ -70,49 +152,36 @@ def end_room(ends: Sequence[End]) -> float:
     return _GAP + 10 + max((text_width(end.text, SMALL_SIZE) for end in ends), default=0.0)
 
 
-def bound_line(ax: Axes, value: float) -> None:
-    """Draw a bound on the vertical axis; its name goes to `end_labels`."""
-    ax.axhline(value, color=INK, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1.5)
-
-
 def end_labels(ax: Axes, ends: Sequence[End]) -> None:
     """Name lines and bounds right of the axes, moved apart where they would overlap; after the limits are set."""
     low, high = ax.get_ylim()
-    height = axes_size(ax)[1]
+    wide, tall = axes_size(ax)
     wanted = sorted((min(max((end.value - low) / (high - low), 0.0), 1.0), end) for end in ends)
-    places = _apart([share for share, _ in wanted], 13.0 / height)
-    for place, (share, end) in zip(places, wanted, strict=True):
-        width = _GAP / axes_size(ax)[0]
-        ax.plot([1, 1 + width], [share, place], transform=ax.transAxes, color=end.color, linewidth=0.9, clip_on=False)
-        ax.text(1 + 1.3 * width, place, end.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="end")
-
-
-def _apart(shares: list[float], least: float) -> list[float]:
-    """Ascending places at least `least` apart and as near to `shares` as a push up, then down from the top, leaves."""
-    places: list[float] = []
-    for share in shares:
-        places.append(max(share, places[-1] + least) if places else share)
-    ceiling = max(1.0, (len(shares) - 1) * least)
+    least, places = _APART / tall, [share for share, _ in wanted]
+    for number in range(1, len(places)):
+        places[number] = max(places[number], places[number - 1] + least)
+    ceiling = max(1.0, (len(places) - 1) * least)
     for number in reversed(range(len(places))):
         places[number] = min(places[number], ceiling)
         ceiling = places[number] - least
-    return places
+    gap = _GAP / wide
+    for place, (share, end) in zip(places, wanted, strict=True):
+        ax.plot([1, 1 + gap], [share, place], transform=ax.transAxes, color=end.color, linewidth=0.9, clip_on=False)
+        ax.text(1 + 1.3 * gap, place, end.text, transform=ax.transAxes, va="center", fontsize=SMALL_SIZE, gid="end")
 
 
 def event_lines(ax: Axes, events: Sequence[tuple[float, str]]) -> None:
     """Mark moments by dotted lines, with their names at the top where there is room for them."""
     left, right = ax.get_xlim()
-    width, transform = axes_size(ax)[0], ax.get_xaxis_transform()
-    free = -np.inf
+    transform, free = ax.get_xaxis_transform(), left
     for x, text in sorted(event for event in events if left <= event[0] <= right):
         ax.axvline(x, color=INK, linestyle=(0, (1, 2)), linewidth=1.1)
         ax.plot([x], [1.0], marker="v", markersize=5, color=INK, transform=transform, clip_on=False)
-        place, long = (x - left) / (right - left) * width, text_width(text, SMALL_SIZE) + 5
-        side = 1 if place + long < width else -1
-        if min(place, place + side * long) < free:
-            continue
-        say(ax, text, (x, 1.0), (5 * side, 0), gid="event", va="top", coords=transform)
-        free = max(place, place + side * long) + 6
+        wide = (text_width(text, SMALL_SIZE) + 5) * point(ax)
+        side = 1 if x + wide < right else -1
+        if min(x, x + side * wide) >= free:
+            say(ax, text, (x, 1.0), (5 * side, 0), gid="event", va="top", coords=transform)
+            free = max(x, x + side * wide) + 6 * point(ax)
 
 
 def key(ax: Axes, entries: Sequence[Entry]) -> None:
@@ -130,34 +199,6 @@ def key(ax: Axes, entries: Sequence[Entry]) -> None:
         at += before + wide + 14
 
 
-def lanes_that_fit(ax: Axes, *, top: float = TOP, bottom: float = BOTTOM) -> int:
-    """How many labelled lanes stand below each other without touching."""
-    return max(1, int((figure_size(ax)[1] - top - bottom) / LINE))
-
-
-def lanes(ax: Axes, names: Sequence[str], *, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
-    """One lane per name from the top down, lane `i` at the height `i`."""
-    wide = max((text_width(name, TEXT_SIZE) for name in names), default=0.0)
-    margins(ax, left=wide + 12, right=right, top=top, bottom=bottom)
-    middle, half = (len(names) - 1) / 2, max(len(names) / 2, 1.25)
-    ax.set_ylim(middle + half, middle - half)
-    ax.set_yticks(range(len(names)), names)
-    ax.grid(visible=False, axis="y")
-    ax.grid(visible=True, axis="x")
-
-
-def right_texts(ax: Axes, texts: Sequence[str]) -> None:
-    """Write a text right of each lane, from the top down."""
-    for lane, text in enumerate(texts):
-        say(ax, text, (1.0, lane), (6, 0), gid="value", coords=ax.get_yaxis_transform())
-
-
 def left_out(drawn: int, all_: int, noun: str) -> str:
     """', 10 of 23 tenants' where some are not drawn."""
     return f", {drawn} of {all_:,} {noun}" if drawn < all_ else ""
-
-
-def lane_of(labels: pd.Series, shown: Sequence[str]) -> NDArray[np.float64]:
-    """The height of the lane that each label stands in."""
-    places = {name: place for place, name in enumerate(shown)}
-    return np.array([places[str(label)] for label in labels], dtype=float)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.figures.bars import Bars, Layer, bars, named
 from cloudxai_analysis.figures.course import Course, Line, course
 from cloudxai_analysis.figures.labels import duration, shortened
+from cloudxai_analysis.figures.lanes import Bars, Layer, Stretches, bars, named, stretches
 from cloudxai_analysis.figures.marks import left_out
-from cloudxai_analysis.figures.stretches import Stretches, stretches
 from cloudxai_analysis.figures.style import PALETTE, empty, new_axes
 from cloudxai_analysis.figures.svg import as_image, to_svg
 from cloudxai_analysis.figures.timeline import days, usual_step
@@ -63,24 +62,21 @@ def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "")
             raise UsageError(f"The frame has no column '{column}'. It has {_listed(frame.columns)}.")
     frame = frame.rename(columns=str).reset_index(drop=True)
     times = [name for name in frame if pd.api.types.is_datetime64_any_dtype(frame[name])]
+    numbers = [name for name in frame.select_dtypes("number") if name != by]
+    names = [by] if by else [name for name in frame if name not in times and name not in numbers]
     for name in times:
         if frame[name].dt.tz is None:
-            raise UsageError(
-                f"The times of '{name}' have no zone. Give them one: frame['{name}'].dt.tz_localize('UTC')."
-            )
-    numbers = [name for name in frame if _is_number(frame[name]) and name != by]
-    names = [by] if by else [name for name in frame if name not in times and not _is_number(frame[name])]
+            raise UsageError(f"The times of '{name}' have no zone. Give it: frame['{name}'].dt.tz_localize('UTC').")
     if value and value not in numbers:
-        raise UsageError(
-            f"Column '{value}' holds no numbers, but {frame[value].dtype}. Numbers are in {_listed(numbers)}."
-        )
+        raise UsageError(f"Column '{value}' holds no numbers. Numbers are in {_listed(numbers)}.")
     ax = new_axes()
     if frame.empty:
         return Plot(empty(ax, "the frame has no row"))
     if len(times) > 1:
         return Plot(_stretches(ax, frame, times[:2], names, title))
     if times and numbers:
-        return Plot(_course(ax, frame, times[0], [value] if value else numbers, names, title, by=bool(by)))
+        several = by or (names[0] if names and frame[times[0]].duplicated().any() else "")
+        return Plot(_course(ax, frame, times[0], [value] if value else numbers, several, title))
     if names and numbers:
         return Plot(_bars(ax, frame, value or numbers[0], names[0], title))
     raise UsageError(
@@ -91,8 +87,7 @@ def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "")
 
 def _stretches(ax: Axes, frame: pd.DataFrame, times: Sequence[str], names: Sequence[str], title: str) -> Axes:
     start, end = times
-    lane = frame[names[0]].astype(str) if names else pd.Series("all", index=frame.index)
-    last = frame[times].max().max()
+    last, lane = frame[times].max().max(), frame[names[0]].astype(str) if names else "all"
     longest = (frame[end].fillna(last) - frame[start]).dt.total_seconds().max()
     spec = Stretches(
         title=lambda _: title or f"{count(len(frame), 'stretch', 'stretches')}, the longest {duration(longest)}",
@@ -107,49 +102,43 @@ def _stretches(ax: Axes, frame: pd.DataFrame, times: Sequence[str], names: Seque
     return stretches(ax, frame.assign(lane=lane), spec)
 
 
-def _course(
-    ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], names: Sequence[str], title: str, *, by: bool
-) -> Axes:
-    if by or (names and frame[time].duplicated().any()):
-        several = {str(name): own[values[0]] for name, own in frame.groupby(frame[names[0]].astype(str), sort=False)}
-        if any(frame.loc[own.index, time].duplicated().any() for own in several.values()):
-            raise UsageError(f"'{names[0]}' has several rows of one time. Name the column that tells them apart: by=…")
-        said = f"{values[0]} by {names[0]}"
-    else:
-        several, said = {name: frame[name] for name in values}, ", ".join(values)
-    order = sorted(several, key=lambda name: -several[name].max())
-    step = usual_step(frame[time])
-
-    def lines(frame: pd.DataFrame) -> list[Line]:
-        drawn = []
-        for name, color, dashes in zip(order, PALETTE, _DASHES, strict=False):
-            x, y = days(frame.loc[several[name].index, time]), several[name].to_numpy(dtype=float)
-            drawn.append(
-                Line(x, y, color, shortened(name, 16), step, gaps=len(order) == 1, looks={"linestyle": dashes})
-            )
-        return drawn
-
-    known = pd.concat([several[name] for name in order[: len(PALETTE)]])
+def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by: str, title: str) -> Axes:
+    if by and frame.duplicated([by, time]).any():
+        raise UsageError(f"'{by}' has several rows of one time. Name the column that tells them apart: by=…")
+    named_ = {name: frame[name] for name in values}
+    if by:
+        named_ = {str(name): own[values[0]] for name, own in frame.groupby(frame[by].astype(str), sort=False)}
+    order = sorted(named_, key=lambda name: -named_[name].max())
+    said, step = f"{values[0]} by {by}" if by else ", ".join(values), usual_step(frame[time])
+    lines = [
+        Line(
+            days(frame.loc[named_[name].index, time]),
+            named_[name].to_numpy(dtype=float),
+            color,
+            shortened(name, 16),
+            step,
+            gaps=len(order) == 1,
+            looks={"linestyle": dashes},
+        )
+        for name, color, dashes in zip(order, PALETTE, _DASHES, strict=False)
+    ]
+    known = pd.concat([named_[name] for name in order[: len(lines)]]).dropna()
     spec = Course(
         title=lambda _: title or f"{shortened(said, 30)}: from {known.min():,.4g} to {known.max():,.4g}",
         subtitle=said,
         at=time,
         step=step,
-        parts=lines,
+        parts=lambda _: lines,
         unit="{:,.4g}".format,
-        more=left_out(min(len(order), len(PALETTE)), len(order), "lines"),
+        more=left_out(len(lines), len(order), "lines"),
     )
-    return course(ax, frame if known.notna().any() else frame[:0], spec)
+    return course(ax, frame if len(known) else frame[:0], spec)
 
 
 def _bars(ax: Axes, frame: pd.DataFrame, value: str, name: str, title: str) -> Axes:
     known = frame[np.isfinite(frame[value].to_numpy(dtype=float))].sort_values(value, ascending=False, kind="stable")
-
-    def most(frame: pd.DataFrame) -> str:
-        return f"{shortened(str(frame[name].iloc[0]), 30)} has most: {frame[value].iloc[0]:,.4g}"
-
     spec = Bars(
-        title=lambda frame: title or most(frame),
+        title=lambda frame: title or f"{shortened(str(frame[name].iloc[0]))} has most: {frame[value].iloc[0]:,.4g}",
         subtitle=f"{value} by {name}",
         names=named(name),
         layers=[Layer(lambda frame: frame[value])],
@@ -157,10 +146,6 @@ def _bars(ax: Axes, frame: pd.DataFrame, value: str, name: str, title: str) -> A
         noun="rows",
     )
     return bars(ax, known, spec)
-
-
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _listed(names: Sequence[Any]) -> str:

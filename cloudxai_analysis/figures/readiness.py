@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, Unsure, course
 from cloudxai_analysis.figures.labels import duration, share_words, shortened
-from cloudxai_analysis.figures.stretches import Stretches, stretches
+from cloudxai_analysis.figures.lanes import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_words, days
 from cloudxai_analysis.ground.window import DAY, Window
@@ -47,9 +47,8 @@ def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
         subtitle="Share of the time seen that was ready, by day",
         at="day",
         step=1.0,
-        centred=True,
         parts=lambda _: [
-            Columns(x, y - 1, 1.0, BLUE, 1.0, "", air=0.94, texts=[said]),
+            Columns(x, y - 1, 1.0, BLUE, 1.0, "", air=0.94, texts=said),
             marks(y >= slo, BLUE, "o"),
             marks(y < slo, VERMILLION, "X"),
             Unsure([(day, day + 1) for day in unfinished], "unfinished"),
@@ -86,7 +85,6 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float, window_days: fl
         value="left",
         at="day",
         step=1.0,
-        looks={"marker": "o", "markersize": 3.5},
         parts=lambda _: [Unsure([(x.min() - 1, short.max())] if len(short) else [], "short history")],
         bound=Bound(0.0, "used up", bad="below"),
         end=lambda last: f"{percent(abs(last), 0)} {'left' if last >= 0 else 'over'}",

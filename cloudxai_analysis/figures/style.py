@@ -75,9 +75,8 @@ def new_axes(width: float = 7.2, height: float = 3.4) -> Axes:
 
 
 def margins(ax: Axes, *, left: float = 40.0, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
-    """Leave that many points free around the axes."""
+    """Leave that many points free around the axes; however long the labels, half of the figure stays for the data."""
     width, height = figure_size(ax)
-    # However long the labels, half of the figure stays for the data.
     left, right = min(left, 0.45 * width), min(right, 0.35 * width)
     ax.set_position((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
 
@@ -91,19 +90,20 @@ def figure_size(ax: Axes) -> tuple[float, float]:
 
 def axes_size(ax: Axes) -> tuple[float, float]:
     """Width and height of the axes in points."""
-    width, height = figure_size(ax)
-    box = ax.get_position()
+    (width, height), box = figure_size(ax), ax.get_position()
     return float(box.width) * width, float(box.height) * height
+
+
+def point(ax: Axes) -> float:
+    """A point in the units of the horizontal axis."""
+    left, right = ax.get_xlim()
+    return float(right - left) / axes_size(ax)[0]
 
 
 def from_corner(ax: Axes, right: float, down: float) -> tuple[float, float]:
     """The place, in fractions of the axes, that lies so many points right of and below the figure's top left corner."""
-    width, height = figure_size(ax)
-    box = ax.get_position()
-    return (
-        float((right / width - box.x0) / box.width),
-        float((1 - down / height - box.y0) / box.height),
-    )
+    (width, height), box = figure_size(ax), ax.get_position()
+    return float((right / width - box.x0) / box.width), float((1 - down / height - box.y0) / box.height)
 
 
 def title(ax: Axes, message: str, detail: str) -> Axes:
@@ -116,8 +116,7 @@ def title(ax: Axes, message: str, detail: str) -> Axes:
     x, y = from_corner(ax, _EDGE, 17)
     ax.set_title(message, loc="left", x=x, y=y, pad=0, fontsize=_fitting(message, TITLE_SIZE, room, bold=True))
     x, y = from_corner(ax, _EDGE, 34)
-    size = _fitting(detail, TEXT_SIZE, room)
-    ax.text(x, y, detail, transform=ax.transAxes, va="baseline", ha="left", fontsize=size, gid="detail")
+    ax.text(x, y, detail, transform=ax.transAxes, fontsize=_fitting(detail, TEXT_SIZE, room), gid="detail")
     return ax
 
 
@@ -129,10 +128,10 @@ def empty(ax: Axes, reason: str = "no number of it is known in this window") -> 
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.fill_between([0, 1], 0, 1, facecolor="none", edgecolor=INK, hatch="/", linewidth=0, alpha=0.15)
-    ax.text(0.5, 0.62, "Nothing to draw", ha="center", va="baseline", fontsize=TITLE_SIZE, fontweight="bold")
+    ax.text(0.5, 0.62, "Nothing to draw", ha="center", fontsize=TITLE_SIZE, fontweight="bold")
     reason = one_line(reason)
     size = _fitting(reason, TEXT_SIZE, axes_size(ax)[0] - 2 * _EDGE)
-    ax.text(0.5, 0.42, reason, ha="center", va="baseline", fontsize=size, gid="detail")
+    ax.text(0.5, 0.42, reason, ha="center", fontsize=size, gid="detail")
     return ax
 
 

@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
-from cloudxai_analysis.figures.grid import Grid, grid
 from cloudxai_analysis.figures.labels import duration, share_words, shortened, without_port
-from cloudxai_analysis.figures.marks import Entry, box, left_out
-from cloudxai_analysis.figures.shapes import unknown_stretches
-from cloudxai_analysis.figures.stretches import Stretches, stretches
+from cloudxai_analysis.figures.lanes import Grid, Stretches, grid, stretches
+from cloudxai_analysis.figures.marks import Entry, box, left_out, unknown_stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days, frame_words, time_axis, usual_step
 from cloudxai_analysis.ground.window import DAY, Window
@@ -54,7 +52,7 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
         rows=[str(name) for name in worst.sort_values(kind="stable").index],
         x=lambda frame: days(frame["day"]) + 0.5,
         share="coverage",
-        axis=lambda ax: time_axis(ax, every.min(), every.max() + 1, centred=True),
+        axis=lambda ax: time_axis(ax, every.min(), every.max() + 1),
         said=lambda frame: [percent(share, 0) if not share >= least else "" for share in frame["coverage"]],
         bad=lambda frame: ~(frame["coverage"] >= least),
         noun="jobs",

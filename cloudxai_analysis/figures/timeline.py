@@ -22,7 +22,9 @@ Floats = NDArray[np.float64]
 
 HOUR = 1 / 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONDAY = 4  # of the first week that begins after the epoch
 _LABELS = 7  # about as many as fit side by side
+_STEPS = (1 * HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 1, 7, 14, 28, 91, 182, 364)  # days from tick to tick
 
 
 def days(moments: Iterable[datetime]) -> Floats:
@@ -48,25 +50,24 @@ def moment_of(day: float) -> datetime:
     return _EPOCH + timedelta(seconds=round(float(day) * 86_400))
 
 
-def time_axis(ax: Axes, start: float, end: float, *, centred: bool = False) -> None:
-    """Give the axes the time from `start` to `end`, after their margins; `centred` where a mark fills its whole day."""
-    first, last = moment_of(start), moment_of(end)
+def time_axis(ax: Axes, start: float, end: float) -> None:
+    """Give the axes the time from `start` to `end`, after their margins; labels stand where a day or hour begins."""
     ax.set_xlim(start, max(end, start + HOUR))
-    ticks, form = _ticks(first, last, least=timedelta(days=1) if centred else timedelta(hours=1))
-    shift = 0.5 if centred else 0.0
-    labels = [_said(tick, form) for tick in ticks]
+    steps = [step for step in _STEPS if step >= 1 or end - start <= 1.5]  # a time without its day tells little
+    step = next((step for step in steps if (end - start) / step <= _LABELS + 1), steps[-1])
+    first = math.ceil(round((start - _MONDAY) / step, 6)) * step + _MONDAY
+    ticks = [float(tick) for tick in np.arange(first, end - 1e-6, step)]
+    labels = [_said(moment_of(tick), step) for tick in ticks]
     longest = max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 8
-    spacing = axes_size(ax)[0] / max(len(ticks), 1)
-    every = max(1, math.ceil(longest / spacing))
-    ax.set_xticks([day_of(tick) + shift for tick in ticks[::every]], labels[::every])
-    ax.set_xlabel(f"{_months(first, last)}, UTC", loc="left")
+    every = max(1, math.ceil(longest * len(ticks) / axes_size(ax)[0]))
+    ax.set_xticks(ticks[::every], labels[::every])
+    ax.set_xlabel(f"{span_words(moment_of(start), moment_of(end))}, UTC", loc="left")
 
 
 def week_axis(ax: Axes, names: Sequence[str]) -> None:
     """Put the weeks called `names` ('2026-W46') at 0, 1, 2, ...; labels where there is room, counted from the last."""
-    places = range(len(names))
     step = math.ceil((text_width("W46", TEXT_SIZE) + 8) / (axes_size(ax)[0] / len(names)))
-    labelled = [place for place in places if (len(names) - 1 - place) % step == 0]
+    labelled = [place for place in range(len(names)) if (len(names) - 1 - place) % step == 0]
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.set_xticks(labelled, [names[place].partition("-")[2] or names[place] for place in labelled])
     years = sorted({name.partition("-")[0] for name in names})
@@ -100,40 +101,7 @@ def day_words(moment: datetime) -> str:
     return f"{moment:%a} {moment.day} {moment:%b}"
 
 
-def _ticks(first: datetime, last: datetime, *, least: timedelta) -> tuple[list[datetime], str]:
-    length = last - first
-    if length <= timedelta(days=2) and least < timedelta(days=1):
-        step = timedelta(hours=max(1, round(length / timedelta(hours=1) / _LABELS)))
-        return _every(first.replace(minute=0, second=0, microsecond=0), step, first, last), "%H:%M"
-    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
-    if length <= timedelta(days=10):
-        return _every(midnight, timedelta(days=1), first, last), "%a"
-    if length <= timedelta(days=140):
-        weeks = -(-length // timedelta(weeks=_LABELS))
-        monday = midnight - timedelta(days=midnight.weekday())
-        return _every(monday, timedelta(weeks=weeks), first, last), "%b"
-    months = pd.date_range(midnight.replace(day=1), last, freq="MS", tz=UTC).to_pydatetime()
-    inside = [month for month in months if first <= month < last]
-    return inside[:: -(-len(inside) // _LABELS)], "%b %Y"
-
-
-def _every(start: datetime, step: timedelta, first: datetime, last: datetime) -> list[datetime]:
-    count = (last - start) // step + 1
-    return [tick for tick in (start + step * number for number in range(count)) if first <= tick < last]
-
-
-def _said(tick: datetime, form: str) -> str:
-    if form == "%a":
-        return f"{tick:%a} {tick.day}"
-    if form == "%b":
-        return f"{tick.day} {tick:%b}"
-    return f"{tick:{form}}"
-
-
-def _months(first: datetime, last: datetime) -> str:
-    last = max(last - timedelta(microseconds=1), first)
-    if last - first <= timedelta(days=2):
-        return span_words(first, last)
-    if first.year != last.year:
-        return f"{first:%B %Y} to {last:%B %Y}"
-    return f"{last:%B %Y}" if first.month == last.month else f"{first:%B} to {last:%B %Y}"
+def _said(tick: datetime, step: float) -> str:
+    if step < 1:
+        return f"{tick:%H:%M}"
+    return f"{tick:%a} {tick.day}" if step == 1 else f"{tick.day} {tick:%b}"

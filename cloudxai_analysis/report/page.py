@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from cloudxai_analysis.cards.card import LOOK_MIME, SVG_MIME
 from cloudxai_analysis.cards.weekly import SUMMARY_MIME, summary_sha256
 from cloudxai_analysis.checks import SEVERITY
-from cloudxai_analysis.figures.sparkline import sparkline
+from cloudxai_analysis.figures.svg import sparkline
 from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.platform.settings import Bounds
 from cloudxai_analysis.report.svg_check import allowed_svg

@@ -1,0 +1,316 @@
+"""The forms of what is told by name, a lane each: bars, shares with their intervals, stretches of time, cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cloudxai_analysis.figures.labels import shortened, text_width
+from cloudxai_analysis.figures.marks import Entry, hatched, key, left_out, rectangles, say, tinted
+from cloudxai_analysis.figures.style import (
+    BLUE,
+    BOTTOM,
+    INK,
+    KEY_TOP,
+    LINE,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    TOP,
+    VERMILLION,
+    axes_size,
+    empty,
+    figure_size,
+    margins,
+    point,
+    styled,
+    title,
+)
+from cloudxai_analysis.figures.timeline import Floats, day_of, days, time_axis, window_words
+from cloudxai_analysis.ground.window import Window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_FOOT = 14.0  # points below bars that need no axis
+_AIR = 4.0  # points between a bar and its text
+_HALF = 0.34  # of a lane, on each side of its middle
+_STACK = 5  # stretches of the same moment that a lane shows beside each other
+_WIDE, _TALL = 0.84, 0.74  # of a cell's room
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """What every form of lanes has: `noun` names the lanes of which some are left out, `more` follows the subtitle."""
+
+    title: Callable[[pd.DataFrame], str]
+    subtitle: str
+    noun: str
+    key: Sequence[Entry] = ()
+    xlabel: str = ""
+    more: str = ""
+
+    @property
+    def top(self) -> float:
+        """Points above the axes."""
+        return KEY_TOP if self.key else TOP
+
+    def fit(self, ax: Axes, bottom: float = BOTTOM) -> int:
+        """How many labelled lanes stand below each other without touching."""
+        return max(1, int((figure_size(ax)[1] - self.top - bottom) / LINE))
+
+    def set_up(self, ax: Axes, names: Sequence[str], right: Sequence[str] = (), bottom: float = BOTTOM) -> None:
+        """One lane per name from the top down, lane `i` at the height `i`, with a text at the right of each."""
+        wide = max((text_width(name, TEXT_SIZE) for name in names), default=0.0)
+        beside = max((text_width(text, SMALL_SIZE) for text in right), default=-6.0)
+        margins(ax, left=wide + 12, right=beside + 20, top=self.top, bottom=bottom)
+        middle, half = (len(names) - 1) / 2, max(len(names) / 2, 1.25)
+        ax.set_ylim(middle + half, middle - half)
+        ax.set_yticks(range(len(names)), names)
+        ax.grid(visible=False, axis="y")
+        ax.grid(visible=True, axis="x")
+        for lane, text in enumerate(right):
+            say(ax, text, (1.0, lane), (6, 0), gid="value", coords=ax.get_yaxis_transform())
+
+    def finish(self, ax: Axes, frame: pd.DataFrame, detail: str, drawn: int, all_: int) -> Axes:
+        """The key and the title, which come last."""
+        if self.xlabel:
+            ax.set_xlabel(self.xlabel, loc="left")
+        key(ax, self.key)
+        return title(ax, self.title(frame), f"{self.subtitle}{detail}{left_out(drawn, all_, self.noun)}{self.more}")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The bars of one kind, or of a part of those below: tinted with a `hatch`, or plain where it is None."""
+
+    values: Callable[[pd.DataFrame], pd.Series]
+    color: str = BLUE
+    hatch: str | None = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars(Lanes):
+    """How the rows of a frame are drawn as bars, the first on top.
+
+    `said` gives the text behind a row's bar from its row, `left` the one before a bar to the left, `note` the one at
+    the right edge.
+    """
+
+    names: Callable[[pd.DataFrame], Sequence[str]]
+    layers: Sequence[Layer]
+    said: Callable[[pd.Series], str]
+    left: Callable[[pd.Series], str] | None = None
+    note: Callable[[pd.Series], str] | None = None
+    most: int = 20
+
+
+def named(column: str, most: int = 26) -> Callable[[pd.DataFrame], list[str]]:
+    """The names in a column, made short enough for a lane."""
+    return lambda frame: [shortened(str(name), most) for name in frame[column]]
+
+
+@styled
+def bars(ax: Axes, frame: pd.DataFrame, spec: Bars) -> Axes:
+    """The rows of `frame` as bars, as `spec` says."""
+    if frame.empty:
+        return empty(ax)
+    bottom = BOTTOM if spec.xlabel else _FOOT
+    shown = frame.head(min(spec.most, spec.fit(ax, bottom)))
+    rows = [row for _, row in shown.iterrows()]
+    spec.set_up(ax, spec.names(shown), [spec.note(row) for row in rows] if spec.note else (), bottom)
+    drawn = [np.nan_to_num(layer.values(shown).to_numpy(dtype=float)) for layer in spec.layers]
+    low, high = np.min([*drawn, 0 * drawn[0]], axis=0), np.max([*drawn, 0 * drawn[0]], axis=0)
+    before = [(spec.left or spec.said)(row) if end < 0 else "" for row, end in zip(rows, low, strict=True)]
+    behind = [spec.said(row) if end > 0 or not foot else "" for row, end, foot in zip(rows, high, low, strict=True)]
+    # The axis is as long as the texts at both ends need.
+    room = [max(text_width(text, SMALL_SIZE) for text in texts) + 2 * _AIR for texts in (before, behind)]
+    wide = axes_size(ax)[0]
+    scale = (float(high.max() - low.min()) or 1.0) / max(wide - sum(room), 0.25 * wide)
+    ax.set_xlim(low.min() - room[0] * scale, high.max() + room[1] * scale)
+    for side, ends, texts in ((-1, low, before), (1, high, behind)):
+        for lane, (end, text) in enumerate(zip(ends, texts, strict=True)):
+            say(ax, text, (end, lane), (side * _AIR, 0), gid="value")
+    for values, layer in zip(drawn, spec.layers, strict=True):
+        some = values != 0
+        sides = (0.0, np.flatnonzero(some) - _HALF, values[some], 2 * _HALF)
+        if layer.hatch is None:
+            rectangles(ax, *sides, facecolor=layer.color)
+        else:
+            tinted(ax, *sides, color=layer.color, hatch=layer.hatch)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+    return spec.finish(ax, frame, "", len(shown), len(frame))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervals(Lanes):
+    """How the rows of a frame are drawn as marks at `value` with whiskers from `low` to `high`, shares all of them.
+
+    A row over the `bound` stands out; `said` gives the text at its right.
+    """
+
+    names: Callable[[pd.DataFrame], Sequence[str]]
+    said: Callable[[pd.Series], str]
+    value: str
+    low: str
+    high: str
+    bound: float
+
+
+@styled
+def intervals(ax: Axes, frame: pd.DataFrame, spec: Intervals) -> Axes:
+    """The rows of `frame` as marks with whiskers, as `spec` says."""
+    if frame.empty:
+        return empty(ax)
+    shown = frame.head(spec.fit(ax))
+    spec.set_up(ax, spec.names(shown), [spec.said(row) for _, row in shown.iterrows()])
+    ax.set_xlim(-0.04, 1.04)
+    ax.set_xticks(np.linspace(0, 1, 5), [f"{share} %" for share in range(0, 101, 25)])
+    ax.axvline(spec.bound, color=INK, linewidth=1.1, linestyle=(0, (6, 3)))
+    value, low, high = (shown[name].to_numpy(dtype=float) for name in (spec.value, spec.low, spec.high))
+    for some, color, marker in ((value <= spec.bound, BLUE, "o"), (value > spec.bound, VERMILLION, "D")):
+        off = [value[some] - low[some], high[some] - value[some]]
+        looks = {"fmt": marker, "markersize": 7, "capsize": 4, "elinewidth": 1.8, "color": color, "clip_on": False}
+        ax.errorbar(value[some], np.flatnonzero(some), xerr=np.abs(off), **looks)
+    return spec.finish(ax, frame, "", len(shown), len(frame))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretches(Lanes):
+    """How the rows of a frame are drawn from `start` to `end` (missing: it goes on), each in its `lane`.
+
+    `order` gives the lanes from the top, `names` the short name of each, `right` its words at the right; `said` is the
+    column of words beside a stretch; `mark` the column that says which of `marks` stands at its start; up to the column
+    `dark` a stretch is filled, from there on tinted.
+    """
+
+    window: Window
+    lane: str
+    order: Callable[[pd.DataFrame], Sequence[str]]
+    names: Callable[[str], str] = shortened
+    right: Callable[[str], str] | None = None
+    start: str = "start"
+    end: str = "end"
+    dark: str = ""
+    said: str = ""
+    mark: str = ""
+    marks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@styled
+def stretches(ax: Axes, frame: pd.DataFrame, spec: Stretches) -> Axes:
+    """The rows of `frame` as stretches of time, as `spec` says."""
+    if frame.empty:
+        return empty(ax)
+    all_ = [str(name) for name in spec.order(frame)]
+    shown = all_[: spec.fit(ax)]
+    spec.set_up(ax, [spec.names(name) for name in shown], [spec.right(name) for name in shown] if spec.right else ())
+    time_axis(ax, day_of(spec.window.start), day_of(spec.window.end))
+    inside = frame[frame[spec.lane].astype(str).isin(shown)].sort_values(spec.start, kind="stable")
+    left, beyond = ax.get_xlim()
+    lane, end = _lane_of(inside[spec.lane], shown), days(inside[spec.end])
+    start, end = np.maximum(days(inside[spec.start]), left), np.where(np.isfinite(end), end, beyond)
+    wide = np.maximum(end - start, 2 * point(ax))
+    if spec.mark:
+        _mark(ax, inside[spec.mark].astype(str).to_numpy(), lane, start, wide, spec.marks)
+    elif spec.dark:
+        tinted(ax, start, lane - 0.3, wide, 0.6, color=VERMILLION)
+        rectangles(ax, start, lane - 0.3, days(inside[spec.dark]) - start, 0.6, facecolor=VERMILLION)
+    else:
+        rectangles(ax, start, lane - 0.3, wide, 0.6, facecolor=VERMILLION)
+    on = inside[spec.end].isna().to_numpy()
+    ax.plot(end[on], lane[on], linestyle="none", marker=">", markersize=7, color=INK, clip_on=False)
+    if spec.said:
+        _say(ax, inside[spec.said].astype(str).to_numpy(), lane, start, end)
+    return spec.finish(ax, frame, f", {window_words(spec.window)} (UTC)", len(shown), len(all_))
+
+
+def _lane_of(labels: pd.Series, shown: Sequence[str]) -> Floats:
+    return labels.astype(str).map({name: place for place, name in enumerate(shown)}).to_numpy(dtype=float)
+
+
+def _say(ax: Axes, texts: Sequence[str], lane: Floats, start: Floats, end: Floats) -> None:
+    """The words beside each stretch, where they do not run into the next one of its lane."""
+    left, right = ax.get_xlim()
+    order = np.lexsort((start, lane))
+    for row, after in pairwise([*order, -1]):
+        last = after < 0 or lane[after] != lane[row]
+        until = right if last else float(start[after])
+        x = max(end[row], start[row] + 2 * point(ax))
+        wide = (text_width(texts[row], SMALL_SIZE) + 8) * point(ax)
+        if x + wide < until:
+            say(ax, texts[row], (x, lane[row]), (4, 0), gid="value")
+        elif last and start[row] - wide > left:
+            say(ax, texts[row], (start[row], lane[row]), (-4, 0), gid="value")
+
+
+def _mark(
+    ax: Axes, kinds: Any, lane: Floats, start: Floats, wide: Floats, marks: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Thin bars with a marker at their start; those of one moment stand above each other, a crowd says its number."""
+    order = np.lexsort((start, lane))
+    apart = (np.diff(lane[order]) > 0) | (np.diff(start[order]) > 8 * point(ax))
+    crowd = pd.Series(np.append(0, np.cumsum(apart)), index=order).sort_index()
+    rank, size = crowd.groupby(crowd).cumcount().to_numpy(), crowd.groupby(crowd).transform("size").to_numpy()
+    height = lane + 0.17 * np.array([0, 1, -1, 2, -2])[rank % _STACK]
+    rectangles(ax, start, height - 0.06, wide, 0.12, facecolor=INK, alpha=0.55)
+    for name, looks in marks.items():
+        some = kinds == name
+        ax.plot(start[some], height[some], linestyle="none", markersize=6.5, **looks)
+    last = (rank == size - 1) & (size > _STACK)
+    _say(ax, [f"{number:.0f} at once" for number in size[last]], lane[last], start[last], start[last])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Lanes):
+    """How the rows of a frame become cells: of the column `row`, at the place `x` gives, filled by the column `share`.
+
+    Of `rows` those are drawn that fit; `bad` says which cells stand out, `said` what is written into them. `axis` draws
+    the axis below; with `framed` each cell has a frame; cells that no row fills are hatched where `missing` gives all
+    places.
+    """
+
+    row: str
+    rows: Sequence[str]
+    x: Callable[[pd.DataFrame], Floats]
+    share: str
+    bad: Callable[[pd.DataFrame], pd.Series]
+    said: Callable[[pd.DataFrame], Sequence[str]]
+    axis: Callable[[Axes], None]
+    framed: bool = False
+    missing: Sequence[float] = ()
+
+
+@styled
+def grid(ax: Axes, frame: pd.DataFrame, spec: Grid) -> Axes:
+    """The rows of `frame` as cells, as `spec` says."""
+    if frame.empty:
+        return empty(ax)
+    shown = list(spec.rows[: spec.fit(ax)])
+    spec.set_up(ax, [shortened(name, 30) for name in shown])
+    ax.grid(visible=False)
+    spec.axis(ax)
+    cells = frame[frame[spec.row].astype(str).isin(shown)]
+    middle, lane = spec.x(cells), _lane_of(cells[spec.row], shown)
+    x, foot = middle - _WIDE / 2, lane + _TALL / 2
+    tall = -_TALL * np.clip(np.nan_to_num(cells[spec.share].to_numpy(dtype=float)), 0, 1)
+    bad, said = spec.bad(cells).to_numpy(dtype=bool), spec.said(cells)
+    narrow = max((text_width(text, SMALL_SIZE) for text in said), default=0.0) * point(ax) > _WIDE
+    rectangles(ax, x[~bad], foot[~bad], _WIDE, tall[~bad], facecolor=BLUE, alpha=0.45)
+    # Where cells are too narrow for their words, a hatch tells the bad ones.
+    tinted(ax, x[bad], foot[bad], _WIDE, tall[bad], color=VERMILLION, hatch="xxxx" if narrow else "")
+    if spec.framed:
+        rectangles(ax, x, foot, _WIDE, -_TALL, facecolor="none", edgecolor=INK, linewidth=0.8)
+    for at, low, text in zip(middle, foot, () if narrow else said, strict=False):
+        say(ax, text, (at, low), (0, 3), gid="share", va="bottom")
+    there = set(zip(middle, lane, strict=True))
+    absent = [(at, row) for row in range(len(shown)) for at in spec.missing if (at, row) not in there]
+    at_, row_ = np.array(absent, dtype=float).reshape(-1, 2).T
+    hatched(ax, at_ - _WIDE / 2, row_ - _TALL / 2, _WIDE, _TALL)
+    return spec.finish(ax, frame, "", len(shown), len(spec.rows))
