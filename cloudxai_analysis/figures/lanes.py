@@ -176,7 +176,14 @@ def intervals(ax: Axes, frame: pd.DataFrame, spec: Intervals) -> Axes:
     value, low, high = (shown[name].to_numpy(dtype=float) for name in (spec.value, spec.low, spec.high))
     for some, color, marker in ((value <= spec.bound, BLUE, "o"), (value > spec.bound, VERMILLION, "D")):
         off = [value[some] - low[some], high[some] - value[some]]
-        looks = {"fmt": marker, "markersize": 7, "capsize": 4, "elinewidth": 1.8, "color": color, "clip_on": False}
+        looks: dict[str, Any] = {
+            "fmt": marker,
+            "markersize": 7,
+            "capsize": 4,
+            "elinewidth": 1.8,
+            "color": color,
+            "clip_on": False,
+        }
         ax.errorbar(value[some], np.flatnonzero(some), xerr=np.abs(off), **looks)
     return spec.finish(ax, frame, "", len(shown), len(frame))
 

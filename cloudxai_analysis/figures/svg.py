@@ -71,7 +71,8 @@ def _drawn(figure: Figure) -> str:
 
 def _inside(element: ET.Element, prefix: str) -> str:
     """What an element holds, cleaned: no metadata, no style, no group that says nothing."""
-    written = [escape(element.text, quote=False)] if (element.text or "").strip() else []
+    text = element.text or ""
+    written = [escape(text, quote=False)] if text.strip() else []
     for child in element:
         name, inside = child.tag.rpartition("}")[2], ""
         if name in ("metadata", "style"):
