@@ -36,11 +36,8 @@ from cloudxai_analysis.measures import (
     drivers,
     focus,
     identifiers,
-    isolation,
     readiness,
     semantics,
-    shifts,
-    slo,
     telemetry,
     time_to_cap,
 )
@@ -204,7 +201,6 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "readiness.tenant_availability": lambda f: readiness.tenant_availability(f.hours),
     "cohorts.tenant_cohorts": lambda f: cohorts.tenant_cohorts(f.hours, f.covered, SPAN),
     "cohorts.tenant_lifetimes": lambda f: cohorts.tenant_lifetimes(f.hours, end=pd.Timestamp(SPAN.end)),
-    "cohorts.tenant_survival": lambda f: cohorts.tenant_survival(f.lifetimes),
     "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(
         f.arrivals, f.covered, SPAN, cap=4_000, instance=TARGET["instance"]
     ),
@@ -220,13 +216,11 @@ OF_SERIES: dict[str, Callable[[Frames], Any]] = {
     "drivers.label_savings": lambda f: drivers.label_savings(f.series, needed=["tenant"]),
 }
 OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {
-    "isolation.isolation_correlation": lambda f: isolation.isolation_correlation(f.tenant_samples, f.ready),
-    "isolation.isolation_breaches": lambda f: isolation.isolation_breaches(
+    "readiness.isolation_breaches": lambda f: readiness.isolation_breaches(
         f.outages, f.tenant_outages, seen=f.tenants.shape[0], end=pd.Timestamp(LAST.end)
     ),
-    "slo.burn_rates": lambda f: slo.burn_rates(f.ready, slo=0.999, at=pd.Timestamp(LAST.end)),
-    "slo.burn_stretches": lambda f: slo.burn_stretches(f.ready, LAST, slo=0.999),
-    "slo.budget_course": lambda f: slo.budget_course(f.ready, f.outages, slo=0.999, end=pd.Timestamp(LAST.end)),
+    "readiness.burn_rates": lambda f: readiness.burn_rates(f.ready, slo=0.999, at=pd.Timestamp(LAST.end)),
+    "readiness.burn_stretches": lambda f: readiness.burn_stretches(f.ready, LAST, slo=0.999),
 }
 FORECASTS: dict[str, Callable[[Frames], Any]] = {
     "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(f.arriving, held=len(f.tenants), cap=4_000),
@@ -241,7 +235,6 @@ FORECASTS: dict[str, Callable[[Frames], Any]] = {
         until=pd.Timestamp(LAST.end),
         currency="EUR",
     ),
-    "shifts.level_shifts": lambda f: shifts.level_shifts(cardinality.tenant_churn(f.hours, f.covered), "tenants"),
 }
 
 

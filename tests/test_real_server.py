@@ -20,7 +20,7 @@ import servers
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.measures import readiness, slo
+from cloudxai_analysis.measures import readiness
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, load_settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
@@ -160,7 +160,7 @@ def test_burn_rates_are_what_promql_says(study, server, at):
     """Each window's ratio of errors by the server itself, during the outage of Thursday, after it and days later."""
     moment = pd.Timestamp(at, tz="UTC")
     source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
-    rates = slo.burn_rates(study.readiness.readiness, slo=0.999, at=moment)
+    rates = readiness.burn_rates(study.readiness.readiness, slo=0.999, at=moment)
     assert rates["burn_long"].max() > 1
     for row in rates.itertuples():
         for minutes, ours in ((row.long_hours * 60, row.burn_long), (row.short_minutes, row.burn_short)):

@@ -8,7 +8,7 @@ from cloudxai_analysis.cards.compose import Maker, Words, card
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count
 
-headroom, identifiers = Maker("cardinality-headroom"), Maker("cardinality-identifiers")
+headroom, identifiers, guard = (Maker(f"cardinality-{name}") for name in ("headroom", "identifiers", "guard"))
 
 
 @card("cardinality-tenants")
@@ -50,12 +50,6 @@ def rejections(study: Study, frame: pd.DataFrame) -> Words:
     """When the guard refused, and how often."""
     refused = frame[frame["rejections"] > 0].reset_index(drop=True)
     return {"refusals": study.cardinality.refusals, "table": refused}
-
-
-@card("cardinality-guard")
-def guard(study: Study, _: pd.DataFrame) -> Words:
-    """Whether the guard keeps its two promises."""
-    return {"touched": int(study.cardinality.guard_hours["gap"].sum())}
 
 
 @card("cardinality-churn")

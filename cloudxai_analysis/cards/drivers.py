@@ -1,11 +1,10 @@
-"""Cards of what drives the cardinality: which metrics, labels and values, who stays, and when the level changed."""
+"""Cards of what drives the cardinality: which metrics, labels and values, and who stays."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from cloudxai_analysis.cards.compose import Words, card
-from cloudxai_analysis.measures.shifts import LEVEL_DAYS
 from cloudxai_analysis.study.study import Study
 
 
@@ -38,16 +37,4 @@ def cohorts(study: Study, _: pd.DataFrame) -> Words:
     """How long tenants stay that came, week by week."""
     lives = study.cardinality.lifetimes
     came, there = lives[~lives["already_there"]], int(lives["already_there"].sum())
-    heading = "came" if len(came) else "none"
-    return {"heading": heading, "came": came, "there": there, "drawn": len(study.cardinality.survival) > 0}
-
-
-@card("cardinality-shifts")
-def level_shifts(study: Study, frame: pd.DataFrame) -> Words:
-    """When the number of tenants changed its level."""
-    known = study.cardinality.level_days["tenants"]
-    found: Words = {"days": len(known), "column": "tenants"}
-    if len(frame):
-        return found | {"heading": "moved", "last": frame.iloc[-1]}
-    few = len(known) < 2 * LEVEL_DAYS or not known.any()
-    return found | {"heading": "few" if few else "kept"}
+    return {"heading": "came" if len(came) else "none", "came": came, "there": there}

@@ -9,7 +9,7 @@ from cloudxai_analysis.study.readiness import SLO_DAYS
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import span
 
-latency, tenant_outages = Maker("readiness-latency"), Maker("readiness-tenants")
+latency, tenant_outages, isolation = (Maker(f"readiness-{name}") for name in ("latency", "tenants", "isolation"))
 
 
 @card("readiness-availability")
@@ -37,22 +37,14 @@ def bounds(_: Study, frame: pd.DataFrame) -> Words:
 @card("readiness-burn")
 def burn(study: Study, _: pd.DataFrame) -> Words:
     """When the error budget burnt faster than it may."""
-    rates = study.readiness.burn_rates.to_dict("records")
-    return {"said": ", ".join(f"{row['burn_long']:.1f} over {row['long_hours']:g} h" for row in rates)}
-
-
-@card("readiness-isolation")
-def isolation(_: Study, frame: pd.DataFrame) -> Words:
-    """Whether a tenant moved the global state."""
-    strongest = frame[frame["phi"] > 0]
-    return {"note": "strongest", "top": strongest.iloc[0]} if len(strongest) else {"note": "none"}
+    rates = study.readiness.burn_rates.itertuples()
+    return {"said": ", ".join(f"{row.burn_long:.1f} over {row.long_hours:g} h" for row in rates)}
 
 
 @card("readiness-outages")
 def outages(study: Study, _: pd.DataFrame) -> Words:
     """When the platform was not ready."""
-    coverage = study.within(study.telemetry.coverage, "day")
-    down = coverage.groupby("job")["down_minutes"].sum().max()
+    down = study.within(study.telemetry.coverage, "day").groupby("job")["down_minutes"].sum().max()
     return {"down": f", as all targets of a job were down for {span(down * 60)}" if down > 0 else ""}
 
 

@@ -12,7 +12,6 @@ from cloudxai_analysis.study.watched import ONE_DAY
 from cloudxai_analysis.words.phrases import count, moment, percent, short, span
 
 BUDGET_NEARLY_USED = 0.1
-FEWEST_OUTAGES = 3  # under which nobody can say how often they come
 
 
 @finds("availability")
@@ -104,15 +103,12 @@ def _told_before(row: pd.Series, not_ready: float, window: Window) -> str:
 
 @finds("burn")
 def burn(case: Case) -> Found:
-    """Whether the error budget lasts: the highest burn rate over a long window in the stretches that burnt.
-
-    How likely more outages are than there is room for is told, and no warning: too few of those would come true.
-    """
-    topic, row = case.study.readiness, case.study.readiness.budget_course.iloc[0]
+    """Whether the error budget lasts: the highest burn rate over a long window in the stretches that burnt."""
+    topic, budget = case.study.readiness, case.study.readiness.error_budget.iloc[0]
     rates, stretches = topic.burn_rates, topic.burn_stretches
-    burning = rates[rates["burning"].fillna(False)]
-    seen, spent = row["seen_minutes"] * 60, row["used_minutes"] >= row["allowed_minutes"]
-    used = f"{span(row['used_minutes'] * 60)} of {span(row['allowed_minutes'] * 60)} used"
+    burning, spent = rates[rates["burning"].fillna(False)], budget["used_minutes"] >= budget["allowed_minutes"]
+    seen = topic.slo_availability["seen_minutes"].iloc[0] * 60
+    used = f"{span(budget['used_minutes'] * 60)} of {span(budget['allowed_minutes'] * 60)} used"
     calm = not (len(burning) or spent)
     if calm and rates["burning"].isna().any():
         return found("nothing")
@@ -121,23 +117,13 @@ def burn(case: Case) -> Found:
     most = stretches["most"].max() if len(stretches) else 0.0
     words: Words = {"used": used, "fastest": _fastest(stretches)}
     if calm:
-        return found("calm", most, room=_room(row), **words)
+        return found("calm", most, **words)
     since = stretches["start"].min() if len(stretches) else case.study.observed.start
     if len(burning):
-        top, hours = burning.iloc[0], burning["long_hours"].iloc[0]
+        hours = burning["long_hours"].iloc[0]
         over = count(hours, "hour") if hours < 24 else count(hours / 24, "day")
-        return found("burns", most, since=since, top=top, over=over, **words)
+        return found("burns", most, since=since, top=burning.iloc[0], over=over, **words)
     return found("spent", most, since=since, **words)
-
-
-def _room(row: pd.Series) -> str:
-    """For how many more outages there is room; of how likely they are, only where there were enough to tell."""
-    if not row["outages"]:
-        return ""
-    room = f"room for {count(row['room'], 'more outage')} of the usual {span(row['usual_minutes'] * 60)}"
-    if row["outages"] < FEWEST_OUTAGES:
-        return f"; {room}, and too few outages to say how likely they are"
-    return f"; {room}, and a chance of {percent(row['chance'], 0)} that more come within a week"
 
 
 def _fastest(stretches: pd.DataFrame) -> str:

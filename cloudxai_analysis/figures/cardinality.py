@@ -1,4 +1,4 @@
-"""Figures of the tenant labels: how many, how near the cap, who came and went, what drives them, what was refused."""
+"""Figures of the tenant labels: how many, how near the cap, who came and went, what was refused."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cloudxai_analysis.figures.labels import shortened, without_port
 from cloudxai_analysis.figures.lanes import Bars, Layer, Stretches, bars, named, stretches
 from cloudxai_analysis.figures.marks import End, Entry, box, left_out
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import HOUR, Floats, day_words, days, moment_of
+from cloudxai_analysis.figures.timeline import HOUR, day_words, days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.words.phrases import NO_DATA, apart, between, count, percent
+from cloudxai_analysis.words.phrases import NO_DATA, apart, count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,39 +31,33 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     `active`: hour, tenants, generated; `held`: job, instance, hour, held; `events`: process restarts (instance,
     started_at).
     """
-    fullest = held.sort_values("hour", kind="stable").groupby("instance", observed=True)["held"].last()
-    fullest = fullest.rename(index=str).sort_values(ascending=False, kind="stable")
-    shown, names = fullest.index[: len(_DASHES)], without_port(held["instance"].astype(str), most=_NAME)
-    started = events["instance"].astype(str)
-    restarts = without_port([*held["instance"].astype(str), *started], most=_NAME)
+    held, started = held.assign(instance=held["instance"].astype(str)), events["instance"].astype(str)
+    fullest = held.sort_values("hour", kind="stable").groupby("instance")["held"].last()
+    fullest = fullest.sort_values(ascending=False, kind="stable")
+    shown, names = fullest.index[: len(_DASHES)], without_port([*held["instance"], *started], most=_NAME)
     now = apart(*active[["tenants", "generated"]].iloc[-1]) if len(active) else NO_DATA
+    message = f"{now} active at the end"
+    if len(fullest):
+        message = f"{now} active; {shortened(names[shown[0]], 20)} holds {fullest.iloc[0]:.0f} of {cap} labels"
 
     def lines(_: pd.DataFrame) -> Sequence[Line]:
         last = f"{active['tenants'].iloc[-1]:.0f} active" if len(active) else ""
         drawn = [Line(days(active["hour"]), active["tenants"].to_numpy(dtype=float), said=last, gaps=True)]
         for name, color, dashes in zip(shown, (VERMILLION, GREEN, PURPLE), _DASHES, strict=False):
-            own, said = held[held["instance"].astype(str) == name], f"{names[name]} holds {fullest[name]:.0f}"
+            own, said = held[held["instance"] == name], f"{names[name]} holds {fullest[name]:.0f}"
             y = own["held"].to_numpy(dtype=float)
             drawn.append(Line(days(own["hour"]), y, color, said, looks={"linestyle": dashes}))
         return drawn
 
-    def message(_: pd.DataFrame) -> str:
-        if fullest.empty:
-            return f"{now} active at the end"
-        first = shortened(names[fullest.index[0]], 20)
-        return f"{now} active; {first} holds {fullest.iloc[0]:.0f} of {cap} labels"
-
+    restarts = zip(days(events["started_at"]), started, strict=True)
     spec = Course(
-        title=message,
+        title=lambda _: message,
         subtitle="Tenants by hour",
         parts=lines,
         bound=Bound(cap, f"cap {cap}"),
         unit="{:.0f}".format,
         whole=True,
-        events=[
-            (float(at), f"restart {restarts[name]}")
-            for at, name in zip(days(events["started_at"]), started, strict=True)
-        ],
+        events=[(float(at), f"restart {names[name]}") for at, name in restarts],
         more=left_out(len(shown), len(fullest), "processes"),
     )
     return course(ax, pd.DataFrame({"hour": pd.concat([active["hour"], held["hour"]])}), spec)
@@ -77,6 +71,7 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: flo
     known = headroom[headroom["headroom"].notna()].astype({"headroom": float})
     least, last = known["headroom"].min(), known["headroom"].tail(1).sum()
     said = f"{count(last, 'label')} left at the end, {least:.0f} at the least".replace("-", "−")
+    at_least = days(known.nsmallest(1, "headroom")["hour"])
     spec = Course(
         value="headroom",
         title=lambda _: said,
@@ -85,10 +80,7 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: flo
         bound=Bound(bound, f"warn under {bound:.0f}", bad="below"),
         unit="{:.0f}".format,
         whole=True,
-        events=[
-            (day, f"least {least:.0f}, {day_words(moment_of(day))}, {moment_of(day):%H:%M}")
-            for day in days(known.nsmallest(1, "headroom")["hour"])
-        ],
+        events=[(day, f"least {least:.0f}, {day_words(moment_of(day))}, {moment_of(day):%H:%M}") for day in at_least],
     )
     return course(ax, headroom, spec)
 
@@ -103,20 +95,15 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
     if known.empty or ahead.empty:
         return empty(ax)
     row, last, will = found.iloc[0], ahead.iloc[-1], days(ahead["day"]) + 1
-    low95, low80, median, high80, high95 = (
-        ahead[name].to_numpy(dtype=float) for name in ("low95", "low80", "median", "high80", "high95")
-    )
-    box_ = {"marker": "s", "color": BLUE, "markeredgewidth": 0}
-
-    def message(_: pd.DataFrame) -> str:
-        if row["answer"] in ("refusing", "at the cap"):
-            return f"The cap of {row['cap']} is reached"
-        if pd.isna(row["median"]):
-            return f"The cap of {row['cap']} is not likely to be reached within {row['horizon_days']} days"
-        return f"The cap of {row['cap']} is likely to be reached by {day_words(row['median'])}"
-
+    low95, low80, median, high80, high95 = ahead[["low95", "low80", "median", "high80", "high95"]].to_numpy(float).T
+    square = {"marker": "s", "color": BLUE, "markeredgewidth": 0}
+    message = f"The cap of {row['cap']} is not likely to be reached within {row['horizon_days']} days"
+    if row["answer"] in ("refusing", "at the cap"):
+        message = f"The cap of {row['cap']} is reached"
+    elif pd.notna(row["median"]):
+        message = f"The cap of {row['cap']} is likely to be reached by {day_words(row['median'])}"
     spec = Course(
-        title=message,
+        title=lambda _: message,
         subtitle="Held tenants of the fullest process at each day's end",
         parts=lambda frame: [
             Line(days(frame["day"]) + 1, frame["held"].to_numpy(dtype=float), INK, step=1.0),
@@ -133,8 +120,8 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
         key=[
             Entry("as it was", {"marker": "_", "color": INK}),
             Entry("median path", {"marker": "_", "color": BLUE}),
-            Entry("80 % of the paths", {**box_, "alpha": 0.44}),
-            Entry("95 %", {**box_, "alpha": 0.14}),
+            Entry("80 % of the paths", {**square, "alpha": 0.44}),
+            Entry("95 %", {**square, "alpha": 0.14}),
         ],
     )
     return course(ax, known, spec)
@@ -145,17 +132,13 @@ def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
 
     `churn`: day, tenants, came, left, churn (NaN unknown).
     """
-    known = churn[churn["churn"].notna()]
-
-    def message(_: pd.DataFrame) -> str:
-        if known.empty:
-            return "Churn is unknown on every day"
+    known, message = churn[churn["churn"].notna()], "Churn is unknown on every day"
+    if len(known):
         highest = known.iloc[int(known["churn"].to_numpy().argmax())]
-        return f"Highest daily churn {percent(highest['churn'])}, on {day_words(highest['day'])}"
-
+        message = f"Highest daily churn {percent(highest['churn'])}, on {day_words(highest['day'])}"
     said = [f"+{row.came:.0f} −{row.left:.0f}" for row in churn.itertuples()]
     spec = Course(
-        title=message,
+        title=lambda _: message,
         subtitle="Tenants that came or left, of the day's tenants",
         at="day",
         step=1.0,
@@ -233,117 +216,3 @@ def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
         ],
     )
     return course(ax, table.reset_index(), spec)
-
-
-def tainted_lanes(ax: Axes, tainted: pd.DataFrame, *, window: Window) -> Axes:
-    """One lane per process, with a bar for the time in which tenants that it refused are missing from every number.
-
-    `tainted` as `measures.taint.tainted_stretches` gives it: instance, start, last_refusal, until, missing_least,
-    missing_most.
-    """
-    missing = [between(row.missing_least, row.missing_most) for row in tainted.itertuples()]
-    least, most = tainted["missing_least"].sum(), tainted["missing_most"].sum(skipna=False)
-    spec = Stretches(
-        title=lambda _: f"Tenants missing from numbers per tenant: {between(least, most)}",
-        subtitle="Dark: refusing; light: until a restart or the end",
-        window=window,
-        lane="instance",
-        order=lambda frame: frame["instance"].astype(str).unique().tolist(),
-        noun="processes",
-        names=lambda name: shortened(name, 20),
-        end="until",
-        dark="last_refusal",
-        said="missing",
-    )
-    return stretches(ax, tainted.assign(missing=missing), spec)
-
-
-def series_by_metric(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Series of each metric as bars, of which the hatched part came in the window.
-
-    `frame`: metric, series, newcomers, leavers, as `measures.drivers.series_by_metric` gives it.
-    """
-    total = frame["series"].sum()
-    spec = Bars(
-        title=lambda frame: (
-            f"{count(total, 'series', 'series')}, {percent(frame['series'].iloc[0] / total, 0)} of them "
-            f"{frame['metric'].iloc[0]}"
-        ),
-        subtitle="Series of the contract's metrics; one is one label set of one metric",
-        names=named("metric", 34),
-        layers=[
-            Layer(lambda frame: frame["series"]),
-            Layer(lambda frame: frame[["newcomers", "series"]].min(axis=1), hatch="//////"),
-        ],
-        said=lambda row: f"{row['series']:,.0f}, {row['newcomers']:,.0f} new",
-        noun="metrics",
-        key=[box("series seen in the window", BLUE), Entry("hatched: first seen in it")],
-    )
-    return bars(ax, frame, spec)
-
-
-def survival(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Share of tenants that stay longer than so many days, with its 95 % interval.
-
-    `frame`: days, at_risk, survival, low, high, as `measures.cohorts.tenant_survival` gives it.
-    """
-
-    def steps(name: str) -> Floats:
-        return np.repeat(np.append(1.0, frame[name].to_numpy(dtype=float)), 2)
-
-    def message(frame: pd.DataFrame) -> str:
-        half = frame[frame["survival"] <= 0.5]
-        gone = f"half of them are gone after {half['days'].iloc[0]:.1f} days" if len(half) else "over half of them stay"
-        return f"Of the tenants that came, {gone}"
-
-    x = np.append(0.0, np.append(np.repeat(frame["days"].to_numpy(dtype=float), 2), frame["days"].max() * 1.04))
-    stay = f"{percent(frame['survival'].iloc[-1], 0)} stay" if len(frame) else ""
-    spec = Course(
-        title=message,
-        subtitle=f"Kaplan-Meier over {count(frame['at_risk'].max(), 'tenant')}, 95 % interval",
-        at="days",
-        parts=lambda _: [
-            Line(x, steps("high"), foot=steps("low"), step=np.inf),
-            Line(x, steps("survival"), said=stay, step=np.inf),
-        ],
-        unit=lambda share: f"{share * 100:.0f} %",
-        xlabel="days since a tenant was first seen",
-    )
-    return course(ax, frame, spec)
-
-
-def level_shifts(ax: Axes, daily: pd.DataFrame, value: str, shifts: pd.DataFrame, *, noun: str) -> Axes:
-    """A daily number with its levels, and the days on which they change.
-
-    `daily`: day and the column `value`; `shifts` as `measures.shifts.level_shifts` gives them; `noun` names the number.
-    """
-    known = daily[daily[value].notna()]
-    if known.empty:
-        return empty(ax)
-    x, starts = days(daily["day"]), [days(known["day"])[0], *days(shifts["day"])]
-    levels = [*shifts["before"].head(1), *shifts["after"]] if len(shifts) else [float(known[value].mean())]
-    stretches_ = zip(starts, [*starts[1:], x.max() + 1], levels, strict=True)
-
-    def message(_: pd.DataFrame) -> str:
-        if shifts.empty:
-            return f"No lasting change of the {noun}"
-        was, now, day = shifts.iloc[-1][["before", "after", "day"]]
-        return f"{noun.capitalize()} went from {was:,.0f} to {now:,.0f} on {day_words(day)}"
-
-    spec = Course(
-        title=message,
-        subtitle=f"{noun.capitalize()} by day and their levels",
-        at="day",
-        step=1.0,
-        parts=lambda _: [
-            Columns(x, daily[value].to_numpy(dtype=float), step=1.0, hatch="", air=0.3),
-            *(
-                Line(np.array([begin, end]), np.array([level, level]), VERMILLION, step=np.inf)
-                for begin, end, level in stretches_
-            ),
-        ],
-        ends=[End(float(levels[-1]), f"level {levels[-1]:,.0f}", VERMILLION)],
-        unit="{:,.0f}".format,
-        events=[(float(days([row.day])[0]), f"{row.before:,.0f} to {row.after:,.0f}") for row in shifts.itertuples()],
-    )
-    return course(ax, daily, spec)

@@ -1,4 +1,4 @@
-"""Figures of readiness: availability, the error budget and its burning, transitions, latency, tenants not ready."""
+"""Figures of readiness: availability, the error budget, transitions, latency, tenants not ready."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, Unsur
 from cloudxai_analysis.figures.labels import duration, share_words, shortened
 from cloudxai_analysis.figures.lanes import Stretches, stretches
 from cloudxai_analysis.figures.style import BLUE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import day_words, days
+from cloudxai_analysis.figures.timeline import days
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
 
@@ -35,15 +35,13 @@ def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
     def marks(some: np.ndarray, color: str, marker: str) -> Line:
         return Line(x[some] + 0.5, y[some], color, looks={"marker": marker, "linestyle": "none", "markersize": 8})
 
-    def message(_: pd.DataFrame) -> str:
-        under, worst = int((known < slo).sum()), share_words(known.min())
-        if not under:
-            return f"Every day met {share_words(slo)}; the worst had {worst}"
-        return f"{under} of {count(len(known), 'day')} under {share_words(slo)}, worst {worst}"
-
+    under, worst = int((known < slo).sum()), share_words(known.min())
+    message = f"Every day met {share_words(slo)}; the worst had {worst}"
+    if under:
+        message = f"{under} of {count(len(known), 'day')} under {share_words(slo)}, worst {worst}"
     room = max(1 - lowest, 1e-5)
     spec = Course(
-        title=message,
+        title=lambda _: message,
         subtitle="Share of the time seen that was ready, by day",
         at="day",
         step=1.0,
@@ -92,33 +90,6 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float, window_days: fl
         window=window,
     )
     return course(ax, left, spec)
-
-
-def burn_lanes(ax: Axes, burning: pd.DataFrame, window: Window) -> Axes:
-    """One lane per pair of windows, the fastest on top, with a bar where the error budget burnt faster than allowed.
-
-    `burning`: threshold, long_hours, start, end (NaT: goes on), most.
-    """
-    pairs = burning.sort_values("threshold", ascending=False, kind="stable")
-    hours = [f"{hours:g} h" if hours < 24 else f"{hours / 24:g} d" for hours in pairs["long_hours"]]
-    names = [f"over {threshold:g}× in {said}" for threshold, said in zip(pairs["threshold"], hours, strict=True)]
-    pairs = pairs.assign(pair=names)
-    fastest = pairs.groupby("pair")["most"].max()
-
-    def message(frame: pd.DataFrame) -> str:
-        top = frame.iloc[int(frame["most"].fillna(0).to_numpy().argmax())]
-        return f"The error budget burnt up to {top['most']:,.0f} times too fast, on {day_words(top['start'])}"
-
-    spec = Stretches(
-        title=message,
-        subtitle=f"{count(len(burning), 'period')} over a pair's threshold",
-        window=window,
-        lane="pair",
-        order=lambda frame: frame["pair"].unique().tolist(),
-        noun="pairs",
-        right=lambda pair: f"up to {fastest[pair]:,.0f}×",
-    )
-    return stretches(ax, pairs, spec)
 
 
 def transitions_by_hour(ax: Axes, transitions: pd.DataFrame, *, bound: float) -> Axes:

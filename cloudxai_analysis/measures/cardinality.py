@@ -1,9 +1,9 @@
-"""Tenant labels: how many are active and held, how near the cap, who comes and who goes."""
+"""Tenant labels: how many are active and held, how near the cap, who comes and goes, what the guard does."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.counters import readable
-from cloudxai_analysis.measures.frames import TIME, distinct, typed
+from cloudxai_analysis.measures.frames import TIME, typed
 
 _TARGET = ["job", "instance"]
 _HOUR = pd.Timedelta(hours=1)
@@ -19,8 +19,7 @@ _CLOCK = pd.Timedelta(minutes=1)
 _NAIVE = "datetime64[us]"  # searched as plain integers, in UTC
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One process from start to end: since when, when it first saw each tenant, and whether it was seen from its start.
 
     Seen from its start it was if a tenant showed within an hour of it: else it may hold more than the samples know.
@@ -36,10 +35,10 @@ def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.D
 
     Columns: hour, tenants, generated (those of them that are among `generated`). An hour without any sample has no row.
     """
-    there = hours[hours["samples"] > 0]
-    found = distinct(there, by="hour", of="tenant").rename(columns={"number": "tenants"})
-    apart = distinct(there[there["tenant"].isin(list(generated))], by="hour", of="tenant").set_index("hour")["number"]
-    return typed(found.assign(generated=found["hour"].map(apart).fillna(0)), active_tenants)
+    there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]].drop_duplicates()
+    there["generated"] = there["tenant"].isin(list(generated))
+    found = there.groupby("hour").agg(tenants=("tenant", "size"), generated=("generated", "sum"))
+    return typed(found.reset_index(), active_tenants)
 
 
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
@@ -52,40 +51,28 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     Columns: job, instance, started_at (NaT: unknown), tenant, seen_at, last_seen.
     """
     there = readable(hours[hours["samples"] > 0], starts, at="first_ts")
-    parts = [
-        _arrivals_at(own, starts[(starts["job"] == job) & (starts["instance"] == instance)]).assign(
-            job=str(job), instance=str(instance)
-        )
-        for (job, instance), own in there.groupby(_TARGET, observed=True)
-    ]
-    if not parts:
-        return typed([], tenant_arrivals)
-    return typed(pd.concat(parts, ignore_index=True), tenant_arrivals)
+    parts = []
+    for (job, instance), own in there.groupby(_TARGET, observed=True):
+        found = _arrivals_at(own, _of(starts, job, instance).sort_values("seen_at"))
+        parts.append(found.assign(job=str(job), instance=str(instance)))
+    return typed(pd.concat(parts, ignore_index=True) if parts else [], tenant_arrivals)
 
 
 def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    starts = starts.sort_values("seen_at", ignore_index=True)
-    # One more run in front, for samples before the first known start.
+    # Runs are numbered from 1; 0 holds what was seen before the first known start.
     began = starts["seen_at"].to_numpy(_NAIVE)
-    first, last = own["first_ts"].to_numpy(_NAIVE), own["last_ts"].to_numpy(_NAIVE)
-    first_run, last_run = np.searchsorted(began, first, side="right"), np.searchsorted(began, last, side="right")
+    first, last = (own[name].to_numpy(_NAIVE) for name in ("first_ts", "last_ts"))
+    first_run, last_run = (np.searchsorted(began, times, side="right") for times in (first, last))
     # An hour with restarts in it is one row for each of its runs.
-    runs = last_run - first_run + 1
-    row = np.repeat(np.arange(len(own)), runs)
-    run = first_run[row] + np.arange(len(row)) - np.repeat(np.cumsum(runs) - runs, runs)
-    seen_at = first[row].copy()
-    later = run > first_run[row]
-    seen_at[later] = began[run[later] - 1]
+    row = np.repeat(np.arange(len(own)), last_run - first_run + 1)
+    run = first_run[row] + pd.Series(row).groupby(row).cumcount().to_numpy()
+    seen_at = np.where(run > first_run[row], np.append(began[:1], began)[run] if len(began) else first[row], first[row])
     parts = pd.DataFrame({"run": run, "tenant": own["tenant"].astype("category").array[row], "seen_at": seen_at})
     parts["last_seen"] = np.where(run == last_run[row], last[row], seen_at)
-    found = parts.groupby(["run", "tenant"], observed=True).agg(
-        seen_at=("seen_at", "min"), last_seen=("last_seen", "max")
-    )
-    found = found.reset_index()
+    found = parts.groupby(["run", "tenant"], observed=True).agg({"seen_at": "min", "last_seen": "max"}).reset_index()
     known = pd.concat([pd.Series([pd.NaT], dtype=TIME), starts["started_at"]], ignore_index=True)
-    for column in ("seen_at", "last_seen"):
-        found[column] = found[column].dt.tz_localize("UTC")
-    return found.assign(started_at=known.iloc[found["run"]].array)
+    times = {name: found[name].dt.tz_localize("UTC") for name in ("seen_at", "last_seen")}
+    return found.assign(started_at=known.iloc[found["run"]].array, **times)
 
 
 def process_runs(arrivals: pd.DataFrame, starts: pd.DataFrame) -> list[Run]:
@@ -125,22 +112,20 @@ def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -
 
     Columns: job, instance, hour (start), held.
     """
-    hourly = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
-    ends = hourly.union(pd.DatetimeIndex([window.end]).as_unit("us"))
+    ends = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
+    ends = ends.union(pd.DatetimeIndex([window.end]).as_unit("us"))
     known = starts[starts["processes"] == 1]
     parts = []
     for job, instance in pd.concat([arrivals[_TARGET], known[_TARGET]]).drop_duplicates().itertuples(index=False):
-        own = arrivals[(arrivals["job"] == job) & (arrivals["instance"] == instance)]
-        mine = known[(known["job"] == job) & (known["instance"] == instance)]
+        own, mine = _of(arrivals, job, instance), _of(known, job, instance)
         runs = process_runs(own, mine)
-        alive = np.asarray(ends - _HOUR <= own["last_seen"].max()) if mine.empty else np.zeros(len(ends), dtype=bool)
+        alive = np.asarray(ends - _HOUR <= own["last_seen"].max()) & mine.empty
         for life in mine.itertuples():
             alive |= (ends > min(life.started_at + _CLOCK, life.seen_at)) & (ends <= life.until)
-        kept = ends[alive & (ends > runs[0].begin)]
         # The hour's end belongs to the next hour.
-        held, _ = held_at(runs, kept.to_numpy(_NAIVE) - np.timedelta64(1, "us"))
-        hour = (kept - pd.Timedelta(microseconds=1)).floor("h")
-        parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": hour, "held": held}))
+        last = ends[alive & (ends > runs[0].begin)] - pd.Timedelta(microseconds=1)
+        held, _ = held_at(runs, last.to_numpy(_NAIVE))
+        parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": last.floor("h"), "held": held}))
     return typed(pd.concat(parts, ignore_index=True) if parts else [], held_tenants)
 
 
@@ -199,21 +184,15 @@ def tenant_sets(hours: pd.DataFrame, week: Window) -> pd.DataFrame:
     """
     there = hours[(hours["samples"] > 0) & (hours["hour"] < week.end)]
     span = there.groupby("tenant", observed=True).agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"))
-    current = span.index.isin(_tenants(there, week.start, week.end))
-    last_week = span.index.isin(_tenants(there, week.start - WEEK, week.start))
-    earlier = span.index.isin(_tenants(there, None, week.start))
+    before, begin = there["hour"] < week.start, there["hour"] < week.start - WEEK
+    current, last_week, earlier = (
+        span.index.isin(there.loc[some, "tenant"].unique()) for some in (~before, before & ~begin, before)
+    )
     span["set"] = np.select(
         [current & ~earlier, current & last_week, current, last_week], ["new", "stayed", "returning", "lost"], ""
     )
     found = span[span["set"] != ""].reset_index().sort_values(["set", "tenant"], ignore_index=True)
     return typed(found, tenant_sets)
-
-
-def _tenants(hours: pd.DataFrame, start: object, end: object) -> pd.Series:
-    inside = hours["hour"] < end
-    if start is not None:
-        inside &= hours["hour"] >= start
-    return hours.loc[inside, "tenant"].unique()
 
 
 def rejections(steps: pd.DataFrame) -> pd.DataFrame:
@@ -223,3 +202,84 @@ def rejections(steps: pd.DataFrame) -> pd.DataFrame:
     """
     total = steps.groupby([steps["time"].dt.floor("h").rename("hour"), *_TARGET], observed=True)["step"].sum()
     return typed(total.rename("rejections").reset_index(), rejections)
+
+
+def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
+    """Stretches in which a process's guard refused, with the exact number of refused requests.
+
+    `steps` as for `rejections`. Steps no further apart than `apart_minutes` are one stretch.
+
+    Columns: job, instance, start (first refusing sample), end (last one), rejections (requests); by start.
+    """
+    risen = _refusing(steps)
+    same = (risen[_TARGET] == risen[_TARGET].shift()).all(axis=1)
+    stretch = (~(same & (risen["time"].diff() <= pd.Timedelta(minutes=apart_minutes)))).cumsum().rename("stretch")
+    found = risen.groupby([*_TARGET, stretch]).agg(
+        start=("time", "min"), end=("time", "max"), rejections=("step", "sum")
+    )
+    return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), refusals)
+
+
+def guard_scrapes(
+    tenant_samples: pd.DataFrame, arrivals: pd.DataFrame, steps: pd.DataFrame, *, cap: int, starts: pd.DataFrame
+) -> pd.DataFrame:
+    """What each process showed, held and refused, scrape by scrape; one row where it exported a tenant or refused one.
+
+    `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them,
+    `starts` as `process_starts`; `steps` as for `rejections`.
+
+    Columns: job, instance, time, tenants (shown; NaN where none was), step (requests refused since the scrape before;
+    NaN for none), held (tenants), early (it refused below the cap), unsure (it refused below the cap, and is older than
+    the telemetry, which may not know all that it holds).
+    """
+    shown = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
+    shown = shown.reset_index().astype(dict.fromkeys(_TARGET, "str"))
+    rows = shown.merge(_refusing(steps), how="outer", on=[*_TARGET, "time"]).sort_values("time", ignore_index=True)
+    rows = rows.assign(held=0, whole=False)
+    for (job, instance), own in rows.groupby(_TARGET):
+        runs = process_runs(_of(arrivals, job, instance), _of(starts, job, instance))
+        rows.loc[own.index, "held"], of_run = held_at(runs, own["time"].to_numpy(_NAIVE))
+        rows.loc[own.index, "whole"] = np.array([*(run.whole for run in runs), False])[of_run]
+    below = (rows["step"] > 0) & (rows["held"] < cap)
+    return rows.assign(early=below & rows["whole"], unsure=below & ~rows["whole"]).drop(columns="whole")
+
+
+def guard_invariants(scrapes: pd.DataFrame, *, cap: int) -> pd.DataFrame:
+    """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
+
+    `scrapes` as `guard_scrapes` gives them.
+
+    Columns: job, instance, most_tenants (at one scrape), most_at, within_cap (I1), rejections, below_cap (of them, how
+    many while a process that was seen from its start held fewer tenants than the cap), below_cap_at (the first of
+    these), only_at_cap (I2; missing where nothing was refused, and where the only refusals below the cap are those of a
+    process older than the telemetry, which may not know all that it holds).
+    """
+    most = scrapes.groupby(_TARGET)["tenants"].transform("max")
+    rows = scrapes.assign(
+        most_at=scrapes["time"].where(scrapes["tenants"] == most),
+        below=scrapes["step"].where(scrapes["early"]),
+        below_at=scrapes["time"].where(scrapes["early"]),
+    )
+    found = rows.groupby(_TARGET, as_index=False).agg(
+        most_tenants=("tenants", "max"),
+        most_at=("most_at", "min"),
+        rejections=("step", "sum"),
+        below_cap=("below", "sum"),
+        below_cap_at=("below_at", "min"),
+        early=("early", "any"),
+        unsure=("unsure", "any"),
+    )
+    found["most_tenants"] = found["most_tenants"].fillna(0)
+    judged = (found["rejections"] > 0) & (found["early"] | ~found["unsure"])
+    found["only_at_cap"] = (~found["early"]).astype("boolean").where(judged)
+    return typed(found.assign(within_cap=found["most_tenants"] <= cap), guard_invariants)
+
+
+def _of(frame: pd.DataFrame, job: Any, instance: Any) -> pd.DataFrame:
+    return frame[(frame["job"] == job) & (frame["instance"] == instance)]
+
+
+def _refusing(steps: pd.DataFrame) -> pd.DataFrame:
+    """Samples at which a process's counters had risen: job, instance, time, step."""
+    risen = steps[steps["step"] > 0].astype(dict.fromkeys(_TARGET, "str"))
+    return risen.groupby([*_TARGET, "time"], as_index=False)["step"].sum()

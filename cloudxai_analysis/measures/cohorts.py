@@ -1,8 +1,6 @@
-"""Tenants as sets over time: cohorts by the week they came in, how long they stay, and their survival."""
+"""Tenants as sets over time: cohorts by the week they came in, and how long each has been seen."""
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -27,30 +25,31 @@ def tenant_cohorts(
     there = hours[hours["samples"] > 0]
     if there.empty:
         return typed([], tenant_cohorts)
-    week = there["hour"] - pd.to_timedelta(there["hour"].dt.day_of_week, unit="D")
-    seen = pd.DataFrame({"tenant": there["tenant"].astype("str"), "week": week.dt.floor("D")}).drop_duplicates()
+    seen = pd.DataFrame({"tenant": there["tenant"].astype("str"), "week": _week(there["hour"])}).drop_duplicates()
     first = seen.groupby("tenant")["week"].min()
-    seen["cohort"] = seen["tenant"].map(first)
+    present = seen.groupby([seen["tenant"].map(first), "week"]).size()
+    size = first.value_counts().sort_index()
+    known = set(_week(covered.loc[covered["covered"].astype(bool), "day"]))
     weeks = pd.DatetimeIndex([one.start for one in Window(first.min().to_pydatetime(), window.end).weeks()])
-    present = seen.groupby(["cohort", "week"]).size()
-    size = first.value_counts()
-    days = covered.loc[covered["covered"].astype(bool), "day"]
-    known = set((days - pd.to_timedelta(days.dt.day_of_week, unit="D")).dt.floor("D"))
     rows = [
         {
             "cohort": week_of(came.to_pydatetime()).name,
             "start": came,
             "already_there": came <= (begin or weeks[0]),
             "weeks_later": (later - came).days // 7,
-            "tenants": size[came],
+            "tenants": many,
             "present": present.get((came, later), 0) if later in known else np.nan,
         }
-        for came in weeks
-        if came in size.index
+        for came, many in size.items()
         for later in weeks[weeks >= came]
     ]
     found = pd.DataFrame(rows)
     return typed(found.assign(share=found["present"] / found["tenants"]), tenant_cohorts)
+
+
+def _week(times: pd.Series) -> pd.Series:
+    """The Monday of each moment's ISO week."""
+    return (times - pd.to_timedelta(times.dt.day_of_week, unit="D")).dt.floor("D")
 
 
 def tenant_lifetimes(
@@ -63,46 +62,9 @@ def tenant_lifetimes(
     first tenant: it is older than its days); the longest first.
     """
     there = hours[hours["samples"] > 0]
-    if there.empty:
-        return typed([], tenant_lifetimes)
     span = there.groupby(there["tenant"].astype("str"))
     found = span.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max")).rename_axis("tenant").reset_index()
     found["days"] = (found["last_seen"] - found["first_seen"]) / _DAY
     found["gone"] = found["last_seen"] < end - gone_after
     found["already_there"] = found["first_seen"] < (begin or found["first_seen"].min()) + pd.Timedelta(hours=1)
     return typed(found.sort_values(["days", "tenant"], ascending=[False, True], ignore_index=True), tenant_lifetimes)
-
-
-def tenant_survival(lifetimes: pd.DataFrame) -> pd.DataFrame:
-    """The share of tenants that live longer than so many days, by Kaplan and Meier, with a 95 % interval.
-
-    Tenants that are not gone are censored at their last sample; those already there when the telemetry begins are left
-    out, since nobody knows how old they are.
-
-    Columns: days, at_risk (tenants known for at least so long), survival, low, high (0 to 1; log-log interval, NaN
-    where it has none); one row for each length of life at which a tenant left.
-
-    Source: Kaplan and Meier, 1958, Journal of the American Statistical Association 53; as scipy.stats.ecdf has it.
-    """
-    own = lifetimes[~lifetimes["already_there"]]
-    if not own["gone"].any():
-        return typed([], tenant_survival)
-    from scipy.stats import CensoredData, ecdf
-
-    days, gone = own["days"].to_numpy(dtype=float), own["gone"].to_numpy(dtype=bool)
-    function = ecdf(CensoredData.right_censored(days, ~gone)).sf
-    with warnings.catch_warnings():
-        # At the end of a curve that reaches 0 there is no interval: NaN, as said above.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        interval = function.confidence_interval(0.95, method="log-log")
-    ends = np.isin(function.quantiles, days[gone])
-    found = pd.DataFrame(
-        {
-            "days": function.quantiles,
-            "at_risk": [(days >= day).sum() for day in function.quantiles],
-            "survival": function.probabilities,
-            "low": interval.low.probabilities,
-            "high": interval.high.probabilities,
-        }
-    )
-    return typed(found[ends].reset_index(drop=True), tenant_survival)

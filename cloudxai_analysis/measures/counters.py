@@ -79,9 +79,9 @@ def split_at(stretches: pd.DataFrame, steps: pd.DataFrame, window: Window, *, by
     within = steps[(steps["step"] > 0) & (steps["time"] >= window.start) & (steps["time"] < window.end)]
     inside = []
     for row in found.to_dict("records"):
-        own = within["time"].between(row["start"], row["end"])
-        for name in by:
-            own &= within[name] == row[name]
+        own = within["time"].between(row["start"], row["end"]) & (within[list(by)] == [row[name] for name in by]).all(
+            axis=1
+        )
         inside.append(float(within.loc[own, "step"].sum()))
     return found.assign(inside=pd.Series(inside, dtype="float64"))
 

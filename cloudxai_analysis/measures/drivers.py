@@ -6,11 +6,10 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import columns_of, typed
+from cloudxai_analysis.measures.frames import typed
 
 
 def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "tenant") -> pd.DataFrame:
@@ -24,21 +23,17 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
     label), samples, newcomers (first seen in the window), leavers (last seen in it), churn ((newcomers + leavers) /
     series), first_seen, last_seen.
     """
-    if series.empty:
-        return typed([], series_by_metric)
     start, newest = pd.Timestamp(window.start), series["last_seen"].max()
     own = series[series["last_seen"] >= start]
     frame = own.assign(
         newcomers=own["first_seen"] >= start,
         leavers=own["last_seen"] < newest - pd.Timedelta(hours=1),
-        tenant=_values_of(own["labels"], tenant),
+        tenant=[json.loads(text).get(tenant) for text in own["labels"]],
     )
     found = frame.groupby("metric").agg(
         series=("labels", "size"),
         tenants=("tenant", "nunique"),
-        samples=("samples", "sum"),
-        newcomers=("newcomers", "sum"),
-        leavers=("leavers", "sum"),
+        **{name: (name, "sum") for name in ("samples", "newcomers", "leavers")},
         first_seen=("first_seen", "min"),
         last_seen=("last_seen", "max"),
     )
@@ -56,31 +51,23 @@ def series_by_value(series: pd.DataFrame, *, top: int = 20) -> pd.DataFrame:
     Columns: label, value ('… N more' for the rest, whose series are added up), series, share (of all series), metrics
     (that carry it), first_seen, last_seen; by label, the most first, the rest last.
     """
-    if series.empty:
-        return typed([], series_by_value)
     seen = series.reset_index(drop=True)
-    joined = label_pairs(seen["labels"]).join(seen[["metric", "first_seen", "last_seen"]], on="row")
-    found = joined.groupby(["label", "value"], sort=False).agg(
-        series=("row", "size"),
-        metrics=("metric", "nunique"),
-        first_seen=("first_seen", "min"),
-        last_seen=("last_seen", "max"),
-    )
+    pairs = label_pairs(seen["labels"]).join(seen[["metric", "first_seen", "last_seen"]], on="row")
+    times = {"first_seen": ("first_seen", "min"), "last_seen": ("last_seen", "max")}
+    found = pairs.groupby(["label", "value"]).agg(series=("row", "size"), metrics=("metric", "nunique"), **times)
     ordered = found.reset_index().sort_values(["label", "series", "value"], ascending=[True, False, True])
-    rank = ordered.groupby("label").cumcount()
+    more = ordered.groupby("label").cumcount() >= top
     rest = (
-        ordered[rank >= top]
+        ordered[more]
         .groupby("label")
         .agg(
-            number=("value", "size"),
+            value=("value", lambda values: f"… {len(values)} more"),
             series=("series", "sum"),
             metrics=("metrics", "max"),
-            first_seen=("first_seen", "min"),
-            last_seen=("last_seen", "max"),
+            **times,
         )
     )
-    rest = rest.assign(value=[f"… {number} more" for number in rest["number"]]).reset_index()
-    both = pd.concat([ordered[rank < top], rest]).sort_values("label", kind="stable", ignore_index=True)
+    both = pd.concat([ordered[~more], rest.reset_index()]).sort_values("label", kind="stable", ignore_index=True)
     return typed(both.assign(share=both["series"] / len(series)), series_by_value)
 
 
@@ -94,24 +81,15 @@ def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.D
     (series), saving_share (of the metric's series), needed.
     """
     rows: list[dict[str, Any]] = []
-    for metric, own in series.groupby("metric", sort=True):
-        pairs = label_pairs(own["labels"])
-        names = sorted(pairs["label"].unique())
-        # One number a label and value, so that a set of labels is a row of numbers; 0: the series lacks the label.
-        table = np.zeros((len(own), len(names)), dtype=np.int64)
-        column = pairs["label"].map({name: place for place, name in enumerate(names)}).to_numpy(dtype="int64")
-        table[pairs["row"].to_numpy(), column] = pd.factorize(pairs["value"])[0] + 1
-        values = pairs.groupby("label")["value"].nunique()
-        rows += [
-            {"metric": metric, "label": name, "values": int(values[name]), "series": len(own), "needed": name in needed}
-            | {"without": _distinct_rows(np.delete(table, place, axis=1))}
-            for place, name in enumerate(names)
-        ]
-    found = pd.DataFrame(rows, columns=[name for name in columns_of(label_savings) if not name.startswith("saving")])
-    found["saving"] = found["series"] - found["without"]
-    found["saving_share"] = found["saving"] / found["series"]
-    order = ["saving", "metric", "label"]
-    return typed(found.sort_values(order, ascending=[False, True, True], ignore_index=True), label_savings)
+    for metric, own in series.groupby("metric"):
+        sets = pd.DataFrame([json.loads(text) for text in own["labels"]])
+        for label in sets:
+            left = len(sets.drop(columns=label).drop_duplicates()) if sets.shape[1] > 1 else 1
+            row = {"metric": metric, "label": label, "values": sets[label].nunique(), "series": len(sets)}
+            row |= {"without": left, "saving": len(sets) - left, "saving_share": (len(sets) - left) / len(sets)}
+            rows.append(row | {"needed": label in needed})
+    found = typed(rows, label_savings)
+    return found.sort_values(["saving", "metric", "label"], ascending=[False, True, True], ignore_index=True)
 
 
 def label_pairs(labels: pd.Series) -> pd.DataFrame:
@@ -119,24 +97,5 @@ def label_pairs(labels: pd.Series) -> pd.DataFrame:
 
     Columns: row (place of the series), label, value.
     """
-    sets = [json.loads(text) for text in labels]
-    many = [len(one) for one in sets]
-    pairs = {
-        "row": np.repeat(np.arange(len(sets)), many),
-        "label": [name for one in sets for name in one],
-        "value": [value for one in sets for value in one.values()],
-    }
-    return typed(pairs, label_pairs)
-
-
-def _values_of(labels: pd.Series, name: str) -> list[str | None]:
-    return [json.loads(text).get(name) for text in labels]
-
-
-def _distinct_rows(table: np.ndarray) -> int:
-    """How many rows differ; each is numbered column by column, which sorts whole numbers and no tuples."""
-    number = np.zeros(len(table), dtype=np.int64)
-    for column in table.T:
-        number, known = pd.factorize(number * (int(column.max(initial=0)) + 1) + column)
-        del known
-    return int(number.max(initial=-1)) + 1
+    sets = (json.loads(text) for text in labels)
+    return typed([(row, *pair) for row, one in enumerate(sets) for pair in one.items()], label_pairs)

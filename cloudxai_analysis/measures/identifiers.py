@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -13,8 +14,7 @@ from cloudxai_analysis.measures.frames import typed, types
 _LOOKS = types("tenant stem shape")
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """A form that programs give to names: how people call it, how many make a group, how many at once are a burst.
 
     People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
@@ -34,18 +34,20 @@ SHAPES = {
     "counter": Shape("running number", few=12, many=12),
 }
 # Every pattern is of bounded length, or a run of one kind of character: a label of a megabyte costs a megabyte's time.
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ANYWHERE = {
+    "uuid": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE),
+    # https://github.com/ulid/spec: 26 characters of Crockford's base 32; the first two mean "2004 to 2040".
+    "ulid": re.compile(r"(?<![0-9A-Z])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Z])", re.IGNORECASE),
+    # Kubernetes draws the names of pods from letters and digits that make no words: k8s.io/apimachinery/pkg/util/rand.
+    "pod": re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
+    "timestamp": re.compile(
+        r"20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T_ -]?[0-2][0-9][:.-]?[0-5][0-9])?"
+        r"|20[0-9]{2}[01][0-9][0-3][0-9]T[0-2][0-9][0-5][0-9]"
+    ),
+}
 _BARE_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-_WRITTEN_TIME = re.compile(
-    r"20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T_ -]?[0-2][0-9][:.-]?[0-5][0-9])?"
-    r"|20[0-9]{2}[01][0-9][0-3][0-9]T[0-2][0-9][0-5][0-9]"
-)
 _EPOCH = re.compile(r"1[5-9][0-9]{8}(?:[0-9]{3}){0,3}")  # seconds to nanoseconds, from 2017 to 2033
 _DATE = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?")
-# https://github.com/ulid/spec: 26 characters of Crockford's base 32; the first two say "between 2004 and 2040" here.
-_ULID = re.compile(r"(?<![0-9A-Z])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Z])", re.IGNORECASE)
-# Kubernetes draws the names of pods from letters and digits that make no words: k8s.io/apimachinery/pkg/util/rand.
-_POD = re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 # In words that happen to be hex, as 'facade01', digits stand at the end; in random strings letters follow them, too.
 _MIXED = re.compile(r"[0-9][a-f]", re.IGNORECASE)
@@ -57,12 +59,10 @@ _MIXED_SHARE = 0.5  # of 8 random hex digits 94 % are mixed, of 6 still 86 %
 _MINUTES, _HOUR, _DAYS = pd.Timedelta(minutes=10), pd.Timedelta(hours=1), pd.Timedelta(days=2)
 _SETTLED = pd.Timedelta(minutes=5)  # a scrape or two
 _MOST = 0.5  # share of a group from which on what is true of some names is taken to be true of all that came
-_RUN = ["job", "instance", "started_at"]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What of a label may be generated: the stem before it, its shape, and the generated part."""
+class _Part(NamedTuple):
+    """What of a label may be generated: the stem before it, its shape ('' none), and the generated part."""
 
     stem: str
     shape: str
@@ -99,49 +99,46 @@ def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.
 
 def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """By tenant: first_seen, last_seen, came (it is known when), outlived (its first process), short (it was gone)."""
-    began = arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC"))
-    runs = arrivals.assign(started_at=began).groupby(_RUN, observed=True)
-    begin, end = runs["seen_at"].transform("min"), runs["last_seen"].transform("max")
-    first, newest = arrivals["seen_at"].min(), arrivals["last_seen"].max()
-    came = (arrivals["seen_at"] > first + _HOUR) & (
-        (begin - began <= _MINUTES) | (arrivals["seen_at"] > begin + _SETTLED)
-    )
+    rows = arrivals.assign(began=arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
+    run = rows.groupby(["job", "instance", "began"], observed=True)
+    begin, rows["end"] = run["seen_at"].transform("min"), run["last_seen"].transform("max")
+    rows["came"] = rows["seen_at"] > rows["seen_at"].min() + _HOUR
+    rows["came"] &= (begin - rows["began"] <= _MINUTES) | (rows["seen_at"] > begin + _SETTLED)
     for gap in gaps[gaps["end"] - gaps["start"] >= _MINUTES].itertuples():
-        came &= ~arrivals["seen_at"].between(gap.end, gap.end + _SETTLED)
-    rows = arrivals.assign(came=came, began=began, end=end).sort_values("seen_at", kind="stable")
-    found = rows.groupby("tenant").agg(
-        first_seen=("seen_at", "min"),
-        last_seen=("last_seen", "max"),
-        came=("came", "first"),
-        end=("end", "first"),
-        began=("began", "max"),
+        rows["came"] &= ~rows["seen_at"].between(gap.end, gap.end + _SETTLED)
+    found = (
+        rows.sort_values("seen_at", kind="stable")
+        .groupby("tenant")
+        .agg(
+            first_seen=("seen_at", "min"),
+            last_seen=("last_seen", "max"),
+            came=("came", "first"),
+            end=("end", "first"),
+            began=("began", "max"),
+        )
     )
     found["outlived"] = found["began"] > found["first_seen"] + _DAYS
-    gone = found["last_seen"] < newest - _HOUR
     brief = found["came"] & (found["last_seen"] - found["first_seen"] < _DAYS)
-    found["short"] = gone & (brief | ((found["end"] - found["last_seen"]).abs() <= _SETTLED))
+    with_process = (found["end"] - found["last_seen"]).abs() <= _SETTLED
+    found["short"] = (found["last_seen"] < rows["last_seen"].max() - _HOUR) & (brief | with_process)
     return found.reset_index()
 
 
 def _why(own: pd.DataFrame, shape: Shape) -> pd.Series:
     """Of the names of one stem and shape, by first_seen, what each does that generated ones do; '' where nothing."""
     free = ~own["outlived"]
-    came = own["came"] & free
+    came, short = own["came"] & free, own["short"] & free
     why = pd.Series("", index=own.index)
-    if (own["short"] & free).sum() >= max(shape.few, _MOST * len(own)):
-        why[own["short"] & free] = "short-lived"
+    if short.sum() >= max(shape.few, _MOST * len(own)):
+        why[short] = "short-lived"
     if (came & own["refusing"]).sum() >= shape.many:
         why[came & own["refusing"]] = "while refusing"
-    why[came] = why[came].mask(_at_once(own.loc[came, "first_seen"], shape.many), "at once")
+    times = own.loc[came, "first_seen"]
+    begins = times.shift(1 - shape.many) - times <= _MINUTES
+    why[times.index[begins.rolling(shape.many, min_periods=1).max().astype(bool)]] = "at once"
     if (why[came] != "").sum() >= max(shape.few, _MOST * came.sum()):
         why[came] = why[came].replace("", "like the others")
     return why
-
-
-def _at_once(times: pd.Series, many: int) -> pd.Series:
-    """Of ascending times those that lie among `many` within ten minutes."""
-    begins = times.shift(1 - many) - times <= _MINUTES
-    return begins.rolling(many, min_periods=1).max().astype(bool)
 
 
 def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -176,6 +173,13 @@ def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
     return typed(found[found["names"] >= _EXAMPLES].sort_values(["start", "stem"], ignore_index=True), generated_bursts)
 
 
+def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:
+    """Those of `names` that are generated, or have stem and shape of some that `generated_names` found."""
+    groups = set(zip(generated["stem"], generated["shape"], strict=True))
+    known = list(names.astype("str").unique())
+    return {name for name, one in zip(known, _parts(known), strict=True) if (one.stem, one.shape) in groups}
+
+
 def _look_generated(tenants: pd.Series) -> pd.DataFrame:
     """Of labels those that share a stem and the shape of what follows it with enough others: tenant, stem, shape.
 
@@ -183,34 +187,40 @@ def _look_generated(tenants: pd.Series) -> pd.DataFrame:
     digits (base 62, base 64) are not told from names.
     """
     names = list(tenants.astype("str").unique())
-    rows = [(name, one.stem, one.shape, one.part) for name, one in zip(names, _parts(names), strict=True) if one.shape]
-    if not rows:
-        return typed([], _LOOKS)
-    frame = pd.DataFrame(rows, columns=[*_LOOKS, "part"])
-    frame["mixed"] = frame["part"].str.contains(_MIXED).astype(bool)
-    group = frame.groupby(["stem", "shape"])
-    enough = group["tenant"].transform("size") >= frame["shape"].map({key: one.few for key, one in SHAPES.items()})
+    frame = pd.DataFrame(_parts(names), columns=list(_Part._fields), dtype="str").assign(tenant=names)
+    frame = frame[frame["shape"] != ""]
+    group = frame.assign(mixed=frame["part"].str.contains(_MIXED).astype(float)).groupby(["stem", "shape"])
+    few = frame["shape"].map({key: one.few for key, one in SHAPES.items()}).astype(float)
+    enough = group["tenant"].transform("size").astype(float) >= few
     mixed = (frame["shape"] != "hex") | (group["mixed"].transform("mean") >= _MIXED_SHARE)
     return typed(frame[enough & mixed], _LOOKS)
 
 
-def _shape(name: str) -> _Part:
-    if match := _UUID.search(name):
-        return _Part(name[: match.start()], "uuid", match[0])
-    if match := _ULID.search(name):
-        return _Part(name[: match.start()], "ulid", match[0])
-    if match := _POD.search(name):
-        return _Part(name[: match.start()], "pod", match[0])
-    if match := _WRITTEN_TIME.search(name):
-        return _Part(name[: match.start()], "timestamp", match[0])
+def _parts(names: list[str]) -> list[_Part]:
+    """What each name consists of; one that ends like its hex siblings, but by chance in digits alone, is like them."""
+    parts = [_part(name) for name in names]
+    siblings = Counter((one.stem, len(one.part)) for one in parts if one.shape == "hex")
+    for place, (name, own) in enumerate(zip(names, parts, strict=True)):
+        if own.shape != "hex" and siblings:
+            others = (_hex_of(name, word, mixed=False) for word in _WORD.finditer(name))
+            like = (one for one in others if one and siblings[one.stem, len(one.part)] >= SHAPES["hex"].few)
+            parts[place] = next(like, own)
+    return parts
+
+
+def _part(name: str) -> _Part:
+    for shape, pattern in _ANYWHERE.items():
+        if match := pattern.search(name):
+            return _Part(name[: match.start()], shape, match[0])
     for word in _WORD.finditer(name):
         digits = word[0][len(word[0].rstrip(_DIGITS)) :]
+        stem = name[: word.end() - len(digits)]
         if _EPOCH.fullmatch(digits) or _DATE.fullmatch(digits):
-            return _Part(name[: word.end() - len(digits)], "timestamp", digits)
+            return _Part(stem, "timestamp", digits)
         if found := _hex_of(name, word):
             return found
         if digits and (word.end() == len(name) or (len(digits) >= _LONG_COUNT and digits == word[0])):
-            return _Part(name[: word.end() - len(digits)], "counter", digits)
+            return _Part(stem, "counter", digits)
     return _Part(name, "", "")
 
 
@@ -221,37 +231,6 @@ def _hex_of(name: str, word: re.Match[str], *, mixed: bool = True) -> _Part | No
     part = word[0][len(word[0].rstrip(_HEX_DIGITS)) :]
     # Six hex digits behind a separator are a word of their own; elsewhere they may be the end of a name.
     separate = len(part) == len(word[0]) and word.start() > 0
-    shortest = _SHORTEST_WORD if separate else _SHORTEST_TAIL
-    if len(part) < shortest or (mixed and not _MIXED.search(part)):
+    if len(part) < (_SHORTEST_WORD if separate else _SHORTEST_TAIL) or (mixed and not _MIXED.search(part)):
         return None
     return _Part(name[: word.end() - len(part)], "hex", part)
-
-
-def _parts(names: list[str]) -> list[_Part]:
-    """What each name consists of; one that ends like its hex siblings, but by chance in digits alone, is like them."""
-    shapes = [_shape(name) for name in names]
-    siblings: dict[tuple[str, int], int] = {}
-    for shape in shapes:
-        if shape.shape == "hex":
-            siblings[shape.stem, len(shape.part)] = siblings.get((shape.stem, len(shape.part)), 0) + 1
-    if not siblings:
-        return shapes
-    return [
-        shape if shape.shape == "hex" else _sibling(shape, name, siblings)
-        for shape, name in zip(shapes, names, strict=True)
-    ]
-
-
-def _sibling(shape: _Part, name: str, siblings: dict[tuple[str, int], int]) -> _Part:
-    for word in _WORD.finditer(name):
-        other = _hex_of(name, word, mixed=False)
-        if other and siblings.get((other.stem, len(other.part)), 0) >= SHAPES["hex"].few:
-            return other
-    return shape
-
-
-def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:
-    """Those of `names` that are generated, or have stem and shape of some that `generated_names` found."""
-    groups = set(zip(generated["stem"], generated["shape"], strict=True))
-    known = list(names.astype("str").unique())
-    return {name for name, one in zip(known, _parts(known), strict=True) if (one.stem, one.shape) in groups}

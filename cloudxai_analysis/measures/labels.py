@@ -25,9 +25,7 @@ def alike(series: pd.DataFrame, *, known: Collection[str]) -> pd.DataFrame:
 
     Columns: series_id, labels (canonical JSON), group (a number for each set of known labels).
     """
-    kept = [
-        json.dumps([pair for pair in sorted(json.loads(text).items()) if pair[0] in known]) for text in series["labels"]
-    ]
+    kept = [str(sorted(pair for pair in json.loads(text).items() if pair[0] in known)) for text in series["labels"]]
     frame = series.assign(group=pd.factorize(pd.Series(kept, dtype="str"))[0])
     return typed(frame[frame.duplicated("group", keep=False)].reset_index(drop=True), alike)
 
@@ -62,24 +60,17 @@ def unexpected_labels(
     frame = frame[frame["time"].dt.floor("h") == frame["hour"]].sort_values(["group", "time", "series_id"])
     turns = (frame["series_id"] != frame["series_id"].shift()).groupby(frame["group"]).sum() - 1
     at_once = frame.duplicated(["group", "time"]).groupby(frame["group"]).any()
-    crowd = found[found["group"].isin(turns.index[(turns > _MOST_TURNS) | at_once])]
-    rows = [
-        (name, str(value), series_id, group, hour)
-        for series_id, text, group, hour in crowd[list(_CROWDED)].itertuples(index=False)
-        for name, value in _whole(json.loads(text), crowd.loc[crowd["group"] == group, "labels"]).items()
-        if name not in known
-    ]
-    each = pd.DataFrame(rows, columns=["label", "value", "series_id", "group", "start"])
-    each = each[each.groupby(["label", "group"])["value"].transform("nunique") > 1]
-    by_label = each.groupby("label").agg(
+    rows = []
+    for _, crowd in found[found["group"].isin(turns.index[(turns > _MOST_TURNS) | at_once])].groupby("group"):
+        sets = pd.DataFrame([json.loads(text) for text in crowd["labels"]]).fillna("")
+        for label in sorted(set(sets).difference(known)):
+            if sets[label].nunique() > 1:
+                own = zip(sets[label], crowd["series_id"], crowd["hour"], strict=True)
+                rows += [(label, str(value), series, hour) for value, series, hour in own]
+    by_label = pd.DataFrame(rows, columns=["label", "value", "series_id", "start"]).groupby("label")
+    by_label = by_label.agg(
         values=("value", lambda values: tuple(sorted(set(values)))),
         series=("series_id", "nunique"),
         start=("start", "min"),
     )
     return typed(by_label.reset_index().assign(metric=metric), unexpected_labels)
-
-
-def _whole(labels: dict[str, str], of_group: pd.Series) -> dict[str, str]:
-    """A label set with '' for what others of its group have."""
-    names = {name for text in of_group for name in json.loads(text)}
-    return {name: labels.get(name, "") for name in sorted(names)}

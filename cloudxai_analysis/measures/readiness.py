@@ -1,18 +1,29 @@
-"""Readiness: how available the platform was, what is left of the error budget, when it was not ready."""
+"""Readiness: availability, the error budget and how fast it burns, outages of the platform and its tenants."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import columns_of, typed
-from cloudxai_analysis.measures.time_seen import holds, joined, seconds_within, sweep
+from cloudxai_analysis.measures.frames import as_text, columns_of, typed
+from cloudxai_analysis.measures.time_seen import Floats, holds, joined, seconds_before, seconds_within, sweep
 
-_TARGET = ["job", "instance"]
 OUTAGE_MINUTES = 1.1  # what lasted no longer is counted, and is no outage to be told: one scrape a minute may fail
+FEW = 0.5  # share of the tenants from which on an outage is the platform's own
 TENANT_MINUTES = 2.1  # as long as the platform's own rule waits before it wakes someone, and a scrape may come late
-_DAY = pd.Timedelta(days=1)
+# Burn rate, long and short window, and the share of 30 days' budget that is gone when the first warns (Google, The Site
+# Reliability Workbook, chapter 5, table 5-8; the fourth, 3 over a day, is that of 10 % in a day).
+PAIRS = (
+    (14.4, pd.Timedelta(hours=1), pd.Timedelta(minutes=5)),
+    (6.0, pd.Timedelta(hours=6), pd.Timedelta(minutes=30)),
+    (3.0, pd.Timedelta(days=1), pd.Timedelta(hours=2)),
+    (1.0, pd.Timedelta(days=3), pd.Timedelta(hours=6)),
+)
+_DAY, _HOUR, _MINUTE = pd.Timedelta(days=1), pd.Timedelta(hours=1), pd.Timedelta(minutes=1)
 _TARGET = ["job", "instance"]
 
 
@@ -47,22 +58,15 @@ def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
     Columns: since (begin of what counts), availability, low, high (0 to 1; NaN where nothing was seen), seen_minutes,
     not_ready_minutes, unknown_minutes, seen_share (0 to 1).
     """
-    first = readiness["start"].min()
-    since = max(pd.Timestamp(window.start), first) if pd.notna(first) else pd.Timestamp(window.end)
-    edges = pd.DatetimeIndex([min(since, pd.Timestamp(window.end)), window.end])
+    end = pd.Timestamp(window.end)
+    since = max(pd.Timestamp(window.start), readiness["start"].min()) if len(readiness) else end
+    edges = pd.DatetimeIndex([min(since, end), end])
     ready, down = (seconds_within(readiness[readiness["ready"] == state], edges)[0] / 60 for state in (1, 0))
-    whole = (edges[1] - edges[0]).total_seconds() / 60
-    seen = ready + down
-    row = {
-        "since": since,
-        "availability": ready / seen if seen else np.nan,
-        "low": ready / whole if seen else np.nan,
-        "high": 1 - down / whole if seen else np.nan,
-        "seen_minutes": seen,
-        "not_ready_minutes": down,
-        "unknown_minutes": max(whole - seen, 0.0),
-        "seen_share": seen / whole if whole else 0.0,
-    }
+    whole, seen = (edges[1] - edges[0]).total_seconds() / 60, ready + down
+    row: dict[str, Any] = {"since": since, "seen_minutes": seen, "not_ready_minutes": down}
+    row |= {"unknown_minutes": max(whole - seen, 0.0), "seen_share": seen / whole if whole else 0.0}
+    if seen:
+        row |= {"availability": ready / seen, "low": ready / whole, "high": 1 - down / whole}
     return typed([row], availability)
 
 
@@ -74,10 +78,10 @@ def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
     if readiness.empty:
         return typed([], daily_availability)
     days = pd.date_range(readiness["start"].min().floor("D"), readiness["end"].max().ceil("D"), freq="D", unit="us")
-    ready, down = (seconds_within(readiness[readiness["ready"] == state], days) / 60 for state in (1, 0))
-    seen = ready + down
-    share = np.divide(ready, seen, out=np.full(len(seen), np.nan), where=seen > 0)
-    return typed({"day": days[:-1], "seen_minutes": seen, "availability": share}, daily_availability)
+    seen = seconds_within(readiness, days) / 60
+    ready = seconds_within(readiness[readiness["ready"] == 1], days) / 60
+    found = pd.DataFrame({"day": days[:-1], "seen_minutes": seen, "ready": ready})
+    return typed(found.assign(availability=found["ready"] / found["seen_minutes"]), daily_availability)
 
 
 def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataFrame:
@@ -85,12 +89,11 @@ def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataF
 
     Columns: day (its end), availability, seen_minutes (in those days).
     """
-    daily = daily_availability(readiness).set_index("day")
-    ready = (daily["seen_minutes"] * daily["availability"]).fillna(0.0)
-    seen, up = (column.rolling(days, min_periods=1).sum() for column in (daily["seen_minutes"], ready))
-    found = pd.DataFrame({"day": daily.index + _DAY, "seen_minutes": seen.to_numpy()})
-    found["availability"] = (up / seen.where(seen > 0)).to_numpy()
-    return typed(found, rolling_availability)
+    daily = daily_availability(readiness)
+    seen = daily["seen_minutes"].rolling(days, min_periods=1).sum()
+    ready = (daily["seen_minutes"] * daily["availability"]).fillna(0.0).rolling(days, min_periods=1).sum()
+    rows = {"day": daily["day"] + _DAY, "seen_minutes": seen, "availability": ready / seen.where(seen > 0)}
+    return typed(rows, rolling_availability)
 
 
 def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.DataFrame:
@@ -103,13 +106,62 @@ def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.D
     measured = availability(readiness, window).iloc[0]
     allowed = (1 - slo) * window.duration.total_seconds() / 60
     used = measured["not_ready_minutes"] if measured["seen_minutes"] else np.nan
-    row = {
-        "availability": measured["availability"],
-        "allowed_minutes": allowed,
-        "used_minutes": used,
-        "remaining_share": 1 - used / allowed if allowed else np.nan,
-    }
-    return pd.DataFrame([row])
+    left = 1 - used / allowed if allowed else np.nan
+    return typed([(measured["availability"], allowed, used, left)], error_budget)
+
+
+def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp) -> pd.DataFrame:
+    """How many times faster than allowed the error budget burns before `at`, over the Workbook's pairs of windows.
+
+    `readiness` as `global_readiness` gives it. A rate of 1 uses up exactly a budget in the time that it is for.
+
+    Columns: threshold, long_hours, burn_long, burn_short (share of the time seen that was not ready / (1 - slo); NaN
+    where nothing was seen), burning (both over the threshold, and more lost than one scrape may cost; missing where one
+    is not known). The shorter window ends the alert soon after the errors end.
+    """
+    rows = []
+    for pair in PAIRS:
+        over_long, over_short, burning = (found[0] for found in _burns(readiness, pd.DatetimeIndex([at]), pair, slo))
+        known = np.isfinite(over_long + over_short)
+        rows.append((pair[0], pair[1] / _HOUR, over_long, over_short, burning if known else pd.NA))
+    return typed(rows, burn_rates)
+
+
+def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days: int = 30) -> pd.DataFrame:
+    """Stretches of a window in which the budget burnt faster than a pair's threshold, judged at each minute.
+
+    `readiness` should begin three days before the window.
+
+    Columns: threshold, long_hours, start, end (NaT where it goes on at the window's end), most (highest rate over the
+    long window), budget_share (of `days` days' budget, used by the errors of the stretch and its long window).
+    """
+    now = pd.date_range(window.start, window.end, freq="min", unit="us", inclusive="right")
+    parts = []
+    for threshold, long, short in PAIRS:
+        over_long, _, burning = _burns(readiness, now, (threshold, long, short), slo)
+        minutes = pd.DataFrame({"at": now, "most": over_long, "next": now.to_series().shift(-1).array})
+        found = minutes[burning].groupby((~pd.Series(burning)).cumsum()[burning])
+        found = found.agg(start=("at", "first"), end=("next", lambda after: after.iloc[-1]), most=("most", "max"))
+        found = found.assign(threshold=threshold, long_hours=long / _HOUR)
+        parts.append(found.assign(budget_share=found["most"] * (long / (days * _DAY))))
+    found = typed(pd.concat(parts), burn_stretches)
+    return found.sort_values(["start", "threshold"], ascending=[True, False], ignore_index=True)
+
+
+def _burns(
+    readiness: pd.DataFrame, now: pd.DatetimeIndex, pair: tuple[float, pd.Timedelta, pd.Timedelta], slo: float
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Rates over a pair's long and short window, and where both are over its threshold; one lost scrape burns nothing.
+
+    A rate is the share of the time seen before each of `now` that was not ready, as a multiple of what is allowed.
+    """
+    threshold, long, short = pair
+    down = readiness[readiness["ready"] == 0]
+    rates, lost = [], np.zeros(len(now))
+    for over in (short, long):
+        lost, seen = (seconds_before(part, now) - seconds_before(part, now - over) for part in (down, readiness))
+        rates.append(np.divide(lost, seen * (1 - slo), out=np.full(len(now), np.nan), where=seen > 0))
+    return rates[1], rates[0], (np.minimum(*rates) > threshold) & (lost > OUTAGE_MINUTES * 60)
 
 
 def outages(readiness: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +173,7 @@ def outages(readiness: pd.DataFrame) -> pd.DataFrame:
     """
     down = (readiness["ready"] == 0).to_numpy()
     number = (~down).cumsum()[down]
-    own = readiness[down].assign(minutes=lambda frame: (frame["end"] - frame["start"]).dt.total_seconds() / 60)
+    own = readiness[down].assign(minutes=lambda frame: (frame["end"] - frame["start"]) / _MINUTE)
     found = own.groupby(number).agg(start=("start", "first"), minutes=("minutes", "sum"))
     # The stretch that follows is the one with the next number.
     ready = readiness["start"][~down].reset_index(drop=True)
@@ -141,14 +193,13 @@ def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
     gauge = known.assign(series_id=known.groupby(keys, observed=True).ngroup())
     low = gauge["series_id"].isin(gauge.loc[gauge["value"] == 0, "series_id"].unique())
     gauge = gauge[low].sort_values(["series_id", "time"], ignore_index=True)
-    down, other = (gauge["value"] == 0).to_numpy(), gauge["series_id"].diff().ne(0).to_numpy()
-    gauge["outage"] = (down & (other | ~np.append(False, down[:-1]))).cumsum()
+    down, other = gauge["value"] == 0, gauge["series_id"].diff().ne(0)
+    gauge["outage"] = (down & (other | ~down.shift(fill_value=False))).cumsum()
     gauge["next"] = gauge.groupby("series_id")["time"].shift(-1)
     held = holds(gauge, only=0.0)
-    held["minutes"] = (held["end"] - held["start"]).dt.total_seconds() / 60
+    held["minutes"] = (held["end"] - held["start"]) / _MINUTE
     found = held.groupby("outage").agg(
-        **{name: (name, "first") for name in keys},
-        start=("start", "first"),
+        **{name: (name, "first") for name in (*keys, "start")},
         end=("next", lambda after: after.iloc[-1]),
         minutes=("minutes", "sum"),
     )
@@ -158,16 +209,58 @@ def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
 def _together(apart: pd.DataFrame) -> pd.DataFrame:
     """Outages of one tenant that overlap, as one."""
     rows = apart.sort_values(["tenant", "start", "instance"], ignore_index=True)
-    until = rows["end"].fillna(pd.Timestamp.max.floor("us").tz_localize("UTC"))
-    reached = until.groupby(rows["tenant"]).cummax().groupby(rows["tenant"]).shift()
+    rows["until"] = rows["end"].fillna(pd.Timestamp.max.floor("us").tz_localize("UTC"))
+    reached = rows.groupby("tenant")["until"].cummax().groupby(rows["tenant"]).shift()
     group = (~(rows["start"] <= reached)).cumsum()
-    since = rows["start"] - rows.groupby(group)["start"].transform("first")
-    rows = rows.assign(minutes=since.dt.total_seconds() / 60 + rows["minutes"], instances=rows["instance"], until=until)
-    columns = {"tenant": "first", "instances": "nunique", "start": "first", "until": "max", "minutes": "max"}
-    found = rows.groupby(group).agg(columns).rename(columns={"until": "end"})
+    rows["minutes"] += (rows["start"] - rows.groupby(group)["start"].transform("first")) / _MINUTE
+    found = rows.groupby(group).agg(
+        tenant=("tenant", "first"),
+        instances=("instance", "nunique"),
+        start=("start", "first"),
+        end=("until", "max"),
+        minutes=("minutes", "max"),
+    )
     found["end"] = found["end"].where(found["end"].dt.year < 2200)
-    found = typed(found, tenant_outages)
-    return found.sort_values(["start", "tenant"], ignore_index=True)
+    return typed(found, tenant_outages).sort_values(["start", "tenant"], ignore_index=True)
+
+
+def isolation_breaches(
+    global_outages: pd.DataFrame,
+    tenant_outages: pd.DataFrame,
+    *,
+    seen: int,
+    end: pd.Timestamp,
+    lead_minutes: float = 5,
+    least_overlap: float = 0.5,
+    few: float = FEW,
+) -> pd.DataFrame:
+    """For each global outage, which tenants were not ready with it, and whether it came from one of them.
+
+    Outages as `outages` and `tenant_outages` give them; `seen` is the number of tenants. A tenant goes with an outage
+    if its own began from `lead_minutes` before to a minute after, since instances are scraped one after the other, and
+    if they overlap by `least_overlap`: the time of both / the time of either. What has not ended lasts to `end`. It
+    says what went together in time; a cause may move the global state and a tenant alike.
+
+    Columns: start, end, verdict ('tenant': at least one tenant went with it, fewer than `few` of those seen;
+    'platform': as many or more did; 'alone': none), tenants (that went with it), seen, nearest (of them, the one with
+    the largest overlap), lead_seconds (by which it was not ready before the global state; negative: after), overlap.
+    """
+    closed = tenant_outages.assign(end=tenant_outages["end"].fillna(end), tenant=as_text(tenant_outages["tenant"]))
+    rows: list[dict[str, Any]] = []
+    for start, ended in zip(global_outages["start"], global_outages["end"].fillna(end), strict=True):
+        near = closed[closed["start"].between(start - pd.Timedelta(minutes=lead_minutes), start + _MINUTE)]
+        both = near["end"].clip(upper=ended) - near["start"].clip(lower=start)
+        either = near["end"].clip(lower=ended) - near["start"].clip(upper=start)
+        near = near.assign(overlap=both / either, lead_seconds=(start - near["start"]).dt.total_seconds())
+        near = near[near["overlap"] >= least_overlap].rename(columns={"tenant": "nearest"})
+        row = {"start": start, "end": ended, "seen": seen, "verdict": "alone", "tenants": 0, "nearest": ""}
+        if len(near):
+            tenants = near["nearest"].nunique()
+            nearest = near.sort_values(["overlap", "start", "nearest"], ascending=[False, True, True]).iloc[0]
+            row |= {"verdict": "tenant" if tenants < few * seen else "platform", "tenants": tenants}
+            row |= nearest[["nearest", "lead_seconds", "overlap"]].to_dict()
+        rows.append(row)
+    return typed(rows, isolation_breaches)
 
 
 def transitions(steps: pd.DataFrame) -> pd.DataFrame:
@@ -210,18 +303,15 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
     bounds, within = table.columns.to_numpy(dtype="float64"), np.maximum.accumulate(table.to_numpy(), axis=1)
     if not len(bounds) or not np.isinf(bounds[-1]):
         return typed([], check_latency)
-    total = within[:, -1]
+    total, row = within[:, -1], np.arange(len(table))
     rank = quantile * total
     bucket = np.minimum((within < rank[:, None]).sum(axis=1), len(bounds) - 1)
-    row = np.arange(len(table))
     below = np.where(bucket > 0, within[row, bucket - 1], 0.0)
     lower = np.where(bucket > 0, bounds[bucket - 1], 0.0)
-    inside = within[row, bucket] - below
     with np.errstate(invalid="ignore", divide="ignore"):
-        seconds = lower + (bounds[bucket] - lower) * (rank - below) / inside
-    beyond = np.isinf(bounds[bucket])
-    seconds = np.where(beyond, bounds[-2] if len(bounds) > 1 else np.nan, seconds)
-    found = pd.DataFrame({"hour": table.index, "seconds": seconds})
+        seconds = lower + (bounds[bucket] - lower) * (rank - below) / (within[row, bucket] - below)
+    last = bounds[-2] if len(bounds) > 1 else np.nan
+    found = pd.DataFrame({"hour": table.index, "seconds": np.where(np.isinf(bounds[bucket]), last, seconds)})
     return typed(found[total > 0].reset_index(drop=True), check_latency)
 
 

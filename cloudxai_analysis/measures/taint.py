@@ -25,7 +25,7 @@ def tainted_stretches(
 ) -> pd.DataFrame:
     """Stretches in which tenants may be missing from a process: from its first refusal to its end or next start.
 
-    `refusals` as `measures.guard.refusals` gives them, `starts` as `process_starts`; a process that was refused once
+    `refusals` as `cardinality.refusals` gives them, `starts` as `process_starts`; a process that was refused once
     stays without the tenant until it starts anew, since a full process admits nobody. `rejection_steps` name the
     refused in builds whose counter carries `tenant`. `tenants` are the real ones (tenant, first_seen, last_seen),
     `generated` the names that are none, as `generated_names` gives them. `end` is where the telemetry ends.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.measures.time_seen import joined, seconds_within, sweep
+from cloudxai_analysis.measures.time_seen import joined, moments, seconds_within, sweep
 
 _TARGET = ["job", "instance"]
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
@@ -41,8 +41,7 @@ def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *,
     (of the scrapes; NaN without any).
     """
     edges = pd.date_range(pd.Timestamp(window.start).floor(period), window.end, freq=period, unit="us")
-    if edges[-1] < window.end:
-        edges = edges.append(pd.DatetimeIndex([pd.Timestamp(window.end)]).as_unit("us"))
+    edges = edges.union(pd.DatetimeIndex([window.end]).as_unit("us"))
     failed = (held["value"] != 1).groupby([held["job"].astype("str"), held["time"].dt.floor(period)]).mean()
     parts = []
     for job, own in states.groupby("job"):
@@ -66,26 +65,22 @@ def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) 
 
     Columns: job, instance ('' the whole job), start, end, seconds, missing (scrapes).
     """
-    ordered = held.sort_values([*_TARGET, "start"], ignore_index=True)
-    ordered["reached"] = ordered.groupby(_TARGET, observed=True)["end"].cummax()
-    before = ordered.groupby(_TARGET, observed=True)[["reached", "start", "step"]].shift()
-    found = ordered[_TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
-    found = found[ordered["start"] > before["reached"]]
-    found = pd.concat([found, *_job_gaps(states, found, end, ordered["step"].median())], ignore_index=True)
-    found["seconds"] = (found["end"] - found["start"]).dt.total_seconds()
-    found["missing"] = (found["seconds"] / found["step"].where(found["step"] > 0)).round().fillna(1).astype("int64") - 1
-    return typed(found.sort_values(["start", *_TARGET], ignore_index=True), scrape_gaps)
-
-
-def _job_gaps(states: pd.DataFrame, of_targets: pd.DataFrame, end: pd.Timestamp, step: float) -> list[pd.DataFrame]:
-    found = []
+    ordered = held.sort_values([*_TARGET, "start"], ignore_index=True).astype(dict.fromkeys(_TARGET, "str"))
+    ordered["reached"] = ordered.groupby(_TARGET)["end"].cummax()
+    before = ordered.groupby(_TARGET)[["reached", "start", "step"]].shift()
+    targets = ordered[_TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
+    found = [targets[ordered["start"] > before["reached"]]]
     for job, own in states.groupby("job"):
+        told = found[0][found[0]["job"] == job]
         after = own["start"].shift(-1).fillna(end)
-        gaps = pd.DataFrame({"job": job, "instance": "", "start": own["end"], "end": after, "step": step})
-        told = of_targets[of_targets["job"].astype("str") == job]
-        inside = [bool(((told["start"] <= row.start) & (told["end"] >= row.end)).any()) for row in gaps.itertuples()]
-        found.append(gaps[(gaps["end"] > gaps["start"]) & ~np.array(inside, dtype=bool)])
-    return found
+        gaps = pd.DataFrame({"job": job, "instance": "", "start": own["end"], "end": after})
+        gaps = gaps[gaps["end"] > gaps["start"]].assign(step=ordered["step"].median())
+        inside = [((told["start"] <= row.start) & (told["end"] >= row.end)).any() for row in gaps.itertuples()]
+        found.append(gaps[~np.array(inside, dtype=bool)])
+    every = pd.concat(found, ignore_index=True)
+    every["seconds"] = (every["end"] - every["start"]).dt.total_seconds()
+    every["missing"] = (every["seconds"] / every["step"].where(every["step"] > 0)).round().fillna(1).astype("int64") - 1
+    return typed(every.sort_values(["start", *_TARGET], ignore_index=True), scrape_gaps)
 
 
 def covered_periods(
@@ -125,9 +120,9 @@ def process_starts(
     until (its last one and `seen_steps` of its median steps), processes (1, or how many answer behind the address),
     restarted (a process of the same target was seen before it began).
     """
-    if starts.empty:
-        return typed([], process_starts)
     frame = starts[starts["value"].between(0, _LAST_SECOND, inclusive="right")]
+    if frame.empty:
+        return typed([], process_starts)
     frame = frame.sort_values([*_TARGET, "time"], ignore_index=True)
     same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
     before = frame["time"].shift().dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64") / 1e6
@@ -137,26 +132,23 @@ def process_starts(
     run = (~(same & recomputed)).cumsum()
     comes_back = run.groupby([*(frame[name] for name in _TARGET), frame["value"]], observed=True).transform("max")
     reach = comes_back.groupby(run).max().cummax()
-    life = (reach.index > reach.shift(fill_value=0)).cumsum()
-    frame["life"], frame["opens"] = run.map(life), frame["value"].where(run != run.shift())
+    frame["life"] = run.map((reach.index > reach.shift(fill_value=0)).cumsum())
+    frame["opens"] = frame["value"].where(run != run.shift())
     frame["step"] = frame["time"].diff().where(frame["life"] == frame["life"].shift())
-    first = frame.groupby("life").agg(
-        job=("job", "first"),
-        instance=("instance", "first"),
-        value=("value", "first"),
+    found = frame.groupby("life").agg(
+        **{name: (name, "first") for name in (*_TARGET, "value")},
         seen_at=("time", "min"),
         until=("time", "max"),
         step=("step", "median"),
         processes=("opens", "nunique"),
     )
-    first["until"] += (seen_steps * first["step"]).fillna(pd.Timedelta(0)).dt.ceil("us")
-    first["restarted"] = (first[_TARGET] == first[_TARGET].shift()).all(axis=1)
-    first["started_at"] = pd.to_datetime((first["value"] * 1e6).round().astype("int64"), unit="us", utc=True)
+    found["until"] += (seen_steps * found["step"]).fillna(pd.Timedelta(0)).dt.ceil("us")
+    found["started_at"] = moments((found["value"] * 1e6).round().astype("int64").to_numpy()).array
     earlier = up[up["value"] == 1].groupby(_TARGET, observed=True)["time"].min()
-    known = earlier.reindex(pd.MultiIndex.from_frame(first[_TARGET])).to_numpy("datetime64[us]")
-    first["restarted"] |= known < first["started_at"].to_numpy("datetime64[us]")
-    first["restarted"] &= first["processes"] == 1
-    return typed(first.reset_index(drop=True), process_starts)
+    known = earlier.reindex(pd.MultiIndex.from_frame(found[_TARGET])).to_numpy("datetime64[us]")
+    again = (found[_TARGET] == found[_TARGET].shift()).all(axis=1)
+    again |= known < found["started_at"].to_numpy("datetime64[us]")
+    return typed(found.assign(restarted=again & (found["processes"] == 1)).reset_index(drop=True), process_starts)
 
 
 def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -164,8 +156,5 @@ def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Columns: metric, series, samples.
     """
-    rows = [
-        {"metric": name, "series": hours["series_id"].nunique(), "samples": hours["samples"].sum()}
-        for name, hours in hours_by_metric.items()
-    ]
+    rows = [(name, hours["series_id"].nunique(), hours["samples"].sum()) for name, hours in hours_by_metric.items()]
     return typed(rows, inventory)

@@ -19,7 +19,7 @@ STEPS = 2.5
 _AROUND = 30  # steps before and after a sample that say what is usual there
 _FEWEST = 3
 _REGULAR = 1.2
-_CHUNK = 100_000
+_CHUNK = 100_000  # samples whose surroundings are in memory at once
 _NEVER = np.iinfo("int64").max // 4
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ def holds(samples: pd.DataFrame, *, only: float | None = None) -> pd.DataFrame:
 
     Columns: those of `samples`, start (its time), end, step (seconds from scrape to scrape around it; 0 where unknown).
     """
-    time = samples["time"].to_numpy("datetime64[us]").astype("int64")
+    time = _micros(samples["time"])
     order = np.lexsort((time, samples["series_id"].to_numpy()))
     time, series = time[order], samples["series_id"].to_numpy()[order]
     ahead = np.full(len(time), _NEVER)
@@ -51,10 +51,9 @@ def _local_steps(ahead: Integers, rows: Integers) -> Floats:
     """The usual time to the next scrape around some samples: of the steps before or after, whichever is slower."""
     known = np.where((ahead < _NEVER) & (ahead > 0), ahead, np.nan)
     usual = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
-    before = np.roll(known, 1)
-    after = np.roll(known, -1)
+    near = [np.roll(known, 1), known, np.roll(known, -1)]
     with np.errstate(invalid="ignore"):
-        even = np.fmax(np.fmax(before, after), known) <= _REGULAR * np.fmin(np.fmin(before, after), known)
+        even = np.fmax.reduce(near) <= _REGULAR * np.fmin.reduce(near)
     step = np.where(even, known, np.nan)[rows]
     uneven = np.flatnonzero(np.isnan(step))
     ends = np.flatnonzero(ahead == _NEVER)
@@ -64,25 +63,18 @@ def _local_steps(ahead: Integers, rows: Integers) -> Floats:
 
 
 def _medians(known: Floats, rows: Integers, ends: Integers) -> Floats:
-    which = np.searchsorted(ends, rows)
-    first = np.append(-1, ends)[which] + 1
-    last = ends[which]
+    """The larger of the lower medians of the steps before and after some samples, within their series."""
+    series = np.searchsorted(ends, rows)
+    first, last = np.append(-1, ends)[series] + 1, ends[series]
     sides = []
     for offsets in (np.arange(-_AROUND, 0), np.arange(1, _AROUND + 1)):
         at = rows[:, None] + offsets
         inside = (at >= first[:, None]) & (at < last[:, None])
-        steps = np.where(inside, known[np.clip(at, 0, len(known) - 1)], np.nan)
-        few = np.isfinite(steps).sum(axis=1) < _FEWEST
-        steps[few] = np.nan
-        sides.append(_row_medians(steps))
+        steps = np.sort(np.where(inside, known[np.clip(at, 0, len(known) - 1)], np.nan), axis=1)
+        many = np.isfinite(steps).sum(axis=1)
+        middle = steps[np.arange(len(steps)), np.maximum((many - 1) // 2, 0)]
+        sides.append(np.where(many < _FEWEST, np.nan, middle))
     return np.fmax(*sides)
-
-
-def _row_medians(steps: Floats) -> Floats:
-    """The lower median of each row's numbers; NaN of a row without any."""
-    number = np.isfinite(steps).sum(axis=1)
-    ordered = np.sort(steps, axis=1)
-    return ordered[np.arange(len(steps)), np.maximum((number - 1) // 2, 0)]
 
 
 def sweep(spans: pd.DataFrame, weights: Sequence[NDArray[np.bool_]]) -> pd.DataFrame:
@@ -92,7 +84,7 @@ def sweep(spans: pd.DataFrame, weights: Sequence[NDArray[np.bool_]]) -> pd.DataF
 
     Columns: start, end, and 0, 1, … for the number of each kind.
     """
-    start, end = (spans[name].to_numpy("datetime64[us]").astype("int64") for name in ("start", "end"))
+    start, end = _micros(spans["start"]), _micros(spans["end"])
     real = end > start
     time = np.concatenate([start[real], end[real]])
     order = np.argsort(time, kind="stable")
@@ -111,21 +103,18 @@ def joined(stretches: pd.DataFrame, state: str) -> pd.DataFrame:
     """
     known = stretches[stretches[state].notna()]
     same = (known["start"] == known["end"].shift()) & (known[state] == known[state].shift())
-    found = known.groupby((~same).cumsum()).agg(
-        start=("start", "first"), end=("end", "last"), **{state: (state, "first")}
-    )
+    found = known.groupby((~same).cumsum()).agg({"start": "first", "end": "last", state: "first"})
     return found.reset_index(drop=True).astype({"start": TIME, "end": TIME})
 
 
 def seconds_before(stretches: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
     """Seconds of the stretches, which do not overlap, that lie before each of the moments `at`."""
-    start, end = (stretches[name].to_numpy("datetime64[us]").astype("int64") for name in ("start", "end"))
-    if not len(start):
+    if stretches.empty:
         return np.zeros(len(at))
-    zero = start[0]
-    knots = np.column_stack([start - zero, end - zero]).ravel()
+    start, end = _micros(stretches["start"]), _micros(stretches["end"])
+    knots = np.column_stack([start, end]).ravel() - start[0]
     total = np.cumsum(np.column_stack([np.zeros_like(start), end - start]).ravel())
-    return np.interp((at.as_unit("us").asi8 - zero).astype("float64"), knots, total) / 1e6
+    return np.interp((at.as_unit("us").asi8 - start[0]).astype("float64"), knots, total) / 1e6
 
 
 def seconds_within(stretches: pd.DataFrame, edges: pd.DatetimeIndex) -> Floats:
@@ -136,3 +125,7 @@ def seconds_within(stretches: pd.DataFrame, edges: pd.DatetimeIndex) -> Floats:
 def moments(microseconds: Integers) -> pd.Series:
     """Times in UTC from microseconds since the epoch."""
     return pd.Series(microseconds.astype("datetime64[us]")).dt.tz_localize("UTC")
+
+
+def _micros(times: pd.Series) -> Integers:
+    return times.to_numpy("datetime64[us]").astype("int64")

@@ -46,30 +46,30 @@ def daily_arrivals(
     process was seen), one_off (as `one_off_days` says).
     """
     days = pd.DatetimeIndex([day.start for day in window.days()]).as_unit("us")
-    found = pd.DataFrame({"day": days, "arrivals": 0.0, "held": np.nan})
-    known = arrivals.groupby("tenant")["seen_at"].transform("min")
-    frame = arrivals.assign(new=known.dt.floor("D") == arrivals["seen_at"].dt.floor("D"))
-    runs = [run for _, run in frame.groupby(["instance", frame["started_at"].fillna(pd.Timestamp(0, tz="UTC"))])]
+    found = pd.DataFrame({"arrivals": 0.0, "held": np.nan}, index=days)
+    came, known = arrivals["seen_at"].dt.floor("D"), arrivals.groupby("tenant")["seen_at"].transform("min")
+    began = arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC"))
+    frame = arrivals.assign(came=came, new=known.dt.floor("D") == came)
+    runs = [run for _, run in frame.groupby(["instance", began])]
     before: set[str] = set()
     for run in sorted(runs, key=lambda run: (run["instance"].iloc[0] == instance, run["seen_at"].min())):
         name, begin = str(run["instance"].iloc[0]), run["seen_at"].min()
-        first = begin.floor("D")
-        came = run["seen_at"].dt.floor("D")
-        counted = came[(run["new"] | (run["seen_at"] >= begin + _DAY)) & ~run["tenant"].isin(list(generated))]
-        held = np.array([float((came <= day).sum()) for day in days])
-        mine = np.asarray(days >= first)
+        held = pd.Series([float((run["came"] <= day).sum()) for day in days], index=days)
+        mine = days >= begin.floor("D")
         if name != instance:
-            there = np.asarray(days + _DAY <= run["last_seen"].max() + _HOUR)
+            there = days + _DAY <= run["last_seen"].max() + _HOUR
             mine &= there & ~(found["held"] >= held).to_numpy()
+        counted = (run["new"] | (run["seen_at"] >= begin + _DAY)) & ~run["tenant"].isin(list(generated))
         found.loc[mine, "held"] = held[mine]
-        found.loc[mine, "arrivals"] = counted.value_counts().reindex(days, fill_value=0).to_numpy("float64")[mine]
-        if name in before or first == known.min().floor("D"):
-            found.loc[mine & np.asarray(days == first), "arrivals"] = np.nan
+        found.loc[mine, "arrivals"] = run.loc[counted, "came"].value_counts().reindex(days, fill_value=0)[mine]
+        if name in before or begin.floor("D") == known.min().floor("D"):
+            found.loc[mine & (days == begin.floor("D")), "arrivals"] = np.nan
         before.add(name)
-    found.loc[found["held"].isna(), "arrivals"] = np.nan
     sure = days.isin(covered.loc[covered["covered"].astype(bool), "day"])
-    found.loc[~(sure & np.append([True], sure[:-1])), "arrivals"] = np.nan
-    found.loc[(found["held"].shift() >= cap).to_numpy(), "arrivals"] = np.nan
+    full = found["held"].shift() >= cap
+    known_days = sure & np.append([True], sure[:-1]) & ~full & found["held"].notna()
+    found["arrivals"] = found["arrivals"].where(known_days)
+    found = found.rename_axis("day").reset_index()
     return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())), daily_arrivals)
 
 
@@ -84,23 +84,18 @@ def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
     from scipy.stats import nbinom
 
     known, days = np.isfinite(arrivals), np.arange(len(arrivals))
-    found = np.zeros(len(arrivals), dtype=bool)
-    rows = []
-    lengths = range(1, _LONGEST + 1)
-    for start, length in ((at, days_) for days_ in lengths for at in range(len(arrivals) - days_ + (days_ == 1))):
-        own = (days >= start) & (days < start + length)
-        others = arrivals[known & ~own]
-        if len(others) < 2 or not known[own].all():
-            continue
-        mean = (others.sum() + 0.5) / len(others)
-        spread = max(others.var(ddof=1), mean * (1 + 1e-6))
-        rows.append((arrivals[own].sum(), length * mean**2 / (spread - mean), mean / spread, start, length))
-    if rows:
-        total, number, chance, start, length = np.array(rows).T
-        tail = nbinom.sf(total - 1, number, chance)
-        least = int(tail.argmin())
-        if tail[least] < _FALSE / known.sum():
-            found[int(start[least]) : int(start[least] + length[least])] = True
+    found, least = np.zeros(len(arrivals), dtype=bool), _FALSE / max(known.sum(), 1)
+    for length in range(1, _LONGEST + 1):
+        for start in range(len(arrivals) - length + (length == 1)):
+            own = (days >= start) & (days < start + length)
+            others = arrivals[known & ~own]
+            if len(others) < 2 or not known[own].all():
+                continue
+            mean = (others.sum() + 0.5) / len(others)
+            spread = max(others.var(ddof=1), mean * (1 + 1e-6))
+            chance = nbinom.sf(arrivals[own].sum() - 1, length * mean**2 / (spread - mean), mean / spread)
+            if chance < least:
+                found, least = own, chance
     return found
 
 
@@ -129,35 +124,35 @@ def time_to_cap(
     missing: not within the horizon), within (share of the paths that pass within the horizon), horizon_days, model,
     days_known (of history).
     """
+    last, one_off = daily["day"].max(), daily[daily["one_off"]]
+    forecast = forecast_sums(
+        daily["arrivals"].mask(daily["one_off"]).to_numpy(), days=horizon_days, paths=paths, seed=seed
+    )
     row: dict[str, Any] = {
         "answer": "too little history",
         "held": held,
         "generated": generated,
-        "one_off": daily.loc[daily["one_off"], "arrivals"].sum(),
-        "one_off_day": daily.loc[daily["one_off"], "day"].min(),
+        "one_off": one_off["arrivals"].sum(),
+        "one_off_day": one_off["day"].min(),
         "cap": cap,
-        "from_day": daily["day"].max(),
+        "from_day": last,
         "horizon_days": horizon_days,
         "model": "",
         "days_known": int(daily["arrivals"].notna().sum()),
     }
-    pace = daily["arrivals"].mask(daily["one_off"])
-    forecast = forecast_sums(pace.to_numpy(), days=horizon_days, paths=paths, seed=seed)
     if refusing_since is not None:
-        return typed([row | {"answer": "refusing", "since": refusing_since}], time_to_cap), forecast
-    if row["held"] >= cap:
+        row |= {"answer": "refusing", "since": refusing_since}
+    elif held >= cap:
         below = daily.loc[daily["held"] < cap, "day"]
-        since = below.max() + _DAY if len(below) else daily["day"].min()
-        return typed([row | {"answer": "at the cap", "since": since}], time_to_cap), forecast
-    if not forecast.known:
-        return typed([row], time_to_cap), forecast
-    passage = first_passage(forecast.paths, cap - max(held, expected))
-    last = daily["day"].max()
-    ends = {name: _quantile(passage, share) for name, share in _QUANTILES.items()}
-    dates = {name: last + days * _DAY if np.isfinite(days) else pd.NaT for name, days in ends.items()}
-    shares = {"within": np.isfinite(passage).mean()}
-    answer = "forecast" if np.isfinite(ends["median"]) else "not within the horizon"
-    return typed([row | dates | shares | {"answer": answer, "model": forecast.model}], time_to_cap), forecast
+        row |= {"answer": "at the cap", "since": below.max() + _DAY if len(below) else daily["day"].min()}
+    elif forecast.known:
+        passage = np.sort(first_passage(forecast.paths, cap - max(held, expected)))
+        # Between a day and never there is nothing to interpolate.
+        ends = {name: passage[int(np.ceil(share * len(passage))) - 1] for name, share in _QUANTILES.items()}
+        row |= {name: last + days * _DAY if np.isfinite(days) else pd.NaT for name, days in ends.items()}
+        row |= {"within": np.isfinite(passage).mean(), "model": forecast.model}
+        row["answer"] = "forecast" if np.isfinite(ends["median"]) else "not within the horizon"
+    return typed([row], time_to_cap), forecast
 
 
 def paths_to_cap(forecast: Forecast, *, held: int, last: pd.Timestamp) -> pd.DataFrame:
@@ -182,8 +177,3 @@ def first_passage(sums: Floats, room: float) -> Floats:
     """
     reached = sums >= room - 0.5
     return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1.0, np.inf)
-
-
-def _quantile(passage: Floats, share: float) -> float:
-    # Between a day and never there is nothing to interpolate.
-    return float(np.sort(passage)[min(int(np.ceil(share * len(passage))), len(passage)) - 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cloudxai_analysis.lint.durations import duration_text
-from cloudxai_analysis.measures.slo import PAIRS
+from cloudxai_analysis.measures.readiness import PAIRS
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.replay.left_side import metrics_in, number_text
 from cloudxai_analysis.sources.rules import AlertingRule

@@ -11,12 +11,11 @@ import pandas as pd
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import cardinality as measure
 from cloudxai_analysis.measures import cohorts as cohort
-from cloudxai_analysis.measures import counters, drivers, identifiers, shifts, taint
-from cloudxai_analysis.measures import guard as invariants
+from cloudxai_analysis.measures import counters, drivers, identifiers, taint
 from cloudxai_analysis.measures import time_to_cap as to_cap
 from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.platform.contract import Contract
-from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, hours, just, part, samples, value
+from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, hours, part, samples, value
 
 if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
@@ -26,6 +25,7 @@ _NEEDED = ("le", "alertname", "alertstate")
 _NAMES = "cardinality.generated_names.tenant"
 _BEGIN: dict[str, Any] = {"begin": "telemetry.first_seen"}
 _CAP: dict[str, Any] = {"cap": "contract.tenant_cap"}
+_STARTS: dict[str, Any] = {"starts": "telemetry.starts"}
 
 
 def _headroom(held: pd.DataFrame, arrivals: pd.DataFrame, guard: pd.DataFrame, cap: int) -> pd.DataFrame:
@@ -57,32 +57,26 @@ def _to_cap(
     headroom: pd.DataFrame,
     refusals: pd.DataFrame,
     *,
-    cap: int,
     generated: Collection[str],
-    expected: int,
     end: pd.Timestamp,
+    **given: int,
 ) -> tuple[pd.DataFrame, Forecast]:
-    recent = refusals["end"] >= end - pd.Timedelta(hours=1)
+    """When the process with the least headroom may be full, and the forecast behind it."""
     own = arrivals.merge(headroom[["job", "instance"]].tail(1), on=["job", "instance"])
     own = own[own["started_at"].isna() | (own["started_at"] == own["started_at"].max())]
+    since = refusals.loc[refusals["end"] >= end - pd.Timedelta(hours=1), "start"].min()
     return to_cap.time_to_cap(
         daily,
-        cap=cap,
-        held=int(headroom["held"].iloc[-1]) if len(headroom) else 0,
+        held=int(headroom["held"].tail(1).sum()),
         generated=int(own["tenant"].isin(generated).sum()),
-        expected=expected,
-        refusing_since=refusals.loc[recent, "start"].min() if recent.any() else None,
+        refusing_since=None if pd.isna(since) else since,
+        **given,
     )
 
 
 def _held_ahead(found: tuple[pd.DataFrame, Forecast], daily: pd.DataFrame) -> pd.DataFrame:
     """Held tenants of that process over the days ahead, with intervals; empty where they cannot be forecast."""
     return to_cap.paths_to_cap(found[1], held=int(found[0]["held"].iloc[0]), last=daily["day"].max())
-
-
-def _back_test(found: tuple[pd.DataFrame, Forecast]) -> pd.DataFrame:
-    """How each model of the arrivals did in the back-test; empty where they cannot be forecast."""
-    return found[1].back_test
 
 
 def _tenant_sets(hours: pd.DataFrame, seen: Window, begins: bool) -> pd.DataFrame:
@@ -128,11 +122,6 @@ def _generated_series(series: pd.DataFrame, names: Collection[str], label: str) 
     return int(pairs.loc[pairs["label"] == label, "value"].isin(names).sum())
 
 
-def _level_days(churn: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
-    """The covered days of `churn`."""
-    return churn[churn["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])]
-
-
 def _refused_names(steps: pd.DataFrame) -> list[str]:
     """Tenants whose requests a guard refused in the window, where its counter carries their names."""
     return [name for name in steps.loc[steps["step"] > 0, "tenant"].astype("str").unique() if name]
@@ -170,11 +159,11 @@ class Cardinality(Topic):
         end="end",
         **_CAP,
     )
-    time_to_cap = frame(
-        itemgetter(0), "to_cap", says="When the process with the least headroom may be full, as one row."
-    )
+    time_to_cap = frame(itemgetter(0), "to_cap", says="When the process with the least headroom may be full, one row.")
     held_ahead = frame(_held_ahead, "to_cap", "daily_arrivals")
-    back_test = frame(_back_test, "to_cap")
+    back_test = frame(
+        lambda found: found[1].back_test, "to_cap", says="How each model of the arrivals did in the back-test."
+    )
     churn = frame(measure.tenant_churn, "real_hours", "telemetry.covered")
     tenant_sets = frame(_tenant_sets, "real_hours", "seen", "telemetry.begins")
     tenant_sets_by_week = frame(_tenant_sets_by_week, "real_hours", "history", "telemetry.first_seen")
@@ -186,9 +175,6 @@ class Cardinality(Topic):
     generated_series = value(_generated_series, "series", _NAMES, "contract.tenant_label")
     cohorts = frame(cohort.tenant_cohorts, "real_hours", "telemetry.covered", "history", **_BEGIN)
     lifetimes = frame(cohort.tenant_lifetimes, "real_hours", end="end", **_BEGIN)
-    survival = frame(cohort.tenant_survival, "lifetimes")
-    level_days = frame(_level_days, "churn", "telemetry.covered")
-    level_shifts = frame(shifts.level_shifts, "level_days", just("tenants"))
     rejection_steps = frame(
         counters.counter_steps, samples("rejections", "reach"), "telemetry.scrapes", "telemetry.starts"
     )
@@ -197,11 +183,11 @@ class Cardinality(Topic):
     rejections = frame(measure.rejections, "history_steps")
     refusals = frame(
         counters.split_at,
-        *(value(invariants.refusals, "rejection_steps"), "rejection_steps", "seen"),
+        *(value(measure.refusals, "rejection_steps"), "rejection_steps", "seen"),
         by=["job", "instance"],
         says="Whole stretches in which a guard refused that overlap the window, with their part `inside` it.",
     )
-    all_refusals = frame(invariants.refusals, "history_steps")
+    all_refusals = frame(measure.refusals, "history_steps")
     refused_names = value(_refused_names, "window_steps")
     tainted = frame(
         _still_tainted,
@@ -212,13 +198,8 @@ class Cardinality(Topic):
         ),
         "seen",
     )
-    guard_scrapes = frame(
-        invariants.guard_scrapes, "tenant_samples", "arrivals", "window_steps", starts="telemetry.starts", **_CAP
-    )
-    guard_hours = frame(
-        invariants.guard_hours, "guard_scrapes", starts="telemetry.starts", gaps="telemetry.gaps", **_CAP
-    )
-    guard = frame(invariants.guard_invariants, "guard_scrapes", **_CAP)
+    guard_scrapes = frame(measure.guard_scrapes, "tenant_samples", "arrivals", "window_steps", **_STARTS, **_CAP)
+    guard = frame(measure.guard_invariants, "guard_scrapes", **_CAP)
     generated_names = frame(identifiers.generated_names, "arrivals", refusals="all_refusals", gaps="telemetry.all_gaps")
     unstable_identifiers = frame(identifiers.unstable_identifiers, "generated_names", "seen")
     generated_bursts = frame(identifiers.generated_bursts, "generated_names", within="start")

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures import counters, isolation, slo
+from cloudxai_analysis.measures import counters
 from cloudxai_analysis.measures import readiness as measure
 from cloudxai_analysis.study.frame import Topic, frame, hours, samples, value
 
 SLO_DAYS = 30
-_SLO: dict[str, Any] = {"slo": "bounds.availability", "days": SLO_DAYS}
+_SLO: dict[str, Any] = {"slo": "bounds.availability"}
 _COUNTED = ("telemetry.scrapes", "telemetry.starts")
 
 
@@ -49,15 +49,13 @@ class Readiness(Topic):
     )
     daily_availability = frame(measure.daily_availability, "readiness")
     rolling_availability = frame(measure.rolling_availability, "readiness", days=SLO_DAYS)
-    error_budget = frame(measure.error_budget, "readiness", "slo_window", slo="bounds.availability")
+    error_budget = frame(measure.error_budget, "readiness", "slo_window", **_SLO)
     bounds = frame(_bounds, "availability", "slo_availability", "window")
-    burn_rates = frame(slo.burn_rates, "readiness", at="end", **_SLO)
-    burn_stretches = frame(slo.burn_stretches, "readiness", "seen", **_SLO)
-    budget_course = frame(slo.budget_course, "readiness", "outage_history", end="end", **_SLO)
+    burn_rates = frame(measure.burn_rates, "readiness", at="end", **_SLO)
+    burn_stretches = frame(measure.burn_stretches, "readiness", "seen", days=SLO_DAYS, **_SLO)
     isolation_breaches = frame(
-        isolation.isolation_breaches, "outages", "tenant_outages", seen=value(len, "tenant_availability"), end="end"
+        measure.isolation_breaches, "outages", "tenant_outages", seen=value(len, "tenant_availability"), end="end"
     )
-    isolation_correlation = frame(isolation.isolation_correlation, "cardinality.tenant_samples", "readiness")
     outage_history = frame(measure.outages, "reaching", says="When the platform was not ready, up to a day beyond.")
     outages = frame(measure.outages, "reaching", within="start")
     tenant_outages = frame(measure.tenant_outages, "cardinality.tenant_samples", within="start")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from planted_study import TIME, WEEK, Planted, at, table
+from planted_study import WEEK, Planted, at, table
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures import slo
-from cloudxai_analysis.measures.readiness import outages as outages_of
+from cloudxai_analysis.measures.readiness import availability as measured_of
+from cloudxai_analysis.measures.readiness import burn_rates, error_budget
 
 MONTH = Window(datetime(2026, 10, 17, tzinfo=UTC), WEEK.end)
 OUTAGE = ("2026-11-12 10:23", "2026-11-12 10:42", 19.0)
@@ -97,13 +97,12 @@ def rates(long: float) -> pd.DataFrame:
     return frame.assign(burning=over.astype("boolean").mask(frame["burn_long"].isna()))
 
 
-def burn(*burnt: Any, long: float = 0.0, days: float = 30.0, used: float = 0.0, **course: Any) -> Planted:
-    row = {"seen_minutes": days * DAYS, "allowed_minutes": 43.2, "used_minutes": used, "outages": 0}
-    row |= {"remaining_share": 1 - used / 43.2, "usual_minutes": np.nan, "room": np.nan, "chance": np.nan, **course}
+def burn(*burnt: Any, long: float = 0.0, days: float = 30.0, used: float = 0.0) -> Planted:
     frames = {
         "readiness.burn_rates": rates(long),
         "readiness.burn_stretches": table("start most budget_share", *burnt),
-        "readiness.budget_course": pd.DataFrame([row]),
+        "readiness.slo_availability": pd.DataFrame({"seen_minutes": [days * DAYS]}),
+        "readiness.error_budget": pd.DataFrame({"allowed_minutes": [43.2], "used_minutes": [used]}),
     }
     return Planted("burn", frames)
 
@@ -270,30 +269,16 @@ def _burn_rows() -> list[Planted]:
     calm, at_outage = "The error budget does not burn at the end of 2026-W46: ", at(OUTAGE[0])
     return [
         burn().says("pass", f"{calm}0 seconds of 43 minutes used."),
-        burn(used=20, outages=1, usual_minutes=20, room=1, chance=0.02).says(
-            "pass", f"{calm}20 minutes of 43 minutes used; room for 1 more outage of the usual 20 minutes, and …"
-        ),
-        burn(used=30, outages=3, usual_minutes=10, room=1, chance=0.156).says(
-            "pass",
-            f"{calm}30 minutes of 43 minutes used; room for 1 more outage of the usual 10 minutes, and a chance of "
-            "16 % that more come within a week.",
-        ),
-        burn(used=20, outages=2, usual_minutes=10, room=2, chance=0.02).says(
-            "pass", "…room for 2 more outages of the usual 10 minutes, and too few outages to say how likely they are."
-        ),
-        # A chance is told, and is no warning: of healthy platforms at most four in ten of those would come true.
-        burn(used=42, outages=10, usual_minutes=4.2, room=0, chance=0.903).says("pass", f"{calm}42 minutes of 43 …"),
+        burn(used=42).says("pass", f"{calm}42 minutes of 43 minutes used."),
         # What is used up is no pass, though nothing burns any more.
-        burn(used=60, outages=1, usual_minutes=60, room=0, chance=0.2).says(
-            "warn", "The error budget is used up: 60 minutes of 43 minutes used."
-        ),
+        burn(used=60).says("warn", "The error budget is used up: 60 minutes of 43 minutes used."),
         burn(days=0.1).says(
             "unknown", "Too early to tell whether the error budget lasts: 2.4 hours seen, 0 seconds of 43 minutes used."
         ),
         burn(days=0.1, used=60).says("warn", "The error budget is used up: 60 minutes of 43 minutes used."),
         burn(long=np.nan).says("unknown", "Whether the error budget burns at the end of 2026-W46 is unknown: …"),
         burn(days=0.0, used=np.nan, long=np.nan).says("unknown", "Whether the error budget burns at the end of …"),
-        burn((at_outage, 316.7, 0.44), long=20.0, used=19, outages=1, usual_minutes=19, room=1, chance=0.02).says(
+        burn((at_outage, 316.7, 0.44), long=20.0, used=19).says(
             "warn",
             "The error budget burns 20.0 times faster than allowed over the last 1 hour: 19 minutes of 43 minutes "
             "used; at Thu 12 Nov, 10:23 UTC it burnt 317 times too fast, 44 % of 30 days' budget.",
@@ -387,17 +372,17 @@ def month(down: list[tuple[int, int]]) -> pd.DataFrame:
 def test_healthy_platforms_are_seldom_warned_of() -> None:
     """Outages that come at random and use half of the budget: of 200 months under 5 % warn without being used up."""
     chance, false, end = np.random.default_rng(17), 0, pd.Timestamp(WEEK.end)
-    never = pd.DataFrame({"start": pd.Series([], dtype=TIME), "most": [], "budget_share": []})
+    never, whole = table("start most budget_share"), Window(WEEK.end - timedelta(days=30), WEEK.end)
     for _ in range(200):
         mean, minutes = chance.choice([(2, 8), (4, 5), (8, 2.5)])
         many = chance.poisson(mean)
         down = [(int(chance.integers(43_200)), 1 + int(chance.exponential(minutes))) for _ in range(many)]
         frame = month(down)
-        course = slo.budget_course(frame, outages_of(frame), slo=0.999, end=end)
         frames = {
-            "readiness.burn_rates": slo.burn_rates(frame, slo=0.999, at=end),
+            "readiness.burn_rates": burn_rates(frame, slo=0.999, at=end),
             "readiness.burn_stretches": never,
-            "readiness.budget_course": course,
+            "readiness.slo_availability": measured_of(frame, whole),
+            "readiness.error_budget": error_budget(frame, whole, slo=0.999),
         }
         check = replace(burn(), frames=frames).check()
         used_up = len({at for first, length in down for at in range(first, min(first + length, 43_200))}) > 43

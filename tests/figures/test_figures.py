@@ -52,8 +52,6 @@ FOUND = {"tenant": "acme", "currency": "EUR", "start": at(100)[0], "end": at(106
 USUAL = by("hour", cost=np.ones(168), expected=1.0, low=0.5, high=1.5)
 SPENT = by("day", DAY, spent=10.0 * np.arange(1, 16), covered=[False] + [True] * 14)
 LIKELY = {"spent": 150.0, "days_left": 15, "low95": 280.0, "low80": 290.0, "median": 300.0, "high80": 310.0}
-LEVELS = by("day", DAY, tenants=[40.0] * 5 + [60.0] * 5)
-SHIFTED = pd.DataFrame({"day": at(120), "before": 40.0, "after": 60.0, "change": 20.0, "relative": 0.5})
 SIGNAL = by("time", pd.Timedelta(minutes=1), value=np.where(np.arange(600) // 30 == 4, 12.0, 1.0))
 EPISODES = rows("alertname judgement", ("Slow", "false"), ("Down", "true"), ("Down", "unjudged")).assign(
     fired_at=at(2, 86, 110), resolved_at=at(3, 87, None)
@@ -90,14 +88,8 @@ MOVED = rows(
     ("up", "EUR", 15.0, 10.0, 5.0, 0.5),
 )
 WEEKS = rows("start currency cost", (at(-336)[0], "EUR", 800.0), (at(0)[0], "EUR", 900.0), (at(0)[0], "USD", 9.0))
-BURNING = rows("threshold long_hours most", (1.0, 72.0, 4.4), (14.4, 1.0, 316.7)).assign(
-    start=at(82, 82), end=at(None, 83)
-)
 OUTAGES = rows("tenant minutes", ("short", 1.0), ("long", 30.0), ("long", 12.0)).assign(
     start=at(34, 35, 83), end=at(34.1, 35.5, None)
-)
-TAINTED = rows("instance missing_least missing_most", ("a:1", 0, 7.0), ("b:1", 1, np.nan)).assign(
-    start=at(-48, 33), last_refusal=at(24, 42), until=at(48, 43)
 )
 REJECTED = pd.concat(
     [by("hour", rejections=n).assign(instance=f"{i}:80") for i, n in {"a": [0, 400, 100], "b": [0, 12, 0]}.items()]
@@ -109,8 +101,6 @@ GAPS = rows("job instance seconds missing", ("j", "a:80", 3060.0, 50), ("j", "b:
 SETS = rows("week new returning stayed lost", ("2026-W45", 5, 0, 40, 2), ("2026-W46", 12, 3, 41, 4))
 CHURN = rows("came left churn", (4, 6, 0.25), (0, 0, np.nan)).assign(day=at(0, 24))
 SAMPLES = by("time", pd.Timedelta(minutes=1), value=np.arange(60.0)).assign(series_id=1, instance="a:80")
-STAY = rows("days at_risk survival low high", (1.0, 10, 0.7, 0.2, 0.9), (9.0, 4, 0.4, 0.2, 0.9))
-METRICS = rows("metric series newcomers leavers", ("m0", 7, 2, 1), ("m1", 6, 2, 1))
 READY = by("day", DAY, availability=[1.0, 0.99, np.nan, 0.9985], seen_minutes=1440.0)
 LEFT = by("day", DAY, availability=[0.9999, 0.99938], seen_minutes=43_200.0)
 
@@ -157,25 +147,6 @@ FIGURES = {
         SETS,
         "2026-W46: 12 new, 3 returning, 41 stayed, 4 lost",
         {"12 new", "3 returning", "41 stayed", "4 lost"},
-    ),
-    "tainted": (
-        lambda ax, frame: cardinality.tainted_lanes(ax, frame, window=WEEK),
-        TAINTED,
-        "Tenants missing from numbers per tenant: at least 1, at most unknown",
-        {"at least 0, at most 7", "at least 1, at most unknown"},
-    ),
-    "metrics": (cardinality.series_by_metric, METRICS, "13 series, 54 % of them m0", {"7, 2 new", "6, 2 new"}),
-    "survival": (
-        cardinality.survival,
-        STAY,
-        "Of the tenants that came, half of them are gone after 9.0 days",
-        {"40 % stay", "Kaplan-Meier over 10 tenants, 95 % interval"},
-    ),
-    "levels": (
-        lambda ax, frame: cardinality.level_shifts(ax, frame, "tenants", SHIFTED, noun="tenants"),
-        LEVELS,
-        "Tenants went from 40 to 60 on Sat 14 Nov",
-        {"level 60", "40 to 60"},
     ),
     "weeks": (
         lambda ax, frame: cost.cost_by_week(ax, frame, currency="EUR", partial=False, change=0.125),
@@ -256,12 +227,6 @@ FIGURES = {
         LEFT,
         "38 % of the error budget remains",  # 0.62 of 1 in a thousand are used
         {"used up", "38 % left", "Error budget of 99.9 % at each day's end, 8 to 9 Nov 2026 (UTC)"},
-    ),
-    "burn": (
-        lambda ax, frame: readiness.burn_lanes(ax, frame, WEEK),
-        BURNING,
-        "The error budget burnt up to 317 times too fast, on Thu 12 Nov",
-        {"up to 317×", "up to 4×"},
     ),
     "transitions": (
         lambda ax, frame: readiness.transitions_by_hour(ax, frame, bound=4),
@@ -378,7 +343,6 @@ def test_short_long_and_hostile_frames_stay_readable(name, change):
     [
         ("noise", ["Down", "Slow"]),
         ("outages", ["long", "short"]),
-        ("burn", ["over 14.4× in 1 h", "over 1× in 3 d"]),
         ("episodes", ["Down", "Slow"]),
         ("faults", ["a", "b", "c"]),
         ("gaps", ["a", "b"]),
@@ -404,7 +368,6 @@ OTHERS = [
     ),
     ("transitions", lambda frame: frame.assign(transitions=0.0), "No transition in any hour"),
     ("latency", lambda frame: frame.assign(seconds=2.5), "p95 at most 2.5 s; 4 hours over 0.5 s"),
-    ("survival", lambda frame: frame[:1], "Of the tenants that came, over half of them stay"),
     ("coverage", lambda frame: frame[:1], "100 % of the time since the first scrape seen"),
 ]
 

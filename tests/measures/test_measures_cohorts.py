@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.cohorts import tenant_cohorts, tenant_lifetimes, tenant_survival
+from cloudxai_analysis.measures.cohorts import tenant_cohorts, tenant_lifetimes
 
 MONDAY = pd.Timestamp("2026-10-05", tz="UTC")
 DAY = pd.Timedelta(days=1)
@@ -58,35 +58,3 @@ def test_lifetimes_run_from_the_first_sample_to_the_last():
     assert found["days"].to_dict() == pytest.approx({"old": 27 + 59 / 1440, "a": 7 + 59 / 1440, "b": 7 + 59 / 1440})
     assert found["gone"].to_dict() == {"old": False, "a": True, "b": False}
     assert found["already_there"].to_dict() == {"old": True, "a": False, "b": False}
-
-
-def lifetimes(gone, stay, *, already_there=()):
-    rows = [(days, True, False) for days in gone] + [(days, False, False) for days in stay]
-    rows += [(days, True, True) for days in already_there]
-    return pd.DataFrame(rows, columns=["days", "gone", "already_there"])
-
-
-def test_survival_is_the_published_table_of_remission_under_6_mp():
-    """21 patients: 6, 6, 6, 7, 10, 13, 16, 22, 23 weeks relapsed, the others censored (6+, 9+, 10+, 11+, 17+, ...).
-
-    Kaplan-Meier as in Collett, Modelling Survival Data, and many others: 0.857, 0.807, 0.753, 0.690, 0.627, 0.538,
-    0.448.
-    """
-    found = tenant_survival(
-        lifetimes([6, 6, 6, 7, 10, 13, 16, 22, 23], [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35], already_there=[99])
-    )
-    assert found["days"].tolist() == [6, 7, 10, 13, 16, 22, 23]
-    assert found["at_risk"].tolist() == [21, 17, 15, 12, 11, 7, 6]
-    assert found["survival"].tolist() == pytest.approx([0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], abs=5e-4)
-    # Greenwood on the log-log scale at 6: R's survfit(conf.type = "log-log") gives 0.620 to 0.952.
-    assert (found["low"].iloc[0], found["high"].iloc[0]) == pytest.approx((0.620, 0.952), abs=1e-3)
-
-
-def test_where_nobody_left_nothing_is_known_of_survival():
-    assert tenant_survival(lifetimes([], [3, 4])).empty
-    assert tenant_survival(lifetimes([], [], already_there=[3])).empty
-
-
-def test_one_tenant_that_left():
-    found = tenant_survival(lifetimes([2], []))
-    assert found[["days", "survival"]].to_numpy().tolist() == [[2, 0]]

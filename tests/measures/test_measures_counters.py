@@ -8,9 +8,8 @@ import pytest
 
 from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.lake.rollups import join_hours, roll_up
-from cloudxai_analysis.measures.cardinality import rejections
+from cloudxai_analysis.measures.cardinality import refusals, rejections
 from cloudxai_analysis.measures.counters import counted_hours, counter_steps, split_at
-from cloudxai_analysis.measures.guard import refusals
 from cloudxai_analysis.measures.readiness import check_latency
 from cloudxai_analysis.sources.series import SeriesBatch
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.measures.frames import as_text, combinations, distinct, mapped, summed
+from cloudxai_analysis.measures.frames import as_text, combinations, mapped, summed
 
 LABELS = st.sampled_from(["", "7", "007", "a", "A", "é", "\u202e", "x" * 50])
 ROWS = st.lists(st.tuples(LABELS, LABELS, st.integers(0, 2**40), st.integers(-50, 50)), max_size=60)
@@ -30,14 +30,6 @@ def test_sums_are_those_of_groupby_in_its_order(rows: list[tuple[str, str, int, 
 
 
 @given(ROWS, st.booleans())
-def test_distinct_values_are_those_of_nunique(rows: list[tuple[str, str, int, int]], categorical: bool) -> None:
-    found = distinct(frame_of(rows, categorical=categorical), by="hour", of="tenant")
-    expected = frame_of(rows, categorical=False).groupby("hour")["tenant"].nunique()
-    assert found["number"].tolist() == expected.tolist()
-    assert found["hour"].tolist() == expected.index.tolist()
-
-
-@given(ROWS, st.booleans())
 def test_each_row_knows_its_combination(rows: list[tuple[str, str, int, int]], categorical: bool) -> None:
     frame = frame_of(rows, categorical=categorical)
     place, known = combinations(frame, ["tenant", "currency"])
@@ -51,7 +43,6 @@ def test_many_combinations_of_few_rows_take_no_table_of_all() -> None:
     hours = pd.date_range("2026-01-01", periods=20_000, freq="min", tz="UTC", unit="us")
     frame = pd.DataFrame({"hour": hours, "tenant": [f"t{number}" for number in range(20_000)], "cost": 1.0})
     assert len(summed(frame, ["tenant", "hour"], "cost")) == 20_000
-    assert distinct(frame, by="hour", of="tenant")["number"].eq(1).all()
 
 
 @pytest.mark.parametrize("categorical", [False, True])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudxai_analysis.measures import guard
+from cloudxai_analysis.measures import cardinality as guard
 from cloudxai_analysis.measures.counters import counter_steps
 
 TIME = "datetime64[us, UTC]"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from cloudxai_analysis.measures.counters import counter_steps
-from cloudxai_analysis.measures.guard import guard_hours, guard_scrapes
 from cloudxai_analysis.measures.taint import tainted_stretches
 
 TIME = "datetime64[us, UTC]"
@@ -121,87 +118,3 @@ def test_generated_names_that_were_refused_are_no_missing_tenants() -> None:
     samples["time"] = pd.Series([at(text) for text in samples["time"]], dtype=TIME)
     generated = pd.DataFrame({"stem": ["req-"], "shape": ["hex"]})
     assert stretches(refusals(("a", "09:00", "09:30", 50)), starts(), samples, generated=generated)[0][-1] == 1.0
-
-
-def tenant_samples(*rows: tuple[str, int]) -> pd.DataFrame:
-    """One sample of each of so many tenants at that time, of process a."""
-    frame = pd.DataFrame(
-        [(at(clock), f"t{number}") for clock, tenants in rows for number in range(tenants)], columns=["time", "tenant"]
-    )
-    return frame.assign(job="cloudxai", instance="a", time=frame["time"].astype(TIME))
-
-
-def arrivals(*rows: tuple[str, int]) -> pd.DataFrame:
-    frame = pd.DataFrame([(at(clock), f"t{number}") for clock, number in rows], columns=["seen_at", "tenant"])
-    frame = frame.assign(job="cloudxai", instance="a", started_at=at("07:59"), last_seen=END)
-    return frame.astype({"seen_at": TIME, "started_at": TIME, "last_seen": TIME})
-
-
-def rejected(*rows: tuple[str, float]) -> pd.DataFrame:
-    """The counter's steps at its samples, from the values of these."""
-    frame = pd.DataFrame([(at(clock), value) for clock, value in rows], columns=["time", "value"])
-    frame = frame.assign(series_id=1, job="cloudxai", instance="a", time=frame["time"].astype(TIME))
-    return counter_steps(frame, frame.iloc[:0][["job", "instance", "time"]], starts())
-
-
-def hours_of(
-    tenants: pd.DataFrame,
-    arrivals: pd.DataFrame,
-    steps: pd.DataFrame,
-    *,
-    cap: int,
-    starts: pd.DataFrame,
-    gaps: pd.DataFrame,
-) -> pd.DataFrame:
-    scrapes = guard_scrapes(tenants, arrivals, steps, cap=cap, starts=starts)
-    return guard_hours(scrapes, cap=cap, starts=starts, gaps=gaps)
-
-
-def test_the_guards_promises_hour_by_hour() -> None:
-    """Cap 2: 08 below; 09 refuses at the cap; 10 shows 3 tenants at once; 11 has no scrape; 12 refuses nothing."""
-    gaps = pd.DataFrame({"job": ["cloudxai"], "instance": ["a"], "start": [at("10:50")], "end": [at("12:10")]})
-    found = hours_of(
-        tenant_samples(("08:10", 1), ("09:10", 2), ("10:10", 3), ("10:20", 1), ("12:10", 2)),
-        arrivals(("08:00", 0), ("09:00", 1), ("10:05", 2)),
-        rejected(("08:10", 0), ("09:10", 4), ("12:10", 4)),
-        cap=2,
-        starts=starts(("a", "07:59")).assign(restarted=False),
-        gaps=gaps,
-    )
-    said = found.assign(hour=found["hour"].dt.hour)
-    assert said[["hour", "most_tenants", "held", "rejections"]].to_numpy().tolist() == [
-        [8, 1, 1, 0], [9, 2, 2, 4], [10, 3, 3, 0], [12, 2, 3, 0],
-    ]  # fmt: skip
-    assert found["within_cap"].tolist() == [True, True, False, True]
-    assert found["only_at_cap"].tolist() == [pd.NA, True, pd.NA, pd.NA]
-    assert found["gap"].tolist() == [False, False, True, True]
-
-
-@pytest.mark.parametrize(("started", "only_at_cap"), [("07:59", False), ("03:00", pd.NA)])
-def test_a_refusal_below_the_cap_is_broken_where_the_process_was_seen_from_its_start(
-    started: str, only_at_cap: object
-) -> None:
-    found = hours_of(
-        tenant_samples(("08:10", 1)),
-        arrivals(("08:00", 0)).assign(started_at=at(started)),
-        rejected(("08:10", 0), ("08:20", 1)),
-        cap=2,
-        starts=starts(("a", started)),
-        gaps=pd.DataFrame({"job": [], "instance": [], "start": [], "end": []}),
-    )
-    assert found["only_at_cap"].tolist() == [only_at_cap]
-    assert found["restarted"].tolist() == [False]
-
-
-def test_no_process_has_no_hours() -> None:
-    found = hours_of(
-        tenant_samples(),
-        arrivals(),
-        rejected(),
-        cap=2,
-        starts=starts(),
-        gaps=pd.DataFrame({"job": [], "instance": [], "start": [], "end": []}),
-    )
-    assert found.empty
-    assert "only_at_cap" in found
-    assert not np.any(found["gap"])

