@@ -10,7 +10,6 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
-from cloudxai_analysis.figures.lanes import Bars, Layer, Stretches, bars, named, stretches
 from cloudxai_analysis.figures.marks import End, Entry, box, left_out
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import HOUR, day_words, days, moment_of

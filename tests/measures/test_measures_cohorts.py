@@ -1,4 +1,4 @@
-"""Cohorts by hand; survival against the remission times of Freireich et al. (1963), a table of many textbooks."""
+"""Cohorts and lifetimes by hand."""
 
 from __future__ import annotations
 
