@@ -13,6 +13,7 @@ random step a day of 4 % of the days' standard deviation: next to nothing over a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def forecast_sums(daily: Floats, *, days: int, paths: int = 1_000, seed: int = S
     if days < 1 or np.isfinite(daily).sum() < LEAST_DAYS:
         return Forecast(np.zeros((0, 0)), "", typed([], _BACK_TEST))
     origins = range(max(LEAST_DAYS, len(daily) - 8 * 3 - ahead), len(daily) - ahead + 1, 3)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for model in MODELS:
         scores = _tested(model, daily, origins, ahead, seed)
         if len(scores):
@@ -76,7 +77,7 @@ def forecast_sums(daily: Floats, *, days: int, paths: int = 1_000, seed: int = S
     ranked = sorted(rows, key=lambda row: row["loss"])
     # Of models that did about equally well the simplest, which is named first.
     close = [row for row in rows if row["loss"] <= _CLOSE * ranked[0]["loss"]]
-    best = close[0] if close else {"model": "steady", "widened": _MOST_WIDENED}
+    best: dict[str, Any] = close[0] if close else {"model": "steady", "widened": _MOST_WIDENED}
     found = _sums(best["model"], daily, days, paths, seed)
     middle = np.median(found, axis=1, keepdims=True)
     back_test = [row | {"chosen": row is best} for row in ranked]
