@@ -32,50 +32,42 @@ def focus(window: str, source: str, environment: str, output: str) -> int:
     from cloudxai_analysis.study.opening import open_study
 
     study = open_study(window, source=source, environment=environment)
-    daily = study.within(study.cost.daily_costs, "day")
     rows = focus_rows(
-        daily,
+        study.within(study.cost.daily_costs, "day"),
         provider=study.contract.platform,
         billing_account=study.environment.name,
         metric=study.contract["cost"].name,
         covered=study.telemetry.covered,
     )
-    told = list(_told(study, rows, daily))
+    told = list(_told(study, rows))
     if output:
         write_export(Path(output), focus_csv(rows))
+        told.append(f"Export: {output}")
     else:
         click.echo(focus_csv(rows), nl=False)
-    for line in (*told, *([f"Export: {output}"] if output else [])):
+    for line in told:
         click.echo(plain(line), err=True)
     return 0
 
 
-def _told(study: Study, rows: pd.DataFrame, daily: pd.DataFrame) -> Iterator[str]:
-    """What to know beside the file: totals, held against the report's, unknown costs, and days without a row."""
-    from cloudxai_analysis.measures.focus import days_without_rows, focus_totals
+def _told(study: Study, rows: pd.DataFrame) -> Iterator[str]:
+    """What to know beside the file: totals, held against the report's, and days without a row."""
+    from cloudxai_analysis.measures.focus import days_without_rows
 
-    reported = study.cost.costs.groupby("currency")["cost"].sum()
-    for total in focus_totals(rows, daily).to_dict("records"):
-        currency, exported = total["currency"], total["exported"]
-        for said, amount in (("given", total["given"]), ("reported", reported.get(currency, 0.0))):
-            if abs(exported - amount) > _LOST * max(abs(amount), 1.0):
-                raise CloudxaiError(
-                    f"FOCUS export of {study.window}: {exported!r} {currency} exported, {amount!r} {said}. Nothing was "
-                    "written; this is a fault of the suite, please report it."
-                )
-        unknown = f", {count(total['unknown'], 'row')} of unknown cost" if total["unknown"] else ""
-        yield f"{study.window.name}: {money(exported, currency)} in {count(total['rows'], 'row')}{unknown}."
+    exported = rows.groupby("BillingCurrency")["BilledCost"].agg(["sum", "size"])
+    for currency, amount in study.cost.costs.groupby("currency")["cost"].sum().items():
+        total, number = exported.loc[currency] if currency in exported.index else (0.0, 0)
+        if abs(total - amount) > _LOST * max(abs(amount), 1.0):
+            raise CloudxaiError(
+                f"FOCUS export of {study.window}: {total!r} {currency} exported, {amount!r} reported. Nothing was "
+                "written; this is a fault of the suite, please report it."
+            )
+        yield f"{study.window.name}: {money(total, str(currency))} in {count(number, 'row')}."
     if study.partial:
         yield f"warning: {study.window.name} is under way; the export ends with {study.seen.end:%Y-%m-%d %H:%M} UTC."
-    absent = days_without_rows(
-        rows,
-        start=study.seen.start,
-        end=study.seen.end,
-        covered=study.telemetry.covered[["day", "coverage", "covered"]],
-    )
+    absent = days_without_rows(rows, start=study.seen.start, end=study.seen.end)
     if len(absent):
-        first, last = absent["day"].min(), absent["day"].max()
         yield (
-            f"warning: {count(len(absent), 'day')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} without a row: what they "
-            "cost is unknown, and not 0."
+            f"warning: {count(len(absent), 'day')} from {absent[0]:%Y-%m-%d} to {absent[-1]:%Y-%m-%d} without a row: "
+            "what they cost is unknown, and not 0."
         )
