@@ -33,8 +33,8 @@ import vmalert  # noqa: E402
 
 from cloudxai_analysis.ground.window import WEEK, Window, parse_window  # noqa: E402
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits  # noqa: E402
-from cloudxai_analysis.replay.candidates import candidates, variants  # noqa: E402
-from cloudxai_analysis.replay.history import History, present  # noqa: E402
+from cloudxai_analysis.replay.candidates import Variant, candidates, variants  # noqa: E402
+from cloudxai_analysis.replay.history import History  # noqa: E402
 from cloudxai_analysis.replay.quality import Truth  # noqa: E402
 from cloudxai_analysis.replay.rules import AlertingRule, rules_in  # noqa: E402
 from cloudxai_analysis.sources.demo import DemoSource  # noqa: E402
@@ -126,7 +126,7 @@ def candidates_of(url: str, rules: Path) -> tuple[int, float]:
     history, read = opened(url, rules)
     for rule in read:
         side = history.left_side(rule)
-        tried = variants(side, present(rule))
+        tried = variants(side, Variant.of(rule))
         number += len(candidates(side, tried, truth, SPAN, alertname=rule.name, markers=history.markers))
     return number, time.perf_counter() - began
 

@@ -12,11 +12,9 @@ from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import project_folder
-from cloudxai_analysis.replay.compared import PRESENT, RuleReplay
 from cloudxai_analysis.replay.demo_server import NeedsServer
-from cloudxai_analysis.replay.left_side import split
-from cloudxai_analysis.replay.rules import rules_in
-from cloudxai_analysis.replay.session import opened
+from cloudxai_analysis.replay.rules import rules_in, split
+from cloudxai_analysis.replay.session import PRESENT, RuleReplay, opened
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, percent

@@ -9,18 +9,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.sources.series import SeriesBatch
 
 _LABELS = ["alertname", "severity", "tenant", "instance"]
+_EDGES = ["fired_at", "resolved_at"]
 _AGREEMENT = {
     "status": "str",
     **dict.fromkeys(_LABELS, "str"),
-    **dict.fromkeys(["fired_at", "resolved_at", "replayed_fired_at", "replayed_resolved_at"], TIME),
+    **dict.fromkeys([*_EDGES, "replayed_fired_at", "replayed_resolved_at"], TIME),
     "why": "str",
 }
 _COUNTS = {"alertname": "str", **dict.fromkeys(["fired", "same", "other", "extra", "apart"], "int64")}
-_NONE = np.zeros(0, dtype=np.int64)
 _NOBODY = {"fired_at": pd.NaT, "resolved_at": pd.NaT}
+_COMMIT_MS = 100  # what the server does between the end of a scrape and its commit
 Row = dict[Any, Any]
+Times = NDArray[np.int64]
 
 
 def agreement(
@@ -30,15 +33,14 @@ def agreement(
     *,
     interval_seconds: float,
     settle_seconds: float,
-    unsettled: NDArray[np.int64] = _NONE,
+    unsettled: Times,
 ) -> pd.DataFrame:
     """Each episode that the server fired, or that only replay has, with what the other says of it.
 
     `fired` and `replayed` are episodes; `down` has start and end. Two are the same where label set, first and last
     firing evaluation are. Told apart, and no disagreement, are episodes that a window's edge cuts, and those that touch
     a stretch in which the server was down or the `settle_seconds` after it, in which a server restores its alerts; of
-    those that differ also the ones with an `unsettled` evaluation within `settle_seconds` of an edge, at which a scrape
-    was under way whose samples only a later query finds.
+    those that differ also the ones with an `unsettled` evaluation within `settle_seconds` of an edge.
 
     Columns: status ('same', 'other' (the server's alone, or at another evaluation), 'extra' (replay's alone), 'apart'),
     alertname, severity, tenant, instance, fired_at, resolved_at (NaT of an extra one), replayed_fired_at,
@@ -46,23 +48,19 @@ def agreement(
     """
     # Counted from the server's own evaluations, rounding moves nothing into a neighbouring one.
     zero = (fired if len(fired) else replayed)["fired_at"].min()
-    left = _numbered(replayed, zero, interval_seconds)
-    live = _numbered(fired, zero, interval_seconds)
+    left, live = (_numbered(episodes, zero, interval_seconds) for episodes in (replayed, fired))
     same = {key: left.pop(key) for key in live if key in left}
-    pairs = [
-        ("same", row, same[key]) if key in same else ("other", row, _overlapping(row, left))
-        for key, row in live.items()
-    ]
-    pairs += [("extra", _NOBODY, row) for row in left.values()]
+    pairs = [(key in same, row, same.get(key) or _overlapping(row, left)) for key, row in live.items()]
+    pairs += [(False, _NOBODY, row) for row in left.values()]
     rows = []
-    for status, theirs, ours in pairs:
-        row = ours if status == "extra" else theirs
+    for is_same, theirs, ours in pairs:
+        row = theirs if theirs is not _NOBODY else ours
         why = _cut_or_down(row, down, settle_seconds)
-        if not why and status != "same":
-            why = _under_way([theirs, ours], unsettled, settle_seconds)
-        replays = {f"replayed_{name}": ours[name] for name in _NOBODY}
-        times = {name: theirs[name] for name in _NOBODY}
-        rows.append({**row, **times, **replays, "status": "apart" if why else status, "why": why})
+        if not why and not is_same and _under_way([theirs, ours], unsettled, settle_seconds):
+            why = "a scrape was under way when the rule was evaluated"
+        status = "apart" if why else "same" if is_same else "extra" if theirs is _NOBODY else "other"
+        replays = {f"replayed_{name}": ours[name] for name in _EDGES}
+        rows.append({**row, **{name: theirs[name] for name in _EDGES}, **replays, "status": status, "why": why})
     frame = typed(rows, _AGREEMENT)
     at = frame["fired_at"].fillna(frame["replayed_fired_at"])
     return frame.assign(at=at).sort_values(["at", *_LABELS], ignore_index=True).drop(columns="at")
@@ -74,19 +72,29 @@ def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:
     Columns: alertname, fired (by the server, those set apart left out), same, other (not at the same evaluations, or
     not at all), extra (replay's alone), apart.
     """
-    kinds = pd.crosstab(agreed["alertname"], agreed["status"]).reindex(
-        columns=["same", "other", "extra", "apart"], fill_value=0
-    )
-    frame = kinds.reset_index()
-    return typed(frame.assign(fired=frame["same"] + frame["other"]), _COUNTS)
+    statuses = ["same", "other", "extra", "apart"]
+    kinds = pd.crosstab(agreed["alertname"], agreed["status"]).reindex(columns=statuses, fill_value=0).reset_index()
+    return typed(kinds.assign(fired=kinds["same"] + kinds["other"]), _COUNTS)
+
+
+def unsettled(times: Times, scrapes: SeriesBatch) -> Times:
+    """Those of the evaluation times at which a scrape had begun and its samples could not yet be seen.
+
+    `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long it took. Its samples
+    bear the time of its begin, and a later query finds them there, which the rule's own evaluation did not.
+    """
+    took = np.where(np.isfinite(scrapes.values), scrapes.values, 0.0)
+    next_one = np.searchsorted(times, scrapes.times, side="right")
+    evaluated = np.append(times, np.iinfo(np.int64).max)[next_one]
+    return np.unique(evaluated[evaluated < scrapes.times + np.rint(took * 1000).astype(np.int64) + _COMMIT_MS])
 
 
 def _numbered(episodes: pd.DataFrame, zero: pd.Timestamp, interval_seconds: float) -> dict[tuple[Any, ...], Row]:
     """The episodes by label set and the numbers of the evaluations at which they began and ended; and how often."""
     frame = episodes.astype(dict.fromkeys(_LABELS, "str"))
     key = frame[_LABELS].copy()
-    for moment in ("fired_at", "resolved_at"):
-        key[moment] = np.rint((frame[moment] - zero).dt.total_seconds() / interval_seconds)
+    for edge in _EDGES:
+        key[edge] = np.rint((frame[edge] - zero).dt.total_seconds() / interval_seconds)
     key["again"] = key.groupby(list(key.columns)).cumcount()
     return dict(zip(key.itertuples(index=False, name=None), frame.to_dict("records"), strict=True))
 
@@ -109,12 +117,8 @@ def _cut_or_down(row: Row, down: pd.DataFrame, settle_seconds: float) -> str:
     return "the server was down" if touched.any() else ""
 
 
-def _under_way(rows: list[Row], unsettled: NDArray[np.int64], settle_seconds: float) -> str:
-    """Why an episode that differs says nothing: its begin or end was decided while samples were still to come."""
-    near = round(settle_seconds * 1000)
-    for edge in (row[name] for row in rows for name in _NOBODY if not pd.isna(row[name])):
-        at = int(edge.timestamp() * 1000)
-        first, last = np.searchsorted(unsettled, [at - near, at + near])
-        if last > first:
-            return "a scrape was under way when the rule was evaluated"
-    return ""
+def _under_way(rows: list[Row], unsettled: Times, settle_seconds: float) -> bool:
+    """Whether a begin or end was decided while samples were still to come."""
+    edges = [row[name].timestamp() * 1000 for row in rows for name in _EDGES if not pd.isna(row[name])]
+    near = settle_seconds * 1000
+    return any(bool(((unsettled >= edge - near) & (unsettled <= edge + near)).any()) for edge in edges)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.replay.episodes import Runs, Times, episodes, runs, states
+from cloudxai_analysis.replay.episodes import Firings, Mask, Runs, episodes, firings, runs
 from cloudxai_analysis.replay.quality import Truth, frontier, judged_variants, quality
+from cloudxai_analysis.replay.rules import split
+from cloudxai_analysis.sources.promql import Steps
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import SeriesBatch
 
 Floats = NDArray[np.float64]
-_COMPARISONS: dict[str, Callable[[Floats, float], NDArray[np.bool_]]] = {
+_COMPARISONS: dict[str, Callable[[Floats, float], Mask]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
     "<=": operator.le,
 }
-_UPWARD = (">", ">=")
 _LONGEST_SECONDS = 3600.0
 _NEIGHBOURS = (0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0)
 _TAIL = (0.9, 0.95, 0.99, 0.995, 0.999)
@@ -34,31 +36,37 @@ _LOUD = 5  # times as many episodes as the present rule, beyond which a candidat
 _QUIET = 200  # episodes that a candidate may always have
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """A rule's threshold (None where it cannot be varied), `for` and `keep_firing_for`, in seconds."""
 
     threshold: float | None
     for_seconds: float
     keep_firing_for_seconds: float
 
+    @classmethod
+    def of(cls, rule: AlertingRule) -> Variant:
+        """The rule as it is, among its candidates."""
+        parts = split(rule.expr)
+        threshold = parts.threshold if parts is not None and parts.varies else None
+        return cls(threshold, rule.for_seconds, rule.keep_firing_for_seconds)
 
-@dataclass(frozen=True)
-class LeftSide:
+
+class LeftSide(NamedTuple):
     """The points of a rule's left side that the loosest candidate would take, with what they are held against.
 
-    `batch` is by alert, with `labels` as the alerts have them; `comparison` is None where the whole expression was
-    asked for, whose every point counts; `levels` are the thresholds that the points allow for.
+    `batch` is by alert, with `labels` as the alerts have them; `evaluated` says which of the steps took place;
+    `comparison` is None where the whole expression was asked for, whose every point counts; `levels` are the thresholds
+    that the points allow for.
     """
 
     batch: SeriesBatch
     labels: list[dict[str, str]]
-    evaluations: Times
-    interval: int
+    steps: Steps
+    evaluated: Mask
     comparison: str | None = None
     levels: tuple[float, ...] = ()
 
-    def kept(self, threshold: float | None) -> NDArray[np.bool_] | None:
+    def kept(self, threshold: float | None) -> Mask | None:
         """The points at which the left side compares true; None where all do."""
         if self.comparison is None or threshold is None:
             return None
@@ -66,21 +74,20 @@ class LeftSide:
 
     def runs(self, threshold: float | None) -> Runs:
         """The runs in which the left side compares true."""
-        return runs(self.batch, self.evaluations, kept=self.kept(threshold))
+        return runs(self.batch, self.steps, self.evaluated, kept=self.kept(threshold))
 
 
 def thresholds(sampled: Floats, comparison: str, present: float) -> tuple[float, ...]:
     """Thresholds to ask the server for: quantiles of the sampled left side, and neighbours of the present one."""
     finite = sampled[np.isfinite(sampled)]
-    shares = _TAIL if comparison in _UPWARD else [1 - share for share in _TAIL]
+    shares = _TAIL if comparison[0] == ">" else [1 - share for share in _TAIL]
     near = [present * factor for factor in _NEIGHBOURS] if present else []
-    whole = bool(len(finite)) and _whole(finite, present)
-    return tuple(_spread([*_quantiles(finite, shares), *near], present, most=_THRESHOLDS, whole=whole))
+    return tuple(_spread([*_quantiles(finite, shares), *near], present, finite, most=_THRESHOLDS))
 
 
 def loosest(thresholds: Iterable[float], comparison: str) -> float:
     """The threshold that lets everything through that any of them does."""
-    return min(thresholds) if comparison in _UPWARD else max(thresholds)
+    return min(thresholds) if comparison[0] == ">" else max(thresholds)
 
 
 def variants(side: LeftSide, present: Variant) -> list[Variant]:
@@ -89,26 +96,18 @@ def variants(side: LeftSide, present: Variant) -> list[Variant]:
     `for` comes from the lengths of the runs at the present threshold, `keep_firing_for` from the gaps between them,
     both in whole evaluations; further thresholds come from how far those runs went.
     """
-    found = side.runs(present.threshold)
-    times = side.evaluations
-    lengths = (times[found.end] - times[found.begin]) / 1000
+    found, seconds = side.runs(present.threshold), side.steps.step / 1000
     same = found.series[1:] == found.series[:-1]
-    gaps = (times[found.begin[1:]] - times[found.end[:-1]])[same] / 1000
-    waits = _durations(lengths, present.for_seconds, side.interval / 1000, most=_WAITS)
-    holds = _durations(gaps, present.keep_firing_for_seconds, side.interval / 1000, most=_HOLDS)
+    gaps = (found.begin[1:] - found.end[:-1])[same] * seconds
+    waits = _durations((found.end - found.begin) * seconds, present.for_seconds, seconds, most=_WAITS)
+    holds = _durations(gaps, present.keep_firing_for_seconds, seconds, most=_HOLDS)
     levels = [None] if present.threshold is None else _with_peaks(side, found, present.threshold)
     every = [Variant(*setting) for setting in product(levels, waits, holds)]
     return [present, *(variant for variant in every if variant != present)]
 
 
 def candidates(
-    side: LeftSide,
-    variants: list[Variant],
-    truth: Truth,
-    window: Window,
-    *,
-    alertname: str,
-    markers: bool = True,
+    side: LeftSide, variants: list[Variant], truth: Truth, window: Window, *, alertname: str, markers: bool = True
 ) -> pd.DataFrame:
     """One row for each variant, the present rule first.
 
@@ -118,24 +117,13 @@ def candidates(
     """
     by_level = {level: side.runs(level) for level in {variant.threshold for variant in variants}}
     found = [
-        states(
-            by_level[variant.threshold],
-            side.evaluations,
-            for_seconds=variant.for_seconds,
-            keep_seconds=variant.keep_firing_for_seconds,
-        )
-        for variant in variants
+        firings(by_level[level], side.steps, for_seconds=wait, keep_seconds=keep) for level, wait, keep in variants
     ]
     bound = max(_LOUD * len(found[0].fired), _QUIET)
     looked_at = np.array([len(one.fired) <= bound for one in found])
-    fires = episodes(
-        [one if looks else one[:0] for one, looks in zip(found, looked_at, strict=True)],
-        side.labels,
-        side.evaluations,
-        interval_ms=side.interval,
-        window=window,
-        markers=markers,
-    )
+    none = [Firings(*(column[:0] for column in one)) for one in found]
+    quiet = [one if looks else empty for one, empty, looks in zip(found, none, looked_at, strict=True)]
+    fires = episodes(quiet, side.labels, side.steps, window=window, markers=markers)
     held = judged_variants(fires, truth, alertname=alertname)
     table = quality(held, truth, window, alertname=alertname, variants=len(variants))
     best = np.zeros(len(variants), dtype=bool)
@@ -152,16 +140,11 @@ def proposal(candidates: pd.DataFrame) -> int:
     that names the rule nothing shows what a candidate would miss, and none is proposed.
     """
     present = candidates.iloc[0]
-    if not present["incidents"]:
+    fires = candidates["true_positives"] + candidates["false_positives"] > 0
+    able = candidates[candidates["judged"] & (candidates["misses"] <= present["misses"]) & fires]
+    if not present["incidents"] or able.empty:
         return 0
-    able = candidates[
-        candidates["judged"]
-        & (candidates["misses"] <= present["misses"])
-        & (candidates["true_positives"] + candidates["false_positives"] > 0)
-    ]
-    if able.empty:
-        return 0
-    settings = ["threshold", "for_seconds", "keep_firing_for_seconds"]
+    settings = list(Variant._fields)
     changed = (able[settings].fillna(0) != present[settings].astype("float64").fillna(0)).sum(axis=1)
     away = (able["threshold"] - present["threshold"]).abs().fillna(0)
     ordered = able.assign(changed=changed, away=away, detects=able["detection_seconds"].fillna(np.inf)).sort_values(
@@ -174,21 +157,20 @@ def proposal(candidates: pd.DataFrame) -> int:
 
 def _with_peaks(side: LeftSide, found: Runs, present: float) -> list[float]:
     """The thresholds asked for, and levels between the peaks of the runs at the present one."""
-    kept = side.kept(present)
-    if side.comparison is None or kept is None or not len(found.begin):
+    kept, comparison = side.kept(present), side.comparison or ">"
+    if kept is None or not len(found.begin):
         return [present]
-    upward = side.comparison in _UPWARD
+    upward = comparison[0] == ">"
     values = np.where(kept, side.batch.values, -np.inf if upward else np.inf)
     peaks = (np.maximum if upward else np.minimum).reduceat(values, found.point)
     between = _quantiles(peaks[np.isfinite(peaks)], _PEAKS)
-    most, whole = _THRESHOLDS + len(_PEAKS), _whole(side.batch.values, present)
-    levels = _spread([*side.levels, *between], present, most=most, whole=whole)
+    levels = _spread([*side.levels, *between], present, side.batch.values, most=_THRESHOLDS + len(_PEAKS))
     # The server gave nothing that is looser than what it was asked for.
-    bound = loosest(side.levels, side.comparison)
-    return [level for level in levels if (level >= bound if upward else level <= bound)]
+    bound = loosest(side.levels, comparison)
+    return [level for level in levels if loosest([level, bound], comparison) == bound]
 
 
-def _durations(seen: Floats, present: float, interval: float, *, most: int) -> list[float]:
+def _durations(seen: NDArray[Any], present: float, interval: float, *, most: int) -> list[float]:
     """Durations around those seen, in whole evaluations, with 0 and the present one."""
     usual = _quantiles(seen[seen <= _LONGEST_SECONDS], _LENGTHS)
     raw = [0.0, present / 2, present * 2, 2 * interval, 5 * interval, *usual]
@@ -197,16 +179,13 @@ def _durations(seen: Floats, present: float, interval: float, *, most: int) -> l
     return _nearest(whole, present, most)
 
 
-def _quantiles(values: Floats, shares: Iterable[float]) -> list[float]:
+def _quantiles(values: NDArray[Any], shares: Iterable[float]) -> list[float]:
     return np.quantile(values, list(shares)).tolist() if len(values) else []
 
 
-def _whole(values: Floats, present: float) -> bool:
-    return bool(np.all(values == np.rint(values))) and float(present).is_integer()
-
-
-def _spread(raw: Iterable[float], present: float, *, most: int, whole: bool) -> list[float]:
-    """Distinct thresholds of three digits, with the present one, as many as there may be."""
+def _spread(raw: Iterable[float], present: float, values: Floats, *, most: int) -> list[float]:
+    """Distinct thresholds of three digits, whole ones of whole values, with the present one."""
+    whole = bool(len(values)) and bool(np.all(values == np.rint(values))) and float(present).is_integer()
     rounded = {float(round(value)) if whole else float(f"{value:.3g}") for value in raw if np.isfinite(value)}
     return _nearest(rounded, present, most)
 

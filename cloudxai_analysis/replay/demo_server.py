@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 
 import cramjam
@@ -45,11 +44,6 @@ class NeedsServer(UsageError):
     """Nothing is installed that could evaluate PromQL for the demo."""
 
 
-def installed() -> bool:
-    """Whether a Prometheus is installed here."""
-    return shutil.which(SERVER) is not None
-
-
 @contextmanager
 def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Iterator[str]:
     """The base URL of a Prometheus that holds the source's samples of these metrics in the window.
@@ -61,7 +55,7 @@ def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Itera
     SourceUnreachable
         It did not start.
     """
-    if not installed():
+    if shutil.which(SERVER) is None:
         raise NeedsServer(NEEDS_A_SERVER)
     with tempfile.TemporaryDirectory(prefix="cloudxai-replay-") as folder, _running(Path(folder)) as url:
         _load(url, [source.read(metric, {}, window) for metric in metrics])
@@ -110,32 +104,27 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 def _load(url: str, batches: list[SeriesBatch]) -> None:
     """Send all samples, slice by slice, each slice with every series."""
-    times = [batch.times for batch in batches if batch.samples]
-    if not times:
-        return
-    first, last = min(int(own.min()) for own in times), max(int(own.max()) for own in times)
+    times = np.concatenate([batch.times for batch in batches])
     heads = [[_head({**labels, "__name__": batch.metric}) for labels in batch.labels] for batch in batches]
+    begins = range(int(times.min()), int(times.max()) + 1, _SLICE_MS) if len(times) else ()
     with requests.Session() as session:
         session.trust_env = False
-        for begin in range(first, last + 1, _SLICE_MS):
+        for begin in begins:
             slices = (_series(*both, begin, begin + _SLICE_MS) for both in zip(batches, heads, strict=True))
-            if body := b"".join(chain.from_iterable(slices)):
-                _send(session, url, body)
+            packed = bytes(cramjam.snappy.compress_raw(b"".join(slices)))
+            answer = session.post(f"{url}/api/v1/write", data=packed, headers=_HEADERS, timeout=60)
+            if answer.status_code not in (200, 204):
+                said = " ".join(answer.text.split())[:200]
+                raise SourceUnreachable(f"The Prometheus for the demo did not take its samples: {said}.")
 
 
-def _send(session: requests.Session, url: str, body: bytes) -> None:
-    packed = bytes(cramjam.snappy.compress_raw(body))
-    answer = session.post(f"{url}/api/v1/write", data=packed, headers=_HEADERS, timeout=60)
-    if answer.status_code not in (200, 204):
-        said = " ".join(answer.text.split())[:200]
-        raise SourceUnreachable(f"The Prometheus for the demo did not take its samples: {said}.")
-
-
-def _series(batch: SeriesBatch, heads: list[bytes], begin: int, end: int) -> Iterator[bytes]:
+def _series(batch: SeriesBatch, heads: list[bytes], begin: int, end: int) -> bytes:
+    written = []
     for head, first, last in zip(heads, batch.offsets[:-1], batch.offsets[1:], strict=True):
         low, high = first + np.searchsorted(batch.times[first:last], (begin, end))
         if low < high:
-            yield _field(1, head + _samples(batch.times[low:high], batch.values[low:high]))
+            written.append(_field(1, head + _samples(batch.times[low:high], batch.values[low:high])))
+    return b"".join(written)
 
 
 def _samples(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:

@@ -15,7 +15,7 @@ import pandas as pd
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lint.durations import duration_text
 from cloudxai_analysis.replay.candidates import Variant
-from cloudxai_analysis.replay.left_side import split
+from cloudxai_analysis.replay.rules import split
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.words.phrases import count, percent, plain
 

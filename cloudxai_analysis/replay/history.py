@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,22 +13,24 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.ground.errors import CloudxaiError
+from cloudxai_analysis.ground.errors import CloudxaiError, UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import alerts as measured
-from cloudxai_analysis.replay.agreement import agreement
-from cloudxai_analysis.replay.alerts import Named, alert_labels, alert_samples, alerts_of, by_alert, templated_labels
-from cloudxai_analysis.replay.candidates import LeftSide, Variant, loosest, thresholds
-from cloudxai_analysis.replay.episodes import episodes, runs, states
-from cloudxai_analysis.replay.evaluations import Evaluations, down_stretches, evaluations, phase, unsettled
-from cloudxai_analysis.replay.left_side import split
+from cloudxai_analysis.measures.evaluations import evaluation_gaps
+from cloudxai_analysis.replay.agreement import agreement, unsettled
+from cloudxai_analysis.replay.candidates import LeftSide, loosest, thresholds
+from cloudxai_analysis.replay.episodes import Mask, episodes, firings, moments
+from cloudxai_analysis.replay.rules import split
 from cloudxai_analysis.sources.promql import Asked, Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
-from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch, Source
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, Source, canonical_labels
 from cloudxai_analysis.words.phrases import count
 
 WARM_UP = timedelta(hours=2)  # what may still fire, or be kept firing, when the window begins
 _SAMPLED_STEPS = 250
+_SHOWN = ["alertname", "alertstate", "severity", "tenant", "job", "instance"]
+_LABEL = re.compile(r"\{\{-?\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*-?\}\}")
+Named = Callable[[Labels], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Replayed:
     """What one rule would have fired over a window, as `measures.alerts` gives it, and the notes that belong to it."""
 
     rule: AlertingRule
-    evaluations: Evaluations
+    steps: Steps
     episodes: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -69,11 +72,10 @@ class History:
         self._matchers = dict(rule_matchers or {})
         self._replicas = frozenset(replica_labels)
         self._named = named
-        self._down: dict[int, pd.DataFrame] = {}
         # The server is asked for each thing once.
         self._points = cache(lambda expression, steps: promql_range(server, expression, steps))
-        self._evaluated = cache(self._evaluations)
-        self._server = server
+        self._told = cache(self._evaluations)
+        self.down = cache(self._down)
 
     @cached_property
     def alerts(self) -> SeriesBatch:
@@ -92,10 +94,13 @@ class History:
         """How long each scrape in the window took; nothing where the server does not say."""
         return self._watched.read("scrape_duration_seconds", {}, self.window)
 
-    def evaluations(self, rule: AlertingRule) -> Evaluations:
-        """When the rule was evaluated, together with all others of its group."""
+    def steps(self, rule: AlertingRule) -> Steps:
+        """The due evaluations of the rule's group, over the window and what may still fire when it begins."""
+        return self._timing(rule)[0]
+
+    def _timing(self, rule: AlertingRule) -> tuple[Steps, str]:
         step = round((rule.interval_seconds or self._usual) * 1000)
-        return self._evaluated(*rule.place, step, rule.last_evaluation)
+        return self._told(rule.place, step, rule.last_evaluation)
 
     def ask(self, rules: Sequence[AlertingRule], *, concurrency: int) -> None:
         """Ask the server for these rules' points, several at a time; `replay` says what went wrong."""
@@ -104,33 +109,27 @@ class History:
             with suppress(CloudxaiError):
                 self._points(rule.expr, steps)
 
-        steps = [self.evaluations(rule).steps for rule in rules]
+        steps = [self.steps(rule) for rule in rules]
         with ThreadPoolExecutor(concurrency) as pool:
             list(pool.map(asked, rules, steps))
 
     def replay(self, rule: AlertingRule) -> Replayed:
         """What the rule would have fired over the window, the server being asked at each evaluation."""
-        at = self.evaluations(rule)
-        batch, labels = self._by_alert(rule, rule.expr, at.steps)
-        found = states(
-            runs(batch, at.times),
-            at.times,
-            for_seconds=rule.for_seconds,
-            keep_seconds=rule.keep_firing_for_seconds,
-        )
-        fires = episodes([found], labels, at.times, interval_ms=at.interval, window=self.window, markers=self.markers)
-        return Replayed(rule, at, fires.drop(columns="variant"), self._notes(rule, at))
+        side = self._side(rule, rule.expr)
+        kept = {"for_seconds": rule.for_seconds, "keep_seconds": rule.keep_firing_for_seconds}
+        found = firings(side.runs(None), side.steps, **kept)
+        fires = episodes([found], side.labels, side.steps, window=self.window, markers=self.markers)
+        return Replayed(rule, side.steps, fires.drop(columns="variant"), self._notes(rule))
 
     def agreement(self, replayed: Replayed) -> pd.DataFrame:
         """The replayed episodes held against those that the server fired, as `agreement` gives it."""
-        rule, at = replayed.rule, replayed.evaluations
-        seconds = at.interval / 1000
+        rule, seconds = replayed.rule, replayed.steps.step / 1000
         samples = alert_samples(self.alerts, rule, replica_labels=self._replicas, named=self._named)
         return agreement(
             measured.episodes(samples, interval_seconds=seconds, window=self.window),
             replayed.episodes,
-            at.down,
-            unsettled=unsettled(at.times, self._scrapes),
+            self.down(replayed.steps.step),
+            unsettled=unsettled(replayed.steps.times, self._scrapes),
             interval_seconds=seconds,
             settle_seconds=rule.for_seconds + rule.keep_firing_for_seconds + 2 * seconds,
         )
@@ -141,15 +140,13 @@ class History:
         Where the top level of the expression compares with a number by `<` or `>`, the server gives all points that the
         loosest threshold lets through; else those of the whole expression, and there is no threshold.
         """
-        at = self.evaluations(rule)
-        parts = split(rule.expr)
+        parts, steps = split(rule.expr), self.steps(rule)
         if parts is None or not parts.varies:
-            return LeftSide(*self._by_alert(rule, rule.expr, at.steps), at.times, at.interval)
-        width = max(1, at.steps.count // _SAMPLED_STEPS)
-        sampled = Steps(at.steps.first, at.steps.step * width, -(-at.steps.count // width))
+            return self._side(rule, rule.expr)
+        width = max(1, steps.count // _SAMPLED_STEPS)
+        sampled = Steps(steps.first, steps.step * width, -(-steps.count // width))
         levels = thresholds(self._points(parts.left, sampled).values, parts.comparison, parts.threshold)
-        points = self._by_alert(rule, parts.at(loosest(levels, parts.comparison)), at.steps)
-        return LeftSide(*points, at.times, at.interval, parts.comparison, levels)
+        return self._side(rule, parts.at(loosest(levels, parts.comparison)), parts.comparison, levels)
 
     def course(self, rule: AlertingRule) -> tuple[pd.DataFrame, str]:
         """What the rule looks at, over the window, as one line, and what that line is.
@@ -166,51 +163,131 @@ class History:
             expression, meaning = f"max({parts.left})", "highest left side of all series"
         else:
             expression, meaning = f"min({parts.left})", "lowest left side of all series"
-        found = self._points(expression, self.evaluations(rule).steps)
+        found = self._points(expression, self.steps(rule))
         inside = (found.times >= self.window.start_ms) & (found.times < self.window.end_ms)
-        time = pd.DatetimeIndex(found.times[inside].astype("datetime64[ms]"), tz="UTC").as_unit("us")
-        return pd.DataFrame({"time": time, "value": found.values[inside]}), meaning
+        return pd.DataFrame({"time": moments(found.times[inside]), "value": found.values[inside]}), meaning
 
-    def _by_alert(self, rule: AlertingRule, expression: str, steps: Steps) -> tuple[SeriesBatch, list[dict[str, str]]]:
+    def _side(
+        self, rule: AlertingRule, expression: str, comparison: str | None = None, levels: tuple[float, ...] = ()
+    ) -> LeftSide:
         """An expression's points by the alerts that the rule makes of it, and their label sets."""
+        steps = self.steps(rule)
         batch = self._points(expression, steps)
-        labels = alert_labels(batch.labels, rule.labels, rule.name)
+        labels = [alert_labels(own, rule) for own in batch.labels]
         merged, kept = by_alert(batch, labels, rule.name)
-        return merged, [self._named(labels[number]) for number in kept]
+        named = [self._named(labels[number]) for number in kept]
+        return LeftSide(merged, named, steps, self._evaluated(steps), comparison, levels)
 
-    def _evaluations(self, file: str, group: str, step: int, last: int | None) -> Evaluations:
-        together = {rule.name for rule in self._rules if rule.place == (file, group)}
-        alerts = alerts_of(self.alerts, lambda labels: labels.get("alertname") in together)
-        after, how = phase(alerts, step), "the times of the group's alerts"
-        if after is None and last is not None:
-            after, how = last % step, "the group's last evaluation, to within its delay"
-        elif after is None:
-            after, how = 0, "whole intervals: the group has left no alert to tell its own times by"
-        steps = Steps.within(Window(self.window.start - WARM_UP, self.window.end), step, phase=after)
-        if step not in self._down:
-            self._down[step] = down_stretches(self._server, steps)
-        return evaluations(steps, down=self._down[step], alerts=alerts if self.markers else None, how=how)
+    def _evaluations(self, place: tuple[str, str], step: int, last: int | None) -> tuple[Steps, str]:
+        """The due evaluations of a rule's group, and the words that say where their times are known from.
 
-    def _notes(self, rule: AlertingRule, at: Evaluations) -> tuple[str, ...]:
-        notes = [f"Evaluated every {at.interval / 1000:g} s, at {at.how}."]
-        if templated := templated_labels(rule.labels):
+        A group's times follow whole intervals by a hash of its file and name (Prometheus, `rules/group.go`,
+        `EvalTimestamp`), and its alerts' samples carry them.
+        """
+        together = {rule.name for rule in self._rules if rule.place == place}
+        alerts = _of(self.alerts, lambda labels: labels.get("alertname") in together)
+        offsets, many = np.unique(alerts.times % step, return_counts=True)
+        if len(offsets):
+            phase, how = int(offsets[many.argmax()]), "the times of the group's alerts"
+        elif last is not None:
+            phase, how = last % step, "the group's last evaluation, to within its delay"
+        else:
+            phase, how = 0, "whole intervals: the group has left no alert to tell its own times by"
+        return Steps.within(Window(self.window.start - WARM_UP, self.window.end), step, phase=phase), how
+
+    def _down(self, step: int) -> pd.DataFrame:
+        """Stretches in which the server itself was down, as `measures.evaluation_gaps` gives them."""
+        alerts, scrapes = (pd.DataFrame({"time": moments(one.times)}) for one in (self.alerts, self._scrapes))
+        return evaluation_gaps(alerts, scrapes, interval_seconds=step / 1000)
+
+    def _evaluated(self, steps: Steps) -> Mask:
+        """Which of the steps took place: not those while the server was down."""
+        took_place = np.ones(steps.count, dtype=bool)
+        times = moments(steps.times)
+        for row in self.down(steps.step).itertuples():
+            took_place &= (times <= row.start) | (times >= row.end)
+        return took_place
+
+    def _notes(self, rule: AlertingRule) -> tuple[str, ...]:
+        steps, how = self._timing(rule)
+        notes = [f"Evaluated every {steps.step / 1000:g} s, at {how}."]
+        if templated := [name for name, text in rule.labels.items() if "{{" in _LABEL.sub("", text)]:
             notes.append(
                 f"Label {' and '.join(templated)} is a template of more than labels and is not filled in: where it "
                 "changes, the server's alert is another one, and the replayed one is not."
             )
-        inside = at.down[(at.down["end"] > self.window.start) & (at.down["start"] < self.window.end)]
-        if len(inside):
-            start, end = inside["start"].clip(lower=self.window.start), inside["end"].clip(upper=self.window.end)
-            minutes = (end - start).dt.total_seconds().sum() / 60
+        down = self.down(steps.step)
+        if len(down):
+            minutes = (down["end"] - down["start"]).dt.total_seconds().sum() / 60
             notes.append(
-                f"The server left nothing for {minutes:,.1f} min, in {count(len(inside), 'stretch', 'stretches')}: it "
+                f"The server left nothing for {minutes:,.1f} min, in {count(len(down), 'stretch', 'stretches')}: it "
                 "was down, nothing is evaluated there, and what it restored afterwards is not replayed."
             )
         return tuple(notes)
 
 
-def present(rule: AlertingRule) -> Variant:
-    """The rule as it is, among its candidates."""
-    parts = split(rule.expr)
-    threshold = parts.threshold if parts is not None and parts.varies else None
-    return Variant(threshold, rule.for_seconds, rule.keep_firing_for_seconds)
+def alert_labels(labels: Labels, rule: AlertingRule) -> dict[str, str]:
+    """The alert that a series makes: `{{ $labels.x }}` is filled in, any other template stays as it is written."""
+    added = {name: _LABEL.sub(lambda match: labels.get(match[1], ""), text) for name, text in rule.labels.items()}
+    whole = {**labels, **added, "alertname": rule.name}
+    return {name: value for name, value in whole.items() if value and name != "__name__"}
+
+
+def by_alert(batch: SeriesBatch, labels: Sequence[Labels], alertname: str) -> tuple[SeriesBatch, list[int]]:
+    """The points by alert where several series make one, and of each alert a series that it comes from.
+
+    Raises
+    ------
+    UsageError
+        Two series make one alert at one time: Prometheus fails such an evaluation.
+    """
+    by_key: dict[str, list[int]] = {}
+    for number, own in enumerate(labels):
+        by_key.setdefault(canonical_labels(own), []).append(number)
+    if len(by_key) == len(labels):
+        return batch, list(range(len(labels)))
+    series = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
+    parts = []
+    for numbers in by_key.values():
+        points = np.flatnonzero(np.isin(series, numbers))
+        points = points[np.argsort(batch.times[points], kind="stable")]
+        if np.any(np.diff(batch.times[points]) == 0):
+            raise UsageError(
+                f"Rule '{alertname}': several series of its expression make the same alert, and Prometheus fails such "
+                "an evaluation. Aggregate by the labels that the alert should have."
+            )
+        parts.append((batch.labels[numbers[0]], batch.times[points], batch.values[points]))
+    return SeriesBatch.of(batch.metric, parts), [numbers[0] for numbers in by_key.values()]
+
+
+def alert_samples(
+    alerts: SeriesBatch, rule: AlertingRule, *, replica_labels: Collection[str] = (), named: Named = dict
+) -> pd.DataFrame:
+    """Samples of ALERTS of one rule, as `measures.alerts.episodes` takes them.
+
+    A rule is told from others of its name by its labels; what is a template, or what no alert of the name carries,
+    tells nothing. `named` gives a label set under the contract's names.
+
+    Columns: series_id, alert (a number for each alert, whatever its state and replica), time, value (NaN of a staleness
+    marker), alertname, alertstate, severity, tenant, job, instance ('' where absent).
+    """
+    own = _of(alerts, lambda labels: labels.get("alertname") == rule.name)
+    carried = {name for labels in own.labels for name in labels}
+    telling = {name: value for name, value in rule.labels.items() if name in carried and "{{" not in value}
+    own = _of(own, lambda labels: all(labels.get(name, "") == value for name, value in telling.items()))
+    # The canonical form leaves out what is empty.
+    left_out = dict.fromkeys(["alertstate", *replica_labels], "")
+    keys = [canonical_labels({**labels, **left_out}) for labels in own.labels]
+    series = pd.DataFrame([named(labels) for labels in own.labels], columns=_SHOWN, dtype="str").fillna("")
+    series["series_id"] = np.arange(len(own))
+    series["alert"] = pd.factorize(pd.Series(keys, dtype="str"), sort=True)[0]
+    frame = series.loc[np.repeat(np.arange(len(own)), np.diff(own.offsets))].reset_index(drop=True)
+    frame["time"] = moments(own.times)
+    frame["value"] = np.where(own.values.view(np.int64) == STALENESS_MARKER_BITS, np.nan, own.values)
+    return frame
+
+
+def _of(batch: SeriesBatch, wanted: Callable[[Labels], bool]) -> SeriesBatch:
+    edges = zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True)
+    own = [(labels, batch.times[low:high], batch.values[low:high]) for labels, low, high in edges if wanted(labels)]
+    return SeriesBatch.of(batch.metric, own)

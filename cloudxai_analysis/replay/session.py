@@ -1,31 +1,65 @@
-"""A replay opened: the server that evaluates, the rules, the weeks and the ledger."""
+"""A replay opened: the server that evaluates, the rules, the weeks and the ledger; and what is compared in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from cloudxai_analysis.ground.errors import UsageError
+import pandas as pd
+
+from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable, UsageError
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, project_folder
-from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
-from cloudxai_analysis.replay.compared import PRESENT, RuleReplay, Variants, compared
+from cloudxai_analysis.replay.agreement import agreement_counts
+from cloudxai_analysis.replay.candidates import Variant, candidates, proposal, variants
 from cloudxai_analysis.replay.demo_server import demo_server
+from cloudxai_analysis.replay.draft import Draft, draft, reason
 from cloudxai_analysis.replay.history import WARM_UP, History
-from cloudxai_analysis.replay.left_side import metrics_in
-from cloudxai_analysis.replay.quality import Truth
-from cloudxai_analysis.replay.rules import rules_in
+from cloudxai_analysis.replay.quality import Truth, judged_variants, quality
+from cloudxai_analysis.replay.rules import burn_rules, metrics_in, readiness_rule, rules_in
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import SeededSource
 
-_PROPOSED = "proposed"
+PRESENT, _PROPOSED = "present", "proposed"
 _BURN = ("burn rate, pages", "burn rate, tickets")
 _LONGEST_RANGE = timedelta(days=3)  # what the burn rates look back, and every rule of the demo
+Variants = tuple[tuple[str, AlertingRule], ...]
+
+
+@dataclass(frozen=True)
+class RuleReplay:
+    """One rule over the window: itself and its variants, judged alike.
+
+    `variants` are names and rules, the present one first; `table` has a row of `quality` for each; `episodes` are
+    judged, with the variant's number; `agreement` counts the present rule's episodes against those that the server
+    fired; `unknown` is why the rule could not be replayed, and then all else is empty.
+    """
+
+    variants: Variants
+    unknown: str = ""
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    episodes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
+    candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    best: int = 0
+    reason: str = ""
+    draft: Draft | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> AlertingRule:
+        """The present rule, or the proposed one that stands alone."""
+        return self.variants[0][1]
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return self.rule.name
 
 
 @dataclass(frozen=True)
@@ -54,7 +88,37 @@ class Session:
             raise UsageError(f"No rule '{missing[0]}'. There are {', '.join(sorted(known)) or 'no alerting rules'}.")
         wanted = [rules for rules in self.beside if not only or rules[0][1].name in only]
         self.history.ask([rule for rules in wanted for _, rule in rules], concurrency=self.concurrency)
-        return [compared(self.history, rules, self.truth, vary=vary) for rules in wanted]
+        found = []
+        for rules in wanted:
+            try:
+                found.append(self._compared(rules, vary=vary))
+            except (RefusedForSecurity, SourceUnreachable):
+                raise
+            except (SourceAnswerError, UsageError) as error:
+                found.append(RuleReplay(rules, unknown=str(error)))
+        return found
+
+    def _compared(self, beside: Variants, *, vary: bool) -> RuleReplay:
+        """The variants of one rule replayed and judged, and with `vary` its candidates, too."""
+        (status, first), history = beside[0], self.history
+        replayed = [history.replay(rule) for _, rule in beside]
+        parts = [one.episodes.assign(variant=place) for place, one in enumerate(replayed)]
+        held = judged_variants(pd.concat(parts, ignore_index=True), self.truth, alertname=first.name)
+        table = quality(held, self.truth, history.window, alertname=first.name, variants=len(beside))
+        table.insert(0, "name", pd.Series([name for name, _ in beside], dtype="str"))
+        found: dict[str, Any] = {"table": table, "episodes": held}
+        found["notes"] = tuple(dict.fromkeys(note for one in replayed for note in one.notes))
+        if status == PRESENT:
+            found["agreement"] = agreement_counts(history.agreement(replayed[0]))
+        if vary:
+            side = history.left_side(first)
+            tried = variants(side, Variant.of(first))
+            rows = candidates(side, tried, self.truth, history.window, alertname=first.name, markers=history.markers)
+            best = proposal(rows)
+            why = reason(rows, best, history.window)
+            found |= {"candidates": rows, "best": best, "reason": why}
+            found["draft"] = draft(first, tried[best], why) if best else None
+        return RuleReplay(beside, **found)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.replay.compared import PRESENT, RuleReplay
 from cloudxai_analysis.replay.draft import Draft, seconds_text
+from cloudxai_analysis.replay.session import PRESENT, RuleReplay
 from cloudxai_analysis.words.markdown import markdown_code, markdown_table, markdown_text
 from cloudxai_analysis.words.phrases import NO_DATA, count, percent, plain
 
@@ -77,10 +77,6 @@ def _section(replay: RuleReplay) -> Iterator[str]:
         return
     if said := _agreed(replay):
         yield from (f"{said}.", "")
-    if len(replay.incidents):
-        fired = {f"{name} fired after": True for name, _ in replay.variants}
-        columns = {"incident": False, "began": False, "tenant": False, **fired}
-        yield from (*markdown_table(columns, _incidents(replay)), "")
     if replay.reason:
         yield markdown_text(replay.reason, most=_MOST_SENTENCES)
     if replay.draft is not None:
@@ -88,14 +84,6 @@ def _section(replay: RuleReplay) -> Iterator[str]:
         yield from markdown_code(replay.draft.text, "yaml")
     for note in replay.notes:
         yield from ("", f"*{markdown_text(note, most=_MOST_SENTENCES)}*")
-
-
-def _incidents(replay: RuleReplay) -> Iterator[list[str]]:
-    for _, rows in replay.incidents.groupby("id", sort=False):
-        first = rows.iloc[0]
-        after = [seconds_text(seconds, none="missed") for seconds in rows["detection_seconds"]]
-        whom = markdown_text(first["tenant"] or "all")
-        yield [markdown_text(first["id"]), f"{first['start']:%Y-%m-%d %H:%M}", whom, *after]
 
 
 def _data(replay: RuleReplay) -> dict[str, Any]:

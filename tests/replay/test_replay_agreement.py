@@ -1,4 +1,4 @@
-"""Episodes held against each other, by hand."""
+"""Episodes held against each other, and the alerts that a server left, by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.replay.agreement import agreement, agreement_counts
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.replay.agreement import agreement, agreement_counts, unsettled
+from cloudxai_analysis.replay.history import alert_labels, alert_samples, by_alert
+from cloudxai_analysis.sources.rules import AlertingRule
+from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 
 NOON = pd.Timestamp("2026-11-09T12:00:00.411Z")
 MINUTE = pd.Timedelta(minutes=1)
@@ -84,3 +88,51 @@ def test_counts_are_by_rule() -> None:
     counts = agreement_counts(held([*SAME, ("b", 9, 10)], [*SAME, ("c", 3, 4)]))
     assert counts.to_dict("records") == [{"alertname": "A", "fired": 2, "same": 1, "other": 1, "extra": 1, "apart": 0}]
     assert agreement_counts(held([], [])).empty
+
+
+def test_an_evaluation_between_a_scrapes_begin_and_its_commit_is_unsettled() -> None:
+    """Evaluations at 0.7 s of each second; scrapes begin at 0.0, and two of them take too long."""
+    begun = 1000 * np.arange(4, dtype=np.int64)
+    scrapes = SeriesBatch.of("scrape_duration_seconds", [({}, begun, np.array([0.01, 0.65, 0.55, 1.8]))])
+    assert unsettled(begun + 700, scrapes).tolist() == [1700, 3700]
+    exactly = SeriesBatch.of("scrape_duration_seconds", [({}, begun[:1] + 700, np.array([0.05]))])
+    assert not len(unsettled(begun + 700, exactly))
+    assert not len(unsettled(begun + 700, SeriesBatch.of("scrape_duration_seconds", [])))
+
+
+def test_the_rule_s_labels_win_and_simple_templates_are_filled_in() -> None:
+    series = {"__name__": "x", "tenant": "a", "severity": "low", "empty": ""}
+    labels = {"severity": "page", "who": "{{ $labels.tenant }}/{{$labels.absent}}", "raw": "{{ $value }}"}
+    found = alert_labels(series, AlertingRule("A", "x", labels=labels))
+    assert found == {"tenant": "a", "severity": "page", "who": "a/", "raw": "{{ $value }}", "alertname": "A"}
+
+
+def test_series_that_make_one_alert_are_one_or_an_error() -> None:
+    times, one_alert = np.array([1000, 2000], dtype=np.int64), [{"alertname": "A"}] * 2
+    apart = SeriesBatch.of("", [({"a": "x"}, times, np.ones(2)), ({"a": "y"}, times + 5000, np.ones(2))])
+    merged, kept = by_alert(apart, one_alert, "A")
+    assert (merged.times.tolist(), kept) == ([1000, 2000, 6000, 7000], [0])
+    same = SeriesBatch.of("", [({"a": "x"}, times, np.ones(2)), ({"a": "y"}, times, np.ones(2))])
+    with pytest.raises(UsageError, match="Rule 'A': several series of its expression make the same alert"):
+        by_alert(same, one_alert, "A")
+
+
+def test_a_rule_s_own_alerts_are_told_by_its_labels_and_replicas_are_one() -> None:
+    own = {"alertname": "A", "severity": "page", "zone": "z"}
+    series = [
+        {**own, "alertstate": "firing", "replica": "0"},
+        {**own, "alertstate": "pending", "replica": "1"},
+        {**own, "alertstate": "firing", "severity": "ticket"},
+        {**own, "alertstate": "firing", "alertname": "B"},
+    ]
+    ended = np.array([1.0, np.nan])
+    ended.view(np.int64)[1] = STALENESS_MARKER_BITS
+    times = np.array([1000, 2000], dtype=np.int64)
+    batch = SeriesBatch.of("ALERTS", [(labels, times, ended) for labels in series])
+    rule = AlertingRule("A", "up == 0", labels={"severity": "page", "who": "{{ $labels.x }}", "team": "nobody's"})
+    found = alert_samples(
+        batch, rule, replica_labels=["replica"], named=lambda labels: {**labels, "tenant": labels["zone"]}
+    )
+    assert found["alertstate"].tolist() == ["firing", "firing", "pending", "pending"]
+    assert (found["tenant"].unique().tolist(), found["alert"].nunique()) == (["z"], 1)
+    assert found["value"].isna().tolist() == [False, True, False, True]

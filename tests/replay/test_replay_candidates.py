@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.replay.candidates import LeftSide, Variant, candidates, loosest, proposal, thresholds, variants
 from cloudxai_analysis.replay.quality import Truth, frontier
+from cloudxai_analysis.sources.promql import Steps
 from cloudxai_analysis.sources.series import SeriesBatch
 
 START = datetime(2026, 11, 9, tzinfo=UTC)
@@ -42,23 +42,18 @@ def truth(*incidents: tuple[str, float, float], labels: tuple[tuple[float, str],
 
 def bumpy(*bumps: tuple[float, int, float]) -> LeftSide:
     """A left side that is 1, but for bumps: the hour at which one begins, its minutes and its height."""
-    times = ZERO + 60_000 * np.arange(7 * 24 * 60, dtype=np.int64)
-    values = np.ones(len(times))
+    steps = Steps(ZERO, 60_000, 7 * 24 * 60)
+    values = np.ones(steps.count)
     for hour, minutes, height in bumps:
         first = round(hour * 60)
         values[first : first + minutes] = height
-    batch = SeriesBatch.of("", [({}, times, values)])
-    return LeftSide(batch, [{"alertname": "A", "severity": "page"}], times, 60_000, ">")
+    batch = SeriesBatch.of("", [({}, steps.times, values)])
+    return LeftSide(batch, [{"alertname": "A", "severity": "page"}], steps, values > 0, ">")
 
 
 # Two incidents with high, long bumps; a low bump and a short one are false.
 BUMPS = bumpy((10, 20, 9.0), (50, 30, 8.0), (80, 15, 5.0), (100, 2, 9.0))
 TRUTH = truth(("one", 10, 10.4), ("two", 50, 50.6))
-
-
-def row(threshold: float, minutes: int, keep: int = 0) -> pd.Series:
-    tried = [Variant(4.0, 60.0, 0.0), Variant(threshold, minutes * 60.0, keep * 60.0)]
-    return candidates(BUMPS, tried, TRUTH, DAY, alertname="A").iloc[1]
 
 
 FOUR = Variant(4.0, 0.0, 0.0)
@@ -83,7 +78,7 @@ def test_each_candidate_has_the_counts_of_the_bumps_that_it_sees(
 
 def test_the_proposal_misses_no_more_and_is_false_least() -> None:
     levels = thresholds(BUMPS.batch.values[::7], ">", 4.0)
-    first, *others = variants(replace(BUMPS, levels=levels), FOUR)
+    first, *others = variants(BUMPS._replace(levels=levels), FOUR)
     assert first == FOUR
     table = tried(*others)
     best = proposal(table)

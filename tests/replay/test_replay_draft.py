@@ -7,8 +7,6 @@ import os
 import pytest
 import yaml
 
-from cloudxai_analysis.platform.contract import load_contract
-from cloudxai_analysis.replay.burn_rule import burn_rules, readiness_rule
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.draft import draft, linted, rule_file, varied
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -62,26 +60,3 @@ def test_without_promtool_it_is_said_that_nobody_has_linted(monkeypatch: pytest.
     status, said = linted("groups: []\n")
     assert status == "not linted"
     assert "promtool is not installed" in said
-
-
-@pytest.mark.needs("promtool")
-def test_the_burn_rules_are_those_of_the_workbook() -> None:
-    page, ticket = burn_rules(load_contract(), slo=0.999)
-    for rule, words in (
-        (page, ("[1h:1m]) > 14.4 * 0.001", "[5m:1m]) > 14.4", "[6h:1m]) > 6 * 0.001", "[30m:1m]) > 6 *")),
-        (ticket, ("[1d:1m]) > 3 * 0.001", "[2h:1m]) > 3", "[3d:1m]) > 1 * 0.001", "[6h:1m]) > 1 *")),
-    ):
-        assert linted(rule_file(rule, ""))[0] == "passed"
-        assert all(word in rule.expr for word in words), rule.expr
-        assert rule.expr.count("readiness_state") == 4
-    assert (page.labels["severity"], ticket.labels["severity"]) == ("page", "ticket")
-
-
-def test_the_readiness_alert_is_the_one_that_looks_at_its_gauge_alone() -> None:
-    contract = load_contract()
-    both = AlertingRule("Both", "readiness_state == 0 and up == 1")
-    ticket = AlertingRule("Ticket", "readiness_state == 0")
-    page = AlertingRule("ServiceNotReady", "min by (job) (readiness_state) == 0")
-    assert readiness_rule([both, ticket, page], contract) is page
-    assert readiness_rule([both, ticket], contract) is ticket
-    assert readiness_rule([both], contract) is None

@@ -83,7 +83,7 @@ def test_each_group_is_asked_at_its_own_times(live: tuple[Any, Window, list[Aler
         group = next(rule.group for rule in rules if rule.name == labels["alertname"])
         stamps[group] |= {int(stamp) % 1000 for stamp in history.alerts.times[first:last]}
     for rule in rules:
-        assert {history.evaluations(rule).steps.first % 1000} == stamps[rule.group]
+        assert {history.steps(rule).first % 1000} == stamps[rule.group]
     assert len({tuple(sorted(phases)) for phases in stamps.values()}) == 2
 
 
@@ -112,9 +112,7 @@ def test_a_server_that_was_down_is_told_apart(tmp_path: Path) -> None:
             time.sleep(18)
             window = Window(began + timedelta(seconds=3), moment() - timedelta(seconds=2))
             agreed, history = replayed(opened(server.url), window, rules_in([rules])[0])
-            (down,) = history._down.values()
-    # The time before its first scrape is one, too.
-    inside = down[(down["start"] > window.start) & (down["start"] < window.end)]
+            inside = history.down(1000)
     assert len(inside) == 1
     assert abs((inside["start"].iloc[0] - stopped).total_seconds()) < 4
     assert DOWN_SECONDS - 2 < (inside["end"] - inside["start"]).dt.total_seconds().iloc[0] < DOWN_SECONDS + 12
