@@ -16,7 +16,7 @@ import requests
 from remote_write import field, label_fields, varint
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.sources.remote_messages import request
+from cloudxai_analysis.sources.remote_read import request
 
 METRICS = ("tenant_one", "tenant_two", "tenant_three")
 _FRAMES = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"

@@ -118,11 +118,10 @@ def by_orjson(url: str, kind: str) -> Series:
 
 def bytes_only(url: str, kind: str, window: Window = WEEK) -> int:
     """The bytes of a remote read, received and dropped."""
-    from cloudxai_analysis.sources.remote_messages import request
-    from cloudxai_analysis.sources.remote_read import _HEADERS
+    from cloudxai_analysis.sources.remote_read import HEADERS, request
 
     body = request(kind, {}, window.start_ms, window.end_ms)
-    headers = {**_HEADERS, "Accept-Encoding": "identity"}
+    headers = {**HEADERS, "Accept-Encoding": "identity"}
     size = 0
     with requests.post(f"{url}/api/v1/read", data=body, headers=headers, stream=True, timeout=600) as answer:
         while piece := answer.raw.read1(1 << 16):

@@ -13,7 +13,7 @@ import numpy as np
 from cloudxai_analysis.ground.numba_cache import numba
 
 PADDING = 64
-ROW_BYTES = 16  # no frame, part or chunk that holds a sample is shorter: so many rows are enough for any answer
+FRAME_BYTES, ROW_BYTES = 5, 16  # no frame is shorter, and no part or chunk that holds a sample
 # Columns of the tables that `index_frames` fills; places are byte offsets in the stretch.
 FRAME_START, FRAME_END, FRAME_CRC = range(3)
 PART_LABELS, PART_LABELS_END, PART_CHUNK, PART_SAMPLES = range(4)
@@ -173,33 +173,18 @@ def _sixty_four(data: Any, position: Any) -> Any:
     return (_bits(data, position) >> _u(32) << _u(32)) | (_bits(data, position + _u(32)) >> _u(32))
 
 
-@numba.njit(
-    _INT(_BYTES, _TABLE, _TABLE, _INT, _INT, _INT, numba.int64[::1], numba.uint64[::1], _TABLE), cache=True, nogil=True
-)
-def decode_parts(  # noqa: PLR0912, PLR0915
-    data: Any,
-    parts: Any,
-    chunks: Any,
-    chunk_count: Any,
-    start: Any,
-    end: Any,
-    times: Any,
-    values: Any,
-    kept: Any,
-) -> Any:
-    """Decode the XOR chunks of each part in turn, and keep the samples in `[start, end)`.
+@numba.njit(_INT(_BYTES, _TABLE, _TABLE, numba.int64[::1], numba.uint64[::1], numba.int64[::1]), cache=True, nogil=True)
+def decode_parts(data: Any, parts: Any, chunks: Any, times: Any, values: Any, ends: Any) -> Any:  # noqa: PLR0912, PLR0915
+    """Decode the XOR chunks of each part in turn.
 
-    `times` and `values` (as bits) hold room for what the chunks say they have. Row by row `kept` gets where a part's
-    samples begin and end in them, and whether they stand in ascending order. Returns -1, or the first chunk that is
-    broken. Source: Prometheus, 'Chunks' disk format, 'XOR chunk data'; after Pelkonen et al., 'Gorilla', VLDB 2015.
+    `times` and `values` (as bits) hold room for what the chunks say they have, and `ends` gets where a part's samples
+    end in them. Returns -1, or the first chunk that is broken. Source: Prometheus, 'Chunks' disk format, 'XOR chunk
+    data'; after Pelkonen et al., 'Gorilla', VLDB 2015.
     """
     out = np.int64(0)
     for part in range(len(parts)):
         first_chunk = parts[part, PART_CHUNK]
-        last_chunk = parts[part + 1, PART_CHUNK] if part + 1 < len(parts) else chunk_count
-        kept[part, 0] = out
-        ascending: Any = True
-        newest: Any = np.iinfo(np.int64).min
+        last_chunk = parts[part + 1, PART_CHUNK] if part + 1 < len(parts) else len(chunks)
         for chunk in range(first_chunk, last_chunk):
             if chunks[chunk, CHUNK_KIND] != XOR:
                 continue
@@ -275,12 +260,8 @@ def decode_parts(  # noqa: PLR0912, PLR0915
                         position += significant
                     if position > limit:
                         return chunk
-                if start <= time < end:
-                    ascending &= time > newest
-                    newest = time
-                    times[out] = time
-                    values[out] = value
-                    out += 1
-        kept[part, 1] = out
-        kept[part, 2] = ascending
+                times[out] = time
+                values[out] = value
+                out += 1
+        ends[part] = out
     return np.int64(-1)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.series import Labels, canonical_labels
+from cloudxai_analysis.sources.series import Labels
 
 # Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
 WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
@@ -83,20 +83,9 @@ class Stretch:
     def parts(self, count: int) -> Iterator[Stretch]:
         """The stretch cut into at most `count` parts of near equal length."""
         length = self.end - self.start
-        edges = sorted({self.start + length * part // count for part in range(count + 1)})
+        edges = sorted({self.start + length * part // max(count, 1) for part in range(count + 1)})
         for start, end in pairwise(edges):
             yield replace(self, start=start, end=end)
-
-    def asked_labels(self, given: dict[str, str]) -> Labels:
-        """The labels of a series that was answered, without its name; ValueError where it was not asked for."""
-        labels = dict(given)
-        foreign = labels.pop("__name__", None) != self.metric or any(
-            labels.get(name, "") != value for name, value in self.matchers.items()
-        )
-        if foreign or not all(isinstance(value, str) for value in labels.values()):
-            raise ValueError
-        canonical_labels(labels).encode()  # half a surrogate pair could not be written anywhere
-        return labels
 
     def __str__(self) -> str:
         return f"Asked for {one_line(self.selector)} in {self.window}"

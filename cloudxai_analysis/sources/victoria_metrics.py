@@ -14,9 +14,8 @@ from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, Stretch
 from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
-from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Decoded, assembled
+from cloudxai_analysis.sources.series_parts import Assembly
 
-ROWS_PER_LINE = 10_000
 LONGEST_LINE = 16 * 1024 * 1024
 PRECISION = (
     "VictoriaMetrics stores decimals of one scale for up to 8,192 samples: integers and short decimals are exact, "
@@ -27,7 +26,7 @@ _BARE_INFINITY = re.compile(rb"([+-])Inf(?=[],])")
 
 
 class Export:
-    """A VictoriaMetrics by `POST /api/v1/export`; `ranges` is its Prometheus API, for a second look.
+    """A VictoriaMetrics by `POST /api/v1/export`; `ranges` is its Prometheus API, which counts.
 
     What it exports as `null` is a staleness marker: it drops every other NaN when it is written (in its source,
     `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON line format'.
@@ -38,41 +37,29 @@ class Export:
 
     def about(self) -> dict[str, Any]:
         """What the provenance says of this way; `precision` says what the server's storage does to values."""
-        return {
-            "kind": "victoria_metrics",
-            "way": "export over POST /api/v1/export",
-            "hides_markers": False,
-            "precision": PRECISION,
-        }
+        way = "export over POST /api/v1/export"
+        return {"kind": "victoria_metrics", "way": way, "hides_markers": False, "precision": PRECISION}
 
     def offered(self) -> bool:
         """Whether the server answers to an export; raises what `session.receive` does."""
         probe = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001", **WHOLE_ANSWERS}
-        return self._ranges.session.receive(
-            "Asked whether it offers export", "api/v1/export", data=probe, read=lambda _, body: not list(body) or True
-        )
+        return self._receive("Asked whether it offers export", probe, lambda body: not list(body) or True)
 
     def read(self, stretch: Stretch) -> SeriesBatch:
-        """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counts."""
-        asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": str(ROWS_PER_LINE), **WHOLE_ANSWERS}
-        whole, batch = self._ranges.session.receive(
-            str(stretch),
-            "api/v1/export",
-            data=asked,
-            read=lambda _, body: (False, self._batch(body, stretch)),
-        )
-        if not whole or not batch.samples:
-            self._ranges.hold_against_count(batch, stretch)
-        return batch
+        """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counted."""
 
-    def _batch(self, body: Iterator[bytes], stretch: Stretch) -> SeriesBatch:
-        decoded, samples = [], 0
-        for line in _lines(body):
-            decoded.append(_decoded(line, stretch))
-            samples += len(decoded[-1].times)
-            if samples > MOST_SAMPLES:
-                raise SourceAnswerError(f"sent more than {MOST_SAMPLES:,} samples. Narrow the matchers.")
-        return assembled(decoded, stretch, notes=self._ranges.notes)
+        def assembly(body: Iterator[bytes]) -> Assembly:
+            found = Assembly(stretch)
+            for line in _lines(body):
+                found.add(*_decoded(line))
+            return found
+
+        counted = self._ranges.count(stretch)
+        asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": "10000", **WHOLE_ANSWERS}
+        return self._ranges.finished(self._receive(str(stretch), asked, assembly), stretch, counted)
+
+    def _receive(self, what: str, fields: dict[str, str], read: Any) -> Any:
+        return self._ranges.session.receive(what, "api/v1/export", data=fields, read=lambda _, body: read(body))
 
 
 def _lines(body: Iterator[bytes]) -> Iterator[bytes]:
@@ -87,29 +74,24 @@ def _lines(body: Iterator[bytes]) -> Iterator[bytes]:
         raise _unread(rest)
 
 
-def _decoded(line: bytes, stretch: Stretch) -> Decoded:
+def _decoded(line: bytes) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     try:
-        labels, numbers, times = _fields(line)
-        moments = np.array(times, dtype=np.int64)
+        try:
+            fields = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            # Quotes inside a label are escaped: what stands behind the last bare one of `values` is numbers only.
+            head, name, numbers = line.rpartition(b'"values":[')
+            fields = orjson.loads(head + name + _BARE_INFINITY.sub(rb'"\1Inf"', numbers))
+        times = np.array(fields["timestamps"], dtype=np.int64)
         # null becomes NaN here, and the words of infinite values are what `float` reads.
-        values = np.array(numbers, dtype=np.float64)
-        if len(moments) != len(values) or moments.ndim != 1 or values.ndim != 1:
+        values = np.array(fields["values"], dtype=np.float64)
+        if len(times) != len(values) or times.ndim != 1 or values.ndim != 1:
             raise ValueError
+        labels = dict(fields["metric"])
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise _unread(line) from None
     values.view(np.int64)[np.isnan(values)] = STALENESS_MARKER_BITS
-    inside = (moments >= stretch.start) & (moments < stretch.end)
-    return Decoded.of_series(labels, moments[inside], values[inside])
-
-
-def _fields(line: bytes) -> tuple[dict[str, str], list[Any], list[int]]:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        # Quotes inside a label are escaped: what stands behind the last bare one of `values` is numbers only.
-        head, name, numbers = line.rpartition(b'"values":[')
-        fields = orjson.loads(head + name + _BARE_INFINITY.sub(rb'"\1Inf"', numbers))
-    return fields["metric"], fields["values"], fields["timestamps"]
+    return labels, times, values
 
 
 def _unread(line: bytes) -> SourceAnswerError:

@@ -221,7 +221,7 @@ def test_a_stream_that_breaks_is_asked_for_again(hostile: Hostile, way: str, fir
 
     def script(handler: Handler, fields: Any) -> None:
         if not handler.path.endswith(("/read", "/export")):
-            handler.document({"status": "success", "data": {}})
+            handler.document(vector("1"))
         elif next(tries):
             handler.say(ONE_SAMPLE[way], **BODIES[way])
         elif first == "busy":
@@ -234,6 +234,21 @@ def test_a_stream_that_breaks_is_asked_for_again(hostile: Hostile, way: str, fir
     hostile.script = script
     got = reader(hostile.url, way, retries=2).read("m", {}, WEEK)
     assert (got.times.tolist(), got.values.tolist(), next(tries)) == ([START_MS], [7.0], 2)
+
+
+@pytest.mark.parametrize("way", ONE_SAMPLE)
+def test_a_stream_that_a_proxy_ended_properly_is_no_whole_one(hostile: Hostile, way: str) -> None:
+    """Whole frames or lines, and a right last chunk: only the server's own count tells that more was there."""
+
+    def script(handler: Handler, fields: Any) -> None:
+        if handler.path.endswith(("/read", "/export")):
+            handler.say(ONE_SAMPLE[way], **BODIES[way])
+        else:
+            handler.document(vector("2"))
+
+    hostile.script = script
+    with pytest.raises(SourceAnswerError, match="counted 2 samples and gave 1"):
+        reader(hostile.url, way).read("m", {}, WEEK)
 
 
 @pytest.mark.parametrize("way", ["auto", "remote_read", "export", "range_selectors"])

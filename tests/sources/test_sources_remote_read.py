@@ -21,7 +21,7 @@ from servers import Server
 
 from cloudxai_analysis.ground.errors import CloudxaiError, SourceAnswerError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.sources.remote_messages import labels_of, request
+from cloudxai_analysis.sources.remote_read import labels_of, request
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 
 MARKER = 0x7FF0000000000002
