@@ -10,7 +10,7 @@ import pytest
 import servers
 from servers import series
 
-from cloudxai_analysis.cli.terminal import plan_line
+from cloudxai_analysis.cli.report import plan_line
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.plan import estimate, missing_tiles, wanted_tiles
 from cloudxai_analysis.lake.pull import pull
@@ -35,7 +35,7 @@ def demo() -> DemoSource:
 def test_the_estimate_is_near_what_is_pulled(tmp_path: Path, demo: DemoSource) -> None:
     lake = open_lake(tmp_path / "lake")
     wanted = wanted_tiles(CONTRACT, WEEK, EXTENT.end)
-    plan = estimate(demo, lake, CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
+    plan = estimate(demo, lake, CONTRACT, wanted, MATCHERS)
     assert not lake.path.exists()
     done = pull(demo, lake, CONTRACT, WEEK, now=EXTENT.end)
     assert (plan.tiles, plan.missing) == (done.tiles, done.tiles_pulled)
@@ -56,8 +56,8 @@ def test_a_full_lake_lacks_nothing(tmp_path: Path, demo: DemoSource) -> None:
     next(lake.path.glob(f"rollups/{key[1]}/*-up-*")).unlink()
     assert [tile.key for tile in missing_tiles(lake, wanted)] == [key]
     pull(demo, lake, CONTRACT, day, now=EXTENT.end)
-    plan = estimate(demo, lake, CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
-    assert (plan.missing, plan.samples, plan.seconds, plan.disk_bytes) == (0, 0, 0, 0)
+    plan = estimate(demo, lake, CONTRACT, wanted, MATCHERS)
+    assert (plan.missing, plan.samples, plan.disk_bytes) == (0, 0, 0)
     assert plan_line(plan) == f"the lake has all {len(wanted)} tiles; nothing would be pulled."
 
 
@@ -75,6 +75,6 @@ def test_a_young_server_is_counted_and_not_guessed(
     server = start_prometheus([batch])
     source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
     wanted = wanted_tiles(CONTRACT, WEEK, WEEK.end)
-    plan = estimate(source, open_lake(tmp_path / "lake"), CONTRACT, wanted, matchers=MATCHERS, concurrency=2)
+    plan = estimate(source, open_lake(tmp_path / "lake"), CONTRACT, wanted, MATCHERS)
     assert (plan.series, plan.samples) == (2, 2 * 68)
     assert "2 series, 136 samples as the source counts them, " in plan_line(plan)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -371,13 +370,6 @@ def test_progress_tells_every_tile(lake: Lake) -> None:
     done = pulled(lake, progress=lambda *said: told.append(said))
     assert [said[:2] for said in told] == [(number, 12) for number in range(1, 13)]
     assert told[-1][2] == done.samples_pulled
-
-
-def test_an_executor_may_be_given(lake: Lake, undisturbed: Snapshot) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        pulled(lake, executor=pool)
-        assert pool.submit(int, "7").result() == 7
-    same(lake.snapshot(), undisturbed)
 
 
 def test_the_lake_is_private_under_any_umask(lake: Lake) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from cloudxai_analysis.cli.options import of_environment, settled_environment, write_export
+from cloudxai_analysis.cli.options import in_environment, say, write_export
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.words.phrases import count, plain
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from cloudxai_analysis.ledger import Ledger
@@ -34,8 +35,8 @@ def ledger() -> None:
 
 @ledger.command()
 @click.argument("entry", metavar="JSON")
-@of_environment
-def add(entry: str, source: str, environment: str) -> int:
+@in_environment
+def add(settled: Environment, entry: str) -> int:
     """Append one entry, or all or none of a list, given as JSON, such as
     '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by": "on-call"}'.
     """
@@ -46,79 +47,72 @@ def add(entry: str, source: str, environment: str) -> int:
     listed = given if isinstance(given, list) else [given]
     if not listed or not all(isinstance(one, dict) for one in listed):
         raise UsageError("Entry is neither a JSON object nor a list of them. Give one, as in docs/howto.")
-    opened = _opened(settled_environment(source, environment))
+    opened = _opened(settled)
     kept = opened.append_all([{"written_at": datetime.now(UTC), **one} for one in listed])
-    for one in kept:
-        click.echo(plain(f"{one.kind} {one.id}"))
-    click.echo(f"Appended to {opened.path}")
+    say([*(f"{one.kind} {one.id}" for one in kept), f"Appended to {opened.path}"])
     return 0
 
 
 @ledger.command(name="list")
-@of_environment
+@in_environment
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only entries of this kind; may be repeated.")
 @click.option(
     "--since", default="", metavar="TIME", help="Only what began then or later: 2026-11-12, 2026-11-12T14:03Z."
 )
 @click.option("--tenant", metavar="NAME", help="Only entries of this tenant; '' for those of all tenants.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with its `line` and `superseded_by`.")
-def list_entries(
-    source: str, environment: str, kinds: tuple[str, ...], since: str, tenant: str | None, as_json: bool
-) -> int:
+def list_entries(settled: Environment, kinds: tuple[str, ...], since: str, tenant: str | None, as_json: bool) -> int:
     """List the entries, oldest first; what a later entry superseded or withdrew is marked."""
-    from cloudxai_analysis.ledger.entries import KINDS, time_of
+    from cloudxai_analysis.ledger.entries import KINDS
 
     if unknown := set(kinds) - set(KINDS):
         raise UsageError(f"Unknown kind '{min(unknown)}'. Kinds are {', '.join(KINDS)}.")
-    begun = _moment(since) if since else None
-    opened = _opened(settled_environment(source, environment))
-    standing = opened.standing()
+    begun = _moment(since or "1970-01-01")
+    standing = _opened(settled).standing()
     chosen = [
-        (position, entry)
-        for position, entry in enumerate(standing.entries)
+        (number, entry)
+        for number, entry in enumerate(standing.entries, start=1)
         if (not kinds or entry.kind in kinds)
-        and (begun is None or time_of(entry) >= begun)
+        and (not since or entry.time >= begun)
         and (tenant is None or getattr(entry, "tenant", None) == tenant)
     ]
-    replaced = standing.replaced()
-    for position, entry in chosen if as_json else ():
-        later = None if position not in replaced else replaced[position] + 1
-        click.echo(json.dumps({**entry.model_dump(mode="json"), "line": position + 1, "superseded_by": later}))
-    for line in () if as_json else _table(chosen, standing):
-        click.echo(plain(line))
+    later = {place + 1: last + 1 for place, last in standing.replaced().items()}
+    if not as_json:
+        say(_table(chosen, standing, later))
+    for number, entry in chosen if as_json else ():
+        said = {**entry.model_dump(mode="json"), "line": number, "superseded_by": later.get(number)}
+        click.echo(json.dumps(said))
     return 0
 
 
 @ledger.command()
-@of_environment
-def verify(source: str, environment: str) -> int:
+@in_environment
+def verify(settled: Environment) -> int:
     """Check every line, and hold the ledger against what each published report knows of it; exits with 5 if damaged."""
     from cloudxai_analysis.ledger.ledger import published_heads
 
-    settled = settled_environment(source, environment)
     known, unreadable = published_heads(settled.reports)
     found = _opened(settled).verify(known)
     ends = f"; the last line's SHA-256 is {found.head}" if found.entries else ""
-    click.echo(f"{settled.name}: {count(found.entries, 'entry', 'entries')}, each as it was written{ends}.")
-    click.echo(f"Held against what {count(len(known), 'published report')} knew of it.")
-    for file in unreadable:
-        click.echo(plain(f"warning: {file} cannot be read; what it knew of the ledger is not known."), err=True)
+    say([f"{settled.name}: {count(found.entries, 'entry', 'entries')}, each as it was written{ends}."])
+    say([f"Held against what {count(len(known), 'published report')} knew of it."])
+    say((f"warning: {file} cannot be read; what it knew of the ledger is not known." for file in unreadable), err=True)
     return 0
 
 
 @ledger.command()
-@of_environment
+@in_environment
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--output", default="", metavar="FILE", help="Where it is written; default: standard output.")
-def export(source: str, environment: str, form: str, output: str) -> int:
+def export(settled: Environment, form: str, output: str) -> int:
     """Export every entry, superseded ones included, as JSON Lines or CSV."""
     from cloudxai_analysis.ledger.exchange import exported
 
-    entries = _opened(settled_environment(source, environment)).entries()
+    entries = _opened(settled).entries()
     text = exported(entries, form)
     if output:
         write_export(Path(output), text)
-        click.echo(f"Export: {output}, {count(len(entries), 'entry', 'entries')}", err=True)
+        say([f"Export: {output}, {count(len(entries), 'entry', 'entries')}"], err=True)
     else:
         click.echo(text, nl=False)
     return 0
@@ -126,21 +120,19 @@ def export(source: str, environment: str, form: str, output: str) -> int:
 
 @ledger.command(name="import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@of_environment
+@in_environment
 @click.option("--by", default="", metavar="NAME", help="Who stands for the entries that name nobody.")
 @click.option("--zone", default="", metavar="ZONE", help="Zone of times that have none, such as Europe/Berlin.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and write nothing.")
-def import_file(file: Path, source: str, environment: str, by: str, zone: str, dry_run: bool) -> int:
+def import_file(settled: Environment, file: Path, by: str, zone: str, dry_run: bool) -> int:
     """Import incidents and other entries from JSON, JSON Lines or CSV.
 
     What is there already is skipped, what has changed becomes a correction. Nothing is written unless every row is
     good.
     """
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from cloudxai_analysis.ledger.exchange import LARGEST_BYTES, planned, rows_of
 
-    opened = _opened(settled_environment(source, environment))
+    opened = _opened(settled)
     try:
         in_zone = ZoneInfo(zone) if zone else None
         with file.open("rb") as stream:
@@ -150,49 +142,40 @@ def import_file(file: Path, source: str, environment: str, by: str, zone: str, d
     except OSError as error:
         raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
     plan = planned(rows_of(content, str(file)), opened.standing(), by=by, zone=in_zone)
-    refused = sum(one.action == "refuse" for one in plan)
+    refused = sum(one.entry is None for one in plan)
     words = _WOULD if dry_run or refused else _DONE
     for one in plan:
-        named = f"{one.entry.kind} {one.entry.id}: " if one.entry else ""
+        named = f"{one.entry.kind} {one.entry.id}: {words[one.action]}" if one.entry else "refused"
         why = f" ({one.why})" if one.why and one.entry else f": {one.why}" if one.why else ""
-        click.echo(plain(f"{file}, {one.place}: {named}{words[one.action]}{why}"))
+        say([f"{file}, {one.place}: {named}{why}"])
     if refused:
-        raise UsageError(
-            f"{file}: {refused:,} of {count(len(plan), 'row')} refused; nothing was written. Mend them, or leave them "
-            "out."
-        )
+        rows = count(len(plan), "row")
+        raise UsageError(f"{file}: {refused:,} of {rows} refused; nothing was written. Mend them, or leave them out.")
     if not dry_run:
-        new = [one.entry for one in plan if one.entry is not None and one.action in ("add", "correct")]
+        new = [one.entry for one in plan if one.entry and one.action != "skip"]
         opened.append_all(new, unless_known=True)
     tally = ", ".join(f"{sum(one.action == action for one in plan):,} {said}" for action, said in words.items())
-    click.echo(plain(f"{file}: {tally}{'; nothing was written' if dry_run else f', in {opened.path}'}."))
+    say([f"{file}: {tally}{'; nothing was written' if dry_run else f', in {opened.path}'}."])
     return 0
 
 
-def _table(chosen: Sequence[tuple[int, Entry]], standing: Standing) -> Iterator[str]:
+def _table(chosen: Sequence[tuple[int, Entry]], standing: Standing, later: dict[int, int]) -> Iterator[str]:
     """A line an entry under a heading, in aligned columns; the last one is as long as it is."""
-    from cloudxai_analysis.ledger.entries import time_of
-
     states = {str(one.proposal.id): f"proposed, {one.state}" for one in standing.proposed()}
-    replaced, rows = standing.replaced(), [("line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what")]
-    for position, entry in chosen:
+    rows = [("line", "time (UTC)", "kind", "id", "tenant", "by", "mark", "what")]
+    for number, entry in chosen:
         mark = states.get(str(entry.id), "-") if entry.kind == "proposal" else "-"
-        if position in replaced:
-            later = replaced[position]
-            how = "withdrawn" if standing.entries[later].kind == "withdrawal" else "superseded"
-            mark = f"{how} by line {later + 1}"
-        tenant, time = getattr(entry, "tenant", "") or "-", f"{time_of(entry):%Y-%m-%d %H:%M}"
-        rows.append((str(position + 1), time, entry.kind, str(entry.id), tenant, entry.by, mark, _said(entry)))
+        if number in later:
+            withdrawn = standing.entries[later[number] - 1].kind == "withdrawal"
+            mark = f"{'withdrawn' if withdrawn else 'superseded'} by line {later[number]}"
+        told = entry.model_dump(mode="json", exclude=_IN_COLUMNS)
+        said = {name: ", ".join(value) if isinstance(value, list) else value for name, value in told.items()}
+        what = "; ".join(f"{name}: {value}" for name, value in said.items() if value) or "-"
+        tenant, time = getattr(entry, "tenant", "") or "-", f"{entry.time:%Y-%m-%d %H:%M}"
+        rows.append((str(number), time, entry.kind, str(entry.id), tenant, entry.by, mark, what))
     widths = [min(max(map(len, column)), 48) for column in zip(*rows, strict=True)]
     for row in rows if chosen else ():
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _said(entry: Entry) -> str:
-    """What an entry says beside its time, kind, tenant and author."""
-    told = entry.model_dump(mode="json", exclude=_IN_COLUMNS)
-    said = {name: ", ".join(value) if isinstance(value, list) else value for name, value in told.items()}
-    return "; ".join(f"{name}: {value}" for name, value in said.items() if value) or "-"
 
 
 def _moment(text: str) -> datetime:

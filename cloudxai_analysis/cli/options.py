@@ -1,8 +1,9 @@
-"""What the commands share: how an environment is named and settled, and exports that appear whole or not at all."""
+"""What the commands share: the environment and the week that they are about, lines, and exports that appear whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,43 @@ import click
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.files import replace_whole
+from cloudxai_analysis.words.phrases import plain
 
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
 
+Command = Callable[..., Any]
+WEEK = click.option(
+    "--week", default="last", metavar="WEEK", help="2026-W47, 2026-11, 2026-Q4, 'last' (whole ISO week) or 'current'."
+)
 
-def of_environment(command: Callable[..., Any]) -> Callable[..., Any]:
+
+def of_environment(command: Command) -> Command:
     """The options `--source` and `--environment`."""
     named = click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")(command)
     return click.option("--source", default="", metavar="URL", help="demo:// or a Prometheus URL.")(named)
+
+
+def in_environment(command: Command) -> Command:
+    """The same, of a command whose first argument is the `Environment` that they name."""
+
+    @wraps(command)
+    def settled(source: str, environment: str, **given: Any) -> Any:
+        return command(settled_environment(source, environment), **given)
+
+    return of_environment(settled)
+
+
+def in_week(command: Command) -> Command:
+    """The same with `--week`, of a command whose first argument is what was `Asked`."""
+
+    @wraps(command)
+    def settled(week: str, source: str, environment: str, **given: Any) -> Any:
+        from cloudxai_analysis.study.asked import settle
+
+        return command(settle(week, source=source, environment=environment), **given)
+
+    return WEEK(of_environment(settled))
 
 
 def settled_environment(source: str, environment: str) -> Environment:
@@ -32,6 +61,12 @@ def settled_environment(source: str, environment: str) -> Environment:
     from cloudxai_analysis.platform.settings import load_settings, resolve_environment
 
     return resolve_environment(load_settings(), source=source or None, name=environment or None)
+
+
+def say(lines: Iterable[str], *, err: bool = False) -> None:
+    """Lines for the terminal, which none of their words can steer."""
+    for line in lines:
+        click.echo(plain(line), err=err)
 
 
 def write_export(file: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and stay through a power cut; and one writer at a time."""
+"""Files that appear whole or not at all, and stay through a power cut; folders of our own; one writer at a time."""
 
 from __future__ import annotations
 
@@ -10,32 +10,30 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
+from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable, RefusedForSecurity
 
 
 def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600) -> None:
-    """Put a file in the place of the one that was there: whatever happens, a reader finds the old or the new one.
+    """Put a file on disk in the place of the one that was there: a reader finds the old or the new one, whole.
 
-    When this returns it is on disk. A file that was there keeps its permissions; a new one has
-    `mode`, less the umask.
+    A file that was there keeps its permissions, and a link its place; a new file has `mode`, less the umask.
 
     Raises
     ------
     OSError
         It cannot be written; the old one is as it was.
     """
-    # Whoever keeps the file elsewhere and a link to it here goes on doing so.
     real = file.resolve()
     # A crash leaves it behind, and the next writer of the same file overwrites it.
     unfinished = real.with_name(unfinished_name(real.name))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(os.open(unfinished, flags, mode), "wb") as stream:
             if real.exists():
-                os.fchmod(descriptor, real.stat().st_mode & 0o777)
+                os.fchmod(stream.fileno(), real.stat().st_mode & 0o777)
             stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
-            os.fsync(descriptor)
+            os.fsync(stream.fileno())
         os.replace(unfinished, real)
         sync(real.parent)
     except OSError as error:
@@ -60,6 +58,25 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and those above it, which nobody else can write to under any umask.
+
+    Raises
+    ------
+    RefusedForSecurity
+        A link stands in its place.
+    """
+    if folder.is_symlink():
+        raise RefusedForSecurity(
+            f"Folder {folder} is a link, which is not followed: what is written there would lie elsewhere. Move the "
+            "link away, or set `outputs` to the place that is meant."
+        )
+    if not folder.parent.exists():
+        make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode)
+
+
 @contextmanager
 def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
     """Hold the lock of what `of` names; a lock whose owner has died is free at once.
@@ -70,9 +87,13 @@ def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
         Another run holds it longer than `seconds`.
     LakeUnwritable
         The lock, or what its holder wanted to write, met a disk that is full, read-only or failing.
+    RefusedForSecurity
+        The lock or its folder is a link.
     """
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(lock.parent, mode=0o700)
+        if lock.is_symlink():
+            raise RefusedForSecurity(f"Lock {lock} is a link, which is not followed. Remove it, and run again.")
         with FileLock(lock, timeout=seconds, mode=0o600):
             yield
     except Timeout:

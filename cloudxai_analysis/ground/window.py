@@ -12,6 +12,8 @@ from cloudxai_analysis.ground.errors import UsageError
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 WEEK = timedelta(weeks=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME = re.compile(r"([0-9]{4})-(?:W([0-9]{2})|Q([0-9])|([0-9]{2}))")
 _FORMS = "'2026-W47' (an ISO week), '2026-11' (a month) or '2026-Q4' (a quarter); 'last' and 'current' are weeks, too"
 
 
@@ -33,12 +35,12 @@ class Window:
     @property
     def start_ms(self) -> int:
         """Start in milliseconds since the epoch."""
-        return _milliseconds(self.start)
+        return (self.start - _EPOCH) // timedelta(milliseconds=1)
 
     @property
     def end_ms(self) -> int:
         """End (excluded) in milliseconds since the epoch."""
-        return _milliseconds(self.end)
+        return (self.end - _EPOCH) // timedelta(milliseconds=1)
 
     @property
     def duration(self) -> timedelta:
@@ -83,27 +85,15 @@ class Window:
         return Window(self.start - weeks * WEEK, self.end, self.name)
 
 
-def _milliseconds(moment: datetime) -> int:
-    # Integer arithmetic: float timestamps lose the last bit of a millisecond after 2038-like magnitudes.
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 def week_of(moment: datetime) -> Window:
     """The ISO week that holds `moment`."""
     year, week, _ = moment.astimezone(UTC).isocalendar()
-    start = _midnight(date.fromisocalendar(year, week, 1))
-    return Window(start, start + WEEK, f"{year}-W{week:02d}")
+    return _week(year, week)
 
 
 def month_of(end: datetime) -> Window:
     """The calendar month, UTC, that holds the last moment before `end`."""
-    last = (end - timedelta(milliseconds=1)).astimezone(UTC)
-    return _months(f"{last:%Y-%m}", last.year, last.month, 1)
+    return parse_window(f"{(end - timedelta(milliseconds=1)).astimezone(UTC):%Y-%m}")
 
 
 def last_whole_week(now: datetime) -> Window:
@@ -119,19 +109,21 @@ def parse_window(name: str) -> Window:
     UsageError
         The name is none of these forms, or names a week or month that does not exist, as '2026-W60'.
     """
-    if match := re.fullmatch(r"([0-9]{4})-W([0-9]{2})", name):
-        year, week = int(match[1]), int(match[2])
-        try:
-            start = _midnight(date.fromisocalendar(year, week, 1))
-            return Window(start, start + WEEK, name)
-        except (ValueError, OverflowError):
-            last = date(year, 12, 28).isocalendar().week if 1 <= year <= 9998 else 52
-            raise UsageError(f"Invalid week '{name}'. The ISO weeks of {year} are W01 to W{last}.") from None
-    if match := re.fullmatch(r"([0-9]{4})-([0-9]{2})", name):
-        return _months(name, int(match[1]), int(match[2]), 1)
-    if match := re.fullmatch(r"([0-9]{4})-Q([0-9])", name):
-        return _months(name, int(match[1]), 3 * int(match[2]) - 2, 3)
-    raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.")
+    match = _NAME.fullmatch(name)
+    if not match:
+        raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.")
+    year, week, quarter, month = (int(part or 0) for part in match.groups())
+    try:
+        if match[2]:
+            return _week(year, week)
+        first, count = (3 * quarter - 2, 3) if match[3] else (month, 1)
+        after = first - 1 + count
+        return Window(_midnight(date(year, first, 1)), _midnight(date(year + after // 12, after % 12 + 1, 1)), name)
+    except (ValueError, OverflowError):
+        if not match[2]:
+            raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.") from None
+        last = date(year, 12, 28).isocalendar().week if 1 <= year <= 9998 else 52
+        raise UsageError(f"Invalid week '{name}'. The ISO weeks of {year} are W01 to W{last}.") from None
 
 
 def named_window(name: str, now: datetime) -> Window:
@@ -155,11 +147,10 @@ def named_window(name: str, now: datetime) -> Window:
     return window
 
 
-def _months(name: str, year: int, month: int, count: int) -> Window:
-    try:
-        start = _midnight(date(year, month, 1))
-        after = month - 1 + count
-        end = _midnight(date(year + after // 12, after % 12 + 1, 1))
-    except (ValueError, OverflowError):
-        raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.") from None
-    return Window(start, end, name)
+def _week(year: int, week: int) -> Window:
+    start = _midnight(date.fromisocalendar(year, week, 1))
+    return Window(start, start + WEEK, f"{year:04d}-W{week:02d}")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -20,14 +20,14 @@ from cloudxai_analysis.lake.rollups import EDGES, FIELDS, FLOATS, join_hours
 SAMPLE_COLUMNS = ("labels", "time", "value")
 ROLLUP_COLUMNS = ("labels", "hour", *FIELDS)
 SERIES_COLUMNS = ("labels", "hour", "samples", "first_ts", "last_ts")
-_TIMES = ("hour", "first_ts", "last_ts")
+TIME = pa.timestamp("us", tz="UTC")
+_NEVER = np.iinfo(np.int64).min
 
 
 def samples_frame(table: pa.Table, window: Window, labels: Sequence[str], *, markers: bool) -> pd.DataFrame:
     """The samples frame of a table with `SAMPLE_COLUMNS`, in which the times of each series stand in order."""
-    time = _microseconds(table["time"])
-    keep = (time >= window.start_ms * 1_000) & (time < window.end_ms * 1_000)
-    value = _numpy(table["value"])
+    time, value = _microseconds(table["time"]), table["value"].to_numpy()
+    keep = _within(time, window)
     if not markers:
         keep &= ~np.isnan(value)
     codes, texts, ids = _series(table["labels"])
@@ -41,35 +41,32 @@ def hours_frame(table: pa.Table, window: Window, labels: Sequence[str], *, until
     """The hours frame of a table with `ROLLUP_COLUMNS`, known up to `until_ms`; the hours of a series in order."""
     codes, texts, ids = _series(table["labels"])
     order = np.argsort(codes, kind="stable")
-    codes, hour = codes[order], _microseconds(table["hour"])[order] // 1_000
-    fields = {name: _numpy(table[name])[order] for name in FIELDS}
-    joined = join_hours(pd.DataFrame({"series_id": ids[codes], "hour": hour, **fields}, copy=False), until_ms=until_ms)
-    inside = (hour >= window.start_ms) & (hour < window.end_ms)
-    frame = joined[inside].drop(columns=list(EDGES)).reset_index(drop=True)
-    unseen = frame["samples"].to_numpy() == 0
-    for name in _TIMES:
-        time = frame[name].to_numpy() * 1_000
-        if name != "hour":
-            time[unseen] = np.iinfo(np.int64).min
-        frame[name] = _utc(time)
-    return frame.assign(**_label_columns(codes[inside], texts, labels))
+    codes, hour = codes[order], _microseconds(table["hour"])[order]
+    fields = {name: table[name].to_numpy()[order] for name in FIELDS}
+    rollups = pd.DataFrame({"series_id": ids[codes], "hour": hour // 1_000, **fields}, copy=False)
+    inside = _within(hour, window)
+    frame = join_hours(rollups, until_ms=until_ms)[inside].drop(columns=list(EDGES)).reset_index(drop=True)
+    seen = frame["samples"].to_numpy() > 0
+    times = {name: _utc(np.where(seen, frame[name] * 1_000, _NEVER)) for name in ("first_ts", "last_ts")}
+    return frame.assign(hour=_utc(hour[inside]), **times, **_label_columns(codes[inside], texts, labels))
 
 
 def series_frame(table: pa.Table, window: Window) -> pd.DataFrame:
     """The series of a table with `SERIES_COLUMNS` that have a sample in the hours that begin in a window."""
-    hour, samples = _microseconds(table["hour"]), _numpy(table["samples"])
-    keep = (hour >= window.start_ms * 1_000) & (hour < window.end_ms * 1_000) & (samples > 0)
+    keep = _within(_microseconds(table["hour"]), window) & (table["samples"].to_numpy() > 0)
     codes, texts, ids = _series(table["labels"])
-    rows = pd.DataFrame({name: _numpy(table[name])[keep] for name in ("samples", "first_ts", "last_ts")})
-    by_series = rows.groupby(codes[keep])
-    found = by_series.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"), samples=("samples", "sum"))
+    rows = pd.DataFrame({name: table[name].to_numpy()[keep] for name in ("samples", "first_ts", "last_ts")})
+    found = rows.groupby(codes[keep]).agg({"first_ts": "min", "last_ts": "max", "samples": "sum"}).astype("int64")
     present = found.index.to_numpy()
-    frame = pd.DataFrame(
-        {"series_id": ids[present], "labels": pd.Series([texts[code] for code in present], dtype="str")}
+    return pd.DataFrame(
+        {
+            "series_id": ids[present],
+            "labels": pd.Series([texts[code] for code in present], dtype="str"),
+            "first_seen": _utc(found["first_ts"].to_numpy() * 1_000),
+            "last_seen": _utc(found["last_ts"].to_numpy() * 1_000),
+            "samples": found["samples"].to_numpy(),
+        }
     )
-    for name in ("first_seen", "last_seen"):
-        frame[name] = _utc(found[name].to_numpy(dtype=np.int64) * 1_000)
-    return frame.assign(samples=found["samples"].to_numpy(dtype=np.int64))
 
 
 def series_ids(labels: Sequence[str]) -> NDArray[np.int64]:
@@ -90,20 +87,14 @@ def series_ids(labels: Sequence[str]) -> NDArray[np.int64]:
 
 def empty_table(columns: Sequence[str]) -> pa.Table:
     """A table without a row, with the types that the frames are made from."""
-    return pa.table({name: pa.array([], type=_type(name)) for name in columns})
+    known = {"labels": pa.dictionary(pa.int32(), pa.string()), "time": TIME, "hour": TIME, "value": pa.float64()}
+    known |= dict.fromkeys(FLOATS, pa.float64())
+    return pa.table({name: pa.array([], type=known.get(name, pa.int64())) for name in columns})
 
 
 def utc_times(milliseconds: NDArray[np.int64]) -> pa.Array:
     """Milliseconds since the epoch as the lake's times."""
-    return pa.array(milliseconds * 1_000, type=pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-
-
-def _type(name: str) -> pa.DataType:
-    if name == "labels":
-        return pa.dictionary(pa.int32(), pa.string())
-    if name in ("time", "hour"):
-        return pa.timestamp("us", tz="UTC")
-    return pa.float64() if name == "value" or name in FLOATS else pa.int64()
+    return pa.array(milliseconds * 1_000, type=pa.int64()).cast(TIME)
 
 
 def _series(labels: pa.ChunkedArray) -> tuple[NDArray[np.integer], list[str], NDArray[np.int64]]:
@@ -117,23 +108,25 @@ def _series(labels: pa.ChunkedArray) -> tuple[NDArray[np.integer], list[str], ND
     # Small integers sort fastest.
     rank = np.empty(len(order), dtype=np.int16 if len(order) < np.iinfo(np.int16).max else np.int32)
     rank[order] = np.arange(len(order))
-    return rank[_numpy(combined.indices)], [texts[index] for index in order], ids[order]
+    return rank[combined.indices.to_numpy(zero_copy_only=False)], [texts[index] for index in order], ids[order]
 
 
 def _label_columns(
     codes: NDArray[np.integer], texts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, pd.Categorical]:
-    present = np.flatnonzero(np.bincount(codes, minlength=len(texts))) if len(texts) else np.empty(0, dtype=np.int64)
-    parsed = [json.loads(texts[int(code)]) for code in present]
+    present = np.flatnonzero(np.bincount(codes))
+    parsed = [json.loads(texts[code]) for code in present.tolist()]
     columns = {}
     for name in labels:
-        values = [found.get(name, "") for found in parsed]
-        categories = sorted(set(values))
-        position = {value: index for index, value in enumerate(categories)}
+        values = pd.Categorical(pd.array([found.get(name, "") for found in parsed], dtype="str"))
         lookup = np.zeros(len(texts), dtype=np.int32)
-        lookup[present] = [position[value] for value in values]
-        columns[name] = pd.Categorical.from_codes(lookup[codes], categories=pd.Index(categories, dtype="str"))
+        lookup[present] = values.codes
+        columns[name] = pd.Categorical.from_codes(lookup[codes], categories=values.categories)
     return columns
+
+
+def _within(microseconds: NDArray[np.int64], window: Window) -> NDArray[np.bool_]:
+    return (microseconds >= window.start_ms * 1_000) & (microseconds < window.end_ms * 1_000)
 
 
 def _utc(microseconds: NDArray[np.int64]) -> pd.DatetimeIndex:
@@ -141,8 +134,4 @@ def _utc(microseconds: NDArray[np.int64]) -> pd.DatetimeIndex:
 
 
 def _microseconds(times: pa.ChunkedArray) -> NDArray[np.int64]:
-    return _numpy(times.cast(pa.int64()))
-
-
-def _numpy(column: pa.ChunkedArray | pa.Array) -> NDArray:
-    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    return times.cast(pa.int64()).to_numpy()

@@ -8,11 +8,7 @@ from cloudxai_analysis.ground.numba_cache import numba
 from cloudxai_analysis.lake.rollups import HOLD_MS
 
 
-@numba.njit(
-    "int64(int64[::1], int64[::1], int64, int64[::1], int64[::1])",
-    cache=True,
-    nogil=True,
-)
+@numba.njit("int64(int64[::1], int64[::1], int64, int64[::1], int64[::1])", cache=True, nogil=True)
 def mark_groups(offsets: np.ndarray, times: np.ndarray, bucket: int, edges: np.ndarray, series: np.ndarray) -> int:
     """Write where each group of one series and bucket of time begins, and its series; return how many there are."""
     groups = 0
@@ -28,14 +24,12 @@ def mark_groups(offsets: np.ndarray, times: np.ndarray, bucket: int, edges: np.n
 
 
 @numba.njit(
-    "void(int64[::1], int64[::1], float64[::1], int64[::1], int64[:, ::1], float64[:, ::1])",
-    cache=True,
-    nogil=True,
+    "void(int64[::1], int64[::1], float64[::1], int64[::1], int64[:, ::1], float64[:, ::1])", cache=True, nogil=True
 )
 def roll_up_groups(
     edges: np.ndarray, times: np.ndarray, values: np.ndarray, bits: np.ndarray, whole: np.ndarray, real: np.ndarray
 ) -> None:
-    """Roll up the points `edges[g]` to `edges[g + 1]` into row `g` of `whole` (INTEGERS, EDGES) and `real` (FLOATS).
+    """Roll up the points `edges[g]` to `edges[g + 1]` into column `g` of `whole` (INTEGERS, EDGES), `real` (FLOATS).
 
     A group is one series and hour. The last value's hold is left open: `join_hours` closes it.
     """
@@ -51,39 +45,32 @@ def roll_up_groups(
             value = values[point]
             if held:
                 integral += last * min(time - last_ts, HOLD_MS) / 1000.0
-            if bits[point] == marker:
-                markers += 1
-                held = False
-                continue
-            if np.isnan(value):
-                nans += 1
-                held = False
+            held = not np.isnan(value)
+            if not held:
+                if bits[point] == marker:
+                    markers += 1
+                else:
+                    nans += 1
                 continue
             if samples == 0:
                 first = least = most = value
                 first_ts = time
-            else:
-                # Equal values are no step: of two infinite ones the difference would be NaN.
-                if value < last:
-                    resets += 1
-                    increase += value
-                elif value > last:
-                    increase += value - last
-                if value != last:
-                    changes += 1
-                least = min(least, value)
-                most = max(most, value)
+            # Equal values are no step: of two infinite ones the difference would be NaN.
+            elif value < last:
+                resets += 1
+                changes += 1
+                increase += value
+            elif value > last:
+                changes += 1
+                increase += value - last
+            least = min(least, value)
+            most = max(most, value)
             samples += 1
             total += value
             last = value
             last_ts = time
-            held = True
-        row = whole[group]
-        row[0], row[1], row[2], row[3], row[4], row[5], row[6] = (
-            samples, first_ts, last_ts, resets, changes, nans, markers,
-        )  # fmt: skip
-        row[7], row[8], row[9] = times[edges[group]], times[edges[group + 1] - 1], 1 if held else 0
-        figures = real[group]
-        figures[0], figures[1], figures[2], figures[3], figures[4], figures[5], figures[6] = (
-            first, last, least, most, total, integral, increase,
-        )  # fmt: skip
+        ends = times[edges[group]], times[edges[group + 1] - 1], 1 if held else 0
+        for row, count in enumerate((samples, first_ts, last_ts, resets, changes, nans, markers, *ends)):
+            whole[row, group] = count
+        for row, figure in enumerate((first, last, least, most, total, integral, increase)):
+            real[row, group] = figure

@@ -34,8 +34,8 @@ class MemorySnapshot:
     ) -> pd.DataFrame:
         """As `Snapshot.samples`."""
         batch = self._source.read(metric, self._matchers, window)
-        codes = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
-        table = pa.table({"labels": _labels(batch, codes), "time": utc_times(batch.times), "value": batch.values})
+        series = _labels(batch, np.repeat(np.arange(len(batch)), np.diff(batch.offsets)))
+        table = pa.table({"labels": series, "time": utc_times(batch.times), "value": batch.values})
         return samples_frame(table, window, labels, markers=markers)
 
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.lake.files import TileKey
+from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake.tables import Lake
-from cloudxai_analysis.lake.tiles import packed_bytes
+from cloudxai_analysis.lake.tiles import TileKey, packed_bytes
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 
 REWIND = timedelta(hours=1)
-_PROBE = timedelta(hours=1)
 
 
 class Counted(Source, Protocol):
@@ -26,15 +23,6 @@ class Counted(Source, Protocol):
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
         """Series and samples of a metric on each of the days."""
-
-
-@runtime_checkable
-class Counts(Protocol):
-    """A source that counts the bytes it received."""
-
-    @property
-    def received(self) -> int:
-        """Bytes of all bodies so far."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +48,13 @@ class Wanted:
 class Plan:
     """What a pull would bring: tiles wanted and missing, series and samples as the source counts them.
 
-    `wire_bytes`, `seconds` and `disk_bytes` are estimates, NaN where no probe had a sample to go
-    by; `free_bytes` is what the lake's disk has left.
+    `disk_bytes` is an estimate, NaN where no hour that was tried had a sample; `free_bytes` is what the disk has left.
     """
 
     tiles: int
     missing: int
     series: int
     samples: int
-    wire_bytes: float
-    seconds: float
     disk_bytes: float
     free_bytes: int
 
@@ -101,18 +86,11 @@ def missing_tiles(lake: Lake, wanted: Sequence[Wanted]) -> list[Wanted]:
 
 
 def estimate(
-    source: Counted,
-    lake: Lake,
-    contract: Contract,
-    wanted: Sequence[Wanted],
-    *,
-    matchers: Mapping[str, Mapping[str, str]],
-    concurrency: int,
+    source: Counted, lake: Lake, contract: Contract, wanted: Sequence[Wanted], matchers: Mapping[str, Labels]
 ) -> Plan:
     """What pulling the missing tiles would take: each day's samples are counted, and an hour of each metric is read.
 
-    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is
-    written.
+    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is written.
 
     Raises
     ------
@@ -120,7 +98,8 @@ def estimate(
         Whatever the source or the lake raises.
     """
     missing = sorted(missing_tiles(lake, wanted), key=lambda tile: tile.metric)
-    series, samples, probes = 0, 0, []
+    empty = packed_bytes(SeriesBatch.of("empty", []))
+    series = samples = tried = packed = 0
     for metric, of_metric in groupby(missing, key=lambda tile: tile.metric):
         tiles, own = list(of_metric), matchers[contract.scope_of(metric)]
         counted = source.counts(metric, own, [tile.day for tile in tiles])
@@ -128,42 +107,16 @@ def estimate(
         samples += sum(count for _, count in counted)
         (_, fullest), tile = max(zip(counted, tiles, strict=True), key=lambda pair: pair[0][1])
         if fullest:
-            probes.append(_probe(source, tile, own))
-    empty = packed_bytes(SeriesBatch.of("empty", []))
-    probed = sum(probe.samples for probe in probes)
+            batch = source.read(metric, own, _hour(tile))
+            tried, packed = tried + batch.samples, packed + packed_bytes(batch) - empty
     # Of hours without a sample nothing follows for those that have some.
-    scale = samples / probed if probed else float("nan") if samples else 0.0
-    fixed = min((probe.seconds for probe in probes), default=0.0)
+    scale = samples / tried if tried else float("nan") if samples else 0.0
     folder = next(folder for folder in (lake.path.absolute(), *lake.path.absolute().parents) if folder.exists())
-    return Plan(
-        tiles=len(wanted),
-        missing=len(missing),
-        series=series,
-        samples=samples,
-        wire_bytes=scale * sum(probe.wire for probe in probes),
-        seconds=(fixed * len(missing) + scale * sum(probe.seconds - fixed for probe in probes)) / concurrency,
-        disk_bytes=scale * sum(probe.disk - empty for probe in probes) + 2 * empty * len(missing),
-        free_bytes=shutil.disk_usage(folder).free,
-    )
+    disk = scale * packed + 2 * empty * len(missing)
+    return Plan(len(wanted), len(missing), series, samples, disk, shutil.disk_usage(folder).free)
 
 
-@dataclass(frozen=True)
-class _Probe:
-    samples: int
-    wire: int
-    disk: int
-    seconds: float
-
-
-def _probe(source: Source, tile: Wanted, matchers: Mapping[str, str]) -> _Probe:
-    """An hour of the tile's middle, or, of a day under way, its last one."""
-    end = tile.window.end if tile.asked < tile.day.end else tile.day.start + (tile.day.end - tile.day.start) / 2
-    received = source.received if isinstance(source, Counts) else 0
-    started = time.perf_counter()
-    batch = source.read(tile.metric, matchers, Window(max(tile.day.start, end - _PROBE), end))
-    return _Probe(
-        batch.samples,
-        (source.received if isinstance(source, Counts) else 0) - received,
-        packed_bytes(batch),
-        time.perf_counter() - started,
-    )
+def _hour(tile: Wanted) -> Window:
+    """The hour of a day's middle, or, of a day under way, its last one."""
+    end = tile.window.end if tile.asked < tile.day.end else tile.day.start + DAY / 2
+    return Window(max(tile.day.start, end - HOUR), end)

@@ -1,18 +1,16 @@
-"""Reading one published version: every file is held against its hash, each time, before a number leaves it."""
+"""One published version of the lake, and the frames that are read of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.lake.files import KINDS, TileFile, TileKey, checked, damaged
 from cloudxai_analysis.lake.frames import (
     ROLLUP_COLUMNS,
     SAMPLE_COLUMNS,
@@ -22,21 +20,22 @@ from cloudxai_analysis.lake.frames import (
     samples_frame,
     series_frame,
 )
+from cloudxai_analysis.lake.tiles import KINDS, TileFile, TileKey, read_table
+
+Stated = Mapping[str, Any]
 
 
 class Snapshot:
-    """One published pair of tables, read only; `version` is that of `rollups`.
+    """One published pair of tables, read only; `version` is that of `rollups`, `provenance` what the pull stated.
 
     What reads raises `LakeDamaged` where a file is missing or not what was written, and names it.
     """
 
-    def __init__(
-        self, path: Path, version: int, samples_version: int, provenance: dict[str, Any], files: list[TileFile]
-    ) -> None:
+    def __init__(self, path: Path, version: int, samples_version: int, stated: Stated, files: list[TileFile]) -> None:
         self.path = path
         self.version = version
         self.samples_version = samples_version
-        self.provenance = provenance
+        self.provenance = dict(stated)
         self.files = sorted(files, key=lambda file: (file.date, file.metric, file.kind))
         self.by_tile = {kind: {file.tile: file for file in files if file.kind == kind} for kind in KINDS}
 
@@ -45,46 +44,45 @@ class Snapshot:
         """The alerting rules that the source had loaded at the pull, as `sources.rules.rule_rows` gives them."""
         return self.provenance.get("rules")
 
-    def tiles(self) -> pd.DataFrame:
-        """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples` (int)."""
-        rows = [
-            {
-                "metric": file.metric,
-                "date": file.date,
-                "asked": pd.Timestamp(file.asked),
-                "until": min(pd.Timestamp(file.asked), pd.Timestamp(file.date, tz="UTC") + DAY),
-                "samples": file.rows,
-            }
-            for file in self.by_tile["samples"].values()
-        ]
-        return pd.DataFrame(rows, columns=["metric", "date", "asked", "until", "samples"])
-
-    def lost(self) -> set[TileKey]:
-        """The metric and date of the tiles of which a file is gone."""
-        return {file.tile for file in self.files if not file.path(self.path).is_file()}
-
     @property
     def shrunk(self) -> dict[TileKey, tuple[int, int]]:
         """The tiles of which samples were lost: how many there are, and how many there were."""
         return {(metric, date): (now, before) for metric, date, now, before in self.provenance.get("shrunk", [])}
 
+    def warnings(self, window: Window) -> list[str]:
+        """What is to be known of the tiles of a window's days: what the source left out, and samples that were lost."""
+        days = {day.name for day in window.days()}
+        left_out = [note["text"] for note in self.provenance.get("notes", []) if days & set(note["dates"])]
+        return [*left_out, *losses({key: counts for key, counts in self.shrunk.items() if key[1] in days})]
+
+    def lost(self) -> set[TileKey]:
+        """The metric and date of the tiles of which a file is gone."""
+        return {file.tile for file in self.files if not file.path(self.path).is_file()}
+
+    def tiles(self) -> pd.DataFrame:
+        """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples` (int)."""
+        rows = [
+            (file.metric, file.date, at, min(at, pd.Timestamp(file.date, tz="UTC") + DAY), file.rows)
+            for file in self.by_tile["samples"].values()
+            for at in [pd.Timestamp(file.asked)]
+        ]
+        return pd.DataFrame(rows, columns=["metric", "date", "asked", "until", "samples"])
+
+    def extent(self) -> Window | None:
+        """From the first day with a sample to the end of what was asked for, or None."""
+        held = self.tiles().query("samples > 0")
+        if held.empty:
+            return None
+        start = datetime.strptime(held["date"].min(), "%Y-%m-%d").replace(tzinfo=UTC)
+        return Window(start, held["until"].max().to_pydatetime())
+
     def samples(
         self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
     ) -> pd.DataFrame:
-        """Raw samples of a metric in a window, sorted by series and time.
+        """Raw samples of a metric in a window, sorted by series and time; `markers` keeps NaN, staleness markers too.
 
-        Parameters
-        ----------
-        labels : sequence of str
-            Label names that become columns; "" where a series has no such label.
-        markers : bool
-            Keep staleness markers and other NaN as NaN.
-
-        Returns
-        -------
-        DataFrame
-            `series_id` (int64), `time` (UTC), `value` (float64), and a categorical column for each
-            label.
+        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of `labels`, "" where a
+        series has no such label.
         """
         files = self._of("samples", metric, window)
         return samples_frame(self._table(files, SAMPLE_COLUMNS), window, labels, markers=markers)
@@ -92,39 +90,21 @@ class Snapshot:
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
         """Hourly rollups of a metric in a window, what reaches over from the hour before included.
 
-        The anchor is looked for in the window's days and the whole day before it.
-
-        Returns
-        -------
-        DataFrame
-            `series_id` (int64), `hour` (UTC, its start), a categorical column for each label, and
-            the fields of `lake.rollups.roll_up`, with `first_ts`, `last_ts` as UTC times, and
-            `anchored` (a value stands before).
+        The anchor is looked for in the window's days and the whole day before it. Columns: series_id (int64), hour
+        (UTC, its start), a categorical for each label, the fields of `lake.rollups.roll_up`, with first_ts, last_ts as
+        UTC times, and anchored (a value stands before).
         """
         files = self._of("rollups", metric, Window(window.start - DAY, window.end))
         until_ms = max((int(file.asked.timestamp()) * 1_000 for file in files), default=None)
         return hours_frame(self._table(files, ROLLUP_COLUMNS), window, labels, until_ms=until_ms)
 
     def series(self, metric: str, window: Window) -> pd.DataFrame:
-        """The series of a metric that have a sample in the hours that begin in a window, with all of their labels.
+        """The series of a metric that have a sample in the hours that begin in a window.
 
-        Returns
-        -------
-        DataFrame
-            `series_id` (int64), `labels` (canonical JSON text, the name left out), `first_seen`,
-            `last_seen` (UTC, of those hours), `samples` (number).
+        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen (UTC, of those
+        hours), samples (number).
         """
-        files = self._of("rollups", metric, window)
-        return series_frame(self._table(files, SERIES_COLUMNS), window)
-
-    def extent(self) -> Window | None:
-        """From the first day with a sample to the end of what was asked for, or None."""
-        tiles = self.tiles()
-        held = tiles[tiles["samples"] > 0]
-        if held.empty:
-            return None
-        start = datetime.strptime(held["date"].min(), "%Y-%m-%d").replace(tzinfo=UTC)
-        return Window(start, held["until"].max().to_pydatetime())
+        return series_frame(self._table(self._of("rollups", metric, window), SERIES_COLUMNS), window)
 
     def _of(self, kind: str, metric: str, window: Window) -> list[TileFile]:
         found = (self.by_tile[kind].get((metric, day.name)) for day in window.days())
@@ -136,19 +116,9 @@ class Snapshot:
         return pa.concat_tables([read_table(file.path(self.path), columns) for file in files]).unify_dictionaries()
 
 
-def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Columns of a tile's file, of which the very bytes that were held against the hash in its name are decoded.
-
-    Raises
-    ------
-    LakeDamaged
-        The file is missing or not what was written.
-    """
-    content, fault = checked(path)
-    if fault:
-        raise damaged(path, fault)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=["labels"])
-        return file.read(list(columns), use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise damaged(path, f"unreadable: {(str(error).splitlines() or [''])[0]}") from None
+def losses(shrunk: Mapping[TileKey, tuple[int, int]]) -> list[str]:
+    """A line on each tile of which samples were lost: how many there are, of how many."""
+    return [
+        f"{metric} on {date}: {now:,} of {before:,} samples; the others were lost, and the source no longer has them"
+        for (metric, date), (now, before) in sorted(shrunk.items())
+    ]

@@ -23,13 +23,11 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
     Returns
     -------
     dict
-        Arrays of equal length: `series` (index into `batch.labels`), `hour` (int64 milliseconds,
-        its start), `samples` (values only), `first_ts`, `last_ts`, `first_point_ts`,
-        `last_point_ts` (int64 milliseconds, points include markers and NaN), `last_point_is_value`
-        (0 or 1), `resets`, `changes`, `nan_samples`, `stale_markers`, `first`, `last`, `min`,
-        `max`, `sum` (float64), `integral` (value x seconds, the last value's hold left open),
-        `increase` (steps inside the hour; after a fall the new value, as Prometheus' `increase`
-        takes a reset).
+        Arrays of equal length: `series` (index into `batch.labels`), `hour` (int64 milliseconds, its start), `samples`
+        (values only), `first_ts`, `last_ts`, `first_point_ts`, `last_point_ts` (int64 milliseconds, points include
+        markers and NaN), `last_point_is_value` (0 or 1), `resets`, `changes`, `nan_samples`, `stale_markers`, `first`,
+        `last`, `min`, `max`, `sum` (float64), `integral` (value x seconds, the last value's hold left open), `increase`
+        (steps inside the hour; after a fall the new value, as Prometheus' `increase` takes a reset).
     """
     # Reading needs no numba, and its import costs half a second in every kernel.
     from cloudxai_analysis.lake.kernels import mark_groups, roll_up_groups
@@ -40,25 +38,21 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
     starts, series = np.empty(len(times), dtype=np.int64), np.empty(len(times), dtype=np.int64)
     groups = mark_groups(offsets, times, bucket_ms, starts, series)
     starts, series = starts[:groups].copy(), series[:groups].copy()
-    edges = np.append(starts, len(times)).astype(np.int64)
-    whole = np.empty((groups, len(INTEGERS) + len(EDGES)), dtype=np.int64)
-    real = np.empty((groups, len(FLOATS)), dtype=np.float64)
-    roll_up_groups(edges, times, values, values.view(np.int64), whole, real)
+    whole = np.empty((len(INTEGERS) + len(EDGES), groups), dtype=np.int64)
+    real = np.empty((len(FLOATS), groups), dtype=np.float64)
+    roll_up_groups(np.append(starts, len(times)), times, values, values.view(np.int64), whole, real)
     rolled: dict[str, NDArray] = {"series": series, "hour": times[starts] // bucket_ms * bucket_ms}
-    rolled |= {name: np.ascontiguousarray(whole[:, column]) for column, name in enumerate((*INTEGERS, *EDGES))}
-    rolled |= {name: np.ascontiguousarray(real[:, column]) for column, name in enumerate(FLOATS)}
-    return rolled
+    return rolled | dict(zip((*INTEGERS, *EDGES), whole, strict=True)) | dict(zip(FLOATS, real, strict=True))
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.DataFrame:
     """Hours with what reaches over their boundaries: the step from the value before, and its hold, split at the hour.
 
-    A last value is held to the next point, 5 minutes at most. What of it lies after the hour's end
-    counts in the next hour's row; where the series has none, in its own, to the day's end and to
-    `until_ms` (the moment up to which the samples are known) at most. So an hour's row depends on
-    its own day and on what stands before it, never on where the frame ends. `anchored` says whether
-    a value stands before the row: `increase` holds the step from it.
+    A last value is held to the next point, 5 minutes at most. What of it lies after the hour's end counts in the next
+    hour's row; where the series has none, in its own, to the day's end and to `until_ms` (the moment up to which the
+    samples are known) at most. So an hour's row depends on its own day and on what stands before it, never on where
+    the frame ends. `anchored` says whether a value stands before the row: `increase` holds the step from it.
 
     Parameters
     ----------
@@ -77,20 +71,18 @@ def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.Data
     held_ms = np.where(open_end, np.clip(until - last_ts, 0, HOLD_MS), 0)
     own_ms = np.where(adjoining, np.minimum(held_ms, hour + HOUR_MS - last_ts), held_ms)
     passed_on = np.where(adjoining, _product(last, held_ms - own_ms), 0.0)
-    joined = _stepped(rollups, series)
     received = np.concatenate([np.zeros(1), passed_on])[: len(hour)]
+    joined = _stepped(rollups, series)
     return joined.assign(integral=joined["integral"].to_numpy() + _product(last, own_ms) + received)
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def _stepped(rollups: pd.DataFrame, series: NDArray) -> pd.DataFrame:
-    """Each row with the step from the value before it of the same series."""
-    same = np.zeros(len(series), dtype=bool)
-    same[1:] = series[1:] == series[:-1]
-    seen = rollups["samples"].to_numpy() > 0
+    """Each row with the step from the value before it of the same series, passing over rows without one."""
+    values = pd.Series(np.where(rollups["samples"] > 0, np.arange(len(series)), -1))
+    before_row = values.groupby(series, sort=False).cummax().groupby(series, sort=False).shift(1, fill_value=-1)
+    before_row = before_row.to_numpy()
+    known = (rollups["samples"].to_numpy() > 0) & (before_row >= 0)
     first, last = rollups["first"].to_numpy(), rollups["last"].to_numpy()
-    before_row = _last_seen_before(seen, same)
-    known = seen & (before_row >= 0)
     before = last[before_row] if len(last) else last
     rose, fell = known & (first > before), known & (first < before)
     step = np.where(rose, first - before, np.where(fell, first, 0.0))
@@ -100,15 +92,6 @@ def _stepped(rollups: pd.DataFrame, series: NDArray) -> pd.DataFrame:
         changes=rollups["changes"].to_numpy() + (rose | fell),
         anchored=known,
     )
-
-
-def _last_seen_before(seen: NDArray[np.bool_], same: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each row the row of the same series before it that holds a value, or -1; a series' rows stand together."""
-    rows = np.arange(len(seen), dtype=np.int64)
-    start = np.maximum.accumulate(np.where(same, 0, rows))
-    latest = np.maximum.accumulate(np.where(seen, rows, -1))
-    before = np.concatenate([np.full(1, -1, dtype=np.int64), latest])[: len(seen)]
-    return np.where(before >= start, before, -1)
 
 
 def _product(value: NDArray[np.float64], milliseconds: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,15 +13,16 @@ from pyarrow.fs import LocalFileSystem
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.files import TileFile, checked, damaged
+from cloudxai_analysis.lake.frames import TIME
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.tables import SCHEMAS
+from cloudxai_analysis.lake.tables import KEYS, SCHEMAS
+from cloudxai_analysis.lake.tiles import TileFile, intact
 
 if TYPE_CHECKING:
     import duckdb
 
 _TIMES = {"samples": "time", "rollups": "hour"}
-_CLOSED = {
+_CLOSED: dict[str, Any] = {
     "enable_external_access": False,
     "autoload_known_extensions": False,
     "autoinstall_known_extensions": False,
@@ -34,12 +35,11 @@ _READING = ("SELECT", "EXPLAIN", "MULTI")  # the last is what a PIVOT becomes
 def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
     """The answer to one SQL statement over the tables `samples` and `rollups`, of the window's rows alone.
 
-    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and
-    labels are one series. `samples` has `time` and `value`, staleness markers included as NaN.
-    `rollups` has `series_id`, `hour` and the fields of `lake.rollups.roll_up`, each hour on its
-    own: what reaches over from the hour before is in `Snapshot.hours` only. Times are in UTC. Every
-    file of the window's days is held against its SHA-256 first. The statement can only read, and
-    nothing but these tables.
+    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and labels are one
+    series. `samples` has `time` and `value`, staleness markers included as NaN. `rollups` has `series_id`, `hour` and
+    the fields of `lake.rollups.roll_up`, each hour on its own: what reaches over from the hour before is in
+    `Snapshot.hours` only. Times are in UTC. Every file of the window's days is held against its SHA-256 first. The
+    statement can only read, and nothing but these tables.
 
     Raises
     ------
@@ -48,39 +48,32 @@ def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
     LakeDamaged
         A file is missing or not what was written; it is named.
     """
-    engine = _engine()
-    days = {day.name for day in window.days()}
-    files = [file for file in snapshot.files if file.date in days]
-    _refuse_damaged(snapshot, files)
-    statement = _reading(engine, sql)
-    try:
-        with engine.connect(":memory:", config=_CLOSED) as connection:
-            # A session is in the zone of the machine, which the report's numbers must not depend on.
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET lock_configuration = true")
-            for kind in _TIMES:
-                connection.register(kind, _dataset(snapshot, kind, files, window))
-            return _frame(connection.execute(statement))
-    except (engine.Error, OSError, pa.ArrowException) as error:
-        # A file that went bad since comes as an error of the engine's like any other.
-        _refuse_damaged(snapshot, files)
-        raise UsageError(f"SQL over lake {snapshot.path} failed: {_cause(error)}.") from None
-
-
-def _engine() -> Any:
     try:
         import duckdb
     except ImportError:
         raise UsageError(
             "SQL needs DuckDB, which is not installed. Run `make lab`, or `pip install 'cloudxai-analysis[lab]'`."
         ) from None
-    return duckdb
-
-
-def _refuse_damaged(snapshot: Snapshot, files: list[TileFile]) -> None:
-    for path in (file.path(snapshot.path) for file in files):
-        if fault := checked(path)[1]:
-            raise damaged(path, fault)
+    days = {day.name for day in window.days()}
+    files = [file for file in snapshot.files if file.date in days]
+    for file in files:
+        intact(file.path(snapshot.path))
+    statement = _reading(duckdb, sql)
+    try:
+        with duckdb.connect(":memory:", config=_CLOSED) as connection, warnings.catch_warnings():
+            # DuckDB makes frames in a way that pandas is about to leave.
+            warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
+            # A session is in the zone of the machine, which the report's numbers must not depend on.
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET lock_configuration = true")
+            for kind in _TIMES:
+                connection.register(kind, _dataset(snapshot, kind, files, window))
+            return connection.execute(statement).df()
+    except (duckdb.Error, OSError, pa.ArrowException) as error:
+        # A file that went bad since comes as an error of the engine's like any other.
+        for file in files:
+            intact(file.path(snapshot.path))
+        raise UsageError(f"SQL over lake {snapshot.path} failed: {_cause(error)}.") from None
 
 
 def _reading(engine: Any, sql: str) -> duckdb.Statement:
@@ -101,20 +94,12 @@ def _dataset(snapshot: Snapshot, kind: str, files: list[TileFile], window: Windo
     filled = [file for file in files if file.kind == kind and file.rows]
     whole = ds.FileSystemDataset.from_paths(
         [str(file.path(snapshot.path).absolute()) for file in filled],
-        schema=pa.schema([("metric", pa.string()), ("date", pa.string()), *SCHEMAS[kind]]),
+        schema=pa.schema([*KEYS, *SCHEMAS[kind]]),
         format=ds.ParquetFileFormat(default_fragment_scan_options=options),
         filesystem=LocalFileSystem(),
         partitions=[(pc.field("metric") == file.metric) & (pc.field("date") == file.date) for file in filled],
     )
-    start, end = (pa.scalar(edge, pa.timestamp("us", "UTC")) for edge in (window.start, window.end))
-    return whole.filter((at >= start) & (at < end))
-
-
-def _frame(answer: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    with warnings.catch_warnings():
-        # DuckDB 2.0 makes frames in a way that pandas 3.1 is about to leave.
-        warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
-        return answer.df()
+    return whole.filter((at >= pa.scalar(window.start, TIME)) & (at < pa.scalar(window.end, TIME)))
 
 
 def _cause(error: Exception) -> str:

@@ -1,4 +1,9 @@
-"""The two tables, where they lie, and how they are opened."""
+"""The lake: two Delta tables, what was published of them, and how one published version is read.
+
+A pull is published by one commit of samples, then one of rollups that names and seals it: a reader opens the pair that
+the newest commit of `rollups` names, so it sees all of a pull or none of it. Every file is held against its hash, each
+time, before a number leaves it.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +11,37 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
-from cloudxai_analysis.ground.files import one_writer, sync
-from cloudxai_analysis.lake.files import KINDS, TileFile
-from cloudxai_analysis.lake.read import Snapshot
+from cloudxai_analysis.ground.files import make_folder, one_writer, sync
+from cloudxai_analysis.lake.frames import TIME
+from cloudxai_analysis.lake.read import Snapshot, Stated
 from cloudxai_analysis.lake.rollups import EDGES, FLOATS, INTEGERS
+from cloudxai_analysis.lake.tiles import KINDS, TileFile
 
-PARTITIONS = ["metric", "date"]
-METADATA = "cloudxai"
+_METADATA = "cloudxai"
 _SERIES = [("labels", pa.string()), ("tenant", pa.string())]
-SAMPLES = pa.schema([*_SERIES, ("time", pa.timestamp("us", tz="UTC")), ("value", pa.float64())])
-ROLLUPS = pa.schema(
-    [
-        ("series_id", pa.int64()),
-        *_SERIES,
-        ("hour", pa.timestamp("us", tz="UTC")),
-        *((name, pa.int64()) for name in (*INTEGERS, *EDGES)),
-        *((name, pa.float64()) for name in FLOATS),
-    ]
-)
-SCHEMAS = {"samples": SAMPLES, "rollups": ROLLUPS}
-_KEYS = [("metric", pa.string()), ("date", pa.string())]
+_COUNTS = [(name, pa.int64()) for name in (*INTEGERS, *EDGES)]
+_FIGURES = [(name, pa.float64()) for name in FLOATS]
+SCHEMAS = {
+    "samples": pa.schema([*_SERIES, ("time", TIME), ("value", pa.float64())]),
+    "rollups": pa.schema([("series_id", pa.int64()), *_SERIES, ("hour", TIME), *_COUNTS, *_FIGURES]),
+}
+KEYS = [("metric", pa.string()), ("date", pa.string())]
 _LISTED = ["partition.metric", "partition.date", "path", "num_records", "size_bytes"]
 _RESCUE = "Restore it from a copy, or move the lake aside and pull again"
 
 
 class Lake:
-    """A folder with the tables `samples` and `rollups`; the commit of `rollups` is the publication."""
+    """A folder with the tables `samples` and `rollups`, which need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,19 +76,63 @@ class Lake:
         if isinstance(samples_version, int):
             rollups = newest if version == newest.version() else open_table(self.path / "rollups", version)
             samples = open_table(self.path / "samples", samples_version)
-            files = [*table_files("samples", samples), *table_files("rollups", rollups)]
-        if not isinstance(samples_version, int) or seal != sealed(stated, files):
+            files = [*_files("samples", samples), *_files("rollups", rollups)]
+        if not isinstance(samples_version, int) or seal != _sealed(stated, files):
             raise LakeDamaged(
                 f"Lake {self.path} does not hold what was committed as version {version}: a log under _delta_log was "
                 f"changed or damaged. {_RESCUE}."
             )
         return Snapshot(self.path, version, samples_version, stated, files)
 
+    def publish(self, fresh: Iterable[TileFile], stated: Stated) -> int:
+        """Commit tiles, replacing those of the same metric and day, and return the version of `rollups`.
+
+        Both commits go by what is published: what an interrupted publication left in `samples` is taken out, and what
+        it took out is put back. Each step is on disk before the next: the tiles, the samples' commit, the rollups'.
+        """
+        for kind in KINDS:
+            if not is_table(self.path / kind):
+                _create_table(self.path / kind, SCHEMAS[kind])
+        fresh = list(fresh)
+        replaced = {file.tile for file in fresh}
+        published = self.snapshot().files if self.exists else []
+        wanted = [*(file for file in published if file.tile not in replaced), *fresh]
+        sealed = {**stated, "samples_version": self._commit("samples", wanted, {})}
+        return self._commit("rollups", wanted, {**sealed, "seal": _sealed(sealed, wanted)})
+
     def _published(self) -> DeltaTable | None:
         if not is_table(self.path / "rollups"):
             return None
         table = open_table(self.path / "rollups")
         return table if table.version() else None
+
+    def _commit(self, kind: str, files: Iterable[TileFile], metadata: Mapping[str, Any]) -> int:
+        """Bring a table to hold those of the files that are its, and no others; return its version."""
+        folder = self.path / kind
+        # The folders of new days; the files in them were synced as they were written.
+        sync(folder)
+        table = open_table(folder)
+        held = {file.name: file for file in _files(kind, table)}
+        wanted = {file.name: file for file in files if file.kind == kind}
+        now = int(datetime.now(UTC).timestamp() * 1_000)
+        added = [
+            AddAction(**_action(file), modification_time=now, stats=json.dumps({"numRecords": file.rows}))
+            for name, file in wanted.items()
+            if name not in held
+        ]
+        removed = [
+            RemoveAction(**_action(file), deletion_timestamp=now) for name, file in held.items() if name not in wanted
+        ]
+        table.create_write_transaction(
+            [*added, *removed],
+            mode="append",
+            schema=table.schema(),
+            partition_by=[name for name, _ in KEYS],
+            commit_properties=CommitProperties(custom_metadata={_METADATA: json.dumps(metadata, sort_keys=True)}),
+        )
+        table.update_incremental()
+        _sync_log(folder, table.version())
+        return table.version()
 
 
 def open_lake(path: Path) -> Lake:
@@ -115,13 +161,18 @@ def is_table(folder: Path) -> bool:
     return any((folder / "_delta_log").glob("*.json"))
 
 
-def create_table(folder: Path, schema: pa.Schema) -> DeltaTable:
+def log_file(folder: Path, version: int) -> Path:
+    """The log of a commit."""
+    return folder / "_delta_log" / f"{version:020d}.json"
+
+
+def _create_table(folder: Path, schema: pa.Schema) -> None:
     """An empty table; version 0 holds nothing and is no publication."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    table = DeltaTable.create(
+    make_folder(folder, mode=0o700)
+    DeltaTable.create(
         folder,
-        schema=pa.schema([*_KEYS, *schema]),
-        partition_by=PARTITIONS,
+        schema=pa.schema([*KEYS, *schema]),
+        partition_by=[name for name, _ in KEYS],
         configuration={
             # Old versions are what old reports were made from: their logs must not be cleaned up behind our back.
             "delta.enableExpiredLogCleanup": "false",
@@ -129,31 +180,19 @@ def create_table(folder: Path, schema: pa.Schema) -> DeltaTable:
             "delta.deletedFileRetentionDuration": "interval 36500 days",
         },
     )
-    sync_log(folder, 0)
+    _sync_log(folder, 0)
     sync(folder.parent)
-    return table
 
 
-def log_file(folder: Path, version: int) -> Path:
-    """The log of a commit."""
-    return folder / "_delta_log" / f"{version:020d}.json"
-
-
-def sync_log(folder: Path, version: int) -> None:
+def _sync_log(folder: Path, version: int) -> None:
     """Have a commit on disk, which deltalake does not see to."""
     log = log_file(folder, version)
     for path in (log, log.parent, folder):
         sync(path)
 
 
-def table_files(kind: str, table: DeltaTable) -> list[TileFile]:
-    """What a table's version holds.
-
-    Raises
-    ------
-    LakeDamaged
-        Its log cannot be read.
-    """
+def _files(kind: str, table: DeltaTable) -> list[TileFile]:
+    """What a table's version holds."""
     try:
         listed = pa.table(table.get_add_actions(flatten=True)).select(_LISTED).to_pylist()
         return [TileFile(kind, *(file[name] for name in _LISTED)) for file in listed]
@@ -163,7 +202,12 @@ def table_files(kind: str, table: DeltaTable) -> list[TileFile]:
         ) from None
 
 
-def sealed(stated: Mapping[str, Any], files: Iterable[TileFile]) -> str:
+def _action(file: TileFile) -> dict[str, Any]:
+    partition = {"metric": file.metric, "date": file.date}
+    return {"path": file.name, "size": file.size, "partition_values": partition, "data_change": True}
+
+
+def _sealed(stated: Mapping[str, Any], files: Iterable[TileFile]) -> str:
     """A hash over what a commit states and the files of both tables, whose names hold the hashes of their contents."""
     held = list(files)
     listed = {
@@ -178,8 +222,8 @@ def _commit_metadata(log: Path) -> dict[str, Any]:
     try:
         for line in log.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
-            if METADATA in entry.get("commitInfo", {}):
-                return dict(json.loads(entry["commitInfo"][METADATA]))
+            if _METADATA in entry.get("commitInfo", {}):
+                return dict(json.loads(entry["commitInfo"][_METADATA]))
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise LakeDamaged(f"Lake log {log} cannot be read: {_first_line(error)}. {_RESCUE}.") from None
     raise LakeDamaged(f"Lake log {log} was not written by this suite. {_RESCUE}.")

@@ -1,13 +1,13 @@
-"""One tile, the samples and rollups of one metric and day, as a pair of Parquet files."""
+"""A tile, the samples and rollups of one metric and day: two Parquet files, each named by the hash of its contents."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import LakeDamaged
-from cloudxai_analysis.ground.files import replace_whole, unfinished_name
+from cloudxai_analysis.ground.files import make_folder, replace_whole, unfinished_name
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.files import TileFile, TileKey, asked_of
 from cloudxai_analysis.lake.frames import SAMPLE_COLUMNS, series_ids, utc_times
-from cloudxai_analysis.lake.read import read_table
 from cloudxai_analysis.lake.rollups import FIELDS, roll_up
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 
+KINDS = ("samples", "rollups")
+TileKey = tuple[str, str]
 ROW_GROUP = 1 << 20
 NO_IDENTITY = "0" * 8
 # Times stand in near equal steps: packed by their differences they are smaller, and faster to write, than compressed.
@@ -39,26 +39,38 @@ _PARQUET = {
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A written but uncommitted tile: its two files."""
+class TileFile:
+    """One of the two files of a tile: of which table, metric and day, its name in the table's folder, rows, bytes."""
 
-    samples: TileFile
-    rollups: TileFile
+    kind: str
+    metric: str
+    date: str
+    name: str
+    rows: int
+    size: int
 
     @property
-    def key(self) -> TileKey:
-        """Metric and date."""
-        return self.samples.tile
+    def tile(self) -> TileKey:
+        """Metric and date, by which a lake knows its tiles."""
+        return self.metric, self.date
+
+    @property
+    def asked(self) -> datetime:
+        """The moment up to which the tile was asked for."""
+        return _asked(self.name)
+
+    def path(self, lake: Path) -> Path:
+        """Where it lies in a lake."""
+        return lake / self.kind / self.name
 
 
 def write_tile(
     lake: Path, batch: SeriesBatch, day: Window, asked: datetime, tenant_label: str, *, identity: str = NO_IDENTITY
-) -> Tile:
-    """Write a tile's two files, private and synced; nothing names them until they are committed.
+) -> list[TileFile]:
+    """Write a tile's two files, private and synced, samples first; nothing names them until they are committed.
 
-    `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or
-    with the day. `identity` stands for all that a tile must share with a later pull for its samples
-    to be taken up there.
+    `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or with the day.
+    `identity` stands for all that a tile must share with a later pull for its samples to be taken up there.
 
     Raises
     ------
@@ -68,29 +80,27 @@ def write_tile(
     texts = [canonical_labels(labels) for labels in batch.labels]
     ids = series_ids(texts)
     order = np.argsort(ids, kind="stable")
-    series = _Series(
-        ids[order],
-        [texts[index] for index in order],
-        [batch.labels[index].get(tenant_label, "") for index in order],
-    )
+    names = {
+        "labels": pa.array([texts[index] for index in order], type=pa.string()),
+        "tenant": pa.array([batch.labels[index].get(tenant_label, "") for index in order], type=pa.string()),
+    }
     stem = f"{day.name}/{int(asked.timestamp())}-{_file_word(batch.metric)}-{identity}"
-    tables = {"samples": _sample_tables(batch, order, series), "rollups": [_rollup_table(batch, order, series)]}
+    tables = {"samples": _sample_tables(batch, order, names), "rollups": [_rollup_table(batch, order, ids, names)]}
     written = []
     for kind, contents in tables.items():
         data, rows = _packed(contents)
         name = f"{stem}-{hashlib.sha256(data).hexdigest()[:32]}.parquet"
         path = lake / kind / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent, mode=0o700)
         replace_whole(path, memoryview(data))
         written.append(TileFile(kind, batch.metric, day.name, name, rows, data.size))
-    return Tile(*written)
+    return written
 
 
 def packed_bytes(batch: SeriesBatch) -> int:
     """How many bytes a batch's samples take in the lake, its rollups left out; nothing is written."""
-    texts = [canonical_labels(labels) for labels in batch.labels]
-    series = _Series(series_ids(texts), texts, [""] * len(texts))
-    return _packed(_sample_tables(batch, np.arange(len(batch)), series))[0].size
+    texts = pa.array([canonical_labels(labels) for labels in batch.labels], type=pa.string())
+    return _packed(_sample_tables(batch, np.arange(len(batch)), {"labels": texts, "tenant": texts}))[0].size
 
 
 def left_tile(
@@ -103,14 +113,13 @@ def left_tile(
     identity: str,
     held: TileFile | None = None,
     least: int = 0,
-) -> Tile | None:
+) -> list[TileFile] | None:
     """A tile of samples that lie there, whole, at least so many, asked for at that moment or later; None without.
 
-    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are
-    made again.
+    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are made again.
     """
     for path in sorted((lake / "samples" / day.name).glob(f"*-{_file_word(metric)}-*.parquet"), reverse=True):
-        own, at = path.name.split("-")[-2], asked_of(path.name)
+        own, at = path.name.split("-")[-2], _asked(path.name)
         if at < asked.replace(microsecond=0) or not (own == identity or (held and path == held.path(lake))):
             continue
         try:
@@ -128,6 +137,60 @@ def remove_unfinished(lake: Path) -> None:
         file.unlink()
 
 
+def checked(path: Path) -> tuple[bytes, str]:
+    """The bytes of a tile's file, held against the SHA-256 in its name; and what is wrong with them, '' if nothing."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return b"", "missing"
+    except OSError as error:
+        return b"", f"unreadable: {error.strerror or type(error).__name__}"
+    named = path.stem.split("-")[-1]
+    found = hashlib.sha256(content).hexdigest()[: len(named)]
+    return content, "" if found == named else f"damaged: its SHA-256 begins with {found}"
+
+
+def intact(path: Path) -> bytes:
+    """The bytes of a tile's file.
+
+    Raises
+    ------
+    LakeDamaged
+        The file is missing or not what was written.
+    """
+    content, fault = checked(path)
+    if fault:
+        raise _damaged(path, fault)
+    return content
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Columns of a tile's file, decoded from the very bytes that were held against its name; raises as `intact`."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(intact(path)), read_dictionary=["labels"])
+        return file.read(list(columns), use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, f"unreadable: {(str(error).splitlines() or [''])[0]}") from None
+
+
+def _damaged(path: Path, cause: str) -> LakeDamaged:
+    return LakeDamaged(
+        f"Lake file {path} is {cause}. Nothing was read from it; `cloudxai lake verify` sets it aside, and the next "
+        "`cloudxai pull` brings it back."
+    )
+
+
+def _asked(name: str) -> datetime:
+    return datetime.fromtimestamp(int(Path(name).name.split("-", maxsplit=1)[0]), UTC)
+
+
+def _file_word(metric: str) -> str:
+    # Two metrics may have equal samples, so the name is part of the path; a hostile one only by its hash.
+    if re.fullmatch(r"[A-Za-z0-9_]{1,100}", metric):
+        return metric
+    return hashlib.sha256(metric.encode()).hexdigest()[:16]
+
+
 def _batch(metric: str, table: pa.Table) -> SeriesBatch:
     """The samples of a tile's file, in which each series' rows stand together."""
     table = table.unify_dictionaries()
@@ -140,60 +203,41 @@ def _batch(metric: str, table: pa.Table) -> SeriesBatch:
     return SeriesBatch.of(metric, [(json.loads(texts[codes[part.start]]), times[part], values[part]) for part in parts])
 
 
-def _file_word(metric: str) -> str:
-    # Two metrics may have equal samples, so the name is part of the path; a hostile one only by its hash.
-    if re.fullmatch(r"[A-Za-z0-9_]{1,100}", metric):
-        return metric
-    return hashlib.sha256(metric.encode()).hexdigest()[:16]
+def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], names: dict[str, pa.Array]) -> Iterator[pa.Table]:
+    """The samples in the order of series and time, a table for each row group: memory holds one at a time.
 
-
-@dataclass(frozen=True)
-class _Series:
-    """The series of a tile in the order of their ids."""
-
-    ids: NDArray[np.int64]
-    labels: list[str]
-    tenants: list[str]
-
-    def columns(self, rows: NDArray[np.int32]) -> dict[str, pa.Array]:
-        """The columns that name a series, where `rows` holds the place of each row's series."""
-        return {"series_id": self._spread(rows, pa.array(self.ids)), **self.texts(rows)}
-
-    def texts(self, rows: NDArray[np.int32]) -> dict[str, pa.Array]:
-        """The same without the id: of samples it would be a ninth of the writing, and the labels say the same."""
-        columns = {"labels": self.labels, "tenant": self.tenants}
-        return {name: self._spread(rows, pa.array(texts, type=pa.string())) for name, texts in columns.items()}
-
-    def _spread(self, rows: NDArray[np.int32], column: pa.Array) -> pa.DictionaryArray:
-        # The places are our own, so that they need not be held against the column's bounds again.
-        return pa.DictionaryArray.from_arrays(pa.array(rows), column, safe=False)
-
-
-def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], series: _Series) -> Iterator[pa.Table]:
-    """The samples in the order of series and time, a table for each row group: memory holds one at a time."""
+    They have no id of their series, which would be a ninth of the writing: the labels say the same.
+    """
     counts = np.diff(batch.offsets)[order]
     groups = (np.cumsum(counts) - counts) // ROW_GROUP
-    for _, grouped in groupby(range(len(order)), key=lambda place: groups[place]):
-        places = list(grouped)
+    grouped = [list(places) for _, places in groupby(range(len(order)), key=lambda place: groups[place])]
+    for places in grouped or [[]]:
         pieces = [slice(*batch.offsets[order[place] : order[place] + 2]) for place in places]
+        times = np.concatenate([np.empty(0, dtype=np.int64), *(batch.times[piece] for piece in pieces)])
+        values = np.concatenate([np.empty(0), *(batch.values[piece] for piece in pieces)])
         rows = np.repeat(np.array(places, dtype=np.int32), counts[places])
-        times = np.concatenate([batch.times[piece] for piece in pieces])
-        values = np.concatenate([batch.values[piece] for piece in pieces])
-        yield pa.table({**series.texts(rows), "time": utc_times(times), "value": pa.array(values)})
-    if not len(order):
-        none = np.empty(0, dtype=np.int32)
-        times, values = utc_times(none.astype(np.int64)), pa.array(none.astype(np.float64))
-        yield pa.table({**series.texts(none), "time": times, "value": values})
+        yield pa.table({**_spread(rows, names), "time": utc_times(times), "value": pa.array(values)})
 
 
-def _rollup_table(batch: SeriesBatch, order: NDArray[np.int64], series: _Series) -> pa.Table:
+def _rollup_table(
+    batch: SeriesBatch, order: NDArray[np.int64], ids: NDArray[np.int64], names: dict[str, pa.Array]
+) -> pa.Table:
     rolled = roll_up(batch)
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     rows = place[rolled["series"]]
     sort = np.argsort(rows, kind="stable")
-    fields = {name: pa.array(rolled[name][sort]) for name in FIELDS}
-    return pa.table({**series.columns(rows[sort]), "hour": utc_times(rolled["hour"][sort]), **fields})
+    series = _spread(rows[sort], {"series_id": pa.array(ids[order]), **names})
+    return pa.table(
+        {**series, "hour": utc_times(rolled["hour"][sort]), **{name: pa.array(rolled[name][sort]) for name in FIELDS}}
+    )
+
+
+def _spread(rows: NDArray[np.int32], columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """Columns of a value a series, where `rows` holds the place of each row's series."""
+    # The places are our own, so that they need not be held against the column's bounds again.
+    places = pa.array(rows)
+    return {name: pa.DictionaryArray.from_arrays(places, column, safe=False) for name, column in columns.items()}
 
 
 def _packed(contents: Iterable[pa.Table]) -> tuple[pa.Buffer, int]:

@@ -8,13 +8,10 @@ from itertools import count
 from pathlib import Path
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
-from cloudxai_analysis.lake.files import KINDS
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, is_table, log_file, open_table
+from cloudxai_analysis.lake.tiles import KINDS
 from cloudxai_analysis.platform.published import published_summaries
-
-# Whoever reads a version now, a notebook under way say, must be able to end.
-LEAST = timedelta(hours=1)
 
 
 def published_versions(reports: Path) -> dict[int, list[str]]:
@@ -61,25 +58,23 @@ def set_aside(path: Path) -> Path:
 def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float = 10.0) -> list[Path]:
     """Make a lake readable whose newest logs are damaged, and return where those lie now; [] where nothing was wrong.
 
-    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`,
-    if nothing that is published needs it; then the newest publication, if no report was made from
-    it (`published`); then both. The tiles of a publication that is set aside stay on disk, and the
-    next pull takes them up. Every older version is as it was.
+    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, if nothing that is
+    published needs it; then the newest publication, if no report was made from it (`published`); then both. The tiles
+    of a publication that is set aside stay on disk, and the next pull takes them up.
 
     Raises
     ------
     LakeDamaged
-        That does not mend it: an older log is damaged, or a report names the newest version.
-        Nothing was changed.
+        That does not mend it: an older log is damaged, or a report names the newest version. Nothing was changed.
     """
     reason = _unreadable(lake)
     if reason is None:
         return []
     with lake.locked(lock_seconds):
-        logs = {kind: lake.path / kind / "_delta_log" for kind in KINDS}
+        folders = [lake.path / kind / "_delta_log" for kind in KINDS]
         kinds = ("_last_checkpoint", "*.checkpoint*.parquet")
-        checkpoints = [path for folder in logs.values() for kind in kinds for path in folder.glob(kind)]
-        samples, rollups = (sorted(folder.glob("[0-9]*.json"))[-1:] for folder in logs.values())
+        checkpoints = [path for folder in folders for kind in kinds for path in folder.glob(kind)]
+        samples, rollups = (sorted(folder.glob("[0-9]*.json"))[-1:] for folder in folders)
         choices = [[], samples]
         if not any(log_file(lake.path / "rollups", version) in rollups for version in published):
             choices += [rollups, [*rollups, *samples]]
@@ -115,20 +110,20 @@ def vacuum(
 ) -> list[tuple[Path, int]]:
     """Remove the files that versions gave up longer ago than `older_than`, and return them with their bytes.
 
-    The files of the newest version and of the `published` ones stay, and so does all that no log of
-    the lake names. deltalake says which files those are; that it may not remove them itself is
-    because it would commit that.
+    The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
+    deltalake says which files those are; that it may not remove them itself is because it would commit that.
 
     Raises
     ------
     UsageError
-        The lake is empty, or the age is less than an hour.
+        The lake is empty, or the age is less than an hour: whoever reads a version now must be able to end.
     LakeDamaged
         A version that stays cannot be read; nothing is removed.
     LakeLocked, LakeUnwritable
         Another run is writing; the disk is read-only or failing.
     """
-    if older_than < LEAST:
+    hours = int(older_than / timedelta(hours=1))
+    if hours < 1:
         raise UsageError(
             "An age under 1h is too young for a vacuum: a report under way may read those files. Give more."
         )
@@ -136,14 +131,10 @@ def vacuum(
     removed = []
     with lake.locked(lock_seconds):
         kept = needed_snapshots(lake, published)
-        versions = {
-            "samples": [snapshot.samples_version for snapshot in kept],
-            "rollups": [snapshot.version for snapshot in kept],
-        }
-        hours = int(older_than / timedelta(hours=1))
-        for kind in KINDS:
+        versions = [[one.samples_version for one in kept], [one.version for one in kept]]
+        for kind, keep in zip(KINDS, versions, strict=True):
             table = open_table(lake.path / kind)
-            for name in table.vacuum(hours, enforce_retention_duration=False, keep_versions=versions[kind]):
+            for name in table.vacuum(hours, enforce_retention_duration=False, keep_versions=keep):
                 path = lake.path / kind / name
                 if path.is_file():
                     removed.append((path, path.stat().st_size))

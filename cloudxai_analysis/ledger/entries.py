@@ -25,9 +25,6 @@ from pydantic import (
 
 from cloudxai_analysis.ground.errors import UsageError
 
-# What says when and by whom something was written says nothing of the thing itself.
-ABOUT_WRITING = frozenset({"written_at", "by"})
-
 
 def _no_number(moment: Any) -> Any:
     if isinstance(moment, int | float) or (isinstance(moment, str) and moment.strip().lstrip("+-").isdecimal()):
@@ -37,9 +34,8 @@ def _no_number(moment: Any) -> Any:
 
 def _in_utc(moment: datetime) -> datetime:
     try:
-        moment = moment.astimezone(UTC)
         # A frame's time has nanoseconds, which no line keeps.
-        return moment if type(moment) is datetime else datetime.fromisoformat(moment.isoformat())
+        return datetime.fromisoformat(moment.astimezone(UTC).isoformat(timespec="microseconds"))
     except OverflowError:
         raise ValueError(f"{moment.isoformat()} is out of range") from None
 
@@ -55,7 +51,6 @@ Day = Annotated[date, BeforeValidator(_no_number)]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Name = Annotated[str, Field(max_length=10_000), BeforeValidator(lambda name: "" if name is None else name)]
 Link = Annotated[Name, AfterValidator(_linked)]
-Ids = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Entry(BaseModel):
@@ -76,14 +71,26 @@ class Entry(BaseModel):
             raise ValueError(f"end {end.isoformat()} is not after start {start.isoformat()}")
         return self
 
+    @property
+    def time(self) -> datetime:
+        """When what it speaks of began; of one that speaks of no time, when it was written."""
+        for field in ("start", "fired_at", "at"):
+            if (found := getattr(self, field, None)) is not None:
+                return found
+        day = getattr(self, "date", None)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else self.written_at
 
-class _Stretch(Entry):
+    def said(self) -> dict[str, Any]:
+        """All that it says of the thing itself, whoever wrote it and when."""
+        return self.model_dump(mode="json", exclude={"written_at", "by"})
+
+
+class Planned(Entry):
+    """A stretch of something planned, for one tenant or for all."""
+
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
     start: Moment
     end: Moment
-
-
-class _Planned(_Stretch):
-    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenant", "summary")
     tenant: Name = ""
     summary: Name = ""
 
@@ -98,9 +105,11 @@ class _Trouble(Entry):
     source: Name = ""
 
 
-class _OnProposals(Entry):
+class Decided(Entry):
+    """A person's word on proposals."""
+
     natural_key: ClassVar[tuple[str, ...]] = ("proposals", "by")
-    proposals: Ids
+    proposals: Annotated[tuple[Text, ...], Field(min_length=1)]
     summary: Name = ""
 
 
@@ -117,9 +126,8 @@ class Incident(_Trouble):
         if self.scope is not None and (self.scope == "tenant") != bool(self.tenant):
             raise ValueError(f"scope '{self.scope}' does not fit tenant '{self.tenant}'")
         if self.acknowledged_at is not None and self.acknowledged_at < self.start:
-            raise ValueError(
-                f"acknowledged_at {self.acknowledged_at.isoformat()} is before start {self.start.isoformat()}"
-            )
+            said = self.acknowledged_at.isoformat()
+            raise ValueError(f"acknowledged_at {said} is before start {self.start.isoformat()}")
         return self
 
 
@@ -131,13 +139,13 @@ class Proposal(_Trouble):
     evidence: Name = ""
 
 
-class Confirmation(_OnProposals):
+class Confirmation(Decided):
     """A person's word that these proposals were incidents."""
 
     kind: Literal["confirmation"] = "confirmation"
 
 
-class Rejection(_OnProposals):
+class Rejection(Decided):
     """A person's word that these proposals were none."""
 
     kind: Literal["rejection"] = "rejection"
@@ -155,20 +163,22 @@ class Label(Entry):
     summary: Name = ""
 
 
-class Complete(_Stretch):
+class Complete(Entry):
     """The ledger holds every incident that began in this time."""
 
     kind: Literal["complete"] = "complete"
     natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "by")
+    start: Moment
+    end: Moment
 
 
-class Maintenance(_Planned):
+class Maintenance(Planned):
     """Planned work, on one tenant or on all."""
 
     kind: Literal["maintenance"] = "maintenance"
 
 
-class Deploy(_Planned):
+class Deploy(Planned):
     """A roll-out, for one tenant or for all."""
 
     kind: Literal["deploy"] = "deploy"
@@ -218,18 +228,8 @@ class Withdrawal(Entry):
 
 
 _KINDS: tuple[type[Entry], ...] = (
-    Incident,
-    Label,
-    Complete,
-    Maintenance,
-    Deploy,
-    Observation,
-    Decision,
-    Attestation,
-    Proposal,
-    Confirmation,
-    Rejection,
-    Withdrawal,
+    *(Incident, Label, Complete, Maintenance, Deploy, Observation),
+    *(Decision, Attestation, Proposal, Confirmation, Rejection, Withdrawal),
 )
 KINDS = tuple(str(kind.model_fields["kind"].default) for kind in _KINDS)
 COLUMNS = tuple(dict.fromkeys(name for kind in _KINDS for name in kind.model_fields))
@@ -248,8 +248,16 @@ def parsed(data: Mapping[str, Any]) -> Entry:
     try:
         entry: Entry = _ENTRY.validate_python(data)
     except ValidationError as error:
-        raise ValueError(_first_fault(error)) from None
-    return entry if entry.id else entry.model_copy(update={"id": _made_id(entry)})
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])[:200]
+        said = f"{where}: {first['msg']}" if where else first["msg"]
+        # A field's name is hostile text, and half of a surrogate pair could not even be printed.
+        raise ValueError(said.encode("utf-8", "backslashreplace").decode()) from None
+    if entry.id:
+        return entry
+    key = [entry.kind, entry.model_dump(mode="json", include=set(entry.natural_key))]
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"))
+    return entry.model_copy(update={"id": f"{entry.kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"})
 
 
 def checked(entry: Mapping[str, Any] | BaseModel) -> Entry:
@@ -267,35 +275,7 @@ def checked(entry: Mapping[str, Any] | BaseModel) -> Entry:
         raise UsageError(f"Ledger entry refused: {error}. Nothing was written.") from None
 
 
-def same_thing(one: Entry, other: Entry) -> bool:
-    """Whether two entries say the same, whoever wrote them and when."""
-    return one.model_dump(exclude=set(ABOUT_WRITING)) == other.model_dump(exclude=set(ABOUT_WRITING))
-
-
-def time_of(entry: Entry) -> datetime:
-    """When what an entry speaks of began; of one that speaks of no time, when it was written."""
-    for field in ("start", "fired_at", "at"):
-        if (found := getattr(entry, field, None)) is not None:
-            return found
-    day = getattr(entry, "date", None)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else entry.written_at
-
-
 def _is_missing(value: Any) -> bool:
     """Whether it is a frame's NaN or NaT; the latter is a datetime, too, whose year is NaN."""
     number = value.year if isinstance(value, datetime) else value
     return isinstance(number, float) and isnan(number)
-
-
-def _made_id(entry: Entry) -> str:
-    data = entry.model_dump(mode="json", include=set(entry.natural_key))
-    text = json.dumps([entry.kind, data], sort_keys=True, separators=(",", ":"))
-    return f"{entry.kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def _first_fault(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])[:200]
-    said = f"{where}: {first['msg']}" if where else first["msg"]
-    # A field's name is hostile text, and half of a surrogate pair could not even be printed.
-    return said.encode("utf-8", "backslashreplace").decode()

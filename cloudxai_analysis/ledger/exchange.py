@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ledger.entries import ABOUT_WRITING, COLUMNS, Entry, parsed
+from cloudxai_analysis.ledger.entries import COLUMNS, Entry, parsed
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.words.csv_cells import neutral, restored
 
@@ -23,11 +23,11 @@ Row = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What becomes of one row: where it stands, the entry it makes (None if refused), and why."""
+class Imported:
+    """What becomes of one row: where it stands, 'add', 'correct', 'skip' or 'refuse', its entry (None if refused)."""
 
     place: str
-    action: Literal["add", "correct", "skip", "refuse"]
+    action: str
     entry: Entry | None
     why: str = ""
 
@@ -51,14 +51,13 @@ def rows_of(content: bytes, file: str) -> list[Row]:
         raise UsageError(f"File {file}, {error}.") from None
 
 
-def planned(rows: Iterable[Row], standing: Standing, *, by: str = "", zone: ZoneInfo | None = None) -> list[Planned]:
+def planned(rows: Iterable[Row], standing: Standing, *, by: str = "", zone: ZoneInfo | None = None) -> list[Imported]:
     """What becomes of each row, in turn, on a ledger that stands as `standing`, which takes up what would be written.
 
-    A row that says what an entry under its `id` said before is skipped, whoever imports it, and
-    even if that entry was corrected or withdrawn since. `by` is written where a row names nobody;
-    `zone` is that of times without one.
+    A row that says what an entry under its `id` said before is skipped, whoever imports it, and even if that entry was
+    corrected or withdrawn since. `by` is written where a row names nobody; `zone` is that of times without one.
     """
-    return [_planned(place, data, standing, by, zone) for place, data in rows]
+    return [_imported(place, data, standing, by, zone) for place, data in rows]
 
 
 def exported(entries: Iterable[Entry], form: str) -> str:
@@ -73,7 +72,7 @@ def exported(entries: Iterable[Entry], form: str) -> str:
     return text.getvalue()
 
 
-def _planned(place: str, data: dict[str, Any], standing: Standing, by: str, zone: ZoneInfo | None) -> Planned:
+def _imported(place: str, data: dict[str, Any], standing: Standing, by: str, zone: ZoneInfo | None) -> Imported:
     try:
         given = {"kind": "incident", "written_at": datetime.now(UTC), **data}
         given |= {name: _in_zone(given[name], zone) for name in _TIMES if name in given}
@@ -82,33 +81,27 @@ def _planned(place: str, data: dict[str, Any], standing: Standing, by: str, zone
         if not given["by"]:
             raise ValueError("by: nobody is named; give --by NAME")
         entry = parsed(given)
-        before = standing.version_like(entry)
+        before, now = standing.version_like(entry), standing.current(str(entry.id))
         if before is not None:
-            return Planned(place, "skip", entry, standing.since(entry, before))
-        now = standing.current(str(entry.id))
+            return Imported(place, "skip", entry, f"as in line {before + 1}")
         standing.admit(entry)
-    except (ValueError, OverflowError) as error:
-        return Planned(place, "refuse", None, str(error))
-    except UsageError as error:
+    except (ValueError, OverflowError, UsageError) as error:
         refusal = str(error).removeprefix("Ledger entry refused: ").removesuffix(". Nothing was written.")
-        return Planned(place, "refuse", None, refusal)
-    return Planned(place, "correct" if now else "add", entry, _changes(now, entry) if now else "")
+        return Imported(place, "refuse", None, refusal)
+    return Imported(place, "correct", entry, _changes(now, entry)) if now else Imported(place, "add", entry)
 
 
 def _json_rows(text: str) -> Iterator[Row]:
     """The object or list of a JSON file, or of each line of a JSON Lines file."""
     try:
-        values = [("", _json(text))]
+        values = [("", json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant))]
     except json.JSONDecodeError as error:
         # Of a file with several values, the first one is whole.
         if error.msg != "Extra data":
             raise ValueError(f"line {error.lineno}: no JSON ({error.msg})") from None
-        values = []
-        for number, line in enumerate(text.split("\n"), start=1):
-            try:
-                values += [(f"line {number}", _json(line))] if line.strip() else []
-            except ValueError as broken:
-                raise ValueError(f"line {number}: no JSON ({broken})") from None
+        values = list(_json_lines(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     for place, value in values:
         for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
             here = f"item {number}" if isinstance(value, list) or not place else ""
@@ -116,6 +109,26 @@ def _json_rows(text: str) -> Iterator[Row]:
             if not isinstance(item, dict):
                 raise ValueError(f"{where}: no object")
             yield where, item
+
+
+def _json_lines(text: str) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            if line.strip():
+                yield f"line {number}", json.loads(line, object_pairs_hook=_object, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"line {number}: no JSON ({error})") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"the key {twice[0][:100]!r} is there twice in one object")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def _csv_rows(text: str) -> Iterator[Row]:
@@ -134,26 +147,6 @@ def _csv_rows(text: str) -> Iterator[Row]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: no CSV ({error})") from None
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:100]!r} is there twice in one object")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
 
 
 def _cell(value: Any) -> str:
@@ -192,7 +185,7 @@ def _in_zone(value: Any, zone: ZoneInfo | None) -> Any:
 
 
 def _changes(before: Entry, after: Entry) -> str:
-    old, new = (entry.model_dump(mode="json", exclude=set(ABOUT_WRITING)) for entry in (before, after))
+    old, new = before.said(), after.said()
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return ", ".join(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in changed)
 

@@ -1,9 +1,16 @@
-"""The ledger as its readers and writers meet it: one file, entries in, frames out."""
+"""The ledger: one append-only file, entries in, frames out; any changed byte of it is found.
+
+A line is one JSON object in one spelling: keys sorted, no blanks, ASCII. `previous` is the SHA-256 of the whole line
+before, '' in the first; `hash`, the last key, is that of the object without it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,30 +18,26 @@ from pydantic import BaseModel
 
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.files import one_writer, replace_whole
-from cloudxai_analysis.ledger.chain import Chain, Head, lines_of, read_chain, sha256
-from cloudxai_analysis.ledger.entries import Complete, Deploy, Entry, Label, Maintenance, checked
+from cloudxai_analysis.ledger.entries import Complete, Entry, Label, Planned, checked, parsed
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.platform.published import published_summaries
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_RESCUE = "Restore the file from a copy; entries are only ever added by the suite."
 _TIME = "datetime64[us, UTC]"
-_TROUBLE = {
-    "id": "str",
-    "start": _TIME,
-    "end": _TIME,
-    "tenant": "str",
-    "alerts": "object",
-    "severity": "str",
-    "summary": "str",
-    "source": "str",
-}
-_INCIDENTS = {**_TROUBLE, "acknowledged_at": _TIME}
-_PROPOSALS = {**_TROUBLE, "evidence": "str", "state": "str", "decided_by": "str"}
-_LABELS = {"alertname": "str", "tenant": "str", "fired_at": _TIME, "judgement": "str", "by": "str", "written_at": _TIME}
-_COMPLETE = {"start": _TIME, "end": _TIME, "by": "str"}
-_STRETCHES = {"kind": "str", "start": _TIME, "end": _TIME, "tenant": "str", "summary": "str"}
+_TYPES = {"start": _TIME, "end": _TIME, "acknowledged_at": _TIME, "fired_at": _TIME, "written_at": _TIME}
+_TYPES["alerts"] = "object"
+_TROUBLE = ("id", "start", "end", "tenant", "alerts", "severity", "summary", "source")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a ledger stood: its length in lines and the SHA-256 of its last line ('' of an empty one)."""
+
+    entries: int
+    head: str
 
 
 class Ledger:
@@ -43,23 +46,11 @@ class Ledger:
     def __init__(self, path: Path, *, lock_seconds: float = 10.0) -> None:
         self.path = Path(path)
         self._lock_seconds = lock_seconds
-        self._read: tuple[bytes, Chain] | None = None
+        self._content: bytes | None = None
+        self._chain: tuple[list[Entry], list[str]] = ([], [])
 
     def append(self, entry: Mapping[str, Any] | BaseModel) -> Entry:
-        """Write one entry and return it as kept; when this returns it is on disk.
-
-        Raises
-        ------
-        UsageError
-            The entry is of no known kind, a field is unknown, missing or wrong, or it does not fit
-            what is there.
-        LakeDamaged
-            The ledger is damaged; nothing was written.
-        LakeLocked
-            Another process is writing to the ledger.
-        LakeUnwritable
-            The disk is full, read-only or failing; the ledger is as it was.
-        """
+        """Write one entry and return it as kept; raises as `append_all`."""
         return self.append_all([entry])[0]
 
     def append_all(
@@ -67,34 +58,33 @@ class Ledger:
     ) -> list[Entry]:
         """Write several entries, all or none, and return them as kept; when this returns they are on disk.
 
-        With `unless_known`, one that says what an entry under the same `id` said before is left
-        out.
+        With `unless_known`, one that says what an entry under the same `id` said before is left out.
 
         Raises
         ------
-        UsageError, LakeDamaged, LakeLocked, LakeUnwritable
-            As `append`; not one of the entries was written.
+        UsageError
+            An entry is of no known kind, a field is unknown, missing or wrong, or it does not fit what is there.
+        LakeDamaged
+            The ledger is damaged; nothing was written.
+        LakeLocked
+            Another process is writing to the ledger.
+        LakeUnwritable
+            The disk is full, read-only or failing; the ledger is as it was.
         """
         given = [checked(entry) for entry in entries]
         with self._writing():
-            chain = self._chain()
-            standing, kept = Standing.of(chain.entries), []
+            before, digests = self._read()
+            standing, kept = Standing.of(before), []
             for entry in given:
                 if not unless_known or standing.version_like(entry) is None:
                     standing.admit(entry)
                     kept.append(entry)
             if kept:
-                replace_whole(self.path, chain.content + lines_of(kept, chain.head.head))
+                replace_whole(self.path, (self._content or b"") + lines_of(kept, ("", *digests)[-1]))
         return kept
 
     def seed(self, entries: Iterable[Mapping[str, Any] | BaseModel]) -> bool:
-        """Write the ledger whole where there is none yet; True if it was written, False if there was one.
-
-        Raises
-        ------
-        UsageError
-            One of the entries is wrong; nothing was written.
-        """
+        """Write the ledger whole where there is none yet; whether it was written. Raises as `append_all`."""
         standing = Standing()
         for entry in entries:
             standing.admit(checked(entry))
@@ -105,22 +95,17 @@ class Ledger:
         return True
 
     def entries(self) -> list[Entry]:
-        """Every entry, in the order written.
-
-        Raises
-        ------
-        LakeDamaged
-            A line is no entry, or not the one that was written; the message names the line.
-        """
-        return list(self._chain().entries)
+        """Every entry, in the order written; raises LakeDamaged where a line is not the one that was written."""
+        return list(self._read()[0])
 
     def standing(self) -> Standing:
         """Which of the entries count, and what superseded the others."""
-        return Standing.of(self._chain().entries)
+        return Standing.of(self._read()[0])
 
     def head(self) -> Head:
         """How many entries there are, and the SHA-256 of the last line."""
-        return self._chain().head
+        digests = self._read()[1]
+        return Head(len(digests), ("", *digests)[-1])
 
     def verify(self, known: Iterable[tuple[str, Head]] = ()) -> Head:
         """Check every line, and hold the whole against what others, by their names, knew of it; where it stands.
@@ -128,71 +113,70 @@ class Ledger:
         Raises
         ------
         LakeDamaged
-            A line is not the one that was written; the ledger has fewer entries than somebody knew,
-            or others.
+            A line is not the one that was written; the ledger has fewer entries than somebody knew, or others.
         """
-        chain = self._chain()
+        digests = ["", *self._read()[1]]
         for name, head in known:
-            if not chain.holds(head):
-                left = chain.head.entries
+            if not 0 <= head.entries < len(digests) or digests[head.entries] != head.head:
+                left = len(digests) - 1
                 now = f", of which {left:,} are left" if head.entries > left else " that were others than the first now"
                 raise LakeDamaged(
                     f"Ledger {self.path}: its end was cut off, or it was written anew: {name} was made from "
                     f"{head.entries:,} entries{now}. Restore the file from a copy."
                 )
-        return chain.head
+        return self.head()
 
     def incidents(self) -> pd.DataFrame:
         """Incidents that people wrote and proposals that they confirmed, one row per `id` as last written, by start.
 
-        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule
-        names; empty for any), severity, summary, source, acknowledged_at (NaT where not known).
+        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule names; empty for
+        any), severity, summary, source, acknowledged_at (NaT where not known).
         """
-        return _by_start(_frame(map(dict, self.standing().incidents()), _INCIDENTS))
+        return _by_start(_frame(map(dict, self.standing().incidents()), *_TROUBLE, "acknowledged_at"))
 
     def proposals(self) -> pd.DataFrame:
         """What jobs took for incidents, by start; only one whose `state` is 'confirmed' is an incident.
 
-        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity,
-        summary, source (what proposed it), evidence, state ('open', 'confirmed' or 'rejected'),
-        decided_by ('' while open).
+        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity, summary, source (what
+        proposed it), evidence, state ('open', 'confirmed' or 'rejected'), decided_by ('' while open).
         """
         found = self.standing().proposed()
-        said = [{**dict(one.proposal), "state": one.state, "decided_by": one.decided_by} for one in found]
-        return _by_start(_frame(said, _PROPOSALS))
+        said = ({**dict(one.proposal), "state": one.state, "decided_by": one.decided_by} for one in found)
+        return _by_start(_frame(said, *_TROUBLE, "evidence", "state", "decided_by"))
 
     def labels(self) -> pd.DataFrame:
         """Analysts' labels, the last one of each episode: alertname, tenant, fired_at, judgement, by, written_at."""
-        return _frame(map(dict, self.standing().counting(Label)), _LABELS)
+        columns = ("alertname", "tenant", "fired_at", "judgement", "by", "written_at")
+        return _frame(map(dict, self.standing().counting(Label)), *columns)
 
     def complete(self) -> pd.DataFrame:
         """Times for which the ledger is declared complete: start, end, by."""
-        return _frame(map(dict, self.standing().counting(Complete)), _COMPLETE)
+        return _frame(map(dict, self.standing().counting(Complete)), "start", "end", "by")
 
     def stretches(self) -> pd.DataFrame:
         """Maintenance and deploys: kind, start, end, tenant ('' for all), summary."""
-        planned = (entry for entry in self.standing().counting(Entry) if isinstance(entry, Maintenance | Deploy))
-        return _frame(map(dict, planned), _STRETCHES)
+        return _frame(map(dict, self.standing().counting(Planned)), "kind", "start", "end", "tenant", "summary")
 
     def provenance(self) -> dict[str, Any]:
         """How many `entries` the ledger holds, the SHA-256 of the last line (`head`), and that of all (`sha256`)."""
-        chain = self._chain()
-        return {"entries": chain.head.entries, "head": chain.head.head, "sha256": sha256(chain.content)}
+        head = self.head()
+        return {"entries": head.entries, "head": head.head, "sha256": _sha256(self._content or b"")}
 
     def _writing(self) -> AbstractContextManager[None]:
         return one_writer(Path(f"{self.path}.lock"), self._lock_seconds, of=f"Ledger {self.path}")
 
-    def _chain(self) -> Chain:
+    def _read(self) -> tuple[list[Entry], list[str]]:
+        """Its entries, and each line's SHA-256; a report reads the same bytes many times."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             content = b""
         except OSError as error:
             raise LakeDamaged(f"Ledger {self.path} cannot be read: {error.strerror}. Check the file.") from error
-        # A report reads the same ledger many times.
-        if self._read is None or self._read[0] != content:
-            self._read = (content, read_chain(content, self.path))
-        return self._read[1]
+        if content != self._content:
+            self._chain = read_lines(content, self.path)
+            self._content = content
+        return self._chain
 
 
 def published_heads(reports: Path) -> tuple[list[tuple[str, Head]], list[Path]]:
@@ -202,20 +186,85 @@ def published_heads(reports: Path) -> tuple[list[tuple[str, Head]], list[Path]]:
     """
     known, unreadable = [], []
     for one in published_summaries(reports):
-        said = (one.said or {}).get("ledger")
-        entries, head = (said.get("entries"), said.get("head")) if isinstance(said, dict) else (None, None)
-        if isinstance(entries, int) and isinstance(head, str):
-            known.append((one.report, Head(entries, head)))
-        else:
-            unreadable.append(one.file)
+        match (one.said or {}).get("ledger"):
+            case {"entries": int(entries), "head": str(head)}:
+                known.append((one.report, Head(entries, head)))
+            case _:
+                unreadable.append(one.file)
     return known, unreadable
 
 
-def _frame(said: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+def lines_of(entries: Iterable[Entry], previous: str) -> bytes:
+    """The lines of several entries, the first of which follows a line with the SHA-256 `previous`."""
+    text = []
+    for entry in entries:
+        line = _signed({**entry.model_dump(mode="json", exclude_none=True), "previous": previous})
+        previous = _sha256(line)
+        text.append(line + b"\n")
+    return b"".join(text)
+
+
+def read_lines(content: bytes, path: Path) -> tuple[list[Entry], list[str]]:
+    """The entries of a ledger's bytes, every line checked, and each line's SHA-256.
+
+    Raises
+    ------
+    LakeDamaged
+        A line is no entry, or not the one that was written; the message names the line.
+    """
+    *lines, tail = content.split(b"\n")
+    entries: list[Entry] = []
+    digests: list[str] = []
+    try:
+        for line in lines:
+            entries.append(_entry(line, ("", *digests[-1:])[-1]))
+            digests.append(_sha256(line))
+        if tail:
+            raise ValueError("cut off before its end")
+    except ValueError as error:
+        raise LakeDamaged(f"Ledger {path}, line {len(digests) + 1}: {error}. {_RESCUE}") from None
+    return entries, digests
+
+
+def _entry(line: bytes, previous: str) -> Entry:
+    """The entry of a line that follows one with the SHA-256 `previous`; ValueError says what is wrong with it."""
+    try:
+        data = json.loads(line)
+        signed = _signed({key: value for key, value in data.items() if key != "hash"})
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error})") from None
+    except AttributeError:
+        raise ValueError("not a JSON object") from None
+    if "hash" not in data:
+        raise ValueError("has no hash of its own, as every line has")
+    if json.loads(signed)["hash"] != data.pop("hash"):
+        raise ValueError("changed after it was written; its hash is another's")
+    if line != signed:
+        raise ValueError("changed after it was written; it is not spelled as the suite does")
+    before = data.pop("previous", None)
+    try:
+        entry = parsed(data)
+    except ValueError as error:
+        raise ValueError(f"no valid entry ({error})") from None
+    if before != previous:
+        raise ValueError("does not follow the line before it; one was changed or removed")
+    return entry
+
+
+def _signed(data: Mapping[str, Any]) -> bytes:
+    body = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+    return b'%s,"hash":"%s"}' % (body[:-1], _sha256(body).encode())
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+def _frame(said: Iterable[Mapping[str, Any]], *columns: str) -> pd.DataFrame:
     import pandas as pd
 
     rows = [[one[name] for name in columns] for one in said]
-    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))
+    return pd.DataFrame(rows, columns=list(columns)).astype({name: _TYPES.get(name, "str") for name in columns})
 
 
 def _by_start(frame: pd.DataFrame) -> pd.DataFrame:

@@ -79,8 +79,7 @@ def preview(asked: Asked) -> Plan:
         open_lake(settled.lake),
         settled.contract,
         wanted_tiles(settled.contract, window, asked.now, rewind),
-        matchers={"target": settings.matchers, "rules": settings.rule_matchers},
-        concurrency=settled.limits.concurrency,
+        {"target": settings.matchers, "rules": settings.rule_matchers},
     )
 
 
@@ -108,10 +107,11 @@ def open_study(
     snapshot = open_lake(settled.lake).snapshot(lake_version or None)
     # What was seen ends where the pull ended, whatever time it is now: the same version gives the same report.
     now = datetime.fromisoformat(snapshot.provenance["now"])
+    window = named_window(week, now)
     provenance = {
         "source": snapshot.provenance["source"],
         "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
-        "warnings": snapshot.provenance.get("warnings", []),
+        "warnings": snapshot.warnings(window.with_history(settled.settings.history_weeks)),
     }
     found_jobs = snapshot.provenance.get("found_jobs") or []
     if found_jobs:
@@ -119,7 +119,6 @@ def open_study(
     if found_jobs and not settled.settings.jobs:
         contract = settled.contract.model_copy(update={"jobs": tuple(found_jobs)})
         settled = settled.model_copy(update={"contract": contract})
-    window = named_window(week, now)
     study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now, provenance=provenance)
     if not study.telemetry.inventory["samples"].sum():
         raise NoData(

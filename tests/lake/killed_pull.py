@@ -29,10 +29,10 @@ import numpy as np
 from cloudxai_analysis.ground.errors import CloudxaiError
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake import kernels
-from cloudxai_analysis.lake.files import checked
 from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
+from cloudxai_analysis.lake.tiles import checked
 from cloudxai_analysis.lake.upkeep import published_versions, vacuum
 from cloudxai_analysis.platform.contract import Contract, load_contract
 from cloudxai_analysis.sources.series import Labels, SeriesBatch

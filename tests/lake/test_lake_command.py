@@ -16,7 +16,6 @@ from killed_pull import age
 
 from cloudxai_analysis.cli import main
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
-from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.tables import log_file, open_lake
 from cloudxai_analysis.lake.tiles import write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
@@ -156,8 +155,7 @@ def plant(lake: Path) -> None:
     times = day.start_ms + np.arange(24, dtype=np.int64) * 3_600_000
     batch = SeriesBatch.of("up", [({"job": "cloudxai"}, times, np.ones(24))])
     opened = open_lake(lake)
-    tile = write_tile(lake, batch, day, day.end + HOUR, "tenant")
-    publish(opened, [tile], opened.snapshot().provenance)
+    opened.publish(write_tile(lake, batch, day, day.end + HOUR, "tenant"), opened.snapshot().provenance)
 
 
 def test_verify_sets_a_damaged_newest_log_aside(lake: Path, cloudxai: Callable[..., Done]) -> None:
@@ -176,7 +174,7 @@ def test_vacuum(lake: Path, cloudxai: Callable[..., Done]) -> None:
     tile = opened.snapshot().by_tile["samples"]["up", "2026-10-01"]
     start = datetime(2026, 10, 1, tzinfo=UTC)
     none = write_tile(lake, SeriesBatch.of("up", []), Window(start, start + DAY, tile.date), start + 2 * DAY, "tenant")
-    publish(opened, [none], opened.snapshot().provenance)
+    opened.publish(none, opened.snapshot().provenance)
     age(lake, 40)
     done = cloudxai("vacuum", "--dry-run")
     assert [line.split(":")[0] for line in done.out] == ["would be removed"] * 2 + ["demo"]

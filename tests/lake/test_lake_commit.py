@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deltalake import DeltaTable
 
-from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, RefusedForSecurity, UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.commit import publish
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
-from cloudxai_analysis.lake.tiles import Tile, remove_unfinished, write_tile
+from cloudxai_analysis.lake.tiles import TileFile, remove_unfinished, write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
 
 MONDAY, TUESDAY, WEDNESDAY = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)).days()
@@ -30,10 +30,17 @@ def lake(tmp_path: Path) -> Lake:
     return open_lake(tmp_path / "lake")
 
 
-def tile(lake: Lake, day: Window, value: float, *, hours: int = 24) -> Tile:
+def tile(lake: Lake, day: Window, value: float, *, hours: int = 24) -> list[TileFile]:
     """A day of one sample, asked for up to so many hours."""
     batch = SeriesBatch.of("m", [({"a": "b"}, np.array([day.start_ms]), np.array([value]))])
     return write_tile(lake.path, batch, day, day.start + timedelta(hours=hours), "tenant")
+
+
+@pytest.fixture
+def two(lake: Lake) -> Lake:
+    """A lake with two days, the second of which was still growing."""
+    assert lake.publish([*tile(lake, MONDAY, 1), *tile(lake, TUESDAY, 2, hours=9)], {"source": "x"}) == 1
+    return lake
 
 
 def values(snapshot: Snapshot) -> list[float]:
@@ -54,35 +61,22 @@ def test_nothing_is_there_before_the_first_publication(lake: Lake) -> None:
         lake.snapshot()
 
 
-def test_a_publication_adds_and_replaces_and_older_versions_stay(lake: Lake) -> None:
-    assert publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {"source": "x"}) == 1
-    old = lake.snapshot()
-    assert publish(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)], {"source": "y"}) == 2
-    assert values(lake.snapshot()) == [1, 3, 4]
-    assert values(old) == [1, 2]
-    assert values(open_lake(lake.path).snapshot(1)) == [1, 2]
-    assert [lake.snapshot(version).provenance["source"] for version in (1, 2)] == ["x", "y"]
-    assert lake.snapshot(1).tiles()["until"].tolist() == [MONDAY.end, TUESDAY.start + timedelta(hours=9)]
+def test_a_publication_adds_and_replaces_and_older_versions_stay(two: Lake) -> None:
+    old = two.snapshot()
+    assert two.publish([*tile(two, TUESDAY, 3), *tile(two, WEDNESDAY, 4)], {"source": "y"}) == 2
+    assert values(two.snapshot()) == [1, 3, 4]
+    assert values(old) == values(open_lake(two.path).snapshot(1)) == [1, 2]
+    assert [two.snapshot(version).provenance["source"] for version in (1, 2)] == ["x", "y"]
+    assert two.snapshot(1).tiles()["until"].tolist() == [MONDAY.end, TUESDAY.start + timedelta(hours=9)]
+    for version in (-1, 3):
+        with pytest.raises(UsageError, match=f"no version {version}. It has 1 to 2"):
+            two.snapshot(version)
 
 
-@pytest.mark.parametrize("version", [-1, 3])
-def test_a_version_that_is_not_there_is_named(lake: Lake, version: int) -> None:
-    publish(lake, [tile(lake, MONDAY, 1)], {})
-    publish(lake, [tile(lake, TUESDAY, 2)], {})
-    with pytest.raises(UsageError, match=f"no version {version}. It has 1 to 2"):
-        lake.snapshot(version)
-
-
-def interrupted(lake: Lake, tiles: list[Tile]) -> None:
+def interrupted(lake: Lake, *tiles: list[TileFile]) -> None:
     """Leave what a crash between the two commits leaves: a commit of samples that no commit of rollups names."""
-    publish(lake, tiles, {})
+    lake.publish([file for one in tiles for file in one], {})
     newest_log(lake, "rollups").unlink()
-
-
-def test_samples_without_their_rollups_are_not_seen(lake: Lake) -> None:
-    publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {})
-    interrupted(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)])
-    assert values(lake.snapshot()) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -94,46 +88,47 @@ def test_samples_without_their_rollups_are_not_seen(lake: Lake) -> None:
         pytest.param([], [1, 2], id="nothing at all"),
     ],
 )
-def test_publication_after_an_interrupted_one(lake: Lake, again: list, expected: list[float]) -> None:
-    publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {})
-    interrupted(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)])
-    publish(lake, [tile(lake, day, value) for day, value in again], {})
-    assert values(lake.snapshot()) == expected
-    assert values(lake.snapshot(1)) == [1, 2]
+def test_publication_after_an_interrupted_one(two: Lake, again: list, expected: list[float]) -> None:
+    interrupted(two, tile(two, TUESDAY, 3), tile(two, WEDNESDAY, 4))
+    assert values(two.snapshot()) == [1, 2]
+    two.publish([file for day, value in again for file in tile(two, day, value)], {})
+    assert values(two.snapshot()) == expected
+    assert values(two.snapshot(1)) == [1, 2]
 
 
-def test_the_first_publication_interrupted(lake: Lake) -> None:
-    interrupted(lake, [tile(lake, MONDAY, 1)])
+@pytest.mark.parametrize("how", ["between the commits", "samples", "rollups"])
+def test_the_first_publication_interrupted(lake: Lake, how: str) -> None:
+    if how == "between the commits":
+        interrupted(lake, tile(lake, MONDAY, 1))
+    else:
+        (lake.path / how / "_delta_log").mkdir(parents=True)
     assert not lake.exists
-    publish(lake, [tile(lake, TUESDAY, 2)], {})
+    lake.publish(tile(lake, TUESDAY, 2), {})
     assert values(lake.snapshot()) == [2]
 
 
-@pytest.mark.parametrize("table", ["samples", "rollups"])
-def test_a_table_whose_beginning_was_interrupted(lake: Lake, table: str) -> None:
-    (lake.path / table / "_delta_log").mkdir(parents=True)
-    assert not lake.exists
-    publish(lake, [tile(lake, MONDAY, 1)], {})
-    assert values(lake.snapshot()) == [1]
+def test_foreign_files_in_the_tree_are_left_alone(two: Lake) -> None:
+    whole = next(two.path.glob("samples/2026-11-02/*"))
+    foreign, unfinished = whole.with_name("notes.txt"), whole.with_name(f".{whole.name}.unfinished")
+    for path in (foreign, unfinished):
+        path.write_text("mine")
+    remove_unfinished(two.path)
+    two.publish(tile(two, WEDNESDAY, 3), {})
+    assert values(two.snapshot()) == [1, 2, 3]
+    assert (foreign.read_text(), unfinished.exists()) == ("mine", False)
 
 
-def test_unfinished_files_are_removed_and_others_stay(lake: Lake) -> None:
-    publish(lake, [tile(lake, MONDAY, 1)], {})
-    whole = next(lake.path.glob("samples/2026-11-02/*"))
-    unfinished = whole.with_name(f".{whole.name}.unfinished")
-    unfinished.write_bytes(b"half")
-    remove_unfinished(lake.path)
-    assert not unfinished.exists()
-    assert values(lake.snapshot()) == [1]
-
-
-def test_foreign_files_in_the_tree_are_left_alone(lake: Lake) -> None:
-    foreign = lake.path / "samples" / "2026-11-02" / "notes.txt"
-    publish(lake, [tile(lake, MONDAY, 1)], {})
-    foreign.write_text("mine")
-    publish(lake, [tile(lake, TUESDAY, 2)], {})
-    assert values(lake.snapshot()) == [1, 2]
-    assert foreign.read_text() == "mine"
+@pytest.mark.parametrize("place", ["", "samples/2026-11-04", "rollups/2026-11-04", ".lock"])
+def test_a_link_in_the_place_of_a_folder_or_lock_is_not_followed(two: Lake, tmp_path: Path, place: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path = two.path / place
+    if path.exists():
+        path.rename(tmp_path / "aside")
+    path.symlink_to(elsewhere / "lock" if place == ".lock" else elsewhere)
+    with pytest.raises(RefusedForSecurity, match="is a link, which is not followed"), two.locked(0):
+        tile(two, WEDNESDAY, 3)
+    assert list(elsewhere.iterdir()) == []
 
 
 def told(lake: Lake) -> tuple[dict, list]:
@@ -144,17 +139,16 @@ def told(lake: Lake) -> tuple[dict, list]:
 @pytest.mark.parametrize("table", ["samples", "rollups"])
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_a_changed_byte_of_a_log_is_refused_or_changes_nothing(
-    lake: Lake, tmp_path: Path, table: str, version: int
+    two: Lake, tmp_path: Path, table: str, version: int
 ) -> None:
-    publish(lake, [tile(lake, MONDAY, 1), tile(lake, TUESDAY, 2, hours=9)], {"window": "w", "now": "n"})
-    publish(lake, [tile(lake, TUESDAY, 3), tile(lake, WEDNESDAY, 4)], {"window": "w", "now": "n"})
-    provenance, seen = told(lake)
+    two.publish([*tile(two, TUESDAY, 3), *tile(two, WEDNESDAY, 4)], {"window": "w", "now": "n"})
+    provenance, seen = told(two)
     spoilt = tmp_path / "spoilt"
-    shutil.copytree(lake.path, spoilt)
+    shutil.copytree(two.path, spoilt)
     log = spoilt / table / "_delta_log" / f"{version:020d}.json"
     whole = log.read_bytes()
     refused = 0
-    for place in range(0, len(whole), 37):
+    for place in range(0, len(whole), 61):
         log.write_bytes(whole[:place] + bytes([whole[place] ^ 0x04]) + whole[place + 1 :])
         try:
             stated, found = told(open_lake(spoilt))
@@ -164,39 +158,26 @@ def test_a_changed_byte_of_a_log_is_refused_or_changes_nothing(
         assert found == seen
         assert {name: stated.get(name) for name in provenance} == provenance
     assert refused
+    log.unlink()
+    if version == 1:
+        with pytest.raises(LakeDamaged, match=re.escape(str(spoilt))):
+            open_lake(spoilt).snapshot()
 
 
-@pytest.mark.parametrize("table", ["samples", "rollups"])
-def test_a_log_that_is_gone_is_refused(lake: Lake, table: str) -> None:
-    for value, day in enumerate((MONDAY, TUESDAY, WEDNESDAY)):
-        publish(lake, [tile(lake, day, value)], {})
-    (lake.path / table / "_delta_log" / f"{2:020d}.json").unlink()
-    with pytest.raises(LakeDamaged, match=re.escape(str(lake.path))):
-        lake.snapshot()
-
-
-def test_a_commit_that_lost_its_seal_is_damaged(lake: Lake) -> None:
-    publish(lake, [tile(lake, MONDAY, 1)], {"source": "x"})
-    log = newest_log(lake, "rollups")
+def test_a_commit_of_someone_else_is_refused(two: Lake) -> None:
+    log = newest_log(two, "rollups")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    for line in lines:
-        if "commitInfo" in line:
-            stated = json.loads(line["commitInfo"]["cloudxai"])
-            del stated["seal"]
-            line["commitInfo"]["cloudxai"] = json.dumps(stated)
-    log.write_text("\n".join(map(json.dumps, lines)))
+    stated = next(line["commitInfo"] for line in lines if "commitInfo" in line)
+    stated["cloudxai"] = json.dumps({k: v for k, v in json.loads(stated["cloudxai"]).items() if k != "seal"})
+    sealed, unsealed = log.read_text(), "\n".join(map(json.dumps, lines))
+    log.write_text(unsealed)
     with pytest.raises(LakeDamaged, match="does not hold what was committed as version 1"):
-        lake.snapshot()
-
-
-def test_a_commit_of_someone_else_is_refused(lake: Lake) -> None:
-    from deltalake import DeltaTable
-
-    publish(lake, [tile(lake, MONDAY, 1)], {})
-    DeltaTable(lake.path / "rollups").delete()
+        two.snapshot()
+    log.write_text(sealed)
+    DeltaTable(two.path / "rollups").delete()
     with pytest.raises(LakeDamaged, match="not written by this suite"):
-        lake.snapshot()
-    assert values(lake.snapshot(1)) == [1]
+        two.snapshot()
+    assert values(two.snapshot(1)) == [1, 2]
 
 
 PULL = "import sys; sys.path.insert(0, sys.argv[2]); from killed_pull import pull_days; pull_days(sys.argv[1], 1)"

@@ -1,27 +1,49 @@
-"""Damage is found wherever it is; the next pull brings back what the source still has, and nothing is deleted."""
+"""Damage is found and the next pull brings back what it can; a vacuum makes room; nothing that is needed goes."""
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from deltalake import DeltaTable
-from killed_pull import LATER, START, Steady, contract, damaged, fingerprint, look, pull_days
+from killed_pull import (
+    LATER,
+    START,
+    Mortals,
+    Steady,
+    age,
+    contract,
+    damaged,
+    fingerprint,
+    look,
+    mortals,
+    pull_days,
+)
 
-from cloudxai_analysis.ground.errors import LakeDamaged
+from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, UsageError
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
-from cloudxai_analysis.lake.commit import publish
-from cloudxai_analysis.lake.files import KINDS
 from cloudxai_analysis.lake.pull import Pulled, pull
 from cloudxai_analysis.lake.tables import Lake, log_file, open_lake
-from cloudxai_analysis.lake.upkeep import set_aside, set_aside_torn
+from cloudxai_analysis.lake.tiles import KINDS
+from cloudxai_analysis.lake.upkeep import published_versions, set_aside, set_aside_torn
+from cloudxai_analysis.lake.upkeep import vacuum as run_vacuum
+from cloudxai_analysis.report.publish import building, publish
 
 DAYS = [f"2026-10-{day:02}" for day in range(5, 9)]
 FOUR = Window(START, START + 4 * DAY)
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Mortals]:
+    with mortals() as program:
+        yield program
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +55,30 @@ def pulled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three versions, written long ago: the second day grew twice."""
+    path = tmp_path_factory.mktemp("vacuum") / "lake"
+    for version, hours in enumerate((30, 34, 0), start=1):
+        assert pull_days(str(path), 2, hours=hours) == version
+    age(path, 40)
+    return path
+
+
 @pytest.fixture
 def lake(pulled: Path, tmp_path: Path) -> Lake:
     shutil.copytree(pulled, tmp_path / "lake")
     return open_lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def old(grown: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(grown, tmp_path / "lake")
+    return open_lake(tmp_path / "lake")
+
+
+def seen(lake: Lake, version: int = 0) -> str:
+    return look(str(lake.path), version)
 
 
 def file_of(lake: Lake, kind: str, metric: str, date: str) -> Path:
@@ -58,15 +100,15 @@ SPOILS: list[Callable[[Path], object]] = [
     lambda path: (path.write_bytes(b""), set_aside(path)),
     lambda path: path.unlink(),
 ]
+BOTH = [["samples"], ["rollups"], ["samples", "rollups"]]
 
 
-@pytest.mark.parametrize("spoil", SPOILS, ids=["flipped", "empty", "gone"])
-@pytest.mark.parametrize("kinds", [["samples"], ["rollups"], ["samples", "rollups"]], ids=" and ".join)
-@pytest.mark.parametrize("metric", ["up", "readiness_state"])
+@pytest.mark.parametrize(("spoil", "metric"), [*zip(SPOILS, ["up", "readiness_state", "up"], strict=True)])
+@pytest.mark.parametrize("kinds", BOTH, ids=" and ".join)
 def test_the_next_pull_brings_a_tile_back(
     lake: Lake, kinds: list[str], spoil: Callable[[Path], object], metric: str
 ) -> None:
-    before, old, held = look(str(lake.path)), look(str(lake.path), 1), lake.snapshot().files
+    before, first, held = seen(lake), seen(lake, 1), lake.snapshot().files
     for kind in kinds:
         spoil(file_of(lake, kind, metric, DAYS[0]))
     source = Steady()
@@ -78,26 +120,21 @@ def test_the_next_pull_brings_a_tile_back(
     # The very same files, so that older versions and their reports are whole, too.
     assert lake.snapshot().files == held
     assert damaged(lake) == []
-    assert (look(str(lake.path)), look(str(lake.path), 1)) == (before, old)
+    assert (seen(lake), seen(lake, 1)) == (before, first)
 
 
-def test_files_that_are_all_gone_come_back(lake: Lake) -> None:
-    before, held = look(str(lake.path)), lake.snapshot().files
-    for file in held:
-        file.path(lake.path).unlink()
-    source = Steady()
-    assert (pull_again(lake, source).version, len(source.asked)) == (3, 12)
-    assert (lake.snapshot().files, look(str(lake.path))) == (held, before)
-
-
-def test_what_is_lost_is_asked_for_and_nothing_else(lake: Lake) -> None:
-    before = look(str(lake.path))
+@pytest.mark.parametrize("everything", [False, True])
+def test_what_is_lost_is_asked_for_and_nothing_else(lake: Lake, everything: bool) -> None:
+    before, held = seen(lake), lake.snapshot().files
     lost = {("up", DAYS[0]), ("up", DAYS[3]), ("readiness_state", DAYS[3]), ("tenant_label_rejections_total", DAYS[1])}
-    for tile in lost:
-        set_aside(file_of(lake, "samples", *tile))
+    if everything:
+        lost = {file.tile for file in held}
+    for file in held:
+        if file.tile in lost and (everything or file.kind == "samples"):
+            set_aside(file.path(lake.path))
     source = Steady()
     pull_again(lake, source)
-    assert (sorted(source.asked), look(str(lake.path))) == (sorted(lost), before)
+    assert (sorted(source.asked), seen(lake)) == (sorted(lost), before)
 
 
 def test_a_day_that_was_still_growing_is_not_taken_for_whole(tmp_path: Path) -> None:
@@ -132,34 +169,49 @@ def test_what_the_source_no_longer_has_is_named_and_kept_aside(shrunk: Lake) -> 
     assert snapshot.shrunk == LOSSES
     assert damaged(shrunk) == []
     assert len(snapshot.samples("up", FOUR)) == 36 + 48 + 48
-    assert SAID in snapshot.provenance["warnings"]
+    # Reports on those days say it, and others do not.
+    assert SAID in snapshot.warnings(FOUR)
+    assert snapshot.warnings(Window(START + 3 * DAY, START + 4 * DAY)) == []
     # The other metrics are as they were, and the old files lie beside, whole here.
     assert snapshot.tiles().query("metric == 'readiness_state'")["samples"].sum() == 96
     assert len(list(shrunk.path.glob("samples/*/*.set-aside-1"))) == 3
 
 
-def test_a_loss_is_said_in_later_versions_too(shrunk: Lake) -> None:
+def test_a_loss_is_said_until_what_was_lost_comes_back(shrunk: Lake) -> None:
+    # A pull of other days does not ask for it, and does not forget it.
+    assert pull_again(shrunk, window=Window(START + 4 * DAY, START + 5 * DAY)).version == 4
+    assert (shrunk.snapshot().shrunk, SAID in shrunk.snapshot().warnings(FOUR)) == (LOSSES, True)
     source = Steady(since=RETAINED)
-    assert pull_again(shrunk, source).version == 3
+    assert pull_again(shrunk, source).version == 4
     assert sorted(source.asked) == sorted(LOSSES)
-    assert pull_days(str(shrunk.path), 6) == 4
-    # It is asked for again, and comes back with the server's memory.
-    assert shrunk.snapshot().shrunk == {}
-
-
-def test_a_loss_lasts_where_nobody_asks(shrunk: Lake) -> None:
-    later = Window(START + 4 * DAY, START + 5 * DAY)
-    assert pull_again(shrunk, window=later).version == 4
-    assert (shrunk.snapshot().shrunk, SAID in shrunk.snapshot().provenance["warnings"]) == (LOSSES, True)
-
-
-def test_a_file_restored_from_a_copy_is_taken_up(shrunk: Lake) -> None:
-    for aside in shrunk.path.glob("samples/*/*.set-aside-1"):
-        aside.rename(aside.with_name(aside.name.removesuffix(".set-aside-1")))
+    # From a copy under its own name...
+    aside = next(shrunk.path.glob(f"samples/{DAYS[2]}/*.set-aside-1"))
+    aside.rename(aside.with_name(aside.name.removesuffix(".set-aside-1")))
     source = Steady(since=RETAINED)
     pull_again(shrunk, source)
-    assert (source.asked, shrunk.snapshot().shrunk) == ([], {})
-    assert len(shrunk.snapshot().samples("up", FOUR)) == 4 * 48
+    assert (source.asked, shrunk.snapshot().shrunk.keys()) == ([("up", DAYS[0])], {("up", DAYS[0])})
+    # ...or with the server's memory.
+    pull_days(str(shrunk.path), 6)
+    assert (shrunk.snapshot().shrunk, shrunk.snapshot().warnings(FOUR)) == ({}, [])
+
+
+class Noted(Steady):
+    """A source that left something out of `up`."""
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "warnings": ["up: 3 histograms were left out."]}
+
+
+def test_what_the_source_left_out_is_said_of_its_days_until_they_are_pulled_anew(tmp_path: Path) -> None:
+    lake = open_lake(tmp_path / "lake")
+    first, second = Window(START, START + DAY), Window(START + DAY, START + 2 * DAY)
+    pull_again(lake, Noted(), first)
+    pull_again(lake, Steady(), second)
+    snapshot = lake.snapshot()
+    assert (snapshot.warnings(first), snapshot.warnings(second)) == (["up: 3 histograms were left out."], [])
+    file_of(lake, "samples", "up", DAYS[0]).unlink()
+    pull_again(lake, Steady(), second)
+    assert lake.snapshot().warnings(first) == []
 
 
 def test_samples_that_the_source_forgot_are_not_replaced_by_fewer(tmp_path: Path) -> None:
@@ -175,11 +227,11 @@ CUTS = [pytest.param(lambda data: data[:0], id="nothing"), pytest.param(lambda d
 
 
 @pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("kinds", [["samples"], ["rollups"], ["samples", "rollups"]], ids=" and ".join)
+@pytest.mark.parametrize("kinds", BOTH, ids=" and ".join)
 def test_newest_logs_that_a_power_cut_left_are_set_aside(
     lake: Lake, kinds: list[str], cut: Callable[[bytes], bytes]
 ) -> None:
-    before, old = look(str(lake.path)), look(str(lake.path), 1)
+    before, first = seen(lake), seen(lake, 1)
     for log in (log_file(lake.path / kind, 2) for kind in kinds):
         log.write_bytes(cut(log.read_bytes()))
     with pytest.raises(LakeDamaged):
@@ -187,34 +239,34 @@ def test_newest_logs_that_a_power_cut_left_are_set_aside(
     aside = set_aside_torn(lake, {1})
     assert aside
     assert all(path.name.endswith(".json.set-aside-1") for path in aside)
-    assert (look(str(lake.path)), lake.snapshot().version) == (old, 1)
+    assert (seen(lake), lake.snapshot().version) == (first, 1)
     # What was published is on disk: nothing is asked of the source.
     source = Steady()
     pull_again(lake, source)
-    assert (source.asked, look(str(lake.path))) == ([], before)
+    assert (source.asked, seen(lake)) == ([], before)
     assert set_aside_torn(lake, set()) == []
 
 
 def test_a_samples_log_that_nothing_published_needs_is_enough(lake: Lake) -> None:
-    before, unpublished = look(str(lake.path)), log_file(lake.path / "samples", 3)
+    before, unpublished = seen(lake), log_file(lake.path / "samples", 3)
     unpublished.write_bytes(log_file(lake.path / "samples", 2).read_bytes()[:300])
     with pytest.raises(LakeDamaged):
-        publish(lake, [], {})
+        lake.publish([], {})
     assert [path.name for path in set_aside_torn(lake, {2})] == [f"{unpublished.name}.set-aside-1"]
-    assert (look(str(lake.path)), lake.snapshot().version) == (before, 2)
+    assert (seen(lake), lake.snapshot().version) == (before, 2)
     assert pull_days(str(lake.path), 5) == 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_bit_of_a_newest_log_is_mended_or_changes_nothing(lake: Lake, tmp_path: Path, kind: str) -> None:
-    states = {look(str(lake.path)), look(str(lake.path), 1)}
+    states = {seen(lake), seen(lake, 1)}
     log, mended = log_file(lake.path / kind, 2), 0
     size = log.stat().st_size
     shutil.copytree(lake.path, tmp_path / "kept")
-    for place in np.random.default_rng(5).integers(size, size=25).tolist():
+    for place in np.random.default_rng(5).integers(size, size=12).tolist():
         flip(log, place, place % 7)
         mended += bool(set_aside_torn(lake, set()))
-        assert look(str(lake.path)) in states
+        assert seen(lake) in states
         shutil.rmtree(lake.path)
         shutil.copytree(tmp_path / "kept", lake.path)
     assert mended
@@ -222,24 +274,25 @@ def test_a_flipped_bit_of_a_newest_log_is_mended_or_changes_nothing(lake: Lake, 
 
 @pytest.mark.parametrize(("version", "published"), [(2, {2}), (1, set())], ids=["a report's", "an older one"])
 def test_a_log_that_must_not_go_is_told_and_left(lake: Lake, version: int, published: set[int]) -> None:
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in lake.path.rglob("*") if path.is_file() and path.name != ".lock"}
+
     log = log_file(lake.path / "rollups", version)
     log.write_bytes(log.read_bytes()[:300])
-    before = {path: path.read_bytes() for path in lake.path.rglob("*") if path.is_file()}
+    before = files()
     with pytest.raises(LakeDamaged):
         set_aside_torn(lake, published)
-    assert {path: path.read_bytes() for path in lake.path.rglob("*") if path.name != ".lock" and path.is_file()} == {
-        path: data for path, data in before.items() if path.name != ".lock"
-    }
+    assert files() == before
 
 
 def test_logs_begun_anew_take_up_what_lies_there(lake: Lake) -> None:
     """What docs/howto/look-after-the-lake.md says of logs that cannot be mended."""
-    before = look(str(lake.path))
+    before = seen(lake)
     for kind in KINDS:
         (lake.path / kind / "_delta_log").rename(lake.path / kind / "_delta_log.damaged")
     source = Steady(since=LATER)  # it has nothing left of those days
     pull_again(lake, source)
-    assert (source.asked, look(str(lake.path)), lake.snapshot().version) == ([], before, 1)
+    assert (source.asked, seen(lake), lake.snapshot().version) == ([], before, 1)
 
 
 @pytest.mark.slow
@@ -247,18 +300,172 @@ def test_a_damaged_checkpoint_is_set_aside(lake: Lake) -> None:
     for kind in KINDS:
         DeltaTable(lake.path / kind).create_checkpoint()
     pull_days(str(lake.path), 5)
-    before = look(str(lake.path))
-    chance = np.random.default_rng(3)
-    mended = 0
+    before, chance, mended = seen(lake), np.random.default_rng(3), 0
     for checkpoint in [*lake.path.rglob("*.checkpoint.parquet"), *lake.path.rglob("_last_checkpoint")]:
         whole = checkpoint.read_bytes()
         for place in chance.integers(len(whole), size=30).tolist():
             flip(checkpoint, place, place % 7)
             aside = set_aside_torn(lake, set())
             mended += bool(aside)
-            assert look(str(lake.path)) == before
+            assert seen(lake) == before
             for path in aside:
                 path.rename(path.with_name(path.name.removesuffix(".set-aside-1")))
             checkpoint.write_bytes(whole)
     assert mended
     assert fingerprint(lake.snapshot()) == before
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    return tmp_path / "reports"
+
+
+def report(reports: Path, week: str, version: object) -> Path:
+    """Publish a report that was made from a version."""
+    with building(reports / week) as folder:
+        (folder / "summary.json").write_text(json.dumps({"provenance": {"lake": {"rollups": version}}}))
+        publish(folder, reports / week)
+    return reports / week / "summary.json"
+
+
+def vacuum(lake: Lake, reports: Path, *, older_than: timedelta = 30 * DAY, **how) -> set[Path]:
+    """The files that it removed."""
+    return {path for path, _ in run_vacuum(lake, published_versions(reports), older_than=older_than, **how)}
+
+
+def tiles(lake: Lake) -> set[Path]:
+    return set(lake.path.glob("*/[0-9]*/*.parquet"))
+
+
+def held(lake: Lake, *versions: int) -> set[Path]:
+    return {file.path(lake.path) for version in versions for file in lake.snapshot(version).files}
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_only_what_old_versions_alone_hold_is_removed(old: Lake, reports: Path, checkpoint: bool) -> None:
+    for kind in KINDS if checkpoint else ():
+        DeltaTable(old.path / kind).create_checkpoint()
+    before, looked, logs = tiles(old), seen(old), set(old.path.rglob("*.json"))
+    assert vacuum(old, reports, dry_run=True) == before - held(old, 3)
+    assert tiles(old) == before
+    removed = vacuum(old, reports)
+    # A tile of the second day in two versions: up, readiness, rejections; samples and rollups of each.
+    assert (len(removed), tiles(old), removed) == (12, held(old, 3), before - held(old, 3))
+    assert (seen(old), damaged(old), old.snapshot(1).lost() != set()) == (looked, [], True)
+    # It commits nothing, and may come again.
+    assert (set(old.path.rglob("*.json")), old.snapshot().version) == (logs, 3)
+    assert vacuum(old, reports) == set()
+    assert pull_days(str(old.path), 3) == 4
+
+
+def test_what_a_report_names_is_kept(old: Lake, reports: Path) -> None:
+    report(reports, "2026-W41", 1)
+    report(reports, "2026-W39", 99)  # made from a lake that was moved away
+    assert published_versions(reports) == {1: ["report 2026-W41"], 99: ["report 2026-W39"]}
+    looked = {version: seen(old, version) for version in (1, 3)}
+    assert vacuum(old, reports) == held(old, 2) - held(old, 1, 3)
+    assert {version: seen(old, version) for version in (1, 3)} == looked
+    # What is left of a damaged version that a report names stays, too.
+    next(path for path in held(old, 1) if path.parent.name == "2026-10-06").unlink()
+    assert not vacuum(old, reports) & held(old, 1)
+
+
+def test_earlier_editions_of_a_report_and_one_under_way_are_kept(old: Lake, reports: Path) -> None:
+    (reports / "notes").mkdir(parents=True)
+    (reports / "2026-W41.stale").write_text("why")
+    assert published_versions(reports) == published_versions(reports / "nowhere") == {}
+    report(reports, "2026-W41", 1)
+    report(reports, "2026-W41", 3)
+    assert published_versions(reports) == {1: ["report 2026-W41 (an earlier edition)"], 3: ["report 2026-W41"]}
+    with building(reports / "2026-W42") as folder:
+        (folder / "summary.json").write_text('{"provenance": {"lake": {"rollups": 2}}}')
+        assert published_versions(reports)[2] == ["a report under way"]
+        assert vacuum(old, reports) == set()
+
+
+SPOILT = ["", "{", "[]", '{"provenance": {}}', '{"provenance": {"lake": {"rollups": "1"}}}', None]
+
+
+def test_a_report_that_cannot_be_read_or_is_gone_stops_it(old: Lake, reports: Path) -> None:
+    summary = report(reports, "2026-W41", 1)
+    for spoilt in SPOILT:
+        if spoilt is None:
+            summary.resolve().parent.rename(reports / "elsewhere")
+        else:
+            summary.write_text(spoilt)
+        with pytest.raises(LakeDamaged, match=r"Report .*2026-W41/summary\.json cannot be read.* Nothing was changed"):
+            vacuum(old, reports)
+
+
+def test_a_version_is_as_old_as_the_one_that_followed_it(old: Lake, reports: Path) -> None:
+    vacuum(old, reports)
+    assert pull_days(str(old.path), 2.5, hours=70) == 4
+    assert pull_days(str(old.path), 3) == 5
+    age(old.path, 3)
+    # The fourth was what readers opened until three days ago.
+    assert vacuum(old, reports, older_than=4 * DAY) == set()
+    assert vacuum(old, reports, older_than=2 * DAY) == held(old, 4) - held(old, 5)
+
+
+@pytest.mark.parametrize("event", ["c_call", "c_return"])
+def test_after_an_interrupted_publication_what_is_published_stays(
+    old: Lake, reports: Path, run: Mortals, event: str
+) -> None:
+    looked = seen(old)
+    spoilt = {"die_at": (event, "create_write_transaction", 1)}
+    assert run("pull_days", old.path, 4, spoilt=spoilt)["status"] == -signal.SIGKILL
+    age(old.path, 40)
+    vacuum(old, reports)
+    assert (seen(old), damaged(old)) == (looked, [])
+    assert pull_days(str(old.path), 4) == 4
+    age(old.path, 40)
+    vacuum(old, reports)
+    assert damaged(old) == []
+
+
+def test_what_no_log_names_stays(old: Lake, reports: Path, tmp_path: Path) -> None:
+    day = old.path / "samples" / "2026-10-06"
+    own = next(path for path in held(old, 1) if path.parent == day)
+    outside = tmp_path / "outside.parquet"
+    outside.write_bytes(own.read_bytes())
+    places = [day, day / "deep", old.path, old.path / "samples", old.path / "other" / "2026-10-06"]
+    foreign = [folder / f"9{own.name}" for folder in places]
+    foreign += [old.path / "samples" / "_delta_log" / "notes.txt", day / f".{own.name}.unfinished"]
+    foreign += [own.with_name(f"{own.name}.set-aside-1")]
+    for path in foreign:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+    links = [day / own.name.replace("-", "9-", 1), old.path / "rollups" / "2026-11-01"]
+    links[0].symlink_to(outside)
+    links[1].symlink_to(day, target_is_directory=True)
+    assert len(vacuum(old, reports)) == 12
+    assert all(path.exists() for path in [*foreign, *links, outside])
+
+
+@pytest.mark.parametrize("times", [1, 7])
+def test_killed_in_the_middle_or_on_a_failing_disk(old: Lake, reports: Path, run: Mortals, times: int) -> None:
+    looked = seen(old)
+    assert run("tidy", old.path, reports, spoilt={"die_at": ("c_call", "unlink", times)}) == {"status": -signal.SIGKILL}
+    assert seen(old) == looked
+    met = run("tidy", old.path, reports, spoilt={"fail_at": ("unlink", 3)})
+    assert (met["kind"], met["code"]) == ("LakeUnwritable", 5)
+    vacuum(old, reports)
+    assert (tiles(old), seen(old)) == (held(old, 3), looked)
+
+
+def test_what_stops_a_vacuum(old: Lake, reports: Path, tmp_path: Path) -> None:
+    for hours in (0, 0.5):
+        with pytest.raises(UsageError, match="under 1h is too young"):
+            vacuum(old, reports, older_than=timedelta(hours=hours))
+    with pytest.raises(UsageError, match="is empty"):
+        vacuum(open_lake(tmp_path / "none"), reports)
+    assert not (tmp_path / "none").exists()
+    with old.locked(0), pytest.raises(LakeLocked):
+        vacuum(old, reports, lock_seconds=0)
+    report(reports, "2026-W41", 2)
+    log = log_file(old.path / "rollups", 2)
+    log.write_text(log.read_text().replace("readiness_state-", "readiness_stale-", 1))
+    before = tiles(old)
+    with pytest.raises(LakeDamaged):
+        vacuum(old, reports)
+    assert tiles(old) == before

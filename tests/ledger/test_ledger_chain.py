@@ -12,9 +12,8 @@ from written import COMPLETE, DEPLOY, EVERY_KIND, NOISE, OUTAGE
 
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ledger import Head, Ledger
-from cloudxai_analysis.ledger.chain import lines_of, read_chain
 from cloudxai_analysis.ledger.entries import checked
-from cloudxai_analysis.ledger.ledger import published_heads
+from cloudxai_analysis.ledger.ledger import lines_of, published_heads, read_lines
 
 NOWHERE = Path("incidents.jsonl")
 TEN = [checked(entry) for entry in EVERY_KIND[:10]]
@@ -28,7 +27,7 @@ def ledger(tmp_path):
 def unnoticed(content: bytes, whole: bytes) -> bool:
     """Whether a changed file reads as well as the whole one, with nothing said."""
     try:
-        read_chain(content, NOWHERE)
+        read_lines(content, NOWHERE)
     except LakeDamaged:
         return False
     return content != whole
@@ -107,7 +106,7 @@ _random_entries = st.one_of(
 def test_random_entries_and_random_damage(entries, data):
     kept = [checked(entry) for entry in entries]
     whole = lines_of(kept, "")
-    assert list(read_chain(whole, NOWHERE).entries) == kept
+    assert list(read_lines(whole, NOWHERE)[0]) == kept
     place = data.draw(st.integers(0, len(whole) - 1))
     length = data.draw(st.integers(0, 20))
     instead = data.draw(st.binary(max_size=20))
