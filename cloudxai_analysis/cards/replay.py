@@ -22,7 +22,7 @@ from cloudxai_analysis.words.phrases import count, percent
 _COUNTS = ["false_positives", "trials", "misses", "incidents"]
 _NUMBERS = [*_COUNTS, "detection_seconds", "pages_a_week", "unjudged"]
 _CANDIDATES = ["threshold", "for_seconds", "keep_firing_for_seconds", *_NUMBERS]
-_NO_COURSE = (pd.DataFrame(columns=["time", "value"]), "")
+_NO_RULE = "no rule could be replayed"
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,10 @@ class Replays:
         Without such a rule one of which nothing is known.
         """
         better = [rule for rule in self.known if rule.draft is not None] or self.known
-        found = (
-            [rule for rule in self.rules if rule.name == name]
-            if name
-            else sorted(better, key=_faults, reverse=True)[:1]
-        )
-        return found[0] if found else RuleReplay(((PRESENT, AlertingRule(name, "")),), unknown="no such rule")
+        found = [rule for rule in self.rules if rule.name == name] or sorted(better, key=_faults, reverse=True)
+        if not found or (name and found[0].name != name):
+            return RuleReplay(((PRESENT, AlertingRule(name, "")),), unknown="no such rule")
+        return found[0]
 
 
 def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 4) -> Replays:
@@ -86,34 +84,21 @@ def agreement(study: Study, replays: Replays) -> Card:
     frame = _together([rule.agreement for rule in replays.known], ["fired", "same", "extra"])
     fired, same, extra = (int(frame[name].sum()) for name in ("fired", "same", "extra"))
     share = (f" ({percent(same / fired)})" if fired else "") + (f", and {extra} that it did not fire" if extra else "")
-    return _card(
-        study,
-        replays,
-        "agreement",
-        f"{same} of {count(fired, 'episode')} were replayed as the server fired them{share}.",
-        unknown=replays.unknown and "nothing was replayed",
-        frame=frame,
-        empty="no rule has fired, nor would any have",
-    )
+    found = f"{same} of {count(fired, 'episode')} were replayed as the server fired them{share}."
+    unknown = replays.unknown and "nothing was replayed"
+    return _card(study, replays, "agreement", found, unknown, "no rule has fired, nor would any have", frame=frame)
 
 
 def overview(study: Study, replays: Replays) -> Card:
     """Each rule beside what is proposed for it."""
     columns = ["rule", "name", *_NUMBERS]
-    frame = _together([rule.table.assign(rule=rule.name) for rule in replays.known], columns)
-    better = sum(rule.draft is not None for rule in replays.rules)
+    frame = _together([rule.table.assign(rule=rule.name) for rule in replays.known], columns)[columns]
     unknown = [rule.name for rule in replays.rules if rule.unknown]
     left_out = f" Unknown: {', '.join(unknown)}." if unknown else ""
-    return _card(
-        study,
-        replays,
-        "rules",
-        f"{count(better, 'rule')} of {len(replays.rules)} could be better on these weeks.",
-        unknown=replays.unknown and "nothing was replayed",
-        left_out=left_out,
-        frame=frame[columns],
-        empty="no rule could be replayed",
-    )
+    better = sum(rule.draft is not None for rule in replays.rules)
+    found = f"{count(better, 'rule')} of {len(replays.rules)} could be better on these weeks."
+    nothing = replays.unknown and "nothing was replayed"
+    return _card(study, replays, "rules", found, nothing, _NO_RULE, left_out=left_out, frame=frame)
 
 
 def frontier(study: Study, replays: Replays, rule: str = "") -> Card:
@@ -121,42 +106,32 @@ def frontier(study: Study, replays: Replays, rule: str = "") -> Card:
     chosen = replays.rule(rule)
     frame, name = chosen.candidates, chosen.name
     shown = frame[frame["frontier"]][_CANDIDATES].reset_index(drop=True) if len(frame) else frame
-    return _card(
-        study,
-        replays,
-        "frontier",
-        f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier.",
-        unknown="" if len(frame) else "no candidate was replayed",
-        name=name,
-        reason=chosen.reason,
-        frame=shown,
-        empty="no rule could be replayed",
-    )
+    found = f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier."
+    unknown = "" if len(frame) else "no candidate was replayed"
+    return _card(study, replays, "frontier", found, unknown, _NO_RULE, name=name, reason=chosen.reason, frame=shown)
 
 
 def signal(study: Study, replays: Replays, rule: str = "") -> Card:
     """What a rule looks at, with its threshold and its episodes; by default of the rule that is worst off."""
     chosen = replays.rule(rule)
-    episodes, name = chosen.episodes, chosen.name
+    episodes, parts = chosen.episodes, split(chosen.rule.expr)
     if len(episodes):
         episodes = episodes[episodes["variant"] == 0].reset_index(drop=True)
-    course, meaning = replays.courses.get(name, _NO_COURSE)
-    parts = split(chosen.rule.expr)
-    threshold = parts.threshold if parts is not None else None
+    course, meaning = replays.courses.get(chosen.name, (pd.DataFrame(columns=["time", "value"]), ""))
     return _card(
         study,
         replays,
         "signal",
-        f"{name} would have fired {count(len(episodes), 'time')}.",
-        unknown=chosen.unknown and "no rule replayed",
+        f"{chosen.name} would have fired {count(len(episodes), 'time')}.",
+        chosen.unknown and "no rule replayed",
+        "it would not have fired in these weeks",
         note="line" if meaning else "none",
-        name=name,
+        name=chosen.name,
         meaning=meaning,
         course=course,
         episodes=episodes,
-        threshold=threshold,
+        threshold=parts.threshold if parts is not None else None,
         frame=episodes.drop(columns=["variant", "unseen_seconds"], errors="ignore"),
-        empty="it would not have fired in these weeks",
     )
 
 
@@ -168,15 +143,9 @@ def burn_rate(study: Study, replays: Replays) -> Card:
         f"{row['name']} misses {row['misses']} of {row['incidents']}, false {row['false_positives']} of {row['trials']}"
         for row in frame.to_dict("records")
     ]
-    return _card(
-        study,
-        replays,
-        "burn",
-        f"{''.join(rule.name for rule in chosen)}, and burn rates in its place: {'; '.join(pages)}.",
-        unknown="" if chosen else "no readiness alert was replayed",
-        frame=frame,
-        empty="no rule looks at the readiness gauge alone",
-    )
+    found = f"{''.join(rule.name for rule in chosen)}, and burn rates in its place: {'; '.join(pages)}."
+    unknown = "" if chosen else "no readiness alert was replayed"
+    return _card(study, replays, "burn", found, unknown, "no rule looks at the readiness gauge alone", frame=frame)
 
 
 def drafts(replays: Replays) -> str:
@@ -187,16 +156,7 @@ def drafts(replays: Replays) -> str:
     return "\n".join(f"# promtool: {draft.lint}\n{draft.text}" for draft in found)
 
 
-def _card(
-    study: Study,
-    replays: Replays,
-    key: str,
-    found: str,
-    *,
-    unknown: str,
-    empty: str,
-    **words: Any,
-) -> Card:
+def _card(study: Study, replays: Replays, key: str, found: str, unknown: str, empty: str, **words: Any) -> Card:
     """A card that says what was found, or why that is unknown."""
     said = f"Unknown: {unknown}." if unknown else found
     nothing = replays.unknown or empty

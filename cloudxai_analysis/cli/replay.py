@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from cloudxai_analysis.cli.options import of_environment
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.words.phrases import plain
-
-if TYPE_CHECKING:
-    from cloudxai_analysis.sources.rules import AlertingRule
-    from cloudxai_analysis.study.asked import Asked
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -41,6 +36,8 @@ def replay(
 ) -> int:
     """Replay the alert rules of PATH (files or folders; else those that the server has loaded) over past weeks."""
     from cloudxai_analysis.replay.rules import rules_in
+    from cloudxai_analysis.replay.session import opened
+    from cloudxai_analysis.replay.written import as_data, as_markdown, as_text
     from cloudxai_analysis.study.asked import settle
 
     asked = settle(week, source=source, environment=environment)
@@ -50,26 +47,10 @@ def replay(
         click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
     if paths and not given:
         raise UsageError(f"No alerting rule in {', '.join(map(str, paths))}. Give files with rules of Prometheus.")
-    click.echo(_replayed(asked, given, suggested, weeks=weeks, only=only, vary=vary, form=form), nl=False)
-    return 0
-
-
-def _replayed(
-    asked: Asked,
-    given: list[AlertingRule],
-    suggested: list[AlertingRule],
-    *,
-    weeks: int,
-    only: tuple[str, ...],
-    vary: bool,
-    form: str,
-) -> str:
-    from cloudxai_analysis.replay.session import opened
-    from cloudxai_analysis.replay.written import as_data, as_markdown, as_text
-
     with opened(asked.environment, asked.window, asked.now, weeks=weeks, given=given, proposed=suggested) as session:
-        found = session.compared(only=only, vary=vary)
-    window = session.history.window
+        found, window = session.compared(only=only, vary=vary), session.history.window
     if form == "json":
-        return json.dumps(as_data(found, window), indent=1, allow_nan=False) + "\n"
-    return (as_markdown if form == "markdown" else as_text)(found, window)
+        click.echo(json.dumps(as_data(found, window), indent=1, allow_nan=False))
+    else:
+        click.echo((as_markdown if form == "markdown" else as_text)(found, window), nl=False)
+    return 0

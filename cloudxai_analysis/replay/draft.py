@@ -20,7 +20,6 @@ from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.words.phrases import count, percent, plain
 
 LINTER = "promtool"
-_LINT_SECONDS = 30.0
 Lint = Literal["passed", "failed", "not linted"]
 
 
@@ -32,6 +31,11 @@ class Draft:
     lint: Lint
     said: str
 
+    @property
+    def verdict(self) -> str:
+        """'passed', or what is wrong with it or kept promtool from reading it."""
+        return self.lint if self.lint == "passed" else f"{self.lint}: {self.said}"
+
 
 def draft(rule: AlertingRule, variant: Variant, reason: str) -> Draft:
     """The rule with a variant's threshold, `for` and `keep_firing_for`, as a linted rule file."""
@@ -41,15 +45,10 @@ def draft(rule: AlertingRule, variant: Variant, reason: str) -> Draft:
 
 def varied(rule: AlertingRule, variant: Variant) -> AlertingRule:
     """The rule with another threshold, `for` and `keep_firing_for`; an unchanged threshold leaves the text as it is."""
-    parts, expr = split(rule.expr), rule.expr
-    if parts is not None and variant.threshold is not None and variant.threshold != parts.threshold:
-        expr = parts.at(variant.threshold)
-    return replace(
-        rule,
-        expr=expr,
-        for_seconds=variant.for_seconds,
-        keep_firing_for_seconds=variant.keep_firing_for_seconds,
-    )
+    parts, (threshold, waits, keeps) = split(rule.expr), variant
+    changes = parts is not None and threshold not in (None, parts.threshold)
+    expr = parts.at(threshold) if changes else rule.expr  # type: ignore[union-attr, arg-type]
+    return replace(rule, expr=expr, for_seconds=waits, keep_firing_for_seconds=keeps)
 
 
 def reason(candidates: pd.DataFrame, best: int, window: Window) -> str:
@@ -118,17 +117,12 @@ def linted(text: str) -> tuple[Lint, str]:
     with tempfile.TemporaryDirectory(prefix="cloudxai-lint-") as folder:
         file = Path(folder) / "rules.yml"
         file.write_text(text, encoding="utf-8")
+        command = [LINTER, "check", "rules", file.name]
         try:
-            done = subprocess.run(  # noqa: S603 - our own words and a file of ours
-                [LINTER, "check", "rules", str(file)],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_LINT_SECONDS,
-            )
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
         except (OSError, subprocess.TimeoutExpired) as error:
             return "not linted", f"{LINTER} did not finish: {type(error).__name__}"
-    said = plain(" ".join((done.stdout + done.stderr).replace(str(file), "rules.yml").split()))
+    said = plain(" ".join((done.stdout + done.stderr).split()))
     return ("passed" if done.returncode == 0 else "failed"), said
 
 

@@ -20,7 +20,7 @@ from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.draft import Draft, draft, reason
 from cloudxai_analysis.replay.history import WARM_UP, History
 from cloudxai_analysis.replay.quality import Truth, judged_variants, quality
-from cloudxai_analysis.replay.rules import burn_rules, metrics_in, readiness_rule, rules_in
+from cloudxai_analysis.replay.rules import burn_rules, readiness_rule, rules_in
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import SeededSource
@@ -46,7 +46,6 @@ class RuleReplay:
     episodes: pd.DataFrame = field(default_factory=pd.DataFrame)
     agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
-    best: int = 0
     reason: str = ""
     draft: Draft | None = None
     notes: tuple[str, ...] = ()
@@ -116,7 +115,7 @@ class Session:
             rows = candidates(side, tried, self.truth, history.window, alertname=first.name, markers=history.markers)
             best = proposal(rows)
             why = reason(rows, best, history.window)
-            found |= {"candidates": rows, "best": best, "reason": why}
+            found |= {"candidates": rows, "reason": why}
             found["draft"] = draft(first, tried[best], why) if best else None
         return RuleReplay(beside, **found)
 
@@ -154,7 +153,8 @@ def opened(
             ledger.seed(origin.ledger_entries())
             rules = list(given) or rules_in([project_folder() / "reference" / "rules"])[0]
             burns = burn_rules(environment.contract, slo=environment.bounds.availability)
-            metrics = _metrics([*rules, *proposed, *burns], environment)
+            asked = "\n".join(rule.expr for rule in (*rules, *proposed, *burns))
+            metrics = [name for name in environment.contract.series_names() if name in asked]
             long = Window(span.start - WARM_UP - _LONGEST_RANGE, span.end)
             url = running.enter_context(demo_server(origin, metrics, long))
             server = open_source(url, limits=environment.limits, settings=environment.settings)
@@ -190,14 +190,3 @@ def _beside(
         found.append(((PRESENT, rule), *others))
     names = {rule.name for rule in rules}
     return found + [((_PROPOSED, rule),) for rule in proposed if rule.name not in names]
-
-
-def _metrics(rules: Sequence[AlertingRule], environment: Environment) -> list[str]:
-    """The series that the rules look at, and `up`."""
-    known = environment.contract.series_names()
-    wanted = {"up"}
-    for rule in rules:
-        found = metrics_in(rule.expr)
-        # What cannot be read here, or names no metric, is asked of all that its text names.
-        wanted |= found if found is not None else {name for name in known if name in rule.expr}
-    return sorted(wanted - {"ALERTS", "ALERTS_FOR_STATE"})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.replay.draft import Draft, seconds_text
+from cloudxai_analysis.replay.draft import seconds_text
 from cloudxai_analysis.replay.session import PRESENT, RuleReplay
 from cloudxai_analysis.words.markdown import markdown_code, markdown_table, markdown_text
 from cloudxai_analysis.words.phrases import NO_DATA, count, percent, plain
@@ -19,7 +19,10 @@ def as_text(replays: Sequence[RuleReplay], window: Window) -> str:
     """Lines for a terminal."""
     lines = [f"Replay over {window}"]
     for replay in replays:
-        lines += ["", replay.name, *(f"  {line}" for line in _lines(replay))]
+        said = [*_sentences(replay), *(f"{row['name']}: {_quality(row)}" for row in replay.table.to_dict("records"))]
+        if replay.draft is not None:
+            said += [f"draft ({replay.draft.verdict}):", *(f"  {line}" for line in replay.draft.text.splitlines())]
+        lines += ["", replay.name, *(f"  {line}" for line in said)]
     return "\n".join(map(plain, lines)) + "\n"
 
 
@@ -33,7 +36,12 @@ def as_markdown(replays: Sequence[RuleReplay], window: Window) -> str:
         *markdown_table(columns, (row for replay in replays for row in _rows(replay))),
     ]
     for replay in replays:
-        lines += ["", f"### {markdown_text(replay.name)}", "", *_section(replay)]
+        lines += ["", f"### {markdown_text(replay.name)}"]
+        for sentence in _sentences(replay):
+            lines += ["", markdown_text(sentence, most=_MOST_SENTENCES)]
+        if replay.draft is not None:
+            said = markdown_text(replay.draft.verdict)
+            lines += ["", f"A draft to decide on (promtool: {said}):", "", *markdown_code(replay.draft.text, "yaml")]
     return "\n".join(lines) + "\n"
 
 
@@ -45,21 +53,10 @@ def as_data(replays: Sequence[RuleReplay], window: Window) -> dict[str, Any]:
     }
 
 
-def _lines(replay: RuleReplay) -> Iterator[str]:
+def _sentences(replay: RuleReplay) -> list[str]:
     if replay.unknown:
-        yield f"unknown: {replay.unknown}"
-        return
-    if said := _agreed(replay):
-        yield said
-    for row in replay.table.to_dict("records"):
-        yield f"{row['name']}: {_quality(row)}"
-    if replay.reason:
-        yield f"{'better' if replay.draft else 'as it is'}: {replay.reason}"
-    if replay.draft is not None:
-        yield f"draft ({_lint(replay.draft)}):"
-        yield from (f"  {line}" for line in replay.draft.text.splitlines())
-    for note in replay.notes:
-        yield f"note: {note}"
+        return [f"Unknown: {replay.unknown}"]
+    return [said for said in (_agreed(replay), replay.reason, *replay.notes) if said]
 
 
 def _rows(replay: RuleReplay) -> Iterator[list[object]]:
@@ -71,23 +68,8 @@ def _rows(replay: RuleReplay) -> Iterator[list[object]]:
         yield [name, *cells, seconds_text(row["detection_seconds"], none=NO_DATA), f"{row['pages_a_week']:.1f}"]
 
 
-def _section(replay: RuleReplay) -> Iterator[str]:
-    if replay.unknown:
-        yield f"Unknown: {markdown_text(replay.unknown)}"
-        return
-    if said := _agreed(replay):
-        yield from (f"{said}.", "")
-    if replay.reason:
-        yield markdown_text(replay.reason, most=_MOST_SENTENCES)
-    if replay.draft is not None:
-        yield from ("", f"A draft to decide on (promtool: {markdown_text(_lint(replay.draft))}):", "")
-        yield from markdown_code(replay.draft.text, "yaml")
-    for note in replay.notes:
-        yield from ("", f"*{markdown_text(note, most=_MOST_SENTENCES)}*")
-
-
 def _data(replay: RuleReplay) -> dict[str, Any]:
-    rule, draft, tried = replay.rule, replay.draft, replay.candidates
+    rule, draft = replay.rule, replay.draft
     rows = replay.table.to_dict("records")
     return {
         "name": replay.name,
@@ -101,7 +83,7 @@ def _data(replay: RuleReplay) -> dict[str, Any]:
             for row, (_, own) in zip(rows, replay.variants, strict=not replay.unknown)
         ],
         "agreement": next(map(_plain, replay.agreement.to_dict("records")), None),
-        "candidates": [_plain(row) for row in tried.to_dict("records") if row["frontier"]],
+        "candidates": [_plain(row) for row in replay.candidates.to_dict("records") if row["frontier"]],
         "reason": replay.reason,
         "draft": draft and {"yaml": draft.text, "lint": draft.lint, "said": draft.said},
     }
@@ -109,18 +91,17 @@ def _data(replay: RuleReplay) -> dict[str, Any]:
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     """A row whose values JSON can hold."""
-    missing = {key for key, value in row.items() if isinstance(value, float) and math.isnan(value)}
-    return {str(key): None if key in missing else value for key, value in row.items()}
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 
 def _agreed(replay: RuleReplay) -> str:
     """How far the replay of the present rule is what the server itself fired."""
     if not len(replay.agreement):
-        return "" if replay.variants[0][0] != PRESENT else "The server has fired none of it, nor has the replay"
+        return "" if replay.variants[0][0] != PRESENT else "The server has fired none of it, nor has the replay."
     row = replay.agreement.iloc[0]
-    told = f", {row['apart']} set apart" if row["apart"] else ""
     extra = f", and {row['extra']} that it did not fire" if row["extra"] else ""
-    return f"{row['same']} of {count(row['fired'], 'episode')} as the server fired them{extra}{told}"
+    told = f", {row['apart']} set apart" if row["apart"] else ""
+    return f"{row['same']} of {count(row['fired'], 'episode')} as the server fired them{extra}{told}."
 
 
 def _quality(row: dict[Any, Any]) -> str:
@@ -131,7 +112,3 @@ def _quality(row: dict[Any, Any]) -> str:
         f"detection {seconds_text(row['detection_seconds'], none=NO_DATA)}, {row['pages_a_week']:.1f} pages a week, "
         f"{row['unjudged']} not judged"
     )
-
-
-def _lint(draft: Draft) -> str:
-    return f"{draft.lint}: {draft.said}" if draft.lint != "passed" else "passed"
