@@ -22,22 +22,9 @@ from cloudxai_analysis.cli.connect import _toml
 
 PROJECT = Path(__file__).parent.parent
 JOB = 'be"ta ]\\ api'
-RULES = {
-    "groups": [
-        {
-            "name": "beta",
-            "rules": [
-                {
-                    "alert": "ServiceNotReady",
-                    "expr": "readiness_state==0",
-                    "for": "1m",
-                    "labels": {"severity": "critical"},
-                },
-                {"alert": "TenantFlapping", "expr": "increase(tenant_readiness_transitions_total[5m]) > 5"},
-            ],
-        }
-    ]
-}
+NOT_READY = {"alert": "ServiceNotReady", "expr": "readiness_state==0", "for": "1m", "labels": {"severity": "critical"}}
+FLAPPING = {"alert": "TenantFlapping", "expr": "increase(tenant_readiness_transitions_total[5m]) > 5"}
+RULES = {"groups": [{"name": "beta", "rules": [NOT_READY, FLAPPING]}]}
 
 
 def cloudxai(*words: str, settings: Path, stdin: Any = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
@@ -97,17 +84,16 @@ def test_it_says_what_the_server_is_and_has(beta: servers.Server, settings: Path
 def test_rules_of_files_are_held_against_those_that_are_loaded(
     beta: servers.Server, settings: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "same.yml").write_text(json.dumps(RULES), encoding="utf-8")
-    done = cloudxai("connect", beta.url, "--rules", str(tmp_path / "same.yml"), settings=settings)
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps(RULES), encoding="utf-8")
+    done = cloudxai("connect", beta.url, "--rules", str(file), settings=settings)
     # The server writes `readiness_state == 0`.
-    assert "The server has loaded the 2 rules of the files, as they are." in done.stdout
-    changed = json.loads(json.dumps(RULES))
-    changed["groups"][0]["rules"][0]["for"] = "2m"
-    changed["groups"][0]["rules"][1]["alert"] = "Mine"
-    (tmp_path / "changed.yml").write_text(json.dumps(changed), encoding="utf-8")
-    done = cloudxai("connect", beta.url, "--rules", str(tmp_path / "changed.yml"), settings=settings)
-    assert "ServiceNotReady is loaded otherwise on the server." in done.stdout
-    assert "Mine is loaded nowhere on the server." in done.stdout
+    assert "The server has loaded the 2 alerting rules of the files, as they are." in done.stdout
+    changed = {"groups": [{"name": "beta", "rules": [{**NOT_READY, "for": "2m"}, {**FLAPPING, "alert": "Mine"}]}]}
+    file.write_text(json.dumps(changed), encoding="utf-8")
+    done = cloudxai("connect", beta.url, "--rules", str(file), settings=settings)
+    assert "ServiceNotReady: The server has it with `for` and `keep_firing_for` 1m, 0s and " in done.stdout
+    assert "Mine: The server has loaded no alert of this name." in done.stdout
     assert "TenantFlapping is loaded, and in none of the files." in done.stdout
 
 
@@ -115,10 +101,14 @@ def test_rules_of_files_are_held_against_those_that_are_loaded(
 def test_what_it_writes_is_read_back_and_leaves_the_rest(beta: servers.Server, settings: Path) -> None:
     before = settings.read_text(encoding="utf-8")
     words = ("connect", beta.url, "--environment", "beta", "--write")
-    done = cloudxai(*words, settings=settings)
-    assert done.returncode == 2
-    assert "Give --yes." in done.stderr
-    assert settings.read_text(encoding="utf-8") == before
+
+    def refused(said: str, *more: str) -> None:
+        unchanged = settings.read_text(encoding="utf-8")
+        done = cloudxai(*words, *more, settings=settings)
+        assert (done.returncode, settings.read_text(encoding="utf-8")) == (2, unchanged)
+        assert said in done.stderr
+
+    refused("Give --yes.")
     done = cloudxai(*words, "--yes", settings=settings)
     assert done.returncode == 0, done.stderr
     after = settings.read_text(encoding="utf-8")
@@ -128,15 +118,9 @@ def test_what_it_writes_is_read_back_and_leaves_the_rest(beta: servers.Server, s
         "beta": {"source": beta.url, "jobs": [JOB]},
     }
     # Never over another environment, and never into a file that could not be read again.
-    done = cloudxai(*words, "--yes", settings=settings)
-    assert done.returncode == 2
-    assert "has an environment 'beta' already" in done.stderr
-    assert settings.read_text(encoding="utf-8") == after
+    refused("has an environment 'beta' already", "--yes")
     settings.write_text("environments = { other = { source = 'http://other:9090' } }\n", encoding="utf-8")
-    done = cloudxai(*words, "--yes", settings=settings)
-    assert done.returncode == 2
-    assert "was left as it is" in done.stderr
-    assert settings.read_text(encoding="utf-8").startswith("environments = {")
+    refused("was left as it is", "--yes")
 
 
 @pytest.mark.server

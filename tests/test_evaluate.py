@@ -60,42 +60,44 @@ def test_an_event_is_found_by_kind_place_and_start(beta: tuple[DemoSource, Study
     assert not evaluate.was_found(missed, study)
 
 
-def smallest(*events: tuple[float, bool], share: float = 0.9) -> float | None:
-    return smallest_found(
-        pd.Series([size for size, _ in events]), pd.Series([found for _, found in events]), share=share
-    )
+def smallest(events: list[tuple[float, bool]], share: float = 0.9) -> float | None:
+    sizes, found = zip(*events, strict=True)
+    return smallest_found(pd.Series(sizes), pd.Series(found), share=share)
 
 
-def test_the_smallest_size_found_by_hand() -> None:
-    """Doublings are [1, 2), [2, 4), [4, 8): of the second half is found, of the third all."""
-    events = [(1, False), (2, True), (3, False), (5, True), (7, True)]
-    assert smallest(*events) == 5.0
-    assert smallest(*events, share=0.5) == 2.0
-    assert smallest(*events, share=0.0) == 1.0
-    assert smallest(*reversed(events)) == 5.0
-    assert smallest((0.0001, True), (0.001, True)) == 0.0001
+# Doublings are [1, 2), [2, 4), [4, 8): of the second half is found, of the third all.
+HALF = [(1, False), (2, True), (3, False), (5, True), (7, True)]
+TEN = [16.0 + number for number in range(10)]
 
 
-def test_a_hole_above_counts_against_what_lies_below() -> None:
-    """All of the small and of the large are found, of the middle none: only the large ones are sure."""
-    assert smallest((1, True), (2, False), (3, False), (5, True)) == 5.0
-    assert smallest((1, True), (2, True), (4, True), (8, False)) is None
-
-
-def test_a_doubling_without_events_says_nothing_and_sizes_may_be_fractions() -> None:
-    assert smallest((0.3, True), (0.4, True), (900.0, True)) == 0.3
-    assert smallest((0.3, False), (0.6, True), (70.0, True)) == 0.6
-
-
-@pytest.mark.parametrize(("found", "expected"), [(9, 16.0), (8, 32.0)])
-def test_nine_of_ten_are_enough(found: int, expected: float) -> None:
-    sizes = [(16.0 + number, number < found) for number in range(10)]
-    assert smallest(*sizes, (32.0, True)) == expected
+@pytest.mark.parametrize(
+    ("events", "share", "expected"),
+    [
+        (HALF, 0.9, 5.0),
+        (HALF, 0.5, 2.0),
+        (HALF, 0.0, 1.0),
+        (HALF[::-1], 0.9, 5.0),
+        ([(0.0001, True), (0.001, True)], 0.9, 0.0001),
+        # All of the small and of the large are found, of the middle none: only the large ones are sure.
+        ([(1, True), (2, False), (3, False), (5, True)], 0.9, 5.0),
+        ([(1, True), (2, True), (4, True), (8, False)], 0.9, None),
+        # A doubling without events says nothing, and sizes may be fractions.
+        ([(0.3, True), (0.4, True), (900.0, True)], 0.9, 0.3),
+        ([(0.3, False), (0.6, True), (70.0, True)], 0.9, 0.6),
+        # Nine of ten are enough, eight are not.
+        ([*((size, size < 25) for size in TEN), (32.0, True)], 0.9, 16.0),
+        ([*((size, size < 24) for size in TEN), (32.0, True)], 0.9, 32.0),
+    ],
+)
+def test_the_smallest_size_found_by_hand(
+    events: list[tuple[float, bool]], share: float, expected: float | None
+) -> None:
+    assert smallest(events, share) == expected
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1e5), st.booleans()), min_size=1, max_size=50))
 def test_from_the_smallest_on_nine_of_ten_are_found(events: list[tuple[float, bool]]) -> None:
-    least = smallest(*events)
+    least = smallest(events)
     if least is None:
         largest = max(size for size, _ in events)
         assert any(not found for size, found in events if size > largest / 2 - 0.01)

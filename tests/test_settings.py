@@ -16,10 +16,10 @@ from pydantic.fields import FieldInfo
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT
-from cloudxai_analysis.platform.finance import Exchange
 from cloudxai_analysis.platform.settings import (
     Bounds,
     EnvironmentSettings,
+    Exchange,
     Limits,
     Settings,
     environment_name,
@@ -51,17 +51,16 @@ def write(folder: Path, text: str) -> None:
 def test_defaults_need_no_file() -> None:
     settings = load_settings()
     # From any folder, as cron runs it: beside the package, and not where the command happens to stand.
-    assert settings.outputs == REPOSITORY / "outputs"
-    assert settings.bounds == Bounds()
-    assert settings.limits == Limits()
-    assert settings.environments == {}
-
-
-def test_default_bounds_are_the_documented_ones() -> None:
+    assert (settings.outputs, settings.environments) == (REPOSITORY / "outputs", {})
     # The readiness objective and the platform's own rule thresholds: 99.9 %, 10 transitions an hour, p95 under 200 ms.
-    bounds = Bounds()
+    bounds = settings.bounds
     assert (bounds.availability, bounds.transitions_per_hour, bounds.check_latency_seconds) == (0.999, 10, 0.2)
     assert (bounds.coverage, bounds.false_positive_rate) == (0.95, 0.25)
+    chosen = resolve_environment(settings)
+    assert (chosen.name, chosen.source, chosen.contract.tenant_cap) == ("demo", "demo://", 100)
+    folder = REPOSITORY / "outputs" / "demo"
+    assert (chosen.lake, chosen.reports) == (folder / "lake", folder / "reports")
+    assert chosen.ledger == folder / "ledger" / "incidents.jsonl"
 
 
 def test_flags_beat_variables_and_variables_beat_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,30 +73,26 @@ def test_flags_beat_variables_and_variables_beat_the_file(folder: Path, monkeypa
     assert (settings.bounds.coverage, settings.bounds.daily_churn) == (0.7, 0.5)
     assert load_settings(outputs=Path("from_flag")).outputs == folder / "from_flag"
     assert load_settings(outputs=None).outputs == folder / "from_variable"
+    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__TENANT", "team-blue")
+    assert load_settings().environments["beta"].tenant == "team-blue"
 
 
-def test_folders_are_found_from_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(folder, "")
+def test_folders_are_found_from_below_and_beside_a_named_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "notebooks" / "deep").mkdir(parents=True)
     monkeypatch.chdir(folder / "notebooks" / "deep")
+    (folder / "pyproject.toml").touch()  # a clone without a file of settings
     assert project_folder() == folder
+    (folder / "pyproject.toml").unlink()
+    write(folder, "")
     assert load_settings().outputs == folder / "outputs"
-
-
-def test_clone_without_settings_file_is_found_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "notebooks").mkdir()
-    (folder / "pyproject.toml").touch()
-    monkeypatch.chdir(folder / "notebooks")
-    assert project_folder() == folder
-
-
-def test_relative_paths_start_at_the_file_that_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     (folder / "etc").mkdir()
-    write(folder / "etc", 'notebooks = "mine"\n')
+    write(folder / "etc", "[bounds]\ncoverage = 0.5\n")
     monkeypatch.setenv("CLOUDXAI_SETTINGS", "etc/cloudxai.toml")
-    assert load_settings().outputs == folder / "etc" / "outputs"
+    settings = load_settings()
+    assert (settings.outputs, settings.bounds.coverage) == (folder / "etc" / "outputs", 0.5)
     # What is not there is found beside the package.
-    assert find_notebook(load_settings(), "weekly_report") == REPOSITORY / "notebooks" / "weekly_report.ipynb"
+    assert find_notebook(settings, "weekly_report") == REPOSITORY / "notebooks" / "weekly_report.ipynb"
 
 
 @pytest.mark.parametrize(
@@ -128,20 +123,18 @@ def test_relative_paths_start_at_the_file_that_is_named(folder: Path, monkeypatc
         ("[environments.beta]\nhistory_weeks = 53", "Invalid value of 'environments.beta.history_weeks'"),
         ("outputs = ", "cannot be read"),
         ("a = 1\na = 2", "cannot be read"),
+        ("[environments.beta.budgets]\nacme = 0", "Invalid value of 'environments.beta.budgets.acme'"),
+        ("LATIN", "cannot be read"),
     ],
 )
 def test_mistake_in_the_file_is_one_line_that_names_it(folder: Path, text: str, message: str) -> None:
     write(folder, text)
+    if text == "LATIN":
+        (folder / "cloudxai.toml").write_bytes(b'outputs = "\xe9"')
     with pytest.raises(UsageError, match=message) as caught:
         load_settings()
     assert "\n" not in str(caught.value)
     assert str(folder / "cloudxai.toml") in str(caught.value)
-
-
-def test_file_in_another_encoding_is_refused(folder: Path) -> None:
-    (folder / "cloudxai.toml").write_bytes(b'outputs = "\xe9"')
-    with pytest.raises(UsageError, match="cannot be read"):
-        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -163,12 +156,6 @@ def test_mistake_in_a_variable_is_told(
         load_settings()
 
 
-def test_settings_file_may_lie_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "other.toml").write_text("[bounds]\ncoverage = 0.5\n", encoding="utf-8")
-    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(folder / "other.toml"))
-    assert load_settings().bounds.coverage == 0.5
-
-
 BETA = """
 [environments.beta]
 source = "http://beta:9090"
@@ -177,32 +164,34 @@ currency = "USD"
 """
 
 
-def test_without_anything_the_demo_is_meant() -> None:
-    chosen = resolve_environment(load_settings())
-    assert (chosen.name, chosen.source) == ("demo", "demo://")
-    assert (chosen.contract.tenant_cap, chosen.contract.currency) == (100, "EUR")
-
-
-def test_environment_brings_its_source_cap_and_currency(folder: Path) -> None:
-    write(folder, BETA)
-    chosen = resolve_environment(load_settings(), name="beta")
-    assert (chosen.name, chosen.source) == ("beta", "http://beta:9090")
-    assert (chosen.contract.tenant_cap, chosen.contract.currency) == (50, "USD")
-
-
-def test_environment_is_found_by_its_source(folder: Path) -> None:
-    write(folder, BETA)
-    chosen = resolve_environment(load_settings(), source="http://beta:9090")
-    assert (chosen.name, chosen.contract.tenant_cap) == ("beta", 50)
-
-
-def test_default_environment_beats_the_variable_of_the_source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROMETHEUS_URL", "http://elsewhere:9090")
-    assert resolve_environment(load_settings()).source == "http://elsewhere:9090"
-    assert resolve_environment(load_settings(), name="demo").source == "demo://"
-    write(folder, f'default_environment = "beta"\n{BETA}')
-    assert resolve_environment(load_settings()).source == "http://beta:9090"
-    assert resolve_environment(load_settings(), source="http://third:9090").source == "http://third:9090"
+@pytest.mark.parametrize(
+    ("asked", "variable", "first", "expected"),
+    [
+        ({"name": "beta"}, "", "", ("beta", "http://beta:9090")),
+        ({"source": "http://beta:9090"}, "", "", ("beta", "http://beta:9090")),
+        ({}, "http://elsewhere:9090", "", ("elsewhere-9090", "http://elsewhere:9090")),
+        ({"name": "demo"}, "http://elsewhere:9090", "", ("demo", "demo://")),
+        # The default environment beats the variable of the source, and a source that is given beats both.
+        ({}, "http://elsewhere:9090", 'default_environment = "beta"\n', ("beta", "http://beta:9090")),
+        (
+            {"source": "http://third:9090"},
+            "http://x",
+            'default_environment = "beta"\n',
+            ("third-9090", "http://third:9090"),
+        ),
+    ],
+)
+def test_which_environment_is_meant(
+    asked: dict[str, str], variable: str, first: str, expected: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, first + BETA)
+    if variable:
+        monkeypatch.setenv("PROMETHEUS_URL", variable)
+    chosen = resolve_environment(load_settings(), **asked)
+    assert (chosen.name, chosen.source) == expected
+    assert (chosen.contract.tenant_cap, chosen.contract.currency) == (
+        (50, "USD") if chosen.name == "beta" else (100, "EUR")
+    )
 
 
 def test_unknown_environment_names_the_near_miss(folder: Path) -> None:
@@ -237,22 +226,6 @@ def test_refusal_of_a_source_does_not_repeat_its_password() -> None:
     with pytest.raises(UsageError, match="Invalid source") as caught:
         environment_name("http://user:hunter2@host:port/")
     assert "hunter2" not in str(caught.value)
-
-
-def test_environments_folders_lie_under_its_name(folder: Path) -> None:
-    write(folder, "")
-    chosen = resolve_environment(load_settings())
-    assert chosen.lake == folder / "outputs" / "demo" / "lake"
-    assert chosen.ledger == folder / "outputs" / "demo" / "ledger" / "incidents.jsonl"
-    assert chosen.reports == folder / "outputs" / "demo" / "reports"
-
-
-def test_variables_reach_an_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(folder, BETA)
-    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__HTTP_CONFIG_FILE", "secrets/http.yml")
-    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS__BETA__TENANT", "team-blue")
-    beta = load_settings().environments["beta"]
-    assert (beta.tenant, beta.http_config_file) == ("team-blue", Path("secrets/http.yml"))
 
 
 def test_notebook_is_found_by_name_or_path(folder: Path) -> None:
@@ -296,6 +269,7 @@ KINDS: dict[Any, str] = {
     **{dict: "table", Exchange: "table", tuple: "list"},
 }
 SIGNS = {annotated_types.Gt: ">", annotated_types.Ge: "≥", annotated_types.Lt: "<", annotated_types.Le: "≤"}
+EDGES = ("gt", "ge", "lt", "le")
 OF_EACH: tuple[tuple[type[BaseModel], str], ...] = (
     (Settings, ""),
     (EnvironmentSettings, "environments.NAME."),
@@ -308,44 +282,32 @@ def table_row(key: str, field: FieldInfo) -> tuple[str, str, str, str]:
     """Key, kind, default and allowed values of one setting, as the docs' table shows them."""
     optional = isinstance(field.annotation, UnionType)
     kind = get_args(field.annotation)[0] if optional else get_origin(field.annotation) or field.annotation
-    limits = [f"{SIGNS[type(item)]} {edge(item):g}" for item in field.metadata if type(item) in SIGNS]
+    limits = [
+        f"{SIGNS[type(item)]} {next(float(getattr(item, edge)) for edge in EDGES if hasattr(item, edge)):g}"
+        for item in field.metadata
+        if type(item) in SIGNS
+    ]
     patterns = [f"`{item.pattern}`" for item in field.metadata if getattr(item, "pattern", None)]
     choices = [f"`{choice}`" for choice in get_args(field.annotation)] if kind is Literal else []
-    default = default_text(field.get_default(call_default_factory=True))
-    return f"`{key}`", KINDS[kind], default, ", ".join(limits + patterns + choices)
-
-
-def edge(limit: Any) -> float:
-    return next(float(getattr(limit, name)) for name in ("gt", "ge", "lt", "le") if hasattr(limit, name))
-
-
-def default_text(default: Any) -> str:
-    if default in (None, {}, ()):
-        return ""
+    default = field.get_default(call_default_factory=True)
+    shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
     if default == DEFAULT_CONTRACT:
-        return "the package's `platform/contract.toml`"
-    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-
-
-def expected_rows() -> dict[str, tuple[tuple[str, str, str, str], str]]:
-    """By key: the four columns that follow from the code, and the description that the fifth begins with."""
-    rows = {}
-    for model, prefix in OF_EACH:
-        for name, field in model.model_fields.items():
-            if name not in ("environments", "bounds", "limits"):
-                row = table_row(prefix + name, field)
-                rows[row[0]] = (row, field.description or "")
-    return rows
+        shown = "the package's `platform/contract.toml`"
+    return f"`{key}`", KINDS[kind], "" if default in (None, {}, ()) else shown, ", ".join(limits + patterns + choices)
 
 
 def test_docs_table_lists_every_setting_with_its_default_and_bounds() -> None:
     page = PAGE.read_text(encoding="utf-8")
     section = page[page.index("## Every setting") : page.index("## Credentials")]
     lines = re.findall(r"^\| (`.*) \|$", section, re.MULTILINE)
-    shown = {cells[0]: cells for cells in ([cell.strip() for cell in line.split(" | ")] for line in lines)}
-    expected = expected_rows()
-    assert list(shown) == list(expected)
-    for key, (row, description) in expected.items():
-        assert tuple(shown[key][:4]) == row
-        assert shown[key][4], f"{key} has no meaning in {PAGE.name}"
-        assert shown[key][4].startswith(description), f"{key} means '{description}' in the code"
+    shown = [[cell.strip() for cell in line.split(" | ")] for line in lines]
+    expected = [
+        (table_row(prefix + name, field), field.description or "")
+        for model, prefix in OF_EACH
+        for name, field in model.model_fields.items()
+        if name not in ("environments", "bounds", "limits")
+    ]
+    assert [tuple(cells[:4]) for cells in shown] == [row for row, _ in expected]
+    for cells, (_, description) in zip(shown, expected, strict=True):
+        assert cells[4], f"{cells[0]} has no meaning in {PAGE.name}"
+        assert cells[4].startswith(description), f"{cells[0]} means '{description}' in the code"

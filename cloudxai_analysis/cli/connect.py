@@ -6,7 +6,6 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,25 +33,23 @@ SLO_DAYS = 30
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, yes: bool) -> int:
     """Look at the server at URL, say what a report will find there, and what its environment should say."""
-    from cloudxai_analysis.replay.rules import rules_in
     from cloudxai_analysis.study.asked import settle
 
     asked = settle("current", source=url, environment=environment)
-    given, findings = rules_in(rules)
     # The clock stands at a whole minute, and a server may be younger than that.
     found = _look(asked, asked.now + timedelta(minutes=1))
     if found is None:
         raise UsageError("The demo needs no connection. Give the URL of a server, like http://host:9090.")
-    for finding in findings:
-        click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
-    differing = _told_apart(found, asked.environment)
-    proposed = _environment(found, asked.environment, differing)
-    said = (_three_lines(found, asked.environment), _more_lines(found, asked.environment, differing))
-    for line in chain(*said, _rule_lines(found.rules, given)):
+    settled = asked.environment
+    differing = _told_apart(found, settled)
+    proposed = _environment(found, settled, differing)
+    for line in (*_three_lines(found, settled), *_more_lines(found, settled, differing)):
         click.echo(plain(line))
-    click.echo(f"\n{_toml(asked.environment.name, proposed)}")
+    for line in _rule_lines(found.rules, rules, settled) if rules else ():
+        click.echo(plain(line))
+    click.echo(f"\n{_toml(settled.name, proposed)}")
     if write:
-        _write(asked.environment.name, proposed, yes=yes)
+        _write(settled.name, proposed, yes=yes)
     return 0
 
 
@@ -94,34 +91,27 @@ def _needed(environment: Environment) -> timedelta:
 
 
 def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
+    from cloudxai_analysis.sources.rules import rule_rows
+
     contract, needed = environment.contract, _needed(environment)
     seen = "no sample in the last hour"
     if found.oldest and found.newest:
         held = found.newest - found.oldest
-        seen = f"telemetry since {found.oldest:%Y-%m-%d %H:%M} UTC, {span(held.total_seconds())}"
-        if held < needed - timedelta(hours=2):
-            seen += f" of the {needed.days} days that a report compares"
-    facts = [
-        seen,
-        *([f"kept for {found.retention}"] if found.retention else []),
-        count(found.targets, "target"),
-        *([f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}"] if found.steps else []),
-    ]
-    yield f"{found.name} is {found.kind}: {', '.join(facts)}."
+        short = f" of the {needed.days} days that a report compares" if held < needed - timedelta(hours=2) else ""
+        seen = f"telemetry since {found.oldest:%Y-%m-%d %H:%M} UTC, {span(held.total_seconds())}{short}"
+    facts = [seen, f"kept for {found.retention}" if found.retention else "", count(found.targets, "target")]
+    facts.append(f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}" if found.steps else "")
+    yield f"{found.name} is {found.kind}: {', '.join(filter(None, facts))}."
     missing = [f"{metric} ({_listed(checks)})" for metric, checks in _missing(found, contract)]
     has = "; ".join(f"job '{job}' exports {len(own)} series names of it" for job, own in found.jobs.items())
     other = "" if set(found.jobs) & set(contract.jobs) else f", and none is of job {_listed(contract.jobs)}: they count"
     yield f"Of the {contract.platform} contract {has}{other}. Missing (and what rests on it): {_listed(missing)}."
     if found.rules is None:
         yield "Alerting rules: the server does not tell them; the contract's descriptions are used."
-    else:
-        from cloudxai_analysis.sources.rules import rule_rows
-
-        differences = contract.differences(rule_rows(found.rules) or [])
-        otherwise = (
-            f"; otherwise than the contract: {'; '.join(differences)}" if differences else ", as the contract says"
-        )
-        yield f"Alerting rules: {len(found.rules)} loaded{otherwise}."
+        return
+    differences = "; ".join(contract.differences(rule_rows(found.rules) or []))
+    said = f"; otherwise than the contract: {differences}" if differences else ", as the contract says"
+    yield f"Alerting rules: {len(found.rules)} loaded{said}."
 
 
 def _missing(found: Contact, contract: Contract) -> Iterator[tuple[str, list[str]]]:
@@ -138,6 +128,7 @@ def _missing(found: Contact, contract: Contract) -> Iterator[tuple[str, list[str
 
 def _told_apart(found: Contact, environment: Environment) -> list[str]:
     """The labels outside of the contract by which series differ at the same time, as the report will find them."""
+    import numpy as np
     import pandas as pd
 
     from cloudxai_analysis.measures.labels import alike, unexpected_labels
@@ -150,7 +141,7 @@ def _told_apart(found: Contact, environment: Environment) -> list[str]:
     for batch in found.scrapes:
         series = pd.DataFrame({"labels": [canonical_labels(labels) for labels in batch.labels]}, dtype="str")
         series = series.reset_index(names="series_id")
-        each = series["series_id"].repeat(batch.offsets[1:] - batch.offsets[:-1]).reset_index(drop=True)
+        each = np.repeat(series.index, np.diff(batch.offsets))
         samples = pd.DataFrame({"series_id": each, "time": pd.to_datetime(batch.times, unit="ms", utc=True)})
         hours = pd.DataFrame({"hour": samples["time"].dt.floor("h").unique()})
         crowd = alike(series, known=known).merge(hours, how="cross")
@@ -175,30 +166,21 @@ def _more_lines(found: Contact, environment: Environment, differing: list[str]) 
             )
 
 
-def _rule_lines(loaded: list[AlertingRule] | None, given: list[AlertingRule]) -> Iterator[str]:
-    """How the loaded rules differ from those of files."""
-    if not given or loaded is None:
-        return
-    has = {(rule.name, _written(rule)) for rule in loaded}
-    for rule in given:
-        if (rule.name, _written(rule)) not in has:
-            there = any(other.name == rule.name for other in loaded)
-            yield f"{rule.file}: {rule.name} is loaded {'otherwise' if there else 'nowhere'} on the server."
-    for name in sorted({rule.name for rule in loaded} - {rule.name for rule in given}):
-        yield f"{name} is loaded, and in none of the files."
-    if has == {(rule.name, _written(rule)) for rule in given}:
-        yield f"The server has loaded the {count(len(given), 'rule')} of the files, as they are."
+def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], settled: Environment) -> Iterator[str]:
+    """How the loaded rules differ from those of files, as an audit says it."""
+    from cloudxai_analysis.cli.audit import loaded_alerts
+    from cloudxai_analysis.lint.audit import audit
+    from cloudxai_analysis.lint.corpus import read_corpus
 
-
-def _written(rule: AlertingRule) -> tuple[str, float, float, str]:
-    """What a rule does, its expression in one writing, for a server rewrites it."""
-    import promql_parser
-
-    try:
-        expression = promql_parser.parse(rule.expr).prettify()
-    except ValueError:
-        expression = " ".join(rule.expr.split())
-    return expression, rule.for_seconds, rule.keep_firing_for_seconds, rule.labels.get("severity", "")
+    corpus = read_corpus(files, contract=settled.contract, loaded_alerts=loaded_alerts(loaded))
+    found = [one for one in audit(corpus) if one.code in ("rules/differs-from-server", "files/broken")]
+    yield from (f"{one.file}:{one.line}: {one.subject}: {one.message}" for one in found)
+    own = {rule.name for rule in corpus.rules}
+    others = sorted({rule.name for rule in loaded or ()} - own)
+    yield from (f"{name} is loaded, and in none of the files." for name in others)
+    if loaded is not None and not found and not others:
+        alerts = sum(rule.kind == "alert" for rule in corpus.rules)
+        yield f"The server has loaded the {count(alerts, 'alerting rule')} of the files, as they are."
 
 
 def _environment(found: Contact, environment: Environment, differing: list[str]) -> dict[str, Any]:
@@ -222,11 +204,11 @@ def _toml(name: str, values: dict[str, Any]) -> str:
     """A table of settings as TOML, whose strings are escaped as PromQL's are."""
     from cloudxai_analysis.sources.matchers import quoted
 
-    texts = {
-        key: quoted(value) if isinstance(value, str) else f"[{', '.join(map(quoted, value))}]"
-        for key, value in values.items()
-    }
-    return "\n".join([f"[environments.{quoted(name)}]", *(f"{key} = {text}" for key, text in texts.items())])
+    lines = [f"[environments.{quoted(name)}]"]
+    for key, value in values.items():
+        text = quoted(value) if isinstance(value, str) else f"[{', '.join(map(quoted, value))}]"
+        lines.append(f"{key} = {text}")
+    return "\n".join(lines)
 
 
 def _write(name: str, values: dict[str, Any], *, yes: bool) -> None:
@@ -247,9 +229,9 @@ def _write(name: str, values: dict[str, Any], *, yes: bool) -> None:
             raise UsageError(
                 f"{file} has an environment '{name}' already, which stays as it is. Give --environment NAME."
             )
+        if not yes and not sys.stdin.isatty():
+            raise UsageError("Nobody is there to be asked before cloudxai.toml is written. Give --yes.")
         if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("Nobody is there to be asked before cloudxai.toml is written. Give --yes.")
             click.confirm(f"Add it to {file}?", abort=True)
         after = f"{before.rstrip()}\n\n{_toml(name, values)}\n".lstrip()
         wanted.setdefault("environments", {})[name] = values

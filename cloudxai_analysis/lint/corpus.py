@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
@@ -40,6 +40,7 @@ class Loaded(NamedTuple):
     expr: str
     for_seconds: float
     labels: Mapping[str, str]
+    keep_firing_for_seconds: float = 0.0
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Corpus:
     """
 
     contract: Contract
-    known_metrics: frozenset[str] | None = None
+    known_metrics: Collection[str] | None = None
     metric_types: Mapping[str, str] = field(default_factory=dict)
     loaded_alerts: Sequence[Loaded] | None = None
     scrape_seconds: float | None = None
@@ -115,28 +116,18 @@ class Corpus:
             self._say("files/nothing-to-audit", file, 1, "It holds no rules, no routing and no dashboard.")
 
 
-def read_corpus(
-    paths: Sequence[Path],
-    *,
-    contract: Contract,
-    root: Path = _HERE,
-    known_metrics: Iterable[str] | None = None,
-    metric_types: Mapping[str, str] | None = None,
-    loaded_alerts: Sequence[Loaded] | None = None,
-    scrape_seconds: float | None = None,
-) -> Corpus:
+def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE, **known: Any) -> Corpus:
     """What the files at `paths` hold; of a folder every file below it that ends in .yml, .yaml, .json or .rules.
 
-    Relative paths begin at `root`, and findings name files from there.
+    Relative paths begin at `root`, and findings name files from there; `known` is what a `Corpus` knows of a server.
 
     Raises
     ------
     UsageError
         A path does not exist, or there is no file to audit, or there are more than 20,000.
     """
-    names = None if known_metrics is None else frozenset(known_metrics)
-    corpus = Corpus(contract, names, dict(metric_types or {}), loaded_alerts, scrape_seconds)
-    for path, named in _files([root / path for path in paths]):
+    corpus = Corpus(contract, **known)
+    for path, named in _files([root / path for path in paths]).items():
         if named or _seems_ours(path):
             file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
             corpus.read(path, file, named=named)
@@ -174,27 +165,25 @@ def not_audited(tree: Node) -> str:
     return f"Rules in the language of {sorted(other)[0]}" if other and rules else ""
 
 
-def _files(paths: Sequence[Path]) -> list[tuple[Path, bool]]:
+def _files(paths: Sequence[Path]) -> dict[Path, bool]:
     """Each file once, and whether it was named itself."""
     files: dict[Path, bool] = {}
     for path in paths:
         if path.is_dir():
-            for file in _inside(path):
-                files.setdefault(file, False)
-                if len(files) > MOST_FILES:
-                    raise UsageError(f"Folder {path} holds more than {MOST_FILES:,} files. Name a smaller one.")
+            files = dict.fromkeys(_inside(path), False) | files
         elif path.exists() or path.is_symlink():
             files[path] = True
         else:
             raise UsageError(f"No file or folder '{path}'. Check the path.")
-    return list(files.items())
+        if len(files) > MOST_FILES:
+            raise UsageError(f"Folder {path} holds more than {MOST_FILES:,} files. Name a smaller one.")
+    return files
 
 
 def _inside(folder: Path) -> Iterator[Path]:
     """Files below a folder in a stable order; hidden ones and those of package managers are not looked at."""
     for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        passed = any(part.startswith(".") or part in _NOT_LOOKED_INTO for part in parts)
+        passed = any(part.startswith(".") or part in _NOT_LOOKED_INTO for part in path.relative_to(folder).parts)
         if path.suffix.lower() in SUFFIXES and not passed and not path.is_dir():
             yield path
 

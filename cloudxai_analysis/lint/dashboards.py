@@ -133,18 +133,16 @@ def _queries(panel: Node, sources: dict[str, str], repeat: frozenset[str]) -> It
 
 def _unit(panel: Node) -> Node:
     """Where the panel's unit stands: today's field configuration, a gauge's or single value's, or an old left axis."""
-    entries = panel.get("fieldConfig", "overrides").items()
-    overrides = [inside.get("id").text() for entry in entries for inside in entry.get("properties").items()]
-    second_axis = any(entry.get("yaxis").value == 2 for entry in panel.get("seriesOverrides").items())
-    places = [
-        panel.get("fieldConfig", "defaults", "unit"),
-        panel.get("format"),
-        panel.get("options", "fieldOptions", "defaults", "unit"),
-        *(axis.get("format") for axis in panel.get("yaxes").items()[:1]),
-        *panel.get("y_formats").items()[:1],
+    overrides = [
+        one.get("id").text()
+        for entry in panel.get("fieldConfig", "overrides").items()
+        for one in entry.get("properties").items()
     ]
-    told = [place for place in places if isinstance(place.value, str)]
-    return told[0] if told and not second_axis and "unit" not in overrides else Node(None, panel.line)
+    if "unit" in overrides or any(entry.get("yaxis").value == 2 for entry in panel.get("seriesOverrides").items()):
+        return Node(None, panel.line)
+    places = [panel.get("fieldConfig", "defaults", "unit"), panel.get("format")]
+    places += [axis.get("format") for axis in panel.get("yaxes").items()[:1]]
+    return next((place for place in places if isinstance(place.value, str)), Node(None, panel.line))
 
 
 def _source(node: Node, sources: dict[str, str]) -> str:

@@ -32,14 +32,6 @@ class Edge(NamedTuple):
     line: int
 
 
-class Unused(NamedTuple):
-    """A metric that no rule and no panel looks at, and what it costs."""
-
-    metric: str
-    samples_per_second: float
-    promised: bool
-
-
 class Look(NamedTuple):
     """A rule or panel that reads a metric of the contract in which tenants are told apart."""
 
@@ -81,8 +73,8 @@ def edge_frame(corpus: Corpus) -> pd.DataFrame:
     return pd.DataFrame(edges(corpus), columns=list(Edge._fields))
 
 
-def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> list[Unused]:
-    """Which of the metrics named in `samples_per_second` no rule and no panel looks at, the dearest first.
+def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> list[tuple[str, float, bool]]:
+    """The metrics that no rule and no panel looks at, the dearest first: name, samples a second, whether promised.
 
     A selector that names its metric by a pattern, or in part by a variable of a dashboard, looks at each that fits.
     """
@@ -96,11 +88,11 @@ def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> l
         patterns += [matcher for matcher in selector.matchers if matcher.name == "__name__"]
     promised = Auditor.of(corpus).metrics.promised
     unused = [
-        Unused(name, rate, promised(name) is not None)
+        (name, rate, promised(name) is not None)
         for name, rate in samples_per_second.items()
         if name not in names and not any(pattern.accepts(name) for pattern in patterns)
     ]
-    return sorted(unused, key=lambda one: (-one.samples_per_second, one.metric))
+    return sorted(unused, key=lambda one: (-one[1], one[0]))
 
 
 def looks_at_tenants(corpus: Corpus) -> list[Look]:

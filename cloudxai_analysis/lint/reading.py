@@ -151,8 +151,7 @@ class _Composer:
         self.findings: list[Finding] = []
         self._file, self._first_line = file, first_line
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int] | None] = {}  # None until its end has come
-        self._templated = False
+        self._anchors: dict[str | None, tuple[Node, int] | None] = {}  # None until its end has come
 
     def documents(self, text: str) -> Iterator[Node]:
         """Every document of the text."""
@@ -160,43 +159,37 @@ class _Composer:
         for event in events:
             line = event.start_mark.line + self._first_line
             made: tuple[Node, int] | None = None
+            written: str | None = None
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors = {}
             elif isinstance(event, yaml.CollectionStartEvent):
-                self._begin(event, Node({} if isinstance(event, yaml.MappingStartEvent) else [], line))
+                self._anchors[event.anchor] = None
+                node = Node({} if isinstance(event, yaml.MappingStartEvent) else [], line)
+                self._open.append(_Open(node, event.anchor))
+                if len(self._open) > DEEPEST:
+                    raise _marked(f"nested deeper than {DEEPEST} levels", event)
             elif isinstance(event, yaml.CollectionEndEvent):
-                made = self._end()
+                made = self._end(self._open.pop())
             elif isinstance(event, yaml.ScalarEvent):
-                made = Node(resolved(event.value) if event.implicit[0] else event.value, line), 1
-                if event.anchor:
-                    self._anchors[event.anchor] = made
+                written = event.value
+                made = Node(resolved(written) if event.implicit[0] else written, line), 1
+                self._anchors[event.anchor] = made
             elif isinstance(event, yaml.AliasEvent):
-                made = self._anchors.get(event.anchor or "")
+                made = self._anchors.get(event.anchor)
                 if made is None:
-                    mark: Any = event.start_mark
-                    raise yaml.MarkedYAMLError(problem="an alias of nothing, or of itself", problem_mark=mark)
+                    raise _marked("an alias of nothing, or of itself", event)
             if made is not None and self._open:
-                self._put(self._open[-1], *made, event.value if isinstance(event, yaml.ScalarEvent) else None)
+                self._put(self._open[-1], *made, written)
             elif made is not None:
                 yield made[0]
 
-    def _begin(self, event: Any, node: Node) -> None:
-        if event.anchor:
-            self._anchors[event.anchor] = None
-        self._open.append(_Open(node, event.anchor))
-        if len(self._open) > DEEPEST:
-            problem = f"nested deeper than {DEEPEST} levels"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
-
-    def _end(self) -> tuple[Node, int]:
-        one = self._open.pop()
+    def _end(self, one: _Open) -> tuple[Node, int]:
         for base in one.merged:
             for name, value in base.pairs():
                 one.node.value.setdefault(name, value)  # type: ignore[union-attr]
         if one.size > MOST_VALUES:
             raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
-        if one.anchor:
-            self._anchors[one.anchor] = one.node, one.size
+        self._anchors[one.anchor] = one.node, one.size
         return one.node, one.size
 
     def _put(self, into: _Open, node: Node, size: int, written: str | None) -> None:
@@ -205,26 +198,29 @@ class _Composer:
         values, lines = into.node.value, into.node.key_lines
         if isinstance(values, list):
             values.append(node)
-            return
-        into.awaits_value = not into.awaits_value
-        if into.awaits_value:
-            into.key = written
-            if written is None and not self._templated:
-                # {{ template }} reads as a mapping whose key is a mapping; it is told once.
+        elif not into.awaits_value:
+            into.awaits_value, into.key = True, written
+            if written is None:
+                # {{ template }} reads as a mapping whose key is a mapping.
                 self._say("files/templated", node.line, "A key that is no text, as an unquoted {{ template }} gives.")
-                self._templated = True
             elif written in lines:
                 message = f"Key '{written}' is there twice; it stands on line {lines[written]} already."
                 self._say("files/duplicate-key", node.line, message)
-            elif written is not None and written != "<<":
+            elif written != "<<":
                 lines[written] = node.line
-        elif into.key == "<<":
-            into.merged += node.items() or [node]
-        elif into.key is not None and isinstance(values, dict):
-            values[into.key] = node
+        else:
+            into.awaits_value = False
+            if into.key == "<<":
+                into.merged += node.items() or [node]
+            elif into.key is not None and isinstance(values, dict):
+                values[into.key] = node
 
     def _say(self, code: str, line: int, message: str) -> None:
         self.findings.append(_of(code, self._file, line, message))
+
+
+def _marked(problem: str, event: Any) -> yaml.YAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 def _of(code: str, file: str, line: int, message: str) -> Finding:

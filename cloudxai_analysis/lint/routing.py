@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import product
 from typing import TYPE_CHECKING
 
 from cloudxai_analysis.lint import Finding
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _NEAR, _NEAR_LABEL = 0.8, 0.84
 _NAMED_AT_MOST = 3
-_MOST_PAIRS = 20_000
 
 
 @dataclass
@@ -33,13 +31,10 @@ class Beside:
     contract: Contract
     ending: dict[Route, list[Shape]] = field(default_factory=lambda: defaultdict(list))
 
-    def sides(self, inhibition: Inhibition) -> list[tuple[Shape, Shape]]:
-        """Each alert that may be its source, with each that may be its target; none where they are too many."""
-        source, target = (
-            [shape for shape in self.alerts if shape.all_accepted(matchers) is not False]
-            for matchers in (inhibition.source, inhibition.target)
-        )
-        return list(product(source, target)) if len(source) * len(target) <= _MOST_PAIRS else []
+    def matched(self, matchers: Iterable[Matcher]) -> list[Shape]:
+        """The alerts that may match."""
+        matchers = tuple(matchers)
+        return [shape for shape in self.alerts if shape.all_accepted(matchers) is not False]
 
 
 def routing_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
@@ -161,41 +156,29 @@ def group_by_loses_tenant(routing: Routing, beside: Beside) -> Iterator[Said]:
 def inhibition_never(routing: Routing, beside: Beside) -> Iterator[Said]:
     """Inhibitions that never keep an alert back."""
     for one in routing.inhibitions:
-        reasons = [_unequal(one.equal, *pair) for pair in beside.sides(one)]
-        said = _why_never(one) or (reasons[0] if reasons and all(reasons) else "")
-        if said:
+        if said := _why_never(one, beside):
             yield Said(said, one.line, subject=str(one))
 
 
-def _why_never(one: Inhibition) -> str:
+def _why_never(one: Inhibition, beside: Beside) -> str:
     for side, matchers in (("source", one.source), ("target", one.target)):
         if excluding := contradiction(matchers):
             return f"Nothing can match its {side}, {', '.join(map(str, excluding))}: it excludes itself."
+    sources, targets = beside.matched(one.source), beside.matched(one.target)
     for label in one.equal:
         if contradiction(matcher for matcher in (*one.source, *one.target) if matcher.name == label):
             return f"'{label}' must be equal, and source and target ask for different values of it."
-    return ""
-
-
-def _unequal(equal: Iterable[str], source: Shape, target: Shape) -> str:
-    """Why no alert of the source can have the same values as one of the target, if none can."""
-    for name in equal:
-        has, other_has = source.has(name), target.has(name)
-        if has is not None and other_has is not None and has is not other_has:
-            having, lacking = (source, target) if has else (target, source)
-            return f"'{name}' must be equal, and only {having.rule.name} has it, not {lacking.rule.name}."
-        # Names that differ today say nothing of an inhibition by severity: the same name with both is its very use.
-        values = {side.exact[name] for side in (source, target) if name in side.exact}
-        if name != "alertname" and len(values) > 1:
-            return f"'{name}' must be equal; {source.rule.name} and {target.rule.name} have different values of it."
+        having, other = ({shape.has(label) for shape in side} for side in (sources, targets))
+        if sources and targets and {True, False} == having | other and len(having) == len(other) == 1:
+            return f"'{label}' must be equal, and only the alerts of one side have it."
     return ""
 
 
 @rule("routing/inhibition-of-itself", of="routing")
-def inhibition_of_itself(routing: Routing, _: Beside) -> Iterator[Said]:
+def inhibition_of_itself(routing: Routing, beside: Beside) -> Iterator[Said]:
     """Inhibitions whose source is among what they keep back: alerts that match both sides never inhibit each other."""
     for one in routing.inhibitions:
-        if not one.source or not one.target or _why_never(one) or not covered(one.source, one.target):
+        if not one.source or not one.target or _why_never(one, beside) or not covered(one.source, one.target):
             continue
         if covered(one.target, one.source):
             yield Said("Source and target match the same alerts.", one.line, subject=str(one))
@@ -210,14 +193,14 @@ def inhibition_mixes_tenants(routing: Routing, beside: Beside) -> Iterator[Said]
     tenant = beside.contract.tenant_label
     for one in routing.inhibitions:
         of_one = _of_one(one.source, tenant) or _of_one(one.target, tenant)
-        if not one.equal or tenant in one.equal or of_one or _why_never(one):
-            continue
-        for source, target in beside.sides(one):
-            if source.has(tenant) and target.has(tenant) and not _unequal(one.equal, source, target):
-                names = source.rule.name, target.rule.name
-                said = f"{names[0]} of one tenant keeps back {names[1]} of all: '{tenant}' need not be equal."
-                yield Said(said, one.line, subject=str(one))
-                break
+        sources, targets = (
+            [shape.rule.name for shape in beside.matched(side) if shape.has(tenant)]
+            for side in (one.source, one.target)
+        )
+        decided = not one.equal or tenant in one.equal or of_one or _why_never(one, beside)
+        if sources and targets and not decided:
+            said = f"{sources[0]} of one tenant keeps back {targets[0]} of all: '{tenant}' need not be equal."
+            yield Said(said, one.line, subject=str(one))
 
 
 def _of_one(matchers: Iterable[Matcher], tenant: str) -> bool:

@@ -23,20 +23,16 @@ if TYPE_CHECKING:
 _PLACEHOLDERS = frozenset({"", "todo", "tbd", "tba", "fixme", "n/a", "none", "-", "?", "..."})
 _WORD = re.compile(r"[a-z]+|[A-Z][a-z]*")
 _NAMED_AT_MOST = 3
+_OWNERS = frozenset(
+    {"owner", "owned", "team", "squad", "contact", "oncall", "maintainer", "owners", "teams", "contacts"}
+)
 # By code: what an alert lacks, and the words by one of which a label or an annotation is called that has it. Older rule
 # files have one annotation `message` for both summary and description.
 _LACKING = {
     "rules/no-severity": ("label `severity`", frozenset({"severity"})),
     "rules/no-summary": ("annotation `summary`", frozenset({"summary", "title", "message"})),
-    "rules/no-runbook": (
-        "link to a runbook",
-        frozenset({"runbook", "playbook", "runbooks", "playbooks", "sop"}),
-    ),
-    "rules/no-owner": (
-        "label or annotation that names an owner or team",
-        frozenset({"owner", "owners", "owned", "team", "teams", "squad", "contact", "contacts", "oncall"})
-        | {"maintainer", "maintainers"},
-    ),
+    "rules/no-runbook": ("link to a runbook", frozenset({"runbook", "playbook", "runbooks", "playbooks", "sop"})),
+    "rules/no-owner": ("label or annotation that names an owner or team", _OWNERS),
 }
 
 
@@ -159,15 +155,16 @@ def differs_from_contract(file: RuleFile, corpus: Corpus) -> Iterator[Said]:
 @rule("rules/differs-from-server", of="file")
 def differs_from_server(file: RuleFile, corpus: Corpus) -> Iterator[Said]:
     """Alerts that the server has loaded otherwise, or not at all."""
-    for alert in file.alerts if corpus.loaded_alerts is not None else ():
-        one = alert.rule
+    for one in [alert.rule for alert in file.alerts] if corpus.loaded_alerts is not None else ():
         own = [loaded for loaded in corpus.loaded_alerts or () if loaded.name == one.name]
-        alike = [loaded for loaded in own if (loaded.for_seconds, loaded.labels) == (one.for_seconds, one.labels)]
+        waits = (one.for_seconds, one.keep_firing_for_seconds, one.labels)
+        alike = [it for it in own if (it.for_seconds, it.keep_firing_for_seconds, it.labels) == waits]
         if not own:
             yield Said("The server has loaded no alert of this name.", one.line, subject=one.name)
         elif not alike:
             labels = ", ".join(f'{name}="{value}"' for name, value in sorted(own[0].labels.items())) or "no label"
-            message = f"The server has it with `for` {duration_text(own[0].for_seconds)} and {labels}."
+            waits_said = ", ".join(map(duration_text, (own[0].for_seconds, own[0].keep_firing_for_seconds)))
+            message = f"The server has it with `for` and `keep_firing_for` {waits_said} and {labels}."
             yield Said(message, one.line, subject=one.name)
         elif not any(_same_expression(loaded.expr, one.expr) for loaded in alike):
             yield Said(f"The server has it with another expression, {alike[0].expr}.", one.line, subject=one.name)
@@ -187,17 +184,18 @@ def _without_absent(rules: list[tuple[Rule, Term | None]], metrics: Metrics) -> 
     A gauge says that something is so, a counter that something happened: it may not be there before. One process
     exports them all, so that the absence of one of them tells of the others. What a rule records is looked through.
     """
-    roots: dict[str, list[Term]] = defaultdict(list)
+    recorded: dict[str, set[str]] = defaultdict(set)
     for one, root in rules:
         if root is not None and one.kind == "record":
-            roots[one.name].append(root)
+            recorded[one.name] |= root.metrics
     first: dict[str, Rule] = {}
     for one, root in rules:
-        terms = _through_records(root, roots) if root is not None and one.kind == "alert" else []
-        told = {name for term in terms for missed in _missed(term) for name in _names(_through_records(missed, roots))}
-        if any(metrics.promised(name) is not None for name in told):
+        if root is None or one.kind != "alert":
+            continue
+        missed = {name for term in root.walk() for part in _missed(term) for name in part.metrics}
+        if any(metrics.promised(name) is not None for name in _through(missed, recorded)):
             return
-        for name in _names(terms):
+        for name in sorted(_through(root.metrics, recorded)):
             metric = metrics.promised(name)
             if metric is not None and metrics.is_own(name) and metric.scope == "target" and metric.kind == "gauge":
                 first.setdefault(metric.name, one)
@@ -206,21 +204,13 @@ def _without_absent(rules: list[tuple[Rule, Term | None]], metrics: Metrics) -> 
         yield _said("rules/no-absent", one, message, one.expr_line)
 
 
-def _through_records(root: Term, roots: dict[str, list[Term]]) -> list[Term]:
-    """Every term of an expression and of what the rules that it reads record."""
-    terms: list[Term] = []
-    waiting, seen = [root], set[str]()
+def _through(names: Iterable[str], recorded: dict[str, set[str]]) -> set[str]:
+    """The names, and those of the metrics of which rules record them."""
+    found, waiting = set[str](), set(names)
     while waiting:
-        for term in waiting.pop().walk():
-            terms.append(term)
-            if term.form == "selector" and term.name in roots and term.name not in seen:
-                seen.add(term.name)
-                waiting += roots[term.name]
-    return terms
-
-
-def _names(terms: list[Term]) -> list[str]:
-    return sorted({term.name for term in terms if term.form == "selector"})
+        found |= waiting
+        waiting = {name for one in waiting for name in recorded.get(one, ())} - found
+    return found
 
 
 def _missed(term: Term) -> Iterator[Term]:

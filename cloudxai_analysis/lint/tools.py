@@ -35,13 +35,12 @@ _OF_LINE = re.compile(r"\s+line (?P<line>\d+): (?P<said>.*)")
 _NEWER_FUNCTIONS = re.compile(r'function "(?:now|toDuration|urlQueryEscape|\w*[Tt]ime\w*)" not defined')
 # Keys of Alertmanager and functions of PromQL that are there since long: what nearly is one of them is a slip, what is
 # not may be newer.
-_KEYS = re.findall(
-    r"\w+",
-    "global receivers route receiver routes match match_re matchers continue group_by group_wait group_interval "
-    "repeat_interval mute_time_intervals time_intervals inhibit_rules source_match target_match source_matchers "
-    "target_matchers equal templates name send_resolved http_config channel username api_url title text smarthost from "
-    "to webhook_configs email_configs slack_configs pagerduty_configs opsgenie_configs url",
-)
+_KEYS = [
+    *("global", "receivers", "route", "receiver", "routes", "match", "match_re", "matchers", "continue", "group_by"),
+    *("group_wait", "group_interval", "repeat_interval", "mute_time_intervals", "time_intervals", "inhibit_rules"),
+    *("source_match", "target_match", "source_matchers", "target_matchers", "equal", "templates", "name", "channel"),
+    *("webhook_configs", "email_configs", "slack_configs", "pagerduty_configs", "opsgenie_configs", "send_resolved"),
+]
 _FUNCTIONS = ["rate", "increase", "histogram_quantile", "label_replace", "absent", "predict_linear"] + [
     f"{name}_over_time" for name in ("avg", "max", "min", "sum", "count", "quantile", "last", "absent")
 ]

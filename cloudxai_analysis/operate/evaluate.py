@@ -32,8 +32,6 @@ FOUND_SHARE = 0.9
 WEEKS = 3
 Progress = Callable[[int, int], None]
 Job = TypeVar("Job")
-_Own = tuple[Environment, int, Window, int, int]
-_AS_IT_IS = -1
 
 
 def study_of(source: DemoSource, folder: Path, *, settings: Settings | None = None) -> Study:
@@ -94,13 +92,15 @@ def own_weeks(
     there = [week for week in last_weeks(asked, weeks) if extent is not None and week.start >= extent.start]
     if not there:
         raise NoData(f"The lake of '{settled.name}' holds no whole week before {asked.window.end:%Y-%m-%d}.")
-    sizes = [_AS_IT_IS, *(size for size in range(SIZES) for _ in range(copies))]
+    sizes = [None, *(size for size in range(SIZES) for _ in range(copies))]
     jobs = [(settled, snapshot.version, week, size, seed) for week in there for seed, size in enumerate(sizes)]
-    results = list(zip(side_by_side(_own, jobs, workers=workers, progress=progress), jobs, strict=True))
+    results = side_by_side(_own, jobs, workers=workers, progress=progress)
+    as_they_are = [(job[2].name, found) for job, found in zip(jobs, results, strict=True) if job[3] is None]
+    planted = [row for job, found in zip(jobs, results, strict=True) if job[3] is not None for row in found]
     return {
         "environment": settled.name,
-        "weeks": [{"week": job[2].name, "findings": found} for found, job in results if job[3] == _AS_IT_IS],
-        "curves": curves(row for found, job in results if job[3] != _AS_IT_IS for row in found),
+        "weeks": [{"week": week, "findings": found} for week, found in as_they_are],
+        "curves": curves(planted),
     }
 
 
@@ -115,12 +115,13 @@ def last_weeks(asked: Asked, weeks: int) -> list[Window]:
     return [week_of(asked.window.end - HOUR - number * WEEK) for number in range(weeks)]
 
 
-def _own(job: _Own) -> list[dict[str, Any]]:
+def _own(job: tuple[Environment, int, Window, int | None, int]) -> list[dict[str, Any]]:
+    """What is found in a week as it is, or of events of that size planted into a copy of it."""
     settled, version, window, size, seed = job
     snapshot = open_lake(settled.lake).snapshot(version)
     now = datetime.fromisoformat(snapshot.provenance["now"])
     study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now)
-    return findings(study) if size == _AS_IT_IS else planted_findings(study, size=size, seed=seed)
+    return findings(study) if size is None else planted_findings(study, size=size, seed=seed)
 
 
 def side_by_side(
@@ -147,20 +148,16 @@ def curves(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     `rows` as `planted_findings` gives them. A kind that was never planted has no sizes.
     """
     frame = pd.DataFrame(list(rows), columns=["kind", "size", "unit", "found"]).astype({"found": bool})
-    found = []
+    curves = []
     for kind, (check, sizes, unit) in KINDS.items():
         own = frame[frame["kind"] == kind]
-        by_size = [(size, own.loc[own["size"] == size, "found"]) for size in sizes]
-        found.append(
-            {
-                "kind": kind,
-                "check": check,
-                "unit": unit,
-                "smallest": smallest_found(own["size"], own["found"]) if len(own) else None,
-                "sizes": [{"size": size, "runs": len(one), "found": int(one.sum())} for size, one in by_size],
-            }
-        )
-    return found
+        by_size = [own.loc[own["size"] == size, "found"] for size in sizes]
+        counts = [
+            {"size": size, "runs": len(one), "found": int(one.sum())} for size, one in zip(sizes, by_size, strict=True)
+        ]
+        smallest = smallest_found(own["size"], own["found"]) if len(own) else None
+        curves.append({"kind": kind, "check": check, "unit": unit, "smallest": smallest, "sizes": counts})
+    return curves
 
 
 def smallest_found(sizes: pd.Series, found: pd.Series, *, share: float = FOUND_SHARE) -> float | None:

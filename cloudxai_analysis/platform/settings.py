@@ -8,21 +8,23 @@ import re
 import shlex
 import sys
 import tomllib
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
-from cloudxai_analysis.platform.finance import Bill, Exchange
 
 DEMO_SOURCE = "demo://"
 Way = Literal["auto", "remote_read", "export", "range_selectors"]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 SETTINGS_FILE = "cloudxai.toml"
 _PREFIX = "CLOUDXAI_"
 _MOST_KNOWN = 20
@@ -30,10 +32,14 @@ _BESIDE = Path(__file__).resolve().parents[2]
 _SHIPPED = Path(sys.prefix) / "share" / "cloudxai" / "notebooks"  # where a wheel puts them
 
 
-class Bounds(BaseModel):
-    """The bounds that verdicts judge by; a measure knows none of them."""
+class _Table(BaseModel):
+    """A table of the settings: what is in it is known, stays as it is, and is not repeated in an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Bounds(_Table):
+    """The bounds that verdicts judge by; a measure knows none of them."""
 
     coverage: float = Field(0.95, gt=0, le=1, description="least share of expected scrapes on a covered day")
     headroom_share: float = Field(0.15, ge=0, lt=1, description="warn when less than this share of the cap is free")
@@ -49,10 +55,8 @@ class Bounds(BaseModel):
     check_latency_seconds: float = Field(0.2, gt=0, description="p95 of the readiness check")
 
 
-class Limits(BaseModel):
+class Limits(_Table):
     """Every limit of the suite: deadlines, bytes and rows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     request_timeout_seconds: float = Field(60, gt=0, description="one answer of the source")
     connect_timeout_seconds: float = Field(5, gt=0, description="one connection to the source")
@@ -66,10 +70,38 @@ class Limits(BaseModel):
     lock_seconds: float = Field(10, ge=0, description="wait for another run on the same lake")
 
 
-class EnvironmentSettings(BaseModel):
-    """One watched platform: where its telemetry comes from, and what holds for it alone."""
+class Bill(_Table):
+    """A total from elsewhere that the tenants' costs are held against; `end` is the first day that it leaves out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    start: date
+    end: date
+    amount: float = Field(ge=0, allow_inf_nan=False)
+    currency: Currency
+    source: str = Field(min_length=1, description="what it is and where it lies")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Bill:
+        if self.end <= self.start:
+            raise ValueError("a bill's 'end' is the first day it leaves out, and lies after its 'start'")
+        return self
+
+    @property
+    def window(self) -> Window:
+        """The days that it is for, in UTC."""
+        start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.start, self.end))
+        return Window(start, end)
+
+
+class Exchange(_Table):
+    """How many units of the environment's currency one unit of another is worth, as of when, and who says so."""
+
+    rates: dict[Currency, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    as_of: date
+    source: str = Field(min_length=1, description="who says so")
+
+
+class EnvironmentSettings(_Table):
+    """One watched platform: where its telemetry comes from, and what holds for it alone."""
 
     source: str | None = None
     matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of scraped series")
@@ -85,24 +117,24 @@ class EnvironmentSettings(BaseModel):
     rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")
     history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
     tenant: str | None = Field(None, description="the tenant to read, sent as X-Scope-OrgID")
-    budgets: dict[str, float] = Field(
+    budgets: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict, description="tenant = amount for a calendar month, in the environment's currency"
     )
     bills: tuple[Bill, ...] = Field((), description="totals from elsewhere: start, end, amount, currency, source")
     exchange: Exchange | None = Field(None, description="rates into the environment's currency: rates, as_of, source")
     http_config_file: Path | None = Field(None, description="YAML file of credentials, TLS and headers")
 
-    @field_validator("budgets")
-    @classmethod
-    def _budgets_are_amounts(cls, budgets: dict[str, float]) -> dict[str, float]:
-        if any(not 0 < amount < float("inf") for amount in budgets.values()):
-            raise ValueError("a budget is an amount above 0")
-        return budgets
-
     @field_validator("tenant")
     @classmethod
     def _tenant_is_one(cls, tenant: str | None) -> str | None:
-        return tenant if tenant is None else checked_tenant(tenant)
+        """The characters and names are those of Mimir's documentation, "About tenant IDs"."""
+        if tenant is not None and "|" in tenant:
+            raise ValueError("'a|b' would read two tenants; an environment reads one")
+        if tenant in (".", "..", "__mimir_cluster") or not re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", tenant or "x"):
+            raise ValueError(
+                "a tenant has 1 to 150 letters, digits or !-_.*'(), and none of '.', '..', '__mimir_cluster'"
+            )
+        return tenant
 
     @field_validator("zone")
     @classmethod
@@ -148,10 +180,8 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
 
-class Environment(BaseModel):
+class Environment(_Table):
     """A watched platform with everything settled: its name, source, contract, bounds and folders."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     source: str
@@ -252,29 +282,27 @@ def resolve_environment(settings: Settings, *, source: str | None = None, name: 
     UsageError
         The name cannot name a folder, or is neither configured nor accompanied by a source.
     """
-    source = source or None
-    if name is None and source is None:
+    known = settings.environments
+    if name is None and not source:
         name = settings.default_environment
-    if name is not None and name not in settings.environments and source is None and name != "demo":
-        raise UsageError(f"Unknown environment '{name}'.{near_miss(name, [*settings.environments, 'demo'])}")
-    if source is None and name is not None:
-        chosen = settings.environments.get(name, EnvironmentSettings())
-        source = chosen.source or (DEMO_SOURCE if name == "demo" else os.environ.get("PROMETHEUS_URL"))
+    if name is not None and not source:
+        if name not in known and name != "demo":
+            raise UsageError(f"Unknown environment '{name}'.{near_miss(name, [*known, 'demo'])}")
+        source = known[name].source if name in known else DEMO_SOURCE
+        source = source or (DEMO_SOURCE if name == "demo" else None)
     source = source or os.environ.get("PROMETHEUS_URL") or DEMO_SOURCE
     if name is None:
-        named = (key for key, value in settings.environments.items() if value.source == source)
-        name = next(named, None) or environment_name(source)
+        name = next((key for key, own in known.items() if own.source == source), None) or environment_name(source)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise UsageError(f"Invalid environment '{name}'. A name has letters, digits, '.', '_' and '-' only.")
-    own = settings.environments.get(name, EnvironmentSettings())
+    own = known.get(name, EnvironmentSettings())
+    given = {key: getattr(own, key) for key in ("jobs", "tenant_label", "tenant_cap", "currency")}
     contract = load_contract(settings.contract)
-    overrides = {key: getattr(own, key) for key in ("jobs", "tenant_label", "tenant_cap", "currency")}
-    contract = contract.model_copy(update={key: value for key, value in overrides.items() if value})
     return Environment(
         name=name,
         source=source,
         outputs=settings.outputs,
-        contract=contract,
+        contract=contract.model_copy(update={key: value for key, value in given.items() if value}),
         bounds=settings.bounds,
         limits=settings.limits,
         settings=own,
@@ -294,18 +322,6 @@ def environment_name(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"
 
 
-def checked_tenant(tenant: str) -> str:
-    """`tenant`, where Mimir takes it for one; raises ValueError with the rule.
-
-    The characters and names are those of Mimir's documentation, "About tenant IDs".
-    """
-    if "|" in tenant:
-        raise ValueError("'a|b' would read two tenants; an environment reads one")
-    if not re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", tenant) or tenant in (".", "..", "__mimir_cluster"):
-        raise ValueError("a tenant has 1 to 150 letters, digits or !-_.*'() and is not '.', '..' or '__mimir_cluster'")
-    return tenant
-
-
 def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
     """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
     near = difflib.get_close_matches(word, known, n=most)
@@ -317,28 +333,21 @@ def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
 
 def _refuse_unknown_variables() -> None:
     # pydantic-settings passes over variables it does not know, so a typo would run the default in silence.
-    known = {name.upper() for name in Settings.model_fields} | {"SETTINGS"}
+    known = [f"{_PREFIX}{name.upper()}" for name in (*Settings.model_fields, "settings")]
     for variable in os.environ:
-        if variable.startswith(_PREFIX):
-            key = variable.removeprefix(_PREFIX).split("__")[0]
-            if key not in known:
-                near = near_miss(variable, [f"{_PREFIX}{name}" for name in sorted(known)])
-                raise UsageError(f"Unknown environment variable {variable}.{near}")
+        if variable.startswith(_PREFIX) and variable.split("__")[0] not in known:
+            raise UsageError(f"Unknown environment variable {variable}.{near_miss(variable, known)}")
 
 
 def _one_line(error: ValidationError, file: Path) -> str:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
-    key = ".".join(path)
-    if first["type"] == "extra_forbidden":
-        return f"Unknown key '{key}' in the settings ({file}, {_PREFIX}…).{near_miss(path[-1], _known_keys(path))}"
-    return f"Invalid value of '{key}' in the settings ({file}, {_PREFIX}…): {first['msg']}."
-
-
-def _known_keys(path: list[str]) -> list[str]:
-    rooms: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
-    model = rooms.get(path[0], Settings) if len(path) > 1 else Settings
-    return list(model.model_fields)
+    key, place = ".".join(path), f"in the settings ({file}, {_PREFIX}…)"
+    if first["type"] != "extra_forbidden":
+        return f"Invalid value of '{key}' {place}: {first['msg']}."
+    tables: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
+    model = tables.get(path[0], Settings) if len(path) > 1 else Settings
+    return f"Unknown key '{key}' {place}.{near_miss(path[-1], list(model.model_fields))}"
 
 
 def find_notebook(settings: Settings, name: str) -> Path:

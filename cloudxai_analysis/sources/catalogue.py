@@ -1,4 +1,8 @@
-"""What a server tells of itself and of its series, without a sample: build, names, labels, types."""
+"""What a server tells of itself and of its series, without a sample: build, names, labels, types.
+
+Each raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where the server does not answer, or wrongly.
+Source: Prometheus docs, HTTP API, 'Getting label names', 'Querying label values', 'Querying metric metadata'.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +16,12 @@ from cloudxai_analysis.sources.promql import Asked
 
 
 def metric_names(source: Asked) -> list[str]:
-    """The names of all metrics that the server has samples of.
-
-    Raises
-    ------
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, or answered wrongly.
-    """
+    """The names of all metrics that the server has samples of."""
     return source.session.ask("Asked for the names of its metrics", "label/__name__/values", read=_words)
 
 
 def metric_types(source: Asked) -> dict[str, str]:
-    """The type of each metric that a target of the server tells it, as 'counter'; of what it tells twice, nothing.
-
-    Source: Prometheus docs, HTTP API, 'Querying metric metadata'.
-
-    Raises
-    ------
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, has no such endpoint, or answered wrongly.
-    """
+    """The type of each metric that a target of the server tells it, as 'counter'; of what it tells twice, nothing."""
     types = source.session.ask(
         "Asked for the types of its metrics",
         "metadata",
@@ -41,15 +31,7 @@ def metric_types(source: Asked) -> dict[str, str]:
 
 
 def words_in(source: Asked, endpoint: str, selectors: list[str], window: Window) -> list[str]:
-    """What 'labels' or 'label/NAME/values' gives for series in a window, sorted.
-
-    Source: Prometheus docs, HTTP API, 'Getting label names' and 'Querying label values'.
-
-    Raises
-    ------
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, or answered wrongly.
-    """
+    """What 'labels' or 'label/NAME/values' gives for series in a window, sorted."""
     edges = {"start": seconds_text(window.start_ms), "end": seconds_text(window.end_ms - 1)}
     fields = {"match[]": selectors, **edges, **WHOLE_ANSWERS}
     return sorted(source.session.ask(f"Asked for {endpoint} in {window}", endpoint, fields, read=_words))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
@@ -51,12 +50,7 @@ def exporting_jobs(
 ) -> dict[str, tuple[str, ...]]:
     """Which series of the contract each job has in a window; what every target has counts for none.
 
-    Series without a job are those of the job ''. Source: Prometheus docs, HTTP API, 'Querying label values'.
-
-    Raises
-    ------
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, or answered wrongly.
+    Series without a job are those of the job ''. Raises as `words_in`.
     """
     jobs = words_in(source, "label/job/values", _selectors(contract, matchers), window)
     found = {
@@ -98,34 +92,34 @@ def look(source: ServerSource, contract: Contract, window: Window, *, matchers: 
     if not jobs:
         raise nothing_of(source, contract, window)
     hour = Window(window.end - HOUR, window.end)
-    scrapes = [_scrapes(source, contract, {**matchers, "job": job}, hour, names) for job, names in jobs.items()]
-    steps = [float(np.median(np.diff(times))) / 1000 for batch in scrapes for times in _times(batch) if len(times) > 1]
-    seen = [_moment(time) for batch in scrapes if batch.samples for time in (batch.times.min(), batch.times.max())]
-    first = [
-        _oldest(source, batch.metric, {**matchers, "job": job}, window)
-        for job, batch in zip(jobs, scrapes, strict=True)
-    ]
+    scrapes: list[SeriesBatch] = []
+    seen: list[datetime | None] = []
+    steps: set[float] = set()
+    for job, names in jobs.items():
+        own = {**matchers, "job": job}
+        batch = source.read(contract["up"].name, own, hour)
+        if not batch.samples:  # where samples are pushed there is no `up`
+            batch = source.read(names[0], own, hour)
+        scrapes.append(batch)
+        seen.append(_oldest(source, batch.metric, own, window))
+        seen += [_moment(time) for time in (batch.times.min(), batch.times.max())] if batch.samples else []
+        times = np.split(batch.times, batch.offsets[1:-1]) if batch.samples else []
+        between = [float(np.median(np.diff(one))) / 1000 for one in times if len(one) > 1]
+        steps |= {round(step) or round(step, 2) for step in between}
+    newest = [_moment(batch.times.max()) for batch in scrapes if batch.samples]
     return Contact(
         name=source.name,
         kind=kind_of(source),
         jobs=jobs,
         targets=len({tuple(map(labels.get, contract.process_labels)) for batch in scrapes for labels in batch.labels}),
-        steps=tuple(sorted({round(step) or round(step, 2) for step in steps})),
-        oldest=min([moment for moment in first if moment] + seen, default=None),
-        newest=max(seen, default=None),
+        steps=tuple(sorted(steps)),
+        oldest=min((moment for moment in seen if moment), default=None),
+        newest=max(newest, default=None),
         retention=status(source, "runtimeinfo").get("storageRetention", ""),
         scrapes=tuple(scrapes),
         labels=tuple(words_in(source, "labels", _selectors(contract, matchers), window)),
         rules=source.rules(),
     )
-
-
-def _scrapes(
-    source: ServerSource, contract: Contract, matchers: Labels, hour: Window, names: tuple[str, ...]
-) -> SeriesBatch:
-    """An hour of `up`, or, where samples are pushed and there is none, of the first metric that the job has."""
-    found = source.read(contract["up"].name, matchers, hour)
-    return found if found.samples else source.read(names[0], matchers, hour)
 
 
 def _oldest(source: ServerSource, metric: str, matchers: Labels, window: Window) -> datetime | None:
@@ -146,10 +140,6 @@ def _first(source: ServerSource, over: str, at: datetime) -> datetime | None:
 
 def _moment(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
-
-
-def _times(batch: SeriesBatch) -> list[Any]:
-    return np.split(batch.times, batch.offsets[1:-1]) if len(batch) else []
 
 
 def _selectors(contract: Contract, matchers: Labels) -> list[str]:

@@ -183,8 +183,7 @@ def test_who_looks_at_what(tmp_path: Path) -> None:
         "process_x_seconds",
     ]
     rates = {**dict.fromkeys(names, 5.0), "process_open_fds": 3.0, "tenant_readiness_state": 40.0}
-    unused = [tuple(one) for one in unused_metrics(corpus, rates)]
-    assert unused == [("tenant_readiness_state", 40.0, True), ("process_open_fds", 3.0, False)]
+    assert unused_metrics(corpus, rates) == [("tenant_readiness_state", 40.0, True), ("process_open_fds", 3.0, False)]
 
     # Also through what a rule records.
     assert [(look.kind, look.name, look.metric) for look in looks_at_tenants(corpus)] == [

@@ -300,7 +300,7 @@ def test_what_a_server_has_loaded_and_has_no_series_of(tmp_path: Path) -> None:
     for loaded, said in [
         (Loaded("Down", "up==0 and queue_length>5", 60.0, labels), ""),
         (Loaded("Down", "up == 0", 60.0, labels), "another expression, up == 0"),
-        (Loaded("Down", "up == 0 and queue_length > 5", 300.0, labels), "`for` 5m and "),
+        (Loaded("Down", "up == 0 and queue_length > 5", 300.0, labels), "`for` and `keep_firing_for` 5m, 0s and "),
         (Loaded("Other", "up == 0", 60.0, labels), "no alert of this name"),
     ]:
         found = {one.code: one for one in findings(file, known_metrics=["up"], loaded_alerts=[loaded])}
