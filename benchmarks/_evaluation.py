@@ -27,7 +27,7 @@ from worlds import world_study, worlds  # noqa: E402
 
 from cloudxai_analysis.checks import judge  # noqa: E402
 from cloudxai_analysis.ground.window import HOUR, week_of  # noqa: E402
-from cloudxai_analysis.measures.judgement import wilson_interval  # noqa: E402
+from cloudxai_analysis.measures.rates import wilson_interval  # noqa: E402
 from cloudxai_analysis.operate.evaluate import curves, findings, planted_findings, side_by_side, write_result  # noqa: E402
 from cloudxai_analysis.operate.planted import SIZES  # noqa: E402
 from cloudxai_analysis.study.study import Study  # noqa: E402

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import DAY, Window, parse_window
-from cloudxai_analysis.measures import alerts, evaluations, rule_quality
+from cloudxai_analysis.measures import alerts, evaluations, noise
 
 END = parse_window("2026-W46").end
 YEAR = Window(END - 365 * DAY, END)
@@ -99,9 +99,8 @@ def main() -> None:
         "alerts.pendings": lambda: alerts.pendings(frame, interval_seconds=60),
         "evaluations.evaluation_intervals": lambda: evaluations.evaluation_intervals(frame, default_seconds=60),
         "evaluations.evaluation_gaps": lambda: evaluations.evaluation_gaps(frame, up, interval_seconds=60),
-        "alerts.storms": lambda: alerts.storms(episodes, hours=YEAR.duration.total_seconds() / 3600),
-        "alerts.flapping": lambda: alerts.flapping(episodes),
-        "rule_quality.duplicates": lambda: rule_quality.duplicates(episodes),
+        "noise.storms": lambda: noise.storms(episodes, hours=YEAR.duration.total_seconds() / 3600),
+        "noise.flapping": lambda: noise.flapping(episodes),
     }
     print(
         f"{len(frame):,} firing samples, {len(episodes):,} episodes; one pass takes {one_pass * 1e3:.1f} ms.\n\n"

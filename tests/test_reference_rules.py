@@ -19,7 +19,7 @@ import yaml
 
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
-from cloudxai_analysis.measures.agreement import rolling_agreement
+from cloudxai_analysis.measures.agreement import cost_agreement
 from cloudxai_analysis.measures.cost import hourly_costs
 from cloudxai_analysis.sources.demo import DemoSource
 
@@ -118,7 +118,7 @@ def test_a_recorded_day_is_what_we_integrate(start_prometheus: Callable[..., ser
     hours = MemorySnapshot(demo).hours("tenant_cost_estimate", days, ["tenant", "currency"])
     ours = hourly_costs(hours, semantics="rate", currency="EUR")
     covered = pd.DataFrame({"day": [day.start for day in days.days()][:2], "covered": True})
-    held = rolling_agreement(ours, gauge, covered)
+    held = cost_agreement(ours, gauge, covered, label="window")
     assert len(held) > 100
     assert (held["unknown"] == "").all()
     # A minute at an edge or where a tenant comes or goes, of the 1440 of the day.

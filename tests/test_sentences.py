@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_platform import Written, study_of
 
-from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, readiness, rule_quality, telemetry
+from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, readiness, telemetry
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.window import parse_window
@@ -62,12 +62,8 @@ def young(tmp_path: Path) -> Study:
         (cost.by_week, "The tenants cost 6.00 EUR in 2026-W47"),
         (cost.month, "What 2026-11 cost is unknown: none of its days is covered."),
         (cost.by_tenant, "2 tenants caused all of the cost."),
-        (
-            rule_quality.shifts,
-            "1 page in 1 shift of the 3 hours seen of the 28 days up to Sat 21 Nov, 12:00 UTC: 0 judged",
-        ),
-        (rule_quality.response, "No incident of the ledger in the 3 hours seen"),
-        (rule_quality.near_misses, "The ledger holds no incident of the 3 hours seen"),
+        (alerts.response, "No incident of the ledger in the 3 hours seen"),
+        (alerts.near_misses, "The ledger holds no incident of the 3 hours seen"),
         (readiness.error_budget, "0 seconds of the 30-day error budget of 43 minutes are used."),
     ],
 )

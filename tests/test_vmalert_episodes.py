@@ -50,7 +50,7 @@ groups:
 def episodes_of(source: Source) -> pd.DataFrame:
     metric, frames = load_contract()["alerts"], MemorySnapshot(source)
     samples = frames.samples("ALERTS", DAYS, metric.labels + metric.optional_labels, markers=True)
-    samples = evaluations.identified(samples, evaluations.alert_identities(frames.series("ALERTS", DAYS)))
+    samples = evaluations.identified(samples, frames.series("ALERTS", DAYS))
     found = alerts.episodes(samples, interval_seconds=60, window=DAYS)
     return found[found["alertname"] != "ReadinessLatencyHigh"].reset_index(drop=True)
 

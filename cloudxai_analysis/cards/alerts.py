@@ -1,21 +1,23 @@
-"""Cards of the alerts: what fired, what of it was true, what was missed."""
+"""Cards of the alerts: what fired, what of it was true, what was missed, and what each rule is worth."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import Maker, Words, card
-from cloudxai_analysis.checks.alerts import over_the_edge
+from cloudxai_analysis.cards.card import Card
+from cloudxai_analysis.cards.compose import Maker, Words, card, compose
+from cloudxai_analysis.checks.alerts import BAD, GOOD, of_all, over_the_edge, rule_verdicts
+from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.rates import wilson_interval
+from cloudxai_analysis.sources.notifications import HELD
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.study.watched import Watched
-from cloudxai_analysis.words.phrases import short
+from cloudxai_analysis.words.phrases import count, short
 
-flapping = Maker("alerts-flapping")
+_KEYS = ["alertname", "severity", "tenant", "instance"]
 
-
-def silence(watched: Watched, what: str, quiet: str) -> str:
-    """`quiet`, where that nothing of `what` is stored tells that there was none; else why it does not."""
-    return watched.blind(what).rstrip(".") or f"{quiet} in {watched.period}"
+false_positives, noise, storms, flapping = (
+    Maker(f"alerts-{name}") for name in ("false-positives", "noise", "storms", "flapping")
+)
 
 
 @card("alerts-episodes")
@@ -27,29 +29,106 @@ def episodes(study: Study, frame: pd.DataFrame) -> Words:
         whose = f" of {short(row.tenant)}" if row.tenant else ""
         before = f" {short(row.alertname)}{whose}, {over_the_edge(row.start, row.end, study.seen)}."
     said = ", ".join(f"{number} {judgement}" for judgement, number in frame["judgement"].value_counts().items())
-    return {"before": before, "said": said, "quiet": silence(study.alerts.week, "alerts", "no alert fired")}
-
-
-@card("alerts-false-positives")
-def false_positives(study: Study, frame: pd.DataFrame) -> Words:
-    """How often each rule cries wolf."""
-    wide = "; a wide interval means few of them, or several of one cause" if frame["trials"].sum() else ""
-    return {"wide": wide, "quiet": silence(study.alerts.month, "alerts", "no alert fired")}
-
-
-@card("alerts-noise")
-def noise(study: Study, _: pd.DataFrame) -> Words:
-    """Which rules fire often, briefly, or at night."""
-    return {"quiet": silence(study.alerts.week, "alerts", "no alert fired")}
-
-
-@card("alerts-storms")
-def storms(study: Study, _: pd.DataFrame) -> Words:
-    """Whether alerts came in storms."""
-    return {"quiet": silence(study.alerts.week, "alert storms", "no storm began")}
+    return {"before": before, "said": said}
 
 
 @card("alerts-missed")
 def missed(study: Study, _: pd.DataFrame) -> Words:
     """Which incidents no alert told us of."""
     return {"begun": len(study.within(study.alerts.incidents, "start"))}
+
+
+@card("alerts-rules")
+def rules(study: Study, frame: pd.DataFrame) -> Words:
+    """Which rule to fix first, and why: what each adds against its noise."""
+    verdict = rule_verdicts(frame, bound=study.bounds.false_positive_rate)
+    table = frame.copy()
+    table.insert(2, "verdict", verdict)
+    return {"table": table, "bad": int((verdict == BAD).sum()), "good": int((verdict == GOOD).sum())}
+
+
+@card("alerts-trend")
+def trend(study: Study, _: pd.DataFrame) -> Words:
+    """Whether the rules become better: 28 days against the 28 days that ended a week earlier."""
+    pooled = study.alerts.weekly_pooled
+    told = [
+        f"{row.false_positives} of {count(row.trials, 'alert group')} false, {of_all(row.rate, row.low, row.high)}"
+        if row.trials
+        else "no judged alert group"
+        for row in pooled.tail(2)[::-1].itertuples()
+    ]
+    if not told:
+        return {"heading": "unknown"}
+    change = str(pooled["change"].iloc[-1]).capitalize()
+    earlier = f"; a week earlier {told[1]}" if len(told) > 1 else ", and nothing a week earlier to compare with"
+    return {"heading": "told", "told": f"{told[0]}{earlier}", "change": f" {change}." if change else ""}
+
+
+@card("alerts-together")
+def together(study: Study, frame: pd.DataFrame) -> Words:
+    """Which rules tell of the same thing."""
+    groups = study.alerts.cofiring_groups
+    first = ", ".join(short(name) for name in groups.loc[groups["group"] == 1, "alertname"].head(5))
+    return {
+        "heading": "together" if len(frame) else "none",
+        "groups": groups["group"].nunique(),
+        "first": f": {first}" if first else "",
+    }
+
+
+@card("alerts-response")
+def response(_: Study, frame: pd.DataFrame) -> Words:
+    """How soon rules tell of an incident, how soon people take it up, and how long alerts outlast it."""
+    named, caught = frame["incidents"].sum(), frame["caught"].sum()
+    share = of_all(caught / named, *wilson_interval(caught, named)) if named else ""
+    return {"heading": "named" if named else "none", "named": named, "caught": caught, "share": share}
+
+
+@card("alerts-near-misses")
+def near_misses(study: Study, frame: pd.DataFrame) -> Words:
+    """Which rules were pending in an incident and never caught it."""
+    judged = len(study.alerts.judged_incidents)
+    heading = "near" if len(frame) else "none" if judged else "no_incident"
+    return {"heading": heading, "every": count(judged, "incident")}
+
+
+@card("incidents-ledger")
+def incidents(_: Study, frame: pd.DataFrame) -> Words:
+    """What people wrote down in the window."""
+    return {"table": frame.drop(columns=["alerts", "acknowledged_at"])}
+
+
+def held(study: Study) -> Card:
+    """What fires at the window's end against what the environment's Alertmanager holds now, silenced or not.
+
+    Raises
+    ------
+    UsageError, SourceUnreachable, SourceAnswerError, RefusedForSecurity
+        The setting is no URL; it did not answer, or answered with something else.
+    """
+    from cloudxai_analysis.sources.open import open_alertmanager
+
+    url = study.environment.settings.alertmanager
+    if not url:
+        return compose(study, "alerts-held", frame=pd.DataFrame(columns=list(HELD)), heading="none", empty="none")
+    found = open_alertmanager(url, limits=study.environment.limits).alerts(tenant_label=study.contract.tenant_label)
+    frame = fired_and_held(study.alerts.episodes, found)
+    lost, suppressed = ((frame["state"] == state).sum() for state in ("not held", "suppressed"))
+    numbers: Words = {"held": len(found), "suppressed": suppressed, "lost": lost}
+    return compose(study, "alerts-held", frame=frame, heading="held", empty="held", **numbers)
+
+
+def fired_and_held(episodes: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+    """The alerts that fire now beside those that an Alertmanager holds now, those that it does not hold first.
+
+    `episodes` that go on (`cut_end`); `held` as `AlertmanagerSession.alerts` gives them.
+
+    Columns: alertname, severity, tenant, instance, fired_at (NaT of what is held and does not fire here), state
+    ('active', 'suppressed' or 'unprocessed'; 'not held' of what fires and is not there), by (what suppresses it),
+    receivers (names, by comma), starts_at (as the Alertmanager has it).
+    """
+    left = episodes.loc[episodes["cut_end"].astype(bool), [*_KEYS, "fired_at"]].astype(dict.fromkeys(_KEYS, "str"))
+    frame = left.merge(held[[*_KEYS, "state", "by", "receivers", "starts_at"]], how="outer", on=_KEYS)
+    frame = frame.fillna({"state": "not held", "by": "", "receivers": ""})
+    order = frame["state"].map({"not held": 0, "suppressed": 1}).fillna(2)
+    return typed(frame.iloc[order.argsort(kind="stable")].reset_index(drop=True), fired_and_held)

@@ -23,7 +23,6 @@ LABELS = {
     "resolved_at": "resolved (UTC)",
     "alertname": "rule",
     "trials": "alert groups",
-    "trials_if": "alert groups if",
 }
 TEXT_ROWS = 10
 

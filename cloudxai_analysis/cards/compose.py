@@ -137,7 +137,7 @@ def _common(study: Study, row: Row, section: str) -> Words:
         "bound": judge.bound_of(study, row.check) if row.check else None,
     }
     if section == "alerts":
-        common |= {"week": study.alerts.week.period, "month": study.alerts.month.period}
+        common |= {"week": study.alerts.week, "month": study.alerts.month}
     return common
 
 

@@ -29,16 +29,9 @@ def events(study: Study, section: str) -> pd.DataFrame:
     Columns: check, kind, place (tenant, instance, rule or stem), start, end (UTC; missing where it is not over), size,
     unit. The row's label is what `samples_behind` asks for.
     """
-    rows = [
-        {"check": check.key, **event}
-        for check in judge.checks(study)
-        if check.section == section
-        for event in check.events
-    ]
-    frame = pd.DataFrame(rows, columns=_EVENTS)
-    for column in ("start", "end"):
-        frame[column] = pd.to_datetime(frame[column], utc=True)
-    return frame
+    own = [check for check in judge.checks(study) if check.section == section]
+    frame = pd.DataFrame([{"check": check.key, **event} for check in own for event in check.events], columns=_EVENTS)
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("start", "end")})
 
 
 def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Card:
@@ -54,57 +47,54 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     """
     tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
     found = events(study, section)
-    usual = _SECTIONS.get(section, "tenant_readiness")
-    stem = False
-    if tenant or found.empty:
-        window, marked, place, role = study.seen, None, tenant, metric or usual
-        heading = f"{tenant} in {study.window.name}." if tenant else f"Nothing was found in the section {section}."
+    role = metric or _SECTIONS.get(section, "tenant_readiness")
+    window, marked = study.seen, None
+    if tenant:
+        own, said = _of_tenant(study, role, tenant), f"{tenant} in {study.window.name}."
+    elif found.empty:
+        own, said = study.samples(role, window)[:0], f"Nothing was found in the section {section}."
+    elif not 0 <= event < len(found):
+        raise UsageError(f"Section '{section}' has no event {event}. It has 0 to {len(found) - 1}; see events().")
     else:
-        if not 0 <= event < len(found):
-            raise UsageError(f"Section '{section}' has no event {event}. It has 0 to {len(found) - 1}; see events().")
         row = found.iloc[event]
-        stem = row["kind"] == "generated_names"
-        role = metric or _ROLES.get(row["kind"], usual)
+        role = metric or _ROLES.get(row["kind"], role)
         place, end = str(row["place"]), study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()
         marked = (row["start"].to_pydatetime(), end)
         window = Window(marked[0] - _MARGIN, max(end, marked[0]) + _MARGIN)
-        heading = f"{row['kind']} of {place}, {moment(row['start'])} to {moment(end)}: {row['size']:g} {row['unit']}."
+        samples = study.samples(role, window)
+        some = is_of(samples, place, stem=row["kind"] == "generated_names")
+        own = samples[some] if some.any() else samples
+        said = f"{row['kind']} of {place}, {moment(row['start'])} to {moment(end)}: {row['size']:g} {row['unit']}."
     described = study.contract[role]
-    unit = described.unit.replace("currency", study.contract.currency)
-    samples = study.samples(role, window) if place or marked else study.samples(role, window)[:0]
-    if tenant:
-        _refuse_unknown(study, samples, tenant)
-        own = samples[samples["tenant"] == tenant] if "tenant" in samples else samples[:0]
-    else:
-        some = is_of(samples, place, stem=stem)
-        own = samples[some] if place and some.any() else samples
     return compose(
         study,
         f"{section}-samples",
         of="samples",
         frame=own.reset_index(drop=True),
-        said=heading,
+        said=said,
         metric=described.name,
-        unit=unit,
+        unit=described.unit.replace("currency", study.contract.currency),
         around=window,
         marked=marked,
     )
 
 
-def _refuse_unknown(study: Study, samples: pd.DataFrame, tenant: str) -> None:
-    """Raise where a tenant is nowhere in the history; a name that only begins like one is another's."""
-    known = {*study.cardinality.tenant_hours["tenant"].astype("str"), *samples.get("tenant", pd.Series()).astype("str")}
+def _of_tenant(study: Study, role: str, tenant: str) -> pd.DataFrame:
+    """A tenant's samples; a name that only begins like one is another's, and refused."""
+    samples = study.samples(role, study.seen)
+    tenants = samples["tenant"].astype("str") if "tenant" in samples else pd.Series("", index=samples.index)
+    known = {*study.cardinality.tenant_hours["tenant"].astype("str"), *tenants} - {""}
     if tenant not in known:
         near = near_miss(tenant, sorted(known), most=3)
         raise UsageError(f"No tenant '{tenant}' up to the end of {study.window.name}.{near}")
+    return samples[tenants == tenant]
 
 
 def is_of(samples: pd.DataFrame, place: str, *, stem: bool = False) -> pd.Series:
     """The samples whose rule, tenant or instance is `place`, or, of a stem, whose tenant begins with it."""
     found = pd.Series(False, index=samples.index)
-    for label in ("instance", "alertname", "tenant"):
-        if label in samples:
-            found |= samples[label].astype("str") == place
+    for label in {"instance", "alertname", "tenant"} & set(samples):
+        found |= samples[label].astype("str") == place
     if stem and "tenant" in samples:
         found |= samples["tenant"].astype("str").str.startswith(place)
     return found

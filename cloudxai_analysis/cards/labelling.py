@@ -17,14 +17,14 @@ from cloudxai_analysis.checks import judge
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.ledger import Confirmation, Rejection
+from cloudxai_analysis.measures.proposals import impact_stretches
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import moment, short, span
 
 JUDGEMENTS = ("actionable", "noise", "unknown")
 PROPOSER = "cloudxai"
 ROLE_OF_TOPIC = {"readiness": "readiness", "cardinality": "rejections", "cost": "cost"}
-_MARGIN = timedelta(hours=2)
+_MARGIN, _BESIDE, _STEP = timedelta(hours=2), timedelta(minutes=30), timedelta(minutes=1)
 _SHOWN = ["episode", "alertname", "severity", "tenant", "instance", "pending_at", "fired_at", "resolved_at", "seconds"]
 
 
@@ -46,10 +46,9 @@ class Album:
 
 def unjudged(study: Study) -> Card:
     """The episodes of 28 days that nobody judged: what `label` takes, by the number in the column `episode`."""
-    frame = study.alerts.unjudged[_SHOWN]
     everything = len(study.alerts.judged)
-    left_out = "all" if everything else "none"
-    return compose(study, "alerts-unjudged", frame=frame, everything=everything, empty=left_out)
+    empty = "all" if everything else "none"
+    return compose(study, "alerts-unjudged", frame=study.alerts.unjudged[_SHOWN], everything=everything, empty=empty)
 
 
 def pictures(study: Study, most: int = 6) -> Album:
@@ -72,19 +71,17 @@ def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     fired, resolved = row["fired_at"].to_pydatetime(), row["resolved_at"].to_pydatetime()
     window = Window(fired - _MARGIN, min(resolved, study.seen.end) + _MARGIN)
     role = metric or _role(study, row)
-    described = study.contract[role]
-    samples = study.samples(role, window)
+    described, samples = study.contract[role], study.samples(role, window)
     place = row["tenant"] or row["instance"]
-    some = is_of(samples, place) if place else None
-    own = samples if some is None or not some.any() else samples[some]
+    some = is_of(samples, place) & (place != "")
     return compose(
         study,
         f"alerts-episode-{episode}",
         of="episode",
-        frame=own.reset_index(drop=True),
+        frame=(samples[some] if some.any() else samples).reset_index(drop=True),
         found=row,
-        whose=_whose(row),
-        beside=" ".join([_rule_words(study, row), _ledger_words(study, row)]).strip(),
+        whose=f" of {short(place)}" if place else "",
+        beside=f"{_rule_words(study, row)} {_ledger_words(study, row)}",
         metric=described.name,
         unit=described.unit.replace("currency", study.contract.currency),
         around=window,
@@ -96,7 +93,7 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
     """Write a label of one or several episodes into the ledger, and show the rates as they are now.
 
     `episodes` are numbers of the column `episode`; `judgement` is 'actionable', 'noise' or 'unknown'; `by` is who says
-    so. All are written or none. The study's rates and verdicts are made anew from then on; its telemetry stays.
+    so. All are written or none.
 
     Raises
     ------
@@ -107,8 +104,7 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
     """
     if judgement not in JUDGEMENTS:
         raise UsageError(f"Judgement '{judgement}' is none of {', '.join(JUDGEMENTS)}. Nothing was written.")
-    numbers = list(episodes) if isinstance(episodes, Iterable) else [episodes]
-    rows = [_episode(study, number) for number in numbers]
+    rows = [_episode(study, number) for number in (episodes if isinstance(episodes, Iterable) else [episodes])]
     entries: list[dict[str, Any]] = [
         {
             "kind": "label",
@@ -121,25 +117,28 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
         }
         for row in rows
     ]
-    study.ledger.append_all(entries)
-    _moved(study)
-    return alerts.false_positives(study)
+    return _written(study, entries)
+
+
+def impact(study: Study, expression: str, *, step: timedelta = _STEP) -> pd.DataFrame | None:
+    """Stretches of the 28 days in which a PromQL expression gave something else than 0; None of an empty one.
+
+    Columns: tenant (its label, '' for all), start, end. The server evaluates the expression; see `Study.promql`.
+    """
+    if not expression:
+        return None
+    samples = study.promql(expression, study.alerts.alert_window, step=step)
+    samples = samples.rename(columns={study.contract.tenant_label: "tenant"})
+    return impact_stretches(samples, step_seconds=step.total_seconds())
 
 
 def proposed(study: Study, impact: pd.DataFrame | None = None) -> Card:
     """What the telemetry lets take for incidents, to be confirmed or rejected; none of it counts as truth.
 
-    `impact`: stretches of a query of your own, with tenant, start, end, as `measures.proposals.impact_stretches` makes
-    them of its samples.
+    `impact`: stretches of a query of your own, with tenant, start, end, as `impact` makes them.
     """
     frame = study.alerts.proposed(_checked(impact)).drop(columns=["alerts", "severity"])
     return compose(study, "alerts-proposed", frame=frame)
-
-
-def if_confirmed(study: Study, impact: pd.DataFrame | None = None) -> Card:
-    """The rates as they are, beside those that they were if all that is proposed were confirmed."""
-    found = study.alerts.proposed(_checked(impact))
-    return compose(study, "alerts-if-confirmed", frame=study.alerts.rates_if_confirmed(found), proposed=len(found))
 
 
 def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Card:
@@ -154,7 +153,7 @@ def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataF
     LakeDamaged, LakeLocked
         The ledger cannot be written.
     """
-    return _decide(study, ids, by, impact, Confirmation)
+    return _decide(study, ids, by, impact, "confirmation")
 
 
 def reject(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Card:
@@ -165,29 +164,16 @@ def reject(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFr
     UsageError, LakeDamaged, LakeLocked
         As `confirm`.
     """
-    return _decide(study, ids, by, impact, Rejection)
+    return _decide(study, ids, by, impact, "rejection")
 
 
-def _decide(
-    study: Study,
-    ids: str | Iterable[str],
-    by: str,
-    impact: pd.DataFrame | None,
-    kind: type[Confirmation] | type[Rejection],
-) -> Card:
+def _decide(study: Study, ids: str | Iterable[str], by: str, impact: pd.DataFrame | None, kind: str) -> Card:
     wanted = [ids] if isinstance(ids, str) else [str(one) for one in ids]
     frame = study.alerts.proposed(_checked(impact)).set_index("id", drop=False)
-    missing = [one for one in wanted if one not in frame.index]
-    if missing or not wanted:
-        raise UsageError(
-            f"There is no open proposal '{missing[0]}'. See proposed(study). Nothing was written."
-            if missing
-            else "No proposal was named. See proposed(study). Nothing was written."
-        )
+    if missing := [one for one in wanted or ["none named"] if one not in frame.index]:
+        raise UsageError(f"There is no open proposal '{missing[0]}'. See proposed(study). Nothing was written.")
     entries: list[Any] = [_proposal(row) for row in frame.loc[wanted].to_dict("records")]
-    study.ledger.append_all([*entries, {"kind": kind.model_fields["kind"].default, "proposals": wanted, "by": by}])
-    _moved(study)
-    return alerts.false_positives(study)
+    return _written(study, [*entries, {"kind": kind, "proposals": wanted, "by": by}])
 
 
 def _checked(impact: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -202,20 +188,20 @@ def _checked(impact: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def _proposal(row: dict[Any, Any]) -> dict[str, Any]:
-    fields = {name: row[name] for name in ("id", "tenant", "alerts", "severity", "summary", "source", "evidence")}
-    end = None if pd.isna(row["end"]) else row["end"].to_pydatetime()
-    return {"kind": "proposal", "by": PROPOSER, "start": row["start"].to_pydatetime(), "end": end, **fields}
+    start, end = row["start"].to_pydatetime(), None if pd.isna(row["end"]) else row["end"].to_pydatetime()
+    return {**row, "kind": "proposal", "by": PROPOSER, "start": start, "end": end}
 
 
-def _moved(study: Study) -> None:
-    """Let the study's rates and verdicts be made of the ledger as it is now."""
+def _written(study: Study, entries: list[dict[str, Any]]) -> Card:
+    """The rates after these entries: they and the verdicts are made anew, the telemetry stays."""
+    study.ledger.append_all(entries)
     study.reread()
     judge.forget(study)
+    return alerts.false_positives(study)
 
 
 def _episode(study: Study, number: int) -> pd.Series:
-    frame = study.alerts.judged
-    found = frame[frame["episode"] == number]
+    found = study.alerts.judged.query("episode == @number")
     if found.empty:
         raise UsageError(
             f"The 28 days have no episode {number}. See unjudged(study), or the column `episode` of "
@@ -226,15 +212,8 @@ def _episode(study: Study, number: int) -> pd.Series:
 
 def _role(study: Study, row: pd.Series) -> str:
     rule = study.contract.alerts.get(str(row["alertname"]))
-    if rule is None:
-        return "tenant_readiness" if row["tenant"] else "alerts"
-    role = ROLE_OF_TOPIC[rule.topic]
+    role = ROLE_OF_TOPIC[rule.topic] if rule else "readiness" if row["tenant"] else "alerts"
     return "tenant_readiness" if row["tenant"] and role == "readiness" else role
-
-
-def _whose(row: pd.Series) -> str:
-    place = row["tenant"] or row["instance"]
-    return f" of {short(place)}" if place else ""
 
 
 def _rule_words(study: Study, row: pd.Series) -> str:
@@ -249,9 +228,8 @@ def _rule_words(study: Study, row: pd.Series) -> str:
 
 def _ledger_words(study: Study, row: pd.Series) -> str:
     """The maintenance and roll-outs that the ledger has around the episode."""
-    near, stretches = timedelta(minutes=30), study.ledger.stretches()
-    beside = stretches[(stretches["start"] < row["resolved_at"] + near) & (stretches["end"] > row["fired_at"] - near)]
-    if beside.empty:
-        return "The ledger has no deploy and no maintenance within 30 minutes of it."
-    first = beside.iloc[0]
-    return f"The ledger has a {first['kind']} from {moment(first['start'])} to {moment(first['end'])} beside it."
+    near = study.ledger.stretches()
+    near = near[(near["start"] < row["resolved_at"] + _BESIDE) & (near["end"] > row["fired_at"] - _BESIDE)]
+    for first in near.head(1).itertuples():
+        return f"The ledger has a {first.kind} from {moment(first.start)} to {moment(first.end)} beside it."
+    return "The ledger has no deploy and no maintenance within 30 minutes of it."

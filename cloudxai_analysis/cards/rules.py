@@ -9,22 +9,19 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from cloudxai_analysis.cards.card import Card
-from cloudxai_analysis.cards.compose import Words, compose
-from cloudxai_analysis.lint import Finding
+from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import Corpus, read_corpus
 from cloudxai_analysis.lint.graph import edge_frame, looks_at_tenants, unused_metrics
-from cloudxai_analysis.measures.rule_history import ALWAYS, NEVER, rule_history
+from cloudxai_analysis.measures.rule_quality import ALWAYS, NEVER, rule_history
 from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count
 
 _SEVERITIES = ("error", "warning", "info")
 _FINDINGS = ["severity", "code", "file", "line", "subject", "message", "why", "action"]
-_TAINTED = ["kind", "name", "metric", "file", "line", "instance", "start", "until", "missing_least", "missing_most"]
-_UNUSED = ["metric", "samples_per_second", "promised"]
-
-
+_LOOKS = ["kind", "name", "metric", "file", "line"]
+_TAINT = ["instance", "start", "until", "missing_least", "missing_most"]
 _read: WeakKeyDictionary[Study, dict[str, Corpus]] = WeakKeyDictionary()
 
 
@@ -48,54 +45,45 @@ def corpus(study: Study, paths: str) -> Corpus:
 def faults(study: Study, paths: str) -> Card:
     """What is wrong with the files."""
     files = corpus(study, paths)
-    frame = _findings(audit(files))
-    by_weight = frame["severity"].value_counts()
-    said = ", ".join(count(int(by_weight[name]), name) for name in _SEVERITIES if name in by_weight)
-    return compose(study, "rules-faults", frame=frame, files=_many(files), said=said or "no fault found")
+    rows = sorted(audit(files), key=lambda finding: (_SEVERITIES.index(finding.severity), finding))
+    frame = pd.DataFrame([asdict(finding) for finding in rows], columns=_FINDINGS)
+    numbers = frame["severity"].value_counts(sort=False)
+    said = ", ".join(count(number, name) for name, number in numbers.items()) or "no fault found"
+    many = (
+        f"{count(len(files.rules), 'rule')}, {count(len(files.routings), 'routing', 'routings')} and "
+        f"{count(len(files.dashboards), 'dashboard')} in {count(len(files.files), 'file')}"
+    )
+    return compose(study, "rules-faults", frame=frame, files=many, said=said)
 
 
 def history(study: Study, paths: str) -> Card:
     """Which rules of the files never fired, and which nearly always do."""
-    files, topic = corpus(study, paths), study.alerts
-    alerts = [(rule.name, rule.file, rule.line) for rule in files.rules if rule.kind == "alert"]
+    alerts = [(rule.name, rule.file, rule.line) for rule in corpus(study, paths).rules if rule.kind == "alert"]
     rules = pd.DataFrame(alerts, columns=["alertname", "file", "line"])
-    frame = rule_history(rules, topic.episodes, topic.pendings, study.history)
-    never, always = (frame["answer"] == NEVER).sum(), (frame["answer"] == ALWAYS).sum()
-    counts: Words = {"never": int(never), "always": int(always), "since": study.history.start}
-    return compose(study, "rules-history", frame=frame, **counts)
+    frame = rule_history(rules, study.alerts.episodes, study.alerts.pendings, study.history)
+    never, always = ((frame["answer"] == answer).sum() for answer in (NEVER, ALWAYS))
+    return compose(study, "rules-history", frame=frame, never=never, always=always, since=study.history.start)
 
 
 def unused(study: Study, paths: str) -> Card:
     """Which metrics no rule and no panel looks at, and what they cost."""
-    files, inventory = corpus(study, paths), study.telemetry.inventory
-    seconds = (study.seen.end - study.seen.start).total_seconds()
-    rates = {row.metric: row.samples / seconds for row in inventory.itertuples() if row.samples}
-    frame = pd.DataFrame(unused_metrics(files, rates), columns=_UNUSED)
+    seconds = study.seen.duration.total_seconds()
+    rates = {row.metric: row.samples / seconds for row in study.telemetry.inventory.itertuples() if row.samples}
+    found = unused_metrics(corpus(study, paths), rates)
+    frame = pd.DataFrame(found, columns=["metric", "samples_per_second", "promised"])
     return compose(study, "rules-unused", frame=frame, metrics=len(rates), total=sum(rates.values()))
 
 
 def tainted(study: Study, paths: str) -> Card:
     """Which rules and panels undercounted while a guard refused labels."""
-    looking = pd.DataFrame(looks_at_tenants(corpus(study, paths)), columns=_TAINTED[:5])
-    stretches = study.cardinality.tainted[_TAINTED[5:]]
-    frame = looking.merge(stretches, how="cross")[_TAINTED]
-    names = frame.drop_duplicates(["kind", "name"])["kind"].value_counts()
-    many: Words = {"rules": int(names.get("rule", 0)), "panels": int(names.get("panel", 0))}
-    return compose(study, "rules-tainted", frame=frame, heading="tainted" if len(frame) else "none", **many)
+    looking = pd.DataFrame(looks_at_tenants(corpus(study, paths)), columns=_LOOKS)
+    frame = looking.merge(study.cardinality.tainted[_TAINT], how="cross")
+    names = frame.drop_duplicates(["kind", "name"])["kind"]
+    rules, panels = ((names == kind).sum() for kind in ("rule", "panel"))
+    heading = "tainted" if len(frame) else "none"
+    return compose(study, "rules-tainted", frame=frame, heading=heading, rules=rules, panels=panels)
 
 
 def graph(study: Study, paths: str) -> pd.DataFrame:
-    """Who looks at what: source_kind, source, target_kind, target, file, line; see `audits.graph.edges`."""
+    """Who looks at what: source_kind, source, target_kind, target, file, line; see `lint.graph.edges`."""
     return edge_frame(corpus(study, paths))
-
-
-def _findings(found: list[Finding]) -> pd.DataFrame:
-    rows = sorted(found, key=lambda finding: (_SEVERITIES.index(finding.severity), finding))
-    return pd.DataFrame([asdict(finding) for finding in rows], columns=_FINDINGS)
-
-
-def _many(files: Corpus) -> str:
-    return (
-        f"{count(len(files.rules), 'rule')}, {count(len(files.routings), 'routing', 'routings')} and "
-        f"{count(len(files.dashboards), 'dashboard')} in {count(len(files.files), 'file')}"
-    )

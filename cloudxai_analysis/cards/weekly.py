@@ -11,16 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # Each topic has written its makers into the list of all when it was imported.
-from cloudxai_analysis.cards import (  # noqa: F401
-    alerts,
-    cardinality,
-    cost,
-    drivers,
-    incidents,
-    readiness,
-    rule_quality,
-    telemetry,
-)
+from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, readiness, telemetry  # noqa: F401
 from cloudxai_analysis.cards.card import SHAPES
 from cloudxai_analysis.cards.compose import MAKERS, ROWS
 from cloudxai_analysis.cards.summary import summarise

@@ -12,8 +12,8 @@ import pandas as pd
 
 from cloudxai_analysis.checks import NEEDED, SEVERITY, Check, Status
 from cloudxai_analysis.checks.catalogue import ROWS
+from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.study.watched import ONE_DAY
 from cloudxai_analysis.words.phrases import between, count, moment, percent
 
 MOST_CONSIDERATIONS = 4

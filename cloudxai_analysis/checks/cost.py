@@ -7,7 +7,7 @@ import pandas as pd
 from cloudxai_analysis.checks.finding import Case, Found, Words, event, events_of, finds, found, largest
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.semantics import CAUSES, LEFT_OUT, ONLY_GROWS
-from cloudxai_analysis.study.watched import ONE_DAY
+from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, several, short, signed
 
 LEAST_DAYS = 3  # covered, under which no gauge is judged by its declared semantics

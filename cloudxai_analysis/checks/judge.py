@@ -11,8 +11,8 @@ import pandas as pd
 from cloudxai_analysis.checks import Check, alerts, cardinality, cost, readiness, telemetry
 from cloudxai_analysis.checks.catalogue import OF_SECTION, ROWS, Answer, Row, Status
 from cloudxai_analysis.checks.finding import FINDERS, Case, Found, found, named, when
+from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.study.watched import ONE_DAY
 from cloudxai_analysis.words.phrases import count, short
 from cloudxai_analysis.words.sentences import say
 

@@ -8,7 +8,7 @@ from cloudxai_analysis.checks.alerts import over_the_edge
 from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest, named
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
-from cloudxai_analysis.study.watched import ONE_DAY
+from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.words.phrases import count, moment, percent, short, span
 
 BUDGET_NEARLY_USED = 0.1

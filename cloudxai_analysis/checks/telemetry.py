@@ -9,7 +9,7 @@ import pandas as pd
 from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found
 from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.measures.labels import names_replica
-from cloudxai_analysis.study.watched import ONE_DAY
+from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.words.phrases import count, percent, several, short
 
 PLANNED_MINUTES = 30  # no further from a restart, a deploy or maintenance of the ledger explains it

@@ -3,48 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.stretches import micros
 
 GAP_STEPS = 2.5  # nothing for longer than so many steps is a gap
 _LONGEST_SECONDS = 300  # what is evaluated less often is stale to Prometheus between two evaluations
 _REGULAR = 0.1
 
 
-def alert_identities(series: pd.DataFrame, *, replica_labels: Collection[str] = ()) -> pd.DataFrame:
-    """Which series are states of one alert: those whose labels are the same but for `alertstate` and the replica's.
+def identified(alerts: pd.DataFrame, series: pd.DataFrame, *, replica_labels: Collection[str] = ()) -> pd.DataFrame:
+    """Samples of ALERTS, or of ALERTS_FOR_STATE, with the alert that each belongs to.
 
-    `series` has one row per series: series_id, labels (JSON).
+    Series are states of one alert whose labels are the same but for `alertstate` and the replica's; `series` has one
+    row each: series_id, labels (JSON). One that it does not know is an alert of its own.
 
-    Columns: series_id, alert (a number for each alert).
+    Columns: those of `alerts`, and alert (its number).
     """
     left_out = {"alertstate", "__name__", *replica_labels}
     own = [
         json.dumps({name: value for name, value in json.loads(labels).items() if name not in left_out}, sort_keys=True)
         for labels in series["labels"]
     ]
-    codes, _ = pd.factorize(pd.Series(own, dtype="str"), sort=True)
-    return typed({"series_id": series["series_id"].to_numpy(), "alert": codes}, alert_identities)
-
-
-def identified(alerts: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
-    """Samples of ALERTS, or of ALERTS_FOR_STATE, with the alert that each belongs to.
-
-    `identities` as `alert_identities` gives them; a series that they do not know is an alert of its own.
-
-    Columns: those of `alerts`, and alert.
-    """
-    known = identities.sort_values("series_id")
-    ids, series = known["series_id"].to_numpy(), alerts["series_id"].to_numpy()
-    place = np.searchsorted(ids, series)
-    place = np.minimum(place, max(len(ids) - 1, 0))
-    if not len(ids):
-        return alerts.assign(alert=series)
-    return alerts.assign(alert=np.where(ids[place] == series, known["alert"].to_numpy()[place], series))
+    numbers, _ = pd.factorize(pd.Series(own, dtype="str"), sort=True)
+    known = dict(zip(series["series_id"], numbers, strict=True))
+    place, ids = pd.factorize(alerts["series_id"])
+    alert = np.array([known.get(one, one) for one in ids], dtype=np.int64)
+    return alerts.assign(alert=alert[place])
 
 
 def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_steps: int = 10) -> pd.DataFrame:
@@ -55,21 +44,18 @@ def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_
 
     Columns: alertname, interval_seconds, steps (that it was measured from; 0 for the default).
     """
-    name = alerts["alertname"].astype("category").cat.remove_unused_categories()
-    seconds = np.diff(alerts["time"].to_numpy("datetime64[us]").astype("int64")) / 1e6
-    series = alerts["series_id"].to_numpy()
-    same = (series[1:] == series[:-1]) & (seconds > 0)
-    code = name.cat.codes.to_numpy()[1:][same]
-    steps = seconds[same]
-    rows = []
-    order = np.argsort(code, kind="stable")
-    bounds = np.searchsorted(code[order], np.arange(len(name.cat.categories) + 1))
-    for place, rule in enumerate(name.cat.categories):
-        own = steps[order[bounds[place] : bounds[place + 1]]]
-        middle = float(np.median(own)) if len(own) >= least_steps else np.inf
-        regular = middle <= _LONGEST_SECONDS and np.mean(np.abs(own - middle) <= _REGULAR * middle) >= 0.75
-        rows.append((str(rule), middle if regular else default_seconds, len(own) if regular else 0))
-    return typed(rows, evaluation_intervals)
+    names = alerts["alertname"].astype("category").cat.remove_unused_categories()
+    seconds = pd.Series(micros(alerts["time"]), index=alerts.index).diff() / 1e6
+    same = (alerts["series_id"] == alerts["series_id"].shift()) & (seconds > 0)
+    steps = seconds[same].groupby(names[same], observed=False)
+    usual = steps.transform("median")
+    near = (seconds[same] - usual).abs() <= _REGULAR * usual
+    found = pd.DataFrame({"interval_seconds": steps.median(), "steps": steps.size()})
+    told = (found["steps"] >= least_steps) & (found["interval_seconds"] <= _LONGEST_SECONDS)
+    told &= near.groupby(names[same], observed=False).mean() >= 0.75
+    found["interval_seconds"] = found["interval_seconds"].where(told, default_seconds)
+    found["steps"] = found["steps"].where(told, 0)
+    return typed(found.rename_axis("alertname").reset_index(), evaluation_intervals)
 
 
 def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds: float) -> pd.DataFrame:
@@ -80,32 +66,14 @@ def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds:
 
     Columns: start (last sample before), end (first one after), seconds.
     """
-    scraped = np.sort(up["time"].to_numpy("datetime64[us]").astype("int64"))
-    steps = np.diff(scraped)
-    if not steps.any():
+    scraped = np.unique(micros(up["time"]))
+    if len(scraped) < 2:
         # Without scrapes nobody can tell a server that is down from a quiet one.
         return typed([], evaluation_gaps)
-    limit = GAP_STEPS * max(interval_seconds * 1e6, float(np.median(steps[steps > 0])))
-    silent = np.flatnonzero(steps > limit)
-    # Only what the rules left while nothing was scraped can part a silence: of a million samples next to none.
-    evaluated = alerts["time"].to_numpy("datetime64[us]").astype("int64")
-    place = np.searchsorted(scraped[silent + 1], evaluated)
-    within = place < len(silent)
-    within[within] = evaluated[within] > scraped[silent[place[within]]]
-    begins, ends = scraped[silent], scraped[silent + 1]
-    seen = np.unique(np.concatenate([begins, ends, evaluated[within]]))
-    # Between the end of one silence and the begin of the next the targets were scraped.
-    apart = (np.diff(seen) > limit) & ~np.isin(seen[:-1], np.setdiff1d(ends, begins))
-    place = np.flatnonzero(apart)
-    start, end = (pd.Series(seen[at].astype("datetime64[us]")).dt.tz_localize("UTC") for at in (place, place + 1))
-    return typed({"start": start, "end": end, "seconds": (end - start).dt.total_seconds()}, evaluation_gaps)
-
-
-def seconds_of(alertnames: pd.Series, interval_seconds: float | Mapping[str, float]) -> np.ndarray:
-    """The evaluation interval of each row's rule; a mapping says it by rule, and under '' for all others."""
-    if not isinstance(interval_seconds, Mapping):
-        return np.full(len(alertnames), float(interval_seconds))
-    name = alertnames.astype("category")
-    usual = interval_seconds[""]
-    by_rule = [float(interval_seconds.get(str(rule), usual)) for rule in name.cat.categories]
-    return np.array([*by_rule, usual])[name.cat.codes.to_numpy()]
+    limit = GAP_STEPS * max(interval_seconds * 1e6, float(np.median(np.diff(scraped))))
+    evaluated = micros(alerts["time"])
+    evaluated = evaluated[(evaluated > scraped[0]) & (evaluated < scraped[-1])]
+    seen = np.unique(np.concatenate([scraped, evaluated]))
+    silent = np.flatnonzero(np.diff(seen) > limit)
+    start, end = (pd.to_datetime(seen[at], unit="us", utc=True) for at in (silent, silent + 1))
+    return typed({"start": start, "end": end, "seconds": (end - start).total_seconds()}, evaluation_gaps)

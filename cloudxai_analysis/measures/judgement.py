@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.clusters import design_effect, time_clusters
 from cloudxai_analysis.measures.frames import TIME, typed, types
-from cloudxai_analysis.measures.matching import ends, in_scope, matches, moments
+from cloudxai_analysis.measures.rates import wilson_interval
+from cloudxai_analysis.measures.stretches import micros
 
 JUDGEMENTS = ("true", "standing", "false", "unjudged")
 _JUDGED = types("judgement incident by")
-_TIMES = ("detection", "reset", "acknowledge")
 _MEANING = {"actionable": "true", "noise": "false", "unknown": "unjudged"}
+_BEFORE, _AFTER = 10, 30  # minutes by which an incident is widened
+_MINUTE = 60_000_000
+# The end of an incident that goes on; far enough away for an hour to be added to it.
+_NEVER = 2**60
 
 
 def judged(
@@ -26,9 +25,7 @@ def judged(
     labels: pd.DataFrame,
     complete: pd.DataFrame,
     *,
-    before_minutes: float = 10,
-    after_minutes: float = 30,
-    standing_minutes: float = 60,
+    already_firing_minutes: float = 60,
     label_seconds: float = 60,
 ) -> pd.DataFrame:
     """The episodes, each with what the ledger says of it.
@@ -39,126 +36,57 @@ def judged(
 
     Columns: the episodes' own, and
 
-    * judgement: 'true' where an analyst labelled it actionable, or `fired_at` lies in an incident widened by
-      `before_minutes` and `after_minutes`; 'standing' where it began earlier, at most `standing_minutes` before the
-      incident's start, and still fired in the widened incident; 'false' where it was labelled noise, or is neither of
-      these and the ledger is declared complete for `fired_at`; else 'unjudged', as is one labelled unknown. A label
-      beats an incident; of several labels the last written counts. An episode cut off by the window's start has no
-      known beginning, and only a label judges it.
-    * incident: `id` of the incident that it caught or stood in; ''.
+    * judgement: 'true' where an analyst labelled it actionable, or `fired_at` lies in an incident widened by 10 min
+      before and 30 after; 'standing' where it began earlier, at most `already_firing_minutes` before the incident's
+      start, and still fired in the widened incident; 'false' where it was labelled noise, or is neither of these and
+      the ledger is declared complete for `fired_at`; else 'unjudged', as is one labelled unknown. A label beats an
+      incident; of several labels the last written counts. An episode cut off by the window's start has no known
+      beginning, and only a label judges it.
+    * incident: `id` of the incident that it caught or was already firing in; ''.
     * by: 'label', 'incident', 'ledger' (declared complete) or ''.
     """
-    pairs = matches(
-        episodes,
-        incidents,
-        before_minutes=before_minutes,
-        after_minutes=after_minutes,
-        standing_minutes=standing_minutes,
-    )
+    pairs = matches(episodes, incidents, already_firing_minutes=already_firing_minutes)
     best = pairs.drop_duplicates("row").set_index("row").reindex(range(len(episodes)))
     known = ~episodes["cut_start"].to_numpy(dtype=bool)
-    caught = known & best.index.isin(pairs.loc[pairs["caught"], "row"])
-    stood = known & best["id"].notna().to_numpy() & ~caught
+    caught, standing = (known & best["caught"].eq(which).to_numpy(dtype=bool) for which in (True, False))
     label = _labelled(episodes, labels, label_seconds)
-
-    judgement = np.where(known & _declared(episodes, complete), "false", "unjudged")
-    judgement = np.where(stood, "standing", np.where(caught, "true", judgement))
-    by = np.where(caught | stood, "incident", np.where(judgement == "false", "ledger", ""))
-    labelled = label != ""
-    judgement = np.where(labelled, label, judgement)
-    by = np.where(labelled, "label", by)
-    met = (caught & (judgement == "true")) | (stood & (judgement == "standing"))
+    reasons = [label != "", caught, standing, known & _declared(episodes, complete)]
+    judgement = np.select(reasons, [label, "true", "standing", "false"], "unjudged")
+    by = np.select(reasons, ["label", "incident", "incident", "ledger"], "")
+    met = (caught & (judgement == "true")) | (standing & (judgement == "standing"))
     incident = np.where(met, best["id"].astype("str").to_numpy(dtype=object), "")
     return episodes.assign(judgement=judgement, incident=incident, by=by).astype(_JUDGED)
 
 
-def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
-    """False-positive rate of each rule: false / (true + false positives), with its 95 % interval.
+def matches(episodes: pd.DataFrame, incidents: pd.DataFrame, *, already_firing_minutes: float = 0) -> pd.DataFrame:
+    """Episodes with the incidents of their scope that they caught, or were already firing in.
 
-    As people on call say it; statistics call it the false discovery rate. Episodes of one rule and one judgement that
-    begin within 60 min of the first of them are one alert group, here a trial. The interval is Wilson's, of as many
-    independent groups as these are worth: groups of one cluster of `clusters.time_clusters` likely have one cause.
+    An episode caught an incident where `fired_at` lies in it, widened by 10 minutes before and 30 after; it was
+    already firing where it fired earlier, at most `already_firing_minutes` before the start, and still fired when the
+    widened incident began.
 
-    Columns: alertname, severity, episodes (all of the rule, judged or not), trials (true and false ones),
-    true_positives and false_positives (of them), rate, low, high (NaN without a trial), design_effect (1 where no two
-    groups lie in one cluster), judged_share (share of the episodes that are not 'unjudged'); the rule with the
-    most false positives first.
+    Columns: row (of the episode), place (of the incident), id, caught (bool); by row, caught ones first, then the
+    incident whose start is nearest.
     """
-    opens = _trials(judged)
-    rows = [
-        _rate_row(group, opens, alertname=str(group["alertname"].iloc[0]), severity=str(group["severity"].iloc[0]))
-        for _, group in judged.groupby(["alertname", "severity"], observed=True)
-    ]
-    frame = typed(rows, false_positive_rates)
-    return frame.sort_values(["false_positives", "alertname"], ascending=[False, True], ignore_index=True)
+    fired, resolved = (micros(episodes[name])[:, np.newaxis] for name in ("fired_at", "resolved_at"))
+    start, end = micros(incidents["start"]), ends(incidents)
+    opened, closed = start - _BEFORE * _MINUTE, end + _AFTER * _MINUTE
+    scope = _in_scope(episodes, incidents)
+    caught = scope & (fired >= opened) & (fired < closed)
+    soon = start - fired <= already_firing_minutes * _MINUTE
+    row, place = np.nonzero(caught | (scope & (fired < opened) & (resolved > opened) & soon))
+    away = np.abs(fired[row, 0] - start[place])
+    pairs = pd.DataFrame({"row": row, "place": place, "caught": caught[row, place], "away": away})
+    pairs = pairs.sort_values(["row", "caught", "away"], ascending=[True, False, True], ignore_index=True)
+    return pairs.assign(id=incidents["id"].astype("str").to_numpy()[pairs["place"]])[["row", "place", "id", "caught"]]
 
 
-def pooled_rate(judged: pd.DataFrame, alertnames: Collection[str]) -> pd.DataFrame:
-    """False-positive rate of several rules together: one row as `false_positive_rates` gives, whatever was judged.
-
-    Trials are made within each rule and added up; `alertname` lists the rules.
-    """
-    ours = judged[judged["alertname"].isin(list(alertnames))]
-    row = _rate_row(ours, _trials(ours), alertname=", ".join(alertnames), severity="")
-    return typed([row], false_positive_rates)
+def ends(incidents: pd.DataFrame) -> NDArray[np.int64]:
+    """The incidents' ends in microseconds; of one that goes on, never."""
+    return np.where(incidents["end"].isna(), _NEVER, micros(incidents["end"]))
 
 
-def recall(
-    judged: pd.DataFrame, incidents: pd.DataFrame, *, before_minutes: float = 10, after_minutes: float = 30
-) -> pd.DataFrame:
-    """Of the incidents that name a rule, how many it caught.
-
-    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
-    detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
-    reset_seconds (of the last one's `resolved_at` minus the incident's end, over the `reset` ones), low, high (95 %
-    Wilson interval of recall), reset (incidents of which both are known), acknowledged (that people took up after it
-    fired), acknowledge_seconds (`acknowledged_at` minus the first one's `fired_at`), detection_p90 (90th percentile,
-    linear between two), detection_p90_low, detection_p90_high (its exact 95 % interval; NaN where there are too few for
-    one), reset_p90, reset_p90_low, reset_p90_high, acknowledge_p90, acknowledge_p90_low, acknowledge_p90_high.
-    """
-    caught = first_catches(judged, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
-    named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
-    named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
-    rows = []
-    for name, group in named.merge(caught, how="left", on=["id", "alertname"]).groupby("alertname"):
-        hit, own = int(group["detection"].count()), len(group)
-        row = {"alertname": name, "incidents": own, "caught": hit, "recall": hit / own}
-        row["low"], row["high"] = wilson_interval(hit, own)
-        row["reset"], row["acknowledged"] = group["reset"].count(), group["acknowledge"].count()
-        for kind in _TIMES:
-            row[f"{kind}_seconds"] = group[kind].median()
-            row[f"{kind}_p90"], row[f"{kind}_p90_low"], row[f"{kind}_p90_high"] = _p90(group[kind].dropna())
-        rows.append(row)
-    return typed(rows, recall)
-
-
-def missed_incidents(
-    judged: pd.DataFrame,
-    incidents: pd.DataFrame,
-    pendings: pd.DataFrame,
-    *,
-    before_minutes: float = 10,
-    after_minutes: float = 30,
-) -> pd.DataFrame:
-    """Incidents without a single true positive, by start.
-
-    Columns: id, start, end (NaT while it goes on), tenant ('' for all), summary, near_miss (the first alert of its
-    scope that was pending during the incident and did not fire; '' for none).
-    """
-    caught = first_catches(judged, incidents, before_minutes=before_minutes, after_minutes=after_minutes)["id"]
-    missed = incidents[~incidents["id"].isin(caught)].sort_values(["start", "id"], ignore_index=True)
-    waiting = pendings.sort_values("pending_at", ignore_index=True)
-    began, ended = moments(waiting["pending_at"])[:, np.newaxis], moments(waiting["ended_at"])[:, np.newaxis]
-    during = in_scope(waiting, missed) & (began < ends(missed)) & (ended > moments(missed["start"]))
-    row, place = np.nonzero(during)
-    near = pd.DataFrame({"place": place, "alertname": waiting["alertname"].astype("str").iloc[row].to_numpy()})
-    first = near.drop_duplicates("place").set_index("place")["alertname"]
-    return typed(missed.assign(near_miss=first.reindex(missed.index, fill_value="")), missed_incidents)
-
-
-def first_catches(
-    judged: pd.DataFrame, incidents: pd.DataFrame, *, before_minutes: float = 10, after_minutes: float = 30
-) -> pd.DataFrame:
+def first_catches(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     """The first true positive of each rule in each incident that it caught, by the time it fired.
 
     Columns: id (of the incident), alertname, fired_at, detection (seconds from the incident's start), reset (seconds
@@ -167,7 +95,7 @@ def first_catches(
     fired).
     """
     right = judged[judged["judgement"] == "true"].sort_values("fired_at", ignore_index=True)
-    pairs = matches(right, incidents, before_minutes=before_minutes, after_minutes=after_minutes)
+    pairs = matches(right, incidents)
     episode = right.iloc[pairs["row"].to_numpy()].reset_index(drop=True)
     incident = incidents.iloc[pairs["place"].to_numpy()].reset_index(drop=True)
     # For those on call an incident is over when the last of its alerts is.
@@ -175,58 +103,91 @@ def first_catches(
     last = episode["resolved_at"].groupby(both, observed=True).transform("max")
     goes_on = (episode["cut_end"].astype(bool) & (episode["resolved_at"] == last)).groupby(both, observed=True)
     nobody = pd.Series(pd.NaT, index=incident.index, dtype=TIME)
-    acknowledged = incident.get("acknowledged_at", nobody)
-    waited = (acknowledged - episode["fired_at"]).dt.total_seconds()
-    found = pd.DataFrame(
-        {
-            "id": incident["id"],
-            "alertname": episode["alertname"],
-            "fired_at": episode["fired_at"],
-            "detection": (episode["fired_at"] - incident["start"]).dt.total_seconds(),
-            "reset": (last.mask(goes_on.transform("any")) - incident["end"]).dt.total_seconds(),
-            "acknowledge": waited.where(waited >= 0),
-        }
+    waited = (incident.get("acknowledged_at", nobody) - episode["fired_at"]).dt.total_seconds()
+    found = {
+        "id": incident["id"],
+        "alertname": episode["alertname"],
+        "fired_at": episode["fired_at"],
+        "detection": (episode["fired_at"] - incident["start"]).dt.total_seconds(),
+        "reset": (last.mask(goes_on.transform("any")) - incident["end"]).dt.total_seconds(),
+        "acknowledge": waited.where(waited >= 0),
+    }
+    return typed(pd.DataFrame(found).drop_duplicates(["id", "alertname"], ignore_index=True), first_catches)
+
+
+def recall(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
+    """Of the incidents that name a rule, how many it caught, and how soon.
+
+    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
+    detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
+    reset_seconds (of the last one's `resolved_at` minus the incident's end, over the `reset` ones), low, high (95 %
+    Wilson interval of recall), reset (incidents of which both are known), acknowledged (that people took up after it
+    fired), acknowledge_seconds (`acknowledged_at` minus the first one's `fired_at`).
+    """
+    named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
+    named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
+    found = named.merge(first_catches(judged, incidents), how="left", on=["id", "alertname"]).groupby("alertname")
+    frame = found.agg(
+        incidents=("id", "size"),
+        caught=("detection", "count"),
+        detection_seconds=("detection", "median"),
+        reset=("reset", "count"),
+        reset_seconds=("reset", "median"),
+        acknowledged=("acknowledge", "count"),
+        acknowledge_seconds=("acknowledge", "median"),
+    ).reset_index()
+    intervals = [wilson_interval(*row) for row in zip(frame["caught"], frame["incidents"], strict=True)]
+    frame[["low", "high"]] = np.array(intervals, dtype=float).reshape(-1, 2)
+    return typed(frame.assign(recall=frame["caught"] / frame["incidents"]), recall)
+
+
+def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
+    """Rules that were pending in an incident of their scope and did not catch it, one row per incident and rule.
+
+    `pendings` as `alerts.pendings` gives them.
+
+    Columns: id, alertname, tenant, pending_at (the first time), pending_seconds (the longest); by incident.
+    """
+    began, ended = (micros(pendings[name])[:, np.newaxis] for name in ("pending_at", "ended_at"))
+    during = _in_scope(pendings, incidents) & (began < ends(incidents)) & (ended > micros(incidents["start"]))
+    row, place = np.nonzero(during)
+    found = pendings.iloc[row].reset_index(drop=True).assign(id=incidents["id"].astype("str").to_numpy()[place])
+    found["pending_seconds"] = (found["ended_at"] - found["pending_at"]).dt.total_seconds()
+    found["alertname"] = found["alertname"].astype("str")
+    caught = first_catches(judged, incidents)[["id", "alertname"]].assign(hit=True)
+    hit = found.merge(caught, how="left", on=["id", "alertname"])["hit"].notna().to_numpy()
+    rows = found[~hit].sort_values("pending_at").groupby(["id", "alertname"], as_index=False)
+    rows = rows.agg(
+        tenant=("tenant", "first"), pending_at=("pending_at", "min"), pending_seconds=("pending_seconds", "max")
     )
-    return typed(found.drop_duplicates(["id", "alertname"], ignore_index=True), first_catches)
+    return typed(rows, near_misses).sort_values(["id", "pending_at", "alertname"], ignore_index=True)
 
 
-def further_trials(rates: pd.DataFrame, *, share: float) -> pd.DataFrame:
-    """How many further trials, all true and independent, bring the upper end of each rate's interval down to `share`.
+def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
+    """Incidents without a single true positive, by start.
 
-    `rates` as `false_positive_rates` or `pooled_rate` gives them. Wilson's upper end is at most b where
-    (n·b − w)² ≥ z²·b·(1 − b)·n, w false of n, which is a square in n.
-
-    Columns: alertname, severity, needed (0 where it is there already).
+    Columns: id, start, end (NaT while it goes on), tenant ('' for all), summary, near_miss (the first alert of its
+    scope that was pending during the incident and did not fire; '' for none).
     """
-    needed = [
-        trials_needed(wrong / effect, trials / effect, share=share)
-        for wrong, trials, effect in zip(
-            rates["false_positives"], rates["trials"], rates["design_effect"].fillna(1.0), strict=True
-        )
-    ]
-    return typed(rates[["alertname", "severity"]].assign(needed=needed), further_trials)
+    missed = incidents[~incidents["id"].isin(first_catches(judged, incidents)["id"])]
+    missed = missed.sort_values(["start", "id"], ignore_index=True)
+    near = near_misses(judged, missed, pendings).drop_duplicates("id").set_index("id")["alertname"]
+    return typed(missed.assign(near_miss=missed["id"].map(near).fillna("")), missed_incidents)
 
 
-def trials_needed(wrong: float, trials: float, *, share: float) -> int:
-    """How many further true trials bring the upper end of `wrong` in `trials` down to `share`."""
-    spread = _z() ** 2 * share * (1 - share)
-    middle = 2 * share * wrong + spread
-    enough = (middle + math.sqrt(middle**2 - 4 * share**2 * wrong**2)) / (2 * share**2)
-    more = max(0, math.ceil(enough - trials))
-    # Beside the root, the last bit may fall to either side.
-    while more and wilson_interval(wrong, trials + more - 1)[1] <= share:
-        more -= 1
-    while not trials + more or wilson_interval(wrong, trials + more)[1] > share:
-        more += 1
-    return more
+def _in_scope(alerts: pd.DataFrame, incidents: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each incident (column) speaks of each alert (row): its tenant's or all, and of the rules it names."""
+    theirs, tenants = _text(alerts["tenant"])[:, np.newaxis], _text(incidents["tenant"])
+    scope = np.asarray((tenants == "") | (theirs == tenants), dtype=bool)
+    names = _text(alerts["alertname"])
+    for place, named in enumerate(incidents["alerts"]):
+        if named:
+            scope[:, place] &= np.isin(names, list(named))
+    return scope
 
 
-def trials(judged: pd.DataFrame) -> pd.DataFrame:
-    """The episodes that open a trial, true or false: episodes of one rule and judgement within 60 min are one trial.
-
-    Columns: those of `judged`.
-    """
-    return judged[_trials(judged) & judged["judgement"].isin(["true", "false"])].reset_index(drop=True)
+def _text(values: pd.Series) -> NDArray[np.object_]:
+    return values.astype("str").to_numpy(dtype=object)
 
 
 def _labelled(episodes: pd.DataFrame, labels: pd.DataFrame, label_seconds: float) -> NDArray[np.object_]:
@@ -244,72 +205,5 @@ def _labelled(episodes: pd.DataFrame, labels: pd.DataFrame, label_seconds: float
 
 
 def _declared(episodes: pd.DataFrame, complete: pd.DataFrame) -> NDArray[np.bool_]:
-    fired = moments(episodes["fired_at"])[:, np.newaxis]
-    inside = (fired >= moments(complete["start"])) & (fired < moments(complete["end"]))
-    return np.asarray(inside.any(axis=1), dtype=bool)
-
-
-def _trials(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
-    """True at the first episode of each trial, which takes in those of its rule and judgement up to `minutes` later."""
-    opens = pd.Series(False, index=judged.index)
-    within = np.timedelta64(round(minutes * 60_000_000), "us")
-    for _, group in judged.groupby(["alertname", "severity", "judgement"], observed=True):
-        ordered = group["fired_at"].sort_values()
-        begun = moments(ordered)
-        place = 0
-        while place < len(begun):
-            opens[ordered.index[place]] = True
-            place = int(np.searchsorted(begun, begun[place] + within, side="right"))
-    return opens
-
-
-def _rate_row(episodes: pd.DataFrame, opens: pd.Series, *, alertname: str, severity: str) -> dict[str, object]:
-    known = episodes[episodes["judgement"].isin(["true", "false"])]
-    groups = known.assign(cluster=time_clusters(known))[opens.loc[known.index]]
-    false = groups["judgement"] == "false"
-    right, wrong = int((~false).sum()), int(false.sum())
-    by_cluster = false.groupby(groups["cluster"])
-    hits, sizes = by_cluster.sum().to_numpy(dtype=float), by_cluster.size().to_numpy(dtype=float)
-    effect = design_effect(hits, sizes) if len(groups) else np.nan
-    low, high = wilson_interval(wrong / effect, (right + wrong) / effect) if len(groups) else (np.nan, np.nan)
-    return {
-        "alertname": alertname,
-        "severity": severity,
-        "episodes": len(episodes),
-        "trials": right + wrong,
-        "true_positives": right,
-        "false_positives": wrong,
-        "rate": wrong / (right + wrong) if right + wrong else np.nan,
-        "low": low,
-        "high": high,
-        "design_effect": effect,
-        "judged_share": (episodes["judgement"] != "unjudged").mean() if len(episodes) else np.nan,
-    }
-
-
-def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson, 1927, Journal of the American Statistical Association 22)."""
-    if not trials:
-        return np.nan, np.nan
-    # scipy.stats has the whole interval, but takes over a second to import.
-    z = _z()
-    share, weight = successes / trials, 1 + z**2 / trials
-    middle = (share + z**2 / (2 * trials)) / weight
-    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / weight
-    # At the edges the formula gives 0 and 1 but for the last bit.
-    low = float(middle - half) if successes else 0.0
-    high = float(middle + half) if successes < trials else 1.0
-    return low, high
-
-
-def _z() -> float:
-    return NormalDist().inv_cdf(0.975)
-
-
-def _p90(seconds: pd.Series) -> tuple[float, float, float]:
-    if seconds.empty:
-        return np.nan, np.nan, np.nan
-    from scipy.stats import quantile_test
-
-    interval = quantile_test(seconds.to_numpy(), p=0.9).confidence_interval(0.95)
-    return float(seconds.quantile(0.9)), float(interval.low), float(interval.high)
+    fired = micros(episodes["fired_at"])[:, np.newaxis]
+    return np.any((fired >= micros(complete["start"])) & (fired < micros(complete["end"])), axis=1)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed, types
-from cloudxai_analysis.measures.judgement import false_positive_rates, judged
-from cloudxai_analysis.measures.matching import ends, moments
+from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.judgement import ends
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
+from cloudxai_analysis.measures.stretches import micros
 
 READINESS, IMPACT = "readiness dips", "impact query"
-_TRUTH = types("id start end tenant alerts")
-_STRETCH = types("tenant start end dips minutes")
+_WHAT = {READINESS: "not ready", IMPACT: "hit, by the query for impact"}
+_NEAR = 30 * 60_000_000
 
 
 def proposed_incidents(
@@ -23,14 +22,13 @@ def proposed_incidents(
     tenant_outages: pd.DataFrame,
     impact: pd.DataFrame | None = None,
     *,
-    near_minutes: float = 30,
     least_minutes: float = TENANT_MINUTES,
     least_global: float = OUTAGE_MINUTES,
 ) -> pd.DataFrame:
     """What the telemetry lets take for an incident, one row each, by start.
 
     `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant; `impact` stretches of the
-    user's own query, with tenant ('' for all), start, end. Those of one tenant and source at most `near_minutes` apart
+    user's own query, with tenant ('' for all), start, end. Those of one tenant and source at most 30 minutes apart
     are one proposal: alerts count for an incident that long after its end. Left out are a tenant's dips inside a global
     one, and dips of no more than `least_minutes` in all, of the platform `least_global`: one scrape that fails tells
     nothing. An end that is not known (NaT) goes on.
@@ -38,14 +36,16 @@ def proposed_incidents(
     Columns: id, start, end, tenant ('' for all), alerts (tuple, empty: any), severity (''), summary, source ('readiness
     dips' or 'impact query'), evidence.
     """
-    everybody = _together(outages.assign(tenant=""), near_minutes)
+    everybody, single = _together(outages.assign(tenant="")), _together(tenant_outages)
     everybody = everybody[everybody["minutes"] > least_global]
-    single = _together(tenant_outages, near_minutes)
-    single = _outside(single[single["minutes"] > least_minutes], everybody)
-    impact = typed([] if impact is None else impact, impact_stretches)
-    minutes = (impact["end"] - impact["start"]).dt.total_seconds() / 60
-    asked = _together(impact.assign(minutes=minutes), near_minutes)
-    rows = [*_proposals(pd.concat([everybody, single]), READINESS), *_proposals(asked, IMPACT)]
+    single = single[single["minutes"] > least_minutes]
+    inside = (micros(single["start"])[:, np.newaxis] >= micros(everybody["start"])) & (
+        ends(single)[:, np.newaxis] <= ends(everybody)
+    )
+    asked = typed([] if impact is None else impact, impact_stretches)
+    asked = asked.assign(minutes=(asked["end"] - asked["start"]).dt.total_seconds() / 60)
+    rows = [_proposal(row, READINESS) for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()]
+    rows += [_proposal(row, IMPACT) for row in _together(asked).itertuples()]
     return typed(rows, proposed_incidents).sort_values(["start", "id"], ignore_index=True)
 
 
@@ -76,85 +76,37 @@ def not_known(proposed: pd.DataFrame, incidents: pd.DataFrame, decided: pd.DataF
     """
     done = set(decided.loc[decided["state"] != "open", "id"])
     own, known = proposed["tenant"].to_numpy(dtype=object)[:, np.newaxis], incidents["tenant"].to_numpy(dtype=object)
-    start, end = moments(proposed["start"])[:, np.newaxis], ends(proposed)[:, np.newaxis]
-    over = ((known == "") | (own == known)) & (start < ends(incidents)) & (moments(incidents["start"]) < end)
+    start, end = micros(proposed["start"])[:, np.newaxis], ends(proposed)[:, np.newaxis]
+    over = ((known == "") | (own == known)) & (start < ends(incidents)) & (micros(incidents["start"]) < end)
     fresh = ~over.any(axis=1) & ~proposed["id"].isin(done).to_numpy()
     return proposed[fresh].reset_index(drop=True)
 
 
-def rates_if_confirmed(
-    episodes: pd.DataFrame,
-    incidents: pd.DataFrame,
-    labels: pd.DataFrame,
-    complete: pd.DataFrame,
-    proposed: pd.DataFrame,
-    window: Window,
-) -> pd.DataFrame:
-    """False-positive rates as they are, beside what they would be were every proposal confirmed and nothing missing.
-
-    The second is no rate that anybody measured: it takes all of `proposed` for incidents and the ledger for complete
-    over `window`. `incidents`, `labels` and `complete` as the ledger gives them.
-
-    Columns: alertname, severity, trials, rate, low, high, trials_if, rate_if, low_if, high_if.
-    """
-    both = typed(pd.concat([frame[list(_TRUTH)] for frame in (incidents, proposed)], ignore_index=True), _TRUTH)
-    whole = pd.DataFrame({"start": [pd.Timestamp(window.start)], "end": [pd.Timestamp(window.end)]})
-    whole = whole.astype({"start": TIME, "end": TIME})
-    now = false_positive_rates(judged(episodes, incidents, labels, complete))
-    then = false_positive_rates(judged(episodes, both, labels, whole))
-    key, shown = ["alertname", "severity"], ["trials", "rate", "low", "high"]
-    joined = now[[*key, *shown]].merge(then[[*key, *shown]], how="outer", on=key, suffixes=("", "_if"))
-    return typed(joined, rates_if_confirmed)
-
-
-def _together(outages: pd.DataFrame, near_minutes: float) -> pd.DataFrame:
+def _together(outages: pd.DataFrame) -> pd.DataFrame:
     """Outages of one tenant that are near each other as one: tenant, start, end, dips, minutes."""
-    frame = outages.assign(tenant=outages["tenant"].astype("str")).sort_values(["tenant", "start"], ignore_index=True)
-    if frame.empty:
-        return typed([], _STRETCH)
-    group = frame.groupby("tenant").ngroup().to_numpy()
-    reached = pd.Series(ends(frame).astype("int64")).groupby(group).cummax().to_numpy()
-    begun = moments(frame["start"]).astype("int64")
-    opens = np.append(True, (group[1:] != group[:-1]) | (begun[1:] > reached[:-1] + near_minutes * 60_000_000))
-    number = np.cumsum(opens) - 1
-    rows = frame.assign(open=frame["end"].isna()).groupby(number)
-    found = rows.agg(
+    frame = outages.assign(tenant=outages["tenant"].astype("str"), until=ends(outages))
+    frame = frame.sort_values(["tenant", "start"], ignore_index=True)
+    reached = frame.groupby("tenant")["until"].cummax().shift()
+    opens = (frame["tenant"] != frame["tenant"].shift()) | (micros(frame["start"]) > reached + _NEAR)
+    return frame.groupby(opens.cumsum()).agg(
         tenant=("tenant", "first"),
         start=("start", "min"),
-        end=("end", "max"),
-        open=("open", "any"),
+        end=("end", lambda end: end.max(skipna=False)),
         dips=("start", "size"),
         minutes=("minutes", "sum"),
     )
-    return typed(found.assign(end=found["end"].mask(found["open"])), _STRETCH)
 
 
-def _outside(single: pd.DataFrame, everybody: pd.DataFrame) -> pd.DataFrame:
-    start, end = moments(single["start"])[:, np.newaxis], ends(single)[:, np.newaxis]
-    inside = (start >= moments(everybody["start"])) & (end <= ends(everybody))
-    return single[~inside.any(axis=1)]
-
-
-def _proposals(stretches: pd.DataFrame, source: str) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for row in stretches.to_dict("records"):
-        whom = row["tenant"] or "the whole platform"
-        what = "not ready" if source == READINESS else "hit, by the query for impact"
-        begun = row["start"].astimezone(UTC)
-        rows.append(
-            {
-                "id": "-".join(
-                    ["proposed", f"{begun:%Y%m%dT%H%M%SZ}", *([] if source == READINESS else ["impact"])]
-                    + ([row["tenant"]] if row["tenant"] else [])
-                ),
-                "start": row["start"],
-                "end": row["end"],
-                "tenant": row["tenant"],
-                "alerts": (),
-                "severity": "",
-                "summary": f"{whom} {what}",
-                "source": source,
-                "evidence": f"{row['dips']} {'period' if row['dips'] == 1 else 'periods'}, {row['minutes']:g} min",
-            }
-        )
-    return rows
+def _proposal(row: Any, source: str) -> dict[str, object]:
+    parts = ["proposed", f"{row.start:%Y%m%dT%H%M%SZ}", "impact" if source == IMPACT else "", row.tenant]
+    return {
+        "id": "-".join(part for part in parts if part),
+        "start": row.start,
+        "end": row.end,
+        "tenant": row.tenant,
+        "alerts": (),
+        "severity": "",
+        "summary": f"{row.tenant or 'the whole platform'} {_WHAT[source]}",
+        "source": source,
+        "evidence": f"{row.dips} {'period' if row.dips == 1 else 'periods'}, {row.minutes:g} min",
+    }

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.evaluations import seconds_of
-from cloudxai_analysis.measures.frames import as_text, combinations, typed
+from cloudxai_analysis.measures.frames import as_text, combinations, mapped, typed
 
 LABELS = ["alertname", "severity", "tenant", "job", "instance"]
 
@@ -28,7 +27,7 @@ def alert_stretches(alerts: pd.DataFrame, state: str, *, interval_seconds: float
     kept = alerts[(alerts["alertstate"] == state).to_numpy()]
     frame = kept.iloc[np.lexsort((kept["time"].to_numpy(), kept["series_id"].to_numpy()))].reset_index(drop=True)
     marker = frame["value"].isna().to_numpy()
-    near = pd.to_timedelta(2 * seconds_of(frame["alertname"], interval_seconds), unit="s")
+    near = pd.to_timedelta(2 * _seconds_of(frame["alertname"], interval_seconds), unit="s")
     goes_on = (frame["series_id"] == frame["series_id"].shift()) & (frame["time"].diff() <= near)
     stretch = np.cumsum(~(goes_on.to_numpy() & ~np.append(True, marker[:-1])))
     # A marker ends its stretch, since nothing goes on after it; alone, it is none.
@@ -52,6 +51,16 @@ def label_sets(frame: pd.DataFrame) -> NDArray[np.int64]:
     """A number for each row's label set: the same for pending and firing series, since it is made of the text."""
     own = pd.DataFrame({name: _column(frame, name) for name in LABELS})
     return pd.util.hash_pandas_object(own, index=False).to_numpy().astype(np.int64)
+
+
+def micros(times: pd.Series) -> NDArray[np.int64]:
+    """Times in microseconds since the epoch."""
+    return times.to_numpy("datetime64[us]").astype(np.int64)
+
+
+def _seconds_of(names: pd.Series, interval_seconds: float | Mapping[str, float]) -> NDArray[np.float64]:
+    known = interval_seconds if isinstance(interval_seconds, Mapping) else {"": interval_seconds}
+    return mapped(names, known, known[""]).to_numpy(dtype="float64")
 
 
 def _replicas_as_one(rows: pd.DataFrame) -> pd.DataFrame:

@@ -41,33 +41,27 @@ def tainted_stretches(
     frame = refusals.astype(keys).sort_values("end", ignore_index=True)
     begun = starts[[*_TARGET, "started_at"]].rename(columns={"started_at": "until"})
     over = pd.concat([begun, starts[[*_TARGET, "until"]]]).astype(keys).sort_values("until")
-    following = pd.merge_asof(
-        frame[[*_TARGET, "end"]],
-        over,
-        left_on="end",
-        right_on="until",
-        by=_TARGET,
-        direction="forward",
-    )
-    frame["until"] = following["until"].to_numpy()
-    frame["until"] = pd.to_datetime(frame["until"], utc=True).astype(TIME)
+    following = {"left_on": "end", "right_on": "until", "by": _TARGET, "direction": "forward"}
+    frame["until"] = pd.merge_asof(frame[[*_TARGET, "end"]], over, **following)["until"].astype(TIME)
     frame["over"] = frame["until"].notna() & (frame["until"] <= end)
     frame["until"] = frame["until"].where(frame["over"], end)
     found = frame.groupby([*_TARGET, "until"], as_index=False).agg(
         start=("start", "min"), last_refusal=("end", "max"), over=("over", "first"), rejections=("rejections", "sum")
     )
-    found["missing_least"] = 0.0
-    found["missing_most"] = np.nan
-    for place, row in zip(found.index, found.itertuples(), strict=True):
-        after = row.until + _LET_GO if row.over else row.until
-        came = tenants["first_seen"].between(row.until, after).sum() if row.over else 0
-        fleet = ((tenants["first_seen"] <= after) & (tenants["last_seen"] >= row.start)).sum()
-        named = _named(rejection_steps, row)
-        most = row.rejections if named is None else len(set(named) - names_in(named, generated))
-        found.loc[place, "missing_least"] = min(came, most)
-        if named is not None or most <= fleet:
-            found.loc[place, "missing_most"] = most
+    missing = [_missing(row, rejection_steps, tenants, generated) for row in found.itertuples()]
+    found[["missing_least", "missing_most"]] = np.array(missing, dtype=float)
     return typed(found.sort_values(["start", "instance"], ignore_index=True), tainted_stretches)
+
+
+def _missing(stretch: Any, steps: pd.DataFrame, tenants: pd.DataFrame, generated: pd.DataFrame) -> tuple[float, float]:
+    after = stretch.until + _LET_GO if stretch.over else stretch.until
+    came = tenants["first_seen"].between(stretch.until, after).sum() if stretch.over else 0
+    named = _named(steps, stretch)
+    if named is not None:
+        most = len(set(named) - names_in(named, generated))
+        return min(came, most), most
+    fleet = ((tenants["first_seen"] <= after) & (tenants["last_seen"] >= stretch.start)).sum()
+    return min(came, stretch.rejections), stretch.rejections if stretch.rejections <= fleet else np.nan
 
 
 def _named(steps: pd.DataFrame, stretch: Any) -> pd.Series | None:

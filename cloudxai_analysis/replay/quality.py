@@ -10,7 +10,8 @@ import pandas as pd
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.measures.judgement import false_positive_rates, judged, recall
+from cloudxai_analysis.measures.judgement import judged, recall
+from cloudxai_analysis.measures.rates import false_positive_rates
 
 _QUALITY = (
     dict.fromkeys(["variant", "episodes", "trials", "true_positives", "false_positives", "unjudged"], "int64")

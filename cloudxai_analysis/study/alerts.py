@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,34 +13,58 @@ import pandas as pd
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures import alerts as measure
-from cloudxai_analysis.measures import (
-    cofiring,
-    counters,
-    evaluations,
-    flapping,
-    judgement,
-    pages,
-    readiness,
-    rule_quality,
-)
-from cloudxai_analysis.measures import proposals as proposal
+from cloudxai_analysis.measures import counters, evaluations, judgement, noise, proposals, rates, readiness
+from cloudxai_analysis.measures import rule_quality as quality
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.study.frame import Topic, frame, part, samples, value
-from cloudxai_analysis.study.watched import Watched
-from cloudxai_analysis.words.phrases import moment
+from cloudxai_analysis.words.phrases import count, moment, span
 
 if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
 
 JUDGED_DAYS = 28
 FOR_STATE = "alerts_for_state"
+ONE_DAY = 0.95 * 86_400  # seconds seen, under which a window is too young to be judged
 _ZONE = "environment.settings.zone"
 _PAGING: dict[str, Any] = {"paging": "paging_rules"}
 
 
+@dataclass(frozen=True)
+class Watched:
+    """By what the alerts of a window were seen, and so what their silence is worth.
+
+    `window` is called by how much of it was seen, which is `seconds`; `rules` are the names of the alert rules that the
+    server had loaded at the pull, None where that is not known; `stored` is whether any alert of the history is stored.
+    """
+
+    window: Window
+    seconds: float
+    rules: frozenset[str] | None
+    stored: bool
+
+    def __str__(self) -> str:
+        return self.window.name
+
+    def blind(self, what: str, *, rules: Collection[str] = ()) -> str:
+        """Why nobody can say that there were no `what`, of these rules or of any; '' where silence tells so."""
+        whether = f"Whether there were {what} is unknown"
+        if self.rules is None and not self.stored:
+            return f"{whether}: no alert was ever stored, and the server has not said which rules it had loaded."
+        if self.rules is not None and not (self.rules & set(rules) if rules else self.rules):
+            loaded = f"{count(len(self.rules), 'alert rule')}, and none that would tell"
+            return f"{whether}: the server had loaded {loaded if self.rules else 'no alert rule'}."
+        if self.seconds < ONE_DAY:
+            return f"Too early to tell whether there were {what}: {span(self.seconds)} seen."
+        return ""
+
+    def silence(self, what: str, quiet: str) -> str:
+        """`quiet`, where that nothing of `what` is stored tells that there was none; else why it does not."""
+        return self.blind(what).rstrip(".") or f"{quiet} in {self}"
+
+
 def _alert_window(seen: Window) -> Window:
     """The 28 days that end with what was seen."""
-    return Window(seen.end - timedelta(days=JUDGED_DAYS), seen.end)
+    return Window(seen.end - timedelta(days=JUDGED_DAYS), seen.end, f"the {JUDGED_DAYS} days up to {moment(seen.end)}")
 
 
 def _known(up: pd.DataFrame, history: Window, seen: Window, reach: Window) -> Window:
@@ -56,11 +81,8 @@ def _seen_month(alert_window: Window, first: pd.Timestamp) -> Window:
 
 def _judged_weeks(history: Window, first: pd.Timestamp) -> list[Window]:
     """The weeks of the history at whose end 28 days had been seen."""
-    return [
-        week
-        for week in history.weeks()
-        if pd.notna(first) and week.end - timedelta(days=JUDGED_DAYS) >= max(history.start, first)
-    ]
+    begin = history.end if pd.isna(first) else max(history.start, first)
+    return [week for week in history.weeks() if week.end - timedelta(days=JUDGED_DAYS) >= begin]
 
 
 def _of_rules(study: Study, role: str) -> pd.DataFrame | None:
@@ -68,21 +90,14 @@ def _of_rules(study: Study, role: str) -> pd.DataFrame | None:
         return None
     found = study.samples(role, study.reach, markers=True)
     series = study.store.series(study.contract[role].name, study.reach)
-    replicas = study.environment.settings.replica_labels
-    return evaluations.identified(found, evaluations.alert_identities(series, replica_labels=replicas))
+    return evaluations.identified(found, series, replica_labels=study.environment.settings.replica_labels)
 
 
-def _watched(
-    study: Study, window: Window, name: str, alerts: pd.DataFrame, state: pd.DataFrame | None, rules: Any
-) -> Watched:
+def _watched(study: Study, window: Window, alerts: pd.DataFrame, state: pd.DataFrame | None, rules: Any) -> Watched:
     """By what the alerts of a window were seen."""
     stored = len(alerts) > 0 or (state is not None and len(state) > 0)
     names = None if rules is None else frozenset(rules["alertname"])
-    return Watched(study.telemetry.named(window, name), study.telemetry.seconds_of(window), names, stored)
-
-
-def _month_name(alert_window: Window) -> str:
-    return f"the {JUDGED_DAYS} days up to {moment(alert_window.end)}"
+    return Watched(study.telemetry.named(window, window.name), study.telemetry.seconds_of(window), names, stored)
 
 
 def _usual_seconds(rules: pd.DataFrame | None, contract: Contract) -> float:
@@ -92,11 +107,10 @@ def _usual_seconds(rules: pd.DataFrame | None, contract: Contract) -> float:
 
 
 def _interval_seconds(rules: pd.DataFrame | None, intervals: pd.DataFrame, usual: float) -> dict[str, float]:
-    """How often each rule is evaluated: as loaded, as measured; '' all others."""
+    """How often each rule is evaluated: as measured, else as loaded; '' all others."""
     measured = intervals[intervals["steps"] > 0]
     told = measured if rules is None else pd.concat([rules.dropna(subset="interval_seconds"), measured])
-    by_rule = zip(told["alertname"], told["interval_seconds"], strict=True)
-    return {"": usual, **{str(name): float(seconds) for name, seconds in by_rule}}
+    return {"": usual, **told.set_index("alertname")["interval_seconds"].astype("float64").to_dict()}
 
 
 def _judged(episodes: pd.DataFrame, incidents: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
@@ -106,10 +120,9 @@ def _judged(episodes: pd.DataFrame, incidents: pd.DataFrame, ledger: Ledger) -> 
 
 def _unjudged(judged: pd.DataFrame, paging: Collection[str]) -> pd.DataFrame:
     """Episodes of the 28 days that nobody judged, those of paging rules first, the latest first."""
-    left = judged[judged["judgement"] == "unjudged"]
-    order = left.assign(calm=~left["alertname"].isin(list(paging)))
-    order = order.sort_values(["calm", "fired_at"], ascending=[True, False], kind="stable")
-    return order.drop(columns="calm").reset_index(drop=True)
+    left = judged[judged["judgement"] == "unjudged"].sort_values("fired_at", ascending=False, kind="stable")
+    pages = left["alertname"].isin(list(paging))
+    return pd.concat([left[pages], left[~pages]], ignore_index=True)
 
 
 def _paging_rules(contract: Contract, rules: pd.DataFrame | None, episodes: pd.DataFrame) -> tuple[str, ...]:
@@ -128,19 +141,21 @@ def _rule_overview(
     judged: pd.DataFrame,
     incidents: pd.DataFrame,
     pendings: pd.DataFrame,
-    rates: pd.DataFrame,
+    found: pd.DataFrame,
     month: Watched,
+    *,
+    share: float,
     **how: Any,
 ) -> pd.DataFrame:
     """All that is known of each rule, over 28 days."""
-    further = judgement.further_trials(rates, share=how.pop("share"))
+    needed = found[["alertname", "severity"]].assign(needed=rates.further_needed(found, share=share))
     days = max(month.seconds / DAY.total_seconds(), 1.0)
-    return rule_quality.rule_overview(judged, incidents, pendings, further, days=days, **how)
+    return quality.rule_overview(judged, incidents, pendings, needed, days=days, **how)
 
 
 def _weekly_pooled(judged: pd.DataFrame, weeks: Sequence[Window], paging: Collection[str]) -> pd.DataFrame:
     """As `weekly_rates`, of all paging rules together."""
-    return rule_quality.weekly_rates(judged, weeks, rates=partial(judgement.pooled_rate, alertnames=paging))
+    return rates.weekly_rates(judged, weeks, pooled=paging)
 
 
 def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: Watched) -> pd.DataFrame:
@@ -148,17 +163,16 @@ def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: 
     fired = episodes["fired_at"]
     own = episodes[(fired >= alert_window.start) & (fired < known.end)].reset_index(drop=True)
     seconds = month.seconds + (known.end - alert_window.end).total_seconds()
-    return measure.storms(own, hours=seconds / 3600)
+    return noise.storms(own, hours=seconds / 3600)
 
 
 def _tenant_dips(study: Study, hours: pd.DataFrame) -> pd.DataFrame:
     """Stretches of the 28 days in which a tenant was not ready, from the days on which any was."""
     low = hours.loc[hours["min"] == 0, "hour"].dt.floor("D").unique()
     days = [Window(day, day + DAY) for day in sorted(pd.DatetimeIndex(low).to_pydatetime())]
-    nothing = study.samples("tenant_readiness", Window(study.seen.end, study.seen.end))
-    parts = [study.samples("tenant_readiness", day) for day in days] or [nothing]
-    found = [readiness.tenant_outages(part) for part in parts]
-    return pd.concat(found, ignore_index=True)
+    nothing = Window(study.seen.end, study.seen.end)
+    parts = [study.samples("tenant_readiness", day) for day in days or [nothing]]
+    return pd.concat([readiness.tenant_outages(part) for part in parts], ignore_index=True)
 
 
 def _proposals(
@@ -169,8 +183,8 @@ def _proposals(
     impact: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """What the readiness lets take for incidents of the 28 days, and nobody has decided on."""
-    found = proposal.proposed_incidents(dips, tenant_dips, impact)
-    return proposal.not_known(found, incidents, ledger.proposals())
+    found = proposals.proposed_incidents(dips, tenant_dips, impact)
+    return proposals.not_known(found, incidents, ledger.proposals())
 
 
 class Alerts(Topic):
@@ -190,10 +204,8 @@ class Alerts(Topic):
         roles=(FOR_STATE,),
         says="Samples of ALERTS_FOR_STATE over the history; None where the contract has no such role.",
     )
-    month = value(
-        _watched, "study", "alert_window", value(_month_name, "alert_window"), "alert_samples", "for_state", "rules"
-    )
-    week = value(_watched, "study", "seen", "window.name", "alert_samples", "for_state", "rules")
+    month = value(_watched, "study", "alert_window", "alert_samples", "for_state", "rules")
+    week = value(_watched, "study", "seen", "alert_samples", "for_state", "rules")
     usual_seconds = value(_usual_seconds, "rules", "contract")
     intervals = frame(evaluations.evaluation_intervals, "alert_samples", default_seconds="usual_seconds")
     interval_seconds = value(_interval_seconds, "rules", "intervals", "usual_seconds")
@@ -215,8 +227,8 @@ class Alerts(Topic):
     week_episodes = part("judged", "fired_at", says="Judged episodes that began in the window.")
     unjudged = frame(_unjudged, "judged", "paging_rules")
     paging_rules = value(_paging_rules, "contract", "rules", "episodes")
-    false_positives = frame(judgement.false_positive_rates, "judged")
-    pooled_false_positives = frame(judgement.pooled_rate, "judged", "paging_rules")
+    false_positives = frame(rates.false_positive_rates, "judged")
+    pooled_false_positives = frame(rates.pooled_rate, "judged", "paging_rules")
     judged_incidents = part("incidents", "start", "alert_window", says="Incidents that began in the 28 days.")
     week_incidents = part("incidents", "start", says="Incidents that began in the window.")
     recall = frame(judgement.recall, "judged", "judged_incidents")
@@ -227,24 +239,21 @@ class Alerts(Topic):
         zone=_ZONE,
         **_PAGING,
     )
-    false_burden = frame(rule_quality.false_burden, "judged", zone=_ZONE, **_PAGING)
     judged_weeks = value(_judged_weeks, "history", "telemetry.first_seen")
-    weekly_rates = frame(rule_quality.weekly_rates, "judged_history", "judged_weeks")
+    weekly_rates = frame(rates.weekly_rates, "judged_history", "judged_weeks")
     weekly_pooled = frame(_weekly_pooled, "judged_history", "judged_weeks", "paging_rules")
-    near_misses = frame(rule_quality.near_misses, "judged", "judged_incidents", "pendings")
-    duplicates = frame(rule_quality.duplicates, "judged")
+    near_misses = frame(judgement.near_misses, "judged", "judged_incidents", "pendings")
     seen_month = value(_seen_month, "alert_window", "telemetry.first_seen")
-    cofiring_pairs = frame(cofiring.cofiring_pairs, "judged", "seen_month")
-    cofiring_groups = frame(cofiring.cofiring_groups, "cofiring_pairs")
-    pages_by_shift = frame(pages.pages_by_shift, "judged", "seen_month", zone=_ZONE, **_PAGING)
+    cofiring_pairs = frame(quality.cofiring_pairs, "judged", "seen_month")
+    cofiring_groups = frame(quality.cofiring_groups, "cofiring_pairs")
     missed_incidents = frame(judgement.missed_incidents, "judged", "week_incidents", "pendings")
     storms = frame(_storms, "episodes", "alert_window", "known", "month")
-    flapping_alerts = frame(measure.flapping, "episodes")
+    flapping_alerts = frame(noise.flapping, "episodes")
     flapping_tenants = frame(
-        flapping.tenant_flapping,
+        noise.tenant_flapping,
         frame(counters.counter_steps, samples("tenant_transitions", "reach"), "telemetry.scrapes", "telemetry.starts"),
     )
-    noise = frame(measure.weekly_noise, "week_episodes", zone=_ZONE)
+    noise = frame(noise.weekly_noise, "week_episodes", zone=_ZONE)
     dips = part("readiness.outage_history", "start", "alert_window", says="When the platform was not ready in 28 days.")
     tenant_dips = frame(
         _tenant_dips,
@@ -258,10 +267,3 @@ class Alerts(Topic):
     def proposed(self, impact: pd.DataFrame | None = None) -> pd.DataFrame:
         """As `proposals`, with stretches of a query for impact: tenant, start, end."""
         return _proposals(self.dips, self.tenant_dips, self.incidents, self.study.ledger, impact)
-
-    def rates_if_confirmed(self, proposed: pd.DataFrame) -> pd.DataFrame:
-        """Rates by rule beside those that were, were all these proposals confirmed and the ledger complete."""
-        ledger, study = self.study.ledger, self.study
-        episodes = study.within(self.episodes, "fired_at", self.alert_window)
-        labels, complete = ledger.labels(), ledger.complete()
-        return proposal.rates_if_confirmed(episodes, self.incidents, labels, complete, proposed, self.alert_window)

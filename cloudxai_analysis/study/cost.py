@@ -116,13 +116,10 @@ def _agreement(
     (drifts), apart (in the currency), tenant, at (of the worst).
     """
     parts = []
-    for role, gauge, hold, label in (
-        ("cost_rolling", rolling, agreements.rolling_agreement, "window"),
-        ("cost_billing", billing, agreements.billing_agreement, "billing_window"),
-    ):
-        held = hold(ours, gauge, covered, currency=contract.currency)
+    for role, gauge, label in (("cost_rolling", rolling, "window"), ("cost_billing", billing, "billing_window")):
+        held = agreements.cost_agreement(ours, gauge, covered, label=label, currency=contract.currency)
         own = held[(held["at"] > pd.Timestamp(seen.start)) & (held["at"] <= pd.Timestamp(seen.end))]
-        counts = agreements.agreement_counts(own, window_label=label).rename(columns={label: "named"})
+        counts = agreements.agreement_counts(own, label=label).rename(columns={label: "named"})
         counts.insert(0, "gauge", contract[role].name)
         parts.append(counts)
     return pd.concat(parts, ignore_index=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.cards import alerts, labelling, rule_quality
+from cloudxai_analysis.cards import alerts, labelling
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.operate import evaluate
@@ -52,7 +52,7 @@ def test_the_planted_false_alerts_and_the_missed_incident_are_reported_exactly(
 
 
 def test_the_report_names_the_rule_to_fix_first(shown: Study) -> None:
-    look = rule_quality.rules(shown)
+    look = alerts.rules(shown)
     # TenantReadinessBreach, false in 5 of 15, weighs more and is not shown to be over the bound.
     assert look.heading.startswith("Fix ReadinessLatencyHigh first: 3 of 3 alert groups")
     assert look.table.set_index("alertname")["verdict"].to_dict() == {
@@ -69,9 +69,9 @@ def test_the_report_names_the_rule_to_fix_first(shown: Study) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        *(rule_quality.rules, rule_quality.trend, rule_quality.shifts, rule_quality.together, rule_quality.response),
-        *(rule_quality.near_misses, rule_quality.duplicates),
-        *(labelling.unjudged, labelling.proposed, labelling.if_confirmed),
+        *(alerts.rules, alerts.trend, alerts.together, alerts.response),
+        *(alerts.near_misses, alerts.storms),
+        *(labelling.unjudged, labelling.proposed),
     ],
 )
 def test_each_look_has_a_finding_a_note_and_an_alternative(make, shown: Study) -> None:
@@ -81,13 +81,6 @@ def test_each_look_has_a_finding_a_note_and_an_alternative(make, shown: Study) -
     assert look.alt == f"{look.heading} {look.note}".strip()
     assert bool(look.empty) == look.table.empty
     assert (look.svg().startswith("<svg")) == (look.draw is not None)
-
-
-def test_pages_by_shift_add_up_to_the_paging_episodes(shown: Study) -> None:
-    frame, judged = shown.alerts.pages_by_shift, shown.alerts.judged
-    pages = judged[judged["alertname"].isin(shown.alerts.paging_rules)]
-    assert frame["pages"].sum() == len(pages) == 31
-    assert frame["false_pages"].sum() == (pages["judgement"] == "false").sum() == 5
 
 
 def test_a_label_moves_rate_check_and_table_at_once(study: Study) -> None:

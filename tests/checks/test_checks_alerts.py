@@ -13,9 +13,9 @@ from planted_study import TIME, WEEK, Planted, at, table
 
 from cloudxai_analysis.checks.alerts import rule_verdicts
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures import judgement
+from cloudxai_analysis.measures import rates as rate
 from cloudxai_analysis.measures.rule_quality import rule_overview
-from cloudxai_analysis.study.watched import Watched
+from cloudxai_analysis.study.alerts import Watched
 
 MONTH_NAME = "the 28 days up to Mon 16 Nov, 00:00 UTC"
 MONTH = Window(datetime(2026, 10, 19, tzinfo=UTC), WEEK.end, MONTH_NAME)
@@ -71,7 +71,7 @@ def of(*judgements: str, alertname: str = "Breach") -> pd.DataFrame:
 def false_positives(*judgements: str, others: Any = (), watched: Watched = SEEN_MONTH, bound: float = 0.25) -> Planted:
     judged = pd.concat([of(*judgements), of(*others, alertname="Ticket")], ignore_index=True)
     frames = {
-        "alerts.pooled_false_positives": judgement.pooled_rate(judged, ("Breach",)),
+        "alerts.pooled_false_positives": rate.pooled_rate(judged, ("Breach",)),
         "alerts.judged": judged,
         "alerts.paging_rules": ("Breach",),
         "alerts.month": watched,
@@ -83,7 +83,7 @@ def noise(*rates: Any, false_at: Any = (), watched: Watched = SEEN_MONTH) -> Pla
     """Rates of rules as (name, trials, false), and when false episodes fired."""
     frame = table("alertname trials false_positives", *rates, design_effect=1.0)
     frame["rate"] = frame["false_positives"] / frame["trials"].where(frame["trials"] > 0)
-    ends = [judgement.wilson_interval(wrong, number) for _, number, wrong in rates]
+    ends = [rate.wilson_interval(wrong, number) for _, number, wrong in rates]
     frame[["low", "high"]] = np.array(ends or np.empty((0, 2)), dtype=float)
     frames = {
         "alerts.false_positives": frame,
@@ -100,7 +100,8 @@ def rules(*named: Any, watched: Watched = SEEN_MONTH, paging: Any = ("Page",)) -
     judged = pd.concat(frames or [of()], ignore_index=True)
     judged = judged.assign(tenant="", instance="", seconds=300.0, cut_start=False, cut_end=False)
     judged["resolved_at"] = judged["resolved_at"].astype(TIME)
-    needed = judgement.further_trials(judgement.false_positive_rates(judged), share=0.25)
+    known = rate.false_positive_rates(judged)
+    needed = known[["alertname", "severity"]].assign(needed=rate.further_needed(known, share=0.25))
     truth = table("id start end tenant alerts").astype({"id": "str", "tenant": "str", "alerts": "object"})
     waiting = table("alertname tenant instance pending_at ended_at")
     waiting = waiting.astype({"alertname": "str", "tenant": "str", "pending_at": TIME, "ended_at": TIME})
@@ -122,7 +123,8 @@ def _storms_rows() -> list[Planted]:
     return [
         storms(STORM).says(
             "warn",
-            "16 alerts began within 13 minutes from Wed 11 Nov, 09:18 UTC, most of them Breach.",
+            "1 alert storm in 2026-W46: 16 alerts began within 13 minutes from Wed 11 Nov, 09:18 UTC, most of them "
+            "Breach.",
             value=1.0,
             events=(("alert_storm", "Breach", 16.0, "episodes"),),
         ),
@@ -146,7 +148,9 @@ def _storms_rows() -> list[Planted]:
             since=at("23:55", 8),
         ),
         storms(STORM, before=[late]).says(
-            "warn", "16 alerts began within 13 minutes…; a storm of 26 alerts, begun on Sun 8 Nov…", value=1.0
+            "warn",
+            "1 alert storm in 2026-W46: 16 alerts began within 13 minutes…; a storm of 26 alerts, begun on Sun 8 Nov…",
+            value=1.0,
         ),
         storms((*STORM[:3], ENDLESS)).says("warn"),
     ]
@@ -217,13 +221,12 @@ def _missed_rows() -> list[Planted]:
             since=at("15:08", 9),
             action="Shorten `for`…",
         ),
-        missed(lost).says("warn", "…for tenant acme.", action="Draft a rule…"),
+        missed(lost).says("warn", "…for tenant acme.", action="Shorten `for`…"),
         missed(("I", at("15:08", 11), pd.NaT, ENDLESS, "s", ENDLESS)).says("warn"),
         missed(lost, watched=replace(SEEN, **UNSTORED)).says("unknown"),
         missed(lost, watched=replace(SEEN, stored=False)).says("warn"),
-        missed().says("pass", "Each of 2 incidents of the ledger in 2026-W46 raised an alert.", disproof=""),
-        missed(incidents=1).says("pass", "The 1 incident of the ledger in 2026-W46 raised an alert."),
-        missed(complete=()).says("pass", disproof="…the ledger is not declared complete"),
+        missed().says("pass", "Every incident of the ledger in 2026-W46 raised an alert: 2."),
+        missed(complete=()).says("pass", disproof="an incident that nobody wrote down"),
         *(missed(incidents=0, complete=known).says(status) for status, known in declared),
     ]
 
@@ -315,15 +318,14 @@ def _rules_rows() -> list[Planted]:
             value=2.0,
             bound_key="false_positive_rate",
             since=datetime(2026, 11, 10, tzinfo=UTC),
-            action="Drop Page, or draft another: it caught 0 incidents…",
+            action="Draft a longer `for`…, or drop it: it alone caught 0 incidents.",
             size="10 false alert groups of 3 rules, 10 of them at night",
         ),
         rules(slow, ("Page", ["false", "false", "true", "true"])).says("warn", "Fix Slow first: 4 of 4 alert groups…"),
-        rules(slow).says("warn", "…, and woke nobody; surely over 25 %: Slow."),
+        rules(slow).says("warn", "…, 4 of them at night; surely over 25 %: Slow."),
         rules(("Page", ["false", "true"]), ("Other", ["true"] * 3)).says(
             "unknown",
-            "Too few alert groups to judge 2 of 2 rules against 25 %: Other needs 9 more, all true; most of the false "
-            "ones are of Page, 1 of 2.",
+            "Too few alert groups to judge 2 of 2 rules against 25 %: Other needs 9 more, all true.",
             value=None,
         ),
         rules(("Page", ["unjudged"])).says("unknown", "…Page needs 12 more, all true."),
@@ -357,9 +359,9 @@ def test_a_verdict_goes_by_the_end_of_the_interval() -> None:
     # rules that are judged is no proof: p = 0.017, by Benjamini and Hochberg 0.034.
     rows = [("Good", 40, 4, 0), ("Bad", 4, 4, 30), ("Few", 4, 1, 15), ("Edge", 9, 5, 8), ("None", 0, 0, 12)]
     frame = table("alertname trials false_positives needed", *rows, severity="page", design_effect=1.0)
-    frame["high"] = [judgement.wilson_interval(wrong, number)[1] for _, number, wrong, _ in rows]
+    frame["high"] = [rate.wilson_interval(wrong, number)[1] for _, number, wrong, _ in rows]
     frame["rate"] = frame["false_positives"] / frame["trials"].where(frame["trials"] > 0)
-    assert rule_verdicts(frame, bound=0.25)["verdict"].tolist() == [
+    assert rule_verdicts(frame, bound=0.25).tolist() == [
         *("good", "bad", "too few to judge, 15 more needed", "too few to judge, 8 more needed"),
         "not judged, 12 needed",
     ]

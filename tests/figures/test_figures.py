@@ -56,30 +56,11 @@ SIGNAL = by("time", pd.Timedelta(minutes=1), value=np.where(np.arange(600) // 30
 EPISODES = rows("alertname judgement", ("Slow", "false"), ("Down", "true"), ("Down", "unjudged")).assign(
     fired_at=at(2, 86, 110), resolved_at=at(3, 87, None)
 )
-OVERVIEW = rows(
-    "alertname severity false_positives false_at_night caught alone first verdict",
-    ("Down", "page", 5, 2, 10, 8, 9, "too few to judge, 28 more needed"),
-    ("Slow", "page", 3, 0, 0, 0, 0, "bad"),
-    ("Fine", "page", 0, 0, 4, 4, 4, "good"),
-)
 RATES = rows(
     "alertname severity trials false_positives rate low high",
     ("Slow", "page", 6, 5, 5 / 6, 0.44, 0.97),
     ("Down", "page", 4, 0, 0.0, 0.0, 0.49),
     ("Odd", "page", 0, 0, np.nan, np.nan, np.nan),
-)
-WEEKLY = rows(
-    "week start alertname trials false_positives rate change",
-    ("2026-W44", at(-336)[0], "Down", 4, 1, 0.25, ""),
-    ("2026-W46", at(0)[0], "Down", 5, 3, 0.6, "not distinguishable"),
-    ("2026-W46", at(0)[0], "Slow", 0, 0, np.nan, ""),
-)
-NOISE = rows("alertname severity episodes short_lived at_night", ("Slow", "a", 4, 2, 3), ("Down", "a", 16, 3, 2))
-SHIFTS = rows("pages true_pages false_pages at_night", (1, 0, 1, 1), (4, 2, 1, 0), (0, 0, 0, 0)).assign(
-    start=at(-4, 8, 20), end=at(8, 20, 32)
-)
-FAULTS = rows(
-    "severity code file", *[("warning", "b", "x"), ("warning", "b", "y"), ("error", "a", "x"), ("info", "c", "x")]
 )
 MOVED = rows(
     "tenant currency cost before change relative",
@@ -185,36 +166,6 @@ FIGURES = {
         RATES,
         "Slow most often false: 5 of 6 alert groups",
         {"5 of 6 false", "0 of 4 false", "none judged"},
-    ),
-    "noise": (
-        alerts.noise_by_rule,
-        NOISE,
-        "Down fired most: 16 of 20 episodes",
-        {"16 (3 short, 2 at night)", "4 (2 short, 3 at night)"},
-    ),
-    "worth": (
-        alerts.worth_and_noise,
-        OVERVIEW,
-        "Down: 5 false alert groups for 10 incidents caught",
-        {"5", "10", "3", "4", "28 more needed", "bad", "good"},
-    ),
-    "weekly": (
-        lambda ax, frame: alerts.weekly_rates(ax, frame, bound=0.25),
-        WEEKLY,
-        "Down: 3 of 5 alert groups false, not distinguishable",
-        {"1 of 4", "3 of 5"},
-    ),
-    "pages": (
-        lambda ax, frame: alerts.pages_by_shift(ax, frame, zone="Europe/Berlin"),
-        SHIFTS,
-        "4 pages in the shift of Mon 9 Nov, 09:00, 1 of 5 pages at night",  # 08:00 UTC is 09:00 in Berlin
-        {"true", "false, hatched", "neither, dotted", "shaded: shifts by night"},
-    ),
-    "faults": (
-        alerts.findings_by_code,
-        FAULTS,
-        "4 findings, 1 of them errors",
-        {"2 in 2 files", "1 in 1 file"},
     ),
     "availability": (
         lambda ax, frame: readiness.availability_by_day(ax, frame, slo=0.999),

@@ -12,8 +12,8 @@ from cloudxai_analysis.measures.frames import TIME, columns_of, described, typed
 
 # What these give is told of other frames', or by a name that is given.
 OPEN = {
-    *("agreement_counts", "billing_agreement", "counter_steps", "crowded", "holds", "identified"),
-    *("joined", "judged", "not_known", "sweep", "trials", "window_costs", "focus_rows"),
+    *("agreement_counts", "alert_groups", "counter_steps", "crowded", "holds", "identified"),
+    *("joined", "judged", "not_known", "sweep", "window_costs", "focus_rows"),
 }
 
 

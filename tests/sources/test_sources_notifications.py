@@ -13,8 +13,8 @@ import pytest
 import servers
 from hostile_server import Hostile
 
+from cloudxai_analysis.cards import alerts as cards
 from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable
-from cloudxai_analysis.measures import notifications as measures
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.notifications import HELD, AlertmanagerSession
 from cloudxai_analysis.sources.open import open_alertmanager
@@ -69,13 +69,13 @@ def test_what_a_real_alertmanager_holds_stands_beside_what_fires(tmp_path: Path)
     fired = fired.assign(instance=["x:1", "", ""], episode=[1, 2, 3], fired_at=moments, resolved_at=moments)
     # Of four that fire, one is not held: its rule is another server's.
     going = pd.concat([fired, fired.tail(1).assign(alertname="Elsewhere")], ignore_index=True).assign(cut_end=True)
-    beside = measures.fired_and_held(going, held.reset_index())
+    beside = cards.fired_and_held(going, held.reset_index())
     assert beside[["alertname", "state", "by"]].values.tolist()[:2] == [
         ["Elsewhere", "not held", ""],
         ["Silent", "suppressed", "silence"],
     ]
     assert set(beside["alertname"][2:]) == {"Down", "Slow"}
-    over = measures.fired_and_held(going.assign(cut_end=False), held.reset_index())
+    over = cards.fired_and_held(going.assign(cut_end=False), held.reset_index())
     assert (len(over), over["fired_at"].notna().sum()) == (3, 0)
 
 
