@@ -292,12 +292,9 @@ def test_short_long_and_hostile_frames_stay_readable(name, change):
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("noise", ["Down", "Slow"]),
         ("outages", ["long", "short"]),
         ("episodes", ["Down", "Slow"]),
-        ("faults", ["a", "b", "c"]),
         ("gaps", ["a", "b"]),
-        ("weekly", ["Down"]),
     ],
 )
 def test_lanes_stand_in_their_order(name, found):
@@ -308,7 +305,6 @@ OTHERS = [
     ("churn", lambda frame: frame.assign(churn=np.nan), "Churn is unknown on every day"),
     ("rates", lambda frame: frame[1:], "None of 4 judged alert groups was false"),
     ("rates", lambda frame: frame[2:], "No rule could be judged"),
-    ("worth", lambda frame: frame[2:], "No alert group of 1 rule is known to be false"),
     ("availability", lambda frame: frame[:1], "Every day met 99.9 %; the worst had 100 %"),
     ("budget", lambda frame: frame.assign(availability=0.99888), "Error budget overspent by 12 %"),
     # Eleven minutes of ten days: 11 of the 43.2 minutes that 30 days allow, so that 75 % are left.
