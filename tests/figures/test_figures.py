@@ -330,7 +330,6 @@ def test_another_outcome_has_another_title(name, change, message):
         ("availability", lambda frame: frame.assign(seen_minutes=[1440, 1440, 1440, 700]), "unfinished"),
         ("budget", lambda frame: frame.assign(seen_minutes=[700, 43_200]), "short history"),
         ("sets", lambda frame: frame.assign(new=[0, 12], returning=0, stayed=[0, 4], lost=[0, 1]), "no data"),
-        ("noise", lambda frame: frame.assign(alertname="Down"), "Alert episodes by rule in the window"),
         ("movers", lambda frame: thousand(frame).assign(currency="EUR"), "Change of cost, EUR, 10 of 1,000 tenants"),
     ],
 )
