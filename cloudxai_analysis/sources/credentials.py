@@ -36,12 +36,8 @@ def settled_credentials(
 ) -> Credentials:
     """The credentials of an environment, its paths starting at `folder`; `user` and `password` are the URL's.
 
-    Raises
-    ------
-    UsageError
-        The file of the configuration cannot be read or has a mistake; something is given twice.
-    RefusedForSecurity
-        The server's certificate is not to be verified.
+    Raises UsageError where the configuration has a mistake or something is given twice, RefusedForSecurity where the
+    server's certificate is not to be verified.
     """
     file = settings.http_config_file
     config = HttpConfig() if file is None else read_http_config(folder / file)

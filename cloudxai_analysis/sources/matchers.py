@@ -18,14 +18,9 @@ _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def quoted(text: str) -> str:
-    """`text` as a string literal of PromQL, printable and on one line.
+    """`text` as a string literal of PromQL, printable and on one line; UsageError where no UTF-8 can carry it.
 
     Source: Prometheus docs, Querying basics, 'String literals' (escapes as in Go).
-
-    Raises
-    ------
-    UsageError
-        The text holds half of a surrogate pair, which no UTF-8 can carry.
     """
     return '"' + "".join(map(_escaped, text)) + '"'
 
@@ -34,12 +29,7 @@ def selector(metric: str, matchers: Labels) -> str:
     """The series called `metric` whose labels equal `matchers`: `{__name__="up",job="cloudxai"}`.
 
     The name is a matcher too, because in that place any text can stand; an empty value asks for series without the
-    label. Source: Prometheus docs, Querying basics, 'Instant vector selectors'.
-
-    Raises
-    ------
-    UsageError
-        A label's name cannot be one, or is `__name__`; a text cannot be written in UTF-8.
+    label. Raises UsageError where a label's name cannot be one. Source: Prometheus docs, 'Instant vector selectors'.
     """
     for name in matchers:
         if not _LABEL_NAME.fullmatch(name) or name == "__name__":

@@ -25,12 +25,7 @@ class AlertmanagerSession(ObservingSession):
 
         Columns: alertname, severity, tenant, instance ('' where the alert has no such label), state ('active',
         'suppressed' or 'unprocessed'), starts_at, ends_at, updated_at, receivers (names, by comma), by (what suppresses
-        it: 'silence', 'inhibition' or '').
-
-        Raises
-        ------
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            It did not answer, or answered with something else.
+        it: 'silence', 'inhibition' or ''). Raises what `receive` does.
         """
         return self.receive("Asked for its alerts", "api/v2/alerts", read=lambda _, body: _alerts(body, tenant_label))
 

@@ -19,14 +19,8 @@ _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:
 def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> DemoSource | ServerSource:
     """The source at `url`: the demo, or a server reached as the environment's `http_config` and `tenant` say.
 
-    Nothing is asked yet. A user and password in the URL are used and never shown.
-
-    Raises
-    ------
-    UsageError
-        The URL is neither, or has parts that a source cannot have; the configuration of access has a mistake.
-    RefusedForSecurity
-        The server's certificate is not to be verified.
+    Nothing is asked yet. A user and password in the URL are used and never shown. Raises UsageError where URL or
+    access has a mistake, RefusedForSecurity where the certificate is not to be verified.
     """
     scheme = url.partition(":")[0].lower()
     if scheme == "demo":
@@ -39,22 +33,15 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> D
 
 
 def open_alertmanager(url: str, *, limits: Limits) -> AlertmanagerSession:
-    """The Alertmanager at `url`, whose user and password are used and never shown. Nothing is asked yet.
-
-    Raises
-    ------
-    UsageError
-        The URL is no http(s) URL of a host.
-    """
-    from cloudxai_analysis.sources.credentials import Credentials, login
-    from cloudxai_analysis.sources.http_config import HttpConfig
+    """The Alertmanager at `url`, whose user and password are used and never shown; UsageError where it is no URL."""
+    from cloudxai_analysis.sources.credentials import settled_credentials
     from cloudxai_analysis.sources.notifications import AlertmanagerSession
 
     if url.partition(":")[0].lower() not in ("http", "https"):
         raise UsageError("`alertmanager` is no http(s) URL. Give one like http://host:9093.")
     base, user, password = _address(url)
-    config = HttpConfig() if user is None else HttpConfig(basic_auth=login(user, password))
-    return AlertmanagerSession(base, limits=limits, credentials=Credentials(config))
+    credentials = settled_credentials(EnvironmentSettings(), project_folder(), user=user, password=password)
+    return AlertmanagerSession(base, limits=limits, credentials=credentials)
 
 
 def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> ServerSource:

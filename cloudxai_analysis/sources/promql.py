@@ -74,15 +74,9 @@ class Steps:
 def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
     """The values of a PromQL expression at one moment: a column for each label, "" where absent, and `value` (float64).
 
-    A scalar is one row without labels. prometheus-api-client asks, over the source's own session: its own adapter is
-    never used there, so deadlines, caps and the refusal of partial answers hold.
-
-    Raises
-    ------
-    UsageError
-        The moment has no time zone, the expression gives ranges or histograms, or a label is called `value`.
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, or answered wrongly, in part, or that the expression is none.
+    A scalar is one row without labels. prometheus-api-client asks, over the source's own session, so its deadlines and
+    refusals hold. Raises UsageError where the moment has no time zone or the expression gives ranges, histograms or a
+    label called `value`; SourceUnreachable, SourceAnswerError, RefusedForSecurity as the session does.
     """
     from prometheus_api_client import PrometheusConnect
 
@@ -116,18 +110,11 @@ def _frame(result: list[Any], asked: str, name: str) -> pd.DataFrame:
 def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
     """What a PromQL expression gives at each of the steps, by series: labels with any `__name__`, times, values.
 
-    The server evaluates it (Prometheus docs, HTTP API, 'Range queries'). A series has no point where the expression
-    gave none for it. The steps are cut into answers that hold at most 11,000 of them and some two million points.
-
-    Raises
-    ------
-    UsageError
-        The expression gives native histograms.
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, answered wrongly, in part or with a warning, or the expression is none.
+    The server evaluates it (Prometheus docs, HTTP API, 'Range queries'), in answers of at most 11,000 steps and some
+    two million points. Raises UsageError where it gives native histograms, and whatever `session.ask` does.
     """
     found: _Found = {}
-    begin, width, points = 0, min(FIRST_STEPS, max(steps.count, 1)), 0
+    begin, width, points = 0, FIRST_STEPS, 0
     while begin < steps.count:
         part = steps.part(begin, min(width, steps.count - begin))
         try:
@@ -143,9 +130,10 @@ def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
                 f"Asked for {one_line(expression)}: source {source.name} gives more than {MOST_POINTS:,} points. "
                 "Narrow the expression or the window."
             )
-        affordable = POINTS_PER_ANSWER * part.count // max(got, 1)
-        width = max(1, min(MOST_STEPS, affordable, 11 * part.count))
-    pieces = [(found[key][0], np.concatenate(found[key][1]), np.concatenate(found[key][2])) for key in sorted(found)]
+        width = max(1, min(MOST_STEPS, POINTS_PER_ANSWER * part.count // max(got, 1), 11 * part.count))
+    pieces = [
+        (labels, np.concatenate(times), np.concatenate(values)) for _, (labels, times, values) in sorted(found.items())
+    ]
     return SeriesBatch.of("", pieces)
 
 
@@ -172,7 +160,7 @@ def _collect(source: Asked, expression: str, part: Steps, found: _Found) -> int:
         f"Asked for {one_line(expression)} from {first} to {last}",
         "query_range",
         {**fields, "timeout": source.session.patience, **WHOLE_ANSWERS},
-        read=lambda data: [_points(item, part) for item in _matrix(data)],
+        read=lambda data: [_points(item, part) for item in matrix(data)],
     )
     for labels, times, values in series:
         _, moments, numbers = found.setdefault(canonical_labels(labels), (labels, [], []))
@@ -181,7 +169,8 @@ def _collect(source: Asked, expression: str, part: Steps, found: _Found) -> int:
     return sum(len(times) for _, times, _ in series)
 
 
-def _matrix(data: Any) -> list[Any]:
+def matrix(data: Any) -> list[Any]:
+    """The series of an answer with ranges; ValueError where it is of another kind."""
     if data["resultType"] != "matrix":
         raise ValueError
     result: list[Any] = data["result"]
@@ -193,12 +182,9 @@ def _points(item: dict[str, Any], part: Steps) -> tuple[Labels, NDArray[np.int64
     if item.get("histograms"):
         raise UsageError("it gives native histograms. Use an expression with one number a series.")
     labels = item["metric"]
-    if not all(isinstance(value, str) for value in labels.values()):
-        raise ValueError
     times, values = pairs_of(item["values"])
     # A server that aligns start and end to its own steps would give other moments, and those are not the rule's.
-    if len(times) and (np.any((times - part.first) % part.step) or times[0] < part.first or times[-1] > part.last):
-        raise ValueError
-    if np.any(np.diff(times) <= 0):
+    aligned = np.isin(times, part.times).all() and np.all(np.diff(times) > 0)
+    if not aligned or not all(isinstance(value, str) for value in labels.values()):
         raise ValueError
     return labels, times.astype(np.int64), values

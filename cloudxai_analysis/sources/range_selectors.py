@@ -11,7 +11,7 @@ import numpy as np
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import TooManySamples
 from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, Stretch
-from cloudxai_analysis.sources.promql import pairs_of
+from cloudxai_analysis.sources.promql import matrix, pairs_of
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Assembly, Notes
 from cloudxai_analysis.sources.session import ObservingSession
@@ -109,9 +109,7 @@ class RangeSelectors:
 
 def _take(data: Any, stretch: Stretch, assembly: Assembly) -> None:
     """Add the series of a matrix to the assembly; ValueError where it is none."""
-    if data["resultType"] != "matrix":
-        raise ValueError
-    for item in data["result"]:
+    for item in matrix(data):
         times, values = pairs_of(item.get("values", []))
         inside = (times >= stretch.start) & (times < stretch.end)
         if np.any(np.diff(times[inside]) <= 0):

@@ -45,14 +45,9 @@ class Ruled(Protocol):
 
 
 def loaded_rules(source: Asked) -> list[AlertingRule]:
-    """The alerting rules that the server has loaded, in its order.
+    """The alerting rules that the server has loaded, in its order; raises what `session.ask` does.
 
     Source: Prometheus docs, HTTP API, 'Rules'; the server gives expressions in its own writing.
-
-    Raises
-    ------
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, has no such endpoint, or answered wrongly.
     """
     return source.session.ask(
         "Asked for its rules",
@@ -68,16 +63,11 @@ def rule_rows(rules: Iterable[AlertingRule] | None) -> list[dict[str, Any]] | No
     """What a pull keeps of loaded rules, as JSON: one row a rule, with the columns of `Study.rules`."""
     if rules is None:
         return None
+    kept = ("expr", "for_seconds", "keep_firing_for_seconds", "interval_seconds")
     return [
         {
-            "group": rule.group,
-            "alertname": rule.name,
-            "expr": rule.expr,
-            "for_seconds": rule.for_seconds,
-            "keep_firing_for_seconds": rule.keep_firing_for_seconds,
-            "interval_seconds": rule.interval_seconds,
-            "severity": rule.labels.get("severity", ""),
-            "health": rule.health,
+            **{"group": rule.group, "alertname": rule.name, **{name: getattr(rule, name) for name in kept}},
+            **{"severity": rule.labels.get("severity", ""), "health": rule.health},
         }
         for rule in rules
     ]

@@ -74,10 +74,7 @@ class Source(Protocol):
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
 
-        Raises
-        ------
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The source did not answer, or answered wrongly or in part.
+        Raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where it does not answer, wrongly or in part.
         """
 
 

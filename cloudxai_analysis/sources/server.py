@@ -32,13 +32,6 @@ class Way(Protocol):
         """The samples of a stretch."""
 
 
-class Offered(Way, Protocol):
-    """A way that a server may or may not offer."""
-
-    def offered(self) -> bool:
-        """Whether the server answers to it."""
-
-
 class ServerSource:
     """Prometheus, Mimir, Thanos, VictoriaMetrics, or what speaks their API; it is only ever read.
 
@@ -68,12 +61,7 @@ class ServerSource:
     def describe(self) -> dict[str, Any]:
         """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way, `tenant` whose.
 
-        Raises
-        ------
-        UsageError
-            The settings name a way that the server does not offer.
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or is none of samples.
+        Raises UsageError where the settings name a way that the server does not offer, and what the session does.
         """
         way, why = self._chosen
         version = status(self, "buildinfo").get("version", "unknown")
@@ -86,13 +74,7 @@ class ServerSource:
         return None
 
     def rules(self) -> list[AlertingRule] | None:
-        """The alerting rules that the server has loaded; None where it does not say, or leaves rules to others.
-
-        Raises
-        ------
-        SourceUnreachable, RefusedForSecurity
-            The server did not answer.
-        """
+        """The alerting rules that the server has loaded; None where it does not say, or leaves rules to others."""
         try:
             rules = loaded_rules(self)
         except SourceAnswerError:
@@ -106,13 +88,7 @@ class ServerSource:
         return self._offered("export") is not None
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
-        """Series and samples of `metric` on each of the days, as the server counts them, staleness markers left out.
-
-        Raises
-        ------
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or would not count so many.
-        """
+        """Series and samples of `metric` on each of the days, as the server counts them, staleness markers left out."""
         ends = [day.end_ms for day in days]
         first, last = min(ends), max(ends)
         # A range holds its left end before Prometheus 3.0, and not since: a millisecond less counts no sample twice.
@@ -125,12 +101,7 @@ class ServerSource:
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
 
-        Raises
-        ------
-        UsageError
-            A matcher names no label; the settings name a way that the server does not offer.
-        SourceUnreachable, SourceAnswerError, RefusedForSecurity
-            The server did not answer, or answered wrongly or in part.
+        Raises UsageError where a matcher names no label, and what `describe` does.
         """
         stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
         if not (stretch.selector and stretch.start < stretch.end):  # a selector refuses what names no label
@@ -139,28 +110,27 @@ class ServerSource:
 
     @cached_property
     def _chosen(self) -> tuple[Way, str]:
-        passed_over: list[str] = []
-        for way in ("remote_read", "export"):
-            if self._way not in ("auto", way):
+        settled, passed_over = self._way != "auto", list[str]()
+        for name in ("remote_read", "export"):
+            if settled and name != self._way:
                 continue
-            if found := self._offered(way):
-                asked_for = self._way == way
-                return found, "the settings ask for it" if asked_for else "; ".join(
+            if found := self._offered(name):
+                return found, "the settings ask for it" if settled else "; ".join(
                     [*passed_over, "the server offers it"]
                 )
-            passed_over.append(f"{way} is not offered")
-        if self._way in ("remote_read", "export"):
-            raise UsageError(
-                f'Source {self.name} does not offer `{self._way}`, which the settings ask for. Set `way` to "auto".'
-            )
-        return self._ranges, "the settings ask for it" if self._way == "range_selectors" else "; ".join(passed_over)
+            if settled:
+                raise UsageError(
+                    f'Source {self.name} does not offer `{name}`, which the settings ask for. Set `way` to "auto".'
+                )
+            passed_over.append(f"{name} is not offered")
+        return self._ranges, "the settings ask for it" if settled else "; ".join(passed_over)
 
     def _offered(self, name: str) -> Way | None:
         """The way of this name, where the server answers a question of that kind without samples."""
         from cloudxai_analysis.sources.remote_read import RemoteRead
         from cloudxai_analysis.sources.victoria_metrics import Export
 
-        way: Offered = RemoteRead(self._ranges, self._limits) if name == "remote_read" else Export(self._ranges)
+        way = RemoteRead(self._ranges, self._limits) if name == "remote_read" else Export(self._ranges)
         try:
             return way if way.offered() else None
         except Declined:

@@ -89,14 +89,8 @@ class ObservingSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """The checked answer to a request; what a caller says about time-outs, TLS or redirects does not count.
 
-        Raises
-        ------
-        RefusedForSecurity
-            The request could change the server or goes to another one; the server redirects elsewhere.
-        SourceUnreachable
-            No answer within the deadlines, after every retry.
-        SourceAnswerError
-            The answer is wrong, cut short, too large or in part.
+        Raises RefusedForSecurity where it could change the server, goes to another one or is redirected there;
+        SourceUnreachable without an answer in time, after every retry; SourceAnswerError where the answer is wrong.
         """
         del kwargs
         self._refuse_writes(request)
