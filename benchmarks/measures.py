@@ -212,7 +212,6 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
 }
 OF_SERIES: dict[str, Callable[[Frames], Any]] = {
     "drivers.series_by_metric": lambda f: drivers.series_by_metric(f.series, LAST),
-    "drivers.series_by_value": lambda f: drivers.series_by_value(f.series),
     "drivers.label_savings": lambda f: drivers.label_savings(f.series, needed=["tenant"]),
 }
 OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {

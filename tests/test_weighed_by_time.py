@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,7 @@ from small_platform import Written, study_of
 
 from cloudxai_analysis.checks import Check, judge
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.operate import evaluate
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
-from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.scenario import checked_scenario
 from cloudxai_analysis.study.study import Study
 
 BEFORE, WEEK = parse_window("2026-W45"), parse_window("2026-W46")
@@ -80,33 +75,7 @@ def not_ready(study: Study) -> float:
     return float(study.readiness.availability["not_ready_minutes"].iloc[0])
 
 
-def of_month(study: Study) -> float:
-    return float(study.readiness.slo_availability["availability"].iloc[0])
-
-
 WEDNESDAY = 9 * DAY  # of the second week
-
-
-def test_an_hour_is_an_hour_after_the_scrape_interval_grew(tmp_path):
-    """15 s until Wednesday noon, a minute from then on; not ready on Thursday from 10 to 11: 1 - 60 / 20,160."""
-    target = Target(step=15).every(60, since=WEDNESDAY + 12 * HOUR).not_ready(WEDNESDAY + 34 * HOUR, 60)
-    week = study(tmp_path, target)
-    assert not_ready(week) == 60
-    assert of_month(week) == pytest.approx(1 - 60 / 20_160)
-    check = said(week, "availability")
-    assert (check.status, check.value) == ("fail", pytest.approx(1 - 60 / 20_160))
-    assert "99.702 %" in check.finding
-    assert said(week, "coverage").value == 1
-    assert week.within(week.telemetry.covered, "day")["coverage"].tolist() == [1.0] * 7
-    assert [event["size"] for event in said(week, "outages").events] == [60]
-
-
-def test_a_slow_instance_beside_a_quick_one_has_its_whole_outage(tmp_path):
-    slow = Target("slow:80").not_ready(WEDNESDAY + 600, 60)
-    week = study(tmp_path, Target("quick:80", step=15), slow)
-    [outage] = said(week, "outages").events
-    assert (outage["size"], outage["end"] - outage["start"]) == (60, timedelta(hours=1))
-    assert said(week, "availability").status == "fail"
 
 
 @pytest.mark.parametrize("markers", [True, False], ids=["markers", "hidden markers"])
@@ -150,23 +119,6 @@ def test_without_any_scrape_nothing_is_known(tmp_path):
         assert said(nothing, key).status == "unknown", key
 
 
-def test_new_pods_after_a_day_without_any_leave_a_gap(tmp_path):
-    """From Wednesday 00:10 on no pod for 23 h 40 min, then others: the day is not covered, and nobody knows of it."""
-    gone, new = WEDNESDAY + 10, WEDNESDAY + DAY - 10
-    pods = [Target(f"old-{n}:80", end=gone) for n in "ab"] + [Target(f"new-{n}:80", start=new) for n in "cd"]
-    week = study(tmp_path, *pods)
-    assert week.within(week.telemetry.covered, "day")["covered"].tolist() == [True, True, False, *[True] * 4]
-    gaps = said(week, "gaps")
-    assert gaps.status == "warn"
-    assert gaps.finding.startswith("No target of cloudxai was scraped for 23.6 hours from Wed 11 Nov, 00:11 UTC")
-    assert said(week, "coverage").finding.startswith("1 of 7 days of 2026-W46 not covered, the least with 22 minutes")
-    # The old ones' 11.5 minutes and the new ones' ten. Of 23 h 38.5 min in 14 days nobody knows whether it was ready.
-    check = said(week, "availability")
-    assert check.status == "unknown"
-    assert "between 92.964 % and 100.000 %" in check.finding.replace("100 %", "100.000 %")
-    assert said(week, "outages").status == "unknown"
-
-
 def test_a_rollout_of_pods_hides_nothing_and_adds_nothing(tmp_path):
     """Six generations of three pods, each beginning as the one before ends, with markers and without."""
     edges = [0, 2 * DAY, 7 * DAY + 77, 8 * DAY + 500, 9 * DAY, 12 * DAY + 3, 14 * DAY]
@@ -180,13 +132,6 @@ def test_a_rollout_of_pods_hides_nothing_and_adds_nothing(tmp_path):
         assert not_ready(week) == 0
         assert said(week, "coverage").value == 1
         assert [said(week, key).status for key in ("coverage", "gaps", "outages", "availability")] == ["pass"] * 4
-
-
-def test_a_failed_scrape_of_a_pod_that_lived_for_minutes_uncovers_no_day(tmp_path):
-    week = study(tmp_path, Target(), Target("job-pod:80", start=WEDNESDAY, end=WEDNESDAY + 4).down(WEDNESDAY + 1, 1))
-    assert said(week, "coverage").status == "pass"
-    assert said(week, "coverage").value == 1
-    assert said(week, "gaps").status == "pass"
 
 
 def test_down_to_the_end_leaves_no_budget(tmp_path):
@@ -225,45 +170,6 @@ def test_under_a_day_it_is_too_early_to_tell(tmp_path, minutes):
         assert check.status == "unknown", key
         assert check.finding.startswith("Too early to tell"), key
         assert "30 days:" not in check.finding
-
-
-# An outage of 45 minutes over the edge between two weeks, 20 of them in the first.
-OVER_THE_EDGE = {"kind": "readiness_incident", "at": datetime(2026, 11, 8, 23, 40, tzinfo=UTC), "minutes": 45}
-
-
-@pytest.fixture(scope="module")
-def edge() -> DemoSource:
-    return DemoSource(11, checked_scenario({"name": "edge", "events": [OVER_THE_EDGE]}, "the test"))
-
-
-def test_an_outage_over_the_edge_is_told_whole_where_it_began(edge, tmp_path):
-    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    week = Study(settled, BEFORE, MemorySnapshot(edge), ledger=ledger, now=WEEK.start + timedelta(hours=9))
-    check = said(week, "outages")
-    assert check.status == "warn"
-    assert check.finding == "The platform was not ready for 45 minutes from Sun 8 Nov, 23:40 UTC."
-    [event] = check.events
-    assert (event["start"], event["size"]) == (OVER_THE_EDGE["at"], 45)
-    assert event["end"] == OVER_THE_EDGE["at"] + timedelta(minutes=45)
-    # Its own part is what counts in the week.
-    assert not_ready(week) == 20
-
-
-def test_and_named_by_the_next_week_with_both_parts(edge, tmp_path):
-    week = evaluate.study_of(edge, tmp_path)
-    check = said(week, "outages")
-    assert (check.status, check.events) == ("warn", ())
-    assert check.finding == (
-        "The platform was not ready for the first 25 minutes, in an outage of 45 minutes that began Sun 8 Nov, "
-        "23:40 UTC."
-    )
-    assert not_ready(week) == 25
-    # 45 of 43.2 minutes: the budget is used up, which is no pass, and nobody says that it was ready all the time.
-    assert said(week, "availability").status == "fail"
-    assert said(week, "burn").status == "warn"
-    assert "used up: 45 minutes of 43 minutes" in said(week, "burn").finding
-    assert "all the time" not in str([check.finding for check in judge.checks(week)])
 
 
 def test_the_day_under_way_covers_nothing_yet(tmp_path):

@@ -16,13 +16,6 @@ def metrics(study: Study, frame: pd.DataFrame) -> Words:
     return {"heading": "begins" if study.telemetry.begins else "seen", "top": frame.iloc[0]}
 
 
-@card("cardinality-values")
-def values(_: Study, frame: pd.DataFrame) -> Words:
-    """Which values of which labels stand on most series."""
-    most = frame[~frame["value"].str.startswith("… ")].sort_values("series", ascending=False)
-    return {"heading": "most", "top": most.iloc[0]} if len(most) else {"heading": "none"}
-
-
 @card("cardinality-savings")
 def savings(study: Study, frame: pd.DataFrame) -> Words:
     """Which label could be dropped, and how many series that would save."""

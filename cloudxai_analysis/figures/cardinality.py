@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
-from cloudxai_analysis.figures.marks import End, Entry, box, left_out
+from cloudxai_analysis.figures.marks import End, Entry, left_out
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import HOUR, day_words, days, moment_of
+from cloudxai_analysis.figures.timeline import day_words, days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import NO_DATA, apart, count, percent
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _NAME = 14  # characters of an instance beside a line or in a key
 _DASHES: tuple[Any, ...] = ((0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
-_SETS = (("stayed", BLUE, ""), ("returning", GREEN, "----"), ("new", PURPLE, "////"), ("lost", VERMILLION, "xxxx"))
 
 
 def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: int, events: pd.DataFrame) -> Axes:
@@ -148,70 +146,3 @@ def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
         unit=lambda share: f"{share * 100:g} %",
     )
     return course(ax, churn, spec)
-
-
-def tenant_sets_by_week(ax: Axes, by_week: pd.DataFrame) -> Axes:
-    """Tenants of each week by what they were the week before; those lost lie below zero.
-
-    `by_week`: week, new, returning, stayed, lost.
-    """
-    sets = by_week[[name for name, _, _ in _SETS]].astype(float)
-    if not sets.to_numpy().any():
-        return empty(ax)
-    seen, last, place = sets.where(sets.any(axis=1)), sets.iloc[-1], np.arange(len(sets), dtype=np.float64) - 0.5
-    said = ", ".join(f"{last[name]:.0f} {name}" for name in ("new", "returning", "stayed", "lost"))
-    drawn, ends, foot = [], [], 0.0 * sets["stayed"].to_numpy()
-    for name, color, hatch in _SETS:
-        y = (-sets if name == "lost" else seen if name == "stayed" else sets)[name].to_numpy()
-        base = 0.0 * foot if name == "lost" else foot
-        drawn.append(Columns(place, y, 1.0, color, base, hatch, air=0.24))
-        ends.append(End(float(base[-1] + np.nan_to_num(y[-1]) / 2), f"{last[name]:.0f} {name}", color))
-        foot = foot + sets[name].to_numpy()
-    spec = Course(
-        title=lambda frame: f"{frame['week'].iloc[-1]}: {said}",
-        subtitle="Tenants by week",
-        parts=lambda _: drawn,
-        ends=ends,
-        unit=lambda value: f"{abs(value):.0f}",
-        whole=True,
-        weeks=[str(week) for week in by_week["week"]],
-        more="; lost ones below zero",
-    )
-    return course(ax, by_week, spec)
-
-
-def rejections_by_hour(ax: Axes, rejections: pd.DataFrame) -> Axes:
-    """Refused requests by hour, the processes upon each other.
-
-    `rejections`: hour, job, instance, rejections.
-    """
-    refused = rejections.assign(
-        instance=rejections["instance"].astype(str), n=rejections["rejections"].fillna(0).astype(float)
-    )
-    if not refused["n"].sum() > 0:
-        return empty(ax)
-    table = refused.pivot_table(index="hour", columns="instance", values="n", aggfunc="sum", fill_value=0.0)
-    table = table[table.sum().sort_values(ascending=False, kind="stable").index]
-    table = table.loc[:, table.sum() > 0]
-    names = without_port(refused["instance"], most=_NAME)
-    drawn = table.iloc[:, :3].rename(columns=names)
-    if table.shape[1] > 3:
-        drawn[f"{table.shape[1] - 3} others"] = table.iloc[:, 3:].sum(axis=1)
-    total = drawn.sum(axis=1)
-    most, colors = total.idxmax(), (VERMILLION, BLUE, GREEN, PURPLE)
-    feet = drawn.cumsum(axis=1) - drawn
-    spec = Course(
-        title=lambda _: f"{total.sum():,.0f} refusals, {total.max():,.0f} of them on {day_words(most)}, {most:%H:%M}",
-        subtitle="Refused requests by hour",
-        parts=lambda _: [
-            Columns(days(table.index), drawn[name].to_numpy(float), HOUR, color, feet[name].to_numpy(float))
-            for name, color in zip(drawn, colors, strict=False)
-        ],
-        unit="{:,.0f}".format,
-        whole=True,
-        key=[
-            box(f"{name}: {drawn[name].sum():,.0f}", color, tint=False)
-            for name, color in zip(drawn, colors, strict=False)
-        ],
-    )
-    return course(ax, table.reset_index(), spec)

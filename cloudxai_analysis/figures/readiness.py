@@ -92,25 +92,6 @@ def error_budget(ax: Axes, rolling: pd.DataFrame, *, slo: float, window_days: fl
     return course(ax, left, spec)
 
 
-def transitions_by_hour(ax: Axes, transitions: pd.DataFrame, *, bound: float) -> Axes:
-    """Flips of global readiness by hour, with the bound.
-
-    `transitions`: hour, transitions.
-    """
-    known = transitions[transitions["transitions"].notna()]
-    total, most = known["transitions"].sum(), known["transitions"].max()
-    said = f"{count(total, 'transition')}, at most {most:.0f} in one hour"
-    spec = Course(
-        title=lambda _: said if total else "No transition in any hour",
-        subtitle="Transitions of global readiness by hour",
-        parts=lambda frame: [Columns(days(frame["hour"]), frame["transitions"].to_numpy(dtype=float))],
-        bound=Bound(bound, f"bound {bound:g}", bad="above"),
-        unit="{:.0f}".format,
-        whole=True,
-    )
-    return course(ax, transitions if len(known) else transitions[:0], spec)
-
-
 def check_latency(ax: Axes, latency: pd.DataFrame, *, bound: float) -> Axes:
     """The 95th percentile of the readiness check by hour, with the bound.
 

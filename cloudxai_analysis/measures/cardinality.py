@@ -33,7 +33,7 @@ class Run(NamedTuple):
 def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.DataFrame:
     """Distinct tenants with a sample in each hour; hours of several tenant metrics may be joined before.
 
-    Columns: hour, tenants, generated (those of them that are among `generated`). An hour without any sample has no row.
+    Columns: hour, tenants, generated. An hour without any sample has no row.
     """
     there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]].drop_duplicates()
     there["generated"] = there["tenant"].isin(list(generated))
@@ -44,11 +44,10 @@ def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.D
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """When each process first saw each tenant since it began.
 
-    `starts` as `process_starts` gives them; where a target has none, all its samples are of one process whose start is
-    unknown. In the hour of a restart, a tenant that is seen after it counts from the restart's first sample on. Behind
-    an address that several processes share nobody is known to have arrived.
+    Where a target has no start, all its samples are of one process. In the hour of a restart, a tenant that is seen
+    after it counts from the restart's first sample on. Behind an address of several processes nobody arrives.
 
-    Columns: job, instance, started_at (NaT: unknown), tenant, seen_at, last_seen.
+    Columns: job, instance, started_at, tenant, seen_at, last_seen.
     """
     there = readable(hours[hours["samples"] > 0], starts, at="first_ts")
     parts = []
@@ -107,10 +106,9 @@ def held_at(runs: Sequence[Run], moments: NDArray[np.datetime64]) -> tuple[NDArr
 def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -> pd.DataFrame:
     """Distinct tenants that each process had seen since its start, at the end of every hour of the window.
 
-    Of an hour that the window cuts, at the window's end. `starts` as for `tenant_arrivals`: a process is there from its
-    start until it is seen no more; without a start to the last hour with a tenant.
+    A process is there from its start until it is seen no more; without a start to the last hour with a tenant.
 
-    Columns: job, instance, hour (start), held.
+    Columns: job, instance, hour, held.
     """
     ends = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
     ends = ends.union(pd.DatetimeIndex([window.end]).as_unit("us"))
@@ -134,7 +132,7 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
 
     `shown` as `guard_invariants` gives it: without a scrape that shows more tenants than the cap nothing is below 0.
 
-    Columns: hour, headroom, job, instance, held (of the process with the least).
+    Columns: hour, headroom, job, instance, held.
     """
     fullest = held.sort_values(["hour", "held", "instance"], ascending=[True, False, True]).drop_duplicates("hour")
     left = cap - fullest["held"]
@@ -154,8 +152,8 @@ def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     """Tenants that came and left against the day before, as a share of the tenants of either day.
 
-    Columns: day, tenants, came, left, churn (0 to 1); came, left and churn are NaN on the first day, on an uncovered
-    one and on the day after one. Days are those of `covered`.
+    Columns: day, tenants, came, left, churn; came, left and churn are NaN on the first day, on an uncovered one and on
+    the day after one. Days are those of `covered`.
     """
     covered = covered.sort_values("day", ignore_index=True)
     days = pd.DatetimeIndex(covered["day"]).as_unit("us")
@@ -179,8 +177,7 @@ def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
 def tenant_sets(hours: pd.DataFrame, week: Window) -> pd.DataFrame:
     """The tenants of a week and of the one before, each in one set.
 
-    Columns: tenant, set ('new': never before in `hours`; 'returning': before, but not in the week before; 'stayed';
-    'lost': only in the week before), first_seen, last_seen (up to the week's end).
+    Columns: tenant, set, first_seen, last_seen.
     """
     there = hours[(hours["samples"] > 0) & (hours["hour"] < week.end)]
     span = there.groupby("tenant", observed=True).agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"))
@@ -207,9 +204,9 @@ def rejections(steps: pd.DataFrame) -> pd.DataFrame:
 def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
     """Stretches in which a process's guard refused, with the exact number of refused requests.
 
-    `steps` as for `rejections`. Steps no further apart than `apart_minutes` are one stretch.
+    Steps no further apart than `apart_minutes` are one stretch.
 
-    Columns: job, instance, start (first refusing sample), end (last one), rejections (requests); by start.
+    Columns: job, instance, start, end, rejections; by start.
     """
     risen = _refusing(steps)
     same = (risen[_TARGET] == risen[_TARGET].shift()).all(axis=1)
@@ -220,17 +217,15 @@ def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
     return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), refusals)
 
 
-def guard_scrapes(
+def guard_invariants(
     tenant_samples: pd.DataFrame, arrivals: pd.DataFrame, steps: pd.DataFrame, *, cap: int, starts: pd.DataFrame
 ) -> pd.DataFrame:
-    """What each process showed, held and refused, scrape by scrape; one row where it exported a tenant or refused one.
+    """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
 
-    `tenant_samples` of a tenant gauge with job, instance and tenant; `arrivals` as `tenant_arrivals` gives them,
-    `starts` as `process_starts`; `steps` as for `rejections`.
+    What each process showed, held and refused is laid side by side scrape by scrape. A refusal below the cap by a
+    process that is older than the telemetry decides nothing: it may hold more than was seen.
 
-    Columns: job, instance, time, tenants (shown; NaN where none was), step (requests refused since the scrape before;
-    NaN for none), held (tenants), early (it refused below the cap), unsure (it refused below the cap, and is older than
-    the telemetry, which may not know all that it holds).
+    Columns: job, instance, most_tenants, most_at, within_cap, rejections, below_cap, below_cap_at, only_at_cap.
     """
     shown = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
     shown = shown.reset_index().astype(dict.fromkeys(_TARGET, "str"))
@@ -241,25 +236,9 @@ def guard_scrapes(
         rows.loc[own.index, "held"], of_run = held_at(runs, own["time"].to_numpy(_NAIVE))
         rows.loc[own.index, "whole"] = np.array([*(run.whole for run in runs), False])[of_run]
     below = (rows["step"] > 0) & (rows["held"] < cap)
-    return rows.assign(early=below & rows["whole"], unsure=below & ~rows["whole"]).drop(columns="whole")
-
-
-def guard_invariants(scrapes: pd.DataFrame, *, cap: int) -> pd.DataFrame:
-    """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
-
-    `scrapes` as `guard_scrapes` gives them.
-
-    Columns: job, instance, most_tenants (at one scrape), most_at, within_cap (I1), rejections, below_cap (of them, how
-    many while a process that was seen from its start held fewer tenants than the cap), below_cap_at (the first of
-    these), only_at_cap (I2; missing where nothing was refused, and where the only refusals below the cap are those of a
-    process older than the telemetry, which may not know all that it holds).
-    """
-    most = scrapes.groupby(_TARGET)["tenants"].transform("max")
-    rows = scrapes.assign(
-        most_at=scrapes["time"].where(scrapes["tenants"] == most),
-        below=scrapes["step"].where(scrapes["early"]),
-        below_at=scrapes["time"].where(scrapes["early"]),
-    )
+    rows["early"], rows["unsure"] = below & rows["whole"], below & ~rows["whole"]
+    rows["most_at"] = rows["time"].where(rows["tenants"] == rows.groupby(_TARGET)["tenants"].transform("max"))
+    rows["below"], rows["below_at"] = rows["step"].where(rows["early"]), rows["time"].where(rows["early"])
     found = rows.groupby(_TARGET, as_index=False).agg(
         most_tenants=("tenants", "max"),
         most_at=("most_at", "min"),

@@ -16,11 +16,9 @@ def tenant_cohorts(
 ) -> pd.DataFrame:
     """Of those who came in a week, how many were still seen in each week after it, up to the window's end.
 
-    `hours` of tenants' series, `covered` the covered days. Those of the week in which the telemetry begins (at
-    `begin`, else with the first tenant) were already there. A tenant that pauses for a week is present when it is back.
+    Those of the week in which the telemetry begins (at `begin`, else with the first tenant) were already there.
 
-    Columns: cohort (ISO week), start, already_there, weeks_later (0 is the week itself), tenants (that came), present
-    (seen in that later week; NaN in a week without a covered day), share (present / tenants).
+    Columns: cohort, start, already_there, weeks_later, tenants, present, share.
     """
     there = hours[hours["samples"] > 0]
     if there.empty:
@@ -57,9 +55,7 @@ def tenant_lifetimes(
 ) -> pd.DataFrame:
     """How long each tenant has been seen, from its first sample to its last.
 
-    Columns: tenant, first_seen, last_seen, days (between the two), gone (not seen for `gone_after` before `end`; others
-    may live on), already_there (first seen in the hour in which the telemetry begins, at `begin`, else with the
-    first tenant: it is older than its days); the longest first.
+    Columns: tenant, first_seen, last_seen, days, gone, already_there; the longest first.
     """
     there = hours[hours["samples"] > 0]
     span = there.groupby(there["tenant"].astype("str"))

@@ -24,8 +24,7 @@ _EXACT = 2.0**53  # beyond it a 64-bit float no longer counts by one: such a val
 def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """Each sample of counters with its step from the one before; a fall is a reset and counts the value after it.
 
-    `samples` with job, instance and other labels; `scrapes` are the successful ones (job, instance, time), `starts` as
-    `process_starts` gives them. What is no count (NaN, infinity, under 0, over 2^53) is skipped over.
+    `scrapes` are the successful ones. What is no count (NaN, infinity, under 0, over 2^53) is skipped over.
 
     Columns: those of `samples`, before (time of the sample or scrape before, or the process's start; NaT unknown), step
     (0 where nothing is known), sorted by series and time.
@@ -43,10 +42,7 @@ def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataF
 
 
 def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """Hourly rollups of counters whose `increase` has what a series' first sample adds; unreadable addresses left out.
-
-    `scrapes` and `starts` as for `counter_steps`.
-    """
+    """Hourly rollups of counters whose `increase` has what a series' first sample adds; no unreadable addresses."""
     frame = readable(hours, starts, at="first_ts")
     frame["increase"] = frame["increase"].where(frame["increase"].between(0, _EXACT), 0.0)
     seen = frame[frame["samples"] > 0]

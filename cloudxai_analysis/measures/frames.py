@@ -1,8 +1,8 @@
 """Frames with stated columns and types, also when they are empty.
 
-A measure says its columns once, in its docstring: `Columns: start, end (NaT where it goes on), minutes (not ready).` A
-word in brackets is what this frame adds; `columns.toml` has the type of each name, its unit and its usual meaning. The
-frame is made from the same line, so that it cannot say anything else.
+A measure says its columns once, in its docstring: `Columns: start, end (NaT where it goes on), minutes.` `columns.toml`
+has the type of each name, its unit and its meaning, also of one measure alone, as `outages.minutes`; a word in brackets
+takes its place. The frame is made from the same line, so that it cannot say anything else.
 """
 
 from __future__ import annotations
@@ -68,9 +68,10 @@ def usual(names: Iterable[str]) -> pd.DataFrame:
 def _described(said: Iterable[tuple[str, str]], *, of: str = "") -> pd.DataFrame:
     rows = []
     for name, note in said:
-        told = _dictionary().get(name, "")
+        own, usual = _dictionary().get(f"{of}.{name}", ""), _dictionary().get(name, "")
+        told = own or usual
         unit = re.search(r"\[(.*?)\]", told)
-        meaning = note or told.partition(": ")[2]
+        meaning = note or own.partition(": ")[2] or usual.partition(": ")[2]
         rows.append((name, _kind(name, of=of) if told else "", unit[1] if unit else "", meaning))
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"], dtype="str")
 

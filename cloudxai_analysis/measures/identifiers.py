@@ -72,16 +72,14 @@ class _Part(NamedTuple):
 def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """Tenant labels that look generated and behave like it, over all that was read.
 
-    `arrivals` as `measures.cardinality.tenant_arrivals` gives them; `refusals` (start) and `gaps` (start, end), of any
-    process. Labels look generated where three or more (counters: twelve) share a stem and a shape. They behave like it
+    Labels look generated where three or more (counters: twelve) share a stem and a shape. They behave like it
     where five (counters: twelve) of them were first seen within ten minutes, or within an hour of the start of
     refusals; or where at least half of the stem's names, three or more (twelve), were gone within two days or with
     the process that they came to. If that is so for half of those that came, it is taken to be so for all that came.
     None is a name that was seen by a process that began over two days after it came. When a name came is not known in
     the first hour of all, after a gap, and where its process is older than what was seen of it.
 
-    Columns: tenant, stem, shape (a key of `SHAPES`), first_seen, last_seen (UTC), why ('at once', 'short-lived',
-    'while refusing' or 'like the others'); by first_seen.
+    Columns: tenant, stem, shape, first_seen, last_seen, why; by first_seen.
     """
     looks = _look_generated(arrivals["tenant"])
     if looks.empty:
@@ -144,8 +142,7 @@ def _why(own: pd.DataFrame, shape: Shape) -> pd.Series:
 def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
     """The generated names that were seen in a window, by stem and shape; `names` as `generated_names` gives them.
 
-    Columns: stem, shape, count (names seen in the window), new (of them, first seen in it), still (seen in its last
-    hour), examples (tuple of at most three), first_seen (also before the window), last_seen; the largest first.
+    Columns: stem, shape, count, new, still, examples, first_seen, last_seen; the largest first.
     """
     seen = names[(names["last_seen"] >= window.start) & (names["first_seen"] < window.end)]
     seen = seen.assign(new=seen["first_seen"] >= window.start, still=seen["last_seen"] >= window.end - _HOUR)
@@ -163,7 +160,7 @@ def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
 def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
     """Bursts of generated names of one stem: three or more, each first seen within an hour of the one before.
 
-    Columns: stem, shape, start (first arrival), end (last sample of them), names; by start.
+    Columns: stem, shape, start, end, names; by start.
     """
     own = names.sort_values(["stem", "shape", "first_seen"], ignore_index=True)
     apart = own.groupby(["stem", "shape"])["first_seen"].diff() > _HOUR

@@ -23,7 +23,7 @@ def names_replica(label: str) -> bool:
 def alike(series: pd.DataFrame, *, known: Collection[str]) -> pd.DataFrame:
     """Series of one metric that agree in all `known` labels with another one; `series` have series_id and labels.
 
-    Columns: series_id, labels (canonical JSON), group (a number for each set of known labels).
+    Columns: series_id, labels, group.
     """
     kept = [str(sorted(pair for pair in json.loads(text).items() if pair[0] in known)) for text in series["labels"]]
     frame = series.assign(group=pd.factorize(pd.Series(kept, dtype="str"))[0])
@@ -54,7 +54,7 @@ def unexpected_labels(
     `found` as `crowded` gives it; `samples` of the metric in its hours, with series_id and time. A series that only
     follows another, as at a rollout that changes a label, is the same one going on.
 
-    Columns: metric, label, values (tuple, sorted), series (told apart by it), start (of the first hour).
+    Columns: metric, label, values, series, start.
     """
     frame = samples.merge(found[["series_id", "group", "hour"]], on="series_id")
     frame = frame[frame["time"].dt.floor("h") == frame["hour"]].sort_values(["group", "time", "series_id"])

@@ -30,11 +30,11 @@ _TARGET = ["job", "instance"]
 def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
     """The platform's readiness over time: the least of its instances, not ready where all targets are down.
 
-    `samples` of the global gauge with job and instance, staleness markers included where the source shows them; `up`
-    the samples of `up`, and `states` the jobs' as `telemetry.job_states` gives them. What an instance said holds until
-    its next scrape, a marker or a failed scrape. Down counts a job that ever exported the gauge; where none did, any.
+    `samples` of the global gauge, staleness markers included; `states` as `telemetry.job_states` gives them. What an
+    instance said holds until its next scrape, a marker or a failed scrape. Down counts a job that ever exported the
+    gauge; where none did, any.
 
-    Columns: start, end, ready (0 or 1); neighbouring stretches, and what lies in none of them is unknown.
+    Columns: start, end, ready; neighbouring stretches, and what lies in none of them is unknown.
     """
     failed = up.loc[up["value"] == 0, ["time", *_TARGET]].astype(dict.fromkeys(_TARGET, "str"))
     gauges = samples[["series_id", *_TARGET]].drop_duplicates("series_id").astype(dict.fromkeys(_TARGET, "str"))
@@ -55,8 +55,7 @@ def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
     The window counts from the first time that anything is known of it. What nobody saw is neither up nor down: `low`
     takes all of it for down, `high` for up.
 
-    Columns: since (begin of what counts), availability, low, high (0 to 1; NaN where nothing was seen), seen_minutes,
-    not_ready_minutes, unknown_minutes, seen_share (0 to 1).
+    Columns: since, availability, low, high, seen_minutes, not_ready_minutes, unknown_minutes, seen_share.
     """
     end = pd.Timestamp(window.end)
     since = max(pd.Timestamp(window.start), readiness["start"].min()) if len(readiness) else end
@@ -73,7 +72,7 @@ def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
 def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
     """Availability by day, from the first to the last day of which anything was seen.
 
-    Columns: day, seen_minutes, availability (NaN of a day that nobody saw).
+    Columns: day, seen_minutes, availability.
     """
     if readiness.empty:
         return typed([], daily_availability)
@@ -87,7 +86,7 @@ def daily_availability(readiness: pd.DataFrame) -> pd.DataFrame:
 def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataFrame:
     """Availability over the `days` days that end with each day.
 
-    Columns: day (its end), availability, seen_minutes (in those days).
+    Columns: day, availability, seen_minutes.
     """
     daily = daily_availability(readiness)
     seen = daily["seen_minutes"].rolling(days, min_periods=1).sum()
@@ -101,7 +100,7 @@ def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.D
 
     The budget is (1 - slo) of the window's time (Google, Site Reliability Engineering, chapter 3).
 
-    Columns: availability, allowed_minutes, used_minutes, remaining_share (1 untouched, negative overdrawn).
+    Columns: availability, allowed_minutes, used_minutes, remaining_share.
     """
     measured = availability(readiness, window).iloc[0]
     allowed = (1 - slo) * window.duration.total_seconds() / 60
@@ -113,11 +112,7 @@ def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.D
 def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp) -> pd.DataFrame:
     """How many times faster than allowed the error budget burns before `at`, over the Workbook's pairs of windows.
 
-    `readiness` as `global_readiness` gives it. A rate of 1 uses up exactly a budget in the time that it is for.
-
-    Columns: threshold, long_hours, burn_long, burn_short (share of the time seen that was not ready / (1 - slo); NaN
-    where nothing was seen), burning (both over the threshold, and more lost than one scrape may cost; missing where one
-    is not known). The shorter window ends the alert soon after the errors end.
+    Columns: threshold, long_hours, burn_long, burn_short, burning.
     """
     rows = []
     for pair in PAIRS:
@@ -130,10 +125,7 @@ def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp) -> pd.D
 def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days: int = 30) -> pd.DataFrame:
     """Stretches of a window in which the budget burnt faster than a pair's threshold, judged at each minute.
 
-    `readiness` should begin three days before the window.
-
-    Columns: threshold, long_hours, start, end (NaT where it goes on at the window's end), most (highest rate over the
-    long window), budget_share (of `days` days' budget, used by the errors of the stretch and its long window).
+    Columns: threshold, long_hours, start, end, most, budget_share.
     """
     now = pd.date_range(window.start, window.end, freq="min", unit="us", inclusive="right")
     parts = []
@@ -167,9 +159,9 @@ def _burns(
 def outages(readiness: pd.DataFrame) -> pd.DataFrame:
     """When the platform was not ready: from the first scrape that showed it to the first that showed it ready again.
 
-    `readiness` as `global_readiness` gives it. What nobody saw ends no outage, and counts for none of its minutes.
+    What nobody saw ends no outage, and counts for none of its minutes.
 
-    Columns: start, end (NaT where it goes on at the end of what was seen), minutes (seen not ready).
+    Columns: start, end, minutes.
     """
     down = (readiness["ready"] == 0).to_numpy()
     number = (~down).cumsum()[down]
@@ -183,10 +175,7 @@ def outages(readiness: pd.DataFrame) -> pd.DataFrame:
 def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
     """When a tenant was not ready; what several instances tell at once is one outage.
 
-    `samples` of the tenants' gauge with tenant, instance, time, value.
-
-    Columns: tenant, instances (that told of it), start (first sample not ready), end (first ready one after; NaT where
-    none follows), minutes (of the samples that are 0, each held until the next one, 2.5 local steps at most).
+    Columns: tenant, instances, start, end, minutes.
     """
     keys = ["tenant", "instance"]
     known = samples.loc[samples["value"].notna(), ["time", "value", *keys]]
@@ -236,14 +225,10 @@ def isolation_breaches(
 ) -> pd.DataFrame:
     """For each global outage, which tenants were not ready with it, and whether it came from one of them.
 
-    Outages as `outages` and `tenant_outages` give them; `seen` is the number of tenants. A tenant goes with an outage
-    if its own began from `lead_minutes` before to a minute after, since instances are scraped one after the other, and
-    if they overlap by `least_overlap`: the time of both / the time of either. What has not ended lasts to `end`. It
-    says what went together in time; a cause may move the global state and a tenant alike.
+    `seen` is the number of tenants. A tenant goes with an outage if its own began from `lead_minutes` before to a
+    minute after, and if they overlap by `least_overlap`. What has not ended lasts to `end`.
 
-    Columns: start, end, verdict ('tenant': at least one tenant went with it, fewer than `few` of those seen;
-    'platform': as many or more did; 'alone': none), tenants (that went with it), seen, nearest (of them, the one with
-    the largest overlap), lead_seconds (by which it was not ready before the global state; negative: after), overlap.
+    Columns: start, end, verdict, tenants, seen, nearest, lead_seconds, overlap.
     """
     closed = tenant_outages.assign(end=tenant_outages["end"].fillna(end), tenant=as_text(tenant_outages["tenant"]))
     rows: list[dict[str, Any]] = []
@@ -266,9 +251,8 @@ def isolation_breaches(
 def transitions(steps: pd.DataFrame) -> pd.DataFrame:
     """Flips of the global readiness by hour.
 
-    `steps` of their counter as `measures.counters.counter_steps` gives them. Steps of several instances that may show
-    the same flips, since the times from the sample before to their own overlap, count once: those of the instance that
-    saw most.
+    `steps` as `counters.counter_steps` gives them. Steps of several instances that may show the same flips, since their
+    times overlap, count once: those of the instance that saw most.
 
     Columns: hour, transitions.
     """
@@ -287,9 +271,8 @@ def transitions(steps: pd.DataFrame) -> pd.DataFrame:
 def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
     """A quantile of the readiness check's duration by hour, over all instances.
 
-    `bucket_hours` are the hourly rollups of the histogram's buckets, with `le`. Linear within the bucket that holds
-    the quantile, the upper bound of the last finite bucket where it lies beyond: Prometheus' `histogram_quantile`
-    (promql/quantile.go), which knows nothing without a bucket `+Inf`.
+    Prometheus' `histogram_quantile` (promql/quantile.go): linear within the bucket that holds the quantile, the last
+    finite bound where it lies beyond, and nothing without a bucket `+Inf`.
 
     Columns: hour, seconds; an hour without a check has no row.
     """
@@ -318,7 +301,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
 def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
     """Availability of each tenant, each hour weighed by the time that its samples span; the least available first.
 
-    Columns: tenant, samples, availability, transitions (changes between neighbouring samples).
+    Columns: tenant, samples, availability, transitions.
     """
     there = hours[hours["samples"] > 0]
     # An hour of n samples spans n steps, of which its first and last sample show n - 1.

@@ -21,8 +21,7 @@ def alert_stretches(alerts: pd.DataFrame, state: str, *, interval_seconds: float
     put together where they overlap. Without it each label set is one. Samples at most twice `interval_seconds` apart
     (a number, or one for each rule and for '' all others) are one stretch, unless a marker lies between.
 
-    Columns: alertname, severity, tenant, job, instance (as categories), alert (number), first, last (sample), interval
-    (seconds), ended (bool: by a staleness marker).
+    Columns: alertname, severity, tenant, job, instance, alert, first, last, interval, ended.
     """
     kept = alerts[(alerts["alertstate"] == state).to_numpy()]
     frame = kept.iloc[np.lexsort((kept["time"].to_numpy(), kept["series_id"].to_numpy()))].reset_index(drop=True)

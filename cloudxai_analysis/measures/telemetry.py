@@ -18,9 +18,7 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or befo
 def job_states(held: pd.DataFrame) -> pd.DataFrame:
     """When at least one target of a job was up, and when all that were scraped were down; else nobody knows.
 
-    `held` are samples of `up` with job and instance, as `time_seen.holds` gives them.
-
-    Columns: job, start, end, state ('up' or 'down'); neighbouring stretches of one state are one.
+    Columns: job, start, end, state; neighbouring stretches of one state are one.
     """
     parts = []
     for job, own in held.groupby("job", observed=True):
@@ -34,11 +32,9 @@ def job_states(held: pd.DataFrame) -> pd.DataFrame:
 def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *, period: str = "D") -> pd.DataFrame:
     """Coverage of each job by day, or by another `period`: the share of the time in which a target of it was up.
 
-    `states` as `job_states` gives them, of the same `held` samples of `up`. A job's time counts from its first sample
-    to the window's end, never to a target's own last sample.
+    A job's time counts from its first sample to the window's end, never to a target's own last sample.
 
-    Columns: job, day (begin of the period), expected_minutes, up_minutes, down_minutes, coverage (0 to 1), failed_share
-    (of the scrapes; NaN without any).
+    Columns: job, day, expected_minutes, up_minutes, down_minutes, coverage, failed_share.
     """
     edges = pd.date_range(pd.Timestamp(window.start).floor(period), window.end, freq=period, unit="us")
     edges = edges.union(pd.DatetimeIndex([window.end]).as_unit("us"))
@@ -59,11 +55,9 @@ def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *,
 def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
     """Stretches without any sample of `up`: of a target that was scraped before and after, and of a whole job.
 
-    `held` samples of `up` and `states` as `job_states` takes and gives them. A target's gap begins with its last sample
-    before. A job's, in which none of its targets had one, lasts until the next target's, or to `end`; it has no
-    instance, and is left out where its targets' own gaps tell it.
+    A job's gap lasts until the next target's sample, or to `end`, and is left out where its targets' own gaps tell it.
 
-    Columns: job, instance ('' the whole job), start, end, seconds, missing (scrapes).
+    Columns: job, instance, start, end, seconds, missing.
     """
     ordered = held.sort_values([*_TARGET, "start"], ignore_index=True).astype(dict.fromkeys(_TARGET, "str"))
     ordered["reached"] = ordered.groupby(_TARGET)["end"].cummax()
@@ -88,8 +82,7 @@ def covered_periods(
 ) -> pd.DataFrame:
     """Days, or other periods, of which every job has at least the share `least` of the whole time.
 
-    Columns: day (begin of the period), coverage (the smallest over the jobs, of the period's whole length; 0 where a
-    job was not there), covered (bool; a day that has not ended by `end` covers nothing).
+    Columns: day, coverage, covered.
     """
     if coverage.empty:
         return typed([], covered_periods)
@@ -112,13 +105,11 @@ def process_starts(
 ) -> pd.DataFrame:
     """Each process that was seen, by target and time.
 
-    `starts` are samples of `process_start_time_seconds`, `up` those of `up`, both with job and instance. A start that
-    moves by at most `clock_seconds`, and not to after the sample before, is the same process. Starts that come back
-    after others are several processes behind one address, and one row.
+    `starts` are samples of `process_start_time_seconds`. A start that moves by at most `clock_seconds`, and not to
+    after the sample before, is the same process. Starts that come back after others are several processes behind one
+    address, and one row.
 
-    Columns: job, instance, started_at (what the process says; of several the first seen), seen_at (its first sample),
-    until (its last one and `seen_steps` of its median steps), processes (1, or how many answer behind the address),
-    restarted (a process of the same target was seen before it began).
+    Columns: job, instance, started_at, seen_at, until, processes, restarted.
     """
     frame = starts[starts["value"].between(0, _LAST_SECOND, inclusive="right")]
     if frame.empty:

@@ -36,14 +36,12 @@ def daily_arrivals(
 ) -> pd.DataFrame:
     """Tenants that one process saw for the first time since its start, day by day.
 
-    `arrivals` of its job as `measures.cardinality.tenant_arrivals` gives them, `covered` the covered days. Before the
-    first day of `instance` the process is the one of the job that held most: rollouts give new names. In the first 24
-    hours of a process only tenants count that are new to the job, for all others come anew. Unknown (NaN) are the
-    arrivals of the job's first day and of a restart's; of an uncovered day and the day after it; and of a day that
-    begins with `cap` tenants held, when nobody is let in.
+    `arrivals` are those of its job. Before the first day of `instance` the process is the one of the job that held
+    most: rollouts give new names. In the first 24 hours of a process only tenants count that are new to the job.
+    Unknown are the arrivals of the job's first day and of a restart's, of an uncovered day and the day after it, and of
+    a day that begins with `cap` tenants held.
 
-    Columns: day (UTC), arrivals (tenants without the names in `generated`), held (all, at the day's end; NaN before a
-    process was seen), one_off (as `one_off_days` says).
+    Columns: day, arrivals, held, one_off.
     """
     days = pd.DatetimeIndex([day.start for day in window.days()]).as_unit("us")
     found = pd.DataFrame({"arrivals": 0.0, "held": np.nan}, index=days)
@@ -117,12 +115,8 @@ def time_to_cap(
     so that a fresh one is not thought empty; `generated` how many of those held are generated names; `refusing_since`
     is the first refusal of a stretch that goes on. Days that are one-off are not fitted.
 
-    Columns: answer ('refusing', 'at the cap', 'too little history', 'not within the horizon' where the median path
-    does not pass, else 'forecast'), held (labels now), generated (of them), one_off (tenants of the one-off days),
-    one_off_day (the first; missing without), cap, since (of refusing, or the first day of
-    those at the cap), from_day (the last whole day known), earliest95, earliest80, median, latest80, latest95 (days;
-    missing: not within the horizon), within (share of the paths that pass within the horizon), horizon_days, model,
-    days_known (of history).
+    Columns: answer, held, generated, one_off, one_off_day, cap, since, from_day, earliest95, earliest80, median,
+    latest80, latest95, within, horizon_days, model, days_known.
     """
     last, one_off = daily["day"].max(), daily[daily["one_off"]]
     forecast = forecast_sums(
@@ -158,7 +152,7 @@ def time_to_cap(
 def paths_to_cap(forecast: Forecast, *, held: int, last: pd.Timestamp) -> pd.DataFrame:
     """What a fan chart of the held tenants needs, from the day after `last` on.
 
-    Columns: day, low95, low80, median, high80, high95 (tenants); no row where nothing is known.
+    Columns: day, low95, low80, median, high80, high95; no row where nothing is known.
     """
     if not forecast.known:
         return typed([], paths_to_cap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -85,18 +86,6 @@ def _tenant_sets(hours: pd.DataFrame, seen: Window, begins: bool) -> pd.DataFram
     return found.assign(set=found["set"].replace("new", "unknown")) if begins else found
 
 
-def _tenant_sets_by_week(hours: pd.DataFrame, history: Window, first: pd.Timestamp) -> pd.DataFrame:
-    """Number of new, returning, stayed and lost real tenants, one row per `week` after the telemetry's begin.
-
-    In the week in which it begins every tenant would be new, which says nothing of the tenants.
-    """
-    weeks = [week for week in history.weeks() if week.start > first]
-    counts = [measure.tenant_sets(hours, week)["set"].value_counts() for week in weeks]
-    found = pd.DataFrame(counts, index=[week.name for week in weeks])
-    found = found.reindex(columns=["new", "returning", "stayed", "lost"]).fillna(0).astype("int64")
-    return found.rename_axis("week").reset_index()
-
-
 def _series(study: Study) -> pd.DataFrame:
     """Every series of the contract's metrics in the history, with `metric` and all of its labels."""
     names = study.contract.series_names()
@@ -118,8 +107,8 @@ def _label_savings(series: pd.DataFrame, contract: Contract, unexpected: pd.Data
 
 def _generated_series(series: pd.DataFrame, names: Collection[str], label: str) -> int:
     """Series of the history whose tenant is a generated name."""
-    pairs = drivers.label_pairs(series["labels"])
-    return int(pairs.loc[pairs["label"] == label, "value"].isin(names).sum())
+    own = set(names)
+    return sum(json.loads(labels).get(label) in own for labels in series["labels"])
 
 
 def _refused_names(steps: pd.DataFrame) -> list[str]:
@@ -166,10 +155,8 @@ class Cardinality(Topic):
     )
     churn = frame(measure.tenant_churn, "real_hours", "telemetry.covered")
     tenant_sets = frame(_tenant_sets, "real_hours", "seen", "telemetry.begins")
-    tenant_sets_by_week = frame(_tenant_sets_by_week, "real_hours", "history", "telemetry.first_seen")
     series = frame(_series, "study", roles=(ANY_METRIC,))
     series_by_metric = frame(drivers.series_by_metric, "series", "seen", tenant="contract.tenant_label")
-    series_by_value = frame(drivers.series_by_value, "series")
     nameless = value(_nameless, "series_by_metric", "contract")
     label_savings = frame(_label_savings, "series", "contract", "telemetry.unexpected_labels")
     generated_series = value(_generated_series, "series", _NAMES, "contract.tenant_label")
@@ -198,8 +185,7 @@ class Cardinality(Topic):
         ),
         "seen",
     )
-    guard_scrapes = frame(measure.guard_scrapes, "tenant_samples", "arrivals", "window_steps", **_STARTS, **_CAP)
-    guard = frame(measure.guard_invariants, "guard_scrapes", **_CAP)
+    guard = frame(measure.guard_invariants, "tenant_samples", "arrivals", "window_steps", **_STARTS, **_CAP)
     generated_names = frame(identifiers.generated_names, "arrivals", refusals="all_refusals", gaps="telemetry.all_gaps")
     unstable_identifiers = frame(identifiers.unstable_identifiers, "generated_names", "seen")
     generated_bursts = frame(identifiers.generated_bursts, "generated_names", within="start")

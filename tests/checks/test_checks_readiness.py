@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ import pytest
 from planted_study import WEEK, Planted, at, table
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.readiness import availability as measured_of
-from cloudxai_analysis.measures.readiness import burn_rates, error_budget
 
 MONTH = Window(datetime(2026, 10, 17, tzinfo=UTC), WEEK.end)
 OUTAGE = ("2026-11-12 10:23", "2026-11-12 10:42", 19.0)
@@ -356,36 +353,3 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_it_is_said(row: Planted) -> None:
     row.holds()
-
-
-def month(down: list[tuple[int, int]]) -> pd.DataFrame:
-    """A minute each; `down` are (first minute, minutes)."""
-    state = np.ones(43_200)
-    for first, length in down:
-        state[first : first + length] = 0
-    edges = np.append(np.flatnonzero(np.diff(state, prepend=9)), len(state))
-    time = pd.Timestamp(WEEK.end) - pd.Timedelta(days=30) + pd.to_timedelta(edges, unit="min")
-    return pd.DataFrame({"start": time[:-1].as_unit("us"), "end": time[1:].as_unit("us"), "ready": state[edges[:-1]]})
-
-
-@pytest.mark.slow
-def test_healthy_platforms_are_seldom_warned_of() -> None:
-    """Outages that come at random and use half of the budget: of 200 months under 5 % warn without being used up."""
-    chance, false, end = np.random.default_rng(17), 0, pd.Timestamp(WEEK.end)
-    never, whole = table("start most budget_share"), Window(WEEK.end - timedelta(days=30), WEEK.end)
-    for _ in range(200):
-        mean, minutes = chance.choice([(2, 8), (4, 5), (8, 2.5)])
-        many = chance.poisson(mean)
-        down = [(int(chance.integers(43_200)), 1 + int(chance.exponential(minutes))) for _ in range(many)]
-        frame = month(down)
-        frames = {
-            "readiness.burn_rates": burn_rates(frame, slo=0.999, at=end),
-            "readiness.burn_stretches": never,
-            "readiness.slo_availability": measured_of(frame, whole),
-            "readiness.error_budget": error_budget(frame, whole, slo=0.999),
-        }
-        check = replace(burn(), frames=frames).check()
-        used_up = len({at for first, length in down for at in range(first, min(first + length, 43_200))}) > 43
-        assert check.status == "warn" or (check.status == "pass" and not used_up)
-        false += check.status == "warn" and not used_up
-    assert false < 10

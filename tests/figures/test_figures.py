@@ -46,7 +46,7 @@ HELD = pd.concat(
     ]
 )
 RESTARTS = pd.DataFrame({"instance": ["one:80"], "started_at": at(1)})
-NO_RESTARTS, ACTIVE = RESTARTS[:0], by("hour", tenants=[40, 48], generated=0)
+ACTIVE = by("hour", tenants=[40, 48], generated=0)
 AHEAD = by("day", DAY, low95=60.0, low80=61.0, median=np.arange(62.0, 92), high80=92.0, high95=95.0)
 FOUND = {"tenant": "acme", "currency": "EUR", "start": at(100)[0], "end": at(106)[0], "hours": 6, "excess": 12.6}
 USUAL = by("hour", cost=np.ones(168), expected=1.0, low=0.5, high=1.5)
@@ -72,14 +72,10 @@ WEEKS = rows("start currency cost", (at(-336)[0], "EUR", 800.0), (at(0)[0], "EUR
 OUTAGES = rows("tenant minutes", ("short", 1.0), ("long", 30.0), ("long", 12.0)).assign(
     start=at(34, 35, 83), end=at(34.1, 35.5, None)
 )
-REJECTED = pd.concat(
-    [by("hour", rejections=n).assign(instance=f"{i}:80") for i, n in {"a": [0, 400, 100], "b": [0, 12, 0]}.items()]
-)
 COVERED = by("day", DAY, coverage=[1.0, 0.5, 1.0]).assign(job=["a", "a", "b"], expected_minutes=1440.0)
 GAPS = rows("job instance seconds missing", ("j", "a:80", 3060.0, 50), ("j", "b:80", 300.0, 4)).assign(
     start=at(27, 84), end=at(27.85, 84.1)
 )
-SETS = rows("week new returning stayed lost", ("2026-W45", 5, 0, 40, 2), ("2026-W46", 12, 3, 41, 4))
 CHURN = rows("came left churn", (4, 6, 0.25), (0, 0, np.nan)).assign(day=at(0, 24))
 SAMPLES = by("time", pd.Timedelta(minutes=1), value=np.arange(60.0)).assign(series_id=1, instance="a:80")
 READY = by("day", DAY, availability=[1.0, 0.99, np.nan, 0.9985], seen_minutes=1440.0)
@@ -116,18 +112,6 @@ FIGURES = {
         CHURN,
         "Highest daily churn 25.0 %, on Mon 9 Nov",
         {"+4 −6", "no data", "bound 20 %"},
-    ),
-    "rejections": (
-        cardinality.rejections_by_hour,
-        REJECTED,
-        "512 refusals, 412 of them on Mon 9 Nov, 01:00",
-        {"a: 500", "b: 12"},
-    ),
-    "sets": (
-        cardinality.tenant_sets_by_week,
-        SETS,
-        "2026-W46: 12 new, 3 returning, 41 stayed, 4 lost",
-        {"12 new", "3 returning", "41 stayed", "4 lost"},
     ),
     "weeks": (
         lambda ax, frame: cost.cost_by_week(ax, frame, currency="EUR", partial=False, change=0.125),
@@ -178,12 +162,6 @@ FIGURES = {
         LEFT,
         "38 % of the error budget remains",  # 0.62 of 1 in a thousand are used
         {"used up", "38 % left", "Error budget of 99.9 % at each day's end, 8 to 9 Nov 2026 (UTC)"},
-    ),
-    "transitions": (
-        lambda ax, frame: readiness.transitions_by_hour(ax, frame, bound=4),
-        by("hour", transitions=[0.0, 2.0, 6.0, 1.0]),
-        "9 transitions, at most 6 in one hour",
-        {"bound 4"},
     ),
     "latency": (
         lambda ax, frame: readiness.check_latency(ax, frame, bound=0.5),
@@ -313,7 +291,6 @@ OTHERS = [
         lambda frame: frame.assign(availability=1 - 11 / 14_400, seen_minutes=14_400),
         "75 % of the error budget remains",
     ),
-    ("transitions", lambda frame: frame.assign(transitions=0.0), "No transition in any hour"),
     ("latency", lambda frame: frame.assign(seconds=2.5), "p95 at most 2.5 s; 4 hours over 0.5 s"),
     ("coverage", lambda frame: frame[:1], "100 % of the time since the first scrape seen"),
 ]
@@ -329,7 +306,6 @@ def test_another_outcome_has_another_title(name, change, message):
     [
         ("availability", lambda frame: frame.assign(seen_minutes=[1440, 1440, 1440, 700]), "unfinished"),
         ("budget", lambda frame: frame.assign(seen_minutes=[700, 43_200]), "short history"),
-        ("sets", lambda frame: frame.assign(new=[0, 12], returning=0, stayed=[0, 4], lost=[0, 1]), "no data"),
         ("movers", lambda frame: thousand(frame).assign(currency="EUR"), "Change of cost, EUR, 10 of 1,000 tenants"),
     ],
 )
@@ -354,10 +330,10 @@ def test_a_storm_says_its_number_and_an_outage_that_goes_on_has_an_arrow():
     assert [line.get_xdata().tolist() for line in draw("outages").lines if line.get_marker() == ">"] == [[20773.0]]
 
 
-@pytest.mark.parametrize("name", ["anomaly", "headroom", "latency", "rejections", "transitions", "signal"])
+@pytest.mark.parametrize("name", ["anomaly", "headroom", "latency", "signal"])
 def test_a_quarter_of_hours_stays_small(name):
     values = 20.0 * np.random.default_rng(1).random(2184)
-    columns = {"cost", "headroom", "seconds", "rejections", "transitions", "value"} & set(FIGURES[name][1])
+    columns = {"cost", "headroom", "seconds", "value"} & set(FIGURES[name][1])
     frame = by("hour", **dict.fromkeys(columns, values), expected=10.0, low=5.0, high=15.0, instance="a:80")
     ax = draw(name, lambda _: frame.assign(time=frame["hour"]))
     assert len(to_svg(ax.figure, name, "")) < 60_000

@@ -100,11 +100,6 @@ def test_a_restarted_process_counts_from_zero_also_where_it_names_its_start_nowh
     assert increase(series({31: 5, 32: 6}, tenant="t"), scrapes=scrapes_of(a=[*range(20), *range(31, 60)])) == 6
 
 
-def test_the_time_of_the_step_before_is_that_of_the_scrape_before():
-    steps = counter_steps(samples_of(series({30: 12}, tenant="t")), scrapes_of(a=range(60)), NO_STARTS)
-    assert steps["before"].tolist() == [at(29)]
-
-
 def test_another_spelling_of_a_bucket_goes_on_from_its_value():
     """500 at minute 29 under '1', 503 at minute 30 under '1.0': three checks, not 503."""
     one, other = series({0: 490, 29: 500}, le="1"), series({30: 503, 59: 510}, le="1.0")
@@ -153,11 +148,6 @@ def test_a_bucket_under_two_spellings_at_once_counts_once():
     hours = counted_hours(hours_of(*given), scrapes_of(a=minutes), NO_STARTS)
     assert hours.groupby("le", observed=True)["increase"].sum().to_dict() == {"+Inf": 590, "1": 531, "2": 590}
     assert check_latency(hours)["seconds"].tolist() == [pytest.approx(1.5)]
-
-
-def test_nothing_in_is_nothing_out():
-    assert counter_steps(samples_of(), scrapes_of(), NO_STARTS).empty
-    assert counted_hours(hours_of(series({0: 1})).iloc[:0], scrapes_of(), NO_STARTS).empty
 
 
 def test_neighbouring_weeks_have_their_own_steps_and_one_stretch_tells_both_parts():

@@ -60,7 +60,6 @@ def stretches(frame):
     return [(minutes(row.start), minutes(row.end), row.ready) for row in frame.itertuples()]
 
 
-NOTHING = samples_of()
 NO_READY = platform()
 
 
@@ -70,26 +69,6 @@ def hours_of(*rows, columns):
     return frame.assign(job="cloudxai").astype(
         {name: "category" for name in ("job", "instance", "tenant", "le") if name in ("job", *columns)}
     )
-
-
-def test_nothing_in_is_an_empty_frame_with_its_columns():
-    columns = ["hour", "instance", "tenant", "le", "increase", "samples", "sum", "changes", "first_ts", "last_ts"]
-    no_hours = hours_of(columns=columns).astype({"first_ts": TIME, "last_ts": TIME})
-    frames = {
-        "start end ready": NO_READY,
-        "day seen_minutes availability": readiness.daily_availability(NO_READY),
-        "day availability seen_minutes": readiness.rolling_availability(NO_READY, days=30),
-        "start end minutes": readiness.outages(NO_READY),
-        "tenant instances start end minutes": readiness.tenant_outages(NOTHING),
-        "hour transitions": readiness.transitions(flips_of()),
-        "hour seconds": readiness.check_latency(no_hours),
-        "tenant samples availability transitions": readiness.tenant_availability(no_hours),
-    }
-    for names, frame in frames.items():
-        assert " ".join(frame.columns) == names
-        assert frame.empty
-        times = frame.columns.intersection(["day", "start", "end", "hour"])
-        assert all(str(frame[column].dtype) == TIME for column in times)
 
 
 # The last scrape stands for two and a half minutes, or 37.5 seconds where they are 15 seconds apart.
@@ -153,14 +132,6 @@ def test_another_job_that_never_told_of_readiness_moves_nothing_when_it_is_down(
     assert stretches(frame) == [(0, 31.5, 1)]
 
 
-@pytest.mark.parametrize("offset", [1, 15, 29.5, 30, 30.5, 45, 59])
-def test_it_matters_not_when_in_the_minute_an_instance_is_scraped(offset):
-    frame = platform(("a", "1" * 1440), ("b", "1" * 700 + "0" + "1" * 739, 60, offset))
-    assert stretches(readiness.outages(frame).assign(ready=0)) == [
-        (pytest.approx(700 + offset / 60), pytest.approx(701 + offset / 60), 0)
-    ]
-
-
 def test_jitter_makes_no_outage_and_order_does_not_matter():
     """A few milliseconds around half a minute, and 3 of 2,003 minutes not ready."""
     samples = samples_of(("a", "1" * 1440), ("b", "1" * 2000 + "000", 60, 30))
@@ -198,15 +169,6 @@ def test_availability_is_the_share_of_the_time_seen(rows, ready, down, whole):
     assert row["unknown_minutes"] == pytest.approx(whole - ready - down)
     assert row["seen_share"] == pytest.approx((ready + down) / whole)
     assert row["since"] == max(course(*rows)["start"].min(), pd.Timestamp(BEGIN))
-
-
-def test_sixty_minutes_of_two_weeks_are_sixty_whatever_the_interval():
-    """Every 15 s for a week, every minute from then on: 1 - 60 / 20,160 = 99.702 %."""
-    gauge = [("a", "1" * 40_320, 15), ("a", "1" * 1440 + "0" * 60 + "1" * (10_080 - 1500), 60, 7 * 86_400)]
-    row = measured(platform(*gauge), Window(BEGIN, BEGIN + timedelta(days=14)))
-    assert row["not_ready_minutes"] == 60
-    assert row["availability"] == row["low"] == row["high"] == pytest.approx(1 - 60 / 20_160)
-    assert f"{row['availability']:.5f}" == "0.99702"
 
 
 @pytest.mark.parametrize("frame", [NO_READY, course((-2000, -1000, 1)), course((5000, 6000, 0))])
@@ -316,19 +278,6 @@ def test_a_tenants_outage_is_weighed_by_time(gauge, found):
     assert outages_of(readiness.tenant_outages(samples_of(*gauge))) == [found]
 
 
-@settings(max_examples=25)
-@given(st.lists(st.text("01", min_size=1, max_size=30), min_size=1, max_size=4))
-def test_outages_hold_every_scrape_that_is_not_ready_once(gauges):
-    """A gauge that is ready for an hour before, so that its step is known; whatever follows ends ready."""
-    letters = {f"t{number}": "1" * 60 + drawn + "1" for number, drawn in enumerate(gauges)}
-    samples = samples_of(*letters.items())
-    frame = readiness.tenant_outages(samples.assign(tenant=samples["instance"]))
-    assert frame["minutes"].sum() == sum(one.count("0") for one in letters.values())
-    # A stretch begins at each 0 that no 0 goes before.
-    assert len(frame) == sum(one.count("10") for one in letters.values())
-    assert ((frame["end"] - frame["start"]) / pd.Timedelta(MINUTE)).tolist() == frame["minutes"].tolist()
-
-
 def flips_of(*rows):
     """Steps of the transition counter: (instance, minute of the sample before, minute of its own, flips)."""
     frame = pd.DataFrame(rows, columns=["instance", "before", "time", "step"])
@@ -397,36 +346,10 @@ def test_bounds_that_only_one_process_has_do_not_hide_what_lies_below():
     assert latency_of(*rows) == [[0, pytest.approx(0.1)]]
 
 
-def test_bounds_are_sorted_as_numbers():
-    rows = buckets({INF: 100, "10": 100, "2.5": 90, "1": 50})
-    assert latency_of(*rows, quantile=0.7) == [[0, pytest.approx(1.75)]]
-
-
 def test_an_hour_without_a_check_and_a_histogram_without_its_end_are_unknown():
     rows = [*buckets({"0.1": 0, INF: 0}), *buckets({"0.1": 4, INF: 4}, hour=1)]
     assert latency_of(*rows, quantile=0.5) == [[1, pytest.approx(0.05)]]
     assert latency_of(*buckets({"0.1": 50, "0.2": 100})) == []
-
-
-def test_a_single_bucket_says_nothing():
-    assert all(np.isnan(seconds) for _, seconds in latency_of(*buckets({INF: 10})))
-
-
-@settings(max_examples=60)
-@given(
-    counts=st.lists(st.integers(0, 50), min_size=3, max_size=8).filter(any),
-    quantile=st.floats(0.01, 1.0),
-)
-def test_the_quantile_lies_in_the_bucket_that_holds_it(counts, quantile):
-    bounds = [0.1 * 2**number for number in range(len(counts) - 1)]
-    within = np.cumsum(counts)
-    rows = buckets(dict(zip([f"{bound:g}" for bound in bounds] + [INF], within, strict=True)))
-    [[_, seconds]] = latency_of(*rows, quantile=quantile)
-    place = int(np.searchsorted(within, quantile * within[-1], side="left"))
-    if place >= len(bounds):
-        assert seconds == pytest.approx(bounds[-1])
-    else:
-        assert (bounds[place - 1] if place else 0) <= seconds <= bounds[place] * (1 + 1e-9)
 
 
 def test_the_least_available_tenant_stands_first():

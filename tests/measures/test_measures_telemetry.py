@@ -3,8 +3,6 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.measures import telemetry
@@ -164,53 +162,11 @@ def test_hours_are_covered_alike():
     assert found["covered"].tolist()[:5] == [False, True, False, True, False]
 
 
-def test_labels_may_be_categories_and_the_share_of_failed_scrapes_stands_beside():
-    series = [("a:80", every(60)), ("b:80", every(60), failed(every(60), f"{DAY} 12:00", f"{DAY} 18:00"))]
-    frame = coverage_frame(up_of(*series))
-    assert frame["failed_share"].tolist() == [360 / 2880]
-    pd.testing.assert_frame_equal(frame, coverage_frame(up_of(*series, categorical=False)))
-    assert str(frame["job"].dtype) == "str"
-
-
-# Frames of a day each: fewer examples, so that a run of this file takes seconds.
-@settings(max_examples=40)
-@given(st.lists(st.sampled_from([0, 1, None]), min_size=2, max_size=200))
-def test_no_part_of_a_day_is_counted_twice(values):
-    there = [value is not None for value in values]
-    times = every(60)[: len(values)][there]
-    rows = minutes_of(("a:80", times, [float(value) for value in values if value is not None])) if any(there) else []
-    for expected, up, down in rows:
-        assert min(up, down) >= 0
-        assert up + down <= expected + 1e-9
-        assert up >= sum(value == 1 for value in values[:-1]) - 1e-9
-
-
 def test_a_gap_is_told_with_both_its_ends_and_the_missing_scrapes():
     """Last at 05:59, next at 06:50: 51 min apart, 50 scrapes missing. The target's own gap tells the job's."""
     gaps = gaps_of(("a:80", without(MINUTELY, f"{DAY} 06:00", f"{DAY} 06:50")))
     start, end = at(f"{DAY} 05:59"), at(f"{DAY} 06:50")
     assert gaps.values.tolist() == [["cloudxai", "a:80", start, end, 3060.0, 50]]
-
-
-def told(gaps):
-    return [[row.instance, f"{row.start:%d %H:%M:%S}", f"{row.end:%d %H:%M}"] for row in gaps.itertuples()]
-
-
-def test_new_names_after_a_day_without_any_pod_are_a_gap_of_the_job():
-    """No pod from 00:10 on the second day for 23 h 40 min, then other instances: nobody of either knows of a gap."""
-    pods = [(f"pod-{name}:80", every(60, hours=24 + 1 / 6)) for name in "ab"]
-    pods += [(f"pod-{name}:80", every(60, f"{NEXT} 23:50", 24 + 1 / 6)) for name in "cd"]
-    gaps = gaps_of(*pods, end="2026-11-12 00:00")
-    # The last scrape, at 00:09, stands for two and a half minutes.
-    assert told(gaps) == [["", "10 00:11:30", "10 23:50"]]
-    assert gaps["seconds"].tolist() == [23 * 3600 + 38.5 * 60]
-    days = telemetry.covered_periods(coverage_frame(up_of(*pods), days=3), jobs=["cloudxai"], end=at("2026-11-12"))
-    assert days["covered"].tolist() == [True, False, True]
-    assert days["coverage"].iloc[1] == pytest.approx((11.5 + 10) / 1440)
-
-
-def test_a_job_that_never_comes_back_has_a_gap_to_the_end():
-    assert told(gaps_of(("a:80", every(60, hours=6)))) == [["", "09 06:01:30", "10 00:00"]]
 
 
 @pytest.mark.parametrize(("missing", "gaps"), [(0, 0), (1, 0), (2, 1), (3, 1)])
@@ -236,23 +192,6 @@ def test_what_is_no_gap(series):
     assert gaps_of(*series).empty
 
 
-def test_a_time_of_rare_scrapes_hides_no_gap_beside_it():
-    """From noon on every 25 min for the rest of the day; the morning's hole of 40 min is a gap all the same."""
-    morning = without(every(60, hours=12), f"{DAY} 06:00", f"{DAY} 06:40")
-    times = morning.union(every(1500, f"{DAY} 12:00", 12)).union(every(60, NEXT))
-    assert gaps_of(("a:80", times), end=f"{THIRD} 00:00")["missing"].tolist() == [40]
-
-
-@settings(max_examples=40)
-@given(st.lists(st.integers(1, 30), max_size=20))
-def test_the_missing_scrapes_of_all_gaps_are_those_left_out(steps):
-    # More than half an hour of whole minutes on either side of each drawn step: one minute is usual whatever is drawn.
-    minutes = np.cumsum([*[1] * 40, *(step for drawn in steps for step in (drawn, *[1] * 40))])
-    times = pd.Timestamp(DAY, tz="UTC").as_unit("us") + pd.to_timedelta(minutes, unit="min")
-    gaps = gaps_of(("a:80", times), end=str(times[-1].tz_localize(None)))
-    assert gaps["missing"].tolist() == [step - 1 for step in steps if step > 2.5]
-
-
 def coverage_by_day(**shares):
     """One row per job and day: `a={"09": 1.0}`."""
     rows = [
@@ -274,14 +213,6 @@ def test_a_day_is_covered_when_every_job_has_95_percent_of_its_24_hours():
     assert covered(frame, ["a", "b"], least=0.9)[0] == ["09", 0.94, True]
     # At 23:00 a day has more than 95 % of its hours, and is not over.
     assert covered(frame, ["a"], end="2026-11-11 23:00")[2] == ["11", 1.0, False]
-
-
-def test_a_job_without_a_target_that_day_has_nothing():
-    frame = coverage_by_day(a={"09": 1.0, "10": 1.0}, b={"10": 0.99})
-    assert covered(frame, ["a", "b"]) == [["09", 0.0, False], ["10", 0.99, True]]
-    assert covered(frame, ["a", "never"]) == [["09", 0.0, False], ["10", 0.0, False]]
-    # Targets of jobs that the contract does not name do not count.
-    assert covered(frame, ["a"]) == [["09", 1.0, True], ["10", 1.0, True]]
 
 
 def starts_of(*rows):
@@ -337,13 +268,6 @@ def test_a_start_that_a_client_recomputes_is_the_same_process():
     assert starts(samples) == [["a:80", "01 12:00:00", "09 00:00", False]]
 
 
-def test_a_crash_loop_is_told_start_by_start():
-    samples = starts_of(
-        *(("a:80", f"{DAY} 00:0{minute}", seconds(f"{DAY} 00:0{minute}") - 30) for minute in range(1, 5))
-    )
-    assert [row[3] for row in starts(samples)] == [False, True, True, True]
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, 1e12, 0.0, -5.0])
 def test_a_start_that_is_no_time_is_none(value):
     begun = seconds("2026-11-01 12:00")
@@ -370,21 +294,3 @@ def test_starts_that_take_turns_are_several_processes_behind_one_address():
     assert [f"{seen:%H:%M}" for seen in frame["seen_at"]] == ["00:00", "00:10", "00:51"]
     # A process is seen for two and a half of its steps after its last sample.
     assert [f"{until:%H:%M:%S}" for until in frame["until"]] == ["00:11:30", "00:52:30", "01:01:30"]
-
-
-def test_a_rollout_under_new_names_restarts_nothing():
-    rows = [
-        (
-            f"pod-{pod}-{build}",
-            f"{DAY} {2 * build + hour:02}:{minute:02}",
-            seconds(f"{DAY} {2 * build:02}:00") - 60 + pod,
-        )
-        for build in range(3)
-        for pod in range(3)
-        for hour in range(2)
-        for minute in range(60)
-    ]
-    frame = telemetry.process_starts(starts_of(*rows), NOTHING)
-    assert len(frame) == 9
-    assert not frame["restarted"].any()
-    assert (frame["processes"] == 1).all()

@@ -9,7 +9,7 @@ import pytest
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import MODELS, forecast_sums
 from cloudxai_analysis.measures.time_to_cap import daily_arrivals as daily_of
-from cloudxai_analysis.measures.time_to_cap import first_passage, one_off_days, paths_to_cap
+from cloudxai_analysis.measures.time_to_cap import one_off_days, paths_to_cap
 from cloudxai_analysis.measures.time_to_cap import time_to_cap as to_cap
 
 TIME = "datetime64[us, UTC]"
@@ -125,11 +125,6 @@ def test_a_cap_out_of_reach_is_not_within_the_horizon():
     assert pd.isna(row["median"])
 
 
-def test_nobody_arrives_and_the_cap_is_never_reached():
-    row = time_to_cap(ramp(30, 0), cap=11)[0].iloc[0]
-    assert (row["answer"], row["within"]) == ("not within the horizon", 0.0)
-
-
 def test_one_day_none_and_all_unknown_days_are_too_little_history():
     for daily in (ramp(1, 2), ramp(20, 2), ramp(30, 2).assign(arrivals=np.nan), ramp(30, 2)[:0]):
         found, forecast = time_to_cap(daily, cap=500)
@@ -145,11 +140,6 @@ def test_what_is_reached_is_said_and_since_when():
     row = time_to_cap(ramp(30, 2), cap=60)[0].iloc[0]
     # 10 + 2 x 25 = 60 at the end of the 26th day.
     assert (row["answer"], row["since"]) == ("at the cap", FIRST + 25 * DAY)
-
-
-def test_first_passage_is_the_first_day_at_or_over():
-    sums = np.array([[1.0, 0.0, 3.0], [2.0, 0.0, 2.0], [5.0, 1.0, 9.0]])
-    assert first_passage(sums, 3).tolist() == [3, np.inf, 1]
 
 
 def test_sums_of_independent_days_have_the_spread_of_their_normal_distribution():
@@ -178,13 +168,6 @@ def test_the_back_test_shows_each_model_and_which_was_taken():
     assert found.back_test["loss"].is_monotonic_increasing
     assert found.back_test.loc[found.back_test["chosen"], "model"].item() == found.model
     assert found.back_test["widened"].between(0.5, 3).all()
-
-
-def test_unknown_days_change_nothing_of_an_even_pace():
-    daily = np.full(42, 2.0)
-    daily[[5, 6, 20, 33]] = np.nan
-    found = forecast_sums(daily, days=10, paths=200)
-    assert np.median(found.paths[-1]) == pytest.approx(20, abs=0.1)
 
 
 def test_the_same_history_gives_the_same_paths():
@@ -235,19 +218,6 @@ def test_growth_is_no_campaign():
         *(draw.poisson(0.15, 42) * 6 for _ in range(12)),
     ]
     assert sum(one_off_days(world.astype(float)).any() for world in worlds) <= 2
-
-
-def test_unknown_days_and_short_histories_hold_no_campaign():
-    for daily in (np.array([]), np.array([25.0]), np.full(30, np.nan), np.array([np.nan, 25.0, np.nan])):
-        assert not one_off_days(daily).any()
-
-
-def test_steady_growth_is_forecast_as_before():
-    """Two a day, Poisson: 40 labels left are 20 days."""
-    found = pace(np.random.default_rng(6).poisson(2, 42).astype(float), cap=40 + 84 + 40)
-    assert found["one_off"] == 0
-    left = found["cap"] - found["held"]
-    assert days_to(found) == pytest.approx(left / 2, rel=0.25)
 
 
 def test_generated_names_are_held_and_are_no_arrivals():
