@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Columns, Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import change_of, shortened
-from cloudxai_analysis.figures.lanes import Bars, Layer, bars, named
+from cloudxai_analysis.figures.lanes import Bars, bars
 from cloudxai_analysis.figures.marks import End
 from cloudxai_analysis.figures.style import HATCH, INK, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days
@@ -122,11 +122,9 @@ def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
     spec = Bars(
         title=message,
         subtitle=f"Change of cost, {unit}",
-        names=named("tenant"),
-        layers=[
-            Layer(lambda frame: frame["change"].clip(lower=0), VERMILLION),
-            Layer(lambda frame: frame["change"].clip(upper=0), hatch=HATCH),
-        ],
+        name="tenant",
+        value="change",
+        color=VERMILLION,
         said=said,
         noun="tenants",
         most=10,

@@ -174,7 +174,7 @@ class Course:
 
     The column `value` over the column `at` is the first part, a line with the words `end` at its last value; `parts`
     gives others, or all. The frame's span, or the `window`, follows the `subtitle`, and `more` comes after it. `weeks`
-    or `xlabel` take the place of the time axis.
+    take the place of the time axis.
     """
 
     title: Callable[[pd.DataFrame], str]
@@ -192,7 +192,6 @@ class Course:
     window: Window | None = None
     more: str = ""
     weeks: Sequence[str] = ()
-    xlabel: str = ""
     shaded: Sequence[tuple[float, float]] = ()
     shade: str = VERMILLION
     events: Sequence[tuple[float, str]] = ()
@@ -246,10 +245,6 @@ def _across(ax: Axes, frame: pd.DataFrame, spec: Course) -> str:
     if spec.weeks:
         week_axis(ax, spec.weeks)
         return f", {spec.weeks[0]} to {spec.weeks[-1]} (UTC)"
-    if spec.xlabel:
-        ax.set_xlim(0, max(1.04 * float(frame[spec.at].max()), 1.0))
-        ax.set_xlabel(spec.xlabel, loc="left")
-        return ""
     if spec.window:
         time_axis(ax, day_of(spec.window.start), day_of(spec.window.end))
         return f", {window_words(spec.window)} (UTC)"

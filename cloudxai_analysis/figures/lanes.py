@@ -15,6 +15,7 @@ from cloudxai_analysis.figures.marks import Entry, hatched, key, left_out, recta
 from cloudxai_analysis.figures.style import (
     BLUE,
     BOTTOM,
+    HATCH,
     INK,
     KEY_TOP,
     LINE,
@@ -84,34 +85,18 @@ class Lanes:
         return title(ax, self.title(frame), f"{self.subtitle}{detail}{left_out(drawn, all_, self.noun)}{self.more}")
 
 
-@dataclass(frozen=True)
-class Layer:
-    """The bars of one kind, or of a part of those below: tinted with a `hatch`, or plain where it is None."""
-
-    values: Callable[[pd.DataFrame], pd.Series]
-    color: str = BLUE
-    hatch: str | None = ""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Bars(Lanes):
-    """How the rows of a frame are drawn as bars, the first on top.
+    """How the rows of a frame are drawn as bars as long as the column `value`, the first on top, named by `name`.
 
-    `said` gives the text behind a row's bar from its row, `left` the one before a bar to the left, `note` the one at
-    the right edge.
+    `said` gives the text at a bar's end from its row; bars to the left are hatched.
     """
 
-    names: Callable[[pd.DataFrame], Sequence[str]]
-    layers: Sequence[Layer]
+    name: str
+    value: str
     said: Callable[[pd.Series], str]
-    left: Callable[[pd.Series], str] | None = None
-    note: Callable[[pd.Series], str] | None = None
+    color: str = BLUE
     most: int = 20
-
-
-def named(column: str, most: int = 26) -> Callable[[pd.DataFrame], list[str]]:
-    """The names in a column, made short enough for a lane."""
-    return lambda frame: [shortened(str(name), most) for name in frame[column]]
 
 
 @styled
@@ -119,29 +104,19 @@ def bars(ax: Axes, frame: pd.DataFrame, spec: Bars) -> Axes:
     """The rows of `frame` as bars, as `spec` says."""
     if frame.empty:
         return empty(ax)
-    bottom = BOTTOM if spec.xlabel else _FOOT
-    shown = frame.head(min(spec.most, spec.fit(ax, bottom)))
-    rows = [row for _, row in shown.iterrows()]
-    spec.set_up(ax, spec.names(shown), [spec.note(row) for row in rows] if spec.note else (), bottom)
-    drawn = [np.nan_to_num(layer.values(shown).to_numpy(dtype=float)) for layer in spec.layers]
-    low, high = np.min([*drawn, 0 * drawn[0]], axis=0), np.max([*drawn, 0 * drawn[0]], axis=0)
-    before = [(spec.left or spec.said)(row) if end < 0 else "" for row, end in zip(rows, low, strict=True)]
-    behind = [spec.said(row) if end > 0 or not foot else "" for row, end, foot in zip(rows, high, low, strict=True)]
-    # The axis is as long as the texts at both ends need.
-    room = [max(text_width(text, SMALL_SIZE) for text in texts) + 2 * _AIR for texts in (before, behind)]
-    wide = axes_size(ax)[0]
-    scale = (float(high.max() - low.min()) or 1.0) / max(wide - sum(room), 0.25 * wide)
-    ax.set_xlim(low.min() - room[0] * scale, high.max() + room[1] * scale)
-    for side, ends, texts in ((-1, low, before), (1, high, behind)):
-        for lane, (end, text) in enumerate(zip(ends, texts, strict=True)):
-            say(ax, text, (end, lane), (side * _AIR, 0), gid="value")
-    for values, layer in zip(drawn, spec.layers, strict=True):
-        some = values != 0
-        sides = (0.0, np.flatnonzero(some) - _HALF, values[some], 2 * _HALF)
-        if layer.hatch is None:
-            rectangles(ax, *sides, facecolor=layer.color)
-        else:
-            tinted(ax, *sides, color=layer.color, hatch=layer.hatch)
+    shown = frame.head(min(spec.most, spec.fit(ax, _FOOT)))
+    spec.set_up(ax, [shortened(str(name)) for name in shown[spec.name]], bottom=_FOOT)
+    ends, said = shown[spec.value].to_numpy(dtype=float), [spec.said(row) for _, row in shown.iterrows()]
+    low, high, wide = ends.min(initial=0.0), ends.max(initial=0.0), axes_size(ax)[0]
+    # The axis is as long as the texts at its ends need.
+    room = max(text_width(text, SMALL_SIZE) for text in said) + 2 * _AIR
+    left = room if low < 0 else 0.0
+    scale = ((high - low) or 1.0) / max(wide - room - left, 0.25 * wide)
+    ax.set_xlim(low - left * scale, high + room * scale)
+    for lane, (end, text) in enumerate(zip(ends, said, strict=True)):
+        say(ax, text, (end, lane), (-_AIR if end < 0 else _AIR, 0), gid="value")
+    for some, color, hatch in ((ends > 0, spec.color, ""), (ends < 0, BLUE, HATCH)):
+        tinted(ax, 0.0, np.flatnonzero(some) - _HALF, ends[some], 2 * _HALF, color=color, hatch=hatch)
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
@@ -193,8 +168,7 @@ class Stretches(Lanes):
     """How the rows of a frame are drawn from `start` to `end` (missing: it goes on), each in its `lane`.
 
     `order` gives the lanes from the top, `names` the short name of each, `right` its words at the right; `said` is the
-    column of words beside a stretch; `mark` the column that says which of `marks` stands at its start; up to the column
-    `dark` a stretch is filled, from there on tinted.
+    column of words beside a stretch; `mark` the column that says which of `marks` stands at its start.
     """
 
     window: Window
@@ -204,7 +178,6 @@ class Stretches(Lanes):
     right: Callable[[str], str] | None = None
     start: str = "start"
     end: str = "end"
-    dark: str = ""
     said: str = ""
     mark: str = ""
     marks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -226,9 +199,6 @@ def stretches(ax: Axes, frame: pd.DataFrame, spec: Stretches) -> Axes:
     wide = np.maximum(end - start, 2 * point(ax))
     if spec.mark:
         _mark(ax, inside[spec.mark].astype(str).to_numpy(), lane, start, wide, spec.marks)
-    elif spec.dark:
-        tinted(ax, start, lane - 0.3, wide, 0.6, color=VERMILLION)
-        rectangles(ax, start, lane - 0.3, days(inside[spec.dark]) - start, 0.6, facecolor=VERMILLION)
     else:
         rectangles(ax, start, lane - 0.3, wide, 0.6, facecolor=VERMILLION)
     on = inside[spec.end].isna().to_numpy()
@@ -275,49 +245,42 @@ def _mark(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid(Lanes):
-    """How the rows of a frame become cells: of the column `row`, at the place `x` gives, filled by the column `share`.
+class Cells(Lanes):
+    """How the rows of a frame become cells: a lane each of the column `row`, a cell each `day`, filled by its `share`.
 
-    Of `rows` those are drawn that fit; `bad` says which cells stand out, `said` what is written into them. `axis` draws
-    the axis below; with `framed` each cell has a frame; cells that no row fills are hatched where `missing` gives all
-    places.
+    Of `rows` those are drawn that fit; shares under `least` stand out, with what `said` makes of them; days without a
+    row are hatched.
     """
 
     row: str
     rows: Sequence[str]
-    x: Callable[[pd.DataFrame], Floats]
     share: str
-    bad: Callable[[pd.DataFrame], pd.Series]
-    said: Callable[[pd.DataFrame], Sequence[str]]
-    axis: Callable[[Axes], None]
-    framed: bool = False
-    missing: Sequence[float] = ()
+    least: float
+    said: Callable[[float], str]
 
 
 @styled
-def grid(ax: Axes, frame: pd.DataFrame, spec: Grid) -> Axes:
+def cells(ax: Axes, frame: pd.DataFrame, spec: Cells) -> Axes:
     """The rows of `frame` as cells, as `spec` says."""
     if frame.empty:
         return empty(ax)
-    shown = list(spec.rows[: spec.fit(ax)])
+    shown, every = list(spec.rows[: spec.fit(ax)]), days(frame["day"])
     spec.set_up(ax, [shortened(name, 30) for name in shown])
     ax.grid(visible=False)
-    spec.axis(ax)
-    cells = frame[frame[spec.row].astype(str).isin(shown)]
-    middle, lane = spec.x(cells), _lane_of(cells[spec.row], shown)
-    x, foot = middle - _WIDE / 2, lane + _TALL / 2
-    tall = -_TALL * np.clip(np.nan_to_num(cells[spec.share].to_numpy(dtype=float)), 0, 1)
-    bad, said = spec.bad(cells).to_numpy(dtype=bool), spec.said(cells)
-    narrow = max((text_width(text, SMALL_SIZE) for text in said), default=0.0) * point(ax) > _WIDE
-    rectangles(ax, x[~bad], foot[~bad], _WIDE, tall[~bad], facecolor=BLUE, alpha=0.45)
+    time_axis(ax, every.min(), every.max() + 1)
+    own = frame[frame[spec.row].astype(str).isin(shown)]
+    x, lane, share = days(own["day"]), _lane_of(own[spec.row], shown), own[spec.share].to_numpy(dtype=float)
+    tall, bad = -_TALL * np.clip(np.nan_to_num(share), 0, 1), ~(share >= spec.least)
+    said = {place: spec.said(share[place]) for place in np.flatnonzero(bad)}
+    narrow = max((text_width(text, SMALL_SIZE) for text in said.values()), default=0.0) * point(ax) > _WIDE
+    left, foot = x + (1 - _WIDE) / 2, lane + _TALL / 2
+    rectangles(ax, left[~bad], foot[~bad], _WIDE, tall[~bad], facecolor=BLUE, alpha=0.45)
     # Where cells are too narrow for their words, a hatch tells the bad ones.
-    tinted(ax, x[bad], foot[bad], _WIDE, tall[bad], color=VERMILLION, hatch="xxxx" if narrow else "")
-    if spec.framed:
-        rectangles(ax, x, foot, _WIDE, -_TALL, facecolor="none", edgecolor=INK, linewidth=0.8)
-    for at, low, text in zip(middle, foot, () if narrow else said, strict=False):
-        say(ax, text, (at, low), (0, 3), gid="share", va="bottom")
-    there = set(zip(middle, lane, strict=True))
-    absent = [(at, row) for row in range(len(shown)) for at in spec.missing if (at, row) not in there]
-    at_, row_ = np.array(absent, dtype=float).reshape(-1, 2).T
-    hatched(ax, at_ - _WIDE / 2, row_ - _TALL / 2, _WIDE, _TALL)
+    tinted(ax, left[bad], foot[bad], _WIDE, tall[bad], color=VERMILLION, hatch="xxxx" if narrow else "")
+    for place, text in ({} if narrow else said).items():
+        say(ax, text, (x[place] + 0.5, foot[place]), (0, 3), gid="share", va="bottom")
+    there, whole = set(zip(x, lane, strict=True)), np.arange(every.min(), every.max() + 1)
+    absent = [(day, row) for row in range(len(shown)) for day in whole if (day, row) not in there]
+    at, row_ = np.array(absent, dtype=float).reshape(-1, 2).T
+    hatched(ax, at + (1 - _WIDE) / 2, row_ - _TALL / 2, _WIDE, _TALL)
     return spec.finish(ax, frame, "", len(shown), len(spec.rows))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, course
 from cloudxai_analysis.figures.labels import duration, shortened
-from cloudxai_analysis.figures.lanes import Bars, Layer, Stretches, bars, named, stretches
+from cloudxai_analysis.figures.lanes import Bars, Stretches, bars, stretches
 from cloudxai_analysis.figures.marks import left_out
 from cloudxai_analysis.figures.style import PALETTE, empty, new_axes
 from cloudxai_analysis.figures.svg import as_image, to_svg
@@ -140,8 +140,8 @@ def _bars(ax: Axes, frame: pd.DataFrame, value: str, name: str, title: str) -> A
     spec = Bars(
         title=lambda frame: title or f"{shortened(str(frame[name].iloc[0]))} has most: {frame[value].iloc[0]:,.4g}",
         subtitle=f"{value} by {name}",
-        names=named(name),
-        layers=[Layer(lambda frame: frame[value])],
+        name=name,
+        value=value,
         said=lambda row: f"{row[value]:,.4g}",
         noun="rows",
     )

@@ -11,10 +11,10 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import duration, share_words, shortened, without_port
-from cloudxai_analysis.figures.lanes import Grid, Stretches, grid, stretches
+from cloudxai_analysis.figures.lanes import Cells, Stretches, cells, stretches
 from cloudxai_analysis.figures.marks import Entry, box, left_out, unknown_stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import day_of, days, frame_words, time_axis, usual_step
+from cloudxai_analysis.figures.timeline import day_of, days, frame_words, usual_step
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
 
@@ -36,7 +36,7 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
     """
     if coverage.empty:
         return empty(ax)
-    worst, every = coverage.groupby("job", observed=True)["coverage"].min(), days(coverage["day"])
+    worst = coverage.groupby("job", observed=True)["coverage"].min().sort_values(kind="stable")
 
     def message(coverage: pd.DataFrame) -> str:
         expected, share = coverage["expected_minutes"].astype(float), coverage["coverage"].fillna(0.0)
@@ -45,25 +45,22 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
         said = f"{share_words(total)} of the time since the first scrape seen"
         return f"{said}, {short} of {count(len(coverage), 'day')} short" if short else said
 
-    spec = Grid(
+    spec = Cells(
         title=message,
         subtitle=f"Share of the time in which a target was up, {frame_words(coverage['day'], step=DAY)} (UTC)",
         row="job",
-        rows=[str(name) for name in worst.sort_values(kind="stable").index],
-        x=lambda frame: days(frame["day"]) + 0.5,
+        rows=[str(name) for name in worst.index],
         share="coverage",
-        axis=lambda ax: time_axis(ax, every.min(), every.max() + 1),
-        said=lambda frame: [percent(share, 0) if not share >= least else "" for share in frame["coverage"]],
-        bad=lambda frame: ~(frame["coverage"] >= least),
+        least=least,
+        said=lambda share: percent(share, 0),
         noun="jobs",
-        missing=[day + 0.5 for day in np.arange(every.min(), every.max() + 1)],
         key=[
             box(f"at least {percent(least, 0)}", BLUE),
             box(f"under {percent(least, 0)}", VERMILLION),
             Entry("hatched: no scrape"),
         ],
     )
-    return grid(ax, coverage, spec)
+    return cells(ax, coverage, spec)
 
 
 def gaps_on_timeline(ax: Axes, gaps: pd.DataFrame, window: Window) -> Axes:

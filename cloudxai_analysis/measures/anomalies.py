@@ -76,9 +76,8 @@ class _Others:
 
         Who had it twice has a rhythm of its own, which tells nothing of those who never had it, unless most have one.
         """
-        alike, once = self._alike(
-            int(_LENGTHS[np.abs(np.log(_LENGTHS / hours)).argmin()]), max(np.floor(rise / _STEP) * _STEP, _BRIEF)
-        )
+        length = int(_LENGTHS[np.abs(np.log(_LENGTHS / hours)).argmin()])
+        alike, once = self._alike(length, max(np.floor(rise / _STEP) * _STEP, _BRIEF))
         others = self._tenants & (self._currencies == self._currencies[row])
         others[row] = False
         most = alike[others].any(axis=1).sum() >= _MOST * others.sum()
@@ -86,7 +85,7 @@ class _Others:
 
     def _found(self, hours: int, rise: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """By row and hour, whether the hours up to it rose by half of `rise`; and by row, whether they did so once."""
-        past, middle = (values.reshape(len(values), -1) for values in (self._week.past, self._week.past_middle))
+        past, middle = self._week.past, self._week.past_middle
         # One dear hour is no dear day: it counts for what an hour of the stretch does.
         capped = np.minimum(past, (middle + self._week.quiet) * np.exp(rise))
         ratio = np.nan_to_num(log_ratio(capped, middle, self._week.quiet, hours=hours))
@@ -224,13 +223,11 @@ def anomaly_basis(
     least 3). A tenant whose gauge is broken all the time is not judged.
     """
     grid = _grid(hours, window, covered, semantics=semantics, breaks=breaks)
-    frames = [pd.DataFrame(columns=["tenant", "weeks"]).astype({"tenant": "str", "weeks": "float64"})]
+    frames = []
     for number in _weeks(window):
-        history, cost = grid.history(number), grid.cost[:, grid.week(number)]
-        row, at = np.nonzero(np.isfinite(cost))
-        frames.append(
-            pd.DataFrame({"tenant": grid.keys["tenant"].iloc[row], "weeks": np.isfinite(history).sum(axis=1)[row, at]})
-        )
+        weeks = np.isfinite(grid.history(number)).sum(axis=1).astype("float64")
+        row, at = np.nonzero(np.isfinite(grid.cost[:, grid.week(number)]))
+        frames.append(pd.DataFrame({"tenant": grid.keys["tenant"].iloc[row], "weeks": weeks[row, at]}))
     frame = pd.concat(frames)
     frame = frame[frame["tenant"] != TOGETHER].groupby("tenant")["weeks"].median().reset_index()
     return typed(frame.assign(judged=frame["weeks"] >= LEAST_WEEKS), anomaly_basis)
@@ -275,10 +272,12 @@ def _stretches(
         seeds = _leading(grid.cost[:, at.start - DAY : at.stop], week, least=least, threshold=threshold)
         judged = slice(max(begin, at.start), min(until, at.stop))
         seeds[:, : judged.start - at.start] = seeds[:, judged.stop - at.start :] = False
-        rows = [int(row) for row in np.flatnonzero(seeds.any(axis=1))]
+        rows = np.flatnonzero(seeds.any(axis=1)).tolist()
         before = expect(grid.history(number - 1, rows))
+        both = [np.hstack([getattr(before, name), getattr(week, name)[rows]]) for name in ("middle", "upper", "hourly")]
         for place, row in enumerate(rows):
-            one = _row(grid.cost[row, shift : at.stop], week, row, before, place)
+            of_row = (week.daily[row, 0], week.quiet[row, 0], week.past[row], week.past_middle[row])
+            one = _Row(grid.cost[row, shift : at.stop], *(values[place] for values in both), *of_row)
             for first, end in _followed(one, np.flatnonzero(seeds[row]) + WEEK):
                 needed = max(threshold * one.spread(first, end), _LASTING if end - first >= DAY / 2 else _BRIEF)
                 alone = np.isfinite(one.cost[first:end]).sum() < 2
@@ -291,32 +290,18 @@ def _stretches(
                 since, start, stop = hour_times(grid.first, np.array([first + shift, own.start, own.stop]))
                 cost, expected = grid.cost[row, own], one.middle[own.start - shift : own.stop - shift]
                 seen = np.isfinite(cost) & np.isfinite(expected)
-                yield grid.keys.iloc[row].to_dict() | {
-                    "since": since,
-                    "start": start,
-                    "end": stop,
-                    "hours": own.stop - own.start,
-                    "unseen": int((~(seen & grid.covered[own])).sum()),
-                    "cost": float(cost[seen].sum()),
-                    "expected": float(expected[seen].sum()),
-                    "excess": float((cost - expected)[seen].sum()),
-                    "score": score,
-                    "unknown": ONCE if occasions else _unsure(one, others, row, first, end, since),
-                    "place": own,
-                }
-
-
-def _row(cost: Floats, week: Expected, row: int, before: Expected, place: int) -> _Row:
-    return _Row(
-        cost=cost,
-        middle=np.concatenate([before.middle[place], week.middle[row]]),
-        upper=np.concatenate([before.upper[place], week.upper[row]]),
-        hourly=np.concatenate([before.hourly[place], week.hourly[row]]),
-        daily=float(week.daily[row, 0]),
-        quiet=float(week.quiet[row, 0]),
-        past=week.past[row].ravel(),
-        past_middle=week.past_middle[row].ravel(),
-    )
+                sums = {"cost": cost, "expected": expected, "excess": cost - expected}
+                told = {"since": since, "start": start, "end": stop, "hours": own.stop - own.start, "score": score}
+                yield (
+                    grid.keys.iloc[row].to_dict()
+                    | told
+                    | {
+                        **{name: float(values[seen].sum()) for name, values in sums.items()},
+                        "unseen": int((~(seen & grid.covered[own])).sum()),
+                        "unknown": ONCE if occasions else _unsure(one, others, row, first, end, since),
+                        "place": own,
+                    }
+                )
 
 
 def _leading(cost: Floats, week: Expected, *, least: Floats, threshold: float) -> NDArray[np.bool_]:

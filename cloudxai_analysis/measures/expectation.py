@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import combinations as pairs_of
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ class Expected:
     quiet: Floats  # rows × 1
     typical: Floats  # median hour, rows × 1
     weeks: NDArray[np.int64]  # known ones behind each hour
-    past: Floats  # history, carried forward: rows × WEEKS × 168
+    past: Floats  # history, carried forward: rows × all its hours
     past_middle: Floats  # what the other weeks let expect of it
 
 
@@ -85,20 +86,18 @@ def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame, *, gener
     `LEAST_WEEKS` before the window's first week: all others are newcomers.
     """
     first = (week_number(pd.Timestamp(window.start)) - WEEKS - 1) * WEEK
-    last = week_number(pd.Timestamp(window.end) - pd.Timedelta(microseconds=1)) + 1
-    hours = last * WEEK - first
+    hours = (week_number(pd.Timestamp(window.end) - pd.Timedelta(microseconds=1)) + 1) * WEEK - first
     at = _hours(costs["hour"]) - first
     inside = (at >= 0) & (at < hours) & (costs["hour"] < window.end).to_numpy() & (costs["tenant"] != "").to_numpy()
     costs, at = costs[inside], at[inside]
+    values = costs["cost"].to_numpy(dtype="float64")
     row, keys = combinations(costs, ["tenant", "currency"])
-    cost = _table(row * hours + at, costs["cost"].to_numpy(dtype="float64"), (len(keys), hours))
     currency, totals = combinations(costs.assign(total=""), ["total", "currency"])
+    cost = _table(row * hours + at, values, (len(keys), hours))
     known = np.isfinite(cost[:, : (WEEKS + 1 - LEAST_WEEKS) * WEEK + 1]).any(axis=1)
     counted = (known | keys["tenant"].isin(list(generated)).to_numpy())[row]
-    values = costs["cost"].to_numpy(dtype="float64")
     total = _table(currency[counted] * hours + at[counted], values[counted], (len(totals), hours))
-    flags = np.zeros(hours, dtype=bool)
-    seen = _hours(covered["hour"]) - first
+    flags, seen = np.zeros(hours, dtype=bool), _hours(covered["hour"]) - first
     within = (seen >= 0) & (seen < hours)
     flags[seen[within]] = covered["covered"].to_numpy(dtype=bool)[within]
     keys = pd.concat([keys, totals.rename(columns={"total": "tenant"})], ignore_index=True)
@@ -107,53 +106,48 @@ def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame, *, gener
 
 def expect(history: Floats) -> Expected:
     """What rows × WEEKS × 168 hours of history let expect of the week after them."""
-    quiet = _QUIET * np.nan_to_num(_mean(history.reshape(len(history), WEEKS * WEEK))) + 1e-12
+    flat = history.reshape(len(history), WEEKS * WEEK)
+    number = np.isfinite(flat).sum(axis=1, keepdims=True)
+    quiet = _QUIET * np.nansum(flat, axis=1, keepdims=True) / np.maximum(number, 1) + 1e-12
     slope = _trend(np.log(history + quiet[:, :, np.newaxis]))
     past = history * np.exp(slope[:, np.newaxis, np.newaxis] * np.arange(WEEKS, 0, -1)[:, np.newaxis])
     weeks = np.isfinite(past).sum(axis=1)
     others = np.stack([_median(np.delete(past, week, axis=1), axis=1) for week in range(WEEKS)], axis=1)
     # Of an hour that is known only twice the other one is no expectation.
     others = np.where((weeks >= LEAST_WEEKS)[:, np.newaxis], others, np.nan)
-    bound = _with_neighbours(others)
-    strays = np.log((past + quiet[:, :, np.newaxis]) / (bound + quiet[:, :, np.newaxis]))
-    days = log_ratio(past.reshape(len(past), WEEKS * WEEK), others.reshape(len(past), WEEKS * WEEK), quiet, hours=DAY)
+    past_flat, others_flat = past.reshape(flat.shape), others.reshape(flat.shape)
+    strays = np.log((past_flat + quiet) / (_with_neighbours(others).reshape(flat.shape) + quiet))
     # How far a row strays is not told by a few hours.
-    told = np.isfinite(strays).reshape(len(strays), WEEKS * WEEK).sum(axis=1) >= WEEK
+    told = np.isfinite(strays).sum(axis=1) >= WEEK
     weeks = np.where(told[:, np.newaxis], weeks, np.minimum(weeks, LEAST_WEEKS - 1))
     middle = np.where(weeks >= LEAST_WEEKS, _median(past, axis=1), np.nan)
     return Expected(
         middle=middle,
         upper=_with_neighbours(middle),
         hourly=_hourly_scale(strays),
-        daily=_scale(days),
+        daily=_scale(log_ratio(past_flat, others_flat, quiet, hours=DAY)),
         quiet=quiet,
-        typical=_median(history.reshape(len(history), WEEKS * WEEK), axis=1)[:, np.newaxis],
+        typical=_median(flat, axis=1)[:, np.newaxis],
         weeks=weeks,
-        past=past,
-        past_middle=others,
+        past=past_flat,
+        past_middle=others_flat,
     )
 
 
 def log_ratio(cost: Floats, expected: Floats, quiet: Floats, *, hours: int) -> Floats:
     """Logarithm of cost over expected in the `hours` hours up to each; NaN where half of them are not known."""
     known = np.isfinite(cost) & np.isfinite(expected)
-    sums = [_rolling(np.where(known, values, 0.0), hours) for values in (cost, expected, known.astype("float64"))]
+    sums = np.cumsum([np.where(known, cost, 0.0), np.where(known, expected, 0.0), known], axis=-1)
+    sums[..., hours:] -= sums[..., :-hours].copy()
     ratio = (sums[0] + sums[2] * quiet) / np.maximum(sums[1] + sums[2] * quiet, 1e-300)
     return np.where(sums[2] >= hours / 2, np.log(np.maximum(ratio, 1e-300)), np.nan)
-
-
-def _rolling(values: Floats, hours: int) -> Floats:
-    total = np.cumsum(values, axis=-1)
-    total[..., hours:] -= total[..., :-hours].copy()
-    return total
 
 
 def _trend(levels: Floats) -> Floats:
     """Rise a week of each row's logarithms, 0 where they fall: the median over all pairs of weeks (Theil, Sen)."""
     slopes = [
         _median(levels[:, late] - levels[:, early], axis=1) / (late - early)
-        for early in range(WEEKS)
-        for late in range(early + 1, WEEKS)
+        for early, late in pairs_of(range(WEEKS), 2)
     ]
     return np.clip(np.nan_to_num(_median(np.stack(slopes, axis=1), axis=1)), 0.0, _STEEPEST)
 
@@ -162,8 +156,7 @@ def _hourly_scale(strays: Floats) -> Floats:
     """Of each hour of the day with its neighbours, and of all hours, whichever is larger: rows × 168."""
     by_day = strays.reshape(len(strays), 7 * WEEKS, DAY)
     around = [by_day[:, :, [hour - 1, hour, (hour + 1) % DAY]].reshape(len(strays), 21 * WEEKS) for hour in range(DAY)]
-    own = np.hstack([_scale(values) for values in around])
-    return np.tile(np.maximum(own, _scale(strays.reshape(len(strays), WEEKS * WEEK))), 7)
+    return np.tile(np.maximum(np.hstack([_scale(values) for values in around]), _scale(strays)), 7)
 
 
 def _with_neighbours(expected: Floats) -> Floats:
@@ -175,11 +168,6 @@ def _scale(values: Floats) -> Floats:
     """Median absolute deviation of each row, as the standard deviation that it is of a normal one; a column."""
     away = np.abs(values - _median(values, axis=1)[:, np.newaxis])
     return _SIGMA * np.nan_to_num(_median(away, axis=1))[:, np.newaxis]
-
-
-def _mean(values: Floats) -> Floats:
-    known = np.isfinite(values)
-    return np.where(known, values, 0.0).sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
 
 
 def _median(values: Floats, *, axis: int) -> Floats:
