@@ -274,10 +274,13 @@ def _stretches(
         seeds[:, : judged.start - at.start] = seeds[:, judged.stop - at.start :] = False
         rows = np.flatnonzero(seeds.any(axis=1)).tolist()
         before = expect(grid.history(number - 1, rows))
-        both = [np.hstack([getattr(before, name), getattr(week, name)[rows]]) for name in ("middle", "upper", "hourly")]
+        names = ("middle", "upper", "hourly")
+        both = {name: np.hstack([getattr(before, name), getattr(week, name)[rows]]) for name in names}
         for place, row in enumerate(rows):
-            of_row = (week.daily[row, 0], week.quiet[row, 0], week.past[row], week.past_middle[row])
-            one = _Row(grid.cost[row, shift : at.stop], *(values[place] for values in both), *of_row)
+            own: dict[str, Any] = {name: values[place] for name, values in both.items()}
+            own |= {"past": week.past[row], "past_middle": week.past_middle[row]}
+            own |= {"daily": float(week.daily[row, 0]), "quiet": float(week.quiet[row, 0])}
+            one = _Row(cost=grid.cost[row, shift : at.stop], **own)
             for first, end in _followed(one, np.flatnonzero(seeds[row]) + WEEK):
                 needed = max(threshold * one.spread(first, end), _LASTING if end - first >= DAY / 2 else _BRIEF)
                 alone = np.isfinite(one.cost[first:end]).sum() < 2
@@ -286,20 +289,20 @@ def _stretches(
                 occasions = one.occasions(first, end)
                 if score < threshold or one.excess(first, end) < money or occasions > 1:
                     continue
-                own = slice(max(first + shift, judged.start), min(end + shift, judged.stop))
-                since, start, stop = hour_times(grid.first, np.array([first + shift, own.start, own.stop]))
-                cost, expected = grid.cost[row, own], one.middle[own.start - shift : own.stop - shift]
+                part = slice(max(first + shift, judged.start), min(end + shift, judged.stop))
+                since, start, stop = hour_times(grid.first, np.array([first + shift, part.start, part.stop]))
+                cost, expected = grid.cost[row, part], one.middle[part.start - shift : part.stop - shift]
                 seen = np.isfinite(cost) & np.isfinite(expected)
                 sums = {"cost": cost, "expected": expected, "excess": cost - expected}
-                told = {"since": since, "start": start, "end": stop, "hours": own.stop - own.start, "score": score}
+                told = {"since": since, "start": start, "end": stop, "hours": part.stop - part.start, "score": score}
                 yield (
                     grid.keys.iloc[row].to_dict()
                     | told
                     | {
                         **{name: float(values[seen].sum()) for name, values in sums.items()},
-                        "unseen": int((~(seen & grid.covered[own])).sum()),
+                        "unseen": int((~(seen & grid.covered[part])).sum()),
                         "unknown": ONCE if occasions else _unsure(one, others, row, first, end, since),
-                        "place": own,
+                        "place": part,
                     }
                 )
 
