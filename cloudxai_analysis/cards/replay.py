@@ -54,16 +54,9 @@ class Replays:
 def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 4) -> Replays:
     """Every alert rule replayed over the weeks that end with what was seen of the study's window.
 
-    `rules` and `proposed` are paths of files or folders, several parted by commas, from the project's folder; without
-    `rules` those that the server has loaded, of the demo the reference ones. Where nothing evaluates PromQL the answer
-    says so.
-
-    Raises
-    ------
-    UsageError
-        A path does not exist, or there is no rule.
-    SourceUnreachable
-        The server did not answer.
+    `rules` and `proposed` are paths from the project's folder, parted by commas; without `rules` those that the server
+    has loaded, of the demo the reference ones. Where nothing evaluates PromQL the answer says so. Raises UsageError of
+    a missing path or rule, SourceUnreachable where the server does not answer.
     """
     given, suggested = (
         rules_in([project_folder() / word.strip() for word in words.split(",") if word.strip()])[0]

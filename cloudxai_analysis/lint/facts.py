@@ -22,6 +22,7 @@ from cloudxai_analysis.lint.expressions import (
 )
 from cloudxai_analysis.lint.matchers import covered
 from cloudxai_analysis.lint.metrics import BY_NAME, NAMES, Kind, Metrics
+from cloudxai_analysis.lint.rules import Rule
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -77,11 +78,6 @@ class Interval(NamedTuple):
         """The only value, if there is but one."""
         return self.low if self.low == self.high else None
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no value in it."""
-        return self.low > self.high
-
     def never(self, sign: str, bound: float) -> bool:
         """Whether `value sign bound` is false for each of its values; nothing is sure where nothing is known."""
         outside = not self.low <= bound <= self.high or (self.whole and bound != round(bound))
@@ -93,7 +89,7 @@ class Interval(NamedTuple):
             "<": self.low >= bound,
             "<=": self.low > bound,
         }
-        return found[sign] and isfinite(bound) and not self.empty
+        return found[sign] and isfinite(bound) and self.low <= self.high
 
     def where(self, sign: str, bound: float) -> Interval:
         """The values for which `value sign bound` is true."""
@@ -106,16 +102,12 @@ class Interval(NamedTuple):
             low, high = low + (low == bound), high - (high == bound)
         return Interval(low, high, self.whole)
 
-    def hull(self, other: Interval) -> Interval:
-        """The least interval that holds both."""
-        return Interval(min(self.low, other.low), max(self.high, other.high), self.whole and other.whole)
-
     def __str__(self) -> str:
         if self.high == inf:
             return f"at least {self.low:g}"
-        if self.low in (-inf, self.high):
-            return f"at most {self.high:g}" if self.low == -inf else f"{self.low:g}"
-        return f"{self.low:g} or {self.high:g}" if self == TRUTH else f"from {self.low:g} to {self.high:g}"
+        if self.low == -inf:
+            return f"at most {self.high:g}"
+        return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
 
 
 ANY, NOT_NEGATIVE, ONE = Interval(), Interval(0.0), Interval(1.0, 1.0, whole=True)
@@ -124,6 +116,10 @@ _FUNCTIONS = {kind: frozenset(names) for kind, names in NAMES["functions"].items
 _OF_KIND = {"one": ONE, "count": COUNT, "events": EVENTS, "not_negative": NOT_NEGATIVE}
 _VALUES = {name: values for kind, values in _OF_KIND.items() for name in _FUNCTIONS[kind]}
 _ABSENT = frozenset({"absent", "absent_over_time"})
+_OF_ROLE = {
+    **dict.fromkeys(["readiness", "tenant_readiness", "up"], TRUTH),
+    **dict.fromkeys(["scrape_duration", "process_start"], NOT_NEGATIVE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,39 +188,30 @@ class Inference:
         if name not in self._recorded:
             # Rules may record each other.
             self._recorded[name] = _UNKNOWN
-            found = reduce(_either, [self._of_rule(rule.expr, rule.labels) for rule in self.metrics.recorded[name]])
+            found = reduce(_either, map(self._of_rule, self.metrics.recorded[name]))
             if found.kind == "counter":
                 found = replace(found, because=f"recorded from {found.metric or 'a counter'}, {found.because}")
             self._recorded[name] = replace(found, metric=name, scalar=False)
         return self._recorded[name]
 
-    def _of_rule(self, expr: str, labels: dict[str, str]) -> Facts:
+    def _of_rule(self, rule: Rule) -> Facts:
         try:
-            found = self.of(parse(expr))
+            found = self.of(parse(rule.expr))
         except Unparsed:
             found = _UNKNOWN
-        return replace(found, labels=found.labels.added(frozenset(name for name, value in labels.items() if value)))
+        return replace(found, labels=found.labels.added(frozenset(rule.labels)))
 
     def _selector(self, term: Term) -> Facts:
         name, metrics = term.name, self.metrics
         if name in metrics.recorded:
             facts = self.recorded(name)
         else:
-            only, sure = metrics.labels(name)
-            kind, because = metrics.kind(name)
-            facts = Facts(Labels(only, NOTHING, sure), self._values(name), kind, because)
-            facts = replace(facts, filtered=":" in name or not name or name.startswith("ALERTS"))
+            (only, sure), (kind, because) = metrics.labels(name), metrics.kind(name)
+            counts = kind == "counter" and because != BY_NAME
+            values = _OF_ROLE.get(metrics.role(name), NOT_NEGATIVE if counts else ANY)
+            unsure = ":" in name or not name or name.startswith("ALERTS")
+            facts = Facts(Labels(only, NOTHING, sure), values, kind, because, filtered=unsure)
         return replace(facts, labels=_matched(facts.labels, term), metric=name)
-
-    def _values(self, name: str) -> Interval:
-        role = self.metrics.role(name)
-        if role in ("readiness", "tenant_readiness", "up"):
-            return TRUTH
-        if role == "alerts":
-            return ONE
-        kind, because = self.metrics.kind(name)
-        sure = kind == "counter" and because != BY_NAME
-        return NOT_NEGATIVE if sure or role in ("scrape_duration", "process_start") else ANY
 
     def _call(self, term: Term) -> Facts:
         name = term.name
@@ -353,10 +340,11 @@ def _kind_of_arithmetic(name: str, left: Facts, right: Facts) -> tuple[Kind, Fac
 
 
 def _either(one: Facts, other: Facts) -> Facts:
+    (low, high, whole), values = one.values, other.values
     return replace(
         one,
         labels=one.labels.either(other.labels),
-        values=one.values.hull(other.values),
+        values=Interval(min(low, values.low), max(high, values.high), whole and values.whole),
         kind=one.kind if one.kind == other.kind else "",
         aggregated=one.aggregated or other.aggregated,
         filtered=one.filtered and other.filtered,

@@ -75,22 +75,17 @@ class Node:
 def _write(node: Node, parts: list[str], at: int) -> int:
     """Put the node's text behind `parts`, which end on line `at`; the line on which they end then."""
     at = _down(parts, at, node.line)
-    if isinstance(node.value, dict):
-        parts.append("{")
-        for key, inside in node.value.items():
+    if not isinstance(node.value, dict | list):
+        parts.append(json.dumps(node.value))
+        return at
+    parts.append("{" if isinstance(node.value, dict) else "[")
+    for key, inside in node.pairs() or [("", one) for one in node.items()]:
+        if isinstance(node.value, dict):
             at = _down(parts, at, node.key_lines.get(key, at))
             parts.append(f"{json.dumps(key)}: ")
-            at = _write(inside, parts, at)
-            parts.append(", ")
-        parts.append("}")
-    elif isinstance(node.value, list):
-        parts.append("[")
-        for inside in node.value:
-            at = _write(inside, parts, at)
-            parts.append(", ")
-        parts.append("]")
-    else:
-        parts.append(json.dumps(node.value))
+        at = _write(inside, parts, at)
+        parts.append(", ")
+    parts.append("}" if isinstance(node.value, dict) else "]")
     return at
 
 

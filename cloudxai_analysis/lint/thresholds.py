@@ -73,7 +73,7 @@ def _compared(term: Term, asked: Asked) -> dict[Term, Interval]:
     while base.compares and "number" in (base.parts[0].form, base.parts[1].form):
         base = base.parts[0] if base.parts[1].form == "number" else base.parts[1]
     values = asked.facts(term).values
-    return {base: values} if base is not term and not values.empty else {}
+    return {base: values} if base is not term and values.low <= values.high else {}
 
 
 @rule("promql/nan", of="aggregation")

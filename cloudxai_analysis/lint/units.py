@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cloudxai_analysis.lint.expressions import COMPARISONS, Term
+from cloudxai_analysis.lint.expressions import Term
 from cloudxai_analysis.lint.metrics import NAMES, Metrics
 
 _BECOMES = {
@@ -14,8 +14,8 @@ _BECOMES = {
     ("sum", "ratio"): "",
 }
 _SCALED = {
-    ("ratio", 100.0): "percent",
     ("truth", 100.0): "percent",
+    ("ratio", 100.0): "percent",
     ("seconds", 1000.0): "milliseconds",
     ("epoch", 1000.0): "epoch ms",
 }
@@ -34,27 +34,33 @@ class Measured:
 
 
 def measured(term: Term, metrics: Metrics) -> Measured:
-    """What the values of a term are measured in; '' where it cannot be told."""
-    if term.form == "number":
-        return Measured("number")
+    """What the values of a term are measured in; '' where it cannot be told, as of two vectors put together."""
     if term.form == "selector":
         return _of_series(term, metrics)
-    if term.form == "operation":
-        return _of_operation(term, metrics)
-    if term.name in ("time", "timestamp"):
-        return Measured("epoch")
-    if not term.parts:
+    vectors = [part for part in term.parts if part.form not in ("number", "string")]
+    if len(vectors) != 1:
         return Measured()
-    vector = next((part for part in term.parts if part.form not in ("number", "string")), term.parts[0])
     if term.name == "histogram_quantile":
-        buckets = next(iter(vector.selectors), vector)
+        buckets = next(iter(vectors[0].selectors), vectors[0])
         return _of_series(replace(buckets, name=buckets.name.removesuffix("_bucket")), metrics)
-    inside = measured(vector, metrics)
-    if term.form in ("negation", "subquery") or term.name in NAMES["functions"]["same_unit"]:
+    inside, functions = measured(vectors[0], metrics), NAMES["functions"]
+    if term.form == "operation":
+        return replace(inside, what=_beside_number(term, inside.what))
+    if term.form in ("negation", "subquery") or term.name in functions["same_unit"]:
         return replace(inside, what=_BECOMES.get((term.name, inside.what), inside.what))
-    if term.name in NAMES["functions"]["changes"] and inside.what in ("currency", "seconds", "bytes"):
+    if term.name in functions["changes"] and inside.what in ("currency", "seconds", "bytes"):
         return inside
-    return Measured("count" if term.name in NAMES["functions"]["counts"] else "")
+    return Measured("count" if term.name in functions["counts"] else "")
+
+
+def _beside_number(term: Term, what: str) -> str:
+    """What values are after they are compared with a number, or a number was added or multiplied."""
+    number = next(part.number for part in term.parts if part.form == "number")
+    if term.as_bool:
+        return "truth"
+    # 1 - x turns a share of good into one of bad.
+    keeps = term.compares or (term.name in "*/" and what == "currency") or (term.name == "-" and number == 1)
+    return what if keeps else _SCALED.get((what, number), "") if term.name == "*" else ""
 
 
 def _of_series(term: Term, metrics: Metrics) -> Measured:
@@ -69,35 +75,10 @@ def _of_series(term: Term, metrics: Metrics) -> Measured:
     return Measured("" if counted else _BY_CONTRACT.get(metric.unit, ""), name)
 
 
-def _of_operation(term: Term, metrics: Metrics) -> Measured:
-    left, right = (measured(part, metrics) for part in term.parts)
-    numbers = [part.number for part in term.parts if part.form == "number"]
-    other = right if left.what == "number" else left
-    if term.name in ("and", "unless"):
-        return left
-    if term.name in COMPARISONS:
-        return Measured("truth") if term.as_bool else other
-    if term.name == "or" and "number" in (left.what, right.what):
-        return other
-    if term.name == "-" and left.what == right.what == "epoch":
-        return Measured("seconds", right.metric or left.metric)
-    if term.name == "*" and numbers:
-        scaled = _SCALED.get((other.what, numbers[0]), "")
-        return other if other.what in ("currency", "number") else replace(other, what=scaled)
-    if term.name == "/":
-        return left if (left.what, right.what) == ("currency", "number") else Measured()
-    if term.name in ("+", "-") and numbers:
-        # 1 - x turns a share of good into one of bad.
-        keeps = other.what != "truth" and (other.what != "ratio" or numbers[0] == 1)
-        return replace(other, what=other.what if keeps else "")
-    alike = left.what == right.what != "truth" and term.name in ("+", "-", "or")
-    return left if alike else Measured()
-
-
 def misfit(unit: str, values: Measured) -> str:
     """What Grafana's unit makes of values measured like this, if it is wrong; '' where it fits or nobody can tell."""
     what = values.what
-    if not unit or what in ("", "number"):
+    if not unit or not what:
         return ""
     if what == "currency":
         return _currency_misfit(unit, values.currency)

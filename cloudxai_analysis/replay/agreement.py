@@ -37,14 +37,12 @@ def agreement(
 ) -> pd.DataFrame:
     """Each episode that the server fired, or that only replay has, with what the other says of it.
 
-    `fired` and `replayed` are episodes; `down` has start and end. Two are the same where label set, first and last
-    firing evaluation are. Told apart, and no disagreement, are episodes that a window's edge cuts, and those that touch
-    a stretch in which the server was down or the `settle_seconds` after it, in which a server restores its alerts; of
-    those that differ also the ones with an `unsettled` evaluation within `settle_seconds` of an edge.
+    Two are the same where label set, first and last firing evaluation are. Set apart are those that the window cuts or
+    that touch a stretch of `down` or the `settle_seconds` after it, in which a server restores its alerts; and those
+    that differ with an `unsettled` evaluation within `settle_seconds` of an edge.
 
-    Columns: status ('same', 'other' (the server's alone, or at another evaluation), 'extra' (replay's alone), 'apart'),
-    alertname, severity, tenant, instance, fired_at, resolved_at (NaT of an extra one), replayed_fired_at,
-    replayed_resolved_at (NaT where replay has none that overlaps), why ('' or what sets it apart).
+    Columns: status ('same', 'other' (at another evaluation, or the server's alone), 'extra' (replay's alone), 'apart'),
+    alertname, severity, tenant, instance, fired_at, resolved_at, replayed_fired_at, replayed_resolved_at, why.
     """
     # Counted from the server's own evaluations, rounding moves nothing into a neighbouring one.
     zero = (fired if len(fired) else replayed)["fired_at"].min()
@@ -67,10 +65,9 @@ def agreement(
 
 
 def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:
-    """How many episodes of each rule replay has as the server fired them.
+    """How many episodes of each rule have each status, and how many of them the server fired.
 
-    Columns: alertname, fired (by the server, those set apart left out), same, other (not at the same evaluations, or
-    not at all), extra (replay's alone), apart.
+    Columns: alertname, fired (those set apart left out), same, other, extra, apart.
     """
     statuses = ["same", "other", "extra", "apart"]
     kinds = pd.crosstab(agreed["alertname"], agreed["status"]).reindex(columns=statuses, fill_value=0).reset_index()
@@ -78,10 +75,9 @@ def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:
 
 
 def unsettled(times: Times, scrapes: SeriesBatch) -> Times:
-    """Those of the evaluation times at which a scrape had begun and its samples could not yet be seen.
+    """The evaluations during a scrape, whose samples bear the time of its begin and were not there yet.
 
-    `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long it took. Its samples
-    bear the time of its begin, and a later query finds them there, which the rule's own evaluation did not.
+    `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long it took.
     """
     took = np.where(np.isfinite(scrapes.values), scrapes.values, 0.0)
     next_one = np.searchsorted(times, scrapes.times, side="right")

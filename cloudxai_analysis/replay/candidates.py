@@ -52,11 +52,9 @@ class Variant(NamedTuple):
 
 
 class LeftSide(NamedTuple):
-    """The points of a rule's left side that the loosest candidate would take, with what they are held against.
+    """The points of a rule's left side by alert, as far as the loosest of `levels` lets them through.
 
-    `batch` is by alert, with `labels` as the alerts have them; `evaluated` says which of the steps took place;
-    `comparison` is None where the whole expression was asked for, whose every point counts; `levels` are the thresholds
-    that the points allow for.
+    `comparison` is None where the whole expression was asked for; `evaluated` says which of the steps took place.
     """
 
     batch: SeriesBatch
@@ -91,10 +89,9 @@ def loosest(thresholds: Iterable[float], comparison: str) -> float:
 
 
 def variants(side: LeftSide, present: Variant) -> list[Variant]:
-    """The present rule, first, and all combinations of thresholds, `for` and `keep_firing_for` around it.
+    """The present rule, first, and all combinations of settings around it.
 
-    `for` comes from the lengths of the runs at the present threshold, `keep_firing_for` from the gaps between them,
-    both in whole evaluations; further thresholds come from how far those runs went.
+    Of the runs at the present threshold, the lengths give `for`, the gaps `keep_firing_for`, the peaks more thresholds.
     """
     found, seconds = side.runs(present.threshold), side.steps.step / 1000
     same = found.series[1:] == found.series[:-1]
@@ -111,9 +108,8 @@ def candidates(
 ) -> pd.DataFrame:
     """One row for each variant, the present rule first.
 
-    Columns: threshold (NaN where it cannot be varied), for_seconds, keep_firing_for_seconds, judged (bool; False where
-    it fired so much more than the present rule that it was not looked at further), frontier (bool: no other one is as
-    good in false positives, misses and detection time and better in one), and those of `quality`.
+    Columns: threshold (NaN where it cannot be varied), for_seconds, keep_firing_for_seconds, judged (False where it
+    fired far more than the present rule), frontier (bool), and those of `quality`.
     """
     by_level = {level: side.runs(level) for level in {variant.threshold for variant in variants}}
     found = [
@@ -133,11 +129,9 @@ def candidates(
 
 
 def proposal(candidates: pd.DataFrame) -> int:
-    """The row of the candidate to propose; 0 where none is better than the present rule.
+    """The row of the candidate to propose; 0 where none misses no more incidents and is false less.
 
-    It misses no incident more than the present rule and has the fewest false positives of those; of several the one
-    that detects soonest, then the one that changes least, then the one that wakes people least. Without an incident
-    that names the rule nothing shows what a candidate would miss, and none is proposed.
+    Of several the one that detects soonest, changes least, wakes people least; without incidents none.
     """
     present = candidates.iloc[0]
     fires = candidates["true_positives"] + candidates["false_positives"] > 0

@@ -48,12 +48,7 @@ class NeedsServer(UsageError):
 def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Iterator[str]:
     """The base URL of a Prometheus that holds the source's samples of these metrics in the window.
 
-    Raises
-    ------
-    NeedsServer
-        No Prometheus is installed.
-    SourceUnreachable
-        It did not start.
+    Raises NeedsServer where none is installed, SourceUnreachable where it does not start.
     """
     if shutil.which(SERVER) is None:
         raise NeedsServer(NEEDS_A_SERVER)

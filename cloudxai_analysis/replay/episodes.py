@@ -29,11 +29,7 @@ _NEVER = np.iinfo(np.int64).min  # becomes NaT
 
 
 class Runs(NamedTuple):
-    """Stretches in which the expression gave a series at every evaluation, by series and time.
-
-    `series` numbers the series; `begin` and `end` are evaluations, the last one included; `point` is the place in the
-    batch of a run's first point.
-    """
+    """Unbroken stretches of evaluations that gave a series; `point` is the place in the batch of the first point."""
 
     series: Places
     begin: Places
@@ -42,10 +38,7 @@ class Runs(NamedTuple):
 
 
 class Firings(NamedTuple):
-    """The firings that became of the runs, as evaluations; `pending` is -1 where one fired at once.
-
-    `last` is the last evaluation at which the alert fired.
-    """
+    """The firings that became of the runs, as evaluations; `pending` is -1 where one fired at once."""
 
     series: Places
     pending: Places
@@ -91,12 +84,10 @@ def episodes(
 ) -> pd.DataFrame:
     """The episodes of a window, as `measures.alerts.episodes` makes them of the ALERTS that the rule would have left.
 
-    `variants` are the firings of a rule under several settings, `labels` the alerts' label sets by series, with
-    `alertname`. `markers` False joins firings at most two intervals apart, as where a source hides staleness markers.
+    `variants` are the firings of a rule under several settings, `labels` the alerts' label sets by series. `markers`
+    False joins firings at most two intervals apart, as where a source hides staleness markers.
 
-    Columns: variant (place in `variants`), episode (from 1 in each), alertname, severity, tenant, instance, pending_at
-    (NaT where it fired at once), fired_at, resolved_at (last firing evaluation plus one interval), seconds, cut_start,
-    cut_end, unseen_seconds (0); by variant and `fired_at`.
+    Columns: variant (place in `variants`), and those of the measure, by variant and `fired_at`.
     """
     parts = list(variants) if markers else [_joined(one) for one in variants]
     variant = np.repeat(np.arange(len(parts)), [len(one.fired) for one in parts])

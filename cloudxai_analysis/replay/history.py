@@ -46,11 +46,9 @@ class Replayed:
 class History:
     """One window of a server's past, asked for `rules`.
 
-    `server` evaluates PromQL; `watched` is where ALERTS is read (the same source, or the demo behind its server).
-    `evaluation_seconds` holds for groups that say no interval of their own; `named` gives a label set under the
-    contract's names. Each method raises UsageError where several series of an expression make the same alert, and
-    SourceUnreachable, SourceAnswerError or RefusedForSecurity where the server does not answer, answers wrongly or in
-    part, or does not take the expression.
+    `server` evaluates PromQL; ALERTS is read from `watched` (the same source, or the demo behind its server). Each
+    method raises UsageError where series of an expression make the same alert, and the errors of sources where the
+    server does not answer, answers wrongly or in part, or does not take the expression.
     """
 
     def __init__(
@@ -135,11 +133,7 @@ class History:
         )
 
     def left_side(self, rule: AlertingRule) -> LeftSide:
-        """The points that the rule's candidates are made of, and the thresholds that they allow for.
-
-        Where the top level of the expression compares with a number by `<` or `>`, the server gives all points that the
-        loosest threshold lets through; else those of the whole expression, and there is no threshold.
-        """
+        """All points that the loosest threshold lets through; those of the expression where no threshold can vary."""
         parts, steps = split(rule.expr), self.steps(rule)
         if parts is None or not parts.varies:
             return self._side(rule, rule.expr)
@@ -149,20 +143,16 @@ class History:
         return self._side(rule, parts.at(loosest(levels, parts.comparison)), parts.comparison, levels)
 
     def course(self, rule: AlertingRule) -> tuple[pd.DataFrame, str]:
-        """What the rule looks at, over the window, as one line, and what that line is.
-
-        Of an expression that compares with a number the extreme of its left side over all series, of any other how many
-        series it gives.
+        """What the rule looks at, as one line with its meaning: the extreme left side, or how many series there are.
 
         Columns: time, value.
         """
         parts = split(rule.expr)
-        if parts is None:
-            expression, meaning = f"count({rule.expr})", "series that the expression gives"
-        elif parts.comparison in (">", ">=", "!="):
-            expression, meaning = f"max({parts.left})", "highest left side of all series"
-        else:
-            expression, meaning = f"min({parts.left})", "lowest left side of all series"
+        expression, meaning = f"count({rule.expr})", "series that the expression gives"
+        if parts is not None:
+            upward = parts.comparison in (">", ">=", "!=")
+            expression = f"{'max' if upward else 'min'}({parts.left})"
+            meaning = f"{'highest' if upward else 'lowest'} left side of all series"
         found = self._points(expression, self.steps(rule))
         inside = (found.times >= self.window.start_ms) & (found.times < self.window.end_ms)
         return pd.DataFrame({"time": moments(found.times[inside]), "value": found.values[inside]}), meaning
@@ -179,11 +169,8 @@ class History:
         return LeftSide(merged, named, steps, self._evaluated(steps), comparison, levels)
 
     def _evaluations(self, place: tuple[str, str], step: int, last: int | None) -> tuple[Steps, str]:
-        """The due evaluations of a rule's group, and the words that say where their times are known from.
-
-        A group's times follow whole intervals by a hash of its file and name (Prometheus, `rules/group.go`,
-        `EvalTimestamp`), and its alerts' samples carry them.
-        """
+        """The due evaluations of a rule's group, and the words that say where their times are known from."""
+        # They follow whole intervals by a hash of file and name (Prometheus, `rules/group.go`, `EvalTimestamp`).
         together = {rule.name for rule in self._rules if rule.place == place}
         alerts = _of(self.alerts, lambda labels: labels.get("alertname") in together)
         offsets, many = np.unique(alerts.times % step, return_counts=True)
@@ -212,17 +199,13 @@ class History:
         steps, how = self._timing(rule)
         notes = [f"Evaluated every {steps.step / 1000:g} s, at {how}."]
         if templated := [name for name, text in rule.labels.items() if "{{" in _LABEL.sub("", text)]:
-            notes.append(
-                f"Label {' and '.join(templated)} is a template of more than labels and is not filled in: where it "
-                "changes, the server's alert is another one, and the replayed one is not."
-            )
+            said = "is a template of more than labels: where it changes, only the server's alert is another one."
+            notes.append(f"Label {' and '.join(templated)} {said}")
         down = self.down(steps.step)
         if len(down):
             minutes = (down["end"] - down["start"]).dt.total_seconds().sum() / 60
-            notes.append(
-                f"The server left nothing for {minutes:,.1f} min, in {count(len(down), 'stretch', 'stretches')}: it "
-                "was down, nothing is evaluated there, and what it restored afterwards is not replayed."
-            )
+            stretches = count(len(down), "stretch", "stretches")
+            notes.append(f"The server was down for {minutes:,.1f} min, in {stretches}: nothing is replayed there.")
         return tuple(notes)
 
 
@@ -236,10 +219,7 @@ def alert_labels(labels: Labels, rule: AlertingRule) -> dict[str, str]:
 def by_alert(batch: SeriesBatch, labels: Sequence[Labels], alertname: str) -> tuple[SeriesBatch, list[int]]:
     """The points by alert where several series make one, and of each alert a series that it comes from.
 
-    Raises
-    ------
-    UsageError
-        Two series make one alert at one time: Prometheus fails such an evaluation.
+    Raises UsageError where two make one at one time: Prometheus fails such an evaluation.
     """
     by_key: dict[str, list[int]] = {}
     for number, own in enumerate(labels):
@@ -263,10 +243,7 @@ def by_alert(batch: SeriesBatch, labels: Sequence[Labels], alertname: str) -> tu
 def alert_samples(
     alerts: SeriesBatch, rule: AlertingRule, *, replica_labels: Collection[str] = (), named: Named = dict
 ) -> pd.DataFrame:
-    """Samples of ALERTS of one rule, as `measures.alerts.episodes` takes them.
-
-    A rule is told from others of its name by its labels; what is a template, or what no alert of the name carries,
-    tells nothing. `named` gives a label set under the contract's names.
+    """Samples of ALERTS of one rule, told from others of its name by its labels, as `measures.alerts` takes them.
 
     Columns: series_id, alert (a number for each alert, whatever its state and replica), time, value (NaN of a staleness
     marker), alertname, alertstate, severity, tenant, job, instance ('' where absent).

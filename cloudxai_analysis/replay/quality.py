@@ -32,13 +32,7 @@ class Truth:
 
     @classmethod
     def of(cls, ledger: Ledger, window: Window) -> Truth:
-        """What the ledger says of a window: an incident belongs to the window in which it starts.
-
-        Raises
-        ------
-        LakeDamaged
-            A line of the ledger is not what was written.
-        """
+        """What the ledger says of a window, in which an incident starts; raises LakeDamaged of a damaged ledger."""
         incidents = ledger.incidents()
         inside = (incidents["start"] >= window.start) & (incidents["start"] < window.end)
         return cls(incidents[inside].reset_index(drop=True), ledger.labels(), ledger.complete())
@@ -50,10 +44,7 @@ class Truth:
 
 
 def judged_variants(episodes: pd.DataFrame, truth: Truth, *, alertname: str) -> pd.DataFrame:
-    """The episodes of all variants of a rule, judged as episodes of the rule `alertname`.
-
-    `episodes` have a column variant, which is 0 of the rule as it is. An analyst's label of one of its episodes speaks
-    of the episodes of the other variants that fired over the same time, too.
+    """The episodes of all variants of a rule (0: as it is), judged as those of the rule `alertname`.
 
     Columns: the episodes' own, judgement, incident, by.
     """
@@ -65,10 +56,9 @@ def judged_variants(episodes: pd.DataFrame, truth: Truth, *, alertname: str) -> 
 def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: str, variants: int) -> pd.DataFrame:
     """One row for each variant of a rule, the first being 0; `judged` as `judged_variants` gives it.
 
-    Columns: variant, episodes, trials (judged ones; episodes of one judgement within 60 min are one), of which
-    true_positives and false_positives, unjudged (episodes), rate (of false positives), low, high (95 % Wilson
-    interval), incidents (that name the rule), caught, misses, detection_seconds and reset_seconds (medians; NaN where
-    nothing was caught), pages_a_week (episodes).
+    Columns: variant, episodes, trials (alert groups judged), true_positives, false_positives, unjudged (episodes), rate
+    (of false positives), low, high (95 % Wilson interval), incidents (that name the rule), caught, misses,
+    detection_seconds, reset_seconds (medians), pages_a_week (episodes).
     """
     # A name of its own for each variant, so that one call of each measure does for all.
     named = judged.assign(alertname=judged["variant"].astype("str"), severity="").astype({"severity": "str"})
@@ -91,10 +81,7 @@ def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: st
 
 
 def frontier(candidates: pd.DataFrame) -> np.ndarray:
-    """Whether no other candidate is as good in false positives, misses and detection time and better in one (bool).
-
-    A candidate that catches nothing detects never; of candidates that are equal in all three all are on the frontier.
-    """
+    """Whether no other candidate is as good in false positives, misses and detection time and better in one (bool)."""
     compared = candidates[["false_positives", "misses", "detection_seconds"]]
     costs = compared.astype("float64").fillna(np.inf).to_numpy()
     distinct, place = np.unique(costs, axis=0, return_inverse=True)

@@ -28,13 +28,7 @@ _BURN = "ReadinessErrorBudgetBurn"
 
 
 def rules_in(paths: Iterable[Path]) -> tuple[list[AlertingRule], list[Finding]]:
-    """The alerting rules in files and folders, in their order, and what is wrong with the files.
-
-    Raises
-    ------
-    UsageError
-        A path does not exist.
-    """
+    """The alerting rules in files and folders, and what is wrong with those; raises UsageError of a missing path."""
     rules: list[AlertingRule] = []
     findings: list[Finding] = []
     groups: list[tuple[str, Node]] = []
@@ -94,11 +88,7 @@ class Split:
 
 @lru_cache(maxsize=4096)
 def split(expression: str) -> Split | None:
-    """The parts of an expression whose top level compares a vector with a number; None of every other one.
-
-    A comparison with `bool` always gives a series and has no threshold to alert by; what promql-parser cannot read, or
-    writes otherwise than it reads, is left whole.
-    """
+    """The parts of an expression whose top level compares a vector with a number, without `bool`; None of others."""
     try:
         root = parse(expression)
         if not root.compares or root.matching is not None:
@@ -136,10 +126,9 @@ def _number(term: Term) -> float | None:
 
 
 def burn_rules(contract: Contract, *, slo: float) -> tuple[AlertingRule, AlertingRule]:
-    """The rule that wakes someone (14.4 over 1 h and 5 min, 6 over 6 h and 30 min) and the one that opens a ticket.
+    """The burn-rate rule that wakes someone and the one that opens a ticket, for the share of time not ready.
 
-    The error ratio is the share of evaluations at which the least of the instances was not ready, as availability is
-    defined. Source: Google, The Site Reliability Workbook, chapter 5, 'Multiwindow, Multi-Burn-Rate Alerts'.
+    Source: Google, The Site Reliability Workbook, chapter 5, 'Multiwindow, Multi-Burn-Rate Alerts'.
     """
     quick = [pair for pair in PAIRS if pair[0] >= _PAGED]
     slow = [pair for pair in PAIRS if pair[0] < _PAGED]

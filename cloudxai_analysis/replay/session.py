@@ -33,11 +33,9 @@ Variants = tuple[tuple[str, AlertingRule], ...]
 
 @dataclass(frozen=True)
 class RuleReplay:
-    """One rule over the window: itself and its variants, judged alike.
+    """One rule over the window beside its variants, the present one first: a row of `quality` for each in `table`.
 
-    `variants` are names and rules, the present one first; `table` has a row of `quality` for each; `episodes` are
-    judged, with the variant's number; `agreement` counts the present rule's episodes against those that the server
-    fired; `unknown` is why the rule could not be replayed, and then all else is empty.
+    `unknown` is why the rule could not be replayed, and then all else is empty.
     """
 
     variants: Variants
@@ -57,7 +55,7 @@ class RuleReplay:
 
     @property
     def name(self) -> str:
-        """The rule's name."""
+        """Its name."""
         return self.rule.name
 
 
@@ -71,16 +69,9 @@ class Session:
     concurrency: int
 
     def compared(self, *, only: Sequence[str] = (), vary: bool = True) -> list[RuleReplay]:
-        """Each rule beside what is proposed under its name, and the readiness alert beside burn rates.
+        """Each rule, or `only` some, beside what is proposed for it; `vary` replays its candidates, too.
 
-        `only` names the rules that are looked at; `vary` replays each rule's candidates, too.
-
-        Raises
-        ------
-        UsageError
-            `only` names a rule that is not there.
-        SourceUnreachable, RefusedForSecurity
-            The server did not answer.
+        Raises UsageError where `only` names a rule that is not there, and the source's errors where it does not answer.
         """
         known = {rules[0][1].name for rules in self.beside}
         if missing := [name for name in only if name not in known]:
@@ -132,16 +123,9 @@ def opened(
 ) -> Iterator[Session]:
     """The last `weeks` weeks up to the window's end, or to `now`, ready to be replayed.
 
-    `given` are the rules to replay; without any those that the server has loaded, of the demo the reference ones. A
-    `proposed` rule without another of its name stands alone. For the demo a Prometheus of our own runs as long as this
-    is open.
-
-    Raises
-    ------
-    UsageError
-        There is no rule to replay, or nothing that evaluates PromQL (`NeedsServer`).
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, or answered wrongly or in part.
+    `given` are the rules to replay; without any those that the server has loaded, of the demo the reference ones. For
+    the demo a Prometheus of our own runs as long as this is open. Raises UsageError where there is no rule to replay,
+    or nothing that evaluates PromQL (`NeedsServer`), and the source's errors.
     """
     end = min(window.end, now)
     span = Window(end - weeks * WEEK, end, window.name if weeks == 1 else "")
