@@ -22,7 +22,6 @@ from cloudxai_analysis.platform.settings import (
     Exchange,
     Limits,
     Settings,
-    environment_name,
     find_notebook,
     load_settings,
     project_folder,
@@ -103,16 +102,10 @@ def test_folders_are_found_from_below_and_beside_a_named_file(folder: Path, monk
         ('[environments.beta]\nsorce = "x"', r"'environments.beta.sorce' .* Did you mean 'source'\?"),
         ("[limits]\nretry = 1", r"Unknown key 'limits.retry' .* Did you mean 'retries'\?"),
         ("[bounds]\ncoverage = 1.01", "Invalid value of 'bounds.coverage' .* less than or equal to 1"),
-        ("[bounds]\ncoverage = 0", "Invalid value of 'bounds.coverage' .* greater than 0"),
         ("[bounds]\ncoverage = nan", "Invalid value of 'bounds.coverage'"),
-        ('[bounds]\ncoverage = "most"', "Invalid value of 'bounds.coverage' .* valid number"),
         ("[limits]\nretries = -1", "Invalid value of 'limits.retries'"),
-        ("[limits]\nretries = 1.5", "Invalid value of 'limits.retries'"),
         ('[environments.beta]\nzone = "Mars/Olympus"', "'Mars/Olympus' is no time zone; give a name like"),
-        ('[environments.beta]\nzone = "Europe"', "'Europe' is no time zone; give a name like"),
         ('[environments.beta]\nzone = "../../passwd"', "is no time zone"),
-        ('[environments.beta]\ncurrency = "euro"', "Invalid value of 'environments.beta.currency'"),
-        ("[environments.beta]\ntenant_cap = 0", "Invalid value of 'environments.beta.tenant_cap'"),
         (
             '[environments.beta]\ntenant = "a|b"',
             "Invalid value of 'environments.beta.tenant' .* would read two tenants",
@@ -164,20 +157,29 @@ currency = "USD"
 """
 
 
+THIRD, ELSEWHERE = "http://third:9090", "http://elsewhere:9090"
+FIRST = 'default_environment = "beta"\n'
+
+
 @pytest.mark.parametrize(
     ("asked", "variable", "first", "expected"),
     [
         ({"name": "beta"}, "", "", ("beta", "http://beta:9090")),
         ({"source": "http://beta:9090"}, "", "", ("beta", "http://beta:9090")),
-        ({}, "http://elsewhere:9090", "", ("elsewhere-9090", "http://elsewhere:9090")),
-        ({"name": "demo"}, "http://elsewhere:9090", "", ("demo", "demo://")),
+        ({}, ELSEWHERE, "", ("elsewhere-9090", ELSEWHERE)),
+        ({"name": "demo"}, ELSEWHERE, "", ("demo", "demo://")),
         # The default environment beats the variable of the source, and a source that is given beats both.
-        ({}, "http://elsewhere:9090", 'default_environment = "beta"\n', ("beta", "http://beta:9090")),
-        (
-            {"source": "http://third:9090"},
-            "http://x",
-            'default_environment = "beta"\n',
-            ("third-9090", "http://third:9090"),
+        ({}, ELSEWHERE, FIRST, ("beta", "http://beta:9090")),
+        ({"source": THIRD}, ELSEWHERE, FIRST, ("third-9090", THIRD)),
+        # Named by its source it holds no credential.
+        *(
+            ({"source": source}, "", "", (name, source))
+            for source, name in [
+                ("demo://?seed=7&scenario=clean", "demo-seed-7-scenario-clean"),
+                ("https://user:secret@metrics.example.org/prometheus/", "metrics-example-org-prometheus"),
+                ("http://[::1]:9090", "1-9090"),
+                ("http://", "unnamed"),
+            ]
         ),
     ],
 )
@@ -189,42 +191,25 @@ def test_which_environment_is_meant(
         monkeypatch.setenv("PROMETHEUS_URL", variable)
     chosen = resolve_environment(load_settings(), **asked)
     assert (chosen.name, chosen.source) == expected
-    assert (chosen.contract.tenant_cap, chosen.contract.currency) == (
-        (50, "USD") if chosen.name == "beta" else (100, "EUR")
-    )
+    own = (50, "USD") if chosen.name == "beta" else (100, "EUR")
+    assert (chosen.contract.tenant_cap, chosen.contract.currency) == own
 
 
-def test_unknown_environment_names_the_near_miss(folder: Path) -> None:
-    write(folder, BETA)
-    with pytest.raises(UsageError, match=r"Unknown environment 'bata'. Did you mean 'beta'\?"):
-        resolve_environment(load_settings(), name="bata")
-
-
-@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "-flag", "a b", "a\n", "\u00e9t\u00e9", "x" * 101])
-def test_name_that_could_leave_its_folder_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="Invalid environment"):
-        resolve_environment(load_settings(), source="demo://", name=name)
+STRANGE = ["../x", "a/b", ".hidden", "-flag", "a b", "a\n", "\u00e9t\u00e9", "x" * 101]
 
 
 @pytest.mark.parametrize(
-    ("source", "name"),
+    ("asked", "said"),
     [
-        ("demo://", "demo"),
-        ("demo://?seed=7&scenario=clean", "demo-seed-7-scenario-clean"),
-        ("http://localhost:9090", "localhost-9090"),
-        ("https://user:secret@metrics.example.org/prometheus/", "metrics-example-org-prometheus"),
-        ("http://[::1]:9090", "1-9090"),
-        ("http://", "unnamed"),
+        ({"name": "bata"}, r"Unknown environment 'bata'. Did you mean 'beta'\?"),
+        *(({"source": "demo://", "name": name}, "Invalid environment") for name in STRANGE),
+        ({"source": "http://user:hunter2@host:port/"}, "Invalid source"),
     ],
 )
-def test_environment_named_by_its_source_holds_no_credential(source: str, name: str) -> None:
-    assert environment_name(source) == name
-    assert resolve_environment(load_settings(), source=source).name == name
-
-
-def test_refusal_of_a_source_does_not_repeat_its_password() -> None:
-    with pytest.raises(UsageError, match="Invalid source") as caught:
-        environment_name("http://user:hunter2@host:port/")
+def test_what_names_no_environment_is_refused_without_its_password(asked: Any, said: str, folder: Path) -> None:
+    write(folder, BETA)
+    with pytest.raises(UsageError, match=said) as caught:
+        resolve_environment(load_settings(), **asked)
     assert "hunter2" not in str(caught.value)
 
 

@@ -48,7 +48,7 @@ class Corpus:
     """The rules, routings and dashboards of some files, and what is wrong with the files themselves.
 
     `files` are those that were read, `groups` the groups of rules as they stand in them; `templated` are those that a
-    template makes, of which nothing is missing, `other_languages` those whose rules are no PromQL.
+    template makes, of which nothing is missing.
     `known_metrics` are the names of a server's series, None where none was asked, `metric_types` its metadata,
     `loaded_alerts` its alerting rules; `scrape_seconds` is None where nobody says how often targets are scraped.
     """
@@ -65,7 +65,6 @@ class Corpus:
     findings: list[Finding] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     templated: set[str] = field(default_factory=set)
-    other_languages: set[str] = field(default_factory=set)
 
     def add(self, tree: Node, file: str) -> bool:
         """Take in one document; whether it holds anything that these audits know."""
@@ -82,7 +81,6 @@ class Corpus:
         rules = load_rules(tree, file)
         if any(language_of(one.expr) == "LogQL" for one in rules):
             self._say("files/other-language", file, 1, f"Its {len(rules)} rules are LogQL, for Loki; not audited.")
-            self.other_languages.add(file)
             return True
         alone = isinstance(tree.value, list) or list(dict(tree.pairs())) == ["rules"]
         if alone and any(map(is_rule, rules_outside(tree))):

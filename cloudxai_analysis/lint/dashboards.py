@@ -12,7 +12,7 @@ from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.auditor import Auditor, Place
 from cloudxai_analysis.lint.codes import Said, findings_of, rule
 from cloudxai_analysis.lint.expressions import Term
-from cloudxai_analysis.lint.grafana_variables import STAND_IN, Plain, variables_in, without_variables
+from cloudxai_analysis.lint.metrics import NAMES
 from cloudxai_analysis.lint.nodes import Node
 from cloudxai_analysis.lint.rules import language_of
 from cloudxai_analysis.lint.units import measured, misfit
@@ -20,16 +20,31 @@ from cloudxai_analysis.lint.units import measured, misfit
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
 
+STAND_IN = "grafana_variable_"
 _STAND_INS = re.compile(rf"{STAND_IN}(\w+)")
+_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?:\.[^:^}]+)?(?::([^}]+))?\}|\[\[(\w+?)(?:\.[^:^\]]+)?(?::([^\]]+))?\]\]")
+_NUMBER_FUNCTION = re.compile(
+    r"(?:vector|topk|bottomk|quantile|limitk|limit_ratio|histogram_quantile|quantile_over_time)\s*"
+    r"(?:(?:by|without)\s*\([^()]*\)\s*)?\(\s*\Z|\b(?:clamp(?:_min|_max)?|round|predict_linear)\s*\(.*,\s*\Z",
+    re.DOTALL,
+)
+_OPERATOR = re.compile(r"(?:[-+*/%^]|[=!<>]=|[<>]|(?:[<>=!]=?)\s*bool|\batan2|@)\s*\Z")
+_OFFSET = re.compile(r"\boffset\s+-?\Z")
+_QUOTED = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?""", re.DOTALL)
+_NAMES = NAMES["grafana"]
 # Faults of a value that nobody has chosen yet.
 _OF_VALUES = frozenset({"promql/selects-nothing", "promql/pattern-as-text"})
 # Who counts tenants, or ranks them, means all of them.
 _MEAN_ALL = frozenset({"count", "group", "topk", "bottomk", "count_values"})
-_OTHER_SOURCES = (
-    "loki", "elasticsearch", "influxdb", "graphite", "tempo", "jaeger", "cloudwatch", "mysql", "postgres", "mssql",
-    "testdata", "stackdriver", "zipkin", "opentsdb", "azuremonitor", "clickhouse", "infinity",
-)  # fmt: skip
 _DEEPEST_ROWS = 5
+
+
+class Plain(NamedTuple):
+    """A text without variables; `certain` unless a variable stood for a name, function or whole expression."""
+
+    text: str
+    variables: tuple[str, ...]
+    certain: bool
 
 
 class Query(NamedTuple):
@@ -150,12 +165,12 @@ def _source(node: Node, sources: dict[str, str]) -> str:
     name = node.text() or node.get("uid").text()
     chosen = next((sources[used] for used in variables_in(name) if used in sources), "")
     kind = node.get("type").text().lower() or chosen
-    return next((other for other in _OTHER_SOURCES if other in (kind or name.lower())), kind)
+    return next((other for other in _NAMES["other_sources"] if other in (kind or name.lower())), kind)
 
 
 def _is_other(source: str) -> bool:
     """Whether a data source is surely none that speaks PromQL."""
-    return source in _OTHER_SOURCES or ("-datasource" in source and "prometheus" not in source)
+    return source in _NAMES["other_sources"] or ("-datasource" in source and "prometheus" not in source)
 
 
 def _variable(node: Node) -> Variable:
@@ -166,6 +181,55 @@ def _variable(node: Node) -> Variable:
         return Variable(line, text, several)
     selector, _, label = text.removeprefix("label_values(")[:-1].rpartition(",")
     return Variable(line, text, several, selector.strip(), label.strip())
+
+
+# What stands in for a variable depends on where it stands: a duration inside brackets, a text inside quotes, a number
+# where one is due, a name everywhere else.
+
+
+def variables_in(text: str) -> tuple[str, ...]:
+    """The names of the variables in any text of a dashboard; not the groups of a pattern, such as $1."""
+    return tuple(name for found in _VARIABLE.finditer(text) if not (name := _name(found)).isdigit())
+
+
+def without_variables(text: str) -> Plain:
+    """The PromQL text with plain PromQL in place of Grafana's variables."""
+    quoted = [found.span() for found in _QUOTED.finditer(text)]
+    parts: list[str] = []
+    names: list[str] = []
+    certain, end = True, 0
+    for found in _VARIABLE.finditer(text):
+        name, start = _name(found), found.start()
+        in_quotes = any(first < start < last for first, last in quoted)
+        if name.isdigit() or (in_quotes and text[start - 1] == "\\"):
+            continue
+        names.append(name)
+        instead, sure = (STAND_IN + name, True) if in_quotes else _instead(name, text[:start], text[found.end() :])
+        certain = certain and sure
+        parts += [text[end:start], instead]
+        end = found.end()
+    return Plain("".join([*parts, text[end:]]), tuple(names), certain)
+
+
+def _name(found: re.Match[str]) -> str:
+    return found[1] or found[2] or found[4]
+
+
+def _instead(name: str, before: str, after: str) -> tuple[str, bool]:
+    """What stands in for a variable between two texts, and whether it is like it, whatever its value."""
+    if before.rfind("[") > before.rfind("]") or _OFFSET.search(before):
+        unit = re.match(r"(?:ms|[smhdwy])\b", after)
+        return ("5" if unit else _NAMES["built_in"].get(name, "5m")), True
+    if name in _NAMES["built_in"]:
+        return _NAMES["built_in"][name], True
+    if re.search(r"[\w:]\Z", before) or re.match(r"[\w$]", after):
+        # Without underscores, so that its end can be seen in the name around it.
+        return f"{STAND_IN}{name.replace('_', '')}", False
+    if _NUMBER_FUNCTION.search(before) or _OPERATOR.search(before):
+        return "1", False
+    if re.match(r"\s*(?:by|without)?\s*\(", after) and before.rfind("{") <= before.rfind("}"):
+        return "sum", False
+    return f"{STAND_IN}{name}", False
 
 
 @dataclass

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from cloudxai_analysis.lint.alert_shapes import ends, shapes
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.corpus import Corpus
-from cloudxai_analysis.lint.dashboards import shows_tenants
+from cloudxai_analysis.lint.dashboards import STAND_IN, shows_tenants
 from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
-from cloudxai_analysis.lint.grafana_variables import STAND_IN
 from cloudxai_analysis.lint.matchers import Matcher
 
 if TYPE_CHECKING:

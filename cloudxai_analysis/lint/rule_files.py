@@ -14,26 +14,14 @@ from cloudxai_analysis.lint.auditor import Auditor, Place
 from cloudxai_analysis.lint.codes import Said, findings_of, found, rule
 from cloudxai_analysis.lint.durations import duration_text
 from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
-from cloudxai_analysis.lint.metrics import Metrics
+from cloudxai_analysis.lint.metrics import NAMES, Metrics
 from cloudxai_analysis.lint.rules import Rule
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
 
-_PLACEHOLDERS = frozenset({"", "todo", "tbd", "tba", "fixme", "n/a", "none", "-", "?", "..."})
 _WORD = re.compile(r"[a-z]+|[A-Z][a-z]*")
 _NAMED_AT_MOST = 3
-_OWNERS = frozenset(
-    {"owner", "owned", "team", "squad", "contact", "oncall", "maintainer", "owners", "teams", "contacts"}
-)
-# By code: what an alert lacks, and the words by one of which a label or an annotation is called that has it. Older rule
-# files have one annotation `message` for both summary and description.
-_LACKING = {
-    "rules/no-severity": ("label `severity`", frozenset({"severity"})),
-    "rules/no-summary": ("annotation `summary`", frozenset({"summary", "title", "message"})),
-    "rules/no-runbook": ("link to a runbook", frozenset({"runbook", "playbook", "runbooks", "playbooks", "sop"})),
-    "rules/no-owner": ("label or annotation that names an owner or team", _OWNERS),
-}
 
 
 @dataclass
@@ -91,30 +79,26 @@ def _said(code: str, one: Rule, message: str, line: int = 0) -> Finding:
 
 def _lacking(file: RuleFile) -> Iterator[Finding]:
     """What alerts of a file lack, said once at the first of them."""
-    for code, (what, words) in _LACKING.items():
+    for code, (what, *words) in NAMES["lacking"]["words"].items():
         lacking = [one.rule for one in file.alerts if one.rule.name and not _has(one, words)]
-        if not lacking:
-            continue
-        if len(file.alerts) == 1:
-            message = f"The alert has no {what}."
-        elif len(lacking) == len(file.alerts):
-            message = f"None of the file's {len(file.alerts)} alerts has a {what}."
-        else:
-            message = f"No {what}: {_named(lacking)}."
-        yield _said(code, lacking[0], message)
+        if lacking and len(file.alerts) == 1:
+            yield _said(code, lacking[0], f"The alert has no {what}.")
+        elif lacking:
+            every = f"None of the file's {len(file.alerts)} alerts has a {what}."
+            some = f"No {what}: {_named(lacking)}."
+            yield _said(code, lacking[0], every if len(lacking) == len(file.alerts) else some)
 
 
-def _has(one: Alert, words: frozenset[str]) -> bool:
+def _has(one: Alert, words: list[str]) -> bool:
     """Whether a label or annotation is called by one of the words and says something, or its series bring such."""
-    if one.labels.sure & words:
-        return True
     if "severity" in words:
-        return bool(one.rule.labels.get("severity"))
-    return any(
-        text.strip().lower() not in _PLACEHOLDERS
-        and any(word.lower() in words for word in [name, *_WORD.findall(name)])
+        return bool(one.rule.labels.get("severity")) or "severity" in one.labels.sure
+    named = [
+        {name.lower(), *map(str.lower, _WORD.findall(name))}
         for name, text in (*one.rule.labels.items(), *one.rule.annotations.items())
-    )
+        if text.strip().lower() not in NAMES["lacking"]["placeholders"]
+    ]
+    return any(not one.isdisjoint(words) for one in (one.labels.sure, *named))
 
 
 def _named(rules: list[Rule]) -> str:

@@ -18,38 +18,17 @@ from typing import Any
 
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.codes import code_of, found
+from cloudxai_analysis.lint.metrics import NAMES
 from cloudxai_analysis.lint.nodes import Node
 
 _SECONDS = 120.0
 _AT_ONCE = 200
 _MOST_ROUTES = 300
-# Keys of Thanos, Mimir, VictoriaMetrics and newer releases, which they need and an older promtool refuses.
-_OTHERS_KEYS = frozenset(
-    {"partial_response_strategy", "source_tenants", "evaluation_delay", "align_evaluation_time_on_interval"}
-    | {"concurrency", "type", "params", "headers", "notifier_headers", "tenant", "folder", "extra_filter_labels"}
-    | {"eval_offset", "eval_delay", "eval_alignment", "query_offset", "debug", "update_entries_limit", "limit"}
-)
+_NAMES = NAMES["tools"]
 _OF_RULE = re.compile(r'group "(?P<group>.*?)", rule (?P<rule>\d+), "[^"]*": (?:\d+:\d+: )?')
 _PLACED = re.compile(r"(?P<number>\d+)\.yml: (?:(?P<line>\d+):\d+: )?(?P<said>.*)")
 _OF_LINE = re.compile(r"\s+line (?P<line>\d+): (?P<said>.*)")
 _NEWER_FUNCTIONS = re.compile(r'function "(?:now|toDuration|urlQueryEscape|\w*[Tt]ime\w*)" not defined')
-# Keys of Alertmanager and functions of PromQL that are there since long: what nearly is one of them is a slip, what is
-# not may be newer.
-_KEYS = [
-    *("global", "receivers", "route", "receiver", "routes", "match", "match_re", "matchers", "continue", "group_by"),
-    *("group_wait", "group_interval", "repeat_interval", "mute_time_intervals", "time_intervals", "inhibit_rules"),
-    *("source_match", "target_match", "source_matchers", "target_matchers", "equal", "templates", "name", "channel"),
-    *("webhook_configs", "email_configs", "slack_configs", "pagerduty_configs", "opsgenie_configs", "send_resolved"),
-]
-_FUNCTIONS = ["rate", "increase", "histogram_quantile", "label_replace", "absent", "predict_linear"] + [
-    f"{name}_over_time" for name in ("avg", "max", "min", "sum", "count", "quantile", "last", "absent")
-]
-# What amlint says that is taste, or that is told in other words here.
-_NOT_TOLD = frozenset({"global-resolve-timeout-missing", "deep-nesting", "useless-continue", "inhibit-same-match"}) | {
-    "undefined-template",
-    "empty-receiver",
-    "deprecated-mute-time-intervals",
-}
 
 
 @cache
@@ -111,7 +90,11 @@ def refused_expressions(expressions: Sequence[str]) -> dict[int, str]:
     for _, _, said in _check_rules([text]) if version_of("promtool") and rules else ():
         place, error = _OF_RULE.search(said), said.partition("parse error: ")[2]
         unknown = re.search(r"unknown function with name \"(\w+)\"", error)
-        if place is not None and error and (not unknown or get_close_matches(unknown[1], _FUNCTIONS, cutoff=0.8)):
+        if (
+            place is not None
+            and error
+            and (not unknown or get_close_matches(unknown[1], _NAMES["functions"], cutoff=0.8))
+        ):
             refused[int(place["rule"]) - 1] = f"{error}, says {version_of('promtool')}"
     return refused
 
@@ -139,11 +122,11 @@ def _cleaned(node: Node) -> Node:
         return Node([_cleaned(one) for one in node.value], node.line)
     if not isinstance(node.value, dict):
         return node
-    newer = {"labels"} if "rules" in node.value else set()  # of a group
+    others = [*_NAMES["others_keys"], *(["labels"] if "rules" in node.value else [])]  # labels of a group are newer
     kept = {
         key: inside if key in ("labels", "annotations") else _cleaned(inside)
         for key, inside in node.value.items()
-        if key not in _OTHERS_KEYS | newer and "{" not in key
+        if key not in others and "{" not in key
     }
     return Node(kept, node.line, node.key_lines)
 
@@ -155,7 +138,7 @@ def routing_form(file: str, tree: Node) -> list[Finding]:
     tool, refusal = version_of("amtool"), _refusal(tree)
     findings: dict[Finding, None] = {}
     for one in _amlint(tree):
-        if one.code in _NOT_TOLD or (one.code in ALSO_CAUGHT_BY_AMTOOL and refusal == ""):
+        if one.code in _NAMES["not_told"] or (one.code in ALSO_CAUGHT_BY_AMTOOL and refusal == ""):
             continue
         message = " ".join(one.msg.split()).replace(" — ", ": ")
         line, subject = _where(tree, one.where, message)
@@ -193,7 +176,7 @@ def _refusal(tree: Node) -> str | None:
         path.write_text(tree.in_place(), encoding="utf-8", errors="replace")
         refusal = _run("amtool", "check-config", str(path)).partition("FAILED:")[2].partition("\n\n")[0].strip()
     unknown = re.findall(r"field (\w+) not found", refusal)
-    newer = [key for key in unknown if not get_close_matches(key, _KEYS, cutoff=0.8)]
+    newer = [key for key in unknown if not get_close_matches(key, _NAMES["keys"], cutoff=0.8)]
     return None if newer or "no such file" in refusal else refusal
 
 

@@ -193,34 +193,34 @@ class Environment(_Table):
 
     @property
     def folder(self) -> Path:
-        """Where the environment's lake, ledger and reports lie."""
+        """Where the environment's lake, ledger and reports lie, and what `cloudxai evaluate` found out."""
         return self.outputs / self.name
 
     @property
     def lake(self) -> Path:
-        """Folder of the environment's lake."""
+        """Folder of its lake."""
         return self.folder / "lake"
 
     @property
     def ledger(self) -> Path:
-        """File of the environment's incident ledger."""
+        """File of its incident ledger."""
         return self.folder / "ledger" / "incidents.jsonl"
 
     @property
     def reports(self) -> Path:
-        """Folder of the environment's published reports."""
+        """Folder of its published reports."""
         return self.folder / "reports"
+
+    @property
+    def evaluation(self) -> Path:
+        """File of what was found out in its own weeks."""
+        return self.folder / "evaluation.json"
 
     def command(self, *words: str) -> str:
         """A command line that means this environment: 'cloudxai report --environment beta'."""
         known = bool(self.settings.source) or self.name == "demo"
         source = re.sub(r"(?<=//)[^/@\s]+@", "", self.source)
         return shlex.join(["cloudxai", *words, "--environment", self.name, *(() if known else ("--source", source))])
-
-    @property
-    def evaluation(self) -> Path:
-        """File of what `cloudxai evaluate` found out in the environment's own weeks."""
-        return self.folder / "evaluation.json"
 
 
 def project_folder() -> Path:
@@ -324,8 +324,7 @@ def environment_name(source: str) -> str:
 
 def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
     """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
-    near = difflib.get_close_matches(word, known, n=most)
-    if near:
+    if near := difflib.get_close_matches(word, known, n=most):
         return f" Did you mean {' or '.join(map(repr, near))}?"
     rest = ", …" if len(known) > _MOST_KNOWN else ""
     return f" Known: {', '.join(known[:_MOST_KNOWN])}{rest}." if known else ""

