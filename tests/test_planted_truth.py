@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,158 +26,110 @@ APART = {"cost_spike": HOUR}
 SIZE_OFF = {"cost_spike": 0.10, "semantics_break": 0.01}
 
 
-@dataclass(frozen=True)
-class Planted:
-    """A week of a demo in which something is planted."""
-
-    source: DemoSource
-    week: Window
-    study: Study
-
-    def rows(self) -> list[dict[Any, Any]]:
-        """The planted events that begin in the week, and the gauges that break their meaning during it."""
-        truth = self.source.truth()
-        begun = (truth["start"] >= self.week.start) & (truth["start"] < self.week.end)
-        during = (truth["kind"] == "semantics_break") & (truth["start"] < self.week.end)
-        return truth[begun | during].to_dict("records")
+def event(kind: str, moment: str, minutes: int | None = None, **details: Any) -> dict[str, Any]:
+    lasting = {} if minutes is None else {"minutes": minutes}
+    return {"kind": kind, "at": datetime.fromisoformat(f"2026-{moment}").replace(tzinfo=UTC), **lasting, **details}
 
 
-@cache
-def _source(seed: int, scenario: str) -> DemoSource:
-    return DemoSource.from_url(f"demo://?seed={seed}&scenario={scenario}")
-
-
-def _event(kind: str, moment: str, **details: Any) -> dict[str, Any]:
-    return {"kind": kind, "at": datetime.fromisoformat(f"2026-{moment}").replace(tzinfo=UTC), **details}
-
-
-def _planted(name: str, folder: Path) -> Planted:
-    week_name, seed, planted = CASES[name]
-    if isinstance(planted, str):
-        source = _source(seed, planted)
-    else:
-        source = DemoSource(seed, checked_scenario({"name": "planted", "events": list(planted)}, "the test"))
-    week = parse_window(week_name)
-    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
-    ledger = Ledger(folder / "ledger.jsonl")
-    ledger.seed(source.ledger_entries())
-    return Planted(source, week, Study(settled, week, MemorySnapshot(source), ledger=ledger, now=week.end))
-
-
-# What is planted, by a name for people: the week reported, the seed, and the scenario or its events.
-CASES: dict[str, tuple[str, int, str | list[dict[str, Any]]]] = {
-    "beta": ("2026-W46", 1, "beta"),
-    "beta-of-another-seed": ("2026-W46", 7, "beta"),
-    "beta-in-w45": ("2026-W45", 1, "beta"),
-    "beta-in-w44": ("2026-W44", 7, "beta"),
-    "clean": ("2026-W46", 3, "clean"),
+# What is planted, by a name for people: the week reported, and the scenario with its seed, or the events.
+CASES: dict[str, tuple[Any, ...]] = {
+    "beta": ("2026-W46", "demo://?seed=1&scenario=beta"),
+    "beta-of-another-seed": ("2026-W46", "demo://?seed=7&scenario=beta"),
+    "beta-in-w45": ("2026-W45", "demo://?seed=1&scenario=beta"),
+    "beta-in-w44": ("2026-W44", "demo://?seed=7&scenario=beta"),
+    "clean": ("2026-W46", "demo://?seed=3&scenario=clean"),
     "burst-on-the-second-instance": (
         "2026-W46",
-        5,
-        [
-            _event("burst", "11-11T06:00", instance=SECOND, minutes=60, per_minute=5, stem="sess_"),
-            _event("restart", "11-11T10:00", instance=SECOND, minutes=4),
-        ],
+        event("burst", "11-11T06:00", 60, instance=SECOND, per_minute=5, stem="sess_"),
+        event("restart", "11-11T10:00", 4, instance=SECOND),
     ),
-    "burst-under-the-cap": ("2026-W45", 5, [_event("burst", "11-07T22:00", minutes=10, per_minute=1, stem="job.")]),
-    "one-restart": ("2026-W46", 5, [_event("restart", "11-14T23:50", minutes=15)]),
-    "two-restarts-in-one-hour": (
-        "2026-W46",
-        5,
-        [_event("restart", "11-09T12:10", minutes=1), _event("restart", "11-09T12:40", minutes=3)],
-    ),
-    "gap-over-midnight": ("2026-W46", 5, [_event("scrape_gap", "11-12T23:30", instance=FIRST, minutes=75)]),
-    "short-gap": ("2026-W44", 5, [_event("scrape_gap", "10-31T11:00", minutes=4)]),
-    "incident-over-midnight": ("2026-W46", 5, [_event("readiness_incident", "11-14T23:58", minutes=5)]),
-    "long-incident": ("2026-W45", 5, [_event("readiness_incident", "11-03T04:00", minutes=90)]),
+    "burst-under-the-cap": ("2026-W45", event("burst", "11-07T22:00", 10, per_minute=1, stem="job.")),
+    "one-restart": ("2026-W46", event("restart", "11-14T23:50", 15)),
+    "two-restarts-in-one-hour": ("2026-W46", event("restart", "11-09T12:10", 1), event("restart", "11-09T12:40", 3)),
+    "gap-over-midnight": ("2026-W46", event("scrape_gap", "11-12T23:30", 75, instance=FIRST)),
+    "short-gap": ("2026-W44", event("scrape_gap", "10-31T11:00", 4)),
+    "incident-over-midnight": ("2026-W46", event("readiness_incident", "11-14T23:58", 5)),
+    "long-incident": ("2026-W45", event("readiness_incident", "11-03T04:00", 90)),
     "hostile-name-that-flaps": (
         "2026-W46",
-        5,
-        [_event("flapping_tenant", "11-09T00:20", minutes=12, flips_per_minute=2, tenant="a,b <x>")],
+        event("flapping_tenant", "11-09T00:20", 12, flips_per_minute=2, tenant="a,b <x>"),
     ),
-    "storm": ("2026-W44", 5, [_event("alert_storm", "10-27T18:00", tenants=12, minutes=5)]),
-    "false-page": ("2026-W46", 5, [_event("false_alert", "11-13T02:00", minutes=30)]),
+    "storm": ("2026-W44", event("alert_storm", "10-27T18:00", 5, tenants=12)),
+    "false-page": ("2026-W46", event("false_alert", "11-13T02:00", 30)),
     "false-ticket-of-the-second-instance": (
         "2026-W46",
-        5,
-        [_event("false_alert", "11-13T02:00", minutes=8, alertname="ReadinessLatencyHigh", instance=SECOND)],
+        event("false_alert", "11-13T02:00", 8, alertname="ReadinessLatencyHigh", instance=SECOND),
     ),
-    "spike-over-midnight": ("2026-W46", 5, [_event("cost_spike", "11-10T22:00", minutes=240, factor=2.0)]),
-    "spike-of-a-formula": (
-        "2026-W45",
-        5,
-        [_event("cost_spike", "11-05T13:30", minutes=600, factor=5.0, tenant="=cmd()")],
-    ),
-    "gauge-that-only-grows": ("2026-W46", 5, [_event("semantics_break", "11-05T07:00", growth=0.1)]),
+    "spike-over-midnight": ("2026-W46", event("cost_spike", "11-10T22:00", 240, factor=2.0)),
+    "spike-of-a-formula": ("2026-W45", event("cost_spike", "11-05T13:30", 600, factor=5.0, tenant="=cmd()")),
+    "gauge-that-only-grows": ("2026-W46", event("semantics_break", "11-05T07:00", growth=0.1)),
 }
 
 
-@pytest.fixture(scope="module", params=list(CASES))
-def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
-    return _planted(request.param, tmp_path_factory.mktemp("planted"))
+def opened(name: str, folder: Path) -> tuple[list[dict[Any, Any]], Window, Study]:
+    """All that was planted, and the study of the week reported."""
+    week, planted = parse_window(CASES[name][0]), CASES[name][1:]
+    if isinstance(planted[0], str):
+        source = DemoSource.from_url(planted[0])
+    else:
+        source = DemoSource(5, checked_scenario({"name": "planted", "events": list(planted)}, "the test"))
+    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
+    ledger = Ledger(folder / "ledger.jsonl")
+    ledger.seed(source.ledger_entries())
+    study = Study(settled, week, MemorySnapshot(source), ledger=ledger, now=week.end)
+    return source.truth().to_dict("records"), week, study
 
 
-def _found(row: dict[Any, Any], study: Study) -> list[dict[str, Any]]:
-    """The events of the check meant for a planted one that share its kind and place, and about its start."""
+def held_against(row: dict[Any, Any], week: Window, study: Study) -> None:
+    """One event of the check meant for the planted one has its kind and place, and begins, ends and is as large."""
     apart = APART.get(row["kind"], MINUTE)
-    return [
-        event
-        for event in judge.check(study, FOUND_BY[row["kind"]]).events
-        if (event["kind"], event["place"]) == (row["kind"], row["place"])
-        if abs(event["start"] - row["start"].to_pydatetime()) <= apart
+    events = judge.check(study, FOUND_BY[row["kind"]]).events
+    found = [
+        one
+        for one in events
+        if (one["kind"], one["place"]) == (row["kind"], row["place"])
+        if abs(one["start"] - row["start"].to_pydatetime()) <= apart
     ]
-
-
-def test_every_planted_event_is_found_with_place_start_end_and_size(planted: Planted) -> None:
-    for row in planted.rows():
-        found = _found(row, planted.study)
-        assert len(found) == 1, (row, judge.check(planted.study, FOUND_BY[row["kind"]]).events)
-        _ends_as_planted(row, found[0], planted.week)
-        # What goes on after the week is only found as far as the week shows it.
-        if row["end"] <= planted.week.end:
-            assert found[0]["size"] == pytest.approx(row["size"], rel=SIZE_OFF.get(row["kind"], 0.0), abs=0), row
-
-
-def _ends_as_planted(row: dict[Any, Any], event: dict[str, Any], week: Window) -> None:
+    assert len(found) == 1, (row, events)
     if row["kind"] == "alert_storm":
         # A storm ends ten minutes after its last alert began, the planted one when its last alert is resolved.
-        assert event["start"] < event["end"] <= row["end"] + timedelta(minutes=10)
-        return
-    end = min(row["end"].to_pydatetime(), week.end)
-    assert abs(event["end"] - end) <= APART.get(row["kind"], MINUTE), row
+        assert found[0]["start"] < found[0]["end"] <= row["end"] + timedelta(minutes=10)
+    else:
+        assert abs(found[0]["end"] - min(row["end"].to_pydatetime(), week.end)) <= apart, row
+    # What goes on after the week is only found as far as the week shows it.
+    if row["end"] <= week.end:
+        assert found[0]["size"] == pytest.approx(row["size"], rel=SIZE_OFF.get(row["kind"], 0.0), abs=0), row
 
 
-def test_no_event_is_found_that_was_not_planted(planted: Planted) -> None:
-    rows = planted.source.truth().to_dict("records")
-    for key in set(FOUND_BY.values()):
-        for event in judge.check(planted.study, key).events:
-            # That all tenants together cost more is what a flood of generated names does, and no event beside it.
-            flood = event["kind"] == "cost_rise"
-            own = [
-                row
-                for row in rows
-                if (row["kind"], row["place"]) == (event["kind"], event["place"])
-                or (flood and row["kind"] == "generated_names")
-            ]
-            apart = timedelta(hours=1) if flood else APART.get(event["kind"], MINUTE)
-            assert any(abs(row["start"].to_pydatetime() - event["start"]) <= apart for row in own), event
-
-
-def test_the_week_passes_if_nothing_is_planted_and_only_then(planted: Planted) -> None:
-    kinds = {row["kind"] for row in planted.rows()}
-    status = week_status(judge.checks(planted.study))
-    assert (status == "pass") == (not kinds), [
-        (check.key, check.finding) for check in judge.checks(planted.study) if check.status in ("warn", "fail")
+@pytest.mark.parametrize("name", CASES)
+def test_every_planted_event_is_found_and_no_other(name: str, tmp_path: Path) -> None:
+    truth, week, study = opened(name, tmp_path)
+    # A gauge that breaks its meaning before the week goes on doing so.
+    of_week = [
+        row
+        for row in truth
+        if row["start"] < week.end and (row["start"] >= week.start or row["kind"] == "semantics_break")
     ]
-
-
-def test_the_guard_keeps_its_promises_throughout(planted: Planted) -> None:
-    check = judge.check(planted.study, "guard")
-    assert (check.status, check.value) == ("pass", 0.0), check.finding
+    for row in of_week:
+        held_against(row, week, study)
+    for one in (one for key in set(FOUND_BY.values()) for one in judge.check(study, key).events):
+        # That all tenants together cost more is what a flood of generated names does, and no event beside it.
+        flood = one["kind"] == "cost_rise"
+        apart = HOUR if flood else APART.get(one["kind"], MINUTE)
+        assert any(
+            abs(row["start"].to_pydatetime() - one["start"]) <= apart
+            for row in truth
+            if (row["kind"], row["place"]) == (one["kind"], one["place"])
+            or (flood and row["kind"] == "generated_names")
+        ), one
+    findings = [(check.key, check.finding) for check in judge.checks(study) if check.status in ("warn", "fail")]
+    assert (week_status(judge.checks(study)) == "pass") == (not of_week), findings
+    guard = judge.check(study, "guard")
+    assert (guard.status, guard.value) == ("pass", 0.0), guard.finding
 
 
 def test_every_kind_of_event_is_planted_and_has_its_check() -> None:
-    kinds = {event["kind"] for _, _, events in CASES.values() if not isinstance(events, str) for event in events}
+    kinds = {one["kind"] for _, *events in CASES.values() for one in events if not isinstance(one, str)}
     # A burst shows as generated names and, once the process is full, as rejections.
     assert kinds | {"generated_names", "rejections"} == {*FOUND_BY, "burst"}
     assert set(FOUND_BY.values()) <= set(judge.KEYS)

@@ -19,148 +19,85 @@ HOSTILE = (
     "=HYPERLINK(1)",
     "x" * 300,
 )
+START, END = "2026-11-09T00:00:00+00:00", "2026-11-16T00:00:00+00:00"
 
 
 def check(key: str, section: str, status: str, finding: str, **more: Any) -> dict[str, Any]:
     """A check as `summary.json` holds it."""
-    blank = {"value": None, "unit": "", "bound": None, "bound_key": "", "size": "", "since": None, "samples": ""}
-    return {
-        **blank,
-        "disproof": "",
-        "definition": 1,
-        "action": "",
-        "decides": "",
-        "events": [],
-        **{"key": key, "section": section, "status": status, "finding": finding},
-        **more,
-    }
+    texts = dict.fromkeys(("unit", "bound_key", "size", "samples", "disproof", "action", "decides"), "")
+    blank = {**texts, "value": None, "bound": None, "since": None, "definition": 1, "events": []}
+    return {**blank, "key": key, "section": section, "status": status, "finding": finding, **more}
 
 
 def tile(key: str, **more: Any) -> dict[str, Any]:
     """A tile as `summary.json` holds it: 54 of 100 labels left, 2 fewer than last week."""
-    return {
-        "key": key,
-        "label": "Tenant labels left",
-        "value": 54.0,
-        "text": "54 of 100",
-        "unit": "labels",
-        "detail": "least in the window: 0",
-        "bound": 15,
-        "bound_text": "warn under 15",
-        "good": "up",
-        "status": "warn",
-        "change_week": -2.0,
-        "change_week_text": "-2",
-        "no_change": "",
-        "median4": 56.0,
-        "median4_text": "56 of 100",
-        "spark": [60.0, None, 56.0, 54.0],
-        "link": "cardinality-headroom",
-        "missing": "",
-        **more,
-    }
-
-
-def number(label: str, value: int, link: str) -> dict[str, Any]:
-    """One number of the weekly template."""
-    return {"label": label, "value": value, "text": f"{value}", "link": link}
+    said = {"label": "Tenant labels left", "text": "54 of 100", "detail": "least in the window: 0", "missing": ""}
+    bound = {"bound": 15, "bound_text": "warn under 15", "good": "up", "status": "warn"}
+    change = {"change_week": -2.0, "change_week_text": "-2", "no_change": ""}
+    course = {"median4": 56.0, "median4_text": "56 of 100", "spark": [60.0, None, 56.0, 54.0]}
+    link = {"link": "cardinality-headroom"}
+    return {"key": key, "value": 54.0, "unit": "labels", **said, **bound, **change, **course, **link, **more}
 
 
 def summary(name: str = "acme") -> dict[str, Any]:
     """The content of a `summary.json` in which a tenant is called `name`."""
-    headroom = check(
-        "headroom",
-        "cardinality",
-        "warn",
-        f"{name} took the last tenant label.",
-        since="2026-11-10T09:48:00+00:00",
-        bound=0.15,
-        bound_key="headroom_share",
-        disproof="a restart in between",
-    )
+    found = f"{name} took the last tenant label"
+    bound = {"bound": 0.15, "bound_key": "headroom_share", "since": "2026-11-10T09:48:00+00:00"}
+    headroom = check("headroom", "cardinality", "warn", f"{found}.", disproof="a restart in between", **bound)
     unknown = tile("cost", value=None, text="no data", status="unknown", missing=f"nobody knows what {name} cost")
+    template = {
+        "tenants_observed": ("Tenants observed", 56, "cardinality-sets"),
+        "rejections": ("Rejections in the week", 385, "cardinality-rejections"),
+        "readiness_alerts": ("Readiness alerts fired", 6, "alerts-episodes"),
+        "cardinality_alerts": ("Cardinality alerts fired", 3, "alerts-episodes"),
+        "cost_anomalies": ("Cost anomalies", 1, "cost-anomalies"),
+    }
+    alert = {"alertname": "TenantFlapping", "tenant": name, "fired_at": "2026-11-11T13:32:00+00:00", "minutes": 45.0}
+    provenance = {"source": {"source": "demo://"}, "lake": {"rollups": 4, "samples": 3}, "warnings": []}
+    advice = {"text": f"Ask {name} why.", "effect": "10 hours", "evidence": "#cardinality-headroom"}
     return {
         "schema": "1",
         "environment": "demo",
         "platform": "CloudxAi 0.9",
-        "window": {
-            "name": "2026-W46",
-            "start": "2026-11-09T00:00:00+00:00",
-            "end": "2026-11-16T00:00:00+00:00",
-            "partial_until": None,
-        },
+        "window": {"name": "2026-W46", "start": START, "end": END, "partial_until": None},
         "status": "warn",
-        "headline": f"2026-W46: warning – {name} took the last tenant label",
-        "paragraph": f"1 of 3 checks asks for attention. {name} took the last tenant label. Consider: ask {name} why.",
+        "headline": f"2026-W46: warning – {found}",
+        "paragraph": f"1 of 3 checks asks for attention. {found}. Consider: ask {name} why.",
         "banners": [{"kind": "taint", "text": f"Numbers of {name} undercount."}],
         "tiles": [tile("headroom"), unknown, tile("coverage", status="pass"), tile("availability", status="fail")],
         "template": {
-            "tenants_observed": number("Tenants observed", 56, "cardinality-sets"),
-            "rejections": number("Rejections in the week", 385, "cardinality-rejections"),
-            "readiness_alerts": number("Readiness alerts fired", 6, "alerts-episodes"),
-            "cardinality_alerts": number("Cardinality alerts fired", 3, "alerts-episodes"),
-            "cost_anomalies": number("Cost anomalies", 1, "cost-anomalies"),
-            "alerts": [
-                {
-                    "alertname": "TenantFlapping",
-                    "tenant": name,
-                    "fired_at": "2026-11-11T13:32:00+00:00",
-                    "minutes": 45.0,
-                    "judgement": "true",
-                    "actionable": "yes",
-                }
-            ],
+            **{
+                key: {"label": label, "value": value, "text": f"{value}", "link": link}
+                for key, (label, value, link) in template.items()
+            },
+            "alerts": [{**alert, "judgement": "true", "actionable": "yes"}],
         },
         "checks": [
             headroom,
             check("conservation", "cost", "unknown", "No total is configured."),
             check("coverage", "telemetry", "pass", "99.3 % of the scrapes are there."),
         ],
-        "considerations": [
-            {
-                "text": f"Ask {name} why.",
-                "effect": "10 hours",
-                "evidence": "#cardinality-headroom",
-                "decides": "the platform team",
-                "check": "headroom",
-            }
-        ],
+        "considerations": [{**advice, "decides": "the platform team", "check": "headroom"}],
         "numbers": {"cost.total": 10768.2},
         "coverage": {"value": 0.9931, "seen_minutes": 10010, "expected_minutes": 10080, "text": "6.95 of 7 days seen"},
         "bounds": {"headroom_share": 0.15},
         "contract": {"version": "1", "platform_version": "0.9", "cap": 100, "currency": "EUR"},
         "ledger": {"entries": 3, "head": "0" * 64, "sha256": "0" * 64},
-        "provenance": {
-            "source": {"source": "demo://"},
-            "lake": {"rollups": 4, "samples": 3},
-            "warnings": [],
-            "package": "0.1.0",
-        },
+        "provenance": {**provenance, "package": "0.1.0"},
     }
 
 
 def look(key: str, name: str = "acme", **more: Any) -> dict[str, Any]:
     """A look as its notebook output holds it, with one row that names a tenant."""
+    heading, note = f"{name} took the last tenant label.", f"{name} has 12 EUR."
+    columns = [{"name": column, "label": column, "numeric": column == "cost"} for column in ("tenant", "cost")]
     return {
-        "key": key,
-        "section": key.split("-", 1)[0],
-        "heading": f"{name} took the last tenant label.",
-        "note": f"{name} has 12 EUR.",
-        "caption": f"Labels of {name}",
-        "columns": [
-            {"name": "tenant", "label": "tenant", "numeric": False},
-            {"name": "cost", "label": "cost", "numeric": True},
-        ],
-        "rows": [[name, "12.5"]],
-        "total_rows": 1,
+        **{"key": key, "section": key.split("-", 1)[0], "csv": f"{key}.csv", "checks": ["headroom"], "empty": ""},
+        **{"heading": heading, "note": note, "alt": f"{heading} {note}", "caption": f"Labels of {name}"},
+        **{"columns": columns, "rows": [[name, "12.5"]], "total_rows": 1, "got": 20021},
         "definition": "Headroom: Cap minus held tenants.",
         "measure": "measures.cardinality.headroom",
         "window": "2026-W46 (2026-11-09 00:00 to 2026-11-16 00:00 UTC)",
-        "got": 20021,
-        "alt": f"{name} took the last tenant label.",
-        "csv": f"{key}.csv",
-        "checks": ["headroom"],
-        "empty": "",
         **more,
     }
 
@@ -172,28 +109,32 @@ FIGURE = (
 )
 
 
-def notebook(name: str = "acme", *, figure: str = FIGURE, since: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The notebook file's JSON: headline, then a look with its figure."""
+def notebook(
+    name: str = "acme",
+    *looks: dict[str, Any],
+    figure: str = FIGURE,
+    since: dict[str, Any] | None = None,
+    evaluation: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The notebook file's JSON: headline, then a look with its figure, then others."""
     blank = {"before": None, "before_sha256": None, "new": [], "worse": [], "better": [], "gone": [], "still": []}
-    head = {"summary": summary(name), "run": "r1", "since": since or blank}
-    shown = look("cardinality-headroom", name)
-    bundles = ({SUMMARY: head}, {LOOK: shown}, {SVG: figure})
+    head = {"summary": summary(name), "run": "r1", "since": blank | (since or {}), "evaluation": evaluation}
+    bundles = (
+        {SUMMARY: head},
+        {LOOK: look("cardinality-headroom", name)},
+        {SVG: figure},
+        *({LOOK: it} for it in looks),
+    )
+    given = {"week": "2026-W46", "source": "http://me:secret@host:9090", "run": "r1", "output": "/x"}
+    made = {"notebook": "weekly_report.ipynb", "notebook_sha256": "1" * 64}
     return {
         "cells": [
             {"cell_type": "code", "outputs": [{"output_type": "display_data", "data": data, "metadata": {}}]}
             for data in bundles
         ],
         "metadata": {
-            "papermill": {
-                "duration": 6.04,
-                "parameters": {"week": "2026-W46", "source": "http://me:secret@host:9090", "run": "r1", "output": "/x"},
-            },
-            "cloudxai": {
-                "notebook": "weekly_report.ipynb",
-                "notebook_sha256": "1" * 64,
-                "python": "3.11.7",
-                "libraries": {"pandas": "3.0.1"},
-            },
+            "papermill": {"duration": 6.04, "parameters": given},
+            "cloudxai": {**made, "python": "3.11.7", "libraries": {"pandas": "3.0.1"}},
         },
         "nbformat": 4,
         "nbformat_minor": 5,

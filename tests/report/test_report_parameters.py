@@ -19,19 +19,18 @@ plain = "naïve"  # without a type
 '''
 
 
+def written(folder: Path, *sources: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]}) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "weekly.ipynb")
+    return folder / "weekly.ipynb"
+
+
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
     return written(tmp_path, SOURCE)
 
 
-def written(folder: Path, source: str) -> Path:
-    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
-    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A question"), cell])
-    nbformat.write(content, folder / "weekly.ipynb")
-    return folder / "weekly.ipynb"
-
-
-def test_names_types_defaults_and_comments_are_read(notebook: Path) -> None:
+def test_names_types_defaults_and_comments_are_read(notebook: Path, tmp_path: Path) -> None:
     assert list(read_parameters(notebook).values()) == [
         Parameter("week", "str", "last", "a week"),
         Parameter("share", "float", 0.5, ""),
@@ -39,22 +38,19 @@ def test_names_types_defaults_and_comments_are_read(notebook: Path) -> None:
         Parameter("loud", "bool", False, ""),
         Parameter("plain", "str", "naïve", "without a type"),
     ]
+    assert list(parameter_lines(notebook))[:3] == [
+        "Parameters of weekly:",
+        "  week: str     'last'    a week",
+        "  share: float  0.5       ",
+    ]
+    assert read_parameters(written(tmp_path)) == {}
 
 
-def test_a_notebook_without_parameters_has_none(tmp_path: Path) -> None:
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "weekly.ipynb")
-    assert read_parameters(tmp_path / "weekly.ipynb") == {}
-
-
-def test_text_is_read_as_the_declared_type(notebook: Path) -> None:
+def test_text_is_read_as_the_declared_type_and_a_whole_number_is_a_float_too(notebook: Path) -> None:
     given = {"week": "007", "share": "1", "rows": "12", "loud": "YES", "plain": "true"}
-    expected = {"week": "007", "share": 1.0, "rows": 12, "loud": True, "plain": "true"}
     found = checked_parameters(notebook, given)
-    assert found == expected
+    assert found == {"week": "007", "share": 1.0, "rows": 12, "loud": True, "plain": "true"}
     assert [type(value) for value in found.values()] == [str, float, int, bool, str]
-
-
-def test_a_whole_number_is_a_float_too(notebook: Path) -> None:
     assert checked_parameters(notebook, {"share": 2}) == {"share": 2.0}
 
 
@@ -88,15 +84,6 @@ def test_what_declares_no_parameter_is_named(tmp_path: Path, source: str) -> Non
     "content", [b"", b"{}", b"\xff\xfe", b"[1]", b'{"cells": ', b'{"nbformat": 3, "worksheets": []}']
 )
 def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "weekly.ipynb"
-    file.write_bytes(content)
+    (tmp_path / "weekly.ipynb").write_bytes(content)
     with pytest.raises(NotebookFailed, match=r"Notebook .*weekly\.ipynb cannot be read: "):
-        read_parameters(file)
-
-
-def test_each_parameter_has_its_line(notebook: Path) -> None:
-    assert list(parameter_lines(notebook))[:3] == [
-        "Parameters of weekly:",
-        "  week: str     'last'    a week",
-        "  share: float  0.5       ",
-    ]
+        read_parameters(tmp_path / "weekly.ipynb")

@@ -13,12 +13,28 @@ import pytest
 
 from cloudxai_analysis.report.publish import KEPT, building, mark_stale, publish, stale_file
 
+FILES = ("summary.json", "weekly_report.html", "data/costs.csv")
+# As `make` below, in a process that sleeps before, or is killed at a step of, the publication.
+BUILD = """
+import os, signal, sys, time
+from pathlib import Path
+from cloudxai_analysis.report import publish as room
+target, point = Path(sys.argv[1]), sys.argv[2]
+if point: setattr(os, point, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+with room.building(target) as folder:
+    (folder / "data").mkdir()
+    for name in ("summary.json", "weekly_report.html", "data/costs.csv"): (folder / name).write_text("second")
+    print(folder, flush=True)
+    time.sleep(0 if point else 60)
+    room.publish(folder, target)
+"""
+
 
 def make(target: Path, content: str) -> None:
     """Build and publish a small report that says `content` everywhere."""
     with building(target) as folder:
         (folder / "data").mkdir()
-        for name in ("summary.json", "weekly_report.html", "data/costs.csv"):
+        for name in FILES:
             (folder / name).write_text(content)
         publish(folder, target)
 
@@ -26,49 +42,44 @@ def make(target: Path, content: str) -> None:
 def shown(target: Path) -> set[str]:
     """What a reader who opens the folder once finds in its files."""
     folder = target.resolve(strict=True)
-    return {(folder / name).read_text() for name in ("summary.json", "weekly_report.html", "data/costs.csv")}
+    return {(folder / name).read_text() for name in FILES}
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_report_is_published_whole_and_nothing_is_left_over(tmp_path: Path) -> None:
-    target = tmp_path / "reports" / "2026-W46"
-    make(target, "first")
-    assert shown(target) == {"first"}
-    assert names(target.parent) == [".published", "2026-W46"]
-    assert not os.path.isabs(os.readlink(target)), "the folder may be moved or mounted elsewhere"
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where a first report is published."""
+    make(tmp_path / "2026-W46", "first")
+    return tmp_path / "2026-W46"
 
 
-def test_a_build_that_fails_leaves_the_good_report(tmp_path: Path) -> None:
-    target = tmp_path / "2026-W46"
-    make(target, "first")
+def test_a_report_is_published_whole_and_a_build_that_fails_leaves_it(target: Path) -> None:
     with pytest.raises(FileNotFoundError), building(target) as folder:
         (folder / "data" / "costs.csv").write_text("second")
     assert shown(target) == {"first"}
-    assert names(tmp_path) == [".published", "2026-W46"]
+    assert names(target.parent) == [".published", "2026-W46"]
+    assert not os.path.isabs(os.readlink(target)), "the folder may be moved or mounted elsewhere"
 
 
 def test_the_newest_few_stay_and_other_weeks_are_untouched(tmp_path: Path) -> None:
     make(tmp_path / "2026-W45", "other")
     for number in range(KEPT + 3):
         make(tmp_path / "2026-W46", f"{number}")
-    assert shown(tmp_path / "2026-W46") == {f"{KEPT + 2}"}
     kept = sorted((path / "summary.json").read_text() for path in (tmp_path / ".published").glob("2026-W46-*"))
     assert kept == ["2", "3", "4", "5"]
-    assert shown(tmp_path / "2026-W45") == {"other"}
+    assert (shown(tmp_path / "2026-W46"), shown(tmp_path / "2026-W45")) == ({f"{KEPT + 2}"}, {"other"})
 
 
-def test_a_reader_never_sees_a_mixture_or_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "2026-W46"
-    make(target, "0")
+def test_a_reader_never_sees_a_mixture_or_nothing(target: Path) -> None:
     stop, seen = threading.Event(), []
 
     def read() -> None:
         while not stop.is_set():
-            folder = Path(os.readlink(target))
-            seen.append({(tmp_path / folder / name).read_text() for name in ("summary.json", "weekly_report.html")})
+            folder = target.parent / os.readlink(target)
+            seen.append({(folder / name).read_text() for name in FILES})
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -80,15 +91,8 @@ def test_a_reader_never_sees_a_mixture_or_nothing(tmp_path: Path) -> None:
     assert all(len(contents) == 1 for contents in seen)
 
 
-def test_what_a_killed_build_left_is_cleared_by_the_next(tmp_path: Path) -> None:
-    target = tmp_path / "2026-W46"
-    make(target, "first")
-    script = (
-        "import sys, time\nfrom pathlib import Path\nfrom cloudxai_analysis.report.publish import building\n"
-        "with building(Path(sys.argv[1])) as folder:\n"
-        "    (folder / 'summary.json').write_text('half')\n    print(folder, flush=True)\n    time.sleep(60)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script, target], stdout=subprocess.PIPE, text=True) as builder:
+def test_what_a_killed_build_left_is_cleared_by_the_next(target: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", BUILD, target, ""], stdout=subprocess.PIPE, text=True) as builder:
         assert builder.stdout is not None
         left = Path(builder.stdout.readline().strip())
         make(target, "second")
@@ -97,29 +101,17 @@ def test_what_a_killed_build_left_is_cleared_by_the_next(tmp_path: Path) -> None
     assert left.is_dir()
     make(target, "third")
     assert shown(target) == {"third"}
-    assert names(tmp_path) == [".published", "2026-W46"]
+    assert names(target.parent) == [".published", "2026-W46"]
 
 
 @pytest.mark.parametrize("point", ["rename", "symlink", "replace"])
-def test_killed_at_any_step_of_the_publication_the_report_is_whole(tmp_path: Path, point: str) -> None:
-    target = tmp_path / "2026-W46"
-    make(target, "first")
-    script = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom cloudxai_analysis.report import publish as room\n"
-        "def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "setattr(os, sys.argv[2], die)\n"
-        "with room.building(Path(sys.argv[1])) as folder:\n"
-        "    (folder / 'data').mkdir()\n"
-        "    for name in ('summary.json', 'weekly_report.html', 'data/costs.csv'):\n"
-        "        (folder / name).write_text('second')\n"
-        "    room.publish(folder, Path(sys.argv[1]))\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", script, target, point], check=False)
+def test_killed_at_any_step_of_the_publication_the_report_is_whole(target: Path, point: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", BUILD, target, point], check=False, stdout=subprocess.DEVNULL)
     assert ended.returncode == -signal.SIGKILL
     assert shown(target) == {"first"}
     make(target, "third")
     assert shown(target) == {"third"}
-    assert names(tmp_path) == [".published", "2026-W46"]
+    assert names(target.parent) == [".published", "2026-W46"]
 
 
 def test_a_folder_made_by_hand_is_kept_under_another_name(tmp_path: Path) -> None:
@@ -131,20 +123,18 @@ def test_a_folder_made_by_hand_is_kept_under_another_name(tmp_path: Path) -> Non
     assert [path.read_text() for path in tmp_path.glob("2026-W46.*.old/notes.txt")] == ["mine"]
 
 
-def test_stale_is_marked_beside_the_report_in_one_line_until_the_next(tmp_path: Path) -> None:
-    target = tmp_path / "2026-W46"
-    mark_stale(target, "nothing is published yet")
-    assert names(tmp_path) == []
-    make(target, "first")
+def test_stale_is_marked_beside_the_report_in_one_line_until_the_next(target: Path) -> None:
+    mark_stale(target.with_name("2026-W45"), "nothing is published yet")
+    assert names(target.parent) == [".published", "2026-W46"]
     mark_stale(target, "Source http://host:9090 refused.\nStart it.")
-    assert stale_file(target) == tmp_path / "2026-W46.stale"
+    assert stale_file(target) == target.with_name("2026-W46.stale")
     assert stale_file(target).read_text() == "Source http://host:9090 refused. Start it.\n"
     assert shown(target) == {"first"}
     make(target, "second")
     assert not stale_file(target).exists()
 
 
-def test_two_at_once_both_publish_and_the_report_is_one_of_them(tmp_path: Path) -> None:
+def test_several_at_once_all_publish_and_the_report_is_one_of_them(tmp_path: Path) -> None:
     target = tmp_path / "2026-W46"
     runs = [threading.Thread(target=make, args=(target, f"{number}")) for number in range(4)]
     for run in runs:

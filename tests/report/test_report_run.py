@@ -120,25 +120,19 @@ def left_by(folder: Path, run: str) -> Path:
     return folder
 
 
-def test_the_summary_of_this_run_is_proof(tmp_path: Path) -> None:
-    assert prove_summary(left_by(tmp_path, "r1"), "r1") == summary()
-
-
-@pytest.mark.parametrize("missing", ["summary.json", "run.json"])
-def test_a_run_without_a_summary_proves_nothing(tmp_path: Path, missing: str) -> None:
-    (left_by(tmp_path, "r1") / missing).unlink()
-    with pytest.raises(NotebookFailed, match=r"left no summary in .* Nothing was published\.$"):
-        prove_summary(tmp_path, "r1")
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{", "null", '{"run": "r1"', '{"other": 1}'])
-def test_half_a_file_proves_nothing(tmp_path: Path, content: str) -> None:
-    (left_by(tmp_path, "r1") / "run.json").write_text(content)
+@pytest.mark.parametrize("content", [None, "", "[]", "{", "null", '{"run": "r1"', '{"other": 1}'])
+@pytest.mark.parametrize("file", ["run.json", "summary.json"])
+def test_half_a_file_proves_nothing(tmp_path: Path, file: str, content: str | None) -> None:
+    left = left_by(tmp_path, "r1") / file
+    left.write_text(content or "")
+    if content is None:
+        left.unlink()
     with pytest.raises(NotebookFailed, match=r"Nothing was published\.$"):
         prove_summary(tmp_path, "r1")
 
 
 def test_a_summary_of_another_run_or_another_shape_proves_nothing(tmp_path: Path) -> None:
+    assert prove_summary(left_by(tmp_path, "r1"), "r1") == summary()
     with pytest.raises(NotebookFailed, match=r"is of another run than r2\. Nothing was published\.$"):
         prove_summary(left_by(tmp_path, "r1"), "r2")
     (tmp_path / "summary.json").write_text(json.dumps({**summary(), "status": "fine"}))

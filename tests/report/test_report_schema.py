@@ -35,8 +35,8 @@ def test_what_is_no_summary_is_refused(change: dict[str, Any]) -> None:
         VALIDATOR.validate({**summary(), **change})
 
 
-@pytest.mark.parametrize("key", sorted(summary()))
-def test_every_key_is_needed(key: str) -> None:
-    without = {name: value for name, value in summary().items() if name != key}
-    with pytest.raises(ValidationError, match=f"'{key}' is a required property"):
-        VALIDATOR.validate(without)
+def test_every_key_is_needed() -> None:
+    for key in summary():
+        without = {name: value for name, value in summary().items() if name != key}
+        with pytest.raises(ValidationError, match=f"'{key}' is a required property"):
+            VALIDATOR.validate(without)
