@@ -31,138 +31,76 @@ SCHEMA = json.loads(
 WEEK = parse_window("2026-W46")
 STATUSES = {"pass", "warn", "fail", "unknown"}
 SHARES = {
-    "readiness.availability_week",
-    "readiness.availability_30d",
-    "cardinality.churn_most",
-    "cost.top10_share",
-    "cost.gini",
-    "alerts.false_positive_rate",
-    "alerts.false_positive_rate_low",
-    "alerts.false_positive_rate_high",
-    "alerts.judged_share",
+    *("readiness.availability_week", "readiness.availability_30d", "cardinality.churn_most", "cost.top10_share"),
+    *("cost.gini", "alerts.judged_share", *(f"alerts.false_positive_rate{end}" for end in ("", "_low", "_high"))),
 }
 COUNTS = {
-    "readiness.outages",
-    "cardinality.active_tenants_most",
-    *(f"cardinality.tenants_{name}" for name in ("new", "returning", "stayed", "lost")),
-    "alerts.episodes",
-    "alerts.trials",
-    "telemetry.samples",
-    "telemetry.series",
+    *("readiness.outages", "cardinality.active_tenants_most", "alerts.episodes", "alerts.trials", "telemetry.samples"),
+    *("telemetry.series", *(f"cardinality.tenants_{name}" for name in ("new", "returning", "stayed", "lost"))),
 }
 UNITS_OF_COUNTS = {"scrapes", "restarts", "labels", "requests", "tenants", "episodes", "storms", "outages", "incidents"}
+NO_WORDS = {"nan", "inf", "-inf", "nat", "none,", "<na>"}
 
 
-def impossible(summary: dict[str, Any], *, minutes: float, most_held: int | None = None) -> list[str]:
-    """What of a summary cannot be, in words; `minutes` is the window's length, `most_held` what one scrape showed."""
-    faults = [error.message for error in Draft202012Validator(SCHEMA).iter_errors(summary)]
-    faults += [f"{where}: {value}" for where, value in _numbers(summary) if not math.isfinite(value)]
-    faults += list(_of_numbers(summary["numbers"], minutes, summary["contract"]["cap"], most_held))
-    faults += [text for check in summary["checks"] for text in _of_check(check, summary["contract"]["cap"], most_held)]
-    faults += [text for tile in summary["tiles"] for text in _of_tile(tile, summary["contract"]["cap"], most_held)]
-    faults += list(_of_template(summary["template"], minutes))
-    if summary["status"] not in STATUSES:
-        faults.append(f"status {summary['status']}")
-    coverage = summary["coverage"]
-    seen, expected = coverage["seen_minutes"], coverage["expected_minutes"]
-    if not _share(coverage["value"]) or not 0 <= (seen or 0) <= expected <= minutes:
-        faults.append(f"coverage {coverage}")
-    return faults
+def impossible(summary: dict[str, Any], *, minutes: float, most_held: int) -> Iterator[Any]:
+    """What of a summary cannot be; `minutes` is the window's length, `most_held` the tenants that one scrape showed."""
+    yield from (error.message for error in Draft202012Validator(SCHEMA).iter_errors(summary))
+    numbers, cap, coverage = summary["numbers"], summary["contract"]["cap"], summary["coverage"]
+
+    def between(low: float, value: float | None, high: float, *, whole: bool = False) -> bool:
+        return value is None or (low <= value <= high and (not whole or float(value).is_integer()))
+
+    def free(value: float | None) -> bool:
+        # No labels left below 0, unless one scrape showed more tenants than the cap.
+        return between(-max(most_held - cap, 0), value, cap, whole=True)
+
+    def wrong(unit: str, value: float | None) -> bool:
+        count, share = unit in UNITS_OF_COUNTS, unit == "share"
+        return (share and not between(0, value, 1)) or (count and not between(0, value, math.inf, whole=True))
+
+    yield from (key for key in SHARES if wrong("share", numbers[key]))
+    yield from (key for key in COUNTS if wrong("tenants", numbers[key]))
+    rates = [numbers[f"alerts.false_positive_rate{end}"] for end in ("_low", "", "_high")]
+    possible = {
+        "headroom": free(numbers["cardinality.headroom_least"]),
+        "budget used": between(0, numbers["readiness.error_budget_used_minutes"], 43_200),
+        "budget left": between(-math.inf, numbers["readiness.error_budget_remaining_share"], 1),
+        "false positives": None in rates or rates == sorted(rates),
+        "status": {summary["status"], *(check["status"] for check in summary["checks"])} <= STATUSES,
+        "coverage": between(0, coverage["value"], 1),
+        "seen": 0 <= (coverage["seen_minutes"] or 0) <= coverage["expected_minutes"] <= minutes,
+        # An episode that began in the window may outlast it only by what was seen.
+        "episodes": all(between(0, alert["minutes"], minutes + 60) for alert in summary["template"]["alerts"]),
+    }
+    yield from (name for name, can_be in possible.items() if not can_be)
+    for check in summary["checks"]:
+        key, value, unit = check["key"], check["value"], check["unit"]
+        drift = key in ("reconciliation", "agreement", "conservation")
+        if (not free(value) if key == "headroom" and unit == "labels" else wrong(unit, value) and not drift) or (
+            check["status"] == "unknown" and value == 0
+        ):
+            yield check
+        if any(NO_WORDS & set(check[said].lower().split()) for said in ("finding", "size", "action")):
+            yield check
+    for tile in summary["tiles"]:
+        unit = "share" if tile["unit"] == "share" else ""
+        if any(wrong(unit, value) for value in (tile["value"], tile["median4"], *tile["spark"])):
+            yield tile
+        if (tile["key"] == "headroom" and not free(tile["value"])) or (
+            tile["value"] is None and tile["status"] != "unknown"
+        ):
+            yield tile
+    yield from (one for key, one in summary["template"].items() if key != "alerts" and wrong("tenants", one["value"]))
 
 
-def _numbers(value: Any, where: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers(item, f"{where}.{key}")
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _numbers(item, f"{where}[{number}]")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield where, float(value)
-
-
-def _whole(value: float | None) -> bool:
-    return value is None or (value >= 0 and float(value).is_integer())
-
-
-def _share(value: float | None) -> bool:
-    return value is None or 0 <= value <= 1
-
-
-def _free(value: float | None, cap: int, most_held: int | None) -> bool:
-    """Whether so many labels can be left: none below 0, unless one scrape showed more tenants than the cap."""
-    if value is None:
-        return True
-    over = max((most_held or 0) - cap, 0)
-    return -over <= value <= cap and float(value).is_integer()
-
-
-def _of_numbers(numbers: dict[str, float | None], minutes: float, cap: int, most_held: int | None) -> Iterator[str]:
-    for key, value in numbers.items():
-        wrong = (
-            (key in SHARES and not _share(value))
-            or (key in COUNTS and not _whole(value))
-            or (key == "cardinality.headroom_least" and not _free(value, cap, most_held))
-            or (key == "readiness.error_budget_used_minutes" and value is not None and not 0 <= value <= 43_200)
-            or (key == "readiness.error_budget_remaining_share" and value is not None and value > 1)
-        )
-        if wrong:
-            yield f"{key}: {value}"
-    low, rate, high = (numbers[f"alerts.false_positive_rate{end}"] for end in ("_low", "", "_high"))
-    if rate is not None and low is not None and high is not None and not low <= rate <= high:
-        yield f"false positives: {low} {rate} {high}"
-
-
-def _of_check(check: dict[str, Any], cap: int, most_held: int | None) -> Iterator[str]:
-    key, value, unit = check["key"], check["value"], check["unit"]
-    if check["status"] not in STATUSES:
-        yield f"{key}: status {check['status']}"
-    if check["status"] == "unknown" and value == 0:
-        yield f"{key}: unknown, and yet 0"
-    if key == "headroom" and unit == "labels" and not _free(value, cap, most_held):
-        yield f"{key}: {value} {unit}"
-    if unit == "share" and not _share(value) and key not in ("reconciliation", "agreement", "conservation"):
-        yield f"{key}: {value} {unit}"
-    if unit in UNITS_OF_COUNTS and key != "headroom" and not _whole(value):
-        yield f"{key}: {value} {unit}"
-    for text in (check["finding"], check["size"], check["action"]):
-        if any(word in text.lower().split() for word in ("nan", "inf", "-inf", "nat", "none,", "<na>")):
-            yield f"{key}: {text}"
-
-
-def _of_tile(tile: dict[str, Any], cap: int, most_held: int | None) -> Iterator[str]:
-    values = [tile["value"], tile["median4"], *tile["spark"]]
-    if tile["unit"] == "share" and not all(_share(value) for value in values):
-        yield f"tile {tile['key']}: {values}"
-    if tile["key"] == "headroom" and not _free(tile["value"], cap, most_held):
-        yield f"tile {tile['key']}: {tile['value']}"
-    if (tile["value"] is None) != (tile["status"] == "unknown") and tile["value"] is None:
-        yield f"tile {tile['key']}: no value, and yet {tile['status']}"
-
-
-def _of_template(template: dict[str, Any], minutes: float) -> Iterator[str]:
-    for key, number in template.items():
-        if key != "alerts" and not _whole(number["value"]):
-            yield f"template {key}: {number['value']}"
-    # An episode that began in the window may outlast it only by what was seen.
-    for alert in template["alerts"]:
-        if alert["minutes"] is not None and not 0 <= alert["minutes"] <= minutes + 60:
-            yield f"episode of {alert['minutes']} minutes"
-
-
-def held_against(study: Study) -> list[str]:
+def held_against(study: Study) -> list[Any]:
     """What is impossible in the summary of a study; it must be JSON without NaN, and the same when read again."""
     study.provenance = study.provenance or {"source": {}, "lake": {"rollups": 1, "samples": 1}, "warnings": []}
-    summary = summarise(study)
-    text = json.dumps(summary, allow_nan=False)
-    seen = study.seen
+    summary = json.loads(json.dumps(summarise(study), allow_nan=False))
     samples = study.cardinality.tenant_samples
     at_once = samples.groupby(["job", "instance", "time"], observed=True)["tenant"].nunique()
-    return impossible(
-        json.loads(text),
-        minutes=(seen.end - seen.start).total_seconds() / 60,
-        most_held=int(at_once.max()) if len(at_once) else None,
-    )
+    minutes = study.seen.duration.total_seconds() / 60
+    return list(impossible(summary, minutes=minutes, most_held=int(at_once.max()) if len(at_once) else 0))
 
 
 # A platform by chance: few processes and tenants, a short time, and whatever a gauge or a counter can hold.

@@ -37,8 +37,8 @@ def tenants(start: datetime, end: datetime, value: float = 1.0, **labels: str) -
     return [line(OWN | {"tenant": name} | labels, start, end, value) for name in ("acme", "bolt")]
 
 
-@pytest.fixture
-def young(tmp_path: Path) -> Study:
+@pytest.fixture(scope="module")
+def young(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Three hours of a Saturday, with costs of 2 x 3 EUR and a page that nobody judged."""
     end = SATURDAY + timedelta(hours=3)
     fired = {"alertname": "TenantReadinessBreach", "alertstate": "firing", "severity": "page", "tenant": "acme"}
@@ -49,7 +49,7 @@ def young(tmp_path: Path) -> Study:
         tenant_cost_estimate=tenants(SATURDAY, end),
         ALERTS=[line(fired, SATURDAY, SATURDAY + timedelta(minutes=5))],
     )
-    return study_of(series, tmp_path, WEEK, now=end)
+    return study_of(series, tmp_path_factory.mktemp("young"), WEEK, now=end)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,13 @@ def test_a_tenants_outage_that_two_instances_tell_of_is_one_of_its_own_length(tm
 
 def test_flapping_of_alerts_is_told_of_the_alerts_and_its_action_names_whom(tmp_path: Path) -> None:
     labels = {"alertname": "TenantReadinessBreach", "alertstate": "firing", "severity": "page"}
-    fired = [
-        line(labels | {"tenant": name}, WEEK.start + timedelta(minutes=at), WEEK.start + timedelta(minutes=at + 5))
-        for name in ("acme", "bolt")
-        for at in (60, 75, 90)
-    ]
-    together = [(own[0], *(np.concatenate(parts) for parts in zip(*(one[1:] for one in three), strict=True)))
-                for three in (fired[:3], fired[3:]) for own in (three[0],)]  # fmt: skip
-    series = platform(FORTNIGHT, WEEK.end, ALERTS=together, tenant_readiness_state=tenants(FORTNIGHT, WEEK.end))
+    starts = [WEEK.start + timedelta(minutes=at) for at in (60, 75, 90)]
+    fired = []
+    for name in ("acme", "bolt"):
+        three = [line(labels, start, start + timedelta(minutes=5)) for start in starts]
+        times, values = (np.concatenate([one[part] for one in three]) for part in (1, 2))
+        fired.append((labels | {"tenant": name}, times, values))
+    series = platform(FORTNIGHT, WEEK.end, ALERTS=fired, tenant_readiness_state=tenants(FORTNIGHT, WEEK.end))
     found = judge.check(study_of(series, tmp_path, WEEK), "flapping")
     assert found.finding.startswith("Alerts of 2 tenants flapped in 2026-W47")
     assert found.size == "6 repeated alerts"

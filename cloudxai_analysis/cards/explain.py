@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -21,45 +20,25 @@ from cloudxai_analysis.study.catalogue import TOPICS, inputs_of, place_of, roots
 from cloudxai_analysis.study.numbers import NUMBERS
 from cloudxai_analysis.study.study import Study
 
-# What stands in summary.json and is no number of the telemetry: what was asked, set, or written down.
-GIVEN = {
-    "bounds": "a bound of the settings, with its reason in `cloudxai.toml.example`",
-    "contract": "the contract that says what the platform exports",
-    "environment": "the environment of the settings",
-    "ledger": "the ledger as it was when the report was made",
-    "platform": "the contract that says what the platform exports",
-    "provenance": "the pull that the report was made from",
-    "schema": "the form of summary.json",
-    "window": "the window that was asked for",
-}
+# What stands in summary.json and is no number of the telemetry: what was asked for, set, promised or written down.
+GIVEN = ("bounds", "contract", "environment", "ledger", "platform", "provenance", "schema", "window")
 # What is made of all checks together.
 OF_CHECKS = ("banners", "considerations", "headline", "paragraph", "status")
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number: the function that it stands in, what makes it of a study, its definition."""
-
-    made_by: Callable[..., Any]
-    made: Callable[[Study], Any]
-    definition: str = ""
-
-
-KNOWN = {
-    **{
-        f"checks.{key}": Number(FINDERS[key], partial(find, key=key), f"{row.holds} {row.held_against}")
-        for key, row in ROWS.items()
-    },
-    **{f"tiles.{key}": Number(made, made) for key, made in TILES.items()},
-    **{f"numbers.{key}": Number(made, made) for key, made in NUMBERS.items()},
-    **{f"template.{key}": Number(made, made) for key, (_, _, made) in TEMPLATE.items()},
-    "template.alerts": Number(alerts, alerts),
-    "coverage": Number(coverage, coverage),
+# Every number that telemetry makes, by its name in summary.json, with the function that makes it.
+KNOWN: dict[str, Callable[..., Any]] = {
+    **{f"checks.{key}": FINDERS[key] for key in ROWS},
+    **{f"tiles.{key}": made for key, made in TILES.items()},
+    **{f"numbers.{key}": made for key, made in NUMBERS.items()},
+    **{f"template.{key}": made for key, (_, _, made) in TEMPLATE.items()},
+    "template.alerts": alerts,
+    "coverage": coverage,
 }
 
 
-def frames_read(study: Study, made: Callable[[Study], Any]) -> list[str]:
-    """The frames and values of a study that a function reads itself: they are noted while it is called."""
+def frames_read(study: Study, name: str) -> list[str]:
+    """The frames and values of a study that a number is made of: they are noted while it is made."""
+    topic, _, key = name.partition(".")
+    made = partial(find, key=key) if topic == "checks" else KNOWN[name]
     found: dict[str, None] = {}
     watched = copy(study)
 
@@ -89,13 +68,9 @@ def _behind(frames: list[str]) -> list[str]:
 
 def found(name: str) -> str:
     """The number that a name or a path into `summary.json` means: 'checks.churn' of 'churn'; '' where there is none."""
-    words = name.strip().split(".")
-    for length in range(len(words), 0, -1):
-        path = ".".join(words[:length])
-        for one in KNOWN:
-            if path in (one, one.partition(".")[2]):
-                return one
-    return words[0] if words[0] in GIVEN or words[0] in OF_CHECKS else ""
+    paths = [name.strip().rsplit(".", cut)[0] for cut in range(name.count(".") + 1)]
+    known = (one for path in paths for one in KNOWN if path in (one, one.partition(".")[2]))
+    return next(known, paths[-1] if paths[-1] in (*GIVEN, *OF_CHECKS) else "")
 
 
 def feeds(study: Study, name: str) -> list[str]:
@@ -109,7 +84,7 @@ def feeds(study: Study, name: str) -> list[str]:
     }
     if not frames:
         return []
-    return [key for key, number in KNOWN.items() if frames & set(_behind(frames_read(study, number.made)))]
+    return [key for key in KNOWN if frames & set(_behind(frames_read(study, key)))]
 
 
 def _measure(frame: str) -> str:
@@ -122,7 +97,7 @@ def explained(study: Study, name: str) -> Iterator[str]:
     """Lines on a number, or on what a frame, a metric or a function feeds; a UsageError that names near ones."""
     own = found(name)
     if own in GIVEN:
-        yield f"{name} is {GIVEN[own]}; no telemetry makes it."
+        yield f"{name} was asked for, set, promised or written down; no telemetry makes it."
     elif own in OF_CHECKS:
         yield f"{own} is made of all {len(ROWS)} checks, in cards/words.py; ask for one of them: {', '.join(ROWS)}."
     elif own:
@@ -137,11 +112,11 @@ def explained(study: Study, name: str) -> Iterator[str]:
 
 
 def _lines(study: Study, name: str) -> Iterator[str]:
-    number, frames = KNOWN[name], frames_read(study, KNOWN[name].made)
+    frames, row = frames_read(study, name), ROWS.get(name.removeprefix("checks."))
     yield f"{name}: {_said(study, name)}"
-    if number.definition:
-        yield f"  definition: {number.definition} (docs/definitions.md)"
-    yield f"  made by {place_of(number.made_by)}"
+    if row:
+        yield f"  definition: {row.holds} {row.held_against} (docs/definitions.md)"
+    yield f"  made by {place_of(KNOWN[name])}"
     behind = _behind(frames)
     yield f"  of {len(frames)} frames, which are made of {len(behind) - len(frames)} more:"
     for one in map(study.frames.__getitem__, behind):

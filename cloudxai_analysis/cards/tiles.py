@@ -30,7 +30,6 @@ class Row(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    section: str
     check: str
     label: str
     unit: str
@@ -66,7 +65,7 @@ def tiles(study: Study) -> list[dict[str, Any]]:
 def _tile(study: Study, key: str, told: Told) -> dict[str, Any]:
     row = ROWS[key]
     # No number where the series may count twice, or mix what is apart.
-    mixed = len(judge.told_apart(study, "", row.section)) > 0
+    mixed = len(judge.told_apart(study, "", row.link.partition("-")[0])) > 0
     by_week = [] if mixed else [told.by_week(week) for week in study.history.weeks()][-SPARK_WEEKS:]
     value = None if mixed else rounded(told.value)
     change = told.change if told.change is not None else by_week[-1] - by_week[-2] if len(by_week) > 1 else math.nan
@@ -196,10 +195,7 @@ def _unlike(study: Study) -> str:
     return ""
 
 
-TILES: dict[str, Callable[[Study], Told]] = {
-    "availability": _availability,
-    "headroom": _headroom,
-    "cost": _cost,
-    "false_positives": _false_positives,
-    "coverage": _coverage,
-}
+# By the key of each one's row.
+TILES: dict[str, Callable[[Study], Told]] = dict(
+    zip(ROWS, (_availability, _headroom, _cost, _false_positives, _coverage), strict=True)
+)

@@ -22,7 +22,6 @@ from cloudxai_analysis.words.csv_cells import write_csv
 SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
 WEEKS_BACK = 13
 GROUPS = ("new", "worse", "better", "gone", "still")
-_WEIGHT = {"pass": 0, "unknown": 1, "warn": 2, "fail": 3}
 # Every card of the page, in its order; each leaves its whole table as a CSV beside the report.
 CARDS = tuple(MAKERS[key] for key, row in ROWS.items() if row.page)
 
@@ -94,13 +93,14 @@ def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[st
 
 
 def _group(was: str, now: str) -> str:
+    found = was in ("warn", "fail")
     if was == now:
-        return "still" if now in ("warn", "fail") else ""
+        return "still" if found else ""
     if now == "pass":
-        return "gone" if was in ("warn", "fail") else "better"
-    if was in ("warn", "fail"):
-        return "worse" if now == "unknown" or _WEIGHT[now] > _WEIGHT[was] else "better"
-    return "new"
+        return "gone" if found else "better"
+    if not found:
+        return "new"
+    return "better" if (was, now) == ("fail", "warn") else "worse"
 
 
 def summary_text(summary: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
 
 TOPICS: dict[str, type[Topic]] = {
-    **{"telemetry": Telemetry, "cardinality": Cardinality, "cost": Cost, "alerts": Alerts, "readiness": Readiness},
+    topic.__name__.lower(): topic for topic in (Telemetry, Cardinality, Cost, Alerts, Readiness)
 }
 
 

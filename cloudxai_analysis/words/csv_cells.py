@@ -22,8 +22,7 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """
     import pandas as pd
 
-    safe = pd.DataFrame({name: _safe(frame[name]) for name in frame.columns}, columns=frame.columns)
-    safe.columns = pd.Index([neutral(str(name)) for name in frame.columns])
+    safe = pd.DataFrame({neutral(str(name)): _safe(frame[name]) for name in frame.columns})
     # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
     text = safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import cache
 from typing import Any
 
@@ -10,11 +11,6 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from cloudxai_analysis.words import phrases
 
-_SPELT = (
-    *("apart", "between", "count", "day", "moment", "money", "monies", "number", "percent", "several", "short"),
-    *("signed", "span"),
-)
-
 
 @cache
 def template(text: str) -> Template:
@@ -22,20 +18,11 @@ def template(text: str) -> Template:
     # Findings are plain text: the page and the notebook escape what they show.
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
     environment.filters["listed"] = lambda names: ", ".join(phrases.short(name) for name in names)
-    environment.filters |= {name: getattr(phrases, name) for name in _SPELT}
+    environment.filters |= {name: spelt for name, spelt in vars(phrases).items() if inspect.isfunction(spelt)}
     return environment.from_string(text)
 
 
 def say(text: str, words: dict[str, Any]) -> str:
-    """The sentence with its words filled in; a row of a frame gives its columns by name.
-
-    Raises
-    ------
-    jinja2.UndefinedError
-        A word of the sentence was not given.
-    """
-    if "{" not in text:
-        return text
-    return template(text).render(
-        {name: word.to_dict() if isinstance(word, pd.Series) else word for name, word in words.items()}
-    )
+    """The sentence with its words filled in, all of which it needs; a row of a frame gives its columns by name."""
+    plain = {name: word.to_dict() if isinstance(word, pd.Series) else word for name, word in words.items()}
+    return template(text).render(plain) if "{" in text else text
