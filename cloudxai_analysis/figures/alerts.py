@@ -1,4 +1,4 @@
-"""Figures of the alerts: what fired and was true, and which rules cry wolf."""
+"""Figures of the alerts: what fired and was true, which rules cry wolf, and the signal that a rule looks at."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cloudxai_analysis.figures.course import Bound, Course, course
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.lanes import Intervals, Stretches, intervals, stretches
 from cloudxai_analysis.figures.marks import Entry
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, VERMILLION
+from cloudxai_analysis.figures.timeline import days, usual_step
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count, percent
 
@@ -80,6 +82,35 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         xlabel=f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval",
     )
     return intervals(ax, rates, spec)
+
+
+def signal(
+    ax: Axes,
+    seen: pd.DataFrame,
+    episodes: pd.DataFrame,
+    *,
+    alertname: str,
+    meaning: str,
+    threshold: float | None,
+    window: Window,
+) -> Axes:
+    """What a rule looks at over time, with its threshold and the times at which it would have fired.
+
+    `seen`: time, value, as `meaning` says; `episodes`: fired_at, resolved_at.
+    """
+    fired = [(days(episodes["fired_at"]), days(episodes["resolved_at"].fillna(window.end)))] if len(episodes) else []
+    spec = Course(
+        title=lambda _: f"{shortened(alertname, _TITLE_NAME)} would have fired {count(len(episodes), 'time')}",
+        subtitle=meaning,
+        at="time",
+        value="value",
+        step=usual_step(seen["time"]),
+        bound=None if threshold is None else Bound(threshold, f"threshold {threshold:g}"),
+        window=window,
+        shaded=[stretch for start, end in fired for stretch in zip(start, end, strict=True)],
+        more="; shaded: firing",
+    )
+    return course(ax, seen, spec)
 
 
 def _rules(frame: pd.DataFrame) -> list[str]:

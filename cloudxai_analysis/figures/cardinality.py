@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
-from cloudxai_analysis.figures.marks import End, Entry, left_out
+from cloudxai_analysis.figures.marks import Entry, left_out
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_words, days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
@@ -105,10 +105,9 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
         parts=lambda frame: [
             Line(days(frame["day"]) + 1, frame["held"].to_numpy(dtype=float), INK, step=1.0),
             Line(will, high95, foot=low95, step=1.0, looks={"alpha": 0.14}),
-            Line(will, high80, foot=low80, step=1.0, looks={"alpha": 0.3}),
+            Line(will, high80, said=f"90 % under {high80[-1]:.0f}", foot=low80, step=1.0, looks={"alpha": 0.3}),
             Line(will, median, said=f"median {last['median']:.0f}", step=1.0, looks={"linestyle": _DASHES[0]}),
         ],
-        ends=[End(float(last["high80"]), f"90 % under {last['high80']:.0f}", BLUE)],
         bound=Bound(cap, f"cap {cap}"),
         unit="{:.0f}".format,
         whole=True,
@@ -139,9 +138,7 @@ def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
         subtitle="Tenants that came or left, of the day's tenants",
         at="day",
         step=1.0,
-        parts=lambda frame: [
-            Columns(days(frame["day"]), frame["churn"].to_numpy(float), step=1.0, hatch="", air=0.24, texts=said)
-        ],
+        parts=lambda frame: [Columns(days(frame["day"]), frame["churn"].to_numpy(float), texts=said)],
         bound=Bound(bound, f"bound {percent(bound, 0)}", bad="above"),
         unit=lambda share: f"{share * 100:g} %",
     )

@@ -10,7 +10,6 @@ import pandas as pd
 from cloudxai_analysis.figures.course import Columns, Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import change_of, shortened
 from cloudxai_analysis.figures.lanes import Bars, bars
-from cloudxai_analysis.figures.marks import End
 from cloudxai_analysis.figures.style import HATCH, INK, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days
 from cloudxai_analysis.ground.window import Window, week_of
@@ -40,7 +39,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     said = ["" if np.isnan(value) else money(value, "").strip() for value in cost]
     moved = f", {_signed(change, 1)} on the week before" if np.isfinite(change) else ""
     parts = [
-        Columns(place[own], cost[own], 1.0, hatch=hatch, air=0.24, texts=said[own])
+        Columns(place[own], cost[own], hatch=hatch, texts=said[own])
         for own, hatch in ((slice(whole), ""), (slice(whole, None), HATCH))
     ]
     spec = Course(
@@ -148,7 +147,7 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
         inside = (x >= start) & (x < end)
         return [
             Line(x, cost, said="cost", gaps=True),
-            Line(x, high, looks={"linewidth": 0.8}),
+            Line(x, high, said="usual at most", looks={"linewidth": 0.8}),
             Line(x, expected, INK, "expected", looks={"linewidth": 1.2, "linestyle": (0, (3, 2))}),
             Line(x[inside], cost[inside], VERMILLION, looks={"linewidth": 3.2}),
         ]
@@ -157,7 +156,6 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
         title=lambda _: f"{name} cost {money(found['excess'], unit)} more than expected in {found['hours']:.0f} h",
         subtitle=f"Cost by hour{_in(unit)}",
         parts=parts,
-        ends=[End(float(high), "usual at most") for high in hourly["high"].tail(1)],
         unit=_plain,
         events=[(float(start), ""), (float(end), f"{change_of(found['excess'], unit)} in {found['hours']:.0f} h")],
     )

@@ -42,8 +42,6 @@ from cloudxai_analysis.ground.window import Window
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST = 250  # columns beyond which neighbours share one
-
 
 @dataclass(frozen=True)
 class Line:
@@ -79,19 +77,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns in cells that begin at `x` and are `step` wide, of which the share `air` stays free, upon `base`.
+    """Tinted columns in cells that begin at `x` and are `step` wide, of which the share `air` stays free, from `base`.
 
-    Tinted with a `hatch`, or plain where it is None; a value of NaN is hatched as unknown. `texts` stand at their ends
-    where they all have room.
+    A value of NaN is hatched as unknown. `texts` stand at their ends where they all have room.
     """
 
     x: Floats
     y: Floats
-    step: Any = HOUR
+    step: float = 1.0
     color: str = BLUE
-    base: Any = 0.0
-    hatch: str | None = None
-    air: float = 0.0
+    base: float = 0.0
+    hatch: str = ""
+    air: float = 0.24
     texts: Sequence[str] = ()
 
     def reach(self) -> Floats:
@@ -99,35 +96,19 @@ class Columns:
         return np.append(self.base, self.base + self.y)
 
     def draw(self, ax: Axes, bad: Callable[[Floats], Any]) -> None:
-        """Draw them, those that are `bad` in the colour of what is wrong, crossed where the others are tinted."""
-        if not len(self.x):
-            return
-        step, base = (np.broadcast_to(np.asarray(side, dtype=float), self.y.shape) for side in (self.step, self.base))
-        x, wide = self.x + step * self.air / 2, np.maximum(step * (1 - self.air), 2 * point(ax))
-        beyond = np.asarray(bad(base + self.y), dtype=bool)
-        for chosen, color, lines in ((~beyond, self.color, self.hatch), (beyond, VERMILLION, "xxxx")):
+        """Draw them, those that are `bad` crossed and in the colour of what is wrong."""
+        wide, beyond = self.step * (1 - self.air), np.asarray(bad(self.base + self.y), dtype=bool)
+        for chosen, color, hatch in ((~beyond, self.color, self.hatch), (beyond, VERMILLION, "xxxx")):
             some = chosen & np.isfinite(self.y) & (self.y != 0)
-            if self.hatch is not None:
-                marks.tinted(ax, x[some], base[some], wide[some], self.y[some], color=color, hatch=lines or "")
-            elif some.any():
-                marks.rectangles(ax, *_fewer(x[some], base[some], wide[some], self.y[some]), facecolor=color)
-        marks.hatch_unknown(ax, marks.unknown_stretches(self.x, self.y, step=float(np.max(step)), edges=True))
-        middle, ends = self.x + step / 2, base + self.y
+            left = self.x[some] + self.step * self.air / 2
+            marks.tinted(ax, left, self.base, wide, self.y[some], color=color, hatch=hatch)
+        marks.hatch_unknown(ax, marks.unknown_stretches(self.x, self.y, step=self.step, edges=True))
+        middle = self.x + self.step / 2
         if _fit(middle / point(ax), self.texts):
-            for at, end, value, text in zip(middle, ends, self.y, self.texts, strict=False):
+            for at, value, text in zip(middle, self.y, self.texts, strict=False):
                 if np.isfinite(value):
                     away, side = ((0, -4), "top") if value < 0 else ((0, 3), "bottom")
-                    marks.say(ax, text, (at, end), away, gid="value", va=side)
-
-
-def _fewer(x: Floats, base: Floats, wide: Floats, y: Floats) -> tuple[Any, ...]:
-    """The sides of columns, of which neighbours share the highest where there are more than can be told apart."""
-    if len(x) <= _MOST:
-        return x, base, wide, y
-    cell = (x.max() - x.min()) / _MOST
-    sides = pd.DataFrame({"x": x, "base": base, "top": base + y}).groupby(((x - x.min()) // cell).astype(int))
-    found = sides.agg({"x": "min", "base": "max", "top": "max"})
-    return found["x"], found["base"], cell, found["top"] - found["base"]
+                    marks.say(ax, text, (at, self.base + value), away, gid="value", va=side)
 
 
 def _fit(middle: Floats, texts: Sequence[str]) -> bool:
@@ -185,7 +166,6 @@ class Course:
     end: Callable[[float], str] | None = None
     parts: Callable[[pd.DataFrame], Sequence[Part]] | None = None
     bound: Bound | None = None
-    ends: Sequence[End] = ()
     unit: Callable[[float], str] = "{:g}".format
     whole: bool = False
     limits: tuple[float, float] | None = None
@@ -193,7 +173,6 @@ class Course:
     more: str = ""
     weeks: Sequence[str] = ()
     shaded: Sequence[tuple[float, float]] = ()
-    shade: str = VERMILLION
     events: Sequence[tuple[float, str]] = ()
     key: Sequence[Entry] = ()
 
@@ -205,14 +184,14 @@ def course(ax: Axes, frame: pd.DataFrame, spec: Course) -> Axes:
         return empty(ax)
     parts = [*_own(frame, spec), *(spec.parts(frame) if spec.parts else ())]
     lines = [part for part in parts if isinstance(part, Line) and part.said and np.isfinite(part.y).any()]
-    ends = [*spec.ends, *(End(float(part.y[np.isfinite(part.y)][-1]), part.said, part.color) for part in lines)]
+    ends = [End(float(part.y[np.isfinite(part.y)][-1]), part.said, part.color) for part in lines]
     ends += [End(spec.bound.value, spec.bound.said)] if spec.bound else []
     ax.set_ylim(*(spec.limits or _limits([*(part.reach() for part in parts), [end.value for end in ends]])))
     left = marks.value_ticks(ax, spec.unit, whole=spec.whole)
     margins(ax, left=left, right=marks.end_room(ends) if ends else 14.0, top=KEY_TOP if spec.key else TOP)
     span = _across(ax, frame, spec)
     for start, until in spec.shaded:
-        ax.axvspan(start, until, facecolor=spec.shade, edgecolor="none", alpha=0.08 if spec.shade == INK else 0.2)
+        ax.axvspan(start, until, facecolor=INK, edgecolor="none", alpha=0.12)
     if spec.bound:
         ax.axhline(spec.bound.value, color=INK, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1.5)
     for number, part in enumerate(parts):

@@ -43,9 +43,9 @@ class Entry(NamedTuple):
     looks: Mapping[str, Any] = {}
 
 
-def box(text: str, color: str, *, tint: bool = True) -> Entry:
-    """The entry of a key for bars of one colour, hollow where they are tinted."""
-    return Entry(text, {"marker": "s", "color": color, **({"markerfacecolor": "none"} if tint else {})})
+def box(text: str, color: str) -> Entry:
+    """The entry of a key for tinted bars of one colour."""
+    return Entry(text, {"marker": "s", "color": color, "markerfacecolor": "none"})
 
 
 def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:

@@ -46,7 +46,7 @@ def availability_by_day(ax: Axes, daily: pd.DataFrame, *, slo: float) -> Axes:
         at="day",
         step=1.0,
         parts=lambda _: [
-            Columns(x, y - 1, 1.0, BLUE, 1.0, "", air=0.94, texts=said),
+            Columns(x, y - 1, base=1.0, air=0.94, texts=said),
             marks(y >= slo, BLUE, "o"),
             marks(y < slo, VERMILLION, "X"),
             Unsure([(day, day + 1) for day in unfinished], "unfinished"),

@@ -13,7 +13,7 @@ from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import duration, share_words, shortened, without_port
 from cloudxai_analysis.figures.lanes import Cells, Stretches, cells, stretches
 from cloudxai_analysis.figures.marks import Entry, box, left_out, unknown_stretches
-from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
+from cloudxai_analysis.figures.style import BLUE, GREEN, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days, frame_words, usual_step
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
@@ -110,7 +110,6 @@ def raw_samples(
         parts=parts,
         window=window,
         shaded=[] if marked is None else [(day_of(marked[0]), day_of(marked[1]))],
-        shade=INK,
         more=left_out(min(len(most), len(_LINES)), len(most), "series"),
     )
     return course(ax, samples if samples["value"].notna().any() else samples[:0], spec)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.figures import alerts, cardinality, cost, new_axes, readiness, replay, telemetry, to_svg
+from cloudxai_analysis.figures import alerts, cardinality, cost, new_axes, readiness, telemetry, to_svg
 from cloudxai_analysis.ground.window import parse_window
 
 WEEK, MONTH = parse_window("2026-W46"), parse_window("2026-11")
@@ -194,7 +194,7 @@ FIGURES = {
         {"a:80", "up, 1, 2026-W46, 9 to 15 Nov 2026 (UTC)"},
     ),
     "signal": (
-        lambda ax, frame: replay.signal(
+        lambda ax, frame: alerts.signal(
             ax, frame, EPISODES, alertname="Flapping", meaning="most of all", threshold=10.0, window=WEEK
         ),
         SIGNAL,

@@ -93,7 +93,7 @@ def test_hostile_labels_are_shown_as_text():
 def test_matplotlib_waits_until_a_figure_is_drawn_and_pyplot_stays_away():
     code = (
         "import sys\n"
-        "from cloudxai_analysis.figures import alerts, cardinality, cost, readiness, replay, telemetry\n"
+        "from cloudxai_analysis.figures import alerts, cardinality, cost, readiness, telemetry\n"
         "from cloudxai_analysis.figures import empty, new_axes, to_svg\n"
         "assert 'matplotlib' not in sys.modules\n"
         "to_svg(empty(new_axes(), 'no data').get_figure(root=True), 'a', 'b')\n"
