@@ -12,9 +12,8 @@ import servers
 from statsmodels.stats.proportion import proportion_confint
 
 from cloudxai_analysis.cards import labelling
-from cloudxai_analysis.cards.labelling import impact
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
@@ -164,32 +163,3 @@ def test_what_is_wrong_leaves_the_ledger_as_it_was(study: Study) -> None:
     with pytest.raises(UsageError, match=r"There is no open proposal 'proposed-x'"):
         labelling.confirm(study, "proposed-x", by="ada")
     assert study.ledger.entries() == []
-
-
-def test_a_query_for_impact_proposes_what_readiness_does_not_show(study: Study) -> None:
-    start = pd.Timestamp("2026-11-11T09:00", tz="UTC")
-    impact = pd.DataFrame({"tenant": ["a"], "start": [start], "end": [start + pd.Timedelta(minutes=5)]})
-    found = labelling.proposed(study, impact).table
-    asked = found[found["source"] == "impact query"]
-    assert asked[["id", "tenant"]].values.tolist() == [["proposed-20261111T090000Z-impact-a", "a"]]
-    labelling.confirm(study, asked["id"], by="ada", impact=impact)
-    assert rates(study)["TenantReadinessBreach"] == (1, 1, 0)
-
-
-def test_impact_by_a_query_of_ones_own_is_proposed_and_no_truth(study: Study) -> None:
-    """Tenant b dips from two minutes before 15:02, for six; the server says so at each minute."""
-    found = impact(study, '1 - tenant_readiness_state{tenant="b"}')
-    assert found.values.tolist() == [
-        ["b", pd.Timestamp("2026-11-09T15:00Z"), pd.Timestamp("2026-11-09T15:06Z")],
-    ]
-    assert "b" in set(labelling.proposed(study, found).table["tenant"])
-    assert rates(study)["TenantReadinessBreach"] == (0, 0, 0)
-    assert impact(study, "") is None
-    with pytest.raises(SourceAnswerError, match="400"):
-        impact(study, "1 -")
-
-
-def test_the_demo_evaluates_no_query_of_impact(study: Study) -> None:
-    demo = study.environment.model_copy(update={"source": DEMO_SOURCE})
-    with pytest.raises(UsageError, match="needs a server"):
-        impact(Study(demo, DAYS, study.store, ledger=study.ledger, now=DAYS.end), "up")

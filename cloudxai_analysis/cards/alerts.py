@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.cards.card import Card
-from cloudxai_analysis.cards.compose import Maker, Words, card, compose
+from cloudxai_analysis.cards.compose import Maker, Words, card
 from cloudxai_analysis.checks.alerts import BAD, GOOD, of_all, over_the_edge, rule_verdicts
-from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.measures.rates import wilson_interval
-from cloudxai_analysis.sources.notifications import HELD
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, short
-
-_KEYS = ["alertname", "severity", "tenant", "instance"]
 
 false_positives, noise, storms, flapping = (
     Maker(f"alerts-{name}") for name in ("false-positives", "noise", "storms", "flapping")
@@ -96,39 +91,3 @@ def near_misses(study: Study, frame: pd.DataFrame) -> Words:
 def incidents(_: Study, frame: pd.DataFrame) -> Words:
     """What people wrote down in the window."""
     return {"table": frame.drop(columns=["alerts", "acknowledged_at"])}
-
-
-def held(study: Study) -> Card:
-    """What fires at the window's end against what the environment's Alertmanager holds now, silenced or not.
-
-    Raises
-    ------
-    UsageError, SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The setting is no URL; it did not answer, or answered with something else.
-    """
-    from cloudxai_analysis.sources.open import open_alertmanager
-
-    url = study.environment.settings.alertmanager
-    if not url:
-        return compose(study, "alerts-held", frame=pd.DataFrame(columns=list(HELD)), heading="none", empty="none")
-    found = open_alertmanager(url, limits=study.environment.limits).alerts(tenant_label=study.contract.tenant_label)
-    frame = fired_and_held(study.alerts.episodes, found)
-    lost, suppressed = ((frame["state"] == state).sum() for state in ("not held", "suppressed"))
-    numbers: Words = {"held": len(found), "suppressed": suppressed, "lost": lost}
-    return compose(study, "alerts-held", frame=frame, heading="held", empty="held", **numbers)
-
-
-def fired_and_held(episodes: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
-    """The alerts that fire now beside those that an Alertmanager holds now, those that it does not hold first.
-
-    `episodes` that go on (`cut_end`); `held` as `AlertmanagerSession.alerts` gives them.
-
-    Columns: alertname, severity, tenant, instance, fired_at (NaT of what is held and does not fire here), state
-    ('active', 'suppressed' or 'unprocessed'; 'not held' of what fires and is not there), by (what suppresses it),
-    receivers (names, by comma), starts_at (as the Alertmanager has it).
-    """
-    left = episodes.loc[episodes["cut_end"].astype(bool), [*_KEYS, "fired_at"]].astype(dict.fromkeys(_KEYS, "str"))
-    frame = left.merge(held[[*_KEYS, "state", "by", "receivers", "starts_at"]], how="outer", on=_KEYS)
-    frame = frame.fillna({"state": "not held", "by": "", "receivers": ""})
-    order = frame["state"].map({"not held": 0, "suppressed": 1}).fillna(2)
-    return typed(frame.iloc[order.argsort(kind="stable")].reset_index(drop=True), fired_and_held)

@@ -48,6 +48,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
     found = events(study, section)
     role = metric or _SECTIONS.get(section, "tenant_readiness")
+    described = study.contract[role]
     window, marked = study.seen, None
     if tenant:
         own, said = _of_tenant(study, role, tenant), f"{tenant} in {study.window.name}."
@@ -58,6 +59,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     else:
         row = found.iloc[event]
         role = metric or _ROLES.get(row["kind"], role)
+        described = study.contract[role]
         place, end = str(row["place"]), study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()
         marked = (row["start"].to_pydatetime(), end)
         window = Window(marked[0] - _MARGIN, max(end, marked[0]) + _MARGIN)
@@ -65,7 +67,6 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
         some = is_of(samples, place, stem=row["kind"] == "generated_names")
         own = samples[some] if some.any() else samples
         said = f"{row['kind']} of {place}, {moment(row['start'])} to {moment(end)}: {row['size']:g} {row['unit']}."
-    described = study.contract[role]
     return compose(
         study,
         f"{section}-samples",

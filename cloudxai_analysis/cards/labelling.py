@@ -17,14 +17,13 @@ from cloudxai_analysis.checks import judge
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.proposals import impact_stretches
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import moment, short, span
 
 JUDGEMENTS = ("actionable", "noise", "unknown")
 PROPOSER = "cloudxai"
 ROLE_OF_TOPIC = {"readiness": "readiness", "cardinality": "rejections", "cost": "cost"}
-_MARGIN, _BESIDE, _STEP = timedelta(hours=2), timedelta(minutes=30), timedelta(minutes=1)
+_MARGIN, _BESIDE = timedelta(hours=2), timedelta(minutes=30)
 _SHOWN = ["episode", "alertname", "severity", "tenant", "instance", "pending_at", "fired_at", "resolved_at", "seconds"]
 
 
@@ -120,31 +119,15 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
     return _written(study, entries)
 
 
-def impact(study: Study, expression: str, *, step: timedelta = _STEP) -> pd.DataFrame | None:
-    """Stretches of the 28 days in which a PromQL expression gave something else than 0; None of an empty one.
-
-    Columns: tenant (its label, '' for all), start, end. The server evaluates the expression; see `Study.promql`.
-    """
-    if not expression:
-        return None
-    samples = study.promql(expression, study.alerts.alert_window, step=step)
-    samples = samples.rename(columns={study.contract.tenant_label: "tenant"})
-    return impact_stretches(samples, step_seconds=step.total_seconds())
+def proposed(study: Study) -> Card:
+    """What the telemetry lets take for incidents, to be confirmed or rejected; none of it counts as truth."""
+    return compose(study, "alerts-proposed", frame=study.alerts.proposals.drop(columns=["alerts", "severity"]))
 
 
-def proposed(study: Study, impact: pd.DataFrame | None = None) -> Card:
-    """What the telemetry lets take for incidents, to be confirmed or rejected; none of it counts as truth.
-
-    `impact`: stretches of a query of your own, with tenant, start, end, as `impact` makes them.
-    """
-    frame = study.alerts.proposed(_checked(impact)).drop(columns=["alerts", "severity"])
-    return compose(study, "alerts-proposed", frame=frame)
-
-
-def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Card:
+def confirm(study: Study, ids: str | Iterable[str], *, by: str) -> Card:
     """Write into the ledger that these proposals were incidents, and show the rates as they are now.
 
-    `ids` as `proposed` shows them, one or several; `impact` as given there. All are written or none.
+    `ids` as `proposed` shows them, one or several. All are written or none.
 
     Raises
     ------
@@ -153,10 +136,10 @@ def confirm(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataF
     LakeDamaged, LakeLocked
         The ledger cannot be written.
     """
-    return _decide(study, ids, by, impact, "confirmation")
+    return _decide(study, ids, by, "confirmation")
 
 
-def reject(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFrame | None = None) -> Card:
+def reject(study: Study, ids: str | Iterable[str], *, by: str) -> Card:
     """Write into the ledger that these proposals were no incidents; they are not proposed again.
 
     Raises
@@ -164,27 +147,16 @@ def reject(study: Study, ids: str | Iterable[str], *, by: str, impact: pd.DataFr
     UsageError, LakeDamaged, LakeLocked
         As `confirm`.
     """
-    return _decide(study, ids, by, impact, "rejection")
+    return _decide(study, ids, by, "rejection")
 
 
-def _decide(study: Study, ids: str | Iterable[str], by: str, impact: pd.DataFrame | None, kind: str) -> Card:
+def _decide(study: Study, ids: str | Iterable[str], by: str, kind: str) -> Card:
     wanted = [ids] if isinstance(ids, str) else [str(one) for one in ids]
-    frame = study.alerts.proposed(_checked(impact)).set_index("id", drop=False)
+    frame = study.alerts.proposals.set_index("id", drop=False)
     if missing := [one for one in wanted or ["none named"] if one not in frame.index]:
         raise UsageError(f"There is no open proposal '{missing[0]}'. See proposed(study). Nothing was written.")
     entries: list[Any] = [_proposal(row) for row in frame.loc[wanted].to_dict("records")]
     return _written(study, [*entries, {"kind": kind, "proposals": wanted, "by": by}])
-
-
-def _checked(impact: pd.DataFrame | None) -> pd.DataFrame | None:
-    if impact is None:
-        return None
-    if missing := [name for name in ("tenant", "start", "end") if name not in impact]:
-        raise UsageError(f"Stretches of impact have no column '{missing[0]}'. Give tenant ('' for all), start, end.")
-    naive = [name for name in ("start", "end") if impact[name].notna().any() and impact[name].dt.tz is None]
-    if naive:
-        raise UsageError(f"Times of impact in '{naive[0]}' have no time zone. Give times with tz=\"UTC\".")
-    return impact
 
 
 def _proposal(row: dict[Any, Any]) -> dict[str, Any]:

@@ -12,29 +12,25 @@ from cloudxai_analysis.measures.judgement import ends
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.measures.stretches import micros
 
-READINESS, IMPACT = "readiness dips", "impact query"
-_WHAT = {READINESS: "not ready", IMPACT: "hit, by the query for impact"}
 _NEAR = 30 * 60_000_000
 
 
 def proposed_incidents(
     outages: pd.DataFrame,
     tenant_outages: pd.DataFrame,
-    impact: pd.DataFrame | None = None,
     *,
     least_minutes: float = TENANT_MINUTES,
     least_global: float = OUTAGE_MINUTES,
 ) -> pd.DataFrame:
     """What the telemetry lets take for an incident, one row each, by start.
 
-    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant; `impact` stretches of the
-    user's own query, with tenant ('' for all), start, end. Those of one tenant and source at most 30 minutes apart
-    are one proposal: alerts count for an incident that long after its end. Left out are a tenant's dips inside a global
-    one, and dips of no more than `least_minutes` in all, of the platform `least_global`: one scrape that fails tells
-    nothing. An end that is not known (NaT) goes on.
+    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant. Those of one tenant at
+    most 30 minutes apart are one proposal: alerts count for an incident that long after its end. Left out are a
+    tenant's dips inside a global one, and dips of no more than `least_minutes` in all, of the platform `least_global`.
+    An end that is not known (NaT) goes on.
 
     Columns: id, start, end, tenant ('' for all), alerts (tuple, empty: any), severity (''), summary, source ('readiness
-    dips' or 'impact query'), evidence.
+    dips'), evidence.
     """
     everybody, single = _together(outages.assign(tenant="")), _together(tenant_outages)
     everybody = everybody[everybody["minutes"] > least_global]
@@ -42,29 +38,8 @@ def proposed_incidents(
     inside = (micros(single["start"])[:, np.newaxis] >= micros(everybody["start"])) & (
         ends(single)[:, np.newaxis] <= ends(everybody)
     )
-    asked = typed([] if impact is None else impact, impact_stretches)
-    asked = asked.assign(minutes=(asked["end"] - asked["start"]).dt.total_seconds() / 60)
-    rows = [_proposal(row, READINESS) for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()]
-    rows += [_proposal(row, IMPACT) for row in _together(asked).itertuples()]
+    rows = [_proposal(row) for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()]
     return typed(rows, proposed_incidents).sort_values(["start", "id"], ignore_index=True)
-
-
-def impact_stretches(samples: pd.DataFrame, *, step_seconds: float) -> pd.DataFrame:
-    """Stretches in which a query for impact gave something else than 0, one row each, by start.
-
-    `samples` of the query at steps `step_seconds` apart: time, value, and tenant where it has that label. A step
-    without a value is one without impact.
-
-    Columns: tenant ('' for all), start, end (the last step with impact plus one step).
-    """
-    hit = samples[(samples["value"] != 0) & samples["value"].notna()]
-    tenant = hit["tenant"].astype("str").fillna("") if "tenant" in hit else pd.Series("", index=hit.index, dtype="str")
-    frame = hit.assign(tenant=tenant).sort_values(["tenant", "time"], ignore_index=True)
-    apart = frame["time"].diff() > pd.Timedelta(seconds=1.5 * step_seconds)
-    grouped = frame.groupby((apart | (frame["tenant"] != frame["tenant"].shift())).cumsum())
-    found = grouped.agg(tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"))
-    found["end"] += pd.Timedelta(seconds=step_seconds)
-    return typed(found, impact_stretches).sort_values(["start", "tenant"], ignore_index=True)
 
 
 def not_known(proposed: pd.DataFrame, incidents: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
@@ -97,8 +72,8 @@ def _together(outages: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _proposal(row: Any, source: str) -> dict[str, object]:
-    parts = ["proposed", f"{row.start:%Y%m%dT%H%M%SZ}", "impact" if source == IMPACT else "", row.tenant]
+def _proposal(row: Any) -> dict[str, object]:
+    parts = ["proposed", f"{row.start:%Y%m%dT%H%M%SZ}", row.tenant]
     return {
         "id": "-".join(part for part in parts if part),
         "start": row.start,
@@ -106,7 +81,7 @@ def _proposal(row: Any, source: str) -> dict[str, object]:
         "tenant": row.tenant,
         "alerts": (),
         "severity": "",
-        "summary": f"{row.tenant or 'the whole platform'} {_WHAT[source]}",
-        "source": source,
+        "summary": f"{row.tenant or 'the whole platform'} not ready",
+        "source": "readiness dips",
         "evidence": f"{row.dips} {'period' if row.dips == 1 else 'periods'}, {row.minutes:g} min",
     }

@@ -111,7 +111,6 @@ class EnvironmentSettings(_Table):
     tenant_cap: int | None = Field(None, gt=0)
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     zone: str = Field("UTC", description="time zone of those on call, for alerts at night")
-    alertmanager: str | None = Field(None, description="URL of its Alertmanager: what it holds now, by GET alone")
     way: Way = Field("auto", description="how samples are read: the fastest that the server offers, or one of them")
     replica_labels: tuple[str, ...] = Field((), description="labels that tell the replicas of an HA pair apart")
     rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")

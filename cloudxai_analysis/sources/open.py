@@ -10,7 +10,6 @@ from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, pro
 
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.demo import DemoSource
-    from cloudxai_analysis.sources.notifications import AlertmanagerSession
     from cloudxai_analysis.sources.server import ServerSource
 
 _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:9090 or https://host/prometheus"
@@ -30,18 +29,6 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> D
     if scheme not in ("http", "https"):
         raise UsageError(f"The source is neither the demo nor an http(s) URL. {_FORMS}.")
     return _prometheus(url, limits, settings)
-
-
-def open_alertmanager(url: str, *, limits: Limits) -> AlertmanagerSession:
-    """The Alertmanager at `url`, whose user and password are used and never shown; UsageError where it is no URL."""
-    from cloudxai_analysis.sources.credentials import settled_credentials
-    from cloudxai_analysis.sources.notifications import AlertmanagerSession
-
-    if url.partition(":")[0].lower() not in ("http", "https"):
-        raise UsageError("`alertmanager` is no http(s) URL. Give one like http://host:9093.")
-    base, user, password = _address(url)
-    credentials = settled_credentials(EnvironmentSettings(), project_folder(), user=user, password=password)
-    return AlertmanagerSession(base, limits=limits, credentials=credentials)
 
 
 def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> ServerSource:

@@ -175,15 +175,9 @@ def _tenant_dips(study: Study, hours: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([readiness.tenant_outages(part) for part in parts], ignore_index=True)
 
 
-def _proposals(
-    dips: pd.DataFrame,
-    tenant_dips: pd.DataFrame,
-    incidents: pd.DataFrame,
-    ledger: Ledger,
-    impact: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def _proposals(dips: pd.DataFrame, tenant_dips: pd.DataFrame, incidents: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     """What the readiness lets take for incidents of the 28 days, and nobody has decided on."""
-    found = proposals.proposed_incidents(dips, tenant_dips, impact)
+    found = proposals.proposed_incidents(dips, tenant_dips)
     return proposals.not_known(found, incidents, ledger.proposals())
 
 
@@ -263,7 +257,3 @@ class Alerts(Topic):
         roles=("tenant_readiness",),
     )
     proposals = frame(_proposals, "dips", "tenant_dips", "incidents", "ledger")
-
-    def proposed(self, impact: pd.DataFrame | None = None) -> pd.DataFrame:
-        """As `proposals`, with stretches of a query for impact: tenant, start, end."""
-        return _proposals(self.dips, self.tenant_dips, self.incidents, self.study.ledger, impact)

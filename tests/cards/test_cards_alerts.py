@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,20 +124,6 @@ def test_pictures_come_one_below_the_other_and_pages_first(study: Study, monkeyp
     paging = left["alertname"].isin(study.alerts.paging_rules).tolist()
     assert paging == sorted(paging, reverse=True)
     assert left["fired_at"].head(5).is_monotonic_decreasing
-
-
-def test_a_proposal_that_goes_on_is_confirmed_without_an_end_and_one_that_is_none_refused(study: Study) -> None:
-    start = pd.Timestamp(datetime(2026, 11, 13, 3, 0, tzinfo=UTC))
-    impact = pd.DataFrame({"tenant": ["nobody"], "start": [start], "end": [pd.NaT]})
-    asked = labelling.proposed(study, impact).table.query("source == 'impact query'")
-    labelling.confirm(study, asked["id"], by="ada", impact=impact)
-    own = study.ledger.incidents().query("tenant == 'nobody'")
-    assert (own["start"].tolist(), own["end"].isna().tolist()) == ([start], [True])
-    naive = start.tz_localize(None)
-    with pytest.raises(UsageError, match="have no column 'tenant'"):
-        labelling.proposed(study, pd.DataFrame({"start": [naive], "end": [naive]}))
-    with pytest.raises(UsageError, match="in 'start' have no time zone"):
-        labelling.proposed(study, pd.DataFrame({"tenant": [""], "start": [naive], "end": [naive]}))
 
 
 @pytest.mark.parametrize("section", ["cardinality", "cost", "alerts", "readiness"])

@@ -12,11 +12,10 @@ NAME = 'a"b\n<script>=c'
 FLAPS = [(f"10:{minute:02d}", f"10:{minute + 1:02d}", 1, "acme") for minute in range(0, 40, 2)]
 
 
-def proposed(everybody: list = (), single: list = (), impact: list = ()) -> pd.DataFrame:
+def proposed(everybody: list = (), single: list = ()) -> pd.DataFrame:
     """Of outages as (start, end, minutes, tenant)."""
     outages, tenants = (table("start end minutes tenant", ("",), rows) for rows in (everybody, single))
-    asked = table("tenant start end", (), impact) if impact else None
-    return proposals.proposed_incidents(outages.astype({"minutes": float}), tenants.astype({"minutes": float}), asked)
+    return proposals.proposed_incidents(outages.astype({"minutes": float}), tenants.astype({"minutes": float}))
 
 
 @pytest.mark.parametrize(
@@ -56,10 +55,6 @@ def proposed(everybody: list = (), single: list = (), impact: list = ()) -> pd.D
             {"single": [("10:00", None, 5, "a"), ("18:00", "18:10", 10, "a"), ("18:00", "18:10", 10, "b")]},
             [("a", "10:00", None, "2 periods, 15 min"), ("b", "18:00", "18:10", "1 period, 10 min")],
         ),
-        (
-            {"impact": [("", "10:00", "10:01"), ("a", "12:00", None)]},
-            [("", "10:00", "10:01", "1 period, 1 min"), ("a", "12:00", None, "1 period, 0 min")],
-        ),
         ({"single": [("10:00", "10:05", 5, NAME)]}, [(NAME, "10:00", "10:05", "1 period, 5 min")]),
         ({}, []),
     ],
@@ -73,29 +68,11 @@ def test_dips_are_proposed(given: dict, expected: list) -> None:
 
 
 def test_they_say_what_they_are() -> None:
-    found = proposed([("10:00", "10:19", 19)], [("14:00", "14:05", 5, "acme")], [("", "10:00", "10:01")])
+    found = proposed([("10:00", "10:19", 19)], [("14:00", "14:05", 5, "acme")])
     assert found[["id", "alerts", "severity", "summary", "source"]].values.tolist() == [
         ["proposed-20261111T100000Z", (), "", "the whole platform not ready", "readiness dips"],
-        ["proposed-20261111T100000Z-impact", (), "", "the whole platform hit, by the query for impact", "impact query"],
         ["proposed-20261111T140000Z-acme", (), "", "acme not ready", "readiness dips"],
     ]
-
-
-def test_a_query_for_impact_gives_stretches() -> None:
-    rows = [
-        *(("10:00", 0.2, "a"), ("10:01", 0.1, "a"), ("10:02", 0.0, "a"), ("10:03", 5.0, "a")),
-        *(("10:01", 1.0, "b"), ("10:05", 1.0, "b"), ("10:06", float("nan"), "b")),
-    ]
-    samples = table("time value tenant", (), rows)
-    assert proposals.impact_stretches(samples, step_seconds=60).values.tolist() == [
-        ["a", at("10:00"), at("10:02")],
-        ["b", at("10:01"), at("10:02")],
-        ["a", at("10:03"), at("10:04")],
-        ["b", at("10:05"), at("10:06")],
-    ]
-    alone = samples[:1].drop(columns="tenant")
-    assert proposals.impact_stretches(alone, step_seconds=60)["tenant"].tolist() == [""]
-    assert proposals.impact_stretches(alone[:0], step_seconds=60).empty
 
 
 @pytest.mark.parametrize(
