@@ -236,7 +236,7 @@ class Inference:
             kind,
             inside.because if kind == inside.kind else f"it is a {name}()",
             inside.metric,
-            aggregated=inside.aggregated and kind == "counter",
+            aggregated=inside.aggregated,
             filtered=inside.filtered or name in _ABSENT,
             scalar=name == "scalar" or (inside.scalar and name not in _FUNCTIONS["make_vectors"]),
         )

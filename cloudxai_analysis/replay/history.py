@@ -221,23 +221,19 @@ def by_alert(batch: SeriesBatch, labels: Sequence[Labels], alertname: str) -> tu
 
     Raises UsageError where two make one at one time: Prometheus fails such an evaluation.
     """
-    by_key: dict[str, list[int]] = {}
-    for number, own in enumerate(labels):
-        by_key.setdefault(canonical_labels(own), []).append(number)
-    if len(by_key) == len(labels):
-        return batch, list(range(len(labels)))
-    series = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
-    parts = []
-    for numbers in by_key.values():
-        points = np.flatnonzero(np.isin(series, numbers))
-        points = points[np.argsort(batch.times[points], kind="stable")]
-        if np.any(np.diff(batch.times[points]) == 0):
-            raise UsageError(
-                f"Rule '{alertname}': several series of its expression make the same alert, and Prometheus fails such "
-                "an evaluation. Aggregate by the labels that the alert should have."
-            )
-        parts.append((batch.labels[numbers[0]], batch.times[points], batch.values[points]))
-    return SeriesBatch.of(batch.metric, parts), [numbers[0] for numbers in by_key.values()]
+    keys = [canonical_labels(own) for own in labels]
+    _, first, alert = np.unique(keys, return_index=True, return_inverse=True)
+    of_alert = np.repeat(alert, np.diff(batch.offsets))
+    order = np.lexsort((batch.times, of_alert))
+    of_alert, times = of_alert[order], batch.times[order]
+    if np.any((np.diff(times) == 0) & (np.diff(of_alert) == 0)):
+        raise UsageError(
+            f"Rule '{alertname}': several series of its expression make the same alert, and Prometheus fails such an "
+            "evaluation. Aggregate by the labels that the alert should have."
+        )
+    offsets = np.searchsorted(of_alert, np.arange(len(first) + 1))
+    kept = [int(number) for number in first]
+    return SeriesBatch(batch.metric, tuple(batch.labels[n] for n in kept), offsets, times, batch.values[order]), kept
 
 
 def alert_samples(

@@ -58,7 +58,15 @@ TABLE = {
         "tenant_readiness_state == 0 unless on (tenant) readiness_state == 0",
         "sum by (tenant) (tenant_cost_estimate) / sum by (job) (up) > 1",
     ],
-    "lost-label": ["tenant_readiness_state == 0 unless on (tenants) ALERTS", "sum by (a) (sum by (b) (x)) > 1"],
+    "lost-label": [
+        "tenant_readiness_state == 0 unless on (tenants) ALERTS",
+        "sum by (a) (sum by (b) (x)) > 1",
+        "max by (le) (histogram_quantile(0.9, sum by (le, job) (rate(a_bucket[5m])))) > 1",
+        "sum by (c) (sum by (a) (x) or sum by (b) (y)) > 1",
+        'sum by (job) (label_replace(sum(up), "x", "y", "", "")) > 1',
+        "sum by (b) (topk(3, sum by (a) (x))) > 1",
+        'sum by (job) (count_values("version", build)) > 1',
+    ],
     "unknown-metric": ["tenant_cost_estimat > 5", "tenant_costs > 5", f"{HISTOGRAM} > 0.2"],
     "quantile-without-le": [f"histogram_quantile(0.9, rate({HISTOGRAM}_sum[5m])) > 1"],
     "quantile-without-rate": [f"histogram_quantile(0.9, {HISTOGRAM}_bucket) > 1"],
@@ -93,6 +101,9 @@ SOUND = [
     "sum(rate(x_total{code=~'5..'}[5m])) / sum(rate(x_total[5m])) > 0.01",
     "aws_elb_request_count_sum > 5",
     "x > 0 unless on (job) up",
+    "delta(x[5m]) < 0 or x_total - y_total < 0 or -x > 0",
+    'sum by (x) (label_replace(sum(up), "x", "y", "", "")) > 5',
+    "sum by (zone) (sum by (job) (a) * on (job) group_left (zone) max by (job, zone) (b)) > 5",
     "job:x_total:sum > 5",
 ]
 

@@ -60,32 +60,6 @@ def test_long_expressions_of_people_are_read() -> None:
     assert parse('up{instance=~"' + "|".join(f"host-{number}-(a)" for number in range(2_000)) + '"}')
 
 
-@pytest.mark.parametrize(
-    ("text", "has", "lacks"),
-    [
-        ("sum(up)", "", "job"),
-        ("sum by (job) (up)", "job", "instance"),
-        ("sum without (job) (tenant_readiness_state)", "tenant", "job"),
-        ('absent(up{job="a", instance=~"b"})', "job", "instance"),
-        ('label_replace(sum(up), "x", "y", "", "")', "x", "job"),
-        ("sum by (job) (a) * on (job) group_left (zone) max by (job, zone) (b)", "zone", "instance"),
-        ("sum by (job) (a) / sum by (job) (b)", "job", "zone"),
-        ("sum by (job, zone) (a) / on (job) sum by (job) (b)", "job", "zone"),
-        ("histogram_quantile(0.9, sum by (le, job) (rate(a_bucket[5m])))", "job", "le"),
-        ('count_values("version", build)', "version", "job"),
-        ("sum by (a) (x) or sum by (b) (y)", "b", "c"),
-        ("sum by (a) (x) and y", "a", "b"),
-        ("topk(3, sum by (a) (x))", "a", "b"),
-        ("vector(1)", "", "job"),
-        ("tenant_readiness_state", "tenant", "le"),
-    ],
-)
-def test_labels(text: str, has: str, lacks: str) -> None:
-    labels = facts(text).labels
-    assert not has or labels.may_have(has)
-    assert not labels.may_have(lacks)
-
-
 @given(st.builds(Interval, ends, ends, st.booleans()), st.sampled_from(sorted(SIGNS)), st.sampled_from(NUMBERS))
 def test_what_is_said_of_an_interval_holds_for_every_number_in_it(values: Interval, sign: str, bound: float) -> None:
     inside = [number for number in NUMBERS if values.low <= number <= values.high]
@@ -94,11 +68,6 @@ def test_what_is_said_of_an_interval_holds_for_every_number_in_it(values: Interv
             left = values.where(sign, bound)
             assert not values.never(sign, bound)
             assert left.low <= number <= left.high
-
-
-@pytest.mark.parametrize("text", ["x", "delta(x[5m])", "x_total - y_total", "-x", "sum(x)"])
-def test_nothing_is_said_of_values_that_can_be_anything(text: str) -> None:
-    assert facts(text).values == Interval()
 
 
 def test_what_is_recorded_has_the_facts_of_its_expression() -> None:
