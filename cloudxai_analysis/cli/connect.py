@@ -173,7 +173,7 @@ def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], sett
     from cloudxai_analysis.lint.corpus import read_corpus
 
     corpus = read_corpus(files, contract=settled.contract, loaded_alerts=loaded_alerts(loaded))
-    found = [one for one in audit(corpus) if one.code in ("rules/differs-from-server", "files/broken")]
+    found = [one for one in audit(corpus, ask_tools=False) if one.code in ("rules/differs-from-server", "files/broken")]
     yield from (f"{one.file}:{one.line}: {one.subject}: {one.message}" for one in found)
     own = {rule.name for rule in corpus.rules}
     others = sorted({rule.name for rule in loaded or ()} - own)

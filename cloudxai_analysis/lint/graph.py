@@ -17,18 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STAND_INS = re.compile(rf"{STAND_IN}[a-zA-Z0-9]+")
-Kind = Literal["metric", "rule", "route", "receiver", "panel"]
-
-
-class Edge(NamedTuple):
-    """One step; `file` and `line` say where it is written."""
-
-    source_kind: Kind
-    source: str
-    target_kind: Kind
-    target: str
-    file: str
-    line: int
+_EDGE = ["source_kind", "source", "target_kind", "target", "file", "line"]
+Edge = tuple[str, str, str, str, str, int]
 
 
 class Look(NamedTuple):
@@ -41,35 +31,30 @@ class Look(NamedTuple):
     line: int
 
 
-def edges(corpus: Corpus) -> list[Edge]:
-    """Every step from metric to receiver or panel; alerts go to each route at which they can end."""
-    found = [
-        Edge("metric", metric, look.kind, look.name, look.file, look.line)
-        for look, expression in _looks(corpus)
-        for metric in sorted(expression.metrics)
-    ]
-    found += [
-        Edge("rule", rule.name, "metric", rule.name, rule.file, rule.line)
-        for rule in corpus.rules
-        if rule.kind == "record"
-    ]
+def edge_frame(corpus: Corpus) -> pd.DataFrame:
+    """Every step from metric to receiver or panel; alerts go to each route at which they can end.
+
+    Columns: source_kind, source, target_kind, target, file (text), line (where it is written).
+    """
+    import pandas as pd
+
+    return pd.DataFrame(list(dict.fromkeys(_edges(corpus))), columns=_EDGE)
+
+
+def _edges(corpus: Corpus) -> Iterator[Edge]:
+    for look, expression in _looks(corpus):
+        for metric in sorted(expression.metrics):
+            yield "metric", metric, look.kind, look.name, look.file, look.line
+    for rule in corpus.rules:
+        if rule.kind == "record":
+            yield "rule", rule.name, "metric", rule.name, rule.file, rule.line
     alerts = shapes(corpus.rules, Auditor.of(corpus).inference)
     for routing in corpus.routings:
         for shape in alerts if routing.root else ():
             for route, _ in ends(routing.root, shape):  # type: ignore[arg-type]
-                where = f"{routing.file}:{route.line}"
-                found.append(Edge("rule", shape.rule.name, "route", where, routing.file, route.line))
+                yield "rule", shape.rule.name, "route", f"{routing.file}:{route.line}", routing.file, route.line
         for route in routing.routes():
-            where = f"{routing.file}:{route.line}"
-            found.append(Edge("route", where, "receiver", route.receiver, routing.file, route.line))
-    return list(dict.fromkeys(found))
-
-
-def edge_frame(corpus: Corpus) -> pd.DataFrame:
-    """The steps as a frame: source_kind, source, target_kind, target, file as text, line as a whole number."""
-    import pandas as pd
-
-    return pd.DataFrame(edges(corpus), columns=list(Edge._fields))
+            yield "route", f"{routing.file}:{route.line}", "receiver", route.receiver, routing.file, route.line
 
 
 def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> list[tuple[str, float, bool]]:

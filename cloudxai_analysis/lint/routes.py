@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cloudxai_analysis.lint.matchers import Matcher, MatcherUnreadable, Operator, read_matchers
 from cloudxai_analysis.lint.nodes import Node
@@ -48,8 +49,7 @@ class Route:
         return [*(self.parent.path_matchers() if self.parent else ()), *self.matchers]
 
 
-@dataclass(frozen=True)
-class Receiver:
+class Receiver(NamedTuple):
     """Whom notifications go to; `integrations` are the kinds of it ('webhook', 'email', …), one for each entry."""
 
     name: str
@@ -57,8 +57,7 @@ class Receiver:
     integrations: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Inhibition:
+class Inhibition(NamedTuple):
     """While an alert matches `source`, those that match `target` and have the same values of `equal` are not sent."""
 
     line: int
@@ -122,10 +121,10 @@ def _configuration(tree: Node, part: bool) -> Node | None:
         return tree.get("spec")
     for place in (tree, tree.get("alertmanager", "config"), tree.get("config")):
         route, receivers = place.get("route"), place.get("receivers").items()
-        integrates = any(key.endswith("_configs") for one in receivers for key, _ in one.pairs())
-        if any(route.has(key) for key in _ROUTE) and (receivers or route.has("receiver")):
-            return place
-        if integrates and all(one.has("name") for one in receivers):
+        named = [one for one in receivers if one.has("name")]
+        integrates = any(key.endswith("_configs") for one in named for key, _ in one.pairs())
+        routes = any(route.has(key) for key in _ROUTE) and (receivers or route.has("receiver"))
+        if routes or (integrates and len(named) == len(receivers)):
             return place
     return None
 
@@ -145,13 +144,9 @@ def _snake(key: str) -> str:
 
 
 def _receiver(node: Node) -> Receiver:
-    kinds = [
-        key.removesuffix("_configs")
-        for key, entries in node.pairs()
-        for entry in entries.items()
-        if key.endswith("_configs") and entry.value is not None
-    ]
-    return Receiver(node.get("name").text(), node.get("name").line, tuple(kinds))
+    integrations = [(key, one) for key, entries in node.pairs() for one in entries.items() if key.endswith("_configs")]
+    kinds = tuple(key.removesuffix("_configs") for key, one in integrations if one.value is not None)
+    return Receiver(node.get("name").text(), node.get("name").line, kinds)
 
 
 def _route(node: Node, parent: Route | None, depth: int) -> Route:

@@ -16,10 +16,12 @@ from cloudxai_analysis.words.phrases import span
 DEFAULT_CONTRACT = Path(__file__).with_name("contract.toml")
 
 
-class Metric(BaseModel):
-    """One promised metric: its name, kind, labels, unit and, of a cost, its declared semantics."""
-
+class _Promised(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Metric(_Promised):
+    """One promised metric: its name, kind, labels, unit and, of a cost, its declared semantics."""
 
     name: str
     kind: Literal["gauge", "counter", "histogram"]
@@ -40,10 +42,8 @@ class Metric(BaseModel):
         return (self.name,)
 
 
-class AlertRule(BaseModel):
+class AlertRule(_Promised):
     """One promised alert rule: the topic it speaks of, and whether it wakes someone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     topic: Literal["readiness", "cardinality", "cost"]
     severity: str
@@ -52,10 +52,8 @@ class AlertRule(BaseModel):
     help: str
 
 
-class Contract(BaseModel):
+class Contract(_Promised):
     """The platform's metrics by role, its alert rules, the guard's cap and the currency of its costs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     platform: str
