@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 # Importing them is what puts their rules on the list.
 from cloudxai_analysis.lint import Finding, counters, matching, thresholds  # noqa: F401
 from cloudxai_analysis.lint.auditor import Auditor
-from cloudxai_analysis.lint.codes import CODES, found
+from cloudxai_analysis.lint.codes import found
 from cloudxai_analysis.lint.corpus import Corpus
 from cloudxai_analysis.lint.dashboards import dashboard_findings
 from cloudxai_analysis.lint.routing import routing_findings
@@ -67,12 +65,11 @@ def _languages(findings: list[Finding], unread: dict[Finding, str], *, ask_tools
     metricsql = {finding.file for finding in doubtful if language_of(unread[finding]) == "MetricsQL"}
     refused = refused_expressions([unread[finding] for finding in doubtful]) if ask_tools else {}
     left = [finding for finding in findings if finding not in unread]
-    of_error = CODES["promql/unparsed"]
     for place, finding in enumerate(doubtful):
         if place in refused and finding.file not in metricsql:
             message = f"The expression cannot be parsed: {refused[place]}."
-            shared = {"severity": of_error.severity, "why": of_error.why, "action": of_error.action}
-            left.append(replace(finding, code="promql/unparsed", message=message, **shared))  # type: ignore[arg-type]
+            at = {"file": finding.file, "line": finding.line, "subject": finding.subject}
+            left.append(found("promql/unparsed", message=message, **at))  # type: ignore[arg-type]
         elif language_of(unread[finding]) != "MetricsQL":
             left.append(finding)
     said = "Expressions in it are MetricsQL, for VictoriaMetrics; those were not audited."

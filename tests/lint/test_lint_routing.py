@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,8 +18,6 @@ import pytest
 import servers
 import yaml
 from audited_files import corpus_of, findings, written
-from routing_trees import label_sets, routing_file
-from webhooks import Delivery, webhooks
 
 from cloudxai_analysis.lint.alert_shapes import Shape, ends
 from cloudxai_analysis.lint.facts import NOTHING, Labels
@@ -173,6 +176,129 @@ def test_an_alert_that_one_of_two_routings_takes_goes_not_only_by_a_default(tmp_
     files += [written(tmp_path, f"{name}.yml", config % name + receivers) for name in "xy"]
     (lost,) = [fault for fault in findings(*files) if fault.code == "routing/default-only"]
     assert lost.message.endswith("takes 'C'.")
+
+
+LabelSet = frozenset[tuple[str, str]]
+Delivery = tuple[str, LabelSet, LabelSet]  # the path that was posted to, the alert's labels, the group's labels
+SETTLED_SECONDS = 1.5
+LONGEST_SECONDS = 30.0
+
+
+class Webhooks:
+    """What was delivered to receivers, each below a path of its own."""
+
+    def __init__(self, url: str, delivered: set[Delivery]) -> None:
+        self.url, self._delivered = url, delivered
+
+    def settled(self, path: str, expected: set[Delivery]) -> set[Delivery]:
+        """What came below the path, once all that is expected is there and nothing more has come for a while."""
+        until, before, since = time.monotonic() + LONGEST_SECONDS, set[Delivery](), time.monotonic()
+        while time.monotonic() < until:
+            time.sleep(0.1)
+            every = list(self._delivered)
+            now = {(place.removeprefix(path), *rest) for place, *rest in every if place.startswith(f"{path}/")}
+            if now != before:
+                before, since = now, time.monotonic()  # type: ignore[assignment]
+            elif expected <= before and time.monotonic() - since > SETTLED_SECONDS:
+                break
+        return before
+
+
+@contextmanager
+def webhooks() -> Iterator[Webhooks]:
+    """A running receiver."""
+    delivered: set[Delivery] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            group = frozenset(body["groupLabels"].items())
+            delivered.update((self.path, frozenset(alert["labels"].items()), group) for alert in body["alerts"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield Webhooks(f"http://127.0.0.1:{server.server_port}", delivered)
+        server.shutdown()
+        thread.join()
+
+
+VALUES = {
+    "alertname": ["Down", "Slow", "Full", "Down-stream"],
+    "severity": ["page", "ticket", "Page", "critical"],
+    "tenant": ["acme", "bolt", "a.b", 'quo"ted', "two\nlines"],
+    "team": ["core", "core-db", "web"],
+    "floor": ["1", "10"],
+}
+PATTERNS = [
+    ".*", ".+", "", "a.*", ".*e", "page|ticket", "core(-db)?", "[a-c].*", "(?i)page", "a.b", r"a\.b", "D.+n", "1",
+    "1.*", "^page$", "page|", "w?eb", "(core|web)-?.*", r"\w+", "Down",
+]  # fmt: skip
+
+
+def routing_file(chance: Random, hook: str) -> dict[str, Any]:
+    """A configuration with four to fourteen routes; receivers post to `hook`."""
+    receivers = [f"r{number}" for number in range(chance.randint(2, 6))]
+    root = {
+        "receiver": receivers[0],
+        **{"group_wait": "1s", "group_interval": "1h", "repeat_interval": "4h"},
+        "routes": [_route(chance, receivers, 1) for _ in range(chance.randint(2, 4))],
+        **_group_by(chance),
+    }
+    hooks = [{"name": name, "webhook_configs": [{"url": f"{hook}/{name}"}]} for name in receivers]
+    return {"route": root, "receivers": hooks}
+
+
+def label_sets(chance: Random, count: int) -> list[dict[str, str]]:
+    """So many different label sets, each with a name of its alert and by chance with other labels."""
+    found: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+    while len(found) < count:
+        names = ["alertname", *(name for name in VALUES if name != "alertname" and chance.random() < 0.6)]
+        labels = {name: chance.choice(VALUES[name]) for name in names}
+        found[frozenset(labels.items())] = labels
+    return list(found.values())
+
+
+def _route(chance: Random, receivers: list[str], depth: int) -> dict[str, Any]:
+    route: dict[str, Any] = {**_matchers(chance), **_group_by(chance)}
+    if chance.random() < 0.8:
+        route["receiver"] = chance.choice(receivers)
+    if chance.random() < 0.4:
+        route["continue"] = True
+    if depth < 4 and chance.random() < 0.5:
+        route["routes"] = [_route(chance, receivers, depth + 1) for _ in range(chance.randint(1, 3))]
+    return route
+
+
+def _group_by(chance: Random) -> dict[str, Any]:
+    some = chance.sample([*VALUES, "missing"], chance.randint(0, 3))
+    return chance.choice([{}, {}, {"group_by": ["..."]}, {"group_by": some}, {"group_by": some}])
+
+
+def _matchers(chance: Random) -> dict[str, Any]:
+    kind, name = chance.random(), chance.choice(list(VALUES))
+    if kind < 0.15:
+        return {"match": {name: chance.choice(VALUES[name])}}
+    if kind < 0.3:
+        return {"match_re": {name: chance.choice(PATTERNS)}}
+    if kind < 0.35:
+        return {}
+    texts = [_matcher(chance) for _ in range(chance.choice([1, 1, 1, 2]))]
+    return {"matchers": ["{" + ", ".join(texts) + "}"] if chance.random() < 0.3 else texts}
+
+
+def _matcher(chance: Random) -> str:
+    name, operator = chance.choice(list(VALUES)), chance.choice(["=", "=", "!=", "=~", "=~", "!~"])
+    value = chance.choice(PATTERNS if "~" in operator else [*VALUES[name], ""])
+    if value and not set(value) & set('",{}\\\n ') and chance.random() < 0.4:
+        return f"{name} {operator} {value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{name}{operator}"{escaped}"'
 
 
 def predicted(routing: Routing, alerts: list[dict[str, str]]) -> set[Delivery]:
