@@ -152,6 +152,7 @@ def test_a_day_without_any_pod_is_a_gap_of_the_job(opened: Callable[..., Study])
     # What nobody saw is neither up nor down, and decides here.
     assert minutes(study) == []
     assert check(study, "availability").status == "unknown"
+    assert "between 92.964 % and 100" in check(study, "availability").finding
     assert check(study, "outages").status == "unknown"
 
 
@@ -162,6 +163,9 @@ def test_down_to_the_end_is_no_whole_budget_and_no_labels_left(opened: Callable[
     assert check(study, "availability").status == "fail"
     assert study.readiness.error_budget["remaining_share"].iloc[0] < 0
     assert check(study, "coverage").status == "warn"
+    assert check(study, "burn").finding.startswith("The error budget burns 1,000.0 times faster than allowed")
+    told = [one.finding for one in judge.checks(study)]
+    assert not [finding for finding in told if "100 %" in finding and "too fast" not in finding]
 
 
 def test_a_failed_scrape_of_a_pod_that_lived_for_minutes_uncovers_no_day(opened: Callable[..., Study]) -> None:
@@ -181,3 +185,6 @@ def test_an_outage_over_the_weeks_end_is_whole_in_its_week_and_named_by_the_next
         "The platform was not ready for the first 25 minutes, in an outage of 45 minutes that began Sun 15 Nov, "
         "23:40 UTC."
     )
+    # 45 of 43.2 minutes: the budget is used up, which is no pass, and nobody says that it was ready all the time.
+    assert "used up: 45 minutes of 43 minutes" in check(following, "burn").finding
+    assert "all the time" not in str([one.finding for one in judge.checks(following)])

@@ -75,9 +75,6 @@ def not_ready(study: Study) -> float:
     return float(study.readiness.availability["not_ready_minutes"].iloc[0])
 
 
-WEDNESDAY = 9 * DAY  # of the second week
-
-
 @pytest.mark.parametrize("markers", [True, False], ids=["markers", "hidden markers"])
 def test_all_targets_down_is_not_ready_whatever_the_ledger_notes(tmp_path, markers):
     """Both processes fail their scrapes for an hour each day of the week: 420 minutes, ten months' budgets."""
@@ -132,22 +129,6 @@ def test_a_rollout_of_pods_hides_nothing_and_adds_nothing(tmp_path):
         assert not_ready(week) == 0
         assert said(week, "coverage").value == 1
         assert [said(week, key).status for key in ("coverage", "gaps", "outages", "availability")] == ["pass"] * 4
-
-
-def test_down_to_the_end_leaves_no_budget(tmp_path):
-    """From Wednesday noon on every scrape fails: 4.5 days, and nobody says that the whole budget is left."""
-    week = study(tmp_path, Target().down(WEDNESDAY + 720, 5 * DAY))
-    assert not_ready(week) == 4.5 * DAY
-    outages = said(week, "outages")
-    assert outages.finding == (
-        "The platform was not ready for 4.5 days from Wed 11 Nov, 12:00 UTC, and still was not when the data end."
-    )
-    assert said(week, "availability").status == "fail"
-    assert said(week, "burn").status == "warn"
-    assert said(week, "burn").finding.startswith("The error budget burns 1,000.0 times faster than allowed")
-    told = [check.finding for check in judge.checks(week)]
-    assert not [finding for finding in told if "100 %" in finding and "too fast" not in finding]
-    assert said(week, "coverage").value == pytest.approx(2.5 / 7)
 
 
 def test_one_failed_scrape_is_no_outage_and_burns_nothing(tmp_path):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, course
+from cloudxai_analysis.figures.course import Bound, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
 from cloudxai_analysis.figures.marks import Entry, left_out
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_words, days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.words.phrases import NO_DATA, apart, count, percent
+from cloudxai_analysis.words.phrases import NO_DATA, apart, count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,25 +121,3 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
         ],
     )
     return course(ax, known, spec)
-
-
-def churn_by_day(ax: Axes, churn: pd.DataFrame, *, bound: float) -> Axes:
-    """Churn of each day as a share of the day's tenants; days on which it is unknown are hatched.
-
-    `churn`: day, tenants, came, left, churn (NaN unknown).
-    """
-    known, message = churn[churn["churn"].notna()], "Churn is unknown on every day"
-    if len(known):
-        highest = known.iloc[int(known["churn"].to_numpy().argmax())]
-        message = f"Highest daily churn {percent(highest['churn'])}, on {day_words(highest['day'])}"
-    said = [f"+{row.came:.0f} −{row.left:.0f}" for row in churn.itertuples()]
-    spec = Course(
-        title=lambda _: message,
-        subtitle="Tenants that came or left, of the day's tenants",
-        at="day",
-        step=1.0,
-        parts=lambda frame: [Columns(days(frame["day"]), frame["churn"].to_numpy(float), texts=said)],
-        bound=Bound(bound, f"bound {percent(bound, 0)}", bad="above"),
-        unit=lambda share: f"{share * 100:g} %",
-    )
-    return course(ax, churn, spec)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Columns, Course, Line, Unsure, course
-from cloudxai_analysis.figures.labels import duration, share_words, shortened
-from cloudxai_analysis.figures.lanes import Stretches, stretches
+from cloudxai_analysis.figures.labels import share_words
 from cloudxai_analysis.figures.style import BLUE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import days
 from cloudxai_analysis.ground.window import DAY, Window
@@ -111,26 +110,3 @@ def check_latency(ax: Axes, latency: pd.DataFrame, *, bound: float) -> Axes:
         unit=lambda value: f"{value:g} {unit}",
     )
     return course(ax, latency.assign(seconds=y), spec)
-
-
-def tenant_outages(ax: Axes, outages: pd.DataFrame, window: Window) -> Axes:
-    """One lane per tenant, those longest not ready first, with the stretches in which it was not ready.
-
-    `outages`: tenant, start, end (NaT where it goes on), minutes.
-    """
-    tenant = outages["tenant"].astype(str)
-    table = outages.groupby(tenant)["minutes"].agg(["sum", "size"]).sort_values("sum", ascending=False, kind="stable")
-    seconds, times = 60 * table["sum"], table["size"]
-    spec = Stretches(
-        title=lambda _: (
-            f"{count(len(table), 'tenant')} not ready; {shortened(table.index[0], 20)} longest, "
-            f"{duration(seconds.iloc[0])} in all"
-        ),
-        subtitle="Minutes not ready by tenant",
-        window=window,
-        lane="tenant",
-        order=lambda _: table.index.tolist(),
-        noun="tenants",
-        right=lambda name: f"{duration(seconds[name])}, {times[name]:.0f}×",
-    )
-    return stretches(ax, outages, spec)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
-from cloudxai_analysis.figures.labels import duration, share_words, shortened, without_port
-from cloudxai_analysis.figures.lanes import Cells, Stretches, cells, stretches
+from cloudxai_analysis.figures.labels import share_words, shortened
+from cloudxai_analysis.figures.lanes import Cells, cells
 from cloudxai_analysis.figures.marks import Entry, box, left_out, unknown_stretches
 from cloudxai_analysis.figures.style import BLUE, GREEN, PURPLE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days, frame_words, usual_step
@@ -61,27 +61,6 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
         ],
     )
     return cells(ax, coverage, spec)
-
-
-def gaps_on_timeline(ax: Axes, gaps: pd.DataFrame, window: Window) -> Axes:
-    """One lane per target, or job, with its scrape gaps, each with its missing scrapes.
-
-    `gaps`: job, instance ('' the whole job), start, end, seconds, missing.
-    """
-    target = gaps["instance"].where(gaps["instance"] != "", gaps["job"]).astype(str)
-    names, missing = without_port(target), gaps.groupby(target)["missing"].sum()
-    found = f"{count(gaps['missing'].sum(), 'scrape')} missing in {count(len(gaps), 'gap')}"
-    spec = Stretches(
-        title=lambda frame: f"{found}, the longest {duration(frame['seconds'].max())}",
-        subtitle="Scrape gaps by target",
-        window=window,
-        lane="target",
-        order=lambda _: missing.sort_values(ascending=False, kind="stable").index.tolist(),
-        noun="targets",
-        names=names.__getitem__,
-        said="said",
-    )
-    return stretches(ax, gaps.assign(target=target, said=[f"{n:,.0f} missing" for n in gaps["missing"]]), spec)
 
 
 def raw_samples(

@@ -69,14 +69,7 @@ MOVED = rows(
     ("up", "EUR", 15.0, 10.0, 5.0, 0.5),
 )
 WEEKS = rows("start currency cost", (at(-336)[0], "EUR", 800.0), (at(0)[0], "EUR", 900.0), (at(0)[0], "USD", 9.0))
-OUTAGES = rows("tenant minutes", ("short", 1.0), ("long", 30.0), ("long", 12.0)).assign(
-    start=at(34, 35, 83), end=at(34.1, 35.5, None)
-)
 COVERED = by("day", DAY, coverage=[1.0, 0.5, 1.0]).assign(job=["a", "a", "b"], expected_minutes=1440.0)
-GAPS = rows("job instance seconds missing", ("j", "a:80", 3060.0, 50), ("j", "b:80", 300.0, 4)).assign(
-    start=at(27, 84), end=at(27.85, 84.1)
-)
-CHURN = rows("came left churn", (4, 6, 0.25), (0, 0, np.nan)).assign(day=at(0, 24))
 SAMPLES = by("time", pd.Timedelta(minutes=1), value=np.arange(60.0)).assign(series_id=1, instance="a:80")
 READY = by("day", DAY, availability=[1.0, 0.99, np.nan, 0.9985], seen_minutes=1440.0)
 LEFT = by("day", DAY, availability=[0.9999, 0.99938], seen_minutes=43_200.0)
@@ -106,12 +99,6 @@ FIGURES = {
         by("day", DAY, held=np.arange(40.0, 47)),
         "The cap of 100 is likely to be reached by Tue 17 Nov",
         {"cap 100", "median 91", "90 % under 92", "80 % of the paths"},
-    ),
-    "churn": (
-        lambda ax, frame: cardinality.churn_by_day(ax, frame, bound=0.2),
-        CHURN,
-        "Highest daily churn 25.0 %, on Mon 9 Nov",
-        {"+4 −6", "no data", "bound 20 %"},
     ),
     "weeks": (
         lambda ax, frame: cost.cost_by_week(ax, frame, currency="EUR", partial=False, change=0.125),
@@ -169,23 +156,11 @@ FIGURES = {
         "p95 at most 620 ms; 1 hour over 500 ms",
         {"bound 500 ms", "100 ms"},
     ),
-    "outages": (
-        lambda ax, frame: readiness.tenant_outages(ax, frame, WEEK),
-        OUTAGES,
-        "2 tenants not ready; long longest, 42 min in all",
-        {"42 min, 2×", "1 min, 1×"},
-    ),
     "coverage": (
         lambda ax, frame: telemetry.coverage_by_day(ax, frame, least=0.95),
         COVERED,
         "83.333 % of the time since the first scrape seen, 1 of 3 days short",  # 2.5 of 3
         {"50 %", "hatched: no scrape", "Share of the time in which a target was up, 9 to 11 Nov 2026 (UTC)"},
-    ),
-    "gaps": (
-        lambda ax, frame: telemetry.gaps_on_timeline(ax, frame, WEEK),
-        GAPS,
-        "54 scrapes missing in 2 gaps, the longest 51 min",
-        {"50 missing", "4 missing"},
     ),
     "samples": (
         lambda ax, frame: telemetry.raw_samples(ax, frame, metric="up", unit="1", window=WEEK, marked=None),
@@ -267,20 +242,11 @@ def test_short_long_and_hostile_frames_stay_readable(name, change):
     assert not any("\n" in text or " nan" in text for text in {*texts(ax), *lanes(ax), title(ax)})
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("outages", ["long", "short"]),
-        ("episodes", ["Down", "Slow"]),
-        ("gaps", ["a", "b"]),
-    ],
-)
-def test_lanes_stand_in_their_order(name, found):
-    assert lanes(draw(name)) == found
+def test_lanes_stand_in_their_order():
+    assert lanes(draw("episodes")) == ["Down", "Slow"]
 
 
 OTHERS = [
-    ("churn", lambda frame: frame.assign(churn=np.nan), "Churn is unknown on every day"),
     ("rates", lambda frame: frame[1:], "None of 4 judged alert groups was false"),
     ("rates", lambda frame: frame[2:], "No rule could be judged"),
     ("availability", lambda frame: frame[:1], "Every day met 99.9 %; the worst had 100 %"),
@@ -319,15 +285,14 @@ def test_a_gap_breaks_the_line_and_is_hatched():
     assert [patch.get_hatch() for patch in ax.patches].count("////") == 1
 
 
-def test_a_day_without_a_row_is_hatched_and_a_whole_job_has_its_lane():
+def test_a_day_without_a_row_is_hatched():
     assert [patch.get_hatch() for patch in draw("coverage").patches].count("////") == 1  # a lacks one day, b two
-    assert lanes(draw("gaps", lambda frame: frame.assign(instance="")[:1])) == ["j"]
 
 
-def test_a_storm_says_its_number_and_an_outage_that_goes_on_has_an_arrow():
+def test_a_storm_says_its_number_and_an_episode_that_goes_on_has_an_arrow():
     storm = pd.DataFrame({"alertname": "Down", "judgement": "true", "fired_at": at(*[86 + n / 900 for n in range(15)])})
     assert "15 at once" in texts(draw("episodes", lambda _: storm.assign(resolved_at=storm["fired_at"] + HOUR)))
-    assert [line.get_xdata().tolist() for line in draw("outages").lines if line.get_marker() == ">"] == [[20773.0]]
+    assert [line.get_xdata().tolist() for line in draw("episodes").lines if line.get_marker() == ">"] == [[20773.0]]
 
 
 @pytest.mark.parametrize("name", ["anomaly", "headroom", "latency", "signal"])

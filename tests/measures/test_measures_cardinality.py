@@ -205,18 +205,6 @@ def test_each_tenant_is_in_one_set():
     assert sets_of(*rows) == {"stays": "stayed", "leaves": "lost", "back": "returning", "new": "new"}
 
 
-def test_rejections_are_added_up_by_process_and_hour():
-    steps = hours_of(
-        ("a:80", "", "09 00:00", "09 00:59"),
-        ("a:80", "refused", "09 00:10", "09 00:59"),
-        ("b:80", "", "09 00:00", "09 00:59"),
-    ).assign(step=[3.0, 4.0, 0.0])
-    assert cardinality.rejections(steps.rename(columns={"first_ts": "time"})).values.tolist() == [
-        [moment("09 00:00"), "cloudxai", "a:80", 7.0],
-        [moment("09 00:00"), "cloudxai", "b:80", 0.0],
-    ]
-
-
 @settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 5 * 60 + 59)), min_size=1, max_size=30),

@@ -132,18 +132,6 @@ def test_another_job_that_never_told_of_readiness_moves_nothing_when_it_is_down(
     assert stretches(frame) == [(0, 31.5, 1)]
 
 
-def test_jitter_makes_no_outage_and_order_does_not_matter():
-    """A few milliseconds around half a minute, and 3 of 2,003 minutes not ready."""
-    samples = samples_of(("a", "1" * 1440), ("b", "1" * 2000 + "000", 60, 30))
-    late = np.random.default_rng(2).integers(-40, 40, len(samples))
-    samples["time"] += pd.to_timedelta(np.where(samples["instance"] == "b", late, 0), unit="ms")
-    nothing = samples.iloc[:0]
-    states = telemetry.job_states(holds(nothing))
-    frames = [readiness.global_readiness(samples.sample(frac=1, random_state=n), nothing, states) for n in (1, 2)]
-    pd.testing.assert_frame_equal(*frames)
-    assert readiness.outages(frames[0])["minutes"].tolist() == [pytest.approx(4.5, abs=0.01)]
-
-
 def measured(frame, window=DAY):
     return readiness.availability(frame, window).iloc[0]
 
@@ -336,14 +324,6 @@ def test_the_increases_of_all_processes_are_added_up():
         {"0.10": 0, "0.2": 30, "5e-1": 40, INF: 40}, instance="b:80"
     )
     assert latency_of(*rows) == [[0, pytest.approx(0.35)]]
-
-
-def test_bounds_that_only_one_process_has_do_not_hide_what_lies_below():
-    """Prometheus lets no sum fall below the one before it: 190 of 200 within 0.1 s stay so."""
-    rows = buckets({"0.1": 95, "0.2": 95, INF: 100}) + buckets(
-        {"0.1": 95, "0.2": 95, "0.3": 97, INF: 100}, instance="b:80"
-    )
-    assert latency_of(*rows) == [[0, pytest.approx(0.1)]]
 
 
 def test_an_hour_without_a_check_and_a_histogram_without_its_end_are_unknown():

@@ -100,12 +100,6 @@ def test_days_that_begin_at_the_cap_are_censored():
     assert found["arrivals"].isna().tolist() == [True, False, True, True]
 
 
-def test_before_a_process_was_seen_nothing_is_known():
-    found = daily_arrivals(arrivals((2, 3), (3, 1)), covered(4), window(4), cap=100)
-    assert found["held"].isna().tolist() == [True, True, False, False]
-    assert found["arrivals"].isna().tolist() == [True, True, True, False]
-
-
 def test_an_even_pace_reaches_the_cap_on_the_day_that_division_says():
     # 10 + 2 x 29 = 68 held on the last day, 20 labels left at 2 a day: the tenth day.
     found, forecast = time_to_cap(ramp(30, 2), cap=88)
@@ -170,11 +164,6 @@ def test_the_back_test_shows_each_model_and_which_was_taken():
     assert found.back_test["widened"].between(0.5, 3).all()
 
 
-def test_the_same_history_gives_the_same_paths():
-    daily = np.random.default_rng(5).poisson(3, 42).astype(float)
-    assert np.array_equal(forecast_sums(daily, days=7).paths, forecast_sums(daily, days=7).paths)
-
-
 def pace(daily, *, cap, start=40):
     """Time to cap of a process that held `start` tenants, then got so many a day: its one row."""
     many = [*daily.astype(int)]
@@ -218,10 +207,3 @@ def test_growth_is_no_campaign():
         *(draw.poisson(0.15, 42) * 6 for _ in range(12)),
     ]
     assert sum(one_off_days(world.astype(float)).any() for world in worlds) <= 2
-
-
-def test_generated_names_are_held_and_are_no_arrivals():
-    seen = arrivals((0, 4), (1, 1), (2, 3), (3, 1))
-    found = daily_arrivals(seen, covered(4), window(4), cap=100, generated=["t2-0", "t2-2"])
-    assert found["arrivals"][1:].tolist() == [1, 1, 1]
-    assert found["held"].tolist() == [4, 5, 8, 9]
