@@ -79,9 +79,9 @@ class Variable(NamedTuple):
     label: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Dashboard:
-    """One dashboard; `inputs` are what its importer fills in."""
+    """One dashboard; `inputs` are what its importer fills in, `expressions` the queries that could be read."""
 
     file: str
     title: str
@@ -89,6 +89,7 @@ class Dashboard:
     queries: list[Query]
     variables: dict[str, Variable]
     inputs: frozenset[str]
+    expressions: list[tuple[Query, Term]] = field(default_factory=list)
 
 
 def load_dashboards(tree: Node, file: str) -> list[Dashboard]:
@@ -232,36 +233,27 @@ def _instead(name: str, before: str, after: str) -> tuple[str, bool]:
     return f"{STAND_IN}{name}", False
 
 
-@dataclass
-class Read:
-    """A dashboard with its queries as expressions, where they can be read."""
-
-    dashboard: Dashboard
-    expressions: list[tuple[Query, Term]] = field(default_factory=list)
-
-
 def dashboard_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
     """Every fault of the corpus' dashboards, of their queries included."""
     findings: list[Finding] = []
     for one in corpus.dashboards:
-        read = Read(one)
-        findings += _of_queries(read, auditor)
-        findings += findings_of(read, auditor, of="dashboard", file=one.file, line=one.line, subject=one.title)
+        findings += _of_queries(one, auditor)
+        findings += findings_of(one, auditor, of="dashboard", file=one.file, line=one.line, subject=one.title)
     return findings
 
 
-def _of_queries(read: Read, auditor: Auditor) -> Iterator[Finding]:
+def _of_queries(dashboard: Dashboard, auditor: Auditor) -> Iterator[Finding]:
     """What is wrong with the dashboard's expressions, which are read on the way."""
-    file = read.dashboard.file
-    for query in read.dashboard.queries:
+    file, dashboard.expressions = dashboard.file, []
+    for query in dashboard.queries:
         if language_of(query.expr) == "LogQL":
             continue
         root, faults = auditor.findings(query.plain.text, Place(file, query.line, query.subject, "panel"))
-        read.expressions += [(query, root)] if root is not None else []
+        dashboard.expressions += [(query, root)] if root is not None else []
         for fault in faults:
             if _is_meant(fault, query):
                 yield replace(fault, message=_STAND_INS.sub(r"$\1", fault.message))
-    for name, variable in read.dashboard.variables.items():
+    for name, variable in dashboard.variables.items():
         place = Place(file, variable.line, f"variable '{name}'", "panel")
         _, faults = auditor.findings(without_variables(variable.selector or "up").text, place)
         yield from (fault for fault in faults if fault.code in ("promql/unknown-metric", "promql/not-on-server"))
@@ -275,9 +267,8 @@ def _is_meant(fault: Finding, query: Query) -> bool:
 
 
 @rule("dashboards/undefined-variable", of="dashboard")
-def undefined_variable(read: Read, _: Auditor) -> Iterator[Said]:
+def undefined_variable(one: Dashboard, _: Auditor) -> Iterator[Said]:
     """A variable that a query asks for and nothing defines, said once."""
-    one = read.dashboard
     asked = [(name, query.line, query.subject) for query in one.queries for name in query.plain.variables]
     asked += [
         (name, it.line, f"variable '{own}'") for own, it in one.variables.items() for name in variables_in(it.query)
@@ -291,10 +282,10 @@ def undefined_variable(read: Read, _: Auditor) -> Iterator[Said]:
 
 
 @rule("dashboards/several-values", of="dashboard")
-def several_values(read: Read, _: Auditor) -> Iterator[Said]:
+def several_values(one: Dashboard, _: Auditor) -> Iterator[Said]:
     """A variable of several values that is compared as one text."""
-    several = {name for name, one in read.dashboard.variables.items() if one.several}
-    for query, root in read.expressions:
+    several = {name for name, variable in one.variables.items() if variable.several}
+    for query, root in one.expressions:
         for matcher in [matcher for term in root.selectors for matcher in term.matchers]:
             name = matcher.value.removeprefix(STAND_IN)
             if name != matcher.value and matcher.operator in ("=", "!=") and name in several - query.repeat:
@@ -303,32 +294,27 @@ def several_values(read: Read, _: Auditor) -> Iterator[Said]:
 
 
 @rule("dashboards/wrong-unit", of="dashboard")
-def wrong_unit(read: Read, auditor: Auditor) -> Iterator[Said]:
-    """A unit that the values do not have, said once a panel."""
-    told: set[tuple[str, int]] = set()
-    for query, root in read.expressions:
+def wrong_unit(one: Dashboard, auditor: Auditor) -> Iterator[Said]:
+    """A unit that the values do not have."""
+    for query, root in one.expressions:
         values = measured(root, auditor.metrics)
         wrong = misfit(query.unit, values) if query.plain.certain else ""
-        if wrong and (query.panel, query.unit_line) not in told:
-            told.add((query.panel, query.unit_line))
-            of = f" of {values.metric}" if values.metric else ""
+        of = f" of {values.metric}" if values.metric else ""
+        if wrong:
             yield Said(f"The unit is wrong for the values{of}: {wrong}.", query.unit_line, subject=query.subject)
 
 
 @rule("dashboards/ignores-tenant", of="dashboard")
-def ignores_tenant(read: Read, auditor: Auditor) -> Iterator[Said]:
+def ignores_tenant(one: Dashboard, auditor: Auditor) -> Iterator[Said]:
     """Queries that show all tenants whichever is chosen, where one can be chosen."""
     label = auditor.metrics.contract.tenant_label
-    terms = [
-        (query, term) for query, root in read.expressions if not query.hidden for term in _of_tenants(root, auditor)
-    ]
-    ignoring, asked = [], {name for name, one in read.dashboard.variables.items() if label in (one.label, name.lower())}
-    for query, term in terms:
-        names = [
-            one.value.removeprefix(STAND_IN) for one in term.matchers if one.name == label and STAND_IN in one.value
-        ]
-        asked.update(names)
-        ignoring += [(query, term)] if not names else []
+    ignoring, asked = [], {name for name, it in one.variables.items() if label in (it.label, name.lower())}
+    for query, root in one.expressions:
+        for term in _of_tenants(root, auditor) if not query.hidden else ():
+            values = [matcher.value for matcher in term.matchers if matcher.name == label]
+            names = [value.removeprefix(STAND_IN) for value in values if STAND_IN in value]
+            asked.update(names)
+            ignoring += [(query, term)] if not names else []
     for query, term in ignoring if asked else ():
         if asked.isdisjoint(query.plain.variables):
             yield Said(f"Its query of {term.name} does not select by '{label}'.", query.line, subject=query.subject)
