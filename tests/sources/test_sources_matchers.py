@@ -1,3 +1,5 @@
+"""What is asked for, as PromQL that is safe for any text."""
+
 from __future__ import annotations
 
 import re
@@ -10,29 +12,20 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.sources.matchers import quoted, selector
 
 
-def test_a_selector_names_the_metric_first_and_its_labels_in_order() -> None:
-    assert selector("up", {"job": "cloudxai", "cluster": "beta-1"}) == '{__name__="up",cluster="beta-1",job="cloudxai"}'
-
-
-def test_an_empty_value_asks_for_series_without_the_label() -> None:
-    assert selector("up", {"tenant": ""}) == '{__name__="up",tenant=""}'
-
-
 @pytest.mark.parametrize(
-    ("text", "literal"),
+    ("matchers", "said"),
     [
-        ("plain é 漢 🙂", '"plain é 漢 🙂"'),
-        ('say "no"', r'"say \"no\""'),
-        ("back\\slash", r'"back\\slash"'),
-        ("two\nlines\r", r'"two\u000alines\u000d"'),
-        ("\x00\x7f\u2028", r'"\u0000\u007f\u2028"'),
-        ("\ufffd", r'"\ufffd"'),
-        ("\U000e0001", r'"\U000e0001"'),
-        ('"} or vector(1) #', r'"\"} or vector(1) #"'),
+        ({"job": "cloudxai", "cluster": "beta-1"}, 'cluster="beta-1",job="cloudxai"'),
+        ({"tenant": ""}, 'tenant=""'),  # asks for series without the label
+        ({"a": "plain é 漢 🙂"}, 'a="plain é 漢 🙂"'),
+        ({"a": 'say "no"\\'}, r'a="say \"no\"\\"'),
+        ({"a": "two\nlines\r\x00\x7f\u2028"}, r'a="two\u000alines\u000d\u0000\u007f\u2028"'),
+        ({"a": "\ufffd\U000e0001"}, r'a="\ufffd\U000e0001"'),
+        ({"a": '"} or vector(1) #'}, r'a="\"} or vector(1) #"'),
     ],
 )
-def test_a_literal_escapes_what_would_end_or_break_it(text: str, literal: str) -> None:
-    assert quoted(text) == literal
+def test_a_selector_names_the_metric_and_escapes_what_would_end_or_break_it(matchers: dict, said: str) -> None:
+    assert selector("up", matchers) == '{__name__="up",' + said + "}"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -18,7 +18,7 @@ from readers import START, START_MS, WEEK, Reader, Samples, bits_of, moment, rea
 from remote_write import field, frame, label_fields, xor_chunk
 from servers import Server, series, victoria_metrics
 
-from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
@@ -135,11 +135,6 @@ def test_what_is_not_there_is_empty(read_by: Reader) -> None:
     for metric, matchers, window in (("edges", {}, before), ("edges", {"job": "other"}, WEEK), ("none", {}, WEEK)):
         got = read_by.read(metric, matchers, window)
         assert (len(got), got.samples, got.offsets.tolist()) == (0, 0, [0])
-
-
-def test_a_matcher_that_names_no_label_is_refused(read_by: Reader) -> None:
-    with pytest.raises(UsageError, match="names no label"):
-        read_by.read("edges", {"a-b": "x"}, WEEK)
 
 
 def test_nothing_but_reading_was_asked(read_by: Reader) -> None:

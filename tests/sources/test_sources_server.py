@@ -84,7 +84,7 @@ def declining(status: int) -> Callable[[Handler, Any], None]:
     return script
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 501])
+@pytest.mark.parametrize("status", [400, 404, 501])
 def test_all_else_is_read_by_range_selectors(hostile: Hostile, status: int) -> None:
     hostile.script = declining(status)
     source = source_at(hostile.url)
@@ -95,7 +95,7 @@ def test_all_else_is_read_by_range_selectors(hostile: Hostile, status: int) -> N
     assert (asked["partial_response"], asked["deny_partial_response"]) == ("false", "1")
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 429, 503])
 def test_a_refusal_or_a_failure_does_not_choose_another_way(hostile: Hostile, status: int) -> None:
     hostile.script = declining(status)
     with pytest.raises(SourceAnswerError, match=f"Asked whether it offers remote_read: Source .* HTTP {status}"):
