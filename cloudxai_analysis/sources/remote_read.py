@@ -109,12 +109,12 @@ class RemoteRead:
 
     def _indexed(self, body: Iterator[bytes]) -> Iterator[tuple[np.ndarray, ...]]:
         """The body in stretches of whole frames, each with the tables of its frames, parts of series and chunks."""
-        rest, seen = b"", 0
+        rest, seen, tables = b"", 0, _tables(2 * STRETCH_BYTES)
         for piece in _joined(body):
             raw = rest + piece
             data = np.frombuffer(raw + bytes(kernels.PADDING), dtype=np.uint8)
-            rows = [len(data) // least + 1 for least in (kernels.FRAME_BYTES, kernels.ROW_BYTES, kernels.ROW_BYTES)]
-            tables = [np.empty((count, width), dtype=np.int64) for count, width in zip(rows, (3, 4, 3), strict=True)]
+            if len(data) > kernels.ROW_BYTES * len(tables[1]):
+                tables = _tables(2 * len(data))
             frames, parts, chunks, whole = kernels.index_frames(data, self._largest_frame, *tables)
             if frames < 0:
                 raise self._garbled(frames, raw[whole:], seen)
@@ -200,6 +200,12 @@ def _decode(data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.
             labels = {}
         found.add(labels, times[begin:end], values[begin:end])
         begin = end
+
+
+def _tables(size: int) -> list[np.ndarray]:
+    """Room for the rows of all frames, parts and chunks that so many bytes can hold; made once, for it costs much."""
+    rows = [size // least + 1 for least in (kernels.FRAME_BYTES, kernels.ROW_BYTES, kernels.ROW_BYTES)]
+    return [np.empty((count, columns), dtype=np.int64) for count, columns in zip(rows, (3, 4, 3), strict=True)]
 
 
 def _joined(body: Iterator[bytes]) -> Iterator[bytes]:
