@@ -65,17 +65,12 @@ def one_line(text: object, *, most: int = 200) -> str:
     return line if len(line) <= most else f"{line[:most]}…"
 
 
-def parsed_json(content: bytes) -> Any:
-    """What a document says; ValueError of what is none, and TooManySamples of more values than memory is given for."""
-    if sum(map(content.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise TooManySamples(f"answered with more than {MOST_VALUES:,} values at once. Narrow the matchers.")
-    return orjson.loads(content)
-
-
 def _document(content: bytes) -> dict[str, Any]:
     """An object of JSON with a status; an empty one where the content is none."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TooManySamples(f"answered with more than {MOST_VALUES:,} values at once. Narrow the matchers.")
     try:
-        document = parsed_json(content)
+        document = orjson.loads(content)
     except ValueError:
         return {}
     return document if isinstance(document, dict) and "status" in document else {}
