@@ -6,12 +6,10 @@ import inspect
 import re
 from pathlib import Path
 
-import pytest
-
 from cloudxai_analysis.ground import errors
 from cloudxai_analysis.ground.errors import CloudxaiError
 
-FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
+FAULTS = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
 CODES = {
     "CloudxaiError": 1,
     "UsageError": 2,
@@ -26,44 +24,23 @@ CODES = {
 }
 
 
-def error_classes() -> dict[str, type[CloudxaiError]]:
-    members = inspect.getmembers(errors, inspect.isclass)
-    return {name: value for name, value in members if issubclass(value, CloudxaiError)}
-
-
-def test_every_error_has_its_promised_exit_code() -> None:
-    assert {name: error.exit_code for name, error in error_classes().items()} == CODES
-
-
-def test_a_user_can_catch_all_of_them_and_nothing_else() -> None:
-    assert all(issubclass(error, CloudxaiError) for error in error_classes().values())
-    assert CloudxaiError.__bases__ == (Exception,)
-    assert errors.NoData.__bases__ == (errors.SourceAnswerError,)
-
-
-def test_the_modules_tree_names_each_error_with_its_code() -> None:
+def test_every_error_has_its_promised_exit_code_and_says_what_it_was_given() -> None:
+    members = dict(inspect.getmembers(errors, inspect.isclass))
+    assert {name: error.exit_code for name, error in members.items()} == CODES
+    assert all(issubclass(error, CloudxaiError) for error in members.values())
+    assert (CloudxaiError.__bases__, errors.NoData.__bases__) == ((Exception,), (errors.SourceAnswerError,))
     drawn = dict(re.findall(r"(\w+)  +(\d)  ", errors.__doc__ or ""))
     assert {name: int(code) for name, code in drawn.items()} == CODES
+    said = "what, where, what next: 100 % {x}"
+    assert {str(error(said)) for error in members.values()} == {said}
 
 
-def test_message_comes_out_as_it_went_in() -> None:
-    for error in error_classes().values():
-        assert str(error("what, where, what next: 100 % {x}")) == "what, where, what next: 100 % {x}"
-
-
-@pytest.mark.parametrize("code", [0, *sorted(set(CODES.values())), 130])
-def test_docs_say_what_each_exit_code_means(code: int) -> None:
-    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", FAULTS.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [row[0] for row in rows].count(str(code)) == 1
-    meaning, action = next(row[1:] for row in rows if row[0] == str(code))
-    assert meaning.strip()
-    assert action.strip()
-
-
-def test_docs_name_the_errors_beside_their_codes() -> None:
-    text = FAULTS.read_text(encoding="utf-8")
+def test_docs_say_what_each_exit_code_means_and_which_errors_have_it() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", FAULTS, re.MULTILINE)
+    assert sorted(int(row[0]) for row in rows) == [0, *sorted(set(CODES.values())), 130]
+    assert all(meaning.strip() and action.strip() for _, meaning, action in rows)
     for name, code in CODES.items():
         if name != "CloudxaiError":
-            section = re.search(rf"^## {code} [^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+            section = re.search(rf"^## {code} [^\n]*\n(.*?)(?=^## |\Z)", FAULTS, re.MULTILINE | re.DOTALL)
             assert section, f"docs/faults.md has no section for exit code {code}"
             assert f"`{name}`" in section[0], f"docs/faults.md does not name {name} under exit code {code}"

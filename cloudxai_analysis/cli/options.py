@@ -53,10 +53,7 @@ def in_week(command: Command) -> Command:
 def settled_environment(source: str, environment: str) -> Environment:
     """The environment that these options name.
 
-    Raises
-    ------
-    UsageError
-        The environment or a setting is wrong.
+    Raises UsageError (the environment or a setting is wrong).
     """
     from cloudxai_analysis.platform.settings import load_settings, resolve_environment
 
@@ -72,10 +69,7 @@ def say(lines: Iterable[str], *, err: bool = False) -> None:
 def write_export(file: Path, text: str) -> None:
     """The file as a whole, readable by its owner alone, or the one that was there before.
 
-    Raises
-    ------
-    UsageError
-        It cannot be written there.
+    Raises UsageError (it cannot be written there).
     """
     try:
         replace_whole(file, text)

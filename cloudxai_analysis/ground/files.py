@@ -18,10 +18,7 @@ def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 
 
     A file that was there keeps its permissions, and a link its place; a new file has `mode`, less the umask.
 
-    Raises
-    ------
-    OSError
-        It cannot be written; the old one is as it was.
+    Raises OSError (it cannot be written; the old one is as it was).
     """
     real = file.resolve()
     # A crash leaves it behind, and the next writer of the same file overwrites it.
@@ -61,10 +58,7 @@ def sync(path: Path) -> None:
 def make_folder(folder: Path, *, mode: int = 0o755) -> None:
     """Make a folder and those above it, which nobody else can write to under any umask.
 
-    Raises
-    ------
-    RefusedForSecurity
-        A link stands in its place.
+    Raises RefusedForSecurity (a link stands in its place).
     """
     if folder.is_symlink():
         raise RefusedForSecurity(
@@ -73,22 +67,15 @@ def make_folder(folder: Path, *, mode: int = 0o755) -> None:
         )
     if not folder.parent.exists():
         make_folder(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir(mode)
+    folder.mkdir(mode, exist_ok=True)
 
 
 @contextmanager
 def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
     """Hold the lock of what `of` names; a lock whose owner has died is free at once.
 
-    Raises
-    ------
-    LakeLocked
-        Another run holds it longer than `seconds`.
-    LakeUnwritable
-        The lock, or what its holder wanted to write, met a disk that is full, read-only or failing.
-    RefusedForSecurity
-        The lock or its folder is a link.
+    Raises LakeLocked (another run holds it longer than `seconds`); LakeUnwritable (the lock, or what its holder wanted
+    to write, met a disk that is full, read-only or failing); RefusedForSecurity (the lock or its folder is a link).
     """
     try:
         make_folder(lock.parent, mode=0o700)

@@ -104,10 +104,7 @@ def last_whole_week(now: datetime) -> Window:
 def parse_window(name: str) -> Window:
     """The window called '2026-W47', '2026-11' or '2026-Q4'.
 
-    Raises
-    ------
-    UsageError
-        The name is none of these forms, or names a week or month that does not exist, as '2026-W60'.
+    Raises UsageError (the name is none of these forms, or names a week or month that does not exist, as '2026-W60').
     """
     match = _NAME.fullmatch(name)
     if not match:
@@ -129,10 +126,7 @@ def parse_window(name: str) -> Window:
 def named_window(name: str, now: datetime) -> Window:
     """The window called `name`, where 'last' is the last whole ISO week before `now` and 'current' the one under way.
 
-    Raises
-    ------
-    UsageError
-        The name is none, or the window begins after `now`.
+    Raises UsageError (the name is none, or the window begins after `now`).
     """
     if name == "last":
         return last_whole_week(now)

@@ -72,10 +72,7 @@ def series_frame(table: pa.Table, window: Window) -> pd.DataFrame:
 def series_ids(labels: Sequence[str]) -> NDArray[np.int64]:
     """Stable 64-bit ids of canonical label sets: the first eight bytes of their SHA-256, signed.
 
-    Raises
-    ------
-    LakeDamaged
-        Two label sets share an id; both are named.
+    Raises LakeDamaged (two label sets share an id; both are named).
     """
     ids = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) for text in labels]
     seen: dict[int, str] = {}

@@ -92,10 +92,7 @@ def estimate(
 
     The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is written.
 
-    Raises
-    ------
-    CloudxaiError
-        Whatever the source or the lake raises.
+    Raises CloudxaiError (whatever the source or the lake raises).
     """
     missing = sorted(missing_tiles(lake, wanted), key=lambda tile: tile.metric)
     empty = packed_bytes(SeriesBatch.of("empty", []))

@@ -70,24 +70,19 @@ def pull(
     interrupted pull leaves the lake as it was, and the next takes up the tiles that it had finished. `found_jobs` are
     kept with the lake: those that export the contract's metrics, where none of the contract's does.
 
-    Raises
-    ------
-    NoData
-        The source has no sample of any metric of the contract in the whole window; nothing is committed.
-    UsageError
-        The lake holds telemetry of another source or other matchers.
-    LakeLocked
-        Another pull holds the lake longer than `lock_seconds`.
-    SourceAnswerError
-        The source gave samples that were not asked for.
-    CloudxaiError
-        Whatever the source or the lake raises.
+    Raises NoData (the source has no sample of any metric of the contract in the whole window; nothing is committed);
+    UsageError (the lake holds telemetry of another source or other matchers); LakeLocked (another pull holds the lake
+    longer than `lock_seconds`); SourceAnswerError (the source gave samples that were not asked for); CloudxaiError
+    (whatever the source or the lake raises).
     """
     started = time.monotonic()
     # A tile's name says to the second how far it was asked for.
     now = Window(now, now).start.replace(microsecond=0)
     described = source.describe()
-    identity = _identity(described, matchers or {}, rule_matchers or {}, replica_labels)
+    identity: dict[str, Any] = {key: described[key] for key in ("source", "tenant") if key in described}
+    identity["matchers"] = {"target": dict(matchers or {}), "rules": dict(rule_matchers or {})}
+    if replica_labels:
+        identity["replica_labels"] = sorted(replica_labels)
     with lake.locked(lock_seconds):
         held = _Held(lake.snapshot() if lake.exists else None)
         _refuse_other_source(held.before, identity)
@@ -168,22 +163,6 @@ class _Held:
             dates = sorted({date for name, date in fresh if name == metric} or {date for _, date in fresh})
             found.append({"metric": metric, "dates": dates, "text": line})
         return found
-
-
-def _identity(
-    described: Mapping[str, Any],
-    matchers: Mapping[str, str],
-    rule_matchers: Mapping[str, str],
-    replica_labels: Sequence[str],
-) -> dict[str, Any]:
-    """What makes two pulls of one kind: a lake holds no other."""
-    by_scope = {"target": dict(matchers), "rules": dict(rule_matchers)}
-    identity: dict[str, Any] = {"source": described["source"], "matchers": by_scope}
-    if "tenant" in described:
-        identity["tenant"] = described["tenant"]
-    if replica_labels:
-        identity["replica_labels"] = sorted(replica_labels)
-    return identity
 
 
 def _refuse_other_source(before: Snapshot | None, identity: dict[str, Any]) -> None:

@@ -41,12 +41,8 @@ def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
     `Snapshot.hours` only. Times are in UTC. Every file of the window's days is held against its SHA-256 first. The
     statement can only read, and nothing but these tables.
 
-    Raises
-    ------
-    UsageError
-        DuckDB is not installed; the statement is wrong, or does more than read.
-    LakeDamaged
-        A file is missing or not what was written; it is named.
+    Raises UsageError (DuckDB is not installed; the statement is wrong, or does more than read); LakeDamaged (a file is
+    missing or not what was written; it is named).
     """
     try:
         import duckdb

@@ -58,12 +58,8 @@ class Lake:
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The published pair at a version of `rollups`, by default the newest.
 
-        Raises
-        ------
-        UsageError
-            Nothing has been published, or not at that version.
-        LakeDamaged
-            The tables or their logs cannot be read.
+        Raises UsageError (nothing has been published, or not at that version); LakeDamaged (the tables or their logs
+        cannot be read).
         """
         newest = self._published()
         if newest is None:
@@ -143,10 +139,7 @@ def open_lake(path: Path) -> Lake:
 def open_table(folder: Path, version: int | None = None) -> DeltaTable:
     """A Delta table at a version.
 
-    Raises
-    ------
-    LakeDamaged
-        Its log cannot be read.
+    Raises LakeDamaged (its log cannot be read).
     """
     try:
         return DeltaTable(folder, version=version)

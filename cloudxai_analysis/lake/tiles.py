@@ -72,10 +72,7 @@ def write_tile(
     `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or with the day.
     `identity` stands for all that a tile must share with a later pull for its samples to be taken up there.
 
-    Raises
-    ------
-    OSError
-        The disk is full, read-only or failing.
+    Raises OSError (the disk is full, read-only or failing).
     """
     texts = [canonical_labels(labels) for labels in batch.labels]
     ids = series_ids(texts)
@@ -153,10 +150,7 @@ def checked(path: Path) -> tuple[bytes, str]:
 def intact(path: Path) -> bytes:
     """The bytes of a tile's file.
 
-    Raises
-    ------
-    LakeDamaged
-        The file is missing or not what was written.
+    Raises LakeDamaged (the file is missing or not what was written).
     """
     content, fault = checked(path)
     if fault:

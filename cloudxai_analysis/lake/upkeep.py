@@ -17,10 +17,7 @@ from cloudxai_analysis.platform.published import published_summaries
 def published_versions(reports: Path) -> dict[int, list[str]]:
     """The lake versions that reports were made from, each with its reports' names; earlier editions count, too.
 
-    Raises
-    ------
-    LakeDamaged
-        A report's summary cannot be read or names no version.
+    Raises LakeDamaged (a report's summary cannot be read or names no version).
     """
     named: dict[int, list[str]] = {}
     for one in published_summaries(reports):
@@ -40,10 +37,7 @@ def published_versions(reports: Path) -> dict[int, list[str]]:
 def needed_snapshots(lake: Lake, published: Iterable[int]) -> list[Snapshot]:
     """The versions that must stay whole: those that reports name, and the newest, which comes last.
 
-    Raises
-    ------
-    UsageError, LakeDamaged
-        The lake is empty; one of these versions cannot be read.
+    Raises UsageError, LakeDamaged (the lake is empty; one of these versions cannot be read).
     """
     newest = lake.snapshot()
     return [*(lake.snapshot(version) for version in sorted(published) if 0 < version < newest.version), newest]
@@ -62,10 +56,8 @@ def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float 
     published needs it; then the newest publication, if no report was made from it (`published`); then both. The tiles
     of a publication that is set aside stay on disk, and the next pull takes them up.
 
-    Raises
-    ------
-    LakeDamaged
-        That does not mend it: an older log is damaged, or a report names the newest version. Nothing was changed.
+    Raises LakeDamaged (that does not mend it: an older log is damaged, or a report names the newest version. Nothing
+    was changed).
     """
     reason = _unreadable(lake)
     if reason is None:
@@ -113,14 +105,9 @@ def vacuum(
     The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
     deltalake says which files those are; that it may not remove them itself is because it would commit that.
 
-    Raises
-    ------
-    UsageError
-        The lake is empty, or the age is less than an hour: whoever reads a version now must be able to end.
-    LakeDamaged
-        A version that stays cannot be read; nothing is removed.
-    LakeLocked, LakeUnwritable
-        Another run is writing; the disk is read-only or failing.
+    Raises UsageError (the lake is empty, or the age is less than an hour: whoever reads a version now must be able to
+    end); LakeDamaged (a version that stays cannot be read; nothing is removed); LakeLocked, LakeUnwritable (another run
+    is writing; the disk is read-only or failing).
     """
     hours = int(older_than / timedelta(hours=1))
     if hours < 1:

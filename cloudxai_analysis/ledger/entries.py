@@ -240,10 +240,7 @@ _ENTRY: TypeAdapter[Any] = TypeAdapter(Annotated[_UNION, Field(discriminator="ki
 def parsed(data: Mapping[str, Any]) -> Entry:
     """The entry that these fields make, under its `id`.
 
-    Raises
-    ------
-    ValueError
-        They make none; the message names the first field that is wrong.
+    Raises ValueError (they make none; the message names the first field that is wrong).
     """
     try:
         entry: Entry = _ENTRY.validate_python(data)
@@ -263,10 +260,7 @@ def parsed(data: Mapping[str, Any]) -> Entry:
 def checked(entry: Mapping[str, Any] | BaseModel) -> Entry:
     """The entry to be written, under its `id`; a frame's missing value is one that was not given.
 
-    Raises
-    ------
-    UsageError
-        The entry is of no known kind, or a field is unknown, missing or wrong.
+    Raises UsageError (the entry is of no known kind, or a field is unknown, missing or wrong).
     """
     data = entry.model_dump() if isinstance(entry, BaseModel) else entry
     try:

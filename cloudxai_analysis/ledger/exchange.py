@@ -35,10 +35,7 @@ class Imported:
 def rows_of(content: bytes, file: str) -> list[Row]:
     """The records of a JSON, JSON Lines or CSV file, each with its place ('line 3', 'item 2').
 
-    Raises
-    ------
-    UsageError
-        The file cannot be read as such; the message names the line.
+    Raises UsageError (the file cannot be read as such; the message names the line).
     """
     if len(content) > LARGEST_BYTES:
         raise UsageError(f"File {file} is larger than {LARGEST_BYTES:,} bytes. Import it in parts.")

@@ -60,16 +60,9 @@ class Ledger:
 
         With `unless_known`, one that says what an entry under the same `id` said before is left out.
 
-        Raises
-        ------
-        UsageError
-            An entry is of no known kind, a field is unknown, missing or wrong, or it does not fit what is there.
-        LakeDamaged
-            The ledger is damaged; nothing was written.
-        LakeLocked
-            Another process is writing to the ledger.
-        LakeUnwritable
-            The disk is full, read-only or failing; the ledger is as it was.
+        Raises UsageError (an entry is of no known kind, a field is unknown, missing or wrong, or it does not fit what
+        is there); LakeDamaged (the ledger is damaged; nothing was written); LakeLocked (another process is writing to
+        the ledger); LakeUnwritable (the disk is full, read-only or failing; the ledger is as it was).
         """
         given = [checked(entry) for entry in entries]
         with self._writing():
@@ -110,10 +103,8 @@ class Ledger:
     def verify(self, known: Iterable[tuple[str, Head]] = ()) -> Head:
         """Check every line, and hold the whole against what others, by their names, knew of it; where it stands.
 
-        Raises
-        ------
-        LakeDamaged
-            A line is not the one that was written; the ledger has fewer entries than somebody knew, or others.
+        Raises LakeDamaged (a line is not the one that was written; the ledger has fewer entries than somebody knew, or
+        others).
         """
         digests = ["", *self._read()[1]]
         for name, head in known:
@@ -207,10 +198,7 @@ def lines_of(entries: Iterable[Entry], previous: str) -> bytes:
 def read_lines(content: bytes, path: Path) -> tuple[list[Entry], list[str]]:
     """The entries of a ledger's bytes, every line checked, and each line's SHA-256.
 
-    Raises
-    ------
-    LakeDamaged
-        A line is no entry, or not the one that was written; the message names the line.
+    Raises LakeDamaged (a line is no entry, or not the one that was written; the message names the line).
     """
     *lines, tail = content.split(b"\n")
     entries: list[Entry] = []

@@ -40,10 +40,8 @@ class Standing:
     def admit(self, entry: Entry) -> None:
         """Take up an entry that is to be written, if it fits what is there.
 
-        Raises
-        ------
-        UsageError
-            Its `id` is that of another kind, it names an entry that is not there, or a job judges its own proposal.
+        Raises UsageError (its `id` is that of another kind, it names an entry that is not there, or a job judges its
+        own proposal).
         """
         for why in self._misfits(entry):
             raise UsageError(f"Ledger entry refused: {why}. Nothing was written.")

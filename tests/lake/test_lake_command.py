@@ -103,13 +103,11 @@ def test_status_of_what_lies_there_besides(lake: Path, cloudxai: Callable[..., D
     assert cloudxai("status").out[-1].startswith(f"Report {summary} cannot be read")
 
 
-@pytest.mark.parametrize("words", [["status"], ["verify"], ["vacuum"]], ids=" ".join)
-def test_an_empty_lake(lake: Path, cloudxai: Callable[..., Done], words: list[str]) -> None:
+def test_an_empty_lake(lake: Path, cloudxai: Callable[..., Done]) -> None:
     shutil.rmtree(lake)
-    done = cloudxai(*words)
-    assert done.code == (0 if words == ["status"] else 2)
-    assert " empty" in "".join([*done.out, *done.err])
-    assert not lake.exists()
+    for word, code in (("status", 0), ("verify", 2), ("vacuum", 2)):
+        done = cloudxai(word)
+        assert (done.code, " empty" in "".join([*done.out, *done.err]), lake.exists()) == (code, True, False)
 
 
 def test_verify_sets_each_damaged_file_aside_and_a_pull_brings_them_back(
@@ -193,11 +191,11 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), MISTAKES, ids=[" ".join(words) for words, _ in MISTAKES])
-def test_mistakes_are_one_line(lake: Path, cloudxai: Callable[..., Done], words: list[str], said: str) -> None:
-    done = cloudxai(*words)
-    assert (done.code, done.out, len(done.err)) == (2, [], 1)
-    assert said in done.err[0]
+def test_mistakes_are_one_line(lake: Path, cloudxai: Callable[..., Done]) -> None:
+    for words, said in MISTAKES:
+        done = cloudxai(*words)
+        assert (done.code, done.out, len(done.err)) == (2, [], 1)
+        assert said in done.err[0]
 
 
 def test_another_run_is_waited_for(lake: Path, cloudxai: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
