@@ -40,9 +40,7 @@ def cost_agreement(
     gauge ('7d'), or 'billing_window' ('2026-10', '2026-Q4' or 'current', the month of the day that ends), of which
     a sample after its window's end is left out.
 
-    Columns: at (midnight), tenant, window (or billing_window), currency, ours, theirs (both in the currency; NaN where
-    unknown), drift (ours / theirs − 1; 0 where both are 0, infinite where only theirs is, NaN where unknown), unknown
-    (why the two are not held against each other; '' where they are). A tenant that costs us something in a window at
+    Columns: at, tenant, window, currency, ours, theirs, drift, unknown. A tenant that costs us something in a window at
     whose end its gauge has no sample has a row, too, from the first midnight on at which that window has a sample of
     any tenant.
     """

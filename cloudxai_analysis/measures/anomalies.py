@@ -157,11 +157,8 @@ def cost_anomalies(
     excess of a leading hour, `hour_floor` that of a stretch of one hour alone, in the currency; `breaks` as
     `semantics_breaks` gives them, whose stretches show no cost; `generated` names that are no tenants of their own.
 
-    Columns: tenant ('' of all together, told where single tenants' stretches explain less than half of it), currency,
-    since (when it began, maybe before the window), start, end, hours (number, in the window), unseen (of them: without
-    telemetry, which may have cost more), cost, expected, excess (cost - expected; in the currency, over the hours
-    seen), score (in robust standard deviations; at least `threshold`), generated (what generated names cost in those
-    hours; of all together), unknown ('' of an anomaly; else why it is not known to be one); by start.
+    Columns: tenant, currency, since, start, end, hours, unseen, cost, expected, excess, score, generated, unknown; by
+    start.
     """
     grid = _grid(hours, window, covered, semantics=semantics, currency=currency, breaks=breaks, generated=generated)
     found = list(_stretches(grid, window, floor=floor, hour_floor=hour_floor, threshold=threshold))
@@ -188,8 +185,8 @@ def expected_costs(
 ) -> pd.DataFrame:
     """What each judged hour of the window cost, and what its calendar lets expect, of all or of one `tenant`.
 
-    Columns: tenant ('' of all together), currency, hour, cost, expected, low, high (in the currency; an hour above
-    `high` leads an anomaly); by tenant and hour. Hours with too little history are left out.
+    Columns: tenant, currency, hour, cost, expected, low, high; by tenant and hour. Hours with too little history are
+    left out.
     """
     grid = _grid(hours, window, covered, semantics=semantics, currency=currency, generated=generated)
     own = np.flatnonzero((grid.keys["tenant"] == tenant) if tenant is not None else np.ones(len(grid.keys), dtype=bool))
@@ -219,8 +216,7 @@ def anomaly_basis(
 ) -> pd.DataFrame:
     """Which of the window's tenants have the history that an anomaly needs.
 
-    Columns: tenant, weeks (known weeks of history behind its hours in the window: the median, 5 at most), judged (at
-    least 3). A tenant whose gauge is broken all the time is not judged.
+    Columns: tenant, weeks, judged. A tenant whose gauge is broken all the time is not judged.
     """
     grid = _grid(hours, window, covered, semantics=semantics, breaks=breaks)
     frames = []

@@ -96,7 +96,7 @@ def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
 def hourly_costs(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
     """Cost of each tenant in each hour, added over its series; `how` and what is raised as for `cost_rows`.
 
-    Columns: tenant, currency (of the series' label, else the one given), hour, cost (in the currency).
+    Columns: tenant, currency, hour, cost.
     """
     return typed(summed(cost_rows(hours, **how), [*_WHOSE, "hour"], "cost"), hourly_costs)
 
@@ -104,7 +104,7 @@ def hourly_costs(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
 def costs_by_day(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
     """Cost of each tenant on each UTC day; `how` and what is raised as for `cost_rows`.
 
-    Columns: day (its start), tenant, currency, cost (in the currency).
+    Columns: day, tenant, currency, cost.
     """
     rows = cost_rows(hours, **how)
     return typed(summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", *_WHOSE], "cost"), costs_by_day)
@@ -120,8 +120,8 @@ def tenant_costs(
 ) -> pd.DataFrame:
     """Cost of each tenant over a window, the largest first; raises as `cost_rows`.
 
-    Columns: tenant, currency, cost (in the currency). Of a `rate` the integral, of a `cumulative` gauge the observed
-    increase; of a `window_total` the last value before the window's end (give the rows of one labelled window).
+    Columns: tenant, currency, cost. Of a `rate` the integral, of a `cumulative` gauge the observed increase; of a
+    `window_total` the last value before the window's end (give the rows of one labelled window).
     """
     inside = hours[(hours["hour"] >= window.start) & (hours["hour"] < window.end)]
     if semantics == "window_total":
@@ -154,7 +154,7 @@ def _last_values(hours: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
     """Cost of all tenants by ISO week.
 
-    Columns: week (name), start (Monday), currency, cost (in the currency), tenants (number with a cost that week).
+    Columns: week, start, currency, cost, tenants.
     """
     start = daily["day"] - pd.to_timedelta(daily["day"].dt.day_of_week, unit="D")
     grouped = daily.assign(start=start).groupby(["start", "currency"], observed=True)
@@ -183,10 +183,7 @@ def same_hours(
 def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[str] = ()) -> pd.DataFrame:
     """Change of each tenant's cost against the window before, the largest first; costs and `part` as of `same_hours`.
 
-    Columns: tenant, currency, cost, before, change (all in the currency; a tenant that is absent costs 0), relative
-    (change / before; NaN where before is 0 or the tenant was there for only a part), contribution (change / what all
-    tenants cost before in that currency: these add up to the total's relative change; NaN where nothing was spent
-    before).
+    Columns: tenant, currency, cost, before, change, relative, contribution.
     """
     both = [side.set_index(_WHOSE)["cost"] for side in (costs, before)]
     frame = pd.concat(both, axis=1, keys=["cost", "before"]).sort_index().fillna(0.0).reset_index(names=_WHOSE)
@@ -205,8 +202,7 @@ def _largest(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 def concentration(costs: pd.DataFrame) -> pd.DataFrame:
     """How unevenly the cost lies on the tenants, one row per currency.
 
-    Columns: currency, tenants, top10_share (share of the ten largest, 0..1), gini (0 all equal, towards 1 one pays
-    all). Both are NaN where nothing was spent or a cost is negative.
+    Columns: currency, tenants, top10_share, gini. Both are NaN where nothing was spent or a cost is negative.
 
     Gini: 2 Σ i·x_i / (n Σ x) − (n + 1) / n over costs in ascending order (Glasser, 1962, Journal of the American
     Statistical Association 57).
@@ -226,7 +222,7 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
 def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
     """What each UTC day cost per tenant that had a cost on it; `daily` as `costs_by_day` gives it.
 
-    Columns: day, currency, cost, tenants (with a cost in that currency), cost_per_tenant (both in the currency a day).
+    Columns: day, currency, cost, tenants, cost_per_tenant.
     """
     grouped = daily.groupby(["day", "currency"], observed=True)
     found = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
@@ -236,8 +232,7 @@ def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
 def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
     """What each group of tenants cost, by `groups` from tenant to group; all else are 'all others'.
 
-    Columns: group, currency, tenants (number), cost (in the currency), share (of the currency's total; NaN where that
-    is 0); the dearest first, 'all others' last.
+    Columns: group, currency, tenants, cost, share; the dearest first, 'all others' last.
     """
     frame = costs.assign(group=[groups.get(str(tenant), "all others") for tenant in costs["tenant"]])
     grouped = frame.groupby(["group", "currency"], observed=True)
@@ -255,8 +250,7 @@ def reconciliation(
     `other` as `window_costs` gives it; where it has the column `at`, tenants whose last sample is over `late_minutes`
     before `end` (by default the newest of all) are left out: their gauge speaks of an earlier stretch than `costs`.
 
-    Columns: tenant, currency, estimate, other (both in the currency), drift (estimate / other − 1; 0 where both are
-    0, infinite where only the other is); the largest drift first.
+    Columns: tenant, currency, estimate, other, drift; the largest drift first.
     """
     if "at" in other:
         newest = pd.Timestamp(end) if end else other["at"].max()
@@ -278,8 +272,7 @@ def conservation(
 
     `covered` (day, coverage); bills have source, window, currency and amount; `how` as for `cost_rows`.
 
-    Columns: source (of the bill), start, end, currency, allocated (the tenants' costs), total, rest (total − allocated:
-    shown, never spread), covered_share (of the bill's days, by telemetry).
+    Columns: source, start, end, currency, allocated, total, rest, covered_share.
     """
     rows = []
     for bill in bills:

@@ -25,9 +25,7 @@ def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, 
     `daily` as `measures.cost.costs_by_day` gives it, over some weeks; `covered` the covered days; `until` is the end of
     the last whole day that was seen. With under 21 covered days of history only what was spent is known.
 
-    Columns: currency, until, spent (from the month's start to `until`, as far as seen), days_unknown (of those days:
-    not covered, or before the telemetry begins), days_left, low95, low80, median, high80, high95 (of the whole month,
-    in the currency; NaN where too little history is known; all are `spent` once the month is over), model, days_known.
+    Columns: currency, until, spent, days_unknown, days_left, low95, low80, median, high80, high95, model, days_known.
     """
     rows = []
     for currency, own in daily.groupby("currency", observed=True):
@@ -43,7 +41,7 @@ def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, 
 def month_course(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, currency: str) -> pd.DataFrame:
     """What all tenants had cost in a month by the end of each of its days that was seen.
 
-    Columns: day, spent (in the currency, since the month's start), covered.
+    Columns: day, spent, covered.
     """
     own = daily[daily["currency"].astype("str") == currency]
     by_day = _within(own.groupby("day")["cost"].sum(), month, pd.Timestamp(month.end))
@@ -66,10 +64,8 @@ def budget_course(
     `budgets` in `currency`; a tenant that was not seen has spent nothing. The `forecast_most` fullest are forecast with
     an interval; the others have their pace alone.
 
-    Columns: tenant, currency, budget, spent (in the month, up to `until`), spent_share, pace (a day, mean of the last
-    14 covered days; NaN without any), low80, median, high80 (of the whole month; NaN where not forecast), answer
-    ('spent', 'will be spent', 'will last', 'unknown' without a pace or a forecast), spent_on (the day on which the sum
-    passes the budget; missing where it lasts), days_unknown (of the month so far); the fullest first.
+    Columns: tenant, currency, budget, spent, spent_share, pace, low80, median, high80, answer, spent_on, days_unknown;
+    the fullest first.
     """
     own = daily[(daily["currency"].astype("str") == currency) & (daily["day"] < until) & daily["tenant"].isin(budgets)]
     table = own.pivot_table(index="day", columns="tenant", values="cost", aggfunc="sum", observed=True)

@@ -39,7 +39,7 @@ def semantics_breaks(
     `samples` of the gauge, sorted by series and time; `starts` the process starts; `covered` the covered days. A fall
     within two scrapes of a start of its process is a restart and counts for nothing.
 
-    Columns: tenant, finding, rises, falls (numbers of steps), start, end; one row per tenant.
+    Columns: tenant, finding, rises, falls, start, end; one row per tenant.
 
     * 'only_grows', of a `rate`: a stretch without a fall that has at least `least_rises` rises and samples on
       `least_days` covered days; of several the one with the most rises. It looks cumulative.
@@ -187,9 +187,7 @@ def cost_faults(
     small': of a denormal number; 'currency': its label is none of ISO 4217's codes; 'left behind': a tenant keeps
     its last value, unchanged, for `least_hours` hours or more after its own last sample, while others are still seen.
 
-    Columns: cause, tenants (number), examples (tuple of at most three), hours (number, over all of them), start, end,
-    amount (cost of those hours in the currency, left out of the sums or wrongly in them; unknown where they hold no
-    finite number), currency.
+    Columns: cause, tenants, examples, hours, start, end, amount, currency.
     """
     label = cost_hours["currency"].astype("str") if "currency" in cost_hours else pd.Series("", cost_hours.index)
     frame = cost_hours.assign(currency=currencies(cost_hours, currency).astype("str"))

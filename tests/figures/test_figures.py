@@ -219,12 +219,7 @@ def test_what_was_planted_is_said(name):
     assert said <= texts(ax)
     assert "UTC" in ax.get_xlabel() or "(UTC)" not in "".join(texts(ax))
     assert not any(" nan" in text for text in texts(ax))
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_an_empty_frame_says_that_there_is_nothing(name):
-    ax = draw(name, lambda frame: frame[:0])
-    assert "Nothing to draw" in texts(ax) or name == "tenants"
+    assert "Nothing to draw" in texts(draw(name, lambda frame: frame[:0])) or name == "tenants"
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -242,10 +237,6 @@ def test_short_long_and_hostile_frames_stay_readable(name, change):
     assert not any("\n" in text or " nan" in text for text in {*texts(ax), *lanes(ax), title(ax)})
 
 
-def test_lanes_stand_in_their_order():
-    assert lanes(draw("episodes")) == ["Down", "Slow"]
-
-
 OTHERS = [
     ("rates", lambda frame: frame[1:], "None of 4 judged alert groups was false"),
     ("rates", lambda frame: frame[2:], "No rule could be judged"),
@@ -259,24 +250,16 @@ OTHERS = [
     ),
     ("latency", lambda frame: frame.assign(seconds=2.5), "p95 at most 2.5 s; 4 hours over 0.5 s"),
     ("coverage", lambda frame: frame[:1], "100 % of the time since the first scrape seen"),
+    ("availability", lambda frame: frame.assign(seen_minutes=[1440, 1440, 1440, 700]), "unfinished"),
+    ("budget", lambda frame: frame.assign(seen_minutes=[700, 43_200]), "short history"),
+    ("movers", lambda frame: thousand(frame).assign(currency="EUR"), "Change of cost, EUR, 10 of 1,000 tenants"),
 ]
 
 
-@pytest.mark.parametrize(("name", "change", "message"), OTHERS)
-def test_another_outcome_has_another_title(name, change, message):
-    assert title(draw(name, change)) == message
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "said"),
-    [
-        ("availability", lambda frame: frame.assign(seen_minutes=[1440, 1440, 1440, 700]), "unfinished"),
-        ("budget", lambda frame: frame.assign(seen_minutes=[700, 43_200]), "short history"),
-        ("movers", lambda frame: thousand(frame).assign(currency="EUR"), "Change of cost, EUR, 10 of 1,000 tenants"),
-    ],
-)
-def test_what_a_frame_lacks_or_what_is_left_out_is_said(name, change, said):
-    assert said in texts(draw(name, change))
+@pytest.mark.parametrize(("name", "change", "said"), OTHERS)
+def test_another_outcome_and_what_is_left_out_are_said(name, change, said):
+    ax = draw(name, change)
+    assert said in {title(ax), *texts(ax)}
 
 
 def test_a_gap_breaks_the_line_and_is_hatched():
@@ -285,7 +268,8 @@ def test_a_gap_breaks_the_line_and_is_hatched():
     assert [patch.get_hatch() for patch in ax.patches].count("////") == 1
 
 
-def test_a_day_without_a_row_is_hatched():
+def test_a_day_without_a_row_is_hatched_and_lanes_stand_in_their_order():
+    assert lanes(draw("episodes")) == ["Down", "Slow"]
     assert [patch.get_hatch() for patch in draw("coverage").patches].count("////") == 1  # a lacks one day, b two
 
 
