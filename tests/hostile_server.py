@@ -86,6 +86,20 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
+def serving(server: ThreadingHTTPServer, over: Event) -> Iterator[None]:
+    """Serve on the loopback until the end of the block, which `over` tells the handlers."""
+    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
 def hostile_server(tls: SSLContext | None = None) -> Iterator[Hostile]:
     """A server that answers every request by its script, and at first with 404."""
     server = _Server(("127.0.0.1", 0), Handler)
@@ -94,15 +108,8 @@ def hostile_server(tls: SSLContext | None = None) -> Iterator[Hostile]:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     scheme = "https" if tls else "http"
     server.hostile = Hostile(f"{scheme}://127.0.0.1:{server.server_port}", lambda handler, _: handler.say(b"no", 404))
-    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))
-    thread.start()
-    try:
+    with serving(server, server.hostile.over):
         yield server.hostile
-    finally:
-        server.hostile.over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def vector(*values: object) -> dict[str, Any]:

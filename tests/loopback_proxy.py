@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
+from hostile_server import serving
+
 
 @dataclass
 class Proxy:
@@ -93,12 +95,5 @@ def loopback_proxy() -> Iterator[Proxy]:
     """A proxy that runs until the end of the block."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.proxy = Proxy(server.server_port)
-    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))
-    thread.start()
-    try:
+    with serving(server, server.proxy.over):
         yield server.proxy
-    finally:
-        server.proxy.over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
