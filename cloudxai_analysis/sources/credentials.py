@@ -26,11 +26,6 @@ _LARGEST_BYTES = 1 << 16
 _LEAST_REPEATED = 8  # a shorter word can stand in samples by chance
 
 
-def login(user: str, password: str) -> BasicAuth:
-    """User and password, of which either may be empty, as the file's table has them."""
-    return BasicAuth.model_construct(username=SecretStr(user), password=SecretStr(password))
-
-
 def settled_credentials(
     settings: EnvironmentSettings, folder: Path, *, user: str | None = None, password: str = ""
 ) -> Credentials:
@@ -49,7 +44,8 @@ def settled_credentials(
     if user is not None:
         if given := config.given(*HttpConfig.exclusive[0]):
             raise UsageError(f"The source has a password in its URL, and `{given[0]}` is configured. Keep one of them.")
-        config = config.model_copy(update={"basic_auth": login(user, password)})
+        basic = BasicAuth.model_construct(username=SecretStr(user), password=SecretStr(password))  # either may be empty
+        config = config.model_copy(update={"basic_auth": basic})
     return Credentials(config, tenant=settings.tenant)
 
 

@@ -28,10 +28,6 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> D
         return DemoSource.from_url(url)
     if scheme not in ("http", "https"):
         raise UsageError(f"The source is neither the demo nor an http(s) URL. {_FORMS}.")
-    return _prometheus(url, limits, settings)
-
-
-def _prometheus(url: str, limits: Limits, settings: EnvironmentSettings) -> ServerSource:
     from cloudxai_analysis.sources.credentials import settled_credentials
     from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.sources.session import ObservingSession

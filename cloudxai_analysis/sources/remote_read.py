@@ -80,7 +80,7 @@ class RemoteRead:
         return self._ranges.finished(self._receive(str(stretch), message, assembly), stretch, counted)
 
     def _receive(self, what: str, body: bytes, read: Any) -> Any:
-        return self._ranges.session.receive(what, "api/v1/read", data=body, headers=HEADERS, read=read)
+        return self._ranges.session.receive(what, "read", data=body, headers=HEADERS, read=read)
 
     @cached_property
     def external_labels(self) -> Labels:

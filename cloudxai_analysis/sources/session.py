@@ -22,8 +22,7 @@ from cloudxai_analysis.ground.errors import (
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import checked, one_line
 from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.tls import advice, pool_options
-from cloudxai_analysis.sources.transport import DeadlineAdapter, in_time
+from cloudxai_analysis.sources.transport import DeadlineAdapter, advice, in_time, pool_options
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -124,12 +123,12 @@ class ObservingSession(requests.Session):
 
         posted = fields is not None and endpoint in POSTED
         how = {"data": fields} if posted else {"params": fields}
-        return self.receive(what, f"api/v1/{endpoint}", read=document, **how)[0]
+        return self.receive(what, endpoint, read=document, **how)[0]
 
     def receive(
-        self, what: str, path: str, *, read: Read[T], headers: Mapping[str, str] | None = None, **fields: Any
+        self, what: str, endpoint: str, *, read: Read[T], headers: Mapping[str, str] | None = None, **fields: Any
     ) -> T:
-        """What `read` makes of the answer under a path, which comes in pieces; `data` is posted.
+        """What `read` makes of the answer to `api/v1/` and `endpoint`, which comes in pieces; `data` is posted.
 
         The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
         ours, whose message goes on from 'Source http://host'. Raises as `send`.
@@ -137,7 +136,7 @@ class ObservingSession(requests.Session):
         method = "POST" if "data" in fields else "GET"
         with asking(what):
             request = self.prepare_request(
-                requests.Request(method, f"{self.base}/{path}", headers=dict(headers or {}), **fields)
+                requests.Request(method, f"{self.base}/api/v1/{endpoint}", headers=dict(headers or {}), **fields)
             )
             self._refuse_writes(request)
             with self._named():

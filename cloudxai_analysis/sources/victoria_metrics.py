@@ -59,7 +59,7 @@ class Export:
         return self._ranges.finished(self._receive(str(stretch), asked, assembly), stretch, counted)
 
     def _receive(self, what: str, fields: dict[str, str], read: Any) -> Any:
-        return self._ranges.session.receive(what, "api/v1/export", data=fields, read=lambda _, body: read(body))
+        return self._ranges.session.receive(what, "export", data=fields, read=lambda _, body: read(body))
 
 
 def _lines(body: Iterator[bytes]) -> Iterator[bytes]:
