@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,18 +166,15 @@ def intervals(ax: Axes, frame: pd.DataFrame, spec: Intervals) -> Axes:
 class Stretches(Lanes):
     """How the rows of a frame are drawn from `start` to `end` (missing: it goes on), each in its `lane`.
 
-    `order` gives the lanes from the top, `names` the short name of each, `right` its words at the right; `said` is the
-    column of words beside a stretch; `mark` the column that says which of `marks` stands at its start.
+    `order` gives the lanes from the top; `mark` is the column that says which of `marks` stands at a row's start.
     """
 
     window: Window
     lane: str
     order: Callable[[pd.DataFrame], Sequence[str]]
     names: Callable[[str], str] = shortened
-    right: Callable[[str], str] | None = None
     start: str = "start"
     end: str = "end"
-    said: str = ""
     mark: str = ""
     marks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -190,7 +186,7 @@ def stretches(ax: Axes, frame: pd.DataFrame, spec: Stretches) -> Axes:
         return empty(ax)
     all_ = [str(name) for name in spec.order(frame)]
     shown = all_[: spec.fit(ax)]
-    spec.set_up(ax, [spec.names(name) for name in shown], [spec.right(name) for name in shown] if spec.right else ())
+    spec.set_up(ax, [spec.names(name) for name in shown])
     time_axis(ax, day_of(spec.window.start), day_of(spec.window.end))
     inside = frame[frame[spec.lane].astype(str).isin(shown)].sort_values(spec.start, kind="stable")
     left, beyond = ax.get_xlim()
@@ -203,28 +199,11 @@ def stretches(ax: Axes, frame: pd.DataFrame, spec: Stretches) -> Axes:
         rectangles(ax, start, lane - 0.3, wide, 0.6, facecolor=VERMILLION)
     on = inside[spec.end].isna().to_numpy()
     ax.plot(end[on], lane[on], linestyle="none", marker=">", markersize=7, color=INK, clip_on=False)
-    if spec.said:
-        _say(ax, inside[spec.said].astype(str).to_numpy(), lane, start, end)
     return spec.finish(ax, frame, f", {window_words(spec.window)} (UTC)", len(shown), len(all_))
 
 
 def _lane_of(labels: pd.Series, shown: Sequence[str]) -> Floats:
     return labels.astype(str).map({name: place for place, name in enumerate(shown)}).to_numpy(dtype=float)
-
-
-def _say(ax: Axes, texts: Sequence[str], lane: Floats, start: Floats, end: Floats) -> None:
-    """The words beside each stretch, where they do not run into the next one of its lane."""
-    left, right = ax.get_xlim()
-    order = np.lexsort((start, lane))
-    for row, after in pairwise([*order, -1]):
-        last = after < 0 or lane[after] != lane[row]
-        until = right if last else float(start[after])
-        x = max(end[row], start[row] + 2 * point(ax))
-        wide = (text_width(texts[row], SMALL_SIZE) + 8) * point(ax)
-        if x + wide < until:
-            say(ax, texts[row], (x, lane[row]), (4, 0), gid="value")
-        elif last and start[row] - wide > left:
-            say(ax, texts[row], (start[row], lane[row]), (-4, 0), gid="value")
 
 
 def _mark(
@@ -240,8 +219,10 @@ def _mark(
     for name, looks in marks.items():
         some = kinds == name
         ax.plot(start[some], height[some], linestyle="none", markersize=6.5, **looks)
-    last = (rank == size - 1) & (size > _STACK)
-    _say(ax, [f"{number:.0f} at once" for number in size[last]], lane[last], start[last], start[last])
+    left, right = ax.get_xlim()
+    for last in np.flatnonzero((rank == size - 1) & (size > _STACK)):
+        away = 8 if start[last] < (left + right) / 2 else -8
+        say(ax, f"{size[last]:.0f} at once", (start[last], lane[last]), (away, 0), gid="value")
 
 
 @dataclass(frozen=True, kw_only=True)
