@@ -38,7 +38,8 @@ def ledger() -> None:
 @in_environment
 def add(settled: Environment, entry: str) -> int:
     """Append one entry, or all or none of a list, given as JSON, such as
-    '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by": "on-call"}'.
+    '{"kind": "complete", "start": "2026-11-09T00:00Z", "end": "2026-11-16T00:00Z", "by":
+    "on-call"}'.
     """
     try:
         given = json.loads(entry)
@@ -127,8 +128,8 @@ def export(settled: Environment, form: str, output: str) -> int:
 def import_file(settled: Environment, file: Path, by: str, zone: str, dry_run: bool) -> int:
     """Import incidents and other entries from JSON, JSON Lines or CSV.
 
-    What is there already is skipped, what has changed becomes a correction. Nothing is written unless every row is
-    good.
+    What is there already is skipped, what has changed becomes a correction. Nothing is written
+    unless every row is good.
     """
     from cloudxai_analysis.ledger.exchange import LARGEST_BYTES, planned, rows_of
 

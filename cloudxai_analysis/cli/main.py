@@ -30,9 +30,9 @@ from cloudxai_analysis.ground.files import make_folder
 def main_group() -> None:
     """Is the beta stable enough for v1.0? Answers from Prometheus telemetry; only ever observes.
 
-    Exit codes: 0 done, 1 the verdict is what --fail-on names, 2 usage or settings, 3 source unreachable, 4 source
-    answered wrongly or the window holds no data, 5 lake damaged, 6 notebook failed, 7 lake locked, 8 refused for
-    security, 130 interrupted.
+    Exit codes: 0 done, 1 the verdict is what --fail-on names, 2 usage or settings, 3 source
+    unreachable, 4 source answered wrongly or the window holds no data, 5 lake damaged, 6 notebook
+    failed, 7 lake locked, 8 refused for security, 130 interrupted.
     """
 
 

@@ -203,8 +203,8 @@ def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> 
 def evaluate(asked: Asked, weeks: int, copies: int) -> int:
     """Plant known events into copies of your own last weeks, and say which would have been found.
 
-    Only the copies, in memory, are changed. The result is kept beside the environment's reports, and the next report's
-    method section says it.
+    Only the copies, in memory, are changed. The result is kept beside the environment's reports,
+    and the next report's method section says it.
     """
     from cloudxai_analysis.cli.terminal import show_progress
     from cloudxai_analysis.operate.evaluate import lines, own_weeks, pull_weeks, write_result
@@ -225,8 +225,9 @@ def evaluate(asked: Asked, weeks: int, copies: int) -> int:
 def explain(name: str, source: str, environment: str, week: str) -> int:
     """Say where NAME of summary.json comes from, or what it feeds; without NAME list all numbers.
 
-    NAME is a number ('churn', 'tiles.headroom', 'numbers.cost.total'), a frame ('readiness.outages'), a metric or a
-    measure's function. The lake is read as it is, and no source is asked.
+    NAME is a number ('churn', 'tiles.headroom', 'numbers.cost.total'), a frame
+    ('readiness.outages'), a metric or a measure's function. The lake is read as it is, and no
+    source is asked.
     """
     from cloudxai_analysis.cards.explain import KNOWN, explained
 

@@ -16,7 +16,8 @@ from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable, RefusedF
 def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600) -> None:
     """Put a file on disk in the place of the one that was there: a reader finds the old or the new one, whole.
 
-    A file that was there keeps its permissions, and a link its place; a new file has `mode`, less the umask.
+    A file that was there keeps its permissions, and a link its place; a new file has `mode`, less
+    the umask.
 
     Raises OSError (it cannot be written; the old one is as it was).
     """
@@ -74,8 +75,9 @@ def make_folder(folder: Path, *, mode: int = 0o755) -> None:
 def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
     """Hold the lock of what `of` names; a lock whose owner has died is free at once.
 
-    Raises LakeLocked (another run holds it longer than `seconds`); LakeUnwritable (the lock, or what its holder wanted
-    to write, met a disk that is full, read-only or failing); RefusedForSecurity (the lock or its folder is a link).
+    Raises LakeLocked (another run holds it longer than `seconds`); LakeUnwritable (the lock, or
+    what its holder wanted to write, met a disk that is full, read-only or failing);
+    RefusedForSecurity (the lock or its folder is a link).
     """
     try:
         make_folder(lock.parent, mode=0o700)

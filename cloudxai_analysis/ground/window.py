@@ -104,7 +104,8 @@ def last_whole_week(now: datetime) -> Window:
 def parse_window(name: str) -> Window:
     """The window called '2026-W47', '2026-11' or '2026-Q4'.
 
-    Raises UsageError (the name is none of these forms, or names a week or month that does not exist, as '2026-W60').
+    Raises UsageError (the name is none of these forms, or names a week or month that does not
+    exist, as '2026-W60').
     """
     match = _NAME.fullmatch(name)
     if not match:

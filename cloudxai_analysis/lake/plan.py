@@ -48,7 +48,8 @@ class Wanted:
 class Plan:
     """What a pull would bring: tiles wanted and missing, series and samples as the source counts them.
 
-    `disk_bytes` is an estimate, NaN where no hour that was tried had a sample; `free_bytes` is what the disk has left.
+    `disk_bytes` is an estimate, NaN where no hour that was tried had a sample; `free_bytes` is what
+    the disk has left.
     """
 
     tiles: int
@@ -90,7 +91,8 @@ def estimate(
 ) -> Plan:
     """What pulling the missing tiles would take: each day's samples are counted, and an hour of each metric is read.
 
-    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is written.
+    The hour is one of the fullest day; it is packed as the lake packs it, and dropped; nothing is
+    written.
 
     Raises CloudxaiError (whatever the source or the lake raises).
     """

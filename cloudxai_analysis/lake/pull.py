@@ -32,7 +32,8 @@ Fetched = tuple[list[TileFile], bool]
 class Pulled:
     """What a pull did: the lake's version after it, tiles asked for and brought, samples, seconds, warnings.
 
-    Of the tiles brought, `tiles_resumed` were there already and not asked for: an interrupted pull left them.
+    Of the tiles brought, `tiles_resumed` were there already and not asked for: an interrupted pull
+    left them.
     """
 
     version: int
@@ -62,18 +63,21 @@ def pull(
 ) -> Pulled:
     """Bring into the lake what it lacks of a window, and what it has lost of any.
 
-    A day that was still growing at the last pull, or ended less than `rewind` before it, is pulled again: samples may
-    come late. So is a tile of which a file is gone; its rollups are made of its samples where these are whole. A tile
-    never gives way to one of fewer samples, unless its files are gone: what was lost, and what the source left out, is
-    told of that tile until it is brought anew. Series that differ in `replica_labels` only are one. `progress` is
-    called with tiles done, tiles missing and samples so far. Nothing is visible before the one commit at the end; an
-    interrupted pull leaves the lake as it was, and the next takes up the tiles that it had finished. `found_jobs` are
-    kept with the lake: those that export the contract's metrics, where none of the contract's does.
+    A day that was still growing at the last pull, or ended less than `rewind` before it, is pulled
+    again: samples may come late. So is a tile of which a file is gone; its rollups are made of its
+    samples where these are whole. A tile never gives way to one of fewer samples, unless its files
+    are gone: what was lost, and what the source left out, is told of that tile until it is brought
+    anew. Series that differ in `replica_labels` only are one. `progress` is called with tiles done,
+    tiles missing and samples so far. Nothing is visible before the one commit at the end; an
+    interrupted pull leaves the lake as it was, and the next takes up the tiles that it had
+    finished. `found_jobs` are kept with the lake: those that export the contract's metrics, where
+    none of the contract's does.
 
-    Raises NoData (the source has no sample of any metric of the contract in the whole window; nothing is committed);
-    UsageError (the lake holds telemetry of another source or other matchers); LakeLocked (another pull holds the lake
-    longer than `lock_seconds`); SourceAnswerError (the source gave samples that were not asked for); CloudxaiError
-    (whatever the source or the lake raises).
+    Raises NoData (the source has no sample of any metric of the contract in the whole window;
+    nothing is committed); UsageError (the lake holds telemetry of another source or other
+    matchers); LakeLocked (another pull holds the lake longer than `lock_seconds`);
+    SourceAnswerError (the source gave samples that were not asked for); CloudxaiError (whatever the
+    source or the lake raises).
     """
     started = time.monotonic()
     # A tile's name says to the second how far it was asked for.

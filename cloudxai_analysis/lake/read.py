@@ -53,7 +53,8 @@ class Snapshot:
         """What is to be known of the tiles of a window's days: what the source left out, and samples that were lost."""
         days = {day.name for day in window.days()}
         left_out = [note["text"] for note in self.provenance.get("notes", []) if days & set(note["dates"])]
-        return [*left_out, *losses({key: counts for key, counts in self.shrunk.items() if key[1] in days})]
+        lost = losses({key: counts for key, counts in self.shrunk.items() if key[1] in days})
+        return list(dict.fromkeys([*left_out, *lost]))
 
     def lost(self) -> set[TileKey]:
         """The metric and date of the tiles of which a file is gone."""
@@ -81,8 +82,8 @@ class Snapshot:
     ) -> pd.DataFrame:
         """Raw samples of a metric in a window, sorted by series and time; `markers` keeps NaN, staleness markers too.
 
-        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of `labels`, "" where a
-        series has no such label.
+        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of
+        `labels`, "" where a series has no such label.
         """
         files = self._of("samples", metric, window)
         return samples_frame(self._table(files, SAMPLE_COLUMNS), window, labels, markers=markers)
@@ -90,9 +91,10 @@ class Snapshot:
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
         """Hourly rollups of a metric in a window, what reaches over from the hour before included.
 
-        The anchor is looked for in the window's days and the whole day before it. Columns: series_id (int64), hour
-        (UTC, its start), a categorical for each label, the fields of `lake.rollups.roll_up`, with first_ts, last_ts as
-        UTC times, and anchored (a value stands before).
+        The anchor is looked for in the window's days and the whole day before it. Columns:
+        series_id (int64), hour (UTC, its start), a categorical for each label, the fields of
+        `lake.rollups.roll_up`, with first_ts, last_ts as UTC times, and anchored (a value stands
+        before).
         """
         files = self._of("rollups", metric, Window(window.start - DAY, window.end))
         until_ms = max((int(file.asked.timestamp()) * 1_000 for file in files), default=None)
@@ -101,8 +103,8 @@ class Snapshot:
     def series(self, metric: str, window: Window) -> pd.DataFrame:
         """The series of a metric that have a sample in the hours that begin in a window.
 
-        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen (UTC, of those
-        hours), samples (number).
+        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen
+        (UTC, of those hours), samples (number).
         """
         return series_frame(self._table(self._of("rollups", metric, window), SERIES_COLUMNS), window)
 

@@ -69,8 +69,9 @@ def write_tile(
 ) -> list[TileFile]:
     """Write a tile's two files, private and synced, samples first; nothing names them until they are committed.
 
-    `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or with the day.
-    `identity` stands for all that a tile must share with a later pull for its samples to be taken up there.
+    `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or
+    with the day. `identity` stands for all that a tile must share with a later pull for its samples
+    to be taken up there.
 
     Raises OSError (the disk is full, read-only or failing).
     """
@@ -113,7 +114,8 @@ def left_tile(
 ) -> list[TileFile] | None:
     """A tile of samples that lie there, whole, at least so many, asked for at that moment or later; None without.
 
-    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are made again.
+    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are
+    made again.
     """
     for path in sorted((lake / "samples" / day.name).glob(f"*-{_file_word(metric)}-*.parquet"), reverse=True):
         own, at = path.name.split("-")[-2], _asked(path.name)

@@ -52,12 +52,13 @@ def set_aside(path: Path) -> Path:
 def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float = 10.0) -> list[Path]:
     """Make a lake readable whose newest logs are damaged, and return where those lie now; [] where nothing was wrong.
 
-    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, if nothing that is
-    published needs it; then the newest publication, if no report was made from it (`published`); then both. The tiles
-    of a publication that is set aside stay on disk, and the next pull takes them up.
+    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`,
+    if nothing that is published needs it; then the newest publication, if no report was made from
+    it (`published`); then both. The tiles of a publication that is set aside stay on disk, and the
+    next pull takes them up.
 
-    Raises LakeDamaged (that does not mend it: an older log is damaged, or a report names the newest version. Nothing
-    was changed).
+    Raises LakeDamaged (that does not mend it: an older log is damaged, or a report names the newest
+    version. Nothing was changed).
     """
     reason = _unreadable(lake)
     if reason is None:
@@ -102,12 +103,13 @@ def vacuum(
 ) -> list[tuple[Path, int]]:
     """Remove the files that versions gave up longer ago than `older_than`, and return them with their bytes.
 
-    The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
-    deltalake says which files those are; that it may not remove them itself is because it would commit that.
+    The files of the newest version and of the `published` ones stay, and so does all that no log of
+    the lake names. deltalake says which files those are; that it may not remove them itself is
+    because it would commit that.
 
-    Raises UsageError (the lake is empty, or the age is less than an hour: whoever reads a version now must be able to
-    end); LakeDamaged (a version that stays cannot be read; nothing is removed); LakeLocked, LakeUnwritable (another run
-    is writing; the disk is read-only or failing).
+    Raises UsageError (the lake is empty, or the age is less than an hour: whoever reads a version
+    now must be able to end); LakeDamaged (a version that stays cannot be read; nothing is removed);
+    LakeLocked, LakeUnwritable (another run is writing; the disk is read-only or failing).
     """
     hours = int(older_than / timedelta(hours=1))
     if hours < 1:

@@ -51,8 +51,9 @@ def rows_of(content: bytes, file: str) -> list[Row]:
 def planned(rows: Iterable[Row], standing: Standing, *, by: str = "", zone: ZoneInfo | None = None) -> list[Imported]:
     """What becomes of each row, in turn, on a ledger that stands as `standing`, which takes up what would be written.
 
-    A row that says what an entry under its `id` said before is skipped, whoever imports it, and even if that entry was
-    corrected or withdrawn since. `by` is written where a row names nobody; `zone` is that of times without one.
+    A row that says what an entry under its `id` said before is skipped, whoever imports it, and
+    even if that entry was corrected or withdrawn since. `by` is written where a row names nobody;
+    `zone` is that of times without one.
     """
     return [_imported(place, data, standing, by, zone) for place, data in rows]
 

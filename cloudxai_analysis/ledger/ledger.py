@@ -1,7 +1,7 @@
 """The ledger: one append-only file, entries in, frames out; any changed byte of it is found.
 
-A line is one JSON object in one spelling: keys sorted, no blanks, ASCII. `previous` is the SHA-256 of the whole line
-before, '' in the first; `hash`, the last key, is that of the object without it.
+A line is one JSON object in one spelling: keys sorted, no blanks, ASCII. `previous` is the SHA-256
+of the whole line before, '' in the first; `hash`, the last key, is that of the object without it.
 """
 
 from __future__ import annotations
@@ -58,11 +58,13 @@ class Ledger:
     ) -> list[Entry]:
         """Write several entries, all or none, and return them as kept; when this returns they are on disk.
 
-        With `unless_known`, one that says what an entry under the same `id` said before is left out.
+        With `unless_known`, one that says what an entry under the same `id` said before is left
+        out.
 
-        Raises UsageError (an entry is of no known kind, a field is unknown, missing or wrong, or it does not fit what
-        is there); LakeDamaged (the ledger is damaged; nothing was written); LakeLocked (another process is writing to
-        the ledger); LakeUnwritable (the disk is full, read-only or failing; the ledger is as it was).
+        Raises UsageError (an entry is of no known kind, a field is unknown, missing or wrong, or it
+        does not fit what is there); LakeDamaged (the ledger is damaged; nothing was written);
+        LakeLocked (another process is writing to the ledger); LakeUnwritable (the disk is full,
+        read-only or failing; the ledger is as it was).
         """
         given = [checked(entry) for entry in entries]
         with self._writing():
@@ -103,8 +105,8 @@ class Ledger:
     def verify(self, known: Iterable[tuple[str, Head]] = ()) -> Head:
         """Check every line, and hold the whole against what others, by their names, knew of it; where it stands.
 
-        Raises LakeDamaged (a line is not the one that was written; the ledger has fewer entries than somebody knew, or
-        others).
+        Raises LakeDamaged (a line is not the one that was written; the ledger has fewer entries
+        than somebody knew, or others).
         """
         digests = ["", *self._read()[1]]
         for name, head in known:
@@ -120,16 +122,17 @@ class Ledger:
     def incidents(self) -> pd.DataFrame:
         """Incidents that people wrote and proposals that they confirmed, one row per `id` as last written, by start.
 
-        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule names; empty for
-        any), severity, summary, source, acknowledged_at (NaT where not known).
+        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule
+        names; empty for any), severity, summary, source, acknowledged_at (NaT where not known).
         """
         return _by_start(_frame(map(dict, self.standing().incidents()), *_TROUBLE, "acknowledged_at"))
 
     def proposals(self) -> pd.DataFrame:
         """What jobs took for incidents, by start; only one whose `state` is 'confirmed' is an incident.
 
-        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity, summary, source (what
-        proposed it), evidence, state ('open', 'confirmed' or 'rejected'), decided_by ('' while open).
+        Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts, severity,
+        summary, source (what proposed it), evidence, state ('open', 'confirmed' or 'rejected'),
+        decided_by ('' while open).
         """
         found = self.standing().proposed()
         said = ({**dict(one.proposal), "state": one.state, "decided_by": one.decided_by} for one in found)
@@ -198,7 +201,8 @@ def lines_of(entries: Iterable[Entry], previous: str) -> bytes:
 def read_lines(content: bytes, path: Path) -> tuple[list[Entry], list[str]]:
     """The entries of a ledger's bytes, every line checked, and each line's SHA-256.
 
-    Raises LakeDamaged (a line is no entry, or not the one that was written; the message names the line).
+    Raises LakeDamaged (a line is no entry, or not the one that was written; the message names the
+    line).
     """
     *lines, tail = content.split(b"\n")
     entries: list[Entry] = []

@@ -40,8 +40,8 @@ class Standing:
     def admit(self, entry: Entry) -> None:
         """Take up an entry that is to be written, if it fits what is there.
 
-        Raises UsageError (its `id` is that of another kind, it names an entry that is not there, or a job judges its
-        own proposal).
+        Raises UsageError (its `id` is that of another kind, it names an entry that is not there, or
+        a job judges its own proposal).
         """
         for why in self._misfits(entry):
             raise UsageError(f"Ledger entry refused: {why}. Nothing was written.")
@@ -69,9 +69,9 @@ class Standing:
     def proposed(self) -> list[Proposed]:
         """Every proposal that was not withdrawn, with what became of it.
 
-        Once it is decided on, what a job writes again under its `id` changes nothing. The last decision counts; an
-        incident under a proposal's `id` is a decision, too. What a person wrote is no proposal, whatever a job writes
-        under its id.
+        Once it is decided on, what a job writes again under its `id` changes nothing. The last
+        decision counts; an incident under a proposal's `id` is a decision, too. What a person wrote
+        is no proposal, whatever a job writes under its id.
         """
         found: dict[str, Proposed] = {}
         written: set[str] = set()
