@@ -80,16 +80,16 @@ class Interval(NamedTuple):
 
     def never(self, sign: str, bound: float) -> bool:
         """Whether `value sign bound` is false for each of its values; nothing is sure where nothing is known."""
-        outside = not self.low <= bound <= self.high or (self.whole and bound != round(bound))
-        found = {
-            "==": outside,
+        if not isfinite(bound) or self.low > self.high:
+            return False
+        return {
+            "==": not self.low <= bound <= self.high or (self.whole and bound != round(bound)),
             "!=": self.point == bound,
             ">": self.high <= bound,
             ">=": self.high < bound,
             "<": self.low >= bound,
             "<=": self.low > bound,
-        }
-        return found[sign] and isfinite(bound) and self.low <= self.high
+        }[sign]
 
     def where(self, sign: str, bound: float) -> Interval:
         """The values for which `value sign bound` is true."""

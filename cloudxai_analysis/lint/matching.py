@@ -139,8 +139,9 @@ def _never_matches(term: Term, asked: Asked) -> Iterator[str]:
         lost = sorted(label for label in sure if not lacks.may_have(label))
         if lost:
             on = matching is not None and matching.on
-            said, by = ", ".join(f"'{label}'" for label in lost), "by it" if on else "all labels"
-            yield f"'{term.name}' matches {by}, but {part} lacks {said}, which the other has."
+            said = ", ".join(f"'{label}'" for label in lost)
+            matched = f"on ({', '.join(lost)})" if on else f"'{term.name}' matches all labels"
+            yield f"{matched}, but {part} lacks {said}, which the other has."
             return
 
 

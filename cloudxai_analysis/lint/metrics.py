@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from cloudxai_analysis.lint.rules import Rule
 from cloudxai_analysis.platform.contract import Contract, Metric
@@ -17,13 +17,6 @@ NAMES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("names.toml").rea
 TARGET_LABELS = frozenset(NAMES["target_labels"])
 BY_NAME = "as its name says"
 _GENERAL_ROLES = frozenset({"process_start", "up", "scrape_duration", "scrape_samples", "alerts"})
-
-
-class KindOf(NamedTuple):
-    """A metric's kind, and the words that say where it is known from; by its name alone it is no more than assumed."""
-
-    kind: Kind = ""
-    because: str = ""
 
 
 class Metrics:
@@ -69,20 +62,18 @@ class Metrics:
         """The part that the series of that name play in the contract, or ''."""
         return self._promised.get(name, "")
 
-    def kind(self, name: str) -> KindOf:
-        """Whether the series of that name are counters or gauges; of a recorded one, nothing."""
-        if name in self.recorded:
-            return KindOf()
+    def kind(self, name: str) -> tuple[Kind, str]:
+        """Whether the series of that name are counters or gauges, and the words that say where that is known from."""
         metric = self.promised(name)
         if metric is not None:
-            return KindOf("gauge" if metric.kind == "gauge" else "counter", "says the contract")
+            return "gauge" if metric.kind == "gauge" else "counter", "says the contract"
         told = self._types.get(name, "")
         for ending in ("_bucket", "_count", "_sum"):
             if not told and self._types.get(name.removesuffix(ending)) in ("histogram", "summary"):
                 told = "counter"
         if told in ("counter", "gauge"):
-            return KindOf("counter" if told == "counter" else "gauge", "says the server's metadata")
-        return KindOf(_kind_by_name(name), BY_NAME)
+            return "counter" if told == "counter" else "gauge", "says the server's metadata"
+        return _kind_by_name(name), BY_NAME
 
     def labels(self, name: str) -> tuple[frozenset[str] | None, frozenset[str]]:
         """The labels that the series of that name can have (None: any), and those that they have for sure.

@@ -25,19 +25,13 @@ def at(hour: float) -> datetime:
 
 
 def truth(*incidents: tuple[str, float, float], labels: tuple[tuple[float, str], ...] = ()) -> Truth:
-    frame = pd.DataFrame(
-        [
-            {"id": name, "start": at(start), "end": at(end), "tenant": "", "alerts": ("A",), "summary": ""}
-            for name, start, end in incidents
-        ],
-        columns=["id", "start", "end", "tenant", "alerts", "summary"],
-    ).astype({"start": TIME, "end": TIME})
-    said = pd.DataFrame(
-        [{"alertname": "A", "tenant": "", "fired_at": at(hour), "judgement": word} for hour, word in labels],
-        columns=["alertname", "tenant", "fired_at", "judgement"],
-    ).astype({"alertname": "str", "tenant": "str", "judgement": "str", "fired_at": TIME})
-    complete = pd.DataFrame({"start": [DAY.start], "end": [DAY.end]}).astype({"start": TIME, "end": TIME})
-    return Truth(frame, said, complete)
+    spans = {"start": TIME, "end": TIME}
+    named = [(name, at(start), at(end), "", ("A",), "") for name, start, end in incidents]
+    frame = pd.DataFrame(named, columns=["id", "start", "end", "tenant", "alerts", "summary"])
+    kinds = {"alertname": "str", "tenant": "str", "fired_at": TIME, "judgement": "str"}
+    said = pd.DataFrame([("A", "", at(hour), word) for hour, word in labels], columns=list(kinds))
+    complete = pd.DataFrame({"start": [DAY.start], "end": [DAY.end]})
+    return Truth(frame.astype(spans), said.astype(kinds), complete.astype(spans))
 
 
 def bumpy(*bumps: tuple[float, int, float]) -> LeftSide:
@@ -125,8 +119,7 @@ def test_the_frontier_by_hand() -> None:
 def test_thresholds_hold_the_present_one_and_the_loosest_lets_all_through() -> None:
     values = np.linspace(0.0, 100.0, 1001)
     above, below = thresholds(values, ">", 50.0), thresholds(values, "<", 50.0)
-    assert 50.0 in above
-    assert 50.0 in below
+    assert 50.0 in {*above} & {*below}
     assert max(above) >= 99
     assert min(below) <= 1
     assert (loosest(above, ">"), loosest(below, "<=")) == (min(above), max(below))
