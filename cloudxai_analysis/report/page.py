@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from cloudxai_analysis.cards.card import LOOK_MIME, SVG_MIME
 from cloudxai_analysis.cards.weekly import SUMMARY_MIME, summary_sha256
-from cloudxai_analysis.checks import SEVERITY
+from cloudxai_analysis.checks import SECTIONS, SEVERITY
 from cloudxai_analysis.figures.svg import sparkline
 from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.platform.settings import Bounds
@@ -25,7 +25,6 @@ from cloudxai_analysis.report.svg_check import allowed_svg
 
 _HERE = Path(__file__).parent
 EVALUATION = _HERE.parent / "operate" / "evaluation.json"
-SECTIONS = ("telemetry", "cardinality", "cost", "alerts", "readiness", "incidents")
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _REORDERING = frozenset({"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"})
 _UNIT = re.compile(r"(\d) (?=(?:%|[A-Z]{3}\b|h\b|min\b|ms\b|s\b))")
@@ -45,7 +44,7 @@ def render(notebook: dict[str, Any]) -> str:
     summary = head["summary"]
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     # A section that has no look still has its place, and so has one that is new to us.
-    sections = list(dict.fromkeys([*SECTIONS, *(look["section"] for look in looks)]))
+    sections: list[str] = list(dict.fromkeys([*SECTIONS, *(look["section"] for look in looks)]))
     # Where links lead: a look by its key, a check to the look that shows it, or else to its section.
     anchors = {name: name for name in sections}
     anchors |= {check["key"]: check["section"] for check in summary["checks"]}

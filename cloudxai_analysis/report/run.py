@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext, suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -217,16 +217,12 @@ def _prove_cells(notebook: Path, target: Path) -> None:
 
 def _stamp(notebook: Path, executed: Path) -> None:
     """Add to the executed notebook, under `cloudxai`, the hash of the one it was made from and libraries' versions."""
-    libraries = {}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            libraries[name] = version(name)
     content: dict[str, Any] = json.loads(executed.read_text(encoding="utf-8"))
     content["metadata"]["cloudxai"] = {
         "notebook": notebook.name,
         "notebook_sha256": hashlib.sha256(notebook.read_bytes()).hexdigest(),
         "python": platform.python_version(),
-        "libraries": libraries,
+        "libraries": {name: version(name) for name in LIBRARIES},
     }
     executed.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -119,9 +119,6 @@ class Catalogue:
     def __iter__(self) -> Iterator[str]:
         return (name for name, one in values().items() if isinstance(one, frame))
 
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
     def __getitem__(self, name: str) -> Entry:
         if name in values():
             return Entry(self._study, name)

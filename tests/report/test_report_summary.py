@@ -1,16 +1,21 @@
-"""Since last week: which checks are new, worse, better, gone or still there, and for how long."""
+"""summary.json: its schema takes what a report writes and nothing else; what changed since the weeks before."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from executed import check, summary
+from jsonschema import Draft202012Validator, ValidationError
 
 from cloudxai_analysis.cards.weekly import GROUPS, since, summary_sha256, summary_text
+from cloudxai_analysis.report.run import SCHEMA
+
+VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 def week(name: str, **statuses: str) -> dict[str, Any]:
@@ -68,3 +73,22 @@ def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
     file.write_text(summary_text(summary("naïve")), encoding="utf-8")
     told = subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout.split()[0]
     assert summary_sha256(summary("naïve")) == told == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_the_schema_takes_a_summary_needs_every_key_and_refuses_what_is_none() -> None:
+    Draft202012Validator.check_schema(VALIDATOR.schema)
+    VALIDATOR.validate(summary())
+    for key in summary():
+        without = {name: value for name, value in summary().items() if name != key}
+        with pytest.raises(ValidationError, match=f"'{key}' is a required property"):
+            VALIDATOR.validate(without)
+    for change in (
+        {"status": "ok"},
+        {"extra": 1},
+        {"tiles": []},
+        {"window": {"name": "2026-W46", "start": "yesterday", "end": "today", "partial_until": None}},
+        {"coverage": {"value": 0.5, "samples": 1.5, "expected": 3, "text": ""}},
+        {"banners": [{"kind": "advert", "text": "x"}]},
+    ):
+        with pytest.raises(ValidationError):
+            VALIDATOR.validate({**summary(), **change})
