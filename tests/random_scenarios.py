@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from cloudxai_analysis.ground.window import last_whole_week
-from cloudxai_analysis.sources.demo.draws import Draws
+from cloudxai_analysis.sources.demo.population import Draws
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
 
 _DAY_MINUTES = 1440

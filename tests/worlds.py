@@ -22,8 +22,7 @@ from cloudxai_analysis.operate.evaluate import study_of
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Settings, near_miss
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.demo.draws import Draws
-from cloudxai_analysis.sources.demo.population import INSTANCES
+from cloudxai_analysis.sources.demo.population import INSTANCES, Draws
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenario
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch

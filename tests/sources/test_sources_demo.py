@@ -12,7 +12,7 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.demo.draws import Draws
+from cloudxai_analysis.sources.demo.population import Draws
 from cloudxai_analysis.sources.scenario import EXTENT, checked_scenario
 
 NAMES = load_contract().series_names()

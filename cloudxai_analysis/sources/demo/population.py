@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.sources.demo.draws import Draws, Integers
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario
 
+Integers = NDArray[np.int64]
+T = TypeVar("T")
 MINUTES = int(EXTENT.duration.total_seconds()) // 60
 INSTANCES = ("cloudxai-0:8080", "cloudxai-1:8080")
 CAP = 100
@@ -23,6 +27,36 @@ _NEWCOMERS = {INSTANCES[0]: 17, INSTANCES[1]: 3}
 _LEAVERS = 9
 _RETURNERS = 3
 _RETRY_MINUTES = 5
+
+
+class Draws:
+    """Named streams of random integers under one seed, the same on every machine; a stream's name decides its numbers.
+
+    Raw PCG64 output, which NumPy guarantees, and + − × ÷ of integers: a library's distributions differ between
+    versions, and its `exp` between processors.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def below(self, name: str, bound: int, count: int) -> Integers:
+        """`count` integers from 0 to `bound` - 1, for a bound of at most 2**31."""
+        key = int.from_bytes(sha256(f"{self.seed}/{name}".encode()).digest()[:16], "big")
+        raw = np.random.PCG64(key).random_raw(count)
+        return (((raw >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+
+    def one(self, name: str, low: int, high: int) -> int:
+        """One integer from `low` to `high`, both included."""
+        return low + int(self.below(name, high - low + 1, 1)[0])
+
+    def shuffled(self, name: str, items: Sequence[T]) -> list[T]:
+        """The items in a random order."""
+        return [items[index] for index in np.argsort(self.below(name, 2**31, len(items)), kind="stable")]
+
+    def smooth(self, name: str, count: int, width: int, reach: int) -> Integers:
+        """Noise around 0 that wanders over `width` steps: the mean of that many integers from -`reach` to `reach`."""
+        total = np.cumsum(np.concatenate([[0], self.below(name, 2 * reach + 1, count + width) - reach]))
+        return (total[width : width + count] - total[:count]) // width
 
 
 @cache

@@ -15,8 +15,7 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import near_miss
-from cloudxai_analysis.sources.demo.draws import Integers
-from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES
+from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES, Integers
 from cloudxai_analysis.sources.demo.truth import ledger_entries, truth_table
 from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, JOB, Mask, Trace, World
 from cloudxai_analysis.sources.rules import AlertingRule

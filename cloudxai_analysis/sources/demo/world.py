@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudxai_analysis.platform.contract import load_contract
-from cloudxai_analysis.sources.demo.draws import Draws, Integers
-from cloudxai_analysis.sources.demo.population import DAY_MINUTES, INSTANCES, MINUTES, Population, Stay
+from cloudxai_analysis.sources.demo.population import DAY_MINUTES, INSTANCES, MINUTES, Draws, Integers, Population, Stay
 from cloudxai_analysis.sources.scenario import EXTENT, Scenario
 
 Mask = NDArray[np.bool_]
