@@ -98,8 +98,6 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
     ------
     UsageError
         There is no such episode or judgement, or `by` is empty; nothing was written.
-    LakeDamaged, LakeLocked
-        The ledger cannot be written.
     """
     if judgement not in JUDGEMENTS:
         raise UsageError(f"Judgement '{judgement}' is none of {', '.join(JUDGEMENTS)}. Nothing was written.")
@@ -125,28 +123,18 @@ def proposed(study: Study) -> Card:
 
 
 def confirm(study: Study, ids: str | Iterable[str], *, by: str) -> Card:
-    """Write into the ledger that these proposals were incidents, and show the rates as they are now.
-
-    `ids` as `proposed` shows them, one or several. All are written or none.
+    """Write into the ledger that these proposals were incidents, all or none, and show the rates as they are now.
 
     Raises
     ------
     UsageError
         There is no such proposal, or `by` is empty; nothing was written.
-    LakeDamaged, LakeLocked
-        The ledger cannot be written.
     """
     return _decide(study, ids, by, "confirmation")
 
 
 def reject(study: Study, ids: str | Iterable[str], *, by: str) -> Card:
-    """Write into the ledger that these proposals were no incidents; they are not proposed again.
-
-    Raises
-    ------
-    UsageError, LakeDamaged, LakeLocked
-        As `confirm`.
-    """
+    """Write into the ledger that these proposals were no incidents, as `confirm` does; they are not proposed again."""
     return _decide(study, ids, by, "rejection")
 
 

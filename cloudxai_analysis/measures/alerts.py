@@ -26,10 +26,8 @@ def episodes(
 ) -> pd.DataFrame:
     """Unbroken firings of one alert, one row each, by `fired_at`.
 
-    `alerts` and `interval_seconds` as for `stretches.alert_stretches`. `for_state` are samples of ALERTS_FOR_STATE,
-    whose value says since when an alert is active: firings with the same value are one episode. `gaps` as
-    `evaluations.evaluation_gaps` gives them: no gap resolves an alert, and what fired until one began and is pending
-    or fires again right after it is one episode.
+    `for_state` are samples of ALERTS_FOR_STATE: firings of one activation are one episode. No gap of the server
+    resolves an alert: what fired until one of `gaps` began and is pending or fires again right after it is one episode.
 
     Columns: episode (from 1), alertname, severity, tenant, instance, pending_at (NaT where it was not pending right
     before), fired_at (first firing sample), resolved_at (last firing sample plus one interval), seconds, cut_start

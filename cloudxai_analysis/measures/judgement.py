@@ -30,9 +30,8 @@ def judged(
 ) -> pd.DataFrame:
     """The episodes, each with what the ledger says of it.
 
-    `incidents`, `labels`, `complete` as the ledger gives them. An incident speaks of the episodes of its tenant (a
-    global one of all) and of its `alerts`, where it names them. A label speaks of the episode of its rule and tenant
-    whose `fired_at` it gives, to within `label_seconds`; of several, of the nearest.
+    An incident speaks of the episodes of its tenant (a global one of all) and of its `alerts`, where it names them. A
+    label speaks of the episode of its rule and tenant that fired nearest to its time, within `label_seconds`.
 
     Columns: the episodes' own, and
 
@@ -60,10 +59,6 @@ def judged(
 
 def matches(episodes: pd.DataFrame, incidents: pd.DataFrame, *, already_firing_minutes: float = 0) -> pd.DataFrame:
     """Episodes with the incidents of their scope that they caught, or were already firing in.
-
-    An episode caught an incident where `fired_at` lies in it, widened by 10 minutes before and 30 after; it was
-    already firing where it fired earlier, at most `already_firing_minutes` before the start, and still fired when the
-    widened incident began.
 
     Columns: row (of the episode), place (of the incident), id, caught (bool); by row, caught ones first, then the
     incident whose start is nearest.
@@ -143,8 +138,6 @@ def recall(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
 
 def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
     """Rules that were pending in an incident of their scope and did not catch it, one row per incident and rule.
-
-    `pendings` as `alerts.pendings` gives them.
 
     Columns: id, alertname, tenant, pending_at (the first time), pending_seconds (the longest); by incident.
     """

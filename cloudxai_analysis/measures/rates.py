@@ -24,9 +24,8 @@ _Z = NormalDist().inv_cdf(1 - LEVEL)
 def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
     """False-positive rate of each rule: false / (true + false positives), with its 95 % interval.
 
-    As people on call say it; statistics call it the false discovery rate. Episodes of one rule and one judgement that
-    begin within 60 min of the first of them are one alert group. The interval is Wilson's, of as many independent
-    groups as these are worth: groups of one cluster of `time_clusters` likely have one cause.
+    Episodes of one rule and one judgement that begin within 60 min of the first of them are one alert group. The
+    interval is Wilson's, of as many independent groups as these are worth by `time_clusters` and `design_effect`.
 
     Columns: alertname, severity, episodes (all of the rule, judged or not), trials (alert groups, true and false ones),
     true_positives and false_positives (of them), rate, low, high (NaN without a group), design_effect (1 where no two
@@ -56,8 +55,6 @@ def weekly_rates(
     judged: pd.DataFrame, weeks: Iterable[Window], *, days: float = 28, pooled: Collection[str] | None = None
 ) -> pd.DataFrame:
     """The false-positive rates, of each rule or of those `pooled`, over the `days` days that end with each of `weeks`.
-
-    One week alone holds too few alert groups to be compared with another.
 
     Columns: week ('2026-W46'), start (Monday), alertname, severity, episodes, trials, false_positives, rate, low, high
     (NaN without an alert group), change (against the `days` days that ended a week earlier: 'better' or 'worse' where
@@ -130,7 +127,7 @@ def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
 def time_clusters(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
     """A number for each episode: what began within an hour of another, or in the course of one incident, has one.
 
-    Such episodes are likely to have one cause, whichever rule they are of, and tell no more than about as much as one.
+    Such episodes are likely to have one cause, whichever rule they are of.
     """
     order = judged.sort_values("fired_at", kind="stable")
     begun = pd.Series(micros(order["fired_at"]), index=order.index)

@@ -30,8 +30,6 @@ _ORDER = (ALWAYS, NEVER, PENDING, FIRED, UNKNOWN)
 def added(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     """What a rule adds: the incidents that it caught, those that it alone caught, and those that it caught first.
 
-    Two rules that fired at the same moment were both first.
-
     Columns: alertname, caught, alone, first (numbers of incidents); every rule that fired, by name.
     """
     caught = first_catches(judged, incidents)
@@ -71,8 +69,7 @@ def rule_overview(
 ) -> pd.DataFrame:
     """All that is known of each rule that fired in `days` days, the one whose false alert groups weigh most first.
 
-    `judged` and `incidents` of those days, `pendings` as `alerts.pendings` gives them, `needed` with alertname,
-    severity and `needed`, as `rates.further_needed` says.
+    `needed` with alertname, severity and `needed`, as `rates.further_needed` says.
 
     Columns: alertname, severity, paging (bool), weight (of its false alert groups), episodes, trials, false_positives,
     false_at_night, rate, low, high, design_effect, needed (further true alert groups until the rate is surely
@@ -102,10 +99,8 @@ def rule_history(
 ) -> pd.DataFrame:
     """What each alert rule of a file did over a window, the ones to look at first.
 
-    `rules`: alertname, file, line; `episodes` and `pendings` as `measures.alerts` gives them, over the window. A rule
-    'fires nearly always' where one label set fired for the share `always` of the window or more: nobody acts on what is
-    always there. Without a single episode or pending stretch of any rule nothing is known: the server may not keep
-    ALERTS.
+    `rules`: alertname, file, line. A rule 'fires nearly always' where one label set fired for the share `always` of the
+    window or more. Without an episode or pending stretch of any rule nothing is known: the server may not keep ALERTS.
 
     Columns: alertname, file, line, answer, episodes (number), pendings (stretches that came to nothing), firing_share
     (of the window, by the label set that fired longest), last_fired.
@@ -132,6 +127,7 @@ def cofiring_pairs(
     episodes: pd.DataFrame,
     window: Window,
     *,
+    since: pd.Timestamp,
     minutes: float = 5,
     least: int = 3,
     share: float = 0.5,
@@ -141,12 +137,14 @@ def cofiring_pairs(
 
     Another rule counts where it fires within `minutes` minutes of the begin, for the same tenant or for all. A pair is
     linked where that holds for at least `least` episodes and the share `share` of them, and `times` as often as chance
-    would have it: `expected` is the share of the window in which the other rule fires, so widened.
+    would have it: `expected` is the share of the window, from `since` on, in which the other rule fires, so widened.
 
     Columns: alertname, other, episodes (of the first), together, share (their ratio), expected, linked (bool); the
     largest share first. Both orders of a pair are there.
     """
-    near, span = round(minutes * 60_000_000), (window.end_ms - window.start_ms) * 1_000
+    near = round(minutes * 60_000_000)
+    begin = window.start if pd.isna(since) else max(window.start, since)
+    span = (window.end - begin).total_seconds() * 1e6
     names, tenants = (episodes[name].astype("str").to_numpy(dtype=object) for name in ("alertname", "tenant"))
     begun = micros(episodes["fired_at"])
     opens, closes = begun - near, micros(episodes["resolved_at"]) + near

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -33,8 +33,8 @@ _PAGING: dict[str, Any] = {"paging": "paging_rules"}
 class Watched:
     """By what the alerts of a window were seen, and so what their silence is worth.
 
-    `window` is called by how much of it was seen, which is `seconds`; `rules` are the names of the alert rules that the
-    server had loaded at the pull, None where that is not known; `stored` is whether any alert of the history is stored.
+    `window` is called by how much of it was seen, which is `seconds`; `rules` had the server loaded, None where that is
+    not known; `stored` is whether any alert of the history is.
     """
 
     window: Window
@@ -72,11 +72,6 @@ def _known(up: pd.DataFrame, history: Window, seen: Window, reach: Window) -> Wi
     last = up["time"].max()
     beyond = seen.end if pd.isna(last) else min(last.to_pydatetime(), reach.end)
     return Window(history.start, max(seen.end, beyond))
-
-
-def _seen_month(alert_window: Window, first: pd.Timestamp) -> Window:
-    """The 28 days from the first scrape on."""
-    return alert_window if pd.isna(first) else alert_window.clip(Window(first.to_pydatetime(), alert_window.end))
 
 
 def _judged_weeks(history: Window, first: pd.Timestamp) -> list[Window]:
@@ -151,11 +146,6 @@ def _rule_overview(
     needed = found[["alertname", "severity"]].assign(needed=rates.further_needed(found, share=share))
     days = max(month.seconds / DAY.total_seconds(), 1.0)
     return quality.rule_overview(judged, incidents, pendings, needed, days=days, **how)
-
-
-def _weekly_pooled(judged: pd.DataFrame, weeks: Sequence[Window], paging: Collection[str]) -> pd.DataFrame:
-    """As `weekly_rates`, of all paging rules together."""
-    return rates.weekly_rates(judged, weeks, pooled=paging)
 
 
 def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: Watched) -> pd.DataFrame:
@@ -235,10 +225,9 @@ class Alerts(Topic):
     )
     judged_weeks = value(_judged_weeks, "history", "telemetry.first_seen")
     weekly_rates = frame(rates.weekly_rates, "judged_history", "judged_weeks")
-    weekly_pooled = frame(_weekly_pooled, "judged_history", "judged_weeks", "paging_rules")
+    weekly_pooled = frame(rates.weekly_rates, "judged_history", "judged_weeks", pooled="paging_rules")
     near_misses = frame(judgement.near_misses, "judged", "judged_incidents", "pendings")
-    seen_month = value(_seen_month, "alert_window", "telemetry.first_seen")
-    cofiring_pairs = frame(quality.cofiring_pairs, "judged", "seen_month")
+    cofiring_pairs = frame(quality.cofiring_pairs, "judged", "alert_window", since="telemetry.first_seen")
     cofiring_groups = frame(quality.cofiring_groups, "cofiring_pairs")
     missed_incidents = frame(judgement.missed_incidents, "judged", "week_incidents", "pendings")
     storms = frame(_storms, "episodes", "alert_window", "known", "month")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from planted_study import TIME, WEEK, Planted, at, table
+from alert_frames import incidents, pendings, spaced
+from planted_study import WEEK, Planted, at, table
 
 from cloudxai_analysis.checks.alerts import rule_verdicts
 from cloudxai_analysis.ground.window import Window
@@ -60,16 +61,8 @@ def missed(*rows: Any, incidents: int = 2, complete: Any = (COMPLETE,), watched:
     return Planted("missed", frames, entries=tuple({"kind": "complete", "start": a, "end": b} for a, b in complete))
 
 
-def of(*judgements: str, alertname: str = "Breach") -> pd.DataFrame:
-    """Episodes with these judgements, two hours apart."""
-    begun = pd.date_range("2026-11-10", periods=len(judgements), freq="2h", tz="UTC", unit="us")
-    frame = pd.DataFrame({"fired_at": begun, "judgement": pd.Series(judgements, dtype="str")})
-    resolved = begun + pd.Timedelta(minutes=5)
-    return frame.assign(resolved_at=resolved, alertname=alertname, severity="page", incident="")
-
-
 def false_positives(*judgements: str, others: Any = (), watched: Watched = SEEN_MONTH, bound: float = 0.25) -> Planted:
-    judged = pd.concat([of(*judgements), of(*others, alertname="Ticket")], ignore_index=True)
+    judged = pd.concat([spaced(*judgements), spaced(*others, alertname="Ticket")], ignore_index=True)
     frames = {
         "alerts.pooled_false_positives": rate.pooled_rate(judged, ("Breach",)),
         "alerts.judged": judged,
@@ -96,16 +89,10 @@ def noise(*rates: Any, false_at: Any = (), watched: Watched = SEEN_MONTH) -> Pla
 
 def rules(*named: Any, watched: Watched = SEEN_MONTH, paging: Any = ("Page",)) -> Planted:
     """The check over the rules called (name, judgements), one episode every two hours from midnight on."""
-    frames = [of(*judgements, alertname=name) for name, judgements in named]
-    judged = pd.concat(frames or [of()], ignore_index=True)
-    judged = judged.assign(tenant="", instance="", seconds=300.0, cut_start=False, cut_end=False)
-    judged["resolved_at"] = judged["resolved_at"].astype(TIME)
+    judged = pd.concat([spaced(), *(spaced(*said, alertname=name) for name, said in named)], ignore_index=True)
     known = rate.false_positive_rates(judged)
     needed = known[["alertname", "severity"]].assign(needed=rate.further_needed(known, share=0.25))
-    truth = table("id start end tenant alerts").astype({"id": "str", "tenant": "str", "alerts": "object"})
-    waiting = table("alertname tenant instance pending_at ended_at")
-    waiting = waiting.astype({"alertname": "str", "tenant": "str", "pending_at": TIME, "ended_at": TIME})
-    overview = rule_overview(judged, truth, waiting, needed, paging=paging, zone="UTC", days=28)
+    overview = rule_overview(judged, incidents(), pendings(), needed, paging=paging, zone="UTC", days=28)
     return Planted("rules", {"alerts.rule_overview": overview, "alerts.judged": judged, "alerts.month": watched})
 
 
@@ -133,12 +120,7 @@ def _storms_rows() -> list[Planted]:
         ),
         storms().says("pass", "The 3 alert episodes of 2026-W46 came in no storm."),
         storms(episodes=0).says("pass", "No alert began in 2026-W46, so none came in a storm."),
-        storms(watched=THREE_DAYS).says(
-            "pass", "The 3 alert episodes of the 3 days seen of 2026-W46 came in no storm."
-        ),
         *(storms(episodes=0, watched=replace(SEEN, **more)).says("unknown", said) for more, said in silent),
-        storms(episodes=0, watched=replace(SEEN, stored=False)).says("pass"),
-        storms(episodes=0, watched=replace(SEEN, rules=None)).says("pass"),
         storms(before=[late]).says(
             "warn",
             "0 alert storms began in 2026-W46; a storm of 26 alerts, begun on Sun 8 Nov, 23:55 UTC, 5 minutes before "
@@ -196,7 +178,6 @@ def _flapping_rows() -> list[Planted]:
         ),
         flapping(watched=THREE_DAYS).says("pass", "…in the 3 days seen of 2026-W46."),
         flapping(watched=replace(SEEN, **UNSTORED)).says("pass", "…; whether their alerts did is unknown."),
-        flapping().says("pass", "None of 3 tenants flapped…"),
         flapping(seen=0).says("unknown"),
         flapping((ENDLESS, *FLAPS[1:])).says("warn"),
     ]
@@ -244,16 +225,14 @@ def _false_positives_rows() -> list[Planted]:
             value=None,
             bound=0.25,
         ),
-        false_positives("false").says("unknown"),
         # Wilson, 4 of 4: 0.510 to 1; 3 of 4: 0.301 to 0.954. Pages and groups are counted apart, each by its name.
         false_positives(*["false"] * 4, "standing").says(
             "fail",
             "…were false: 100 % (95 % interval 51 % to 100 %), at most 25 % is wanted.",
             value=1.0,
             samples="5 pages of Breach in the 28 days…100 % judged; n = 4, worth 4.0 independent ones",
-            since=datetime(2026, 11, 10, tzinfo=UTC),
+            since=datetime(2026, 11, 1, tzinfo=UTC),
         ),
-        false_positives("false", "false", "false", "true").says("fail"),
         false_positives(watched=three_days).says("pass", f"…in the 3 days seen of {MONTH_NAME}…"),
         false_positives("true", watched=three_days).says("unknown", f"…in the 3 days seen of {MONTH_NAME}…"),
         # Wilson, 0 of 12: 0 to 0.2425; 0 of 11: 0 to 0.2588; 1 of 4: 0.046 to 0.699.
@@ -277,7 +256,6 @@ def _false_positives_rows() -> list[Planted]:
         false_positives().says("pass", f"No rule that wakes someone fired in {MONTH_NAME}: there is no rate to judge."),
         false_positives(watched=BLIND).says("unknown"),
         false_positives(watched=replace(SEEN_MONTH, rules=frozenset({"Ticket"}))).says("unknown"),
-        false_positives(watched=replace(SEEN_MONTH, **UNSTORED)).says("unknown"),
         false_positives(watched=replace(SEEN_MONTH, rules=None)).says("pass"),
     ]
 
@@ -299,7 +277,6 @@ def _noise_rows() -> list[Planted]:
         noise(("Good", 12, 0)).says("pass"),
         noise().says("pass", f"Of the rules that wake nobody none fired in {MONTH_NAME}."),
         noise(("New", 0, 0)).says("unknown", "Whether 1 rule without pages fired rightly is unknown…"),
-        noise(watched=BLIND).says("unknown"),
         # Wilson, 3 of 4: 0.301 to 0.954, over 25 % for one rule (p = 0.0105); of ten Benjamini-Hochberg gives 0.105.
         noise(("Slow", 4, 3), false_at=[("Slow", "2026-11-03 04:00")]).says("warn"),
         noise(("Slow", 4, 3), *others).says("unknown"),
@@ -317,11 +294,10 @@ def _rules_rows() -> list[Planted]:
             "Page, Slow.",
             value=2.0,
             bound_key="false_positive_rate",
-            since=datetime(2026, 11, 10, tzinfo=UTC),
+            since=datetime(2026, 11, 1, tzinfo=UTC),
             action="Draft a longer `for`…, or drop it: it alone caught 0 incidents.",
             size="10 false alert groups of 3 rules, 10 of them at night",
         ),
-        rules(slow, ("Page", ["false", "false", "true", "true"])).says("warn", "Fix Slow first: 4 of 4 alert groups…"),
         rules(slow).says("warn", "…, 4 of them at night; surely over 25 %: Slow."),
         rules(("Page", ["false", "true"]), ("Other", ["true"] * 3)).says(
             "unknown",
@@ -329,12 +305,10 @@ def _rules_rows() -> list[Planted]:
             value=None,
         ),
         rules(("Page", ["unjudged"])).says("unknown", "…Page needs 12 more, all true."),
-        rules(("Page", ["true"] * 12)).says("pass"),
         rules().says("pass"),
         rules(watched=BLIND).says("unknown"),
         rules(("Page", ["true"] * 12), watched=BLIND).says("pass"),
         rules((ENDLESS, ["false"] * 4)).says("warn"),
-        rules(("<script>", ["false"] * 4)).says("warn"),
     ]
 
 

@@ -100,7 +100,7 @@ def pairs(*rows: tuple) -> dict:
     """Of (rule, day, clock, minutes, tenant)."""
     rows = [(*row, "")[:5] for row in rows]
     found = episodes(*((rule, f"2026-11-{day:02d} {clock}", long, "", who) for rule, day, clock, long, who in rows))
-    frame = rule_quality.cofiring_pairs(found, NOVEMBER)
+    frame = rule_quality.cofiring_pairs(found, NOVEMBER, since=at("2026-11-01 00:00"))
     return {(row.alertname, row.other): (row.together, row.share, row.linked) for row in frame.itertuples()}
 
 
@@ -145,6 +145,8 @@ def test_groups_are_connected_components() -> None:
     # A goes with half of B, and C with the other half: one group of three.
     clocks = [("A", "10:00"), ("B", "10:02"), ("B", "18:00"), ("C", "18:02"), ("X", "02:00"), ("Y", "02:01")]
     days = [(name, f"2026-11-{day:02d} {clock}", 10) for day in (2, 3, 4) for name, clock in [*clocks, ("Z", "23:00")]]
-    found = rule_quality.cofiring_groups(rule_quality.cofiring_pairs(episodes(*days), NOVEMBER))
+    found = rule_quality.cofiring_groups(
+        rule_quality.cofiring_pairs(episodes(*days), NOVEMBER, since=at("2026-11-01 00:00"))
+    )
     assert found.values.tolist() == [[1, "A"], [1, "B"], [1, "C"], [2, "X"], [2, "Y"]]
-    assert rule_quality.cofiring_groups(rule_quality.cofiring_pairs(episodes(), NOVEMBER)).empty
+    assert rule_quality.cofiring_groups(rule_quality.cofiring_pairs(episodes(), NOVEMBER, since=pd.NaT)).empty
