@@ -7,17 +7,15 @@ must make of the ALERTS that it left.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.request import urlopen
 
 import pandas as pd
 import pytest
+import scraped
 import servers
 
 from cloudxai_analysis.ground.window import Window
@@ -68,34 +66,6 @@ def exposition(second: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-@contextmanager
-def platform() -> Iterator[str]:
-    """The address of the scripted platform, whose script begins now."""
-    began = time.monotonic()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = exposition(int(time.monotonic() - began)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def watched(server: servers.Server, until: float) -> list[tuple[float, list[dict[str, Any]]]]:
     """What the server says of its alerts, asked five times a second: the moment, and the alerts."""
     found = []
@@ -119,7 +89,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[servers.S
     started, began = datetime.now(UTC), time.monotonic()
     said: Said = []
     options = ("--rules.alert.for-grace-period=0s",)
-    with platform() as target:
+    with scraped.exporter(lambda: exposition(int(time.monotonic() - began))) as target:
         config = (
             "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
             f"rule_files: ['{rules}']\n"

@@ -12,16 +12,13 @@ import servers
 from servers import series
 
 from cloudxai_analysis.cards.labelling import picture
-from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.lake.memory import MemorySnapshot
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, Settings, resolve_environment
-from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.scenario import EXTENT
 from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.study.study import Study
 
@@ -29,16 +26,16 @@ DAY = Window(datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=U
 FIRST = DAY.start_ms
 RULES = """
 groups:
-  - name: beta
+  - name: mine
     interval: 15s
     rules:
       - {record: "job:up:min", expr: "min by (job) (up)"}
-      - alert: ServiceNotReady
-        expr: readiness_state == 0
-        for: 1m
-        labels: {severity: critical}
+      - {alert: ServiceNotReady, expr: readiness_state == 0, for: 1m, labels: {severity: ticket}}
       - alert: ReadinessFlapping
         expr: increase(readiness_transitions_total[5m]) > 5
+        labels: {severity: page}
+      - {alert: DiskFull, expr: disk_free == 0, labels: {severity: page}}
+      - {alert: Chatter, expr: noise > 0}
 """
 
 
@@ -57,60 +54,28 @@ def opened(url: str):
 
 
 @pytest.mark.server
-def test_a_report_made_later_knows_the_rules_that_were_loaded_at_the_pull(
+def test_what_is_loaded_at_the_pull_is_kept_and_beats_what_the_contract_says(
     start_prometheus: Callable[..., servers.Server], tmp_path: Path
 ) -> None:
-    (tmp_path / "beta.rules.yml").write_text(RULES, encoding="utf-8")
-    config = f"rule_files: ['{tmp_path / 'beta.rules.yml'}']\n"
-    server = start_prometheus([ready({"job": "cloudxai", "instance": "a"})], config=config)
-    rules = studied(opened(server.url), tmp_path / "lake").rules
-    assert rules is not None
-    assert rules.drop(columns="health").to_dict("records") == [
-        {
-            "group": "beta",
-            "alertname": "ServiceNotReady",
-            "expr": "readiness_state == 0",
-            "for_seconds": 60.0,
-            "keep_firing_for_seconds": 0.0,
-            "interval_seconds": 15.0,
-            "severity": "critical",
-        },
-        {
-            "group": "beta",
-            "alertname": "ReadinessFlapping",
-            "expr": "increase(readiness_transitions_total[5m]) > 5",
-            "for_seconds": 0.0,
-            "keep_firing_for_seconds": 0.0,
-            "interval_seconds": 15.0,
-            "severity": "",
-        },
-    ]
-    assert set(rules["health"]) <= {"ok", "unknown"}
-
-
-@pytest.mark.server
-def test_what_is_loaded_beats_what_the_contract_says(
-    start_prometheus: Callable[..., servers.Server], tmp_path: Path
-) -> None:
-    rules = """
-groups:
-  - name: mine
-    interval: 15s
-    rules:
-      - {alert: ServiceNotReady, expr: readiness_state == 0, for: 1m, labels: {severity: ticket}}
-      - alert: ReadinessFlapping
-        expr: increase(readiness_transitions_total[5m]) > 5
-        labels: {severity: page}
-      - {alert: DiskFull, expr: disk_free == 0, labels: {severity: page}}
-      - {alert: Chatter, expr: noise > 0, labels: {severity: info}}
-"""
-    (tmp_path / "mine.rules.yml").write_text(rules, encoding="utf-8")
+    (tmp_path / "mine.rules.yml").write_text(RULES, encoding="utf-8")
     labels = {"job": "cloudxai", "instance": "a"}
     alert = {"alertname": "ReadinessFlapping", "alertstate": "firing", "severity": "page", **labels}
     fired = SeriesBatch.of("ALERTS", [series(alert, [FIRST + 15_000 * step for step in range(5)], [1] * 5)])
     config = f"rule_files: ['{tmp_path / 'mine.rules.yml'}']\n"
     server = start_prometheus([ready(labels), fired], config=config)
     study = studied(opened(server.url), tmp_path / "lake")
+    rules = study.rules
+    assert rules is not None
+    assert rules[["group", "alertname", "for_seconds", "severity"]].values.tolist() == [
+        ["mine", "ServiceNotReady", 60.0, "ticket"],
+        ["mine", "ReadinessFlapping", 0.0, "page"],
+        ["mine", "DiskFull", 0.0, "page"],
+        ["mine", "Chatter", 0.0, ""],
+    ]
+    assert rules["expr"].iloc[0] == "readiness_state == 0"
+    assert (rules["interval_seconds"] == 15).all()
+    assert (rules["keep_firing_for_seconds"] == 0).all()
+    assert set(rules["health"]) <= {"ok", "unknown"}
     # The contract pages for ServiceNotReady and not for ReadinessFlapping; of rules that it does not know, the severity
     # tells. TenantReadinessBreach is not loaded, and stays what it is promised to be.
     assert set(study.alerts.paging_rules) == {"TenantReadinessBreach", "ReadinessFlapping", "DiskFull"}
@@ -147,11 +112,8 @@ def test_a_victoria_metrics_that_knows_of_no_vmalert_cannot_say(tmp_path: Path) 
         assert opened(server.url).rules() is None
 
 
-def test_the_demo_has_the_contracts_rules() -> None:
-    settled = resolve_environment(Settings.model_construct(), source="demo://", name="demo")
-    week = parse_window("2026-W46")
-    study = Study(settled, week, MemorySnapshot(DemoSource()), ledger=Ledger(Path("none")), now=EXTENT.end)
-    rules = study.rules
+def test_the_demo_has_the_contracts_rules(demo_study: Study) -> None:
+    rules = demo_study.rules
     assert rules is not None
     promised = load_contract().alerts
     assert dict(zip(rules["alertname"], rules["for_seconds"], strict=True)) == {

@@ -1,4 +1,4 @@
-"""The reference rules, held by promtool against hours worked out by hand, and by a server where promtool cannot go."""
+"""The reference rules, routes and dashboard: the real tools take them, hours by hand agree, our audits find nothing."""
 
 from __future__ import annotations
 
@@ -16,20 +16,79 @@ import pandas as pd
 import pytest
 import servers
 import yaml
+from audited_files import corpus_of, findings
 
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.measures.agreement import cost_agreement
 from cloudxai_analysis.measures.cost import hourly_costs
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.demo import DemoSource
 
-RULES = Path(__file__).parents[1] / "reference" / "rules"
-pytestmark = pytest.mark.server
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "reference"
+RULES = REFERENCE / "rules"
+ALERTS, COSTS = RULES / "cloudxai.rules.yml", RULES / "tenant-cost.rules.yml"
+ROUTES = REFERENCE / "alertmanager.yml"
+DASHBOARD = REFERENCE / "dashboards" / "cloudxai.json"
 
 
-def promtool(*arguments: str | Path) -> None:
-    done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False)
+def ran(*command: str | Path) -> None:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def one_test(folder: Path, number: int) -> Path:
+    """A test file that holds only the test of costs with that number."""
+    whole = yaml.safe_load((RULES / "tenant-cost.test.yml").read_text(encoding="utf-8"))
+    rule_files = [str(RULES / name) for name in whole["rule_files"]]
+    file = folder / "one.test.yml"
+    file.write_text(yaml.safe_dump({**whole, "rule_files": rule_files, "tests": [whole["tests"][number]]}))
+    return file
+
+
+@pytest.mark.needs("promtool", "amtool")
+def test_the_tools_take_rules_and_routes_and_the_alerts_tests_pass() -> None:
+    ran("promtool", "check", "rules", ALERTS, COSTS)
+    ran("promtool", "test", "rules", RULES / "cloudxai.test.yml")
+    ran("amtool", "check-config", ROUTES)
+
+
+# A gap, a restart and tenants that leave; and the border of a month.
+@pytest.mark.server
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_costs_are_those_worked_out_by_hand(number: int, tmp_path: Path) -> None:
+    ran("promtool", "test", "rules", one_test(tmp_path, number))
+
+
+def test_our_audits_find_nothing() -> None:
+    paths = [ALERTS, COSTS, ROUTES, DASHBOARD]
+    files = corpus_of(*paths)
+    assert findings(*paths) == []
+    assert (len(files.routings), len(files.dashboards)) == (1, 1)
+
+
+def test_the_contracts_alerts_are_there_as_the_contract_says() -> None:
+    alerts = {rule.name: rule for rule in corpus_of(ALERTS).rules if rule.kind == "alert"}
+    for name, promised in load_contract().alerts.items():
+        assert (alerts[name].labels["severity"], alerts[name].for_seconds) == (promised.severity, promised.for_seconds)
+
+
+def test_each_alert_has_its_section_in_the_runbook() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    anchors = {title.lower() for title in re.findall(r"^## (\w+)$", runbook, re.MULTILINE)}
+    alerts = [rule for rule in corpus_of(ALERTS).rules if rule.kind == "alert"]
+    assert {rule.annotations["runbook_url"].partition("#")[2] for rule in alerts} == anchors
+    assert {rule.name.lower() for rule in alerts} == anchors
+
+
+def test_the_dashboard_shows_each_metric_of_the_beta() -> None:
+    files = corpus_of(ALERTS, DASHBOARD)
+    queries = " ".join(query.expr for query in files.dashboards[0].queries)
+    queries += " ".join(rule.expr for rule in files.rules if rule.kind == "record")
+    roles = "readiness readiness_transitions readiness_check tenant_readiness tenant_transitions rejections cost"
+    contract = load_contract()
+    assert [role for role in roles.split() if contract[role].name not in queries] == []
 
 
 def asked(server: servers.Server, expression: str, moment: datetime) -> list[dict[str, Any]]:
@@ -40,30 +99,8 @@ def asked(server: servers.Server, expression: str, moment: datetime) -> list[dic
 
 
 def groups() -> dict[str, dict[str, Any]]:
-    found = yaml.safe_load((RULES / "tenant-cost.rules.yml").read_text(encoding="utf-8"))["groups"]
+    found = yaml.safe_load(COSTS.read_text(encoding="utf-8"))["groups"]
     return {group["name"]: group for group in found}
-
-
-def one_test(folder: Path, number: int) -> Path:
-    """A test file that holds only the test with that number."""
-    whole = yaml.safe_load((RULES / "tenant-cost.test.yml").read_text(encoding="utf-8"))
-    file = folder / "one.test.yml"
-    rule_files = [str(RULES / name) for name in whole["rule_files"]]
-    file.write_text(yaml.safe_dump({**whole, "rule_files": rule_files, "tests": [whole["tests"][number]]}))
-    return file
-
-
-def test_rules_are_valid() -> None:
-    promtool("check", "rules", RULES / "tenant-cost.rules.yml")
-
-
-def test_a_gap_a_restart_and_tenants_that_leave(tmp_path: Path) -> None:
-    promtool("test", "rules", one_test(tmp_path, 0))
-
-
-@pytest.mark.slow
-def test_the_border_of_a_month(tmp_path: Path) -> None:
-    promtool("test", "rules", one_test(tmp_path, 1))
 
 
 def test_sums_are_divided_by_the_evaluations_of_an_hour() -> None:
@@ -74,6 +111,7 @@ def test_sums_are_divided_by_the_evaluations_of_an_hour() -> None:
     assert groups()["tenant-cost-windows"]["interval"] == "2m"
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("moment", "name"),
     [
@@ -95,6 +133,7 @@ def test_a_moment_lies_in_its_month(prometheus: servers.Server, moment: datetime
     assert (found["metric"], found["value"][1]) == ({"billing_window": name}, "1")
 
 
+@pytest.mark.server
 def test_a_recorded_day_is_what_we_integrate(start_prometheus: Callable[..., servers.Server]) -> None:
     # Three days of the demo; on the second a process is not scraped for 51 minutes.
     demo, days = DemoSource(), Window(datetime(2026, 10, 27, tzinfo=UTC), datetime(2026, 10, 30, tzinfo=UTC))
