@@ -81,8 +81,8 @@ Said = list[tuple[float, list[dict[str, Any]]]]
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[servers.Server, datetime, Said]]:
-    """The server after the script, when it began, and all that it said of its alerts meanwhile."""
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[servers.Server, Window, Said]]:
+    """The server after the script, when it played, and all that it said of its alerts meanwhile."""
     folder = tmp_path_factory.mktemp("live")
     rules = folder / "beta.rules.yml"
     rules.write_text(RULES, encoding="utf-8")
@@ -100,17 +100,17 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[servers.S
         time.sleep(AWAY)
         with servers.prometheus(folder, config=config, options=options) as server:
             said += watched(server, began + WHOLE)
-            yield server, started, said
+            yield server, Window(started - timedelta(seconds=5), datetime.now(UTC), "run"), said
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with ALERTS_FOR_STATE", "by ALERTS and up alone"])
-def run(request: pytest.FixtureRequest, played: tuple[servers.Server, datetime, Said]) -> tuple[Study, Said]:
+def run(request: pytest.FixtureRequest, played: tuple[servers.Server, Window, Said]) -> tuple[Study, Said]:
     """A study of the run, and what the server said."""
-    server, started, said = played
-    return study_of(server, started, for_state=request.param), said
+    server, when, said = played
+    return study_of(server, when, for_state=request.param), said
 
 
-def study_of(server: servers.Server, started: datetime, *, for_state: bool) -> Study:
+def study_of(server: servers.Server, when: Window, *, for_state: bool) -> Study:
     contract = load_contract()
     metric = Metric(name="ALERTS_FOR_STATE", kind="gauge", unit="s", scope="rules", help="", **LABELS)
     more = {"alerts_for_state": metric} if for_state else {}
@@ -118,13 +118,12 @@ def study_of(server: servers.Server, started: datetime, *, for_state: bool) -> S
     contract = contract.model_copy(update=update)
     settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
-    now = datetime.now(UTC)
     return Study(
         settled.model_copy(update={"contract": contract}),
-        Window(started - timedelta(seconds=5), now, "run"),
+        when,
         MemorySnapshot(source),
         ledger=Ledger(server.folder / "ledger.jsonl"),
-        now=now,
+        now=when.end,
     )
 
 
