@@ -81,14 +81,8 @@ def test_an_hour_of_nan_alone_has_no_value() -> None:
     assert (row["samples"], row["nan_samples"], row["stale_markers"], row["resets"], row["changes"]) == (0, 2, 1, 0, 0)
     assert all(math.isnan(row[name]) for name in ("first", "last", "min", "max"))
     assert (row["sum"], row["integral"], row["increase"]) == (0, 0, 0)
-    joined = join_hours(frame(every_minute(NAN, MARKER, NAN)))
-    assert joined["integral"].tolist() == [0]
-
-
-def test_nothing_rolls_up_to_nothing() -> None:
-    empty = frame([])
-    assert len(empty) == 0
-    assert len(join_hours(empty)) == 0
+    assert join_hours(frame(every_minute(NAN, MARKER, NAN)))["integral"].tolist() == [0]
+    assert len(join_hours(frame([]))) == 0
 
 
 @pytest.mark.parametrize(
@@ -112,11 +106,6 @@ def test_nothing_rolls_up_to_nothing() -> None:
 )
 def test_hold_of_a_value(points: Points, integrals: list[float]) -> None:
     assert join_hours(frame(points))["integral"].tolist() == integrals
-
-
-def test_nothing_is_held_beyond_what_is_known() -> None:
-    rows = frame([(TEN + 59 * MINUTE, 4)])
-    assert join_hours(rows, until_ms=TEN + HOUR)["integral"].tolist() == [4 * 60]
 
 
 def test_step_over_the_hour_belongs_to_the_later_one() -> None:
