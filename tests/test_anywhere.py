@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import shlex
 import shutil
@@ -14,28 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-PROJECT = Path(__file__).parent.parent
-
-
-def run(*command: str, settings: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in `/`, as cron does, with no setting but those named."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
-    if settings:
-        clean["CLOUDXAI_SETTINGS"] = str(settings)
-    return subprocess.run(
-        command,
-        env={**clean, "PYTHONPATH": str(PROJECT), **environment},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def cloudxai(*words: str, settings: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-m", "cloudxai_analysis.cli", *words, settings=settings)
+from clean_command import PROJECT, cloudxai, run
 
 
 @pytest.fixture(scope="module")

@@ -85,5 +85,5 @@ def tainted(study: Study, paths: str) -> Card:
 
 
 def graph(study: Study, paths: str) -> pd.DataFrame:
-    """Who looks at what: source_kind, source, target_kind, target, file, line; see `lint.graph.edges`."""
+    """Who looks at what: source_kind, source, target_kind, target, file, line; see `lint.graph.edge_frame`."""
     return edge_frame(corpus(study, paths))
