@@ -138,7 +138,6 @@ def gaps_rows() -> list[Planted]:
         ),
         gaps(seen=0).says("unknown", "…there are no two samples of `up` to tell by."),
         gaps(("cloudxai", ENDLESS, *GAP[2:])).says("warn", events=(("scrape_gap", ENDLESS, 50.0, "scrapes"),)),
-        gaps(("cloudxai", "a,b", *GAP[2:])).says("warn"),
     ]
 
 
