@@ -30,12 +30,11 @@ from cloudxai_analysis.measures import (
     agreement,
     anomalies,
     cardinality,
-    cohorts,
     cost,
     cost_course,
-    drivers,
     focus,
     identifiers,
+    labels,
     readiness,
     semantics,
     telemetry,
@@ -163,7 +162,7 @@ def frames(tenants: int) -> Frames:
         costs=cost.tenant_costs(hours, LAST, semantics="rate", currency="EUR"),
         hourly=cost.hourly_costs(hours, semantics="rate", currency="EUR"),
         rolling=rolling,
-        lifetimes=cohorts.tenant_lifetimes(hours, end=pd.Timestamp(SPAN.end)),
+        lifetimes=cardinality.tenant_lifetimes(hours, end=pd.Timestamp(SPAN.end)),
         arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES), instance=TARGET["instance"]),
         series=series_table(seen.reset_index()),
         ready=ready,
@@ -199,8 +198,8 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "anomalies.anomaly_basis": lambda f: anomalies.anomaly_basis(f.hours, LAST, COVERED_HOURS, semantics="rate"),
     "semantics.suspects": lambda f: semantics.suspects(f.hours, semantics="rate"),
     "readiness.tenant_availability": lambda f: readiness.tenant_availability(f.hours),
-    "cohorts.tenant_cohorts": lambda f: cohorts.tenant_cohorts(f.hours, f.covered, SPAN),
-    "cohorts.tenant_lifetimes": lambda f: cohorts.tenant_lifetimes(f.hours, end=pd.Timestamp(SPAN.end)),
+    "cardinality.tenant_cohorts": lambda f: cardinality.tenant_cohorts(f.hours, f.covered, SPAN),
+    "cardinality.tenant_lifetimes": lambda f: cardinality.tenant_lifetimes(f.hours, end=pd.Timestamp(SPAN.end)),
     "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(
         f.arrivals, f.covered, SPAN, cap=4_000, instance=TARGET["instance"]
     ),
@@ -211,8 +210,8 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "focus.focus_rows": lambda f: focus.focus_rows(f.daily, provider="CloudxAi", billing_account="beta"),
 }
 OF_SERIES: dict[str, Callable[[Frames], Any]] = {
-    "drivers.series_by_metric": lambda f: drivers.series_by_metric(f.series, LAST),
-    "drivers.label_savings": lambda f: drivers.label_savings(f.series, needed=["tenant"]),
+    "labels.series_by_metric": lambda f: labels.series_by_metric(f.series, LAST),
+    "labels.label_savings": lambda f: labels.label_savings(f.series, needed=["tenant"]),
 }
 OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {
     "readiness.isolation_breaches": lambda f: readiness.isolation_breaches(

@@ -11,8 +11,7 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import cardinality as measure
-from cloudxai_analysis.measures import cohorts as cohort
-from cloudxai_analysis.measures import counters, drivers, identifiers, taint
+from cloudxai_analysis.measures import counters, identifiers, labels, taint
 from cloudxai_analysis.measures import time_to_cap as to_cap
 from cloudxai_analysis.measures.forecast import Forecast
 from cloudxai_analysis.platform.contract import Contract
@@ -102,13 +101,13 @@ def _label_savings(series: pd.DataFrame, contract: Contract, unexpected: pd.Data
     """What dropping each label of each metric would save, over the history."""
     needed = {contract.tenant_label, *contract.process_labels, *_NEEDED}
     # What nobody has explained yet may be the tenant.
-    return drivers.label_savings(series, needed=needed | set(unexpected["label"]))
+    return labels.label_savings(series, needed=needed | set(unexpected["label"]))
 
 
 def _generated_series(series: pd.DataFrame, names: Collection[str], label: str) -> int:
     """Series of the history whose tenant is a generated name."""
     own = set(names)
-    return sum(json.loads(labels).get(label) in own for labels in series["labels"])
+    return sum(json.loads(text).get(label) in own for text in series["labels"])
 
 
 def _refused_names(steps: pd.DataFrame) -> list[str]:
@@ -156,12 +155,12 @@ class Cardinality(Topic):
     churn = frame(measure.tenant_churn, "real_hours", "telemetry.covered")
     tenant_sets = frame(_tenant_sets, "real_hours", "seen", "telemetry.begins")
     series = frame(_series, "study", roles=(ANY_METRIC,))
-    series_by_metric = frame(drivers.series_by_metric, "series", "seen", tenant="contract.tenant_label")
+    series_by_metric = frame(labels.series_by_metric, "series", "seen", tenant="contract.tenant_label")
     nameless = value(_nameless, "series_by_metric", "contract")
     label_savings = frame(_label_savings, "series", "contract", "telemetry.unexpected_labels")
     generated_series = value(_generated_series, "series", _NAMES, "contract.tenant_label")
-    cohorts = frame(cohort.tenant_cohorts, "real_hours", "telemetry.covered", "history", **_BEGIN)
-    lifetimes = frame(cohort.tenant_lifetimes, "real_hours", end="end", **_BEGIN)
+    cohorts = frame(measure.tenant_cohorts, "real_hours", "telemetry.covered", "history", **_BEGIN)
+    lifetimes = frame(measure.tenant_lifetimes, "real_hours", end="end", **_BEGIN)
     rejection_steps = frame(
         counters.counter_steps, samples("rejections", "reach"), "telemetry.scrapes", "telemetry.starts"
     )

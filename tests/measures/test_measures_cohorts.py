@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.cohorts import tenant_cohorts, tenant_lifetimes
+from cloudxai_analysis.measures.cardinality import tenant_cohorts, tenant_lifetimes
 
 MONDAY = pd.Timestamp("2026-10-05", tz="UTC")
 DAY = pd.Timedelta(days=1)

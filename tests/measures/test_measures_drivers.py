@@ -7,7 +7,7 @@ import json
 import pandas as pd
 
 from cloudxai_analysis.ground.window import parse_window
-from cloudxai_analysis.measures.drivers import label_savings, series_by_metric
+from cloudxai_analysis.measures.labels import label_savings, series_by_metric
 
 WEEK = parse_window("2026-W46")
 END = pd.Timestamp("2026-11-15 23:59", tz="UTC")
