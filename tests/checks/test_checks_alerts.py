@@ -276,6 +276,7 @@ def _noise_rows() -> list[Planted]:
         ),
         noise(("Good", 12, 0)).says("pass"),
         noise().says("pass", f"Of the rules that wake nobody none fired in {MONTH_NAME}."),
+        noise(watched=BLIND).says("unknown"),
         noise(("New", 0, 0)).says("unknown", "Whether 1 rule without pages fired rightly is unknown…"),
         # Wilson, 3 of 4: 0.301 to 0.954, over 25 % for one rule (p = 0.0105); of ten Benjamini-Hochberg gives 0.105.
         noise(("Slow", 4, 3), false_at=[("Slow", "2026-11-03 04:00")]).says("warn"),
