@@ -28,12 +28,13 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
     Raises whatever the source or the lake raises.
     """
     settled, settings = asked.environment, asked.environment.settings
+    window = asked.window.reach(settings.history_weeks, asked.now)
     origin = open_source(settled.source, limits=settled.limits, settings=settings)
     pulled = pull(
         origin,
         open_lake(settled.lake),
         settled.contract,
-        asked.window.reach(settings.history_weeks, asked.now),
+        window,
         matchers=settings.matchers,
         rule_matchers=settings.rule_matchers,
         replica_labels=settings.replica_labels,
@@ -42,7 +43,7 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
         concurrency=settled.limits.concurrency,
         progress=progress,
         lock_seconds=settled.limits.lock_seconds,
-        found_jobs=_found_jobs(origin, settled, Window(asked.window.start, min(asked.window.end, asked.now))),
+        found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
     )
     if isinstance(origin, SeededSource):
         Ledger(settled.ledger).seed(origin.ledger_entries())
