@@ -127,9 +127,11 @@ class EnvironmentSettings(_Table):
     @classmethod
     def _tenant_is_one(cls, tenant: str | None) -> str | None:
         """The characters and names are those of Mimir's documentation, "About tenant IDs"."""
-        if tenant is not None and "|" in tenant:
+        if tenant is None:
+            return None
+        if "|" in tenant:
             raise ValueError("'a|b' would read two tenants; an environment reads one")
-        if tenant in (".", "..", "__mimir_cluster") or not re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", tenant or "x"):
+        if tenant in (".", "..", "__mimir_cluster") or not re.fullmatch(r"[A-Za-z0-9!_.*'()-]{1,150}", tenant):
             raise ValueError(
                 "a tenant has 1 to 150 letters, digits or !-_.*'(), and none of '.', '..', '__mimir_cluster'"
             )

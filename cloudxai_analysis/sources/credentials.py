@@ -14,6 +14,8 @@ from requests.auth import AuthBase
 from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.settings import EnvironmentSettings
 from cloudxai_analysis.sources.http_config import (
+    HEADER_VALUE,
+    TENANT_HEADER,
     Authorization,
     BasicAuth,
     HttpConfig,
@@ -21,7 +23,6 @@ from cloudxai_analysis.sources.http_config import (
     read_http_config,
 )
 
-TENANT_HEADER = "X-Scope-OrgID"
 _LARGEST_BYTES = 1 << 16
 _LEAST_REPEATED = 8  # a shorter word can stand in samples by chance
 
@@ -41,6 +42,8 @@ def settled_credentials(
             "Refused `tls_config.insecure_skip_verify`: the credentials would go to any server that answers. Name the "
             "server's authority in `tls_config.ca_file`, or the name in its certificate in `tls_config.server_name`."
         )
+    if settings.tenant is not None and any(name.lower() == TENANT_HEADER.lower() for name in config.http_headers):
+        raise UsageError(f"The environment has a `tenant`, and {TENANT_HEADER} in `http_headers`. Keep one of them.")
     if user is not None:
         if given := config.given(*HttpConfig.exclusive[0]):
             raise UsageError(f"The source has a password in its URL, and `{given[0]}` is configured. Keep one of them.")
@@ -65,15 +68,19 @@ class Credentials(AuthBase):
         return "<secret>"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the tenant and the credentials on a request."""
+        """Put the tenant, the headers and the credentials on a request."""
         if self._tenant is not None:
             request.headers[TENANT_HEADER] = self._tenant
+        for name, header in self.config.http_headers.items():
+            for text in header.texts():
+                self._keep(text)
+            request.headers[name] = ", ".join([*header.texts(), *(self._line(file, name) for file in header.files)])
         if basic := self.config.basic_auth:
             user = self._text(basic.username, basic.username_file, "basic_auth.username_file")
             password = self._text(basic.password, basic.password_file, "basic_auth.password_file")
             request.headers["Authorization"] = self._both(user, password)
-        elif self.config.authorization:
-            request.headers["Authorization"] = self._bearer(self.config.authorization)
+        elif token := self.config.token:
+            request.headers["Authorization"] = self._bearer(token)
         self._sent.update(map(str.encode, request.headers.get("Authorization", "").split()[1:]))
         return request
 
@@ -118,6 +125,14 @@ class Credentials(AuthBase):
                 f"{place} holds no credentials that can be sent: it is empty, or has spaces or foreign characters."
             )
         return f"{token.type} {text}"
+
+    def _line(self, file: Path, name: str) -> str:
+        value = self._text(None, file, f"http_headers.{name}.files")
+        if not HEADER_VALUE.fullmatch(value):
+            raise UsageError(f"File {file} holds no value of header {name}: it has line breaks or foreign characters.")
+        if name.lower() == TENANT_HEADER.lower() and "|" in value:
+            raise UsageError(f"File {file} would read two tenants, with '|' between them. Give one tenant.")
+        return value
 
     def _text(self, given: SecretStr | None, file: Path | None, key: str) -> str:
         """What is given, or what the file holds now."""

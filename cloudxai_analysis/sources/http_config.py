@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     SecretStr,
     ValidationError,
     field_validator,
@@ -23,6 +24,16 @@ from pydantic import (
 
 from cloudxai_analysis.ground.errors import UsageError
 
+TENANT_HEADER = "X-Scope-OrgID"
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_WORD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# What Prometheus reserves, and what the suite or its HTTP client sets itself.
+_RESERVED = re.compile(
+    r"authorization|host|content-(encoding|length|type)|user-agent|(proxy-)?connection|keep-alive|www-authenticate"
+    r"|proxy-(authenticate|authorization)|accept(-encoding)?|cache-control|expect|te|trailer|transfer-encoding|upgrade"
+    r"|x-prometheus-(remote-(read|write)-version|scrape-timeout-seconds)|x-amz-(date|security-token|content-sha256)",
+    re.IGNORECASE,
+)
 _LARGEST_BYTES, _DEEPEST = 1 << 20, 50
 
 AnchoredPath = Annotated[Path, AfterValidator(lambda path, info: (info.context or Path()) / path)]
@@ -85,7 +96,7 @@ class Authorization(_Table):
         word = given.strip() or "Bearer"
         if word.lower() == "basic":
             raise ValueError("'basic' has keys of its own; use 'basic_auth'")
-        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", word):
+        if not _WORD.fullmatch(word):
             raise ValueError("a type is one word, like Bearer")
         return word
 
@@ -107,14 +118,38 @@ class TlsConfig(_Table):
         return self
 
 
+class Header(_Table):
+    """The values of one header, given or in files; several are sent as one line (RFC 9110, 5.3)."""
+
+    needed = ("values", "secrets", "files")
+
+    values: tuple[SecretStr, ...] = ()
+    secrets: tuple[SecretStr, ...] = ()
+    files: tuple[AnchoredPath, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_fit_values(self) -> Header:
+        if not all(map(HEADER_VALUE.fullmatch, self.texts())):
+            # http.client would name the value in its own error.
+            raise ValueError("a value has line breaks or foreign characters")
+        return self
+
+    def texts(self) -> list[str]:
+        """The values that are given, and not in files."""
+        return [text.get_secret_value() for text in (*self.values, *self.secrets)]
+
+
 class HttpConfig(_Table):
     """How a server is spoken to; nothing that it names is read before it is used."""
 
-    exclusive = (("basic_auth", "authorization"),)
+    exclusive = (("basic_auth", "authorization", "bearer_token", "bearer_token_file"),)
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
+    bearer_token: SecretStr | None = None
+    bearer_token_file: AnchoredPath | None = None
     tls_config: TlsConfig = TlsConfig()
+    http_headers: dict[str, Header] = Field(default_factory=dict)
     proxy_url: SecretStr | None = None
     follow_redirects: bool = True
     enable_http2: bool = True
@@ -125,6 +160,28 @@ class HttpConfig(_Table):
         if given is not None and not _is_http(given.get_secret_value()):
             raise ValueError("it is no URL like http://proxy:3128; proxies of other kinds are not supported")
         return given
+
+    @field_validator("http_headers")
+    @classmethod
+    def _are_headers(cls, given: dict[str, Header]) -> dict[str, Header]:
+        names = [name.lower() for name in given]
+        for name, header in given.items():
+            if not _WORD.fullmatch(name):
+                raise ValueError("a name in 'http_headers' cannot be one of a header")
+            if _RESERVED.fullmatch(name):
+                raise ValueError(f"the header '{name}' is not to be set in 'http_headers'")
+            if names.count(name.lower()) > 1:
+                raise ValueError(f"the header '{name}' is given twice in 'http_headers'")
+            several = len(header.texts()) + len(header.files) > 1 or any("|" in text for text in header.texts())
+            if several and name.lower() == TENANT_HEADER.lower():
+                raise ValueError(f"the header '{TENANT_HEADER}' would read two tenants; give one")
+        return given
+
+    @property
+    def token(self) -> Authorization | None:
+        """What goes behind the type of `Authorization`, said in the newer way or in the older one."""
+        older = {"credentials": self.bearer_token, "credentials_file": self.bearer_token_file}
+        return Authorization.model_construct(None, **older) if any(older.values()) else self.authorization
 
 
 def read_http_config(file: Path) -> HttpConfig:

@@ -20,7 +20,7 @@ from readers import QUICK, ask
 
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import Metric
-from cloudxai_analysis.platform.settings import EnvironmentSettings, checked_tenant
+from cloudxai_analysis.platform.settings import EnvironmentSettings
 from cloudxai_analysis.sources.credentials import settled_credentials
 from cloudxai_analysis.sources.http_config import Authorization, BasicAuth, HttpConfig, TlsConfig, read_http_config
 from cloudxai_analysis.sources.session import ObservingSession
@@ -59,6 +59,8 @@ def basic(user: str, password: str) -> str:
 @pytest.mark.parametrize(
     ("config", "value"),
     [
+        ("bearer_token: abc", "Bearer abc"),
+        ("bearer_token_file: one", "Bearer first"),
         ("basic_auth: {username: joe, password: 007}", basic("joe", "007")),
         ("basic_auth: {username: jürgen, password: 'pä:ß'} # told", basic("jürgen", "pä:ß")),
         ("basic_auth: {username: no, password: |\n  1e3\n}", None),
@@ -83,6 +85,39 @@ def test_what_the_file_says_is_sent(hostile: Hostile, tmp_path: Path, config: st
         assert sent(hostile, tmp_path, http_config_file="access/http.yml")["Authorization"] == value
 
 
+@pytest.mark.parametrize(
+    ("config", "header", "value"),
+    [
+        # Several lines of one name say the same as one line with commas (RFC 9110, 5.3).
+        ("{X-Key: {values: [a], secrets: [b c], files: [one, two]}}", "X-Key", "a, b c, first, second"),
+        ("{THANOS-TENANT: {values: [a]}}", "THANOS-TENANT", "a"),
+        ("{X-Scope-OrgID: {files: [one]}}", "X-Scope-OrgID", "first"),
+    ],
+)
+def test_headers_are_sent(hostile: Hostile, tmp_path: Path, config: str, header: str, value: str) -> None:
+    file_of(tmp_path, "first\n", "one")
+    file_of(tmp_path, "second\n", "two")
+    file_of(tmp_path, f"http_headers: {config}")
+    assert sent(hostile, tmp_path, http_config_file="http.yml")[header] == value
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a\nb", "holds no value of header X-Scope-OrgID: it has line breaks or foreign"),
+        ("ü".encode(), "holds no value of header X-Scope-OrgID"),
+        (b"a|b", "would read two tenants"),
+    ],
+)
+def test_a_header_from_a_file_is_one_line_and_one_tenant(
+    hostile: Hostile, tmp_path: Path, content: bytes, words: str
+) -> None:
+    file_of(tmp_path, content, "one")
+    file_of(tmp_path, "http_headers: {X-Scope-OrgID: {files: [one]}}")
+    with pytest.raises(UsageError, match=words):
+        sent(hostile, tmp_path, http_config_file="http.yml")
+
+
 def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
     assert sent(hostile, tmp_path, tenant="007")["X-Scope-OrgID"] == "007"
     assert "X-Scope-OrgID" not in sent(hostile, tmp_path)
@@ -95,8 +130,16 @@ def test_the_tenant_is_sent(hostile: Hostile, tmp_path: Path) -> None:
         ("basic_aut: {username: x}", r"unknown key 'basic_aut'\."),
         ("tls_config: {ca_fil: x}", r"unknown key 'tls_config\.ca_fil'\."),
         ("oauth2: {client_secret: geheim}", "unknown key 'oauth2'"),
-        ("http_headers: {X-Key: {values: [geheim]}}", "unknown key 'http_headers'"),
-        ("bearer_token: geheim", "unknown key 'bearer_token'"),
+        ("http_headers: {X: {value: [geheim]}}", r"unknown key 'http_headers\.X\.value'\."),
+        ("http_headers: {X: {}}", "it needs 'values' or"),
+        ('http_headers: {X: {values: ["geheim\\r\\nX-Other: 1"]}}', "line breaks or foreign characters"),
+        ("http_headers: {X Key: {values: [geheim]}}", "cannot be one of a header"),
+        ("http_headers: {X: {values: [a]}, x: {values: [b]}}", "is given twice"),
+        ("http_headers: {Transfer-Encoding: {values: [chunked]}}", "is not to be set"),
+        ("http_headers: {Authorization: {values: [geheim]}}", "is not to be set"),
+        ("http_headers: {x-scope-orgid: {values: [a|b]}}", "would read two tenants"),
+        ("http_headers: {X-Scope-OrgID: {values: [a, b]}}", "would read two tenants"),
+        ("authorization: {credentials: geheim}\nbearer_token: x", "'authorization' and 'bearer_token' excl"),
         ("no_proxy: localhost", "unknown key 'no_proxy'"),
         ("tls_config: {key: geheim}", r"unknown key 'tls_config\.key'"),
         ("basic_auth: {username: x, password:geheim}", r"unknown key 'basic_auth\.password'\."),
@@ -311,7 +354,7 @@ def test_the_proxys_password_is_not_shown_either(
 
 @pytest.mark.parametrize("tenant", ["beta", "007", "a-b_c.d!e*f'(g)", "x" * 150, "true", "..."])
 def test_a_tenant_of_mimir_is_a_tenant(tenant: str) -> None:
-    assert checked_tenant(tenant) == tenant
+    assert EnvironmentSettings(source="http://127.0.0.1", tenant=tenant).tenant == tenant
 
 
 @pytest.mark.parametrize(
@@ -320,4 +363,4 @@ def test_a_tenant_of_mimir_is_a_tenant(tenant: str) -> None:
 def test_anything_else_is_no_tenant(tenant: str) -> None:
     said = "would read two tenants" if "|" in tenant else "a tenant has 1 to 150 letters"
     with pytest.raises(ValueError, match=said):
-        checked_tenant(tenant)
+        EnvironmentSettings(source="http://127.0.0.1", tenant=tenant)
