@@ -180,8 +180,9 @@ class HttpConfig(_Table):
     @property
     def token(self) -> Authorization | None:
         """What goes behind the type of `Authorization`, said in the newer way or in the older one."""
-        older = {"credentials": self.bearer_token, "credentials_file": self.bearer_token_file}
-        return Authorization.model_construct(None, **older) if any(older.values()) else self.authorization
+        if self.bearer_token is None and self.bearer_token_file is None:
+            return self.authorization
+        return Authorization.model_construct(credentials=self.bearer_token, credentials_file=self.bearer_token_file)
 
 
 def read_http_config(file: Path) -> HttpConfig:
