@@ -172,3 +172,19 @@ def test_a_window_of_whole_history_is_ready_only_by_its_lower_bound(tmp_path):
         one: Written = (labels, ms, np.ones(len(ms)))
         week = study_of({"up": [one], "readiness_state": [one]}, tmp_path, WEEK)
         assert said(week, "availability").status == status
+
+
+def test_a_target_that_went_for_good_is_told_where_others_still_answer(tmp_path: Path) -> None:
+    """Service discovery dropped it at noon on Thursday: nobody knows whether on purpose. A rollout is no such thing.
+
+    Its last scrape at 11:59 stands for it for 2.5 scrapes of a minute.
+    """
+    gone = study(tmp_path / "gone", Target("a:80"), Target("b:80", end=10 * DAY + 12 * HOUR))
+    assert said(gone, "gaps").status == "pass"
+    assert said(gone, "gaps").finding.endswith(
+        " b:80 is no target any more from Thu 12 Nov, 12:01 UTC on, and cloudxai ends with 1 target instead of 2."
+    )
+    pods = [Target("a:80", end=11 * DAY), Target("b:80", end=11 * DAY + 2)]
+    rolled = study(tmp_path / "rolled", *pods, Target("c:80", start=11 * DAY - 1), Target("d:80", start=11 * DAY + 1))
+    assert "no target" not in said(rolled, "gaps").finding
+    assert "no target" not in said(study(tmp_path / "all", Target("a:80")), "gaps").finding

@@ -10,7 +10,7 @@ from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, find
 from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.measures.labels import names_replica
 from cloudxai_analysis.study.alerts import ONE_DAY
-from cloudxai_analysis.words.phrases import count, percent, several, short
+from cloudxai_analysis.words.phrases import count, moment, number, percent, several, short
 
 PLANNED_MINUTES = 30  # no further from a restart, a deploy or maintenance of the ledger explains it
 _PLACES = (
@@ -49,10 +49,10 @@ def seen(case: Case) -> Found:
 @finds("gaps")
 def gaps(case: Case) -> Found:
     """Whether the scrapes have holes: the number of missing scrapes."""
-    frame = case.study.telemetry.gaps
+    frame, fewer = case.study.telemetry.gaps, _fewer(case.study.telemetry.fewer_targets)
     if frame.empty:
         seconds = case.rows.groupby("job")["expected_minutes"].sum().max() * 60
-        return found("none", 0, jobs=case.rows["job"].nunique(), seconds=seconds)
+        return found("none", 0, jobs=case.rows["job"].nunique(), seconds=seconds, fewer=fewer)
     # Nobody seen at all weighs more than one target that others stood in for.
     whole = frame[frame["instance"] == ""]
     worst = whole if len(whole) else frame
@@ -66,7 +66,17 @@ def gaps(case: Case) -> Found:
         top=top,
         longest=f", the longest of {count(len(frame), 'gap')}" if len(frame) > 1 else "",
         name=top["instance"] or top["job"],
+        fewer=fewer,
     )
+
+
+def _fewer(frame: pd.DataFrame) -> str:
+    """That targets went and did not come back: nobody knows whether they were taken away, or only out of sight."""
+    if frame.empty:
+        return ""
+    top = frame.iloc[0]
+    ends = f"{short(top['job'])} ends with {count(top['instances'], 'target')} instead of {number(top['before'])}"
+    return f" {short(top['instance'])} is no target any more from {moment(top['end'])} on, and {ends}."
 
 
 @finds("restarts")

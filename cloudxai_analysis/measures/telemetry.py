@@ -77,6 +77,30 @@ def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) 
     return typed(every.sort_values(["start", *_TARGET], ignore_index=True), scrape_gaps)
 
 
+def fewer_targets(held: pd.DataFrame, window: Window, *, least_seconds: float = 3600) -> pd.DataFrame:
+    """Jobs of which fewer targets are scraped at the window's end than before, with the one that went first.
+
+    `before` is the largest number that was scraped side by side for `least_seconds` in all, so that a rollout's
+    surge is none. Whether a target was taken away, or is only out of sight, nothing tells.
+
+    Columns: job, instance, before, instances (at the end), end.
+    """
+    rows = []
+    for job, own in held.groupby("job", observed=True):
+        course = sweep(own, [np.ones(len(own), dtype=bool)]).rename(columns={0: "targets"})
+        course["start"], course["end"] = (course[name].clip(window.start, window.end) for name in ("start", "end"))
+        course = course[course["end"] > course["start"]]
+        seconds = (course["end"] - course["start"]).dt.total_seconds().groupby(course["targets"]).sum()
+        often = seconds[::-1].cumsum() >= least_seconds
+        last = own.groupby("instance", observed=True)["end"].max().sort_values(kind="stable")
+        gone = last[(last > window.start) & (last < window.end)]
+        now = int((last >= window.end).sum())
+        before = int(often.index[often].max()) if often.any() else 0
+        if 0 < now < before and before - now <= len(gone):
+            rows.append((str(job), str(gone.index[now - before]), before, now, gone.iloc[now - before]))
+    return typed(rows, fewer_targets)
+
+
 def covered_periods(
     coverage: pd.DataFrame, *, jobs: Iterable[str], end: pd.Timestamp, least: float = 0.95, period: str = "D"
 ) -> pd.DataFrame:

@@ -115,6 +115,7 @@ class Telemetry(Topic):
     covered_hours = frame(_covered_hours, "states", "held", "history", **_COVERED)
     all_gaps = frame(measure.scrape_gaps, "held", "states", end=value(pd.Timestamp, "reach.end"))
     gaps = frame(_gaps, "all_gaps", "seen")
+    fewer_targets = frame(measure.fewer_targets, "held", "seen")
     starts = frame(measure.process_starts, samples("process_start"), "up")
     restarts = frame(_restarts, "starts", within="started_at")
     shared = frame(_shared, "starts", "seen")
