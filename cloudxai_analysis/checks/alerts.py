@@ -59,11 +59,29 @@ def rules(case: Case) -> Found:
         len(bad),
         since=_first_false(alerts.judged, bad["alertname"].head(1)),
         first=bad.iloc[0],
+        woke=_woke(bad.iloc[0]),
+        to_do=_to_do(bad.iloc[0]),
         bad=list(bad["alertname"]),
         false_groups=overview["false_positives"].sum(),
         at_night=overview["false_at_night"].sum(),
         groups=overview["trials"].sum(),
         **common,
+    )
+
+
+def _woke(row: pd.Series) -> str:
+    if not row["paging"]:
+        return ", and woke nobody"
+    return f", {row['false_at_night']} of them at night" if row["false_at_night"] else ", and each woke someone"
+
+
+def _to_do(row: pd.Series) -> str:
+    name = short(row["alertname"])
+    if not row["caught"]:
+        return f"Drop {name}, or draft another: it caught 0 incidents, and nothing would be missed without it."
+    return (
+        f"Draft a longer `for` or another threshold of {name}, and replay it over the history: it alone caught "
+        f"{count(row['alone'], 'incident')}."
     )
 
 

@@ -296,10 +296,10 @@ def _rules_rows() -> list[Planted]:
             value=2.0,
             bound_key="false_positive_rate",
             since=datetime(2026, 11, 1, tzinfo=UTC),
-            action="Draft a longer `for`…, or drop it: it alone caught 0 incidents.",
+            action="Drop Page, or draft another: it caught 0 incidents, and nothing would be missed without it.",
             size="10 false alert groups of 3 rules, 10 of them at night",
         ),
-        rules(slow).says("warn", "…, 4 of them at night; surely over 25 %: Slow."),
+        rules(slow).says("warn", "…were false, and woke nobody; surely over 25 %: Slow."),
         rules(("Page", ["false", "true"]), ("Other", ["true"] * 3)).says(
             "unknown",
             "Too few alert groups to judge 2 of 2 rules against 25 %: Other needs 9 more, all true.",
