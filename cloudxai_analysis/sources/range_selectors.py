@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,10 +38,14 @@ class RangeSelectors:
 
     def read(self, stretch: Stretch) -> SeriesBatch:
         """The stretch's samples; raises what `session.ask` does, and where fewer come than the server counted."""
-        counted, assembly = self.count(stretch), Assembly(stretch)
-        for part in stretch.parts(-(-counted // self._samples_per_answer)):
-            self._collect(part, assembly)
-        return self.finished(assembly, stretch, counted)
+
+        def assembly(counted: int) -> Assembly:
+            found = Assembly(stretch)
+            for part in stretch.parts(-(-counted // self._samples_per_answer)):
+                self._collect(part, found)
+            return found
+
+        return self.whole(stretch, assembly)
 
     def count(self, stretch: Stretch, *, cut: int = 0) -> int:
         """How many samples the server counts in the stretch without its first `cut` milliseconds, markers left out.
@@ -75,23 +80,31 @@ class RangeSelectors:
             read=lambda data: [{name: item[name] for name in item if name != "__name__"} for item in data],
         )
 
-    def finished(self, assembly: Assembly, stretch: Stretch, counted: int) -> SeriesBatch:
-        """The batch, unless it is less than the server counted before it was read: samples may only come, not go.
+    def whole(self, stretch: Stretch, read: Callable[[int], Assembly]) -> SeriesBatch:
+        """The batch of what `read` gives, told what the server counted just before, once it gives no less than that.
 
-        Emptiness is believed only after the index and a second count agree. Raises SourceAnswerError where it is less.
+        Samples may only come, not go. What is less is asked for anew, count and all, up to `limits.retries` times:
+        while Prometheus 2.42 compacts blocks, it counts for some seconds a sample that no way of reading gives.
+        Emptiness is believed only after the index and a second count agree. Raises SourceAnswerError where it stays
+        less.
         """
-        if not assembly.given and not counted and self.label_sets(stretch, [stretch.selector]):
+        for attempt in range(self.session.retries + 1):
             counted = self.count(stretch)
-        if assembly.given < counted:
-            counted = self.count(stretch, cut=1)
-        if assembly.given < counted:
-            raise SourceAnswerError(
-                f"{stretch}: source {self.session.base} counted {counted:,} samples and gave {assembly.given:,}. "
-                "A partial answer is not taken for a whole one: run again."
-            )
-        batch = assembly.batch()
-        self.notes.add(stretch.metric, assembly.left_out)
-        return batch
+            assembly = read(counted)
+            if not assembly.given and not counted and self.label_sets(stretch, [stretch.selector]):
+                counted = self.count(stretch)
+            if assembly.given < counted:
+                counted = self.count(stretch, cut=1)
+            if assembly.given >= counted:
+                batch = assembly.batch()
+                self.notes.add(stretch.metric, assembly.left_out)
+                return batch
+            if attempt < self.session.retries:
+                time.sleep(2**attempt)
+        raise SourceAnswerError(
+            f"{stretch}: source {self.session.base} counted {counted:,} samples and gave {assembly.given:,}. "
+            "A partial answer is not taken for a whole one: run again."
+        )
 
     def _collect(self, stretch: Stretch, assembly: Assembly) -> None:
         try:

@@ -75,9 +75,8 @@ class RemoteRead:
                 _decode(data, frames, parts, chunks, found)
             return found
 
-        counted = self._ranges.count(stretch)
         message = request(stretch.metric, stretch.matchers, stretch.start, stretch.end)
-        return self._ranges.finished(self._receive(str(stretch), message, assembly), stretch, counted)
+        return self._ranges.whole(stretch, lambda _: self._receive(str(stretch), message, assembly))
 
     def _receive(self, what: str, body: bytes, read: Any) -> Any:
         return self._ranges.session.receive(what, "read", data=body, headers=HEADERS, read=read)

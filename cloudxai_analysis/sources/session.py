@@ -72,6 +72,7 @@ class ObservingSession(requests.Session):
                 pool_options(credentials.config.tls_config)
         # The server, too, gives up when nobody waits any longer: a query costs it nothing after that.
         self.patience = f"{round(limits.request_timeout_seconds * 1000)}ms"
+        self.retries = limits.retries
         self.received = 0
         self.auth = credentials
         self.trust_env = False

@@ -54,9 +54,8 @@ class Export:
                 found.add(*_decoded(line))
             return found
 
-        counted = self._ranges.count(stretch)
         asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": "10000", **WHOLE_ANSWERS}
-        return self._ranges.finished(self._receive(str(stretch), asked, assembly), stretch, counted)
+        return self._ranges.whole(stretch, lambda _: self._receive(str(stretch), asked, assembly))
 
     def _receive(self, what: str, fields: dict[str, str], read: Any) -> Any:
         return self._ranges.session.receive(what, "export", data=fields, read=lambda _, body: read(body))
