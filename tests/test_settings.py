@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT
 from cloudxai_analysis.platform.settings import (
     Bounds,
@@ -92,6 +92,29 @@ def test_folders_are_found_from_below_and_beside_a_named_file(folder: Path, monk
     assert (settings.outputs, settings.bounds.coverage) == (folder / "etc" / "outputs", 0.5)
     # What is not there is found beside the package.
     assert find_notebook(settings, "weekly_report") == REPOSITORY / "notebooks" / "weekly_report.ipynb"
+
+
+@pytest.mark.parametrize("written", ["the file", "its folder", "its notebooks", "owner"])
+def test_what_a_stranger_may_have_put_above_is_not_taken_unless_it_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    project, below = folder / "project", folder / "project" / "deep"
+    below.mkdir(parents=True)
+    (project / "notebooks").mkdir()
+    write(project, "")
+    monkeypatch.chdir(below)
+    assert project_folder() == project
+    place = {"its folder": project, "its notebooks": project / "notebooks"}.get(written, project / "cloudxai.toml")
+    if written == "owner":
+        if os.getuid():
+            pytest.skip("only root can give a file away")
+        os.chown(place, 12_345, -1)
+    else:
+        place.chmod(place.stat().st_mode | 0o002)
+    with pytest.raises(RefusedForSecurity, match=f"{re.escape(str(place))}, which .* CLOUDXAI_SETTINGS"):
+        load_settings()
+    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(project / "cloudxai.toml"))
+    assert load_settings().outputs == project / "outputs"
 
 
 @pytest.mark.parametrize(

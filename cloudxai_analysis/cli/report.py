@@ -132,6 +132,7 @@ def status(settled: Environment) -> int:
     """Say what the lake holds and which reports are published; no source is asked."""
     from cloudxai_analysis.lake.tables import open_lake
     from cloudxai_analysis.ledger import Ledger
+    from cloudxai_analysis.platform.settings import settings_file
 
     said = f"empty; `{settled.command('pull')}` fills it"
     lake = open_lake(settled.lake)
@@ -143,7 +144,11 @@ def status(settled: Environment) -> int:
             f"{tiles['date'].min()} to {tiles['date'].max()}, from {snapshot.provenance['source']['source']}"
         )
     entries = count(Ledger(settled.ledger).verify().entries, "entry", "entries")
-    say([f"Environment {settled.name}, in {settled.folder}", f"Lake: {said}", f"Ledger: {entries}"])
+    file = settings_file()
+    used = file if file.is_file() else f"none at {file}; defaults"
+    say(
+        [f"Environment {settled.name}, in {settled.folder}", f"Settings: {used}", f"Lake: {said}", f"Ledger: {entries}"]
+    )
     say(_report_lines(settled))
     return 0
 

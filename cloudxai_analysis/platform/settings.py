@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import shlex
+import stat
 import sys
 import tomllib
 from datetime import UTC, date, datetime
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
 
@@ -229,16 +230,32 @@ def project_folder() -> Path:
 
     That of the file in `CLOUDXAI_SETTINGS`; else the nearest, from the working one upward, with `cloudxai.toml`, or
     with `notebooks/` and `pyproject.toml`; else the project that this package lies in; else the working one.
+
+    Raises RefusedForSecurity where another user may have put there what was only found, not named.
     """
     here = Path.cwd()
     if named := os.environ.get(f"{_PREFIX}SETTINGS"):
         return (here / named).parent
     for folder in (here, *here.parents, _BESIDE):
-        if (folder / SETTINGS_FILE).is_file() or (
-            (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file()
-        ):
+        found = folder / SETTINGS_FILE, folder / "notebooks"
+        if found[0].is_file() or (found[1].is_dir() and (folder / "pyproject.toml").is_file()):
+            if folder != _BESIDE:  # whose code runs already
+                _refuse_strangers(folder, *found)
             return folder
     return here
+
+
+def _refuse_strangers(*paths: Path) -> None:
+    """The notebooks of a project are run with all that its user may do: nobody else may have written them."""
+    for path in filter(Path.exists, paths):
+        found = path.stat()
+        open_to_all = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+        if open_to_all or found.st_uid not in (0, os.getuid()):
+            whose = "can be written by every user" if open_to_all else f"belongs to another user ({found.st_uid})"
+            raise RefusedForSecurity(
+                f"Found {path}, which {whose}, and took nothing from it: its notebooks would be run as your own. "
+                f"Mend its owner or mode, or name the settings that you trust in {_PREFIX}SETTINGS."
+            )
 
 
 def settings_file() -> Path:
