@@ -11,11 +11,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.platform.settings import near_miss
 
 EXTENT = Window(datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=UTC), "the demo's six weeks")
+MINUTES = int(EXTENT.duration.total_seconds()) // 60
 BETA = Path(__file__).with_name("scenario.toml")
-_MOST_MINUTES = 7 * 24 * 60
 
 
 class Event(BaseModel):
@@ -27,12 +26,10 @@ class Event(BaseModel):
 
     @field_validator("at")
     @classmethod
-    def _within_extent(cls, at: datetime) -> datetime:
+    def _is_a_minute_of_the_demo(cls, at: datetime) -> datetime:
         moment = at.astimezone(UTC)
-        if moment not in EXTENT:
-            raise ValueError(f"{moment.isoformat()} lies outside {EXTENT}")
-        if moment.second or moment.microsecond:
-            raise ValueError(f"{moment.isoformat()} is not on a full minute")
+        if moment not in EXTENT or moment.second or moment.microsecond:
+            raise ValueError(f"{moment.isoformat()} lies outside {EXTENT}, or is not on a full minute")
         return moment
 
     @property
@@ -42,11 +39,11 @@ class Event(BaseModel):
 
     @property
     def span(self) -> slice:
-        """The minutes from its first to its last."""
-        return slice(self.minute, self.minute + getattr(self, "minutes", 0))
+        """Its minutes, as far as the demo goes."""
+        return slice(self.minute, min(self.minute + getattr(self, "minutes", 0), MINUTES))
 
 
-def _whole(default: int, *, least: int = 1, most: int = _MOST_MINUTES) -> Any:
+def _whole(default: int, *, least: int = 1, most: int = 7 * 24 * 60) -> Any:
     return Annotated[int, Field(ge=least, le=most)], default
 
 
@@ -71,10 +68,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "semantics_break": {"tenant": _TENANT, "growth": (Annotated[float, Field(gt=0, le=10)], 0.04)},
     "arrival": {"tenant": (_TenantName, ...), "instance": _FIRST},
 }
-_MODELS: dict[str, Any] = {
-    kind: create_model(kind, __base__=Event, **{"kind": (Literal[kind], kind), **keys}) for kind, keys in KINDS.items()
-}
-_AnyEvent: Any = Annotated[Union[tuple(_MODELS.values())], Field(discriminator="kind")]  # noqa: UP007
+_MODELS = [
+    create_model(kind, __base__=Event, **{"kind": (Literal[kind], kind), **keys}) for kind, keys in KINDS.items()
+]
+_AnyEvent: Any = Annotated[Union[tuple(_MODELS)], Field(discriminator="kind")]  # noqa: UP007
 
 
 class Scenario(BaseModel):
@@ -87,44 +84,29 @@ class Scenario(BaseModel):
 
     def of(self, *kinds: str) -> list[Any]:
         """The events of some kinds, kind by kind, in the order in which they begin."""
-        found = sorted((event for event in self.events if event.kind in kinds), key=lambda event: event.at)
-        return sorted(found, key=lambda event: kinds.index(event.kind))
+        found = [event for event in self.events if event.kind in kinds]
+        return sorted(found, key=lambda event: (kinds.index(event.kind), event.at))
 
 
 def named_scenario(name: str) -> Scenario:
-    """The scenario called 'beta' or 'clean', or the one in a TOML file; UsageError names what is wrong with it."""
+    """The scenario called 'beta' or 'clean', or the one in a TOML file; UsageError says what is wrong with it."""
     if name == "clean":
-        return Scenario(name="clean")
-    path = BETA if name == "beta" else Path(name)
-    if name != "beta" and path.suffix != ".toml":
-        near = near_miss(name, ["beta", "clean"])
-        raise UsageError(
-            f"Unknown scenario '{name}' of the demo.{near} A scenario of your own is a path to a .toml file."
-        )
+        return Scenario(name=name)
     try:
-        return checked_scenario({"name": name, **tomllib.loads(path.read_text(encoding="utf-8"))}, str(path))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"Scenario {path} cannot be read: {error}. See docs/howto/write-a-scenario.md.") from None
+        content = tomllib.loads((BETA if name == "beta" else Path(name)).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"Scenario '{name}' of the demo is neither 'beta' nor 'clean', and as a file of TOML it cannot be read: "
+            f"{error}. See docs/howto/write-a-scenario.md."
+        ) from None
+    return checked_scenario({"name": name, **content}, name)
 
 
 def checked_scenario(content: dict[str, Any], where: str) -> Scenario:
-    """The scenario that plain data describe; raises UsageError, which names the event and the near miss."""
+    """The scenario that plain data describe; raises UsageError, which names the key."""
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"Scenario {where}, {_mistake(content, error)}") from None
-
-
-def _mistake(content: dict[str, Any], error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    if place[0] != "events" or len(place) < 2:
-        return f"key '{'.'.join(place)}': {first['msg']}.{near_miss(place[0], ['name', 'events'])}"
-    event, kind, key = content["events"][int(place[1])], "".join(place[2:3]), place[-1]
-    number = f"event {int(place[1]) + 1}"
-    if first["type"].startswith("union_tag"):
-        given = str(event.get("kind", "")) if isinstance(event, dict) else ""
-        return f"{number}: unknown kind '{given}'.{near_miss(given, list(_MODELS))}"
-    if first["type"] == "extra_forbidden":
-        return f"{number} ({kind}): unknown key '{key}'.{near_miss(key, list(_MODELS[kind].model_fields))}"
-    return f"{number} ({kind}), key '{key}': {first['msg']}."
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UsageError(f"Scenario {where}, key '{key}': {first['msg']}.") from None

@@ -36,10 +36,6 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def scenario(**event):
-    return checked_scenario({"events": [event]}, "test")
-
-
 @pytest.fixture(scope="module")
 def beta() -> DemoSource:
     return DemoSource()
@@ -159,45 +155,38 @@ def test_rolling_cost_is_the_sum_of_the_last_seven_days(beta):
     assert rolling[0] == pytest.approx((rate * minutes).sum() / 60, rel=1e-3)
 
 
+NOON = at("2026-10-20T12:00:00")
+
+
 @pytest.mark.parametrize(
     ("url", "part"),
     [
-        ("demo://?sed=7", "Did you mean 'seed'?"),
-        ("demo://?seed=x", "no whole number"),
-        ("demo://?scenario=clen", "Did you mean 'clean'?"),
-        ("demo://?scenario=gone.toml", "cannot be read"),
-        ("demo://host/path", "no host"),
+        ("demo://?sed=7", "no keys but `seed`"),
+        ("demo://?seed=x", "at most 18 digits"),
+        ("demo://host/path", "no host or path"),
+        ("demo://?scenario=clen", "neither 'beta' nor 'clean'"),
+        ("demo://?scenario=gone.toml", "No such file"),
     ],
 )
 def test_mistakes_in_the_url_are_named(url, part):
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(UsageError, match=part):
         DemoSource.from_url(url)
-    assert part in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-NOON = at("2026-10-20T12:00:00")
 
 
 @pytest.mark.parametrize(
     ("event", "part"),
     [
-        ({"kind": "burts", "at": NOON}, "Did you mean 'burst'?"),
-        ({"kind": "burst", "at": NOON, "minuets": 3}, "Did you mean 'minutes'?"),
+        ({"kind": "burts", "at": NOON}, "'burts' .*'burst'"),
+        ({"kind": "burst", "at": NOON, "minuets": 3}, r"key 'events\.0\.burst\.minuets': Extra inputs"),
         ({"kind": "burst", "at": NOON.replace(year=2027)}, "lies outside"),
         ({"kind": "burst", "at": NOON.replace(second=30)}, "full minute"),
         ({"kind": "burst", "at": NOON.replace(tzinfo=None)}, "timezone"),
         ({"kind": "cost_spike", "at": NOON, "factor": 0.5}, "greater than 1"),
-        ({"at": NOON}, "unknown kind ''"),
+        ({"at": NOON}, "discriminator"),
     ],
 )
 def test_mistakes_in_a_scenario_are_named(event, part):
-    with pytest.raises(UsageError, match="event 1") as error:
-        scenario(**event)
-    assert part in str(error.value)
-
-
-def test_a_named_tenant_exists(beta):
-    source = DemoSource(4, scenario(kind="cost_spike", at=at("2026-11-13T09:00:00"), tenant="<img src=x onerror=1>"))
-    assert truth(source, "cost_spike")["place"] == "<img src=x onerror=1>"
-    assert len(source.read("tenant_cost_estimate", {"tenant": "<img src=x onerror=1>"}, W46)) == 1
+    with pytest.raises(UsageError, match=part):
+        checked_scenario({"events": [event]}, "test")
+    with pytest.raises(UsageError, match="restarts of cloudxai-0:8080 overlap"):
+        DemoSource(1, checked_scenario({"events": [{"kind": "restart", "at": NOON}] * 2}, "test"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.sources.scenario import EXTENT, Scenario
+from cloudxai_analysis.sources.scenario import MINUTES, Scenario
 
 Integers = NDArray[np.int64]
 T = TypeVar("T")
-MINUTES = int(EXTENT.duration.total_seconds()) // 60
 INSTANCES = ("cloudxai-0:8080", "cloudxai-1:8080")
 CAP = 100
 DAY_MINUTES = 1440
+_NAMES = Path(__file__).with_name("names.txt")  # some look generated at a glance and are not
 _RESIDENTS = {INSTANCES[0]: 32, INSTANCES[1]: 10}
 _NEWCOMERS = {INSTANCES[0]: 17, INSTANCES[1]: 3}
 _LEAVERS = 9
@@ -59,12 +59,6 @@ class Draws:
         return (total[width : width + count] - total[:count]) // width
 
 
-@cache
-def names() -> tuple[str, ...]:
-    """Plausible tenant names; some look generated at a glance and are not."""
-    return tuple(Path(__file__).with_name("names.txt").read_text(encoding="utf-8").split())
-
-
 @dataclass(frozen=True)
 class Stay:
     """A tenant is served, or wants to be, by an instance from one minute to another (excluded)."""
@@ -85,44 +79,39 @@ class Population:
 
     def __init__(self, scenario: Scenario, draws: Draws) -> None:
         self._draws = draws
-        self.residents: tuple[str, ...] = ()
-        self.restarts: dict[str, list[slice]] = {instance: [] for instance in INSTANCES}
-        for event in scenario.of("restart"):
-            same = self.restarts[event.instance]
-            if same and same[-1].stop >= event.minute:
-                raise UsageError(
-                    f"Scenario {scenario.name}: restarts of {event.instance} overlap at {event.at.isoformat()}."
-                )
-            same.append(event.span)
-        arrivals = scenario.of("arrival")
-        named = {name for event in scenario.events if (name := getattr(event, "tenant", ""))}
-        wishes = self._wishes(sorted(named - {event.tenant for event in arrivals}), named)
-        wishes += [Stay(event.tenant, event.instance, event.minute, MINUTES) for event in arrivals]
+        self.residents: list[str] = []
+        self.restarts: dict[str, list[slice]] = {}
         self.stays: list[Stay] = []
         self.refused: dict[str, Integers] = {}
+        wishes = self._wishes(scenario)
         for instance in INSTANCES:
-            door = _Door(instance, draws, self.restarts[instance])
+            down = [event.span for event in scenario.of("restart") if event.instance == instance]
+            if any(later.start <= earlier.stop for earlier, later in pairwise(down)):
+                raise UsageError(f"Scenario {scenario.name}: restarts of {instance} overlap. Plant them apart.")
+            door = _Door(instance, draws, down)
             bursts = [event for event in scenario.of("burst") if event.instance == instance]
             door.open([wish for wish in wishes if wish.instance == instance], bursts)
+            self.restarts[instance], self.refused[instance] = down, door.refused
             self.stays += door.stays
-            self.refused[instance] = door.refused
 
-    def _wishes(self, first: list[str], taken: set[str]) -> list[Stay]:
-        unused = iter(self._draws.shuffled("names", [name for name in names() if name not in taken]))
+    def _wishes(self, scenario: Scenario) -> list[Stay]:
+        arrivals = scenario.of("arrival")
+        named = {name for event in scenario.events if (name := getattr(event, "tenant", ""))}
+        names = [name for name in _NAMES.read_text(encoding="utf-8").split() if name not in named]
+        unused = iter(self._draws.shuffled("names", names))
         wishes: list[Stay] = []
         for instance in INSTANCES:
-            planned = first if instance == INSTANCES[0] else []
-            count = max(0, _RESIDENTS[instance] - len(planned))
-            own = [next(unused) for _ in range(count)]
-            leavers = (_LEAVERS * count) // sum(_RESIDENTS.values())
+            first = instance == INSTANCES[0]
+            planned = sorted(named - {event.tenant for event in arrivals}) if first else []
+            own = [next(unused) for _ in range(_RESIDENTS[instance] - len(planned))]
+            leavers = _LEAVERS * len(own) // sum(_RESIDENTS.values())
             wishes += [wish for name in own[:leavers] for wish in self._leaving(name, instance)]
             wishes += [Stay(name, instance, 0, MINUTES) for name in [*own[leavers:], *planned]]
-            if instance == INSTANCES[0]:
-                self.residents = tuple(own[leavers:])
+            self.residents += own[leavers:] if first else []
             for number in range(_NEWCOMERS[instance]):
                 start = self._draws.one(f"comes/{instance}/{number}", 60, MINUTES - DAY_MINUTES)
                 wishes.append(Stay(next(unused), instance, start, MINUTES))
-        return wishes
+        return wishes + [Stay(event.tenant, event.instance, event.minute, MINUTES) for event in arrivals]
 
     def _leaving(self, name: str, instance: str) -> list[Stay]:
         left = self._draws.one(f"leaves/{name}", 5 * DAY_MINUTES, MINUTES - 2 * DAY_MINUTES)
@@ -144,22 +133,17 @@ class _Door:
         self._order = 0
 
     def open(self, wishes: list[Stay], bursts: list[Any]) -> None:
-        """Let everybody come in the order of their minutes."""
+        """Let everybody come in the order of their minutes; a process ends before anybody asks it."""
         for stretch in self.down:
-            self._at(stretch.start, 0, None)
+            self._at(stretch.start, 0, stretch)
         for wish in sorted(wishes, key=lambda wish: (wish.start, wish.tenant)):
             self._at(wish.start, 1, wish)
         for event in bursts:
-            for minute in range(event.minute, min(event.span.stop, MINUTES)):
+            for minute in range(event.span.start, event.span.stop):
                 self._at(minute, 2, event)
         while self._queue:
-            minute, _, order, guest = heapq.heappop(self._queue)
-            if guest is None:
-                self._stop(minute)
-            elif isinstance(guest, Stay):
-                self._ask(guest, minute, order)
-            elif self._answers_at(minute) == minute:
-                self._flood(guest, minute)
+            minute, rank, order, guest = heapq.heappop(self._queue)
+            (self._restart, self._ask, self._flood)[rank](guest, minute, order)
         for tenant in list(self._open):
             self._close(tenant, MINUTES)
 
@@ -167,44 +151,42 @@ class _Door:
         self._order += 1
         heapq.heappush(self._queue, (minute, rank, self._order, guest))
 
-    def _answers_at(self, minute: int) -> int:
-        return next((stretch.stop for stretch in self.down if stretch.start <= minute < stretch.stop), minute)
+    def _restart(self, stretch: slice, minute: int, _: int) -> None:
+        for stay in list(self._open.values()):
+            if not stay.generated and stay.end > stretch.stop:
+                self._at(stretch.stop, 1, stay)
+            self._close(stay.tenant, minute)
+        self._held.clear()
 
     def _ask(self, wish: Stay, minute: int, order: int) -> None:
         answered = self._answers_at(minute)
-        if minute >= min(wish.end, MINUTES):
+        if minute >= wish.end:
             return
         if answered > minute:
             self._at(answered, 1, wish)
-        elif self._admit(wish.tenant):
+        elif self._admit(wish.tenant, minute):
             self._close(wish.tenant, minute)
             self._open[wish.tenant] = replace(wish, start=minute)
         else:
+            self._at(minute + self.draws.one(f"retry/{self.instance}/{order}", 2, _RETRY_MINUTES), 1, wish)
+
+    def _flood(self, event: Any, minute: int, _: int) -> None:
+        if self._answers_at(minute) == minute:
+            for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
+                name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
+                if self._admit(name, minute):
+                    self._open[name] = Stay(name, self.instance, minute, MINUTES, generated=True)
+
+    def _answers_at(self, minute: int) -> int:
+        return next((stretch.stop for stretch in self.down if stretch.start <= minute < stretch.stop), minute)
+
+    def _admit(self, tenant: str, minute: int) -> bool:
+        admitted = tenant in self._held or len(self._held) < CAP
+        if admitted:
+            self._held.add(tenant)
+        else:
             self.refused[minute] += 1
-            again = minute + self.draws.one(f"retry/{self.instance}/{order}", 2, _RETRY_MINUTES)
-            self._at(again, 1, wish)
-
-    def _flood(self, event: Any, minute: int) -> None:
-        for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
-            name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
-            if self._admit(name):
-                self._open[name] = Stay(name, self.instance, minute, MINUTES, generated=True)
-            else:
-                self.refused[minute] += 1
-
-    def _admit(self, tenant: str) -> bool:
-        if tenant not in self._held and len(self._held) >= CAP:
-            return False
-        self._held.add(tenant)
-        return True
-
-    def _stop(self, minute: int) -> None:
-        again = self._answers_at(minute)
-        for stay in list(self._open.values()):
-            if not stay.generated and stay.end > again:
-                self._at(again, 1, stay)
-            self._close(stay.tenant, minute)
-        self._held.clear()
+        return admitted
 
     def _close(self, tenant: str, minute: int) -> None:
         stay = self._open.pop(tenant, None)

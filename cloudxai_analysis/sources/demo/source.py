@@ -14,16 +14,14 @@ import pandas as pd
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.contract import load_contract
-from cloudxai_analysis.platform.settings import near_miss
-from cloudxai_analysis.sources.demo.population import INSTANCES, MINUTES, Integers
+from cloudxai_analysis.sources.demo.population import INSTANCES, Integers
 from cloudxai_analysis.sources.demo.truth import ledger_entries, truth_table
-from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, JOB, Mask, Trace, World
+from cloudxai_analysis.sources.demo.world import CHECKS_A_MINUTE, JOB, Mask, Trace, World, changes
 from cloudxai_analysis.sources.rules import AlertingRule
-from cloudxai_analysis.sources.scenario import EXTENT, Scenario, named_scenario
+from cloudxai_analysis.sources.scenario import EXTENT, MINUTES, Scenario, named_scenario
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 
 STEP_MS = 60_000
-_KEYS = ["seed", "scenario"]
 _WITHIN_200_MS = 3  # the first buckets that lie within 0.2 s
 _EXPRESSIONS = {
     "TenantReadinessBreach": "tenant_readiness_state == 0",
@@ -50,16 +48,14 @@ class DemoSource:
     def from_url(cls, url: str) -> DemoSource:
         """The demo that a URL names, `demo://?seed=7&scenario=clean`; UsageError says what in it is none."""
         parts = urlsplit(url)
-        if parts.netloc or parts.path.strip("/"):
-            raise UsageError(f"Source '{url}': the demo has no host or path. Write demo://?seed=7&scenario=clean.")
-        given = dict(parse_qsl(parts.query, keep_blank_values=True))
-        for key in given:
-            if key not in _KEYS:
-                raise UsageError(f"Source '{url}': unknown key '{key}' of the demo.{near_miss(key, _KEYS)}")
-        seed = given.get("seed", "1")
-        if not re.fullmatch(r"[0-9]{1,18}", seed):
-            raise UsageError(f"Source '{url}': seed '{seed}' is no whole number of at most 18 digits.")
-        return cls(int(seed), named_scenario(given.get("scenario", "beta")))
+        given = {"seed": "1", "scenario": "beta", **dict(parse_qsl(parts.query, keep_blank_values=True))}
+        known = len(given) == 2 and re.fullmatch(r"[0-9]{1,18}", given["seed"])
+        if not known or parts.netloc or parts.path.strip("/"):
+            raise UsageError(
+                f"Source '{url}' is none of the demo's, which has no host or path, and no keys but `seed` (at most 18 "
+                "digits) and `scenario`. Write demo://?seed=7&scenario=clean."
+            )
+        return cls(int(given["seed"]), named_scenario(given["scenario"]))
 
     @property
     def name(self) -> str:
@@ -77,7 +73,19 @@ class DemoSource:
 
     def rules(self) -> list[AlertingRule]:
         """The rules that made its alerts."""
-        return demo_rules()
+        contract = load_contract()
+        return [
+            AlertingRule(
+                name=name,
+                expr=_EXPRESSIONS[name],
+                for_seconds=float(rule.for_seconds),
+                labels={"severity": rule.severity},
+                group=contract.platform,
+                interval_seconds=float(contract.evaluation_interval_seconds),
+                health="ok",
+            )
+            for name, rule in contract.alerts.items()
+        ]
 
     def truth(self) -> pd.DataFrame:
         """The planted events, as `truth_table` gives them."""
@@ -95,62 +103,42 @@ class DemoSource:
         """The samples of `metric` in the window, of series whose labels equal `matchers`."""
         edges = [-(-(edge - EXTENT.start_ms) // STEP_MS) for edge in (window.start_ms, window.end_ms)]
         parts = []
-        for trace in self._series(metric):
-            if all(trace.labels.get(name, "") == value for name, value in matchers.items()):
-                low, high = np.searchsorted(trace.minutes, edges)
-                times = EXTENT.start_ms + STEP_MS * trace.minutes[low:high].astype(np.int64)
-                parts.append((trace.labels, times, trace.values[low:high] / trace.divisor))
+        for labels, minutes, values in self._series(metric):
+            if all(labels.get(name, "") == value for name, value in matchers.items()):
+                low, high = np.searchsorted(minutes, edges)
+                times = EXTENT.start_ms + STEP_MS * minutes[low:high].astype(np.int64)
+                parts.append((labels, times, values[low:high]))
         return SeriesBatch.of(metric, parts)
 
     def _series(self, metric: str) -> list[Trace]:
         with self._lock:
             if metric not in self._by_metric:
-                made = alert_traces(self._world) if metric == "ALERTS" else self._world.series(metric)
+                made = _alerts(self._world) if metric == "ALERTS" else self._world.series(metric)
                 self._by_metric[metric] = made
             return self._by_metric[metric]
 
 
-def demo_rules() -> list[AlertingRule]:
-    """The beta's rules as a server of the demo would have them loaded."""
-    contract = load_contract()
-    return [
-        AlertingRule(
-            name=name,
-            expr=_EXPRESSIONS[name],
-            for_seconds=float(rule.for_seconds),
-            labels={"severity": rule.severity},
-            group=contract.platform,
-            interval_seconds=float(contract.evaluation_interval_seconds),
-            health="ok",
-        )
-        for name, rule in contract.alerts.items()
-    ]
-
-
-def alert_traces(world: World) -> list[Trace]:
+def _alerts(world: World) -> list[Trace]:
     """The series of ALERTS, pending and firing, by rule and label set."""
-    rules, found = load_contract().alerts, []
+    rules, index, found = load_contract().alerts, np.arange(MINUTES), []
     for name, labels, true in [*_of_tenants(world), *_of_processes(world)]:
-        index = np.arange(MINUTES)
         last_false = np.maximum.accumulate(np.where(true, -1, index))
         firing = true & (index - last_false - 1 >= rules[name].for_seconds // 60)
         for state, mask in (("pending", true & ~firing), ("firing", firing)):
             at = np.flatnonzero(mask).astype(np.int32)
             named = {**labels, "alertname": name, "alertstate": state, "severity": rules[name].severity}
             if len(at):
-                found.append(Trace(named, at, np.ones(len(at), dtype=np.int8)))
+                found.append((named, at, np.ones(len(at))))
     return found
 
 
 def _of_tenants(world: World) -> Iterator[tuple[str, dict[str, str], Mask]]:
     """Rule, labels, and the minutes in which the rule's expression is true, for each tenant of each process."""
-    there: dict[tuple[str, str], Mask] = {}
-    for stay, minutes in world.stays:
-        there.setdefault((stay.instance, stay.tenant), np.zeros(MINUTES, dtype=bool))[minutes] = True
-    for (instance, tenant), mask in there.items():
-        labels = {"instance": instance, "job": JOB, "tenant": tenant}
-        yield "TenantReadinessBreach", labels, mask & world.tenant_not_ready[tenant]
-        yield "TenantFlapping", labels, mask & (_over(np.where(mask, world.tenant_flips[tenant], 0), 10) > 10)
+    for one in world.served:
+        there = np.zeros(MINUTES, dtype=bool)
+        there[one.minutes] = True
+        yield "TenantReadinessBreach", one.labels, there & world.tenant_not_ready(one.tenant)
+        yield "TenantFlapping", one.labels, there & (_over(there * world.tenant_flips(one.tenant), 10) > 10)
 
 
 def _of_processes(world: World) -> Iterator[tuple[str, dict[str, str], Mask]]:
@@ -158,13 +146,12 @@ def _of_processes(world: World) -> Iterator[tuple[str, dict[str, str], Mask]]:
     for instance in INSTANCES:
         labels, there = {"instance": instance, "job": JOB}, world.scraped[instance]
         yield "TenantLabelCardinalityExceeded", labels, there & (_over(world.population.refused[instance], 5) > 0)
-        yield "ReadinessFlapping", labels, there & (_over(world.global_flips, 60) > 10)
+        yield "ReadinessFlapping", labels, there & (_over(changes(world.not_ready), 60) > 10)
         quick = _over(world.checks(instance)[:, :_WITHIN_200_MS].sum(axis=1), 5)
         # The 95th percentile lies over 0.2 s where fewer than 95 % of the checks ended within it.
         slow = 20 * quick < 19 * _over(np.full(MINUTES, CHECKS_A_MINUTE, dtype=np.int64), 5)
         yield "ReadinessLatencyHigh", labels, there & slow
-    seen = np.logical_or.reduce([world.scraped[instance] for instance in INSTANCES])
-    yield "ServiceNotReady", {"job": JOB}, seen & world.not_ready
+    yield "ServiceNotReady", {"job": JOB}, world.seen & world.not_ready
 
 
 def _over(steps: Integers, minutes: int) -> Integers:

@@ -8,14 +8,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cloudxai_analysis.sources.demo.population import CAP, INSTANCES
-from cloudxai_analysis.sources.demo.world import MICRO, Trace, World, multiplied
-from cloudxai_analysis.sources.scenario import EXTENT
+from cloudxai_analysis.sources.demo.world import MICRO, Minutes, Trace, World, multiplied
+from cloudxai_analysis.sources.scenario import EXTENT, MINUTES
 
 _STRETCH_MINUTES = 60
 _ON_CALL = "on-call"
-_Row = tuple[str, str, Any, Any, float]  # kind, place, start, end, size
+_BREACH = "TenantReadinessBreach"
+_Row = tuple[str, str, Any, Any, float]  # kind, place, start, end (as minutes, or as moments), size
+# What people write down of a true event: rule, severity, summary.
+_INCIDENTS = {
+    "tenant_incident": (_BREACH, "minor", "{who} not ready"),
+    "flapping_tenant": ("TenantFlapping", "minor", "{who} flips between ready and not ready"),
+    "alert_storm": (_BREACH, "major", "Shared database failed over; {count} tenants not ready"),
+    "readiness_incident": ("ServiceNotReady", "critical", "The platform answered not ready to everybody"),
+}
 
 
 def truth_table(world: World, alerts: list[Trace]) -> pd.DataFrame:
@@ -27,107 +36,97 @@ def truth_table(world: World, alerts: list[Trace]) -> pd.DataFrame:
     planted = [*_of_processes(world), *_of_service(world), *_of_tenants(world), *_of_rules(world, alerts)]
     frame = pd.DataFrame(planted, columns=["kind", "place", "start", "end", "size"]).astype({"size": "float64"})
     for column in ("start", "end"):
-        frame[column] = frame[column].astype("datetime64[us, UTC]")
+        frame[column] = pd.Series([_moment(at) for at in frame[column]], dtype="datetime64[us, UTC]")
     return frame.sort_values(["start", "kind", "place"], ignore_index=True)
 
 
 def _of_processes(world: World) -> Iterator[_Row]:
     for instance in INSTANCES:
         for first, last, count in _refusing(world, instance):
-            yield "rejections", instance, _moment(first), _moment(last), count
-        for first in world.run_starts(instance)[1:]:
-            micros = world.start_of_run(instance, first)
-            at = datetime.fromtimestamp(micros // MICRO, UTC) + timedelta(microseconds=micros % MICRO)
+            yield "rejections", instance, first, last, count
+        for _, began in world.runs(instance)[1:]:
+            at = datetime.fromtimestamp(began // MICRO, UTC) + timedelta(microseconds=began % MICRO)
             yield "restart", instance, at, at, 1
     for event in world.scenario.of("burst"):
         # Only names that a scrape saw can be found.
         seen = [
-            (stay.tenant, minutes)
-            for stay, minutes in world.stays
-            if stay.generated and stay.tenant.startswith(event.stem) and stay.instance == event.instance
-            if event.span.start <= stay.start < event.span.stop
+            one.minutes
+            for one in world.served
+            if one.stays[0].generated and one.tenant.startswith(event.stem) and one.instance == event.instance
+            if event.span.start <= one.stays[0].start < event.span.stop
         ]
         if seen:
-            first, last = min(at[0] for _, at in seen), max(at[-1] for _, at in seen)
-            yield "generated_names", event.stem, _moment(first), _moment(last), len({name for name, _ in seen})
+            yield "generated_names", event.stem, min(at[0] for at in seen), max(at[-1] for at in seen), len(seen)
     for event in world.scenario.of("scrape_gap"):
         there = np.flatnonzero(world.discovered[event.instance])
         before, after = there[there < event.minute], there[there >= event.minute]
         if len(before) and len(after):
-            missing = int(after[0] - before[-1] - 1)
-            yield "scrape_gap", event.instance, _moment(before[-1]), _moment(after[0]), missing
+            yield "scrape_gap", event.instance, before[-1], after[0], int(after[0] - before[-1] - 1)
 
 
 def _of_service(world: World) -> Iterator[_Row]:
-    seen = np.flatnonzero(np.logical_or.reduce([world.scraped[instance] for instance in INSTANCES]))
+    seen = np.flatnonzero(world.seen)
     for event in world.scenario.of("readiness_incident"):
         at = seen[(seen >= event.span.start) & (seen < event.span.stop)]
         after = seen[seen >= event.span.stop]
         if len(at):
-            yield "readiness_incident", "global", _moment(at[0]), _moment(after[0]) if len(after) else pd.NaT, len(at)
+            yield "readiness_incident", "global", at[0], after[0] if len(after) else pd.NaT, len(at)
 
 
 def _of_tenants(world: World) -> Iterator[_Row]:
-    for event, (tenant,) in world.cast_of("flapping_tenant"):
-        yield "flapping_tenant", tenant, event.at, _end(event), int(world.extra_flips(tenant)[event.span].sum())
-    for event, (tenant,) in world.cast_of("cost_spike"):
+    for event, (tenant,) in world.cast("flapping_tenant"):
+        flips = world.unseen_flips(tenant)[event.span].sum()
+        yield "flapping_tenant", tenant, event.minute, event.span.stop, int(flips)
+    for event, (tenant,) in world.cast("cost_spike"):
         regular = world.regular_cost(tenant)[event.span]
         excess = int((multiplied(regular, event.factor) - regular).sum()) / 60 / MICRO
-        yield "cost_spike", tenant, event.at, _end(event), excess
-    for event, (tenant,) in world.cast_of("semantics_break"):
-        minutes = [at for stay, at in world.stays if stay.tenant == tenant]
-        after = np.sort(np.concatenate(minutes)) if minutes else np.empty(0, dtype=np.int64)
-        cost = world.cost[tenant][after[after >= event.minute]] if minutes else after
-        yield "semantics_break", tenant, event.at, EXTENT.end, int((np.diff(cost) > 0).sum())
+        yield "cost_spike", tenant, event.minute, event.span.stop, excess
+    for event, (tenant,) in world.cast("semantics_break"):
+        minutes = np.sort(np.concatenate([one.minutes for one in world.served if one.tenant == tenant] or [[]]))
+        cost = world.cost(tenant)[minutes[minutes >= event.minute].astype(np.int32)]
+        yield "semantics_break", tenant, event.minute, MINUTES, int((np.diff(cost) > 0).sum())
 
 
 def _of_rules(world: World, alerts: list[Trace]) -> Iterator[_Row]:
-    for event, tenants in world.cast_of("alert_storm"):
+    for event, tenants in world.cast("alert_storm"):
         fired = []
         for tenant in dict.fromkeys(tenants):
             start = world.loses_readiness(event, tenant)
-            fired += _firings(alerts, "TenantReadinessBreach", tenant, start, start + event.minutes)
+            fired += _firings(alerts, _BREACH, tenant, start, start + event.minutes)
         if fired:
-            first, last = min(at[0] for at in fired), max(at[-1] for at in fired) + 1
-            yield "alert_storm", "TenantReadinessBreach", _moment(first), _moment(last), len(fired)
+            yield "alert_storm", _BREACH, min(at[0] for at in fired), max(at[-1] for at in fired) + 1, len(fired)
     for name, _, first, last in _false_firings(world, alerts):
-        yield "false_alert", name, _moment(first), _moment(last + 1), 1
+        yield "false_alert", name, first, last + 1, 1
 
 
 def ledger_entries(world: World, alerts: list[Trace]) -> list[dict[str, Any]]:
     """What the beta's on-call wrote: an incident for each true event, labels on every other false alert."""
-    found = sorted(_incidents(world), key=lambda entry: entry["start"])
+    found = sorted([*_incidents(world), *_refusals(world)], key=lambda entry: entry["start"])
     for number, entry in enumerate(found, start=1):
         entry["id"] = f"INC-{number:03d}"
-    for number, (name, tenant, first, last) in enumerate(_false_firings(world, alerts)):
-        if number % 2 == 0:
-            label = {"kind": "label", "written_at": _moment(last) + timedelta(hours=9), "by": "analyst"}
-            what = {"alertname": name, "tenant": tenant, "fired_at": _moment(first), "judgement": "noise"}
-            found.append({**label, **what})
+    for name, tenant, first, last in list(_false_firings(world, alerts))[::2]:
+        label = {"kind": "label", "written_at": _moment(last) + timedelta(hours=9), "by": "analyst"}
+        what = {"alertname": name, "tenant": tenant, "fired_at": _moment(first), "judgement": "noise"}
+        found.append({**label, **what})
     end = EXTENT.end
     return [*found, {"kind": "complete", "written_at": end, "by": _ON_CALL, "start": EXTENT.start, "end": end}]
 
 
 def _incidents(world: World) -> Iterator[dict[str, Any]]:
-    for event, tenants in world.cast_of("tenant_incident", "flapping_tenant", "alert_storm"):
-        if not event.ledger:
-            continue
-        rule, who = "TenantReadinessBreach", tenants[0]
-        if event.kind == "alert_storm":
-            end = event.at + timedelta(minutes=event.minutes + 8)
-            summary = f"Shared database failed over; {len(tenants)} tenants not ready"
-            yield _incident(event.at, end, rule, "major", summary)
-        elif event.kind == "flapping_tenant":
-            summary = f"{who} flips between ready and not ready"
-            yield _incident(event.at, _end(event), "TenantFlapping", "minor", summary, tenant=who)
-        else:
-            yield _incident(event.at, _end(event), rule, "minor", f"{who} not ready", tenant=who)
-    for event in world.scenario.of("readiness_incident"):
+    service: list[tuple[Any, list[str]]] = [(event, []) for event in world.scenario.of("readiness_incident")]
+    for event, tenants in [*world.cast(*_INCIDENTS), *service]:
         if event.ledger:
-            summary = "The platform answered not ready to everybody"
-            yield _incident(event.at, _end(event), "ServiceNotReady", "critical", summary)
+            rule, severity, summary = _INCIDENTS[event.kind]
+            one = {"tenant": tenants[0]} if "{who}" in summary else {}
+            said = summary.format(who=one.get("tenant"), count=len(tenants))
+            storm = event.kind == "alert_storm"
+            end = event.at + timedelta(minutes=event.minutes + 8) if storm else _moment(event.span.stop)
+            yield _incident(event.at, end, rule, severity, said, **one)
+
+
+def _refusals(world: World) -> Iterator[dict[str, Any]]:
     bursts = [event for event in world.scenario.of("burst") if event.ledger]
-    for instance in sorted({event.instance for event in bursts}):
+    for instance in INSTANCES:
         for first, last, _ in _refusing(world, instance):
             begun = [event for event in bursts if event.instance == instance and event.minute <= first]
             if begun:
@@ -150,37 +149,34 @@ def _refusing(world: World, instance: str) -> list[tuple[int, int, int]]:
     # What is refused between two scrapes shows at the later one.
     starts = np.concatenate([[0], scraped[:-1] + 1])
     shown = np.add.reduceat(np.concatenate([world.population.refused[instance], [0]]), starts)
-    by_minute = dict(zip(scraped.tolist(), shown.tolist(), strict=True))
+    refused = dict(zip(scraped.tolist(), shown.tolist(), strict=True))
     parts = [part.tolist() for part in _stretches(scraped[shown > 0], _STRETCH_MINUTES)]
-    return [(part[0], part[-1], sum(by_minute[minute] for minute in part)) for part in parts]
+    return [(part[0], part[-1], sum(refused[minute] for minute in part)) for part in parts]
 
 
 def _false_firings(world: World, alerts: list[Trace]) -> Iterator[tuple[str, str, int, int]]:
     """Rule, tenant, first and last firing minute of each planted false alert."""
-    for event, tenants in world.cast_of("false_alert"):
-        place = tenants[0] if tenants else event.instance
-        for at in _firings(alerts, event.alertname, place, event.minute, event.minute + event.minutes + 5):
-            yield event.alertname, tenants[0] if tenants else "", int(at[0]), int(at[-1])
+    for event, tenants in world.cast("false_alert"):
+        tenant = "".join(tenants)
+        end = event.minute + event.minutes + 5
+        for at in _firings(alerts, event.alertname, tenant or event.instance, event.minute, end):
+            yield event.alertname, tenant, int(at[0]), int(at[-1])
 
 
-def _firings(alerts: list[Trace], alertname: str, place: str, start: int, end: int) -> list[np.ndarray]:
+def _firings(alerts: list[Trace], alertname: str, place: str, start: int, end: int) -> list[Minutes]:
     found = []
-    for trace in alerts:
-        labels = trace.labels
+    for labels, minutes, _ in alerts:
         scope = labels.get("tenant", labels.get("instance"))
         if (labels["alertname"], labels["alertstate"], scope) == (alertname, "firing", place):
-            found += _stretches(trace.minutes[(trace.minutes >= start) & (trace.minutes <= end)], 1)
+            found += _stretches(minutes[(minutes >= start) & (minutes <= end)], 1)
     return found
 
 
-def _stretches(minutes: np.ndarray, longest: int) -> list[np.ndarray]:
+def _stretches(minutes: NDArray[Any], longest: int) -> list[NDArray[Any]]:
     """The minutes in parts without a step of more than `longest`."""
     return [part for part in np.split(minutes, np.flatnonzero(np.diff(minutes) > longest) + 1) if len(part)]
 
 
-def _moment(minute: int) -> datetime:
-    return EXTENT.start + timedelta(minutes=int(minute))
-
-
-def _end(event: Any) -> datetime:
-    return min(event.at + timedelta(minutes=event.minutes), EXTENT.end)
+def _moment(minute: Any) -> Any:
+    """The moment of a minute; what is none stays as it is."""
+    return EXTENT.start + timedelta(minutes=int(minute)) if isinstance(minute, int | np.integer) else minute

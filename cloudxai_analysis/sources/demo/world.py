@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloudxai_analysis.platform.contract import load_contract
-from cloudxai_analysis.sources.demo.population import DAY_MINUTES, INSTANCES, MINUTES, Draws, Integers, Population, Stay
-from cloudxai_analysis.sources.scenario import EXTENT, Scenario
+from cloudxai_analysis.sources.demo.population import DAY_MINUTES, INSTANCES, Draws, Integers, Population, Stay
+from cloudxai_analysis.sources.scenario import EXTENT, MINUTES, Scenario
 
 Mask = NDArray[np.bool_]
+Minutes = NDArray[np.int32]
+Trace = tuple[dict[str, str], Minutes, NDArray[Any]]  # one series: labels, minutes with a sample, values
 JOB = "cloudxai"
 MICRO = 1_000_000
 CHECKS_A_MINUTE = 6
@@ -26,115 +26,110 @@ _SLOW_BUCKET = 3
 _BLIP_ODDS = 20_000
 _FAILED_SCRAPE_ODDS = 25_000
 _STORM_SPREAD_MINUTES = 8
-_HOUR = 60
 _CANDIDATE_SINCE = 28 * DAY_MINUTES  # from here on the second instance runs the release candidate of v1.0
 _BILLING_START = 27 * DAY_MINUTES
-_ROLLING_DAYS = 7
+_ROLLING_MINUTES = 7 * DAY_MINUTES
 _TENANT_KINDS = ("semantics_break", "cost_spike", "flapping_tenant", "alert_storm", "tenant_incident", "false_alert")
 
 
-@dataclass(frozen=True)
-class Trace:
-    """One series: its labels, the minutes at which it has a sample, and the values as integers over `divisor`."""
+class Served(NamedTuple):
+    """A tenant on an instance: its stays, and all minutes at which they were scraped."""
 
-    labels: dict[str, str]
-    minutes: NDArray[np.int32]
-    values: NDArray[Any]
-    divisor: int = 1
+    instance: str
+    tenant: str
+    stays: list[Stay]
+    minutes: Minutes
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Those of its series."""
+        return {"instance": self.instance, "job": JOB, "tenant": self.tenant}
 
 
 class World:
-    """Everything that happens in the six weeks under one seed and one scenario, as arrays over minutes."""
+    """Everything that happens in the six weeks under one seed and one scenario, as arrays over minutes.
+
+    Masks by instance: `discovered` (it is a target at all), `scraped` (its scrape succeeds). `seen` is where any scrape
+    succeeds, `not_ready` where the global readiness is 0.
+    """
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
         self.scenario = scenario
         self.draws = Draws(seed)
         self.population = Population(scenario, self.draws)
+        self.discovered = {instance: np.ones(MINUTES, dtype=bool) for instance in INSTANCES}
+        for event in scenario.of("scrape_gap"):
+            self.discovered[event.instance][event.span] = False
+        self.scraped = {instance: self._scrapes(instance) for instance in INSTANCES}
+        self.seen: Mask = np.logical_or.reduce(list(self.scraped.values()))
+        self.not_ready: Mask = np.zeros(MINUTES, dtype=bool)
+        if self.draws.one("global blip", 0, 1):
+            self.not_ready[self.draws.one("global blip at", DAY_MINUTES, MINUTES - DAY_MINUTES)] = True
+        for event in scenario.of("readiness_incident"):
+            self.not_ready[event.span] = True
+        self.served = self.served_since(0)
+        self._cast = self._chosen()
 
-    @cached_property
-    def cast(self) -> list[tuple[Any, tuple[str, ...]]]:
-        """Each event with its tenants; where it names none, the seed chooses, each tenant once if it can."""
+    def _scrapes(self, instance: str) -> Mask:
+        failed = self.draws.below(f"scrape/{instance}", _FAILED_SCRAPE_ODDS, MINUTES) == 0
+        failed[1:] &= ~failed[:-1]  # two in a row would be a gap, which only a scenario plants
+        for down in self.population.restarts[instance]:
+            failed[down] = True
+        return self.discovered[instance] & ~failed
+
+    def _chosen(self) -> list[tuple[Any, list[str]]]:
         free = self.draws.shuffled("cast", self.population.residents)
-        found: list[tuple[Any, tuple[str, ...]]] = []
+        found = []
         for event in self.scenario.of(*_TENANT_KINDS):
             if event.kind == "false_alert" and event.alertname == "ReadinessLatencyHigh":
-                found.append((event, ()))
+                found.append((event, []))
             elif named := getattr(event, "tenant", ""):
-                found.append((event, (named,)))
+                found.append((event, [named]))
             else:
                 count = getattr(event, "tenants", 1)
-                found.append((event, tuple(free[index % len(free)] for index in range(count))))
+                found.append((event, [free[index % len(free)] for index in range(count)]))
                 free = free[count % len(free) :] + free[: count % len(free)]
         return found
 
-    def cast_of(self, *kinds: str) -> list[tuple[Any, tuple[str, ...]]]:
-        """The events of some kinds with their tenants."""
-        return [(event, tenants) for event, tenants in self.cast if event.kind in kinds]
+    def cast(self, *kinds: str, tenant: str = "") -> list[tuple[Any, list[str]]]:
+        """The events of some kinds with their tenants; only those of one tenant, if it is given.
 
-    def _events_of(self, tenant: str, *kinds: str) -> list[Any]:
-        return [event for event, tenants in self.cast_of(*kinds) if tenant in tenants]
+        Where an event names none, the seed chooses, each tenant once if it can.
+        """
+        return [found for found in self._cast if found[0].kind in kinds and (not tenant or tenant in found[1])]
 
-    @cached_property
-    def discovered(self) -> dict[str, Mask]:
-        """By instance, the minutes in which it is a target at all."""
-        masks = {instance: np.ones(MINUTES, dtype=bool) for instance in INSTANCES}
-        for event in self.scenario.of("scrape_gap"):
-            masks[event.instance][event.span] = False
-        return masks
-
-    @cached_property
-    def scraped(self) -> dict[str, Mask]:
-        """By instance, the minutes in which its scrape succeeds."""
-        masks = {}
-        for instance in INSTANCES:
-            failed = self.draws.below(f"scrape/{instance}", _FAILED_SCRAPE_ODDS, MINUTES) == 0
-            # Two in a row would be a gap, which only a scenario plants.
-            failed[1:] &= ~failed[:-1]
-            masks[instance] = self.discovered[instance] & ~failed
-            for down in self.population.restarts[instance]:
-                masks[instance][down] = False
-        return masks
-
-    def run_starts(self, instance: str) -> list[int]:
-        """The minutes at which a process of the instance answers first; 0 for the one that ran before."""
-        return [0, *(down.stop for down in self.population.restarts[instance] if down.stop < MINUTES)]
-
-    def start_of_run(self, instance: str, first: int) -> int:
-        """When the process that answers first at a minute began, in microseconds since the epoch."""
-        ago = self.draws.one(f"start/{instance}/{first}", 5 * MICRO, 50 * MICRO)
-        days = self.draws.one(f"age/{instance}", 3, 9) if first == 0 else 0
-        return (EXTENT.start_ms // 1000 + (first - days * DAY_MINUTES) * 60) * MICRO - ago
-
-    @cached_property
-    def not_ready(self) -> Mask:
-        """The minutes in which the global readiness is 0."""
-        mask = np.zeros(MINUTES, dtype=bool)
-        if self.draws.one("global blip", 0, 1):
-            mask[self.draws.one("global blip at", DAY_MINUTES, MINUTES - DAY_MINUTES)] = True
-        for event in self.scenario.of("readiness_incident"):
-            mask[event.span] = True
-        return mask
-
-    @cached_property
-    def stays(self) -> list[tuple[Stay, NDArray[np.int32]]]:
-        """Every stay with the minutes at which it was scraped."""
-        found = []
+    def served_since(self, first: int) -> list[Served]:
+        """Whom the instances serve at a scrape from a minute on, with the stays that were scraped."""
+        found: dict[tuple[str, str], list[tuple[Stay, Minutes]]] = {}
         for stay in self.population.stays:
-            minutes = stay.start + np.flatnonzero(self.scraped[stay.instance][stay.start : stay.end])
+            start = max(stay.start, first)
+            minutes = start + np.flatnonzero(self.scraped[stay.instance][start : stay.end])
             if len(minutes):
-                found.append((stay, minutes.astype(np.int32)))
-        return found
+                found.setdefault((stay.instance, stay.tenant), []).append((stay, minutes.astype(np.int32)))
+        return [
+            Served(*key, [stay for stay, _ in own], np.concatenate([minutes for _, minutes in own]))
+            for key, own in found.items()
+        ]
 
-    @cached_property
-    def tenant_not_ready(self) -> dict[str, Mask]:
-        """By tenant, the minutes in which its readiness is 0, blips of one minute included."""
-        found = {}
-        for tenant in {stay.tenant for stay, _ in self.stays}:
-            found[tenant] = self.draws.below(f"blip/{tenant}", _BLIP_ODDS, MINUTES) == 0
-            for event in self._events_of(tenant, "alert_storm", "false_alert", "tenant_incident"):
-                start = self.loses_readiness(event, tenant)
-                found[tenant][start : start + event.minutes] = True
-        return found
+    def runs(self, instance: str) -> list[tuple[int, int]]:
+        """The minute at which each process of the instance answers first, and its start in microseconds of the epoch.
+
+        The first one began days before, and answers from minute 0 on.
+        """
+        runs = []
+        for first in [0, *(down.stop for down in self.population.restarts[instance] if down.stop < MINUTES)]:
+            ago = self.draws.one(f"start/{instance}/{first}", 5 * MICRO, 50 * MICRO)
+            days = self.draws.one(f"age/{instance}", 3, 9) if first == 0 else 0
+            runs.append((first, (EXTENT.start_ms // 1000 + (first - days * DAY_MINUTES) * 60) * MICRO - ago))
+        return runs
+
+    def tenant_not_ready(self, tenant: str) -> Mask:
+        """The minutes in which a tenant's readiness is 0, blips of one minute included."""
+        mask: Mask = self.draws.below(f"blip/{tenant}", _BLIP_ODDS, MINUTES) == 0
+        for event, _ in self.cast("alert_storm", "false_alert", "tenant_incident", tenant=tenant):
+            start = self.loses_readiness(event, tenant)
+            mask[start : start + event.minutes] = True
+        return mask
 
     def loses_readiness(self, event: Any, tenant: str) -> int:
         """The minute at which an event takes a tenant's readiness; a storm reaches each at its own."""
@@ -142,22 +137,16 @@ class World:
         late = self.draws.one(f"storm/{event.at}/{tenant}", 0, _STORM_SPREAD_MINUTES - 1) if storm else 0
         return int(event.minute) + late
 
-    def extra_flips(self, tenant: str) -> Integers:
+    def unseen_flips(self, tenant: str) -> Integers:
         """A tenant's flips between two scrapes, which the gauge's samples do not show."""
         flips = np.zeros(MINUTES, dtype=np.int64)
-        for event in self._events_of(tenant, "flapping_tenant"):
+        for event, _ in self.cast("flapping_tenant", tenant=tenant):
             flips[event.span] += event.flips_per_minute
         return flips
 
-    @cached_property
-    def tenant_flips(self) -> dict[str, Integers]:
-        """By tenant, its flips in each minute, those between scrapes included."""
-        return {tenant: self.extra_flips(tenant) + _changes(down) for tenant, down in self.tenant_not_ready.items()}
-
-    @cached_property
-    def global_flips(self) -> Integers:
-        """Flips of the global readiness in each minute."""
-        return _changes(self.not_ready)
+    def tenant_flips(self, tenant: str) -> Integers:
+        """A tenant's flips in each minute."""
+        return self.unseen_flips(tenant) + changes(self.tenant_not_ready(tenant))
 
     def checks(self, instance: str) -> Integers:
         """Readiness checks by minute (rows) and by the first bucket that holds them (columns)."""
@@ -168,14 +157,10 @@ class World:
                 bucket[event.span] = _SLOW_BUCKET
         return np.stack([(bucket == index).sum(axis=1) for index in range(len(LE))], axis=1)
 
-    @cached_property
-    def cost(self) -> dict[str, Integers]:
-        """By tenant, its cost a minute in millionths of the currency per hour, planted events included."""
-        return {tenant: self._cost(tenant) for tenant in self.tenant_not_ready}
-
-    def _cost(self, tenant: str) -> Integers:
+    def cost(self, tenant: str) -> Integers:
+        """A tenant's cost a minute in millionths of the currency per hour, planted events included."""
         rate = self.regular_cost(tenant)
-        for event in self._events_of(tenant, "cost_spike", "semantics_break"):
+        for event, _ in self.cast("cost_spike", "semantics_break", tenant=tenant):
             if event.kind == "cost_spike":
                 rate[event.span] = multiplied(rate[event.span], event.factor)
             else:
@@ -192,7 +177,7 @@ class World:
             level = level * 6 // 5
         minute = np.arange(MINUTES, dtype=np.int64)
         growth = MICRO + minute * draw.one(f"growth/{tenant}", -20_000, 60_000) // MINUTES
-        phase = draw.one(f"phase/{tenant}", 9 * _HOUR, 17 * _HOUR)
+        phase = draw.one(f"phase/{tenant}", 9 * 60, 17 * 60)
         distance = np.abs((minute + DAY_MINUTES // 2 - phase) % DAY_MINUTES - DAY_MINUTES // 2)
         day = 1000 + draw.one(f"day/{tenant}", 100, 350) * (DAY_MINUTES // 4 - distance) // (DAY_MINUTES // 4)
         weekend = minute % (7 * DAY_MINUTES) >= 5 * DAY_MINUTES
@@ -203,108 +188,102 @@ class World:
 
     def series(self, metric: str) -> list[Trace]:
         """The series of any metric but ALERTS; none where the demo has no such metric."""
-        made = self._made.get(metric)
-        return list(made()) if made else []
-
-    @cached_property
-    def _made(self) -> dict[str, Callable[[], Iterable[Trace]]]:
         contract = load_contract()
-        names = {role: contract[role].name for role in contract.metrics}
-        checks, refused = names["readiness_check"], self.population.refused
-        all_checks = np.full(MINUTES, CHECKS_A_MINUTE)
-        rolling = {"window": f"{_ROLLING_DAYS}d", "currency": contract.currency}
-        billing = {"billing_window": "2026-11", "currency": contract.currency}
-        return {
-            names["up"]: lambda: self._of_target(lambda name: self.scraped[name].astype(np.int8)),
-            names["scrape_samples"]: lambda: self._of_target(lambda name: self._exposed[name]),
-            names["scrape_duration"]: lambda: self._of_target(self._scrape_micros, MICRO),
-            names["readiness"]: lambda: self._of_process(lambda _: (~self.not_ready).astype(np.int8)),
-            names["readiness_transitions"]: lambda: self._counters(lambda _: self.global_flips),
-            names["rejections"]: lambda: self._counters(lambda name: refused[name]),
-            names["process_start"]: lambda: self._of_process(self._process_starts, MICRO),
-            f"{checks}_count": lambda: self._counters(lambda _: all_checks),
-            f"{checks}_sum": lambda: self._counters(lambda name: self.checks(name) @ _MILLIS_OF_BUCKET, 1000),
+        name = {role: contract[role].name for role in contract.metrics}
+        checks, targets, processes = name["readiness_check"], self._of_targets, self._of_processes
+        made: dict[str, Callable[[], list[Trace]]] = {
+            name["up"]: lambda: targets(lambda one: self.scraped[one].astype(np.int64)),
+            name["scrape_samples"]: lambda: targets(self._exposed),
+            name["scrape_duration"]: lambda: targets(self._scrape_micros, MICRO),
+            name["readiness"]: lambda: processes(lambda _: 1 - self.not_ready),
+            name["process_start"]: lambda: processes(self._process_starts, MICRO),
+            name["readiness_transitions"]: lambda: self._counters(lambda _: changes(self.not_ready)),
+            name["rejections"]: lambda: self._counters(self.population.refused.__getitem__),
+            f"{checks}_count": lambda: self._counters(lambda _: np.full(MINUTES, CHECKS_A_MINUTE)),
+            f"{checks}_sum": lambda: self._counters(lambda one: self.checks(one) @ _MILLIS_OF_BUCKET, 1000),
             f"{checks}_bucket": self._buckets,
-            names["tenant_readiness"]: lambda: self._of_tenant(
-                lambda stay, at: (~self.tenant_not_ready[stay.tenant]).astype(np.int8)[at]
+            name["tenant_readiness"]: lambda: self._of_tenants(lambda one: 1 - self.tenant_not_ready(one.tenant)),
+            name["tenant_transitions"]: lambda: [(one.labels, one.minutes, self._flipped(one)) for one in self.served],
+            name["cost"]: lambda: self._of_tenants(lambda one: self.cost(one.tenant), MICRO),
+            name["cost_rolling"]: lambda: self._of_candidate(
+                lambda at: at - _ROLLING_MINUTES, window="7d", currency=contract.currency
             ),
-            names["tenant_transitions"]: lambda: self._of_tenant(self._transitions),
-            names["cost"]: lambda: self._of_tenant(lambda stay, at: self.cost[stay.tenant][at], MICRO),
-            names["cost_rolling"]: lambda: self._of_candidate(lambda at: at - _ROLLING_DAYS * DAY_MINUTES, rolling),
-            names["cost_billing"]: lambda: self._of_candidate(lambda _: _BILLING_START, billing),
+            name["cost_billing"]: lambda: self._of_candidate(
+                lambda _: _BILLING_START, billing_window="2026-11", currency=contract.currency
+            ),
         }
+        return made[metric]() if metric in made else []
 
-    def _of_target(self, values: Callable[[str], NDArray[Any]], divisor: int = 1) -> Iterator[Trace]:
-        # What Prometheus adds for a target, whether its scrape succeeds or not.
-        return (_trace(instance, self.discovered[instance], values(instance), divisor) for instance in INSTANCES)
+    def _of_targets(self, values: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
+        """What Prometheus adds for a target, whether its scrape succeeds or not."""
+        return [_trace(one, there, values(one) / divisor) for one, there in self.discovered.items()]
 
-    def _of_process(self, values: Callable[[str], NDArray[Any]], divisor: int = 1) -> Iterator[Trace]:
-        return (_trace(instance, self.scraped[instance], values(instance), divisor) for instance in INSTANCES)
+    def _of_processes(self, values: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
+        return [_trace(one, there, values(one) / divisor) for one, there in self.scraped.items()]
 
-    def _counters(self, steps: Callable[[str], NDArray[Any]], divisor: int = 1) -> Iterator[Trace]:
-        return self._of_process(lambda instance: self._counted(instance, steps(instance)), divisor)
+    def _counters(self, steps: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
+        """What each process counts from 0."""
 
-    def _counted(self, instance: str, steps: Integers) -> Integers:
-        total = np.cumsum(steps)
-        for first in self.run_starts(instance)[1:]:
-            total[first:] -= total[first - 1]
-        return total
+        def counted(instance: str) -> Integers:
+            total = np.cumsum(steps(instance))
+            for first, _ in self.runs(instance)[1:]:
+                total[first:] -= total[first - 1]
+            return total
 
-    def _buckets(self) -> Iterator[Trace]:
-        for instance in INSTANCES:
-            within = np.cumsum(self.checks(instance), axis=1)
-            for index, bound in enumerate(LE):
-                trace = _trace(instance, self.scraped[instance], self._counted(instance, within[:, index]))
-                yield Trace({**trace.labels, "le": bound}, trace.minutes, trace.values)
+        return self._of_processes(counted, divisor)
 
-    @cached_property
-    def _exposed(self) -> dict[str, Integers]:
-        counts = {instance: self.scraped[instance] * (len(LE) + 6) for instance in INSTANCES}
-        for stay, minutes in self.stays:
-            later = (minutes >= _CANDIDATE_SINCE) & (stay.instance == INSTANCES[1])
-            counts[stay.instance][minutes] += np.where(later, 5, 3)
+    def _buckets(self) -> list[Trace]:
+        within = {instance: np.cumsum(self.checks(instance), axis=1) for instance in INSTANCES}
+        columns = [self._counters(lambda one, index=index: within[one][:, index]) for index in range(len(LE))]
+        return [
+            ({**labels, "le": bound}, minutes, values)
+            for traces in zip(*columns, strict=True)
+            for bound, (labels, minutes, values) in zip(LE, traces, strict=True)
+        ]
+
+    def _exposed(self, instance: str) -> Integers:
+        counts = self.scraped[instance] * (len(LE) + 6)
+        for one in self.served:
+            if one.instance == instance:
+                later = (one.minutes >= _CANDIDATE_SINCE) & (instance == INSTANCES[1])
+                counts[one.minutes] += np.where(later, 5, 3)
         return counts
 
     def _scrape_micros(self, instance: str) -> Integers:
-        return 3_000 + 25 * self._exposed[instance] + self.draws.below(f"took/{instance}", 2_500, MINUTES)
+        return 3_000 + 25 * self._exposed(instance) + self.draws.below(f"took/{instance}", 2_500, MINUTES)
 
     def _process_starts(self, instance: str) -> Integers:
         values = np.zeros(MINUTES, dtype=np.int64)
-        for first in self.run_starts(instance):
-            values[first:] = self.start_of_run(instance, first)
+        for first, began in self.runs(instance):
+            values[first:] = began
         return values
 
-    def _of_tenant(self, values: Callable[[Stay, NDArray[np.int32]], NDArray[Any]], divisor: int = 1) -> list[Trace]:
-        return _joined(Trace(tenant_labels(stay), at, values(stay, at), divisor) for stay, at in self.stays)
+    def _of_tenants(self, values: Callable[[Served], Integers], divisor: int = 1) -> list[Trace]:
+        return [(one.labels, one.minutes, values(one)[one.minutes] / divisor) for one in self.served]
 
-    def _transitions(self, stay: Stay, minutes: NDArray[np.int32]) -> Integers:
-        flips = self.tenant_flips[stay.tenant][stay.start : stay.end].copy()
-        flips[0] = 0
-        return np.cumsum(flips)[minutes - stay.start]
+    def _flipped(self, one: Served) -> Integers:
+        total = np.cumsum(self.tenant_flips(one.tenant))
+        starts = np.array([stay.start for stay in one.stays])
+        return total[one.minutes] - total[starts[np.searchsorted(starts, one.minutes, side="right") - 1]]
 
-    def _of_candidate(self, since: Callable[[NDArray[np.int32]], Any], more: dict[str, str]) -> list[Trace]:
-        # What the release candidate adds for each tenant: its cost since a minute, with further labels.
-        parts = []
-        for stay, minutes in self.stays:
-            at = minutes[minutes >= _CANDIDATE_SINCE]
-            if stay.instance == INSTANCES[1] and len(at):
-                spent = self._spent(stay)
-                parts.append(Trace({**tenant_labels(stay), **more}, at, (spent[at] - spent[since(at)]) // 60, MICRO))
-        return _joined(parts)
+    def _of_candidate(self, since: Callable[[Minutes], Any], **more: str) -> list[Trace]:
+        """What the release candidate adds for each tenant: its cost since a minute, with further labels."""
+        found = []
+        for one in self.served_since(_CANDIDATE_SINCE):
+            if one.instance == INSTANCES[1]:
+                spent = self._spent(one)
+                values = (spent[one.minutes] - spent[since(one.minutes)]) // 60
+                found.append(({**one.labels, **more}, one.minutes, values / MICRO))
+        return found
 
-    def _spent(self, stay: Stay) -> Integers:
-        # Spent before each minute of the six weeks, in millionths x 60, so that no division loses anything.
-        rate = np.zeros(MINUTES, dtype=np.int64)
+    def _spent(self, served: Served) -> Integers:
+        """Spent before each minute of the six weeks, in millionths x 60, so that no division loses anything."""
+        rate, cost = np.zeros(MINUTES, dtype=np.int64), self.cost(served.tenant)
         # What the release candidate adds up outlives its process, so a restart begins nothing anew.
-        for own, _ in self.stays:
-            if (own.tenant, own.instance) == (stay.tenant, stay.instance):
-                rate[own.start : own.end] = self.cost[stay.tenant][own.start : own.end]
-        return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(rate)])
-
-
-def tenant_labels(stay: Stay) -> dict[str, str]:
-    """The labels of a tenant's series."""
-    return {"instance": stay.instance, "job": JOB, "tenant": stay.tenant}
+        for one in self.served:
+            for stay in one.stays if one[:2] == served[:2] else []:
+                rate[stay.start : stay.end] = cost[stay.start : stay.end]
+        return np.concatenate([[0], np.cumsum(rate)])
 
 
 def multiplied(rate: Integers, factor: float) -> Integers:
@@ -312,26 +291,10 @@ def multiplied(rate: Integers, factor: float) -> Integers:
     return rate * round(factor * 1000) // 1000
 
 
-def _changes(mask: Mask) -> Integers:
-    flips = np.zeros(len(mask), dtype=np.int64)
-    flips[1:] = mask[1:] != mask[:-1]
-    return flips
+def changes(mask: Mask) -> Integers:
+    """1 in each minute in which the mask is another than in the one before."""
+    return np.concatenate([[False], mask[1:] != mask[:-1]]).astype(np.int64)
 
 
-def _trace(instance: str, mask: Mask, values: NDArray[Any], divisor: int = 1) -> Trace:
-    minutes = np.flatnonzero(mask).astype(np.int32)
-    return Trace({"instance": instance, "job": JOB}, minutes, values[mask], divisor)
-
-
-def _joined(parts: Iterable[Trace]) -> list[Trace]:
-    # A tenant that returns, or whose process restarts, has the same labels again: one series, not two.
-    by_labels: dict[tuple[tuple[str, str], ...], list[Trace]] = {}
-    for part in parts:
-        by_labels.setdefault(tuple(sorted(part.labels.items())), []).append(part)
-    found = []
-    for same in by_labels.values():
-        same.sort(key=lambda trace: int(trace.minutes[0]))
-        minutes = np.concatenate([trace.minutes for trace in same])
-        values = np.concatenate([trace.values for trace in same])
-        found.append(Trace(same[0].labels, minutes, values, same[0].divisor))
-    return found
+def _trace(instance: str, there: Mask, values: NDArray[np.float64]) -> Trace:
+    return {"instance": instance, "job": JOB}, np.flatnonzero(there).astype(np.int32), values[there]
