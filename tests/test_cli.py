@@ -111,7 +111,7 @@ MISTAKES = [
     (["report", "--week", "2027-W20"], 2, "lies in the future"),
     (["report", "--week", "2026-W30"], 4, "no sample"),
     (["report", "--week", "soon"], 2, "Invalid window"),
-    (["report", "--source", "demo://?sed=3"], 2, "Did you mean 'seed'?"),
+    (["report", "--source", "demo://?sed=3"], 2, "no keys but `seed`"),
     (["report", "--source", "ftp://host"], 2, "demo://"),
     (["report", "--environment", "dem"], 2, "Did you mean 'demo'?"),
     (["run", "weekly_report", "-p", "wek", "2026-W46"], 2, "Did you mean 'week'?"),

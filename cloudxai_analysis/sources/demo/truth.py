@@ -82,8 +82,8 @@ def _of_tenants(world: World) -> Iterator[_Row]:
         excess = int((multiplied(regular, event.factor) - regular).sum()) / 60 / MICRO
         yield "cost_spike", tenant, event.minute, event.span.stop, excess
     for event, (tenant,) in world.cast("semantics_break"):
-        minutes = np.sort(np.concatenate([one.minutes for one in world.served if one.tenant == tenant] or [[]]))
-        cost = world.cost(tenant)[minutes[minutes >= event.minute].astype(np.int32)]
+        minutes = np.sort([at for one in world.served if one.tenant == tenant for at in one.minutes.tolist()])
+        cost = world.cost(tenant)[minutes[minutes >= event.minute].astype(np.int64)]
         yield "semantics_break", tenant, event.minute, MINUTES, int((np.diff(cost) > 0).sum())
 
 

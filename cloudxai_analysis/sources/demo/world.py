@@ -79,7 +79,7 @@ class World:
 
     def _chosen(self) -> list[tuple[Any, list[str]]]:
         free = self.draws.shuffled("cast", self.population.residents)
-        found = []
+        found: list[tuple[Any, list[str]]] = []
         for event in self.scenario.of(*_TENANT_KINDS):
             if event.kind == "false_alert" and event.alertname == "ReadinessLatencyHigh":
                 found.append((event, []))
@@ -222,24 +222,22 @@ class World:
         return [_trace(one, there, values(one) / divisor) for one, there in self.scraped.items()]
 
     def _counters(self, steps: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
-        """What each process counts from 0."""
+        return self._of_processes(lambda one: self._counted(one, steps(one)), divisor)
 
-        def counted(instance: str) -> Integers:
-            total = np.cumsum(steps(instance))
-            for first, _ in self.runs(instance)[1:]:
-                total[first:] -= total[first - 1]
-            return total
-
-        return self._of_processes(counted, divisor)
+    def _counted(self, instance: str, steps: Integers) -> Integers:
+        total = np.cumsum(steps)
+        for first, _ in self.runs(instance)[1:]:
+            total[first:] -= total[first - 1]
+        return total
 
     def _buckets(self) -> list[Trace]:
-        within = {instance: np.cumsum(self.checks(instance), axis=1) for instance in INSTANCES}
-        columns = [self._counters(lambda one, index=index: within[one][:, index]) for index in range(len(LE))]
-        return [
-            ({**labels, "le": bound}, minutes, values)
-            for traces in zip(*columns, strict=True)
-            for bound, (labels, minutes, values) in zip(LE, traces, strict=True)
-        ]
+        found = []
+        for instance in INSTANCES:
+            within, there = np.cumsum(self.checks(instance), axis=1), self.scraped[instance]
+            for index, bound in enumerate(LE):
+                labels, minutes, values = _trace(instance, there, self._counted(instance, within[:, index]) / 1)
+                found.append(({**labels, "le": bound}, minutes, values))
+        return found
 
     def _exposed(self, instance: str) -> Integers:
         counts = self.scraped[instance] * (len(LE) + 6)
