@@ -12,10 +12,10 @@ import numpy as np
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.http_config import HttpConfig
-from cloudxai_analysis.sources.matchers import Stretch
 from cloudxai_analysis.sources.range_selectors import SAMPLES_PER_ANSWER, RangeSelectors
 from cloudxai_analysis.sources.remote_read import RemoteRead
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.series_parts import Stretch
 from cloudxai_analysis.sources.session import Credentials, ObservingSession
 from cloudxai_analysis.sources.victoria_metrics import Export
 

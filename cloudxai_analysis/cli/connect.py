@@ -202,7 +202,7 @@ def _listed(words: Any) -> str:
 
 def _toml(name: str, values: dict[str, Any]) -> str:
     """A table of settings as TOML, whose strings are escaped as PromQL's are."""
-    from cloudxai_analysis.sources.matchers import quoted
+    from cloudxai_analysis.sources.promql import quoted
 
     lines = [f"[environments.{quoted(name)}]"]
     for key, value in values.items():

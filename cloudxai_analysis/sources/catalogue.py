@@ -11,8 +11,7 @@ from typing import Any
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, seconds_text
-from cloudxai_analysis.sources.promql import Asked
+from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, Asked, seconds_text
 
 
 def metric_names(source: Asked) -> list[str]:

@@ -18,8 +18,7 @@ FRAME_BYTES, ROW_BYTES = 5, 16  # no frame is shorter, and no part or chunk that
 FRAME_START, FRAME_END, FRAME_CRC = range(3)
 PART_LABELS, PART_LABELS_END, PART_CHUNK, PART_SAMPLES = range(4)
 CHUNK_START, CHUNK_END, CHUNK_KIND = range(3)
-# What `index_frames` says in place of a count.
-BROKEN, TOO_LARGE = -1, -2
+BROKEN = -1  # what `index_frames` says in place of a count
 XOR = 1
 
 # Tags of the messages' fields, as protobuf writes them: the field's number and its wire type.
@@ -113,22 +112,17 @@ def _index_part(data: Any, at: Any, end: Any, row: Any, chunks: Any, chunk: Any)
 def index_frames(data: Any, largest: Any, frames: Any, parts: Any, chunks: Any) -> Any:
     """List the whole frames in `data`, the parts of series in them and their chunks.
 
-    Fills the three tables and returns their numbers of rows and the place up to which frames are whole; a first number
-    below 0 is `BROKEN` or `TOO_LARGE` (a frame of more than `largest` bytes), and the last one then says where.
-    Sources: Prometheus, remote read API, 'Streamed chunks' (uvarint size, CRC-32C, message); Protocol Buffers,
-    'Encoding'.
+    Fills the three tables and returns their numbers of rows and the place up to which frames are whole; the first
+    number is `BROKEN` where there is no frame of at most `largest` bytes. Sources: Prometheus, remote read API,
+    'Streamed chunks' (uvarint size, CRC-32C, message); Protocol Buffers, 'Encoding'.
     """
     end = np.int64(len(data) - PADDING)
     at = frame = part = chunk = np.int64(0)
     while at < end and frame < len(frames):
         size, body = _varint(data, at, min(end, at + 10))
-        if body < 0:
-            if end - at >= 10:
-                return np.int64(BROKEN), part, chunk, at
-            break
-        if size < 0 or size > largest:
-            return np.int64(TOO_LARGE), part, chunk, at
-        if body + 4 + size > end:
+        if size < 0 or size > largest or (body < 0 and end - at >= 10):
+            return np.int64(BROKEN), part, chunk, at
+        if body < 0 or body + 4 + size > end:
             break
         crc = np.int64(0)
         for place in range(body, body + 4):

@@ -12,8 +12,7 @@ from cloudxai_analysis.ground.window import HOUR, Window
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.catalogue import status, words_in
-from cloudxai_analysis.sources.matchers import selector
-from cloudxai_analysis.sources.promql import promql
+from cloudxai_analysis.sources.promql import promql, selector
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 from cloudxai_analysis.sources.server import ServerSource

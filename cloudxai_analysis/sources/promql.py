@@ -1,4 +1,4 @@
-"""PromQL, evaluated by the server and never by code of ours: at one moment, or at each step of a stretch of time."""
+"""PromQL: selectors that are safe for any text, and expressions that the server evaluates, never code of ours."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.answers import TooManySamples, one_line
-from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, seconds_text
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.session import ObservingSession, asking
 
-MOST_STEPS = 11_000  # Prometheus refuses more points of one series in one answer
-FIRST_STEPS = 1_000
-POINTS_PER_ANSWER = 2_000_000
-MOST_POINTS = 250_000_000  # of one expression: 4 GB in memory
+MOST_STEPS = 2_000  # asked for at once; Prometheus refuses more than 11,000
 # What Prometheus takes for a NaN that is no staleness marker; JSON says 'NaN' only, and Python's bits are others.
 NORMAL_NAN_BITS = 0x7FF8000000000001
+# Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
+WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NUMBERS = re.compile(r"[0-9+\-.eEInfNa]*")
 
-_Found = dict[str, tuple[Labels, list[NDArray[np.int64]], list[NDArray[np.float64]]]]
+_Series = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
 
 
 class Asked(Protocol):
@@ -61,14 +60,34 @@ class Steps:
         """Each time."""
         return self.first + self.step * np.arange(self.count, dtype=np.int64)
 
-    def part(self, begin: int, count: int) -> Steps:
-        """`count` of the steps from the one numbered `begin`."""
-        return Steps(self.first + begin * self.step, self.step, count)
 
-    @property
-    def last(self) -> int:
-        """The last of the times."""
-        return self.first + (self.count - 1) * self.step
+def quoted(text: str) -> str:
+    """`text` as a string literal of PromQL, printable and on one line; UsageError where no UTF-8 can carry it.
+
+    Source: Prometheus docs, Querying basics, 'String literals' (escapes as in Go).
+    """
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def selector(metric: str, matchers: Labels) -> str:
+    """The series called `metric` whose labels equal `matchers`: `{__name__="up",job="cloudxai"}`.
+
+    The name is a matcher too, because in that place any text can stand. Raises UsageError where a label's name cannot
+    be one. Source: Prometheus docs, 'Instant vector selectors'.
+    """
+    for name in matchers:
+        if not _LABEL_NAME.fullmatch(name) or name == "__name__":
+            raise UsageError(
+                f"Matcher {name!r} names no label. A label's name has letters, digits and '_', begins with no digit, "
+                "and is not __name__; correct `matchers` in the settings."
+            )
+    pairs = {"__name__": metric, **dict(sorted(matchers.items()))}
+    return "{" + ",".join(f"{name}={quoted(value)}" for name, value in pairs.items()) + "}"
+
+
+def seconds_text(milliseconds: int) -> str:
+    """Milliseconds since the epoch as seconds, exactly."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 
 def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
@@ -87,22 +106,17 @@ def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
     fields = {"time": time.isoformat(), "timeout": source.session.patience, **WHOLE_ANSWERS}
     with asking(asked):
         result = client.custom_query(expression, params=fields)
-    return _frame(result, asked, source.name)
-
-
-def _frame(result: list[Any], asked: str, name: str) -> pd.DataFrame:
     if len(result) == 2 and isinstance(result[1], str):
         result = [{"metric": {}, "value": result}]
     try:
-        labels = [item["metric"] for item in result]
         if any("value" not in item or "value" in item["metric"] for item in result):
             raise UsageError(
                 f"{asked}: it gives ranges, histograms or a label called 'value'. Use an expression with one number "
                 "a series, and label_replace for the label; raw samples come from the source's `read`."
             )
-        values = [float(item["value"][1]) for item in result]
+        labels, values = [item["metric"] for item in result], [float(item["value"][1]) for item in result]
     except (KeyError, IndexError, TypeError, ValueError):
-        raise SourceAnswerError(f"{asked}: source {name} answered with values that are no numbers.") from None
+        raise SourceAnswerError(f"{asked}: source {source.name} answered with values that are no numbers.") from None
     frame = pd.DataFrame(labels, index=range(len(values))).fillna("")
     return frame.reindex(columns=sorted(frame.columns)).assign(value=pd.Series(values, dtype="float64"))
 
@@ -110,31 +124,26 @@ def _frame(result: list[Any], asked: str, name: str) -> pd.DataFrame:
 def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
     """What a PromQL expression gives at each of the steps, by series: labels with any `__name__`, times, values.
 
-    The server evaluates it (Prometheus docs, HTTP API, 'Range queries'), in answers of at most 11,000 steps and some
-    two million points. Raises UsageError where it gives native histograms, and whatever `session.ask` does.
+    The server evaluates it (Prometheus docs, HTTP API, 'Range queries'), fewer steps at once where it finds them too
+    many. Raises UsageError where it gives native histograms, and whatever `session.ask` does.
     """
-    found: _Found = {}
-    begin, width, points = 0, FIRST_STEPS, 0
+    found: dict[str, list[_Series]] = {}
+    begin, width = 0, MOST_STEPS
     while begin < steps.count:
-        part = steps.part(begin, min(width, steps.count - begin))
+        part = Steps(steps.first + begin * steps.step, steps.step, min(width, steps.count - begin))
         try:
-            got = _collect(source, expression, part, found)
+            series = _evaluated(source, expression, part)
         except TooManySamples:
             if part.count == 1:
                 raise
             width = part.count // 2
             continue
-        begin, points = begin + part.count, points + got
-        if points > MOST_POINTS:
-            raise SourceAnswerError(
-                f"Asked for {one_line(expression)}: source {source.name} gives more than {MOST_POINTS:,} points. "
-                "Narrow the expression or the window."
-            )
-        width = max(1, min(MOST_STEPS, POINTS_PER_ANSWER * part.count // max(got, 1), 11 * part.count))
-    pieces = [
-        (labels, np.concatenate(times), np.concatenate(values)) for _, (labels, times, values) in sorted(found.items())
-    ]
-    return SeriesBatch.of("", pieces)
+        begin += part.count
+        for one in series:
+            found.setdefault(canonical_labels(one[0]), []).append(one)
+    whole = (zip(*parts, strict=True) for _, parts in sorted(found.items()))
+    series = [(labels[0], np.concatenate(times), np.concatenate(values)) for labels, times, values in whole]
+    return SeriesBatch.of("", series)
 
 
 def pairs_of(pairs: Sequence[Sequence[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -152,23 +161,6 @@ def pairs_of(pairs: Sequence[Sequence[Any]]) -> tuple[NDArray[np.float64], NDArr
     return times, values
 
 
-def _collect(source: Asked, expression: str, part: Steps, found: _Found) -> int:
-    """Add the points of these steps to `found`, by label set; how many there were."""
-    first, last = seconds_text(part.first), seconds_text(part.last)
-    fields = {"query": expression, "start": first, "end": last, "step": seconds_text(part.step)}
-    series = source.session.ask(
-        f"Asked for {one_line(expression)} from {first} to {last}",
-        "query_range",
-        {**fields, "timeout": source.session.patience, **WHOLE_ANSWERS},
-        read=lambda data: [_points(item, part) for item in matrix(data)],
-    )
-    for labels, times, values in series:
-        _, moments, numbers = found.setdefault(canonical_labels(labels), (labels, [], []))
-        moments.append(times)
-        numbers.append(values)
-    return sum(len(times) for _, times, _ in series)
-
-
 def matrix(data: Any) -> list[Any]:
     """The series of an answer with ranges; ValueError where it is of another kind."""
     if data["resultType"] != "matrix":
@@ -177,7 +169,18 @@ def matrix(data: Any) -> list[Any]:
     return result
 
 
-def _points(item: dict[str, Any], part: Steps) -> tuple[Labels, NDArray[np.int64], NDArray[np.float64]]:
+def _evaluated(source: Asked, expression: str, part: Steps) -> list[_Series]:
+    first, last = (seconds_text(part.first + number * part.step) for number in (0, part.count - 1))
+    fields = {"query": expression, "start": first, "end": last, "step": seconds_text(part.step)}
+    return source.session.ask(
+        f"Asked for {one_line(expression)} from {first} to {last}",
+        "query_range",
+        {**fields, "timeout": source.session.patience, **WHOLE_ANSWERS},
+        read=lambda data: [_points(item, part) for item in matrix(data)],
+    )
+
+
+def _points(item: dict[str, Any], part: Steps) -> _Series:
     """One series; raises ValueError where it has other times than were asked for, or no proper labels."""
     if item.get("histograms"):
         raise UsageError("it gives native histograms. Use an expression with one number a series.")
@@ -188,3 +191,15 @@ def _points(item: dict[str, Any], part: Steps) -> tuple[Labels, NDArray[np.int64
     if not aligned or not all(isinstance(value, str) for value in labels.values()):
         raise ValueError
     return labels, times.astype(np.int64), values
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in '"\\':
+        return f"\\{character}"
+    if 0xD800 <= code < 0xE000:
+        raise UsageError(f"Text with the lone surrogate U+{code:04X} is no UTF-8. Correct `matchers` in the settings.")
+    # Prometheus' lexer takes a bare U+FFFD for broken UTF-8, and a bare line feed for a missing quote.
+    if character.isprintable() and code != 0xFFFD:
+        return character
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -11,10 +11,9 @@ import numpy as np
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import TooManySamples
-from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, Stretch
-from cloudxai_analysis.sources.promql import matrix, pairs_of
+from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, matrix, pairs_of
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Assembly, Notes
+from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Assembly, Notes, Stretch
 from cloudxai_analysis.sources.session import ObservingSession
 
 SAMPLES_PER_ANSWER = 500_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -17,13 +16,12 @@ from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_config import parsed_yaml
-from cloudxai_analysis.sources.matchers import Stretch, selector
+from cloudxai_analysis.sources.promql import selector
 from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
-from cloudxai_analysis.sources.series_parts import Assembly
+from cloudxai_analysis.sources.series_parts import Assembly, Stretch
 
 STRETCH_BYTES = 1 << 20  # decoded at once: enough to make Python's part small
-_LARGEST_GLOBALS = 1 << 20
 _STREAMED = "application/x-streamed-protobuf"
 HEADERS = {
     "Content-Type": "application/x-protobuf",
@@ -56,7 +54,13 @@ class RemoteRead:
 
     def offered(self) -> bool:
         """Whether the server answers remote read with frames; raises what `session.receive` does."""
-        return bool(self._receive("Asked whether it offers remote_read", request("up", {}, 0, 1), _offers))
+
+        def streamed(response: requests.Response, body: Iterator[bytes]) -> bool:
+            for _ in body:
+                pass
+            return _content_type(response) == _STREAMED
+
+        return bool(self._receive("Asked whether it offers remote_read", request("up", {}, 0, 1), streamed))
 
     def read(self, stretch: Stretch) -> SeriesBatch:
         """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counted."""
@@ -97,9 +101,8 @@ class RemoteRead:
         """
         if not self.external_labels.keys().isdisjoint(stretch.matchers):
             return None
-        alike = [
-            selector(stretch.metric, {**stretch.matchers, name: value}) for name, value in self.external_labels.items()
-        ]
+        external = self.external_labels.items()
+        alike = [selector(stretch.metric, {**stretch.matchers, name: value}) for name, value in external]
         if not alike or not self._ranges.label_sets(stretch, alike):
             return {}
         label_sets = self._ranges.label_sets(stretch, [stretch.selector])
@@ -115,24 +118,18 @@ class RemoteRead:
             if len(data) > kernels.ROW_BYTES * len(tables[1]):
                 tables = _tables(2 * len(data))
             frames, parts, chunks, whole = kernels.index_frames(data, self._largest_frame, *tables)
+            rest = raw[whole:]
             if frames < 0:
-                raise self._garbled(frames, raw[whole:], seen)
-            seen, rest = seen + frames, raw[whole:]
+                break
+            seen += frames
             yield data, tables[0][:frames], tables[1][:parts], tables[2][:chunks]
         if rest:
-            raise self._garbled(kernels.BROKEN, rest, seen)
-
-    def _garbled(self, fault: int, text: bytes, seen: int) -> SourceAnswerError:
-        if fault == kernels.TOO_LARGE:
-            what = f"sent a frame of more than {self._largest_frame:,} bytes, or something that is no frame"
-        else:
-            what = "ended its answer with something that is no frame"
-        words = text[:200].replace(b"\n", b" ").decode(errors="replace")
-        said = f": {one_line(words)}" if words.isascii() and words.isprintable() else ""
-        return SourceAnswerError(
-            f"{what}, after {seen:,} whole frames{said}. The answer is not taken for whole: "
-            "look at the server's log, and run again."
-        )
+            words = rest[:200].replace(b"\n", b" ").decode(errors="replace")
+            said = f": {one_line(words)}" if words.isascii() and words.isprintable() else ""
+            raise SourceAnswerError(
+                f"sent something that is no frame of at most {self._largest_frame:,} bytes, after {seen:,} whole "
+                f"frames{said}. The answer is not taken for whole: look at the server's log, and run again."
+            )
 
 
 def request(metric: str, matchers: Labels, start_ms: int, end_ms: int) -> bytes:
@@ -203,8 +200,8 @@ def _decode(data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.
 
 def _tables(size: int) -> list[np.ndarray]:
     """Room for the rows of all frames, parts and chunks that so many bytes can hold; made once, for it costs much."""
-    rows = [size // least + 1 for least in (kernels.FRAME_BYTES, kernels.ROW_BYTES, kernels.ROW_BYTES)]
-    return [np.empty((count, columns), dtype=np.int64) for count, columns in zip(rows, (3, 4, 3), strict=True)]
+    shapes = ((kernels.FRAME_BYTES, 3), (kernels.ROW_BYTES, 4), (kernels.ROW_BYTES, 3))
+    return [np.empty((size // least + 1, columns), dtype=np.int64) for least, columns in shapes]
 
 
 def _joined(body: Iterator[bytes]) -> Iterator[bytes]:
@@ -243,22 +240,12 @@ def _number(number: int) -> bytes:
     return bytes([*written, rest])
 
 
-def _offers(response: requests.Response, body: Iterator[bytes]) -> bool:
-    for _ in body:
-        pass
-    return _content_type(response) == _STREAMED
-
-
 def _content_type(response: requests.Response) -> str:
     return response.headers.get("Content-Type", "nothing").partition(";")[0].strip().lower()
 
 
 def _external_labels(data: Any) -> Labels:
-    # Of a configuration that may be long, and may be anything, one section is read.
-    section = re.search(r"^global:.*(?:\n(?: .*)?)*", data["yaml"], re.MULTILINE)
-    if section is None or len(section[0]) > _LARGEST_GLOBALS:
-        return {}
-    labels = parsed_yaml(section[0].encode())["global"].get("external_labels") or {}
+    labels = parsed_yaml(data["yaml"].encode())["global"].get("external_labels") or {}
     if not all(isinstance(value, str) for value in labels.values()):
         raise ValueError
     return dict(labels)

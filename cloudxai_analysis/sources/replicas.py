@@ -22,57 +22,43 @@ def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Wi
     """The batch without its replica labels: of series that then are the same, one, cut to the window.
 
     The replica that comes first by its labels is followed; the others only fill its gaps, more than 2.5 of its steps
-    long. So every moment counts once. Where a counter's filling lies below the value before it or above the one after,
-    though the filling replica itself saw no reset between, a clock is off, not the counter: those samples are left
-    out. (Thanos' querier, too, stays with one replica until it has a gap.)
+    long, so that every moment counts once. Where a counter's filling lies below the value before it or above the one
+    after, though the filling replica itself saw no reset between, a clock is off, not the counter: those samples are
+    left out. (Thanos' querier, too, stays with one replica until it has a gap.)
     """
-    groups: dict[str, list[tuple[str, int]]] = {}
-    kept_labels: dict[str, Labels] = {}
+    groups: dict[str, tuple[Labels, list[tuple[str, int]]]] = {}
     for index, labels in enumerate(batch.labels):
-        kept = {name: value for name, value in labels.items() if name not in replica_labels}
-        key = canonical_labels(kept)
-        kept_labels[key] = kept
-        groups.setdefault(key, []).append((canonical_labels(labels), index))
+        kept: Labels = {name: value for name, value in labels.items() if name not in replica_labels}
+        groups.setdefault(canonical_labels(kept), (kept, []))[1].append((canonical_labels(labels), index))
     series = []
-    for key, members in groups.items():
-        pieces = [_of(batch, index) for _, index in sorted(members)]
-        times, values = pieces[0]
-        for other in pieces[1:]:
-            times, values = _filled((times, values), other, counter=counter)
-        inside = (times >= window.start_ms) & (times < window.end_ms)
-        series.append((kept_labels[key], times[inside], values[inside]))
+    for own, members in groups.values():
+        pieces = [slice(*batch.offsets[index : index + 2]) for _, index in sorted(members)]
+        merged = batch.times[pieces[0]], batch.values[pieces[0]]
+        for piece in pieces[1:]:
+            merged = _filled(merged, (batch.times[piece], batch.values[piece]), counter=counter)
+        inside = (merged[0] >= window.start_ms) & (merged[0] < window.end_ms)
+        series.append((own, merged[0][inside], merged[1][inside]))
     return SeriesBatch.of(batch.metric, series)
-
-
-def _of(batch: SeriesBatch, index: int) -> _Samples:
-    stretch = slice(*batch.offsets[index : index + 2])
-    return batch.times[stretch], batch.values[stretch]
 
 
 def _filled(followed: _Samples, other: _Samples, *, counter: bool) -> _Samples:
     """The followed replica's samples with the other's in its gaps, before its first and after its last sample."""
     (times, values), (other_times, other_values) = followed, other
-    if not len(times) or not len(other_times):
-        return followed if len(times) else other
-    limit = GAP_STEPS * _step(times if len(times) > 1 else other_times)
+    steps = np.diff(times if len(times) > 1 else other_times)
+    limit = GAP_STEPS * (float(np.median(steps)) if len(steps) else 60_000)
     edges = np.concatenate([[_EVER_BEFORE], times, [_EVER_AFTER]])
     place = np.searchsorted(times, other_times, side="left")
     before, after = edges[place], edges[place + 1]
     within = (after - before > limit) & (other_times - before > limit / 2) & (after - other_times > limit / 2)
     if counter:
-        within &= ~_out_of_line(times, values, other_times, other_values, limit)
+        within &= ~_out_of_line(followed, other, limit)
     order = np.argsort(np.concatenate([times, other_times[within]]), kind="stable")
     return np.concatenate([times, other_times[within]])[order], np.concatenate([values, other_values[within]])[order]
 
 
-def _out_of_line(
-    times: NDArray[np.int64],
-    values: NDArray[np.float64],
-    other_times: NDArray[np.int64],
-    other_values: NDArray[np.float64],
-    limit: float,
-) -> NDArray[np.bool_]:
+def _out_of_line(followed: _Samples, other: _Samples, limit: float) -> NDArray[np.bool_]:
     """Which of the other's samples lie below the followed value before, or above the next, with no reset between."""
+    (times, values), (other_times, other_values) = followed, other
     place = np.searchsorted(times, other_times, side="left")
     before, after = np.maximum(place - 1, 0), np.minimum(place, len(times) - 1)
     falls = np.flatnonzero(np.diff(_held(other_values)) < 0) + 1
@@ -88,7 +74,3 @@ def _out_of_line(
 def _held(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each value, or where it is a marker or another NaN the one before it."""
     return values[np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))]
-
-
-def _step(times: NDArray[np.int64]) -> float:
-    return float(np.median(np.diff(times))) if len(times) > 1 else 60_000.0

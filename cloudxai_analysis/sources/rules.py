@@ -14,8 +14,8 @@ from cloudxai_analysis.sources.promql import Asked
 class AlertingRule:
     """One alerting rule; durations in seconds, `interval_seconds` its group's (None: the server's usual one).
 
-    `last_evaluation` is when the server last evaluated the group, in milliseconds, and `health` how that went ('ok',
-    'err', 'unknown'), where the rule comes from a server.
+    Where it comes from a server, `last_evaluation` is when its group was last evaluated, in milliseconds, and `health`
+    how that went ('ok', 'err', 'unknown').
     """
 
     name: str
@@ -61,19 +61,20 @@ def loaded_rules(source: Asked) -> list[AlertingRule]:
 
 def rule_rows(rules: Iterable[AlertingRule] | None) -> list[dict[str, Any]] | None:
     """What a pull keeps of loaded rules, as JSON: one row a rule, with the columns of `Study.rules`."""
+    kept = ("expr", "for_seconds", "keep_firing_for_seconds", "interval_seconds", "health")
     if rules is None:
         return None
-    kept = ("expr", "for_seconds", "keep_firing_for_seconds", "interval_seconds")
     return [
-        {
-            **{"group": rule.group, "alertname": rule.name, **{name: getattr(rule, name) for name in kept}},
-            **{"severity": rule.labels.get("severity", ""), "health": rule.health},
-        }
+        {"group": rule.group, "alertname": rule.name, "severity": rule.labels.get("severity", "")}
+        | {name: getattr(rule, name) for name in kept}
         for rule in rules
     ]
 
 
 def _loaded(rule: dict[str, Any], group: dict[str, Any]) -> AlertingRule:
+    evaluated = str(group.get("lastEvaluation") or "")
+    # Prometheus writes a moment that never was as one of the year 1.
+    never = not evaluated or evaluated.startswith("0001-")
     return AlertingRule(
         name=str(rule["name"]),
         expr=str(rule["query"]),
@@ -84,13 +85,6 @@ def _loaded(rule: dict[str, Any], group: dict[str, Any]) -> AlertingRule:
         group=str(group["name"]),
         interval_seconds=float(group.get("interval") or 0) or None,
         file=str(group.get("file") or ""),
-        last_evaluation=_milliseconds(str(group.get("lastEvaluation") or "")),
+        last_evaluation=None if never else round(datetime.fromisoformat(evaluated).timestamp() * 1000),
         health=str(rule.get("health") or ""),
     )
-
-
-def _milliseconds(moment: str) -> int | None:
-    """Milliseconds since the epoch of a moment; None of one that never was, which Prometheus writes as the year 1."""
-    if not moment or moment.startswith("0001-"):
-        return None
-    return round(datetime.fromisoformat(moment).timestamp() * 1000)

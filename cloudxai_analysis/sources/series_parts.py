@@ -1,9 +1,11 @@
-"""Parts of series put together, whichever way they were read: one batch, each series once, its samples in order."""
+"""One reading: what is asked for, and the parts of series that come, whichever way, put together to one batch."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
@@ -12,13 +14,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.sources.matchers import Stretch
+from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.sources.answers import one_line
+from cloudxai_analysis.sources.promql import seconds_text, selector
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 
 DOUBLES_LEFT_OUT = "samples stood beside another one of the same time with another value; the first was kept."
 HISTOGRAMS_LEFT_OUT = "native histogram samples were left out; only classic ones are read."
 MOST_SAMPLES = 500_000_000  # of one metric in one window: 8 GB in memory
 MOST_PARTS = 2_000_000  # 1 GB besides
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A metric, its matchers and a stretch `[start, end)` of milliseconds; `window` is the one people asked for."""
+
+    metric: str
+    matchers: Labels
+    window: Window
+    start: int
+    end: int
+
+    @property
+    def selector(self) -> str:
+        """The series asked for, as PromQL."""
+        return selector(self.metric, self.matchers)
+
+    @property
+    def range_selector(self) -> str:
+        """The samples asked for, as PromQL to be evaluated at the stretch's last millisecond.
+
+        Up to Prometheus 2 a range holds both of its ends, since 3.0 the later one only (migration guide, 'Range
+        selectors and lookback exclude samples coinciding with the left boundary'): this one is never too short.
+        """
+        return f"{self.selector}[{self.end - self.start}ms]"
+
+    @property
+    def edges(self) -> dict[str, str]:
+        """The first and the last millisecond of the stretch, as seconds since the epoch."""
+        return {"start": seconds_text(self.start), "end": seconds_text(self.end - 1)}
+
+    def parts(self, count: int) -> Iterator[Stretch]:
+        """The stretch cut into at most `count` parts of near equal length."""
+        length = self.end - self.start
+        edges = sorted({self.start + length * part // max(count, 1) for part in range(count + 1)})
+        for start, end in pairwise(edges):
+            yield replace(self, start=start, end=end)
+
+    def __str__(self) -> str:
+        return f"Asked for {one_line(self.selector)} in {self.window}"
 
 
 class Notes:
@@ -92,14 +136,12 @@ class Assembly:
         return SeriesBatch.of(self._stretch.metric, merged)
 
     def _asked_labels(self, given: Mapping[str, Any]) -> Labels:
-        labels = dict(given)
-        asked, matchers = self._stretch.metric, self._stretch.matchers
+        asked = {"__name__": self._stretch.metric, **self._stretch.matchers}
         try:
-            foreign = labels.pop("__name__", None) != asked or any(
-                labels.get(name, "") != value for name, value in matchers.items()
-            )
-            if foreign or not all(isinstance(value, str) for value in labels.values()):
+            foreign = any(given.get(name, "") != text for name, text in asked.items())
+            if foreign or not all(isinstance(value, str) for value in given.values()):
                 raise ValueError
+            labels = {name: value for name, value in given.items() if name != "__name__"}
             canonical = canonical_labels(labels)
             canonical.encode()  # half a surrogate pair could not be written anywhere
         except ValueError:
@@ -117,9 +159,8 @@ class Assembly:
         if np.all(np.diff(times) > 0):
             return times, values
         order = np.argsort(times, kind="stable")
-        times, values = times[order], values[order]
-        first = np.diff(times, prepend=times[0] - 1) > 0
-        bits = values.view(np.int64)
-        kept = bits[np.maximum.accumulate(np.where(first, np.arange(len(times)), 0))]
-        self.left_out[DOUBLES_LEFT_OUT] += int(np.count_nonzero(bits != kept))
-        return times[first], values[first]
+        times, bits = times[order], values.view(np.int64)[order]
+        kept, place = np.unique(times, return_inverse=True)
+        first = np.searchsorted(times, kept)
+        self.left_out[DOUBLES_LEFT_OUT] += int(np.count_nonzero(bits != bits[first][place]))
+        return kept, bits[first].view(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import Window
@@ -12,24 +12,18 @@ from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.platform.settings import Way as WayName
 from cloudxai_analysis.sources.answers import Declined
 from cloudxai_analysis.sources.catalogue import status
-from cloudxai_analysis.sources.matchers import Stretch, selector
-from cloudxai_analysis.sources.promql import Steps, promql_range
+from cloudxai_analysis.sources.promql import Steps, promql_range, selector
 from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series_parts import Stretch
 from cloudxai_analysis.sources.session import ObservingSession
 
+if TYPE_CHECKING:
+    from cloudxai_analysis.sources.remote_read import RemoteRead
+    from cloudxai_analysis.sources.victoria_metrics import Export
+
 _DAY_MS = 86_400_000
-
-
-class Way(Protocol):
-    """One way of reading samples from a server."""
-
-    def about(self) -> dict[str, Any]:
-        """What the provenance says of it."""
-
-    def read(self, stretch: Stretch) -> SeriesBatch:
-        """The samples of a stretch."""
 
 
 class ServerSource:
@@ -89,14 +83,13 @@ class ServerSource:
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
         """Series and samples of `metric` on each of the days, as the server counts them, staleness markers left out."""
-        ends = [day.end_ms for day in days]
-        first, last = min(ends), max(ends)
+        ends = [day.end_ms - 1 for day in days]
         # A range holds its left end before Prometheus 3.0, and not since: a millisecond less counts no sample twice.
-        steps = Steps(first - 1, _DAY_MS, (last - first) // _DAY_MS + 1)
+        steps = Steps(min(ends), _DAY_MS, (max(ends) - min(ends)) // _DAY_MS + 1)
         over = f"count_over_time({selector(metric, matchers)}[{_DAY_MS - 1}ms])"
         found = [promql_range(self, f"{how}({over})", steps) for how in ("count", "sum")]
         series, samples = (dict(zip(batch.times.tolist(), batch.values.tolist(), strict=True)) for batch in found)
-        return [(round(series.get(end - 1, 0)), round(samples.get(end - 1, 0))) for end in ends]
+        return [(round(series.get(end, 0)), round(samples.get(end, 0))) for end in ends]
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
@@ -109,23 +102,23 @@ class ServerSource:
         return self._chosen[0].read(stretch)
 
     @cached_property
-    def _chosen(self) -> tuple[Way, str]:
-        settled, passed_over = self._way != "auto", list[str]()
-        for name in ("remote_read", "export"):
-            if settled and name != self._way:
-                continue
-            if found := self._offered(name):
-                return found, "the settings ask for it" if settled else "; ".join(
-                    [*passed_over, "the server offers it"]
-                )
-            if settled:
-                raise UsageError(
-                    f'Source {self.name} does not offer `{name}`, which the settings ask for. Set `way` to "auto".'
-                )
-            passed_over.append(f"{name} is not offered")
-        return self._ranges, "the settings ask for it" if settled else "; ".join(passed_over)
+    def _chosen(self) -> tuple[RemoteRead | Export | RangeSelectors, str]:
+        if self._way == "range_selectors":
+            return self._ranges, "the settings ask for it"
+        if self._way == "auto":
+            passed_over: list[str] = []
+            for name in ("remote_read", "export"):
+                if found := self._offered(name):
+                    return found, "; ".join([*passed_over, "the server offers it"])
+                passed_over.append(f"{name} is not offered")
+            return self._ranges, "; ".join(passed_over)
+        if found := self._offered(self._way):
+            return found, "the settings ask for it"
+        raise UsageError(
+            f'Source {self.name} does not offer `{self._way}`, which the settings ask for. Set `way` to "auto".'
+        )
 
-    def _offered(self, name: str) -> Way | None:
+    def _offered(self, name: str) -> RemoteRead | Export | None:
         """The way of this name, where the server answers a question of that kind without samples."""
         from cloudxai_analysis.sources.remote_read import RemoteRead
         from cloudxai_analysis.sources.victoria_metrics import Export

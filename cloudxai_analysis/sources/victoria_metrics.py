@@ -11,10 +11,10 @@ import orjson
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.matchers import WHOLE_ANSWERS, Stretch
+from cloudxai_analysis.sources.promql import WHOLE_ANSWERS
 from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
-from cloudxai_analysis.sources.series_parts import Assembly
+from cloudxai_analysis.sources.series_parts import Assembly, Stretch
 
 LONGEST_LINE = 16 * 1024 * 1024
 PRECISION = (
@@ -42,8 +42,8 @@ class Export:
 
     def offered(self) -> bool:
         """Whether the server answers to an export; raises what `session.receive` does."""
-        probe = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001", **WHOLE_ANSWERS}
-        return self._receive("Asked whether it offers export", probe, lambda body: not list(body) or True)
+        asked = {"match[]": '{__name__="up"}', "start": "0", "end": "0.001"}
+        return self._receive("Asked whether it offers export", asked, lambda body: not list(body) or True)
 
     def read(self, stretch: Stretch) -> SeriesBatch:
         """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counted."""
@@ -54,11 +54,12 @@ class Export:
                 found.add(*_decoded(line))
             return found
 
-        asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": "10000", **WHOLE_ANSWERS}
+        asked = {"match[]": stretch.selector, **stretch.edges, "max_rows_per_line": "10000"}
         return self._ranges.whole(stretch, lambda _: self._receive(str(stretch), asked, assembly))
 
     def _receive(self, what: str, fields: dict[str, str], read: Any) -> Any:
-        return self._ranges.session.receive(what, "export", data=fields, read=lambda _, body: read(body))
+        data = {**fields, **WHOLE_ANSWERS}
+        return self._ranges.session.receive(what, "export", data=data, read=lambda _, body: read(body))
 
 
 def _lines(body: Iterator[bytes]) -> Iterator[bytes]:

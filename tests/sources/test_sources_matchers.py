@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.sources.matchers import quoted, selector
+from cloudxai_analysis.sources.promql import quoted, selector
 
 
 @pytest.mark.parametrize(

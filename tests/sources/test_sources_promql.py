@@ -74,7 +74,6 @@ def test_each_point_is_what_an_instant_query_gives_at_its_time(source: Any) -> N
 def test_pieces_make_the_same_whole(source: Any, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps.within(HOURS, 60_000)
     whole = promql_range(source, "some_metric", steps)
-    monkeypatch.setattr(module, "FIRST_STEPS", most)
     monkeypatch.setattr(module, "MOST_STEPS", most)
     pieces = promql_range(source, "some_metric", steps)
     assert pieces.labels == whole.labels

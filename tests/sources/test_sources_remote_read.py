@@ -275,7 +275,7 @@ ONE = xor_chunk(START_MS, 0.0)
         (frame(field(1, OTHER + ONE)), "not one of"),
         (frame(field(1, LABELS + ONE + LABELS)), "no frame"),  # labels apart
         (frame(field(1, LABELS + ONE)) + b"query timed out\n", "after 1 whole frames: query timed out"),
-        (varint(1 << 40) + b"1234" + bytes(100), "a frame of more than 33,554,432 bytes"),
+        (varint(1 << 40) + b"1234" + bytes(100), "no frame of at most 33,554,432 bytes, after 0 whole"),
         # 65,535 samples are said to be in each of 8,000 chunks of two bytes: nothing is made ready for them.
         (frame(field(1, LABELS + 8_000 * chunk(1, START_MS, b"\xff\xff"))), "more than 500,000,000 samples"),
     ],
