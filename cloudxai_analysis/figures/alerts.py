@@ -8,7 +8,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Course, course
 from cloudxai_analysis.figures.labels import shortened
-from cloudxai_analysis.figures.lanes import Intervals, Stretches, intervals, stretches
+from cloudxai_analysis.figures.lanes import Words, intervals, stretches
 from cloudxai_analysis.figures.marks import Entry
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, VERMILLION
 from cloudxai_analysis.figures.timeline import days, usual_step
@@ -34,21 +34,14 @@ def episodes_on_timeline(ax: Axes, judged: pd.DataFrame, window: Window) -> Axes
     """
     numbers, said = judged["alertname"].astype(str).value_counts(), judged["judgement"].astype(str).value_counts()
     parts = {name: f"{said[name]} {name}" for name in JUDGED if name in said.index}
-    spec = Stretches(
+    words = Words(
         title=lambda frame: f"{count(len(frame), 'episode')}: {', '.join(parts.values())}",
         subtitle="Alert episodes by rule",
-        window=window,
-        lane="alertname",
-        order=lambda _: numbers.index.tolist(),
         noun="rules",
-        names=lambda name: shortened(name, _RULE_NAME),
-        start="fired_at",
-        end="resolved_at",
-        mark="judgement",
-        marks=JUDGED,
         key=[Entry(text, JUDGED[name]) for name, text in parts.items()],
     )
-    return stretches(ax, judged, spec)
+    columns = {"lane": "alertname", "start": "fired_at", "end": "resolved_at", "mark": "judgement"}
+    return stretches(ax, judged, words, window=window, lanes=numbers.index.tolist(), marks=JUDGED, **columns)
 
 
 def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes:
@@ -67,21 +60,13 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         name, groups = shortened(str(worst["alertname"]), _TITLE_NAME), count(worst["trials"], "alert group")
         return f"{name} most often false: {worst['false_positives']:.0f} of {groups}"
 
-    spec = Intervals(
-        title=message,
-        subtitle="Share of judged alert groups that were false, by rule, 28 days",
-        names=_rules,
-        said=lambda row: (
-            f"{row['false_positives']:.0f} of {row['trials']:.0f} false" if row["trials"] > 0 else "none judged"
-        ),
-        noun="rules",
-        value="rate",
-        low="low",
-        high="high",
-        bound=bound,
-        xlabel=f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval",
-    )
-    return intervals(ax, rates, spec)
+    def said(row: pd.Series) -> str:
+        return f"{row['false_positives']:.0f} of {row['trials']:.0f} false" if row["trials"] > 0 else "none judged"
+
+    subtitle = "Share of judged alert groups that were false, by rule, 28 days"
+    xlabel = f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval"
+    words = Words(title=message, subtitle=subtitle, noun="rules")
+    return intervals(ax, rates, words, names=_rules, said=said, bound=bound, xlabel=xlabel)
 
 
 def signal(

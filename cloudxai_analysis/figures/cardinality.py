@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Course, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
 from cloudxai_analysis.figures.marks import Entry, left_out
-from cloudxai_analysis.figures.style import BLUE, GREEN, INK, PURPLE, VERMILLION, empty
-from cloudxai_analysis.figures.timeline import day_words, days, moment_of
+from cloudxai_analysis.figures.style import BLUE, DASHES, INK, PALETTE, empty
+from cloudxai_analysis.figures.timeline import days, moment_of
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.words.phrases import NO_DATA, apart, count
+from cloudxai_analysis.words.phrases import NO_DATA, apart, count, day
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAME = 14  # characters of an instance beside a line or in a key
-_DASHES: tuple[Any, ...] = ((0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 
 
 def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: int, events: pd.DataFrame) -> Axes:
@@ -31,7 +30,7 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     held, started = held.assign(instance=held["instance"].astype(str)), events["instance"].astype(str)
     fullest = held.sort_values("hour", kind="stable").groupby("instance")["held"].last()
     fullest = fullest.sort_values(ascending=False, kind="stable")
-    shown, names = fullest.index[: len(_DASHES)], without_port([*held["instance"], *started], most=_NAME)
+    shown, names = fullest.index[:3], without_port([*held["instance"], *started], most=_NAME)
     now = apart(*active[["tenants", "generated"]].iloc[-1]) if len(active) else NO_DATA
     message = f"{now} active at the end"
     if len(fullest):
@@ -40,7 +39,7 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     def lines(_: pd.DataFrame) -> Sequence[Line]:
         last = f"{active['tenants'].iloc[-1]:.0f} active" if len(active) else ""
         drawn = [Line(days(active["hour"]), active["tenants"].to_numpy(dtype=float), said=last, gaps=True)]
-        for name, color, dashes in zip(shown, (VERMILLION, GREEN, PURPLE), _DASHES, strict=False):
+        for name, color, dashes in zip(shown, PALETTE[1:], DASHES[1:], strict=False):
             own, said = held[held["instance"] == name], f"{names[name]} holds {fullest[name]:.0f}"
             y = own["held"].to_numpy(dtype=float)
             drawn.append(Line(days(own["hour"]), y, color, said, looks={"linestyle": dashes}))
@@ -77,7 +76,7 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: flo
         bound=Bound(bound, f"warn under {bound:.0f}", bad="below"),
         unit="{:.0f}".format,
         whole=True,
-        events=[(day, f"least {least:.0f}, {day_words(moment_of(day))}, {moment_of(day):%H:%M}") for day in at_least],
+        events=[(at, f"least {least:.0f}, {day(moment_of(at))}, {moment_of(at):%H:%M}") for at in at_least],
     )
     return course(ax, headroom, spec)
 
@@ -98,7 +97,7 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
     if row["answer"] in ("refusing", "at the cap"):
         message = f"The cap of {row['cap']} is reached"
     elif pd.notna(row["median"]):
-        message = f"The cap of {row['cap']} is likely to be reached by {day_words(row['median'])}"
+        message = f"The cap of {row['cap']} is likely to be reached by {day(row['median'])}"
     spec = Course(
         title=lambda _: message,
         subtitle="Held tenants of the fullest process at each day's end",
@@ -106,7 +105,7 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
             Line(days(frame["day"]) + 1, frame["held"].to_numpy(dtype=float), INK, step=1.0),
             Line(will, high95, foot=low95, step=1.0, looks={"alpha": 0.14}),
             Line(will, high80, said=f"90 % under {high80[-1]:.0f}", foot=low80, step=1.0, looks={"alpha": 0.3}),
-            Line(will, median, said=f"median {last['median']:.0f}", step=1.0, looks={"linestyle": _DASHES[0]}),
+            Line(will, median, said=f"median {last['median']:.0f}", step=1.0, looks={"linestyle": DASHES[1]}),
         ],
         bound=Bound(cap, f"cap {cap}"),
         unit="{:.0f}".format,

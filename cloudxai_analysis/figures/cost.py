@@ -9,7 +9,7 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Columns, Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import change_of, shortened
-from cloudxai_analysis.figures.lanes import Bars, bars
+from cloudxai_analysis.figures.lanes import Words, bars
 from cloudxai_analysis.figures.style import HATCH, INK, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days
 from cloudxai_analysis.ground.window import Window, week_of
@@ -34,20 +34,20 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
         return empty(ax)
     starts = pd.date_range(known["start"].min(), known["start"].max(), freq="7D")
     cost = known.groupby("start")["cost"].sum().reindex(starts).to_numpy(dtype=float)
-    names = [week_of(start.to_pydatetime()).name for start in starts]
-    place, whole = np.arange(len(cost), dtype=np.float64) - 0.5, len(cost) - partial
+    place, whole, last = days(starts), len(cost) - partial, week_of(starts[-1].to_pydatetime()).name
     said = ["" if np.isnan(value) else money(value, "").strip() for value in cost]
     moved = f", {_signed(change, 1)} on the week before" if np.isfinite(change) else ""
     parts = [
-        Columns(place[own], cost[own], hatch=hatch, texts=said[own])
+        Columns(place[own], cost[own], step=7, hatch=hatch, texts=said[own])
         for own, hatch in ((slice(whole), ""), (slice(whole, None), HATCH))
     ]
     spec = Course(
-        title=lambda _: f"{names[-1]} cost {money(float(cost[-1]), unit)}{' so far' if partial else moved}",
+        title=lambda _: f"{last} cost {money(float(cost[-1]), unit)}{' so far' if partial else moved}",
         subtitle=f"Cost by ISO week{_in(unit)}",
+        at="start",
+        step=7,
         parts=lambda _: parts,
         unit=_plain,
-        weeks=names,
         more=_others(weekly, currency),
     )
     return course(ax, known, spec)
@@ -118,18 +118,9 @@ def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
         name, change = frame.iloc[0][["tenant", "change"]]
         return f"{shortened(str(name), _TITLE_NAME)} moved most: {change_of(change, unit)} against the week before"
 
-    spec = Bars(
-        title=message,
-        subtitle=f"Change of cost, {unit}",
-        name="tenant",
-        value="change",
-        color=VERMILLION,
-        said=said,
-        noun="tenants",
-        most=10,
-        more=_others(known, currency),
-    )
-    return bars(ax, ours.sort_values("change", key=abs, ascending=False, kind="stable"), spec)
+    ours = ours.sort_values("change", key=abs, ascending=False, kind="stable")
+    words = Words(title=message, subtitle=f"Change of cost, {unit}", noun="tenants", more=_others(known, currency))
+    return bars(ax, ours, words, name="tenant", value="change", color=VERMILLION, said=said, most=10)
 
 
 def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:

@@ -9,20 +9,14 @@ from collections.abc import Iterable
 
 from cloudxai_analysis.words.phrases import NO_DATA, money, signed
 
-ELLIPSIS = "…"
-REPLACEMENT = "\ufffd"
 MOST = 26  # characters of a label in a list
-# Invisible characters that join letters or emoji; the others of their kind reorder or hide what stands beside them.
-_JOINERS = "\u200c\u200d"
-# Unassigned, private, surrogate, control, format, and the two kinds of line ends.
+_JOINERS = "\u200c\u200d"  # invisible, but letters and emoji are joined by them
+# Unassigned, private, surrogate, control, format, and the two kinds of line ends: they hide or reorder others.
 _UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-_MANY_MARKS = re.compile(
-    "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
-)
-_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+_MANY_MARKS = re.compile(f"({_MARK}{{2}}){_MARK}+")
 _LETTER = 0.64  # of the font's size, a letter's width on average
-_NARROW = "iljtfrI.,:;'|!()[]/ -"
-_WIDE = "mwMW@%…—"
+_WIDTHS = dict.fromkeys("iljtfrI.,:;'|!()[]/ -", 0.38) | dict.fromkeys("mwMW@%…—", 0.95)
 
 
 def one_line(text: str) -> str:
@@ -35,7 +29,7 @@ def visible(text: str) -> str:
     line = one_line(text)
     if line.isascii() and line.isprintable():
         return line
-    kept = (c if c in _JOINERS or unicodedata.category(c) not in _UNSEEN else REPLACEMENT for c in line)
+    kept = (c if c in _JOINERS or unicodedata.category(c) not in _UNSEEN else "\ufffd" for c in line)
     return _MANY_MARKS.sub(r"\1", "".join(kept))
 
 
@@ -44,57 +38,35 @@ def shortened(label: str, most: int = MOST) -> str:
 
     Text from right to left is isolated, so that it leaves the order of what stands beside it alone.
     """
-    text = visible(label) or "(none)"
-    if len(text) > most or text_width(text, 1.0) > most * _LETTER:
-        text = _without_middle(text, most)
-    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
-        return f"{_ISOLATE}{text}{_END_ISOLATE}"
-    return text
-
-
-def _without_middle(text: str, most: int) -> str:
-    for letters in range(min(most, len(text)) - 1, 1, -1):
+    whole = text = visible(label) or "(none)"
+    letters = most
+    while len(text) > most or text_width(text, 1.0) > most * _LETTER:
+        letters -= 1
         tail = letters // 2
-        short = f"{text[: letters - tail]}{ELLIPSIS}{text[-tail:]}"
-        if text_width(short, 1.0) <= most * _LETTER:
-            return short
-    return ELLIPSIS
+        text = f"{whole[: letters - tail]}…{whole[len(whole) - tail :]}"
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+        return f"\u2068{text}\u2069"
+    return text
 
 
 def without_port(instances: Iterable[str], *, most: int = MOST) -> dict[str, str]:
     """Each instance with the name to show: without the port, where all have the same one."""
     names = sorted(set(instances))
-    ports = {name.rpartition(":")[2] for name in names}
-    same = len(ports) == 1 and all(name.rpartition(":")[0] for name in names)
+    same = len({name.rpartition(":")[2] for name in names}) == 1 and all(name.rpartition(":")[0] for name in names)
     return {name: shortened(name.rpartition(":")[0] if same else name, most) for name in names}
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """About how many points wide `text` is in DejaVu Sans, the widest of the usual sans-serif fonts."""
-    return sum(_width(character) for character in text) * size * (1.12 if bold else 1.0)
+    return sum(map(_width, text)) * size * (1.12 if bold else 1.0)
 
 
 def _width(character: str) -> float:
-    if character in _NARROW:
-        return 0.38
-    if character in _WIDE:
-        return 0.95
     if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
         return 0.0
     if unicodedata.east_asian_width(character) in "WF":
         return 1.0
-    return 0.69 if character.isupper() else 0.62
-
-
-def duration(seconds: float) -> str:
-    """'45 s', '50 min', '5.2 h', '3.1 days'."""
-    if math.isnan(seconds):
-        return NO_DATA
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86_400:.1f} days"
+    return _WIDTHS.get(character) or (0.69 if character.isupper() else 0.62)
 
 
 def change_of(amount: float, currency: str) -> str:

@@ -43,11 +43,6 @@ class Entry(NamedTuple):
     looks: Mapping[str, Any] = {}
 
 
-def box(text: str, color: str) -> Entry:
-    """The entry of a key for tinted bars of one colour."""
-    return Entry(text, {"marker": "s", "color": color, "markerfacecolor": "none"})
-
-
 def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
     """Draw rectangles from their lower left corners as one path; those with a side that is not known are left out."""
     from matplotlib.patches import PathPatch
@@ -61,21 +56,18 @@ def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: A
         ax.add_patch(PathPatch(Path.make_compound_path_from_polys(corners), **{"edgecolor": "none", **looks}))
 
 
-def tinted(
-    ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, *, color: str, hatch: str = ""
-) -> None:
+def tinted(ax: Axes, *sides: ArrayLike, color: str, hatch: str = "") -> None:
     """Rectangles with a firm edge and a light inside, on which text of the page's colour can be read."""
     from matplotlib.colors import to_rgba
 
-    rectangles(ax, x, y, width, height, facecolor=to_rgba(color, 0.35), edgecolor=color, linewidth=1.2)
+    rectangles(ax, *sides, facecolor=to_rgba(color, 0.35), edgecolor=color, linewidth=1.2)
     if hatch:
-        rectangles(ax, x, y, width, height, facecolor="none", edgecolor=color, linewidth=0, hatch=hatch)
+        rectangles(ax, *sides, facecolor="none", edgecolor=color, linewidth=0, hatch=hatch)
 
 
-def hatched(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
+def hatched(ax: Axes, *sides: ArrayLike, **looks: Any) -> None:
     """Rectangles that stand for what is not known."""
-    unfilled = {"facecolor": "none", "edgecolor": INK, "linewidth": 0.6, "alpha": 0.4, "hatch": HATCH}
-    rectangles(ax, x, y, width, height, **{**unfilled, **looks})
+    rectangles(ax, *sides, facecolor="none", edgecolor=INK, linewidth=0.6, alpha=0.4, hatch=HATCH, **looks)
 
 
 def hatch_unknown(ax: Axes, stretches: Sequence[tuple[float, float]], text: str = "no data") -> None:
@@ -117,15 +109,15 @@ def broken(x: Floats, y: Floats, *, step: float) -> tuple[Floats, Floats]:
     return np.insert(x, after, x[after - 1] + step / 2), np.insert(y, after, np.nan)
 
 
-def value_ticks(ax: Axes, say_: Callable[[float], str], *, whole: bool = False) -> float:
-    """Label the vertical axis within its limits by `say_`; the points that the labels need left of the axes."""
+def value_ticks(ax: Axes, words: Callable[[float], str], *, whole: bool = False) -> float:
+    """Label the vertical axis within its limits by `words`; the points that the labels need left of the axes."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = ax.get_ylim()
     ticks = MaxNLocator(nbins=4, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     slack = (high - low) * 1e-9
     inside = [float(tick) for tick in ticks if low - slack <= tick <= high + slack]
-    labels = [say_(tick) for tick in inside]
+    labels = [words(tick) for tick in inside]
     ax.set_yticks(inside, labels)
     ax.set_ylim(low, high)
     return max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 12
@@ -149,7 +141,7 @@ def say(
 
 def end_room(ends: Sequence[End]) -> float:
     """Points that the longest end label needs right of the axes."""
-    return _GAP + 10 + max((text_width(end.text, SMALL_SIZE) for end in ends), default=0.0)
+    return max((_GAP + 10 + text_width(end.text, SMALL_SIZE) for end in ends), default=14.0)
 
 
 def end_labels(ax: Axes, ends: Sequence[End]) -> None:

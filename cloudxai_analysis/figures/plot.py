@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +10,18 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, course
-from cloudxai_analysis.figures.labels import duration, shortened
-from cloudxai_analysis.figures.lanes import Bars, Stretches, bars, stretches
+from cloudxai_analysis.figures.labels import shortened
+from cloudxai_analysis.figures.lanes import Words, bars, stretches
 from cloudxai_analysis.figures.marks import left_out
-from cloudxai_analysis.figures.style import PALETTE, empty, new_axes
+from cloudxai_analysis.figures.style import DASHES, PALETTE, empty, new_axes
 from cloudxai_analysis.figures.svg import as_image, to_svg
 from cloudxai_analysis.figures.timeline import days, usual_step
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.words.phrases import count
+from cloudxai_analysis.words.phrases import count, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 
 
 @dataclass(frozen=True)
@@ -32,15 +30,11 @@ class Plot:
 
     axes: Axes
 
-    def svg(self) -> str:
-        """The figure as the text of one `<svg>` element."""
-        return to_svg(self.axes.figure, "plot", str(self))
-
     def __str__(self) -> str:
         return self.axes.get_title(loc="left") or "Nothing to draw"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        figure = self.svg()
+        figure = to_svg(self.axes.figure, "plot", str(self))
         return {"image/svg+xml": figure, "text/html": as_image(figure, str(self)), "text/plain": str(self)}
 
 
@@ -88,41 +82,28 @@ def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "")
 def _stretches(ax: Axes, frame: pd.DataFrame, times: Sequence[str], names: Sequence[str], title: str) -> Axes:
     start, end = times
     last, lane = frame[times].max().max(), frame[names[0]].astype(str) if names else "all"
-    longest = (frame[end].fillna(last) - frame[start]).dt.total_seconds().max()
-    spec = Stretches(
-        title=lambda _: title or f"{count(len(frame), 'stretch', 'stretches')}, the longest {duration(longest)}",
-        subtitle=f"From {start} to {end}",
-        window=Window(frame[start].min().tz_convert("UTC").to_pydatetime(), last.tz_convert("UTC").to_pydatetime()),
-        lane="lane",
-        order=lambda frame: frame["lane"].unique().tolist(),
-        noun=names[0] if names else "",
-        start=start,
-        end=end,
-    )
-    return stretches(ax, frame.assign(lane=lane), spec)
+    longest = span((frame[end].fillna(last) - frame[start]).dt.total_seconds().max())
+    message = title or f"{count(len(frame), 'stretch', 'stretches')}, the longest {longest}"
+    words = Words(title=lambda _: message, subtitle=f"From {start} to {end}", noun=names[0] if names else "")
+    window = Window(frame[start].min().tz_convert("UTC").to_pydatetime(), last.tz_convert("UTC").to_pydatetime())
+    frame = frame.assign(lane=lane)
+    lanes = frame["lane"].unique().tolist()
+    return stretches(ax, frame, words, window=window, lane="lane", lanes=lanes, start=start, end=end)
 
 
 def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by: str, title: str) -> Axes:
     if by and frame.duplicated([by, time]).any():
         raise UsageError(f"'{by}' has several rows of one time. Name the column that tells them apart: by=…")
-    named_ = {name: frame[name] for name in values}
+    columns = {name: frame[name] for name in values}
     if by:
-        named_ = {str(name): own[values[0]] for name, own in frame.groupby(frame[by].astype(str), sort=False)}
-    order = sorted(named_, key=lambda name: -named_[name].max())
+        columns = {str(name): own[values[0]] for name, own in frame.groupby(frame[by].astype(str), sort=False)}
+    order = sorted(columns, key=lambda name: -columns[name].max())
     said, step = f"{values[0]} by {by}" if by else ", ".join(values), usual_step(frame[time])
-    lines = [
-        Line(
-            days(frame.loc[named_[name].index, time]),
-            named_[name].to_numpy(dtype=float),
-            color,
-            shortened(name, 16),
-            step,
-            gaps=len(order) == 1,
-            looks={"linestyle": dashes},
-        )
-        for name, color, dashes in zip(order, PALETTE, _DASHES, strict=False)
-    ]
-    known = pd.concat([named_[name] for name in order[: len(lines)]]).dropna()
+    lines = []
+    for name, color, dashes in zip(order, PALETTE, DASHES, strict=False):
+        x, y = days(frame.loc[columns[name].index, time]), columns[name].to_numpy(dtype=float)
+        lines.append(Line(x, y, color, shortened(name, 16), step, len(order) == 1, {"linestyle": dashes}))
+    known = pd.concat([columns[name] for name in order[: len(lines)]]).dropna()
     spec = Course(
         title=lambda _: title or f"{shortened(said, 30)}: from {known.min():,.4g} to {known.max():,.4g}",
         subtitle=said,
@@ -136,17 +117,13 @@ def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by:
 
 
 def _bars(ax: Axes, frame: pd.DataFrame, value: str, name: str, title: str) -> Axes:
+    def message(frame: pd.DataFrame) -> str:
+        return title or f"{shortened(str(frame[name].iloc[0]))} has most: {frame[value].iloc[0]:,.4g}"
+
     known = frame[np.isfinite(frame[value].to_numpy(dtype=float))].sort_values(value, ascending=False, kind="stable")
-    spec = Bars(
-        title=lambda frame: title or f"{shortened(str(frame[name].iloc[0]))} has most: {frame[value].iloc[0]:,.4g}",
-        subtitle=f"{value} by {name}",
-        name=name,
-        value=value,
-        said=lambda row: f"{row[value]:,.4g}",
-        noun="rows",
-    )
-    return bars(ax, known, spec)
+    words = Words(title=message, subtitle=f"{value} by {name}", noun="rows")
+    return bars(ax, known, words, name=name, value=value, said=lambda row: f"{row[value]:,.4g}")
 
 
-def _listed(names: Sequence[Any]) -> str:
+def _listed(names: Iterable[Any]) -> str:
     return ", ".join(f"'{name}'" for name in list(names)[:8]) or "none"

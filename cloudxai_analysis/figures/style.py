@@ -14,25 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Of Okabe and Ito's eight colours (2008, Color Universal Design) these stand out 3:1 from white and a dark page alike.
-BLUE = "#0072b2"
-VERMILLION = "#d55e00"
-GREEN = "#009e73"
-PURPLE = "#cc79a7"
-PALETTE = (BLUE, VERMILLION, GREEN, PURPLE)
-
+BLUE, VERMILLION, GREEN, PURPLE = PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 INK = "#0b1f2a"  # the page's text colour: svg.py writes it as currentColor
 HATCH = "////"
 
-TITLE_SIZE = 13.5
-TEXT_SIZE = 11.5
-SMALL_SIZE = 11.0
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13.5, 11.5, 11.0
 LINE = 15.0  # points from one line of text to the next
-
-_EDGE = 6.0
-TOP = 50.0
+TOP, BOTTOM = 50.0, 40.0
 KEY_TOP = 68.0  # where a key stands below the title
-BOTTOM = 40.0
-_STYLE = Path(__file__).parent / "cloudxai.mplstyle"
+_EDGE = 6.0
 
 P = ParamSpec("P")
 
@@ -42,7 +33,8 @@ def rc() -> RcParams:
     """The style file's settings."""
     import matplotlib
 
-    return matplotlib.rc_params_from_file(str(_STYLE), use_default_template=False)
+    file = Path(__file__).parent / "cloudxai.mplstyle"
+    return matplotlib.rc_params_from_file(str(file), use_default_template=False)
 
 
 def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
@@ -58,19 +50,16 @@ def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     return drawn
 
 
+@styled
 def new_axes(width: float = 7.2, height: float = 3.4) -> Axes:
     """Axes alone in a figure of `width` × `height` inches, transparent and without any global state."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(rc()):
-        figure = Figure(figsize=(width, height))
-        FigureCanvasSVG(figure)
-        figure.patch.set_visible(False)
-        axes = figure.add_subplot()
-        axes.patch.set_visible(False)
-        margins(axes)
+    figure = Figure(figsize=(width, height))
+    figure.patch.set_visible(False)
+    axes = figure.add_subplot()
+    axes.patch.set_visible(False)
+    margins(axes)
     return axes
 
 
@@ -125,8 +114,7 @@ def empty(ax: Axes, reason: str = "no number of it is known in this window") -> 
     """Say in the middle of the axes why nothing is drawn there."""
     margins(ax)
     ax.set_axis_off()
-    ax.set_xlim(0, 1)
-    ax.set_ylim(0, 1)
+    ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.fill_between([0, 1], 0, 1, facecolor="none", edgecolor=INK, hatch="/", linewidth=0, alpha=0.15)
     ax.text(0.5, 0.62, "Nothing to draw", ha="center", fontsize=TITLE_SIZE, fontweight="bold")
     reason = one_line(reason)

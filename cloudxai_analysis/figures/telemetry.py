@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import share_words, shortened
-from cloudxai_analysis.figures.lanes import Cells, cells
-from cloudxai_analysis.figures.marks import Entry, box, left_out, unknown_stretches
-from cloudxai_analysis.figures.style import BLUE, GREEN, PURPLE, VERMILLION, empty
+from cloudxai_analysis.figures.lanes import Words, cells
+from cloudxai_analysis.figures.marks import Entry, left_out, unknown_stretches
+from cloudxai_analysis.figures.style import BLUE, DASHES, PALETTE, VERMILLION, empty
 from cloudxai_analysis.figures.timeline import day_of, days, frame_words, usual_step
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.words.phrases import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_LINES: tuple[Any, ...] = (
-    (BLUE, "-"),
-    (VERMILLION, (0, (5, 2))),
-    (GREEN, (0, (2, 1.5))),
-    (PURPLE, (0, (7, 2, 1.5, 2))),
-)
 
 
 def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
@@ -45,22 +38,19 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
         said = f"{share_words(total)} of the time since the first scrape seen"
         return f"{said}, {short} of {count(len(coverage), 'day')} short" if short else said
 
-    spec = Cells(
+    square = {"marker": "s", "markerfacecolor": "none"}
+    words = Words(
         title=message,
         subtitle=f"Share of the time in which a target was up, {frame_words(coverage['day'], step=DAY)} (UTC)",
-        row="job",
-        rows=[str(name) for name in worst.index],
-        share="coverage",
-        least=least,
-        said=lambda share: percent(share, 0),
         noun="jobs",
         key=[
-            box(f"at least {percent(least, 0)}", BLUE),
-            box(f"under {percent(least, 0)}", VERMILLION),
+            Entry(f"at least {percent(least, 0)}", {**square, "color": BLUE}),
+            Entry(f"under {percent(least, 0)}", {**square, "color": VERMILLION}),
             Entry("hatched: no scrape"),
         ],
     )
-    return cells(ax, coverage, spec)
+    rows = [str(name) for name in worst.index]
+    return cells(ax, coverage, words, row="job", rows=rows, share="coverage", least=least)
 
 
 def raw_samples(
@@ -74,7 +64,7 @@ def raw_samples(
 
     def parts(samples: pd.DataFrame) -> Sequence[Part]:
         drawn: list[Line] = []
-        for series, (color, dashes) in zip(most, _LINES, strict=False):
+        for series, color, dashes in zip(most, PALETTE, DASHES, strict=False):
             own = samples[samples["series_id"] == series]
             said = shortened(str(own["instance"].iloc[0]), 16)
             y, looks = own["value"].to_numpy(dtype=float), {"linestyle": dashes}
@@ -89,6 +79,6 @@ def raw_samples(
         parts=parts,
         window=window,
         shaded=[] if marked is None else [(day_of(marked[0]), day_of(marked[1]))],
-        more=left_out(min(len(most), len(_LINES)), len(most), "series"),
+        more=left_out(min(len(most), len(PALETTE)), len(most), "series"),
     )
     return course(ax, samples if samples["value"].notna().any() else samples[:0], spec)

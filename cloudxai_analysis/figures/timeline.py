@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,17 +21,25 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 HOUR = 1 / 24
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONDAY = 4  # of the first week that begins after the epoch
+_MONDAY = 4  # of the first week that begins in 1970
 _LABELS = 7  # about as many as fit side by side
 _STEPS = (1 * HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 1, 7, 14, 28, 91, 182, 364)  # days from tick to tick
 
 
 def days(moments: Iterable[datetime]) -> Floats:
     """Days since 1970 of each moment, as matplotlib counts them; NaN of NaT."""
-    index = pd.to_datetime(pd.Series(list(moments), dtype="object"), utc=True)
-    stamps = pd.DatetimeIndex(index).as_unit("us")
+    stamps = pd.DatetimeIndex(pd.to_datetime(pd.Series(list(moments), dtype="object"), utc=True)).as_unit("us")
     return np.where(stamps.isna(), np.nan, stamps.asi8 / 86_400e6)
+
+
+def day_of(moment: datetime) -> float:
+    """Days since 1970 of one moment."""
+    return float(days([moment])[0])
+
+
+def moment_of(day: float) -> datetime:
+    """The moment that many days after 1970, to the second."""
+    return datetime.fromtimestamp(round(float(day) * 86_400), UTC)
 
 
 def usual_step(times: pd.Series) -> float:
@@ -40,38 +48,22 @@ def usual_step(times: pd.Series) -> float:
     return float(np.median(apart)) if len(apart) else HOUR
 
 
-def day_of(moment: datetime) -> float:
-    """Days since 1970 of one moment."""
-    return (moment - _EPOCH) / timedelta(days=1)
+def time_axis(ax: Axes, start: float, end: float, *, weekly: bool = False) -> None:
+    """Give the axes the time from `start` to `end`, after their margins; labels stand where a day or hour begins.
 
-
-def moment_of(day: float) -> datetime:
-    """The moment that many days after 1970, to the second."""
-    return _EPOCH + timedelta(seconds=round(float(day) * 86_400))
-
-
-def time_axis(ax: Axes, start: float, end: float) -> None:
-    """Give the axes the time from `start` to `end`, after their margins; labels stand where a day or hour begins."""
+    `weekly`, whole weeks have their ISO names in their middle.
+    """
     ax.set_xlim(start, max(end, start + HOUR))
     steps = [step for step in _STEPS if step >= 1 or end - start <= 1.5]  # a time without its day tells little
-    step = next((step for step in steps if (end - start) / step <= _LABELS + 1), steps[-1])
+    step = 7 if weekly else next((step for step in steps if (end - start) / step <= _LABELS + 1), steps[-1])
     first = math.ceil(round((start - _MONDAY) / step, 6)) * step + _MONDAY
-    ticks = [float(tick) for tick in np.arange(first, end - 1e-6, step)]
-    labels = [_said(moment_of(tick), step) for tick in ticks]
+    ticks = np.arange(first, end - 1e-6, step)
+    labels = [f"{moment_of(tick):W%V}" if weekly else _said(moment_of(tick), step) for tick in ticks]
     longest = max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 8
     every = max(1, math.ceil(longest * len(ticks) / axes_size(ax)[0]))
-    ax.set_xticks(ticks[::every], labels[::every])
+    shown = slice((len(ticks) - 1) % every if weekly else 0, None, every)  # the last week is named
+    ax.set_xticks(ticks[shown] + (3.5 if weekly else 0.0), labels[shown])
     ax.set_xlabel(f"{span_words(moment_of(start), moment_of(end))}, UTC", loc="left")
-
-
-def week_axis(ax: Axes, names: Sequence[str]) -> None:
-    """Put the weeks called `names` ('2026-W46') at 0, 1, 2, ...; labels where there is room, counted from the last."""
-    step = math.ceil((text_width("W46", TEXT_SIZE) + 8) / (axes_size(ax)[0] / len(names)))
-    labelled = [place for place in range(len(names)) if (len(names) - 1 - place) % step == 0]
-    ax.set_xlim(-0.6, len(names) - 0.4)
-    ax.set_xticks(labelled, [names[place].partition("-")[2] or names[place] for place in labelled])
-    years = sorted({name.partition("-")[0] for name in names})
-    ax.set_xlabel(f"ISO weeks of {' and '.join(years)}, UTC", loc="left")
 
 
 def span_words(start: datetime, end: datetime) -> str:
@@ -94,11 +86,6 @@ def window_words(window: Window) -> str:
 def frame_words(moments: pd.Series, *, step: timedelta) -> str:
     """The stretch that a frame's buckets of length `step` cover."""
     return span_words(moments.min().to_pydatetime(), (moments.max() + step).to_pydatetime())
-
-
-def day_words(moment: datetime) -> str:
-    """'Tue 10 Nov'."""
-    return f"{moment:%a} {moment.day} {moment:%b}"
 
 
 def _said(tick: datetime, step: float) -> str:

@@ -1,10 +1,14 @@
-"""Each figure on planted frames: what it says, and what stays of it if its frame is empty, hostile, short or long."""
+"""Each figure on planted frames: what it says, and what stays of it if its frame is empty, hostile, short or long.
+
+Then the frames of an analyst's own.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.figures import alerts, cardinality, cost, new_axes, readiness, telemetry, to_svg
+from cloudxai_analysis.figures import alerts, cardinality, cost, new_axes, plot, readiness, telemetry, to_svg
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import parse_window
 
 WEEK, MONTH = parse_window("2026-W46"), parse_window("2026-11")
@@ -104,7 +108,7 @@ FIGURES = {
         lambda ax, frame: cost.cost_by_week(ax, frame, currency="EUR", partial=False, change=0.125),
         WEEKS,
         "2026-W46 cost 900 EUR, +12.5 % on the week before",
-        {"800", "no data", "Cost by ISO week in EUR, 2026-W44 to 2026-W46 (UTC); USD not drawn"},
+        {"800", "no data", "Cost by ISO week in EUR, 26 Oct to 15 Nov 2026 (UTC); USD not drawn"},
     ),
     "month": (
         lambda ax, frame: cost.month_course(
@@ -286,3 +290,54 @@ def test_a_quarter_of_hours_stays_small(name):
     frame = by("hour", **dict.fromkeys(columns, values), expected=10.0, low=5.0, high=15.0, instance="a:80")
     ax = draw(name, lambda _: frame.assign(time=frame["hour"]))
     assert len(to_svg(ax.figure, name, "")) < 60_000
+
+
+TIME = pd.date_range("2026-11-09", periods=24, freq="h", tz="UTC")
+HOURS = pd.DataFrame({"hour": TIME, "requests": np.arange(24.0)})
+TENANTS = pd.concat([HOURS.assign(tenant=name, requests=HOURS["requests"] + n) for n, name in enumerate("abcdef")])
+TOTALS = pd.DataFrame({"tenant": ["a", "b", "c"], "requests": [3, 9, -1]})
+OPEN = pd.DataFrame({"tenant": ["a", "b"], "start": TIME[:2], "end": [TIME[7], pd.NaT]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "how", "message", "said", "lanes_"),
+    [
+        (HOURS, {}, "requests: from 0 to 23", {"requests, 9 Nov 2026 (UTC)"}, None),
+        # The four that reach highest.
+        (
+            TENANTS,
+            {},
+            "requests by tenant: from 2 to 28",
+            {"f", "c", "requests by tenant, 9 Nov 2026 (UTC), 4 of 6 lines"},
+            None,
+        ),
+        (TOTALS, {"title": "What I found"}, "What I found", {"9", "3", "-1", "requests by tenant"}, ["b", "a", "c"]),
+        (OPEN, {}, "2 stretches, the longest 7 hours", {"From start to end, 9 Nov 2026 (UTC)"}, ["a", "b"]),
+        (HOURS[:0], {}, "Nothing to draw", {"the frame has no row"}, None),
+    ],
+)
+def test_a_frame_of_ones_own_takes_the_form_of_its_columns(frame, how, message, said, lanes_):
+    figure = plot(frame, **how)
+    assert str(figure) == message
+    assert said <= texts(figure.axes)
+    assert lanes_ is None or lanes(figure.axes) == lanes_
+    bundle = figure._repr_mimebundle_()
+    assert bundle["image/svg+xml"].startswith("<svg ")
+    assert f'alt="{message}"' in bundle["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "how", "said"),
+    [
+        ([1, 2], {}, "A DataFrame can be plotted, not a list"),
+        (HOURS, {"by": "tenant"}, "no column 'tenant'. It has 'hour', 'requests'"),
+        (TOTALS, {"value": "tenant"}, "Numbers are in 'requests'"),
+        (HOURS.assign(hour=TIME.tz_localize(None)), {}, r"tz_localize\('UTC'\)"),
+        (TOTALS[["tenant"]], {}, "No form fits the columns 'tenant'"),
+        (pd.concat([TENANTS, TENANTS]), {}, "several rows of one time"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_in_one_line(frame, how, said):
+    with pytest.raises(UsageError, match=said) as raised:
+        plot(frame, **how)
+    assert "\n" not in str(raised.value)
