@@ -23,7 +23,8 @@ from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.platform.settings import Bounds
 
 _HERE = Path(__file__).parent
-EVALUATION = _HERE.parent / "operate" / "evaluation.json"
+_EVALUATION = _HERE.parent / "operate" / "evaluation.json"
+_OF_THIS_RUN = ("output", "run")
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _REORDERING = frozenset({"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"})
 _UNIT = re.compile(r"(\d) (?=(?:%|[A-Z]{3}\b|h\b|min\b|ms\b|s\b))")
@@ -45,8 +46,7 @@ def render(notebook: dict[str, Any]) -> str:
     # A section that has no look still has its place, and so has one that is new to us.
     sections: list[str] = list(dict.fromkeys([*SECTIONS, *(look["section"] for look in looks)]))
     # Where links lead: a look by its key, a check to the look that shows it, or else to its section.
-    anchors = {name: name for name in sections}
-    anchors |= {check["key"]: check["section"] for check in summary["checks"]}
+    anchors = {name: name for name in sections} | {check["key"]: check["section"] for check in summary["checks"]}
     anchors |= {check: look["key"] for look in looks for check in look["checks"]}
     anchors |= {look["key"]: look["key"] for look in looks}
 
@@ -57,20 +57,18 @@ def render(notebook: dict[str, Any]) -> str:
     page = _template().render(
         summary=summary,
         since=head["since"],
-        sections=[_section(name, summary, looks) for name in sections],
+        sections=[_section(name, summary["checks"], looks) for name in sections],
         again=_again(summary),
         anchor=anchor,
         checks={check["key"]: check for check in summary["checks"]},
-        glossary=sorted(
-            dict(look["definition"].split(": ", 1) for look in looks if ": " in look["definition"]).items()
-        ),
-        evaluation=json.loads(EVALUATION.read_text(encoding="utf-8")) if EVALUATION.is_file() else None,
+        glossary=sorted({look["definition"].partition(": ")[::2] for look in looks if ": " in look["definition"]}),
+        evaluation=json.loads(_EVALUATION.read_text(encoding="utf-8")),
         own=head.get("evaluation"),
         bounds={key: field.description for key, field in Bounds.model_fields.items()},
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        sparkline=lambda values: Markup(sparkline(values)),  # noqa: S704 - our own drawing
-        run=_run(notebook),
+        sparkline=lambda values: Markup(sparkline(values)),  # noqa: S704 - drawn of numbers alone
+        run=_run(notebook["metadata"]),
         summary_sha256=summary_sha256(summary),
     )
     return readable(page)
@@ -85,12 +83,8 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "said": said,
-        "named": named,
-        "number": lambda value: f"{value:,}",
-        "day": lambda moment: str(moment)[:16].replace("T", " "),
-    }
+    environment.filters |= {"said": said, "named": named, "number": "{:,}".format}
+    environment.filters["day"] = lambda moment: str(moment)[:16].replace("T", " ")
     return environment.get_template("report.html.jinja")
 
 
@@ -112,11 +106,10 @@ def _outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict
     return head, list(looks.values())
 
 
-def _section(name: str, summary: dict[str, Any], looks: list[dict[str, Any]]) -> dict[str, Any]:
-    checks = [check for check in summary["checks"] if check["section"] == name]
-    status = min((check["status"] for check in checks), key=SEVERITY.__getitem__, default="unknown")
-    own = [look for look in looks if look["section"] == name]
-    return {"name": name, "status": status, "checks": checks, "looks": own}
+def _section(name: str, checks: list[dict[str, Any]], looks: list[dict[str, Any]]) -> dict[str, Any]:
+    of_it, own = ([one for one in some if one["section"] == name] for some in (checks, looks))
+    status = min((check["status"] for check in of_it), key=SEVERITY.__getitem__, default="unknown")
+    return {"name": name, "status": status, "checks": of_it, "looks": own}
 
 
 def _again(summary: dict[str, Any]) -> str:
@@ -130,14 +123,11 @@ def _again(summary: dict[str, Any]) -> str:
     return shlex.join(word for name, value in given.items() for word in ("-p", name, value))
 
 
-def _run(notebook: dict[str, Any]) -> dict[str, Any]:
+def _run(metadata: dict[str, Any]) -> dict[str, Any]:
     """How the notebook was run: its file's hash, versions, seconds, and the parameters but those of this run alone."""
-    metadata = notebook.get("metadata", {})
     papermill = metadata.get("papermill", {})
-    given = {name: value for name, value in papermill.get("parameters", {}).items() if name not in ("output", "run")}
-    parameters = {
-        name: _CREDENTIALS.sub("", value) if isinstance(value, str) else value for name, value in sorted(given.items())
-    }
+    given = sorted((name, value) for name, value in papermill.get("parameters", {}).items() if name not in _OF_THIS_RUN)
+    parameters = {name: _CREDENTIALS.sub("", value) if isinstance(value, str) else value for name, value in given}
     return {"stamp": metadata.get("cloudxai", {}), "seconds": papermill.get("duration"), "parameters": parameters}
 
 

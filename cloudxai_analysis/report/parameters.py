@@ -14,7 +14,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 from cloudxai_analysis.ground.errors import NotebookFailed, UsageError
 from cloudxai_analysis.platform.settings import near_miss
 
-NBFORMAT = 4
 _TYPES: dict[str, Any] = {"int": int, "float": Annotated[float, Field(allow_inf_nan=False)], "bool": bool}
 
 
@@ -32,8 +31,8 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
     """The parameters of a notebook, by name, from its cell tagged `parameters`; NotebookFailed without."""
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
-        if content["nbformat"] != NBFORMAT:
-            raise ValueError(f"it is of format {content['nbformat']}, not {NBFORMAT}")
+        if content["nbformat"] != 4:
+            raise ValueError(f"it is of format {content['nbformat']}, not 4")
         cells = [cell for cell in content["cells"] if "parameters" in cell.get("metadata", {}).get("tags", [])]
         source = "".join(cells[0]["source"]) if cells else ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -70,8 +69,7 @@ def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, An
     Raises a UsageError where a name is unknown (the near miss is named) or a value not of its type, and NotebookFailed
     where the notebook cannot be read.
     """
-    known = read_parameters(notebook)
-    checked = {}
+    known, checked = read_parameters(notebook), {}
     for name, value in given.items():
         if name not in known:
             raise UsageError(f"Notebook {notebook.stem} has no parameter '{name}'.{near_miss(name, list(known))}")
@@ -89,8 +87,6 @@ def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, An
 
 def parameter_lines(notebook: Path) -> Iterator[str]:
     """One line per parameter: name, type, default and comment."""
-    parameters = read_parameters(notebook).values()
     yield f"Parameters of {notebook.stem}:"
-    width = max((len(f"{item.name}: {item.kind}") for item in parameters), default=0)
-    for item in parameters:
-        yield f"  {f'{item.name}: {item.kind}':<{width}}  {item.default!r:<8}  {item.comment}"
+    for item in read_parameters(notebook).values():
+        yield f"  {f'{item.name}: {item.kind}':<20}  {item.default!r:<8}  {item.comment}"

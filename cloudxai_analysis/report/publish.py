@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import uuid
@@ -50,11 +49,9 @@ def publish(folder: Path, target: Path) -> None:
 
     Everything is on disk before the step: files, their folders, then the link that is put in place of the old one.
     """
-    for path in sorted(folder.rglob("*")):
+    for path in (*folder.rglob("*"), folder):
         sync(path)
-    sync(folder)
-    digest = hashlib.sha256((folder / "summary.json").read_bytes()).hexdigest()[:12]
-    final = target.parent / _PUBLISHED / f"{target.name}-{digest}-{uuid.uuid4().hex[:8]}"
+    final = target.parent / _PUBLISHED / f"{target.name}-{uuid.uuid4().hex[:12]}"
     final.parent.mkdir(exist_ok=True)
     os.rename(folder, final)
     sync(final.parent)

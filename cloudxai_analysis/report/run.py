@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from cloudxai_analysis.report.parameters import checked_parameters
 
 SCHEMA = Path(__file__).parents[1] / "cards" / "summary.schema.json"
 Progress = Callable[[int, int, str], None]
-LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
 # Imported by name alone: the notebook's own imports then find them, and none of its names is there before it says so.
 _LOADED = ("cloudxai_analysis.cards.weekly", "cloudxai_analysis.study.opening", "matplotlib.backends.backend_svg")
 
@@ -33,17 +33,12 @@ class Kernel:
     """A Python kernel that is being started in the background, in a process group of its own."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._starting: Future[Any] = pool.submit(_started)
-
-    def manager(self) -> Any:
-        """The manager of the running kernel, as nbclient takes it; waits for it."""
-        return self._starting.result()
+        self.starting = pool.submit(_started)
 
     def end(self) -> None:
         """End the kernel's whole process group: a cell's own children outlive the kernel otherwise."""
         # What kept it from starting is told where the notebook runs.
-        group = getattr(self.manager(), "group", None) if self._starting.exception() is None else None
-        if group and group != os.getpgid(0):
+        if self.starting.exception() is None and (group := self.starting.result().group) != os.getpgid(0):
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
 
@@ -67,7 +62,7 @@ def _started() -> Any:
     manager: Any = AsyncKernelManager(kernel_name="python3")
     asyncio.run(manager.start_kernel(extra_arguments=arguments))
     # After its shutdown the provisioner is gone, but a cell's own children may not be.
-    manager.group = getattr(manager.provisioner, "pgid", None)
+    manager.group = manager.provisioner.pgid
     return manager
 
 
@@ -90,14 +85,10 @@ def execute(
     not run, the kernel died, or the time was over; and the CloudxaiError that a cell raised, with its own exit code.
     """
     given = checked_parameters(notebook, parameters)
-    # jsonschema compiles, for a second, a grammar of URIs where JupyterLab is installed; no format here is one.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import nbformat
-
-    place = _Place(nbformat.read(notebook, as_version=4).cells, progress)
+    at = [0]
     # In a thread of its own, because in the main one nbclient takes Ctrl-C for itself and reports a dead kernel.
     with nullcontext(kernel) if kernel else kernel_under_way() as own, ThreadPoolExecutor(1, "notebook") as pool:
-        running = pool.submit(_papermill, notebook, target, given, own, place)
+        running = pool.submit(_papermill, notebook, target, given, own, _teller(notebook, at, progress))
         try:
             wait([running], timeout=seconds)
             expired = not running.done()
@@ -107,42 +98,40 @@ def execute(
                 own.end()
                 wait([running], timeout=0.2)
             own.end()
+    place = f"cell {at[0]} of the executed notebook" if at[0] else "the kernel's start"
     kept = f"As far as it came, it is kept in {target}"
     if expired:
-        raise NotebookFailed(
-            f"Notebook {notebook.stem} was ended after {seconds:g} s, at {place}. {kept}; the limit is "
-            "`limits.notebook_seconds`."
-        )
+        limit = "the limit is `limits.notebook_seconds`"
+        raise NotebookFailed(f"Notebook {notebook.stem} was ended after {seconds:g} s, at {place}. {kept}; {limit}.")
     if (error := running.exception()) is not None:
-        raise _failure(error, f"Notebook {notebook.stem}", str(place), kept) from None
-    _prove_cells(notebook, target)
-    _stamp(notebook, target)
+        raise _failure(error, f"Notebook {notebook.stem}", place, kept) from None
+    _prove_and_stamp(notebook, target)
     return target
 
 
-class _Place:
-    """Where in the notebook the run is; told to `progress` as each cell starts."""
+def _teller(notebook: Path, at: list[int], progress: Progress | None) -> Callable[..., None]:
+    """What nbclient tells of each cell's start: it stands in `at`, and `progress` is told."""
+    headings = [""]
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        first = next(iter("".join(cell.get("source", "")).splitlines()), "")
+        is_heading = cell["cell_type"] == "markdown" and first.startswith("#")
+        headings.append(first.lstrip("# ") if is_heading else headings[-1])
 
-    def __init__(self, cells: list[Any], progress: Progress | None) -> None:
-        self.cell, self.progress, heading = 0, progress, ""
-        self.headings: list[str] = []
-        for cell in cells:
-            if cell.cell_type == "markdown" and cell.source.startswith("#"):
-                heading = cell.source.splitlines()[0].lstrip("# ")
-            self.headings.append(heading)
-
-    def start(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - nbclient passes both by name
-        self.cell = cell_index + 1
-        if self.progress:
+    def start(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient passes both by name
+        at[0] = cell_index + 1
+        if progress:
             # papermill puts one cell of its own after the parameters.
-            at = min(self.cell, len(self.headings))
-            self.progress(at, len(self.headings), self.headings[at - 1])
+            number = min(at[0], len(headings) - 1)
+            progress(number, len(headings) - 1, headings[number])
 
-    def __str__(self) -> str:
-        return f"cell {self.cell} of the executed notebook" if self.cell else "the kernel's start"
+    return start
 
 
-def _papermill(notebook: Path, target: Path, parameters: dict[str, Any], kernel: Kernel, place: _Place) -> None:
+def _papermill(
+    notebook: Path, target: Path, parameters: dict[str, Any], kernel: Kernel, start: Callable[..., None]
+) -> None:
+    # jsonschema compiles, for a second, a grammar of URIs where JupyterLab is installed; no format here is one.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import ensure_event_loop
     from papermill import execute_notebook
@@ -164,24 +153,15 @@ def _papermill(notebook: Path, target: Path, parameters: dict[str, Any], kernel:
         """What nbclient makes its manager of gives the kernel under way, which nbclient then tidies up."""
 
         def __new__(cls, *_: Any, **__: Any) -> Any:
-            return kernel.manager()
+            return kernel.starting.result()
 
     papermill_engines.register("cloudxai", SavingAtTheEnd)
     # Without a handler of its own, its errors would come out on stderr beside our one line.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
+    how = {"engine_name": "cloudxai", "progress_bar": False, "autosave_cell_every": 0, "shutdown_kernel": "immediate"}
+    how |= {"kernel_name": "python3", "kernel_manager_class": Adopting, "on_cell_start": start}
     with closing(ensure_event_loop()):
-        execute_notebook(
-            notebook,
-            target,
-            parameters,
-            progress_bar=False,
-            kernel_name="python3",
-            engine_name="cloudxai",
-            autosave_cell_every=0,
-            shutdown_kernel="immediate",
-            kernel_manager_class=Adopting,
-            on_cell_start=place.start,
-        )
+        execute_notebook(notebook, target, parameters, **how)
 
 
 def _failure(error: BaseException, notebook: str, place: str, kept: str) -> BaseException:
@@ -202,27 +182,25 @@ def _line(text: object) -> str:
     return " ".join(str(text).split())[:300].rstrip(".")
 
 
-def _prove_cells(notebook: Path, target: Path) -> None:
-    """Nothing but a count of its own proves a cell: papermill marks those of a dead kernel as completed."""
-    for number, cell in enumerate(json.loads(target.read_text(encoding="utf-8"))["cells"], start=1):
+def _prove_and_stamp(notebook: Path, executed: Path) -> None:
+    """Refuse a cell that was not run, and note which notebook it was, and libraries' versions, under `cloudxai`.
+
+    Nothing but a count of its own proves a cell: papermill marks those of a dead kernel as completed.
+    """
+    content: dict[str, Any] = json.loads(executed.read_text(encoding="utf-8"))
+    for number, cell in enumerate(content["cells"], start=1):
         if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
             continue
         raised = [f"{it['ename']}: {_line(it['evalue'])}" for it in cell["outputs"] if it["output_type"] == "error"]
         if raised or cell["execution_count"] is None:
             how = f"raised {raised[0]}" if raised else "was never run"
-            raise NotebookFailed(
-                f"Notebook {notebook.stem}, cell {number} of the executed notebook, {how}. It is kept in {target}."
-            )
-
-
-def _stamp(notebook: Path, executed: Path) -> None:
-    """Add to the executed notebook, under `cloudxai`, the hash of the one it was made from and libraries' versions."""
-    content: dict[str, Any] = json.loads(executed.read_text(encoding="utf-8"))
+            place = f"cell {number} of the executed notebook"
+            raise NotebookFailed(f"Notebook {notebook.stem}, {place}, {how}. It is kept in {executed}.")
     content["metadata"]["cloudxai"] = {
         "notebook": notebook.name,
         "notebook_sha256": hashlib.sha256(notebook.read_bytes()).hexdigest(),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in _LIBRARIES},
     }
     executed.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -247,8 +225,7 @@ def prove_summary(folder: Path, run: str) -> dict[str, Any]:
 
 def keep_failed(executed: Path, kept: Path) -> Path:
     """Move what a failed run left to `kept`, where a later run does not look; the path that now holds it."""
-    if executed.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(executed, kept)
-        return kept
-    return executed
+    if not executed.is_file():
+        return executed
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.move(executed, kept))
