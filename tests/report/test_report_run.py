@@ -84,13 +84,12 @@ def test_after_the_deadline_the_kernel_and_its_children_are_gone(tmp_path: Path)
         "import subprocess, time, pathlib\nchild = subprocess.Popen(['sleep', '300'])\n"
         "pathlib.Path(folder, 'child').write_text(str(child.pid))\ntime.sleep(300)"
     )
+    notebook, target = written(tmp_path, cell), tmp_path / "out.ipynb"
+    said = r" at cell 4 of .* `limits\.notebook_seconds`\.$"
     with kernel_under_way() as kernel:
         kernel.starting.result()
-        with pytest.raises(
-            NotebookFailed, match=r"was ended after 15 s, at cell 4 of .* `limits\.notebook_seconds`\.$"
-        ):
-            notebook, given = written(tmp_path, cell), {"folder": str(tmp_path)}
-            execute(notebook, given, tmp_path / "out.ipynb", seconds=15, kernel=kernel)
+        with pytest.raises(NotebookFailed, match=f"was ended after 15 s,{said}"):
+            execute(notebook, {"folder": str(tmp_path)}, target, seconds=15, kernel=kernel)
     assert not alive(int((tmp_path / "child").read_text()))
 
 
