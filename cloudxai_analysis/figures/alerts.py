@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures.course import Bound, Course, course
 from cloudxai_analysis.figures.labels import shortened
-from cloudxai_analysis.figures.lanes import Words, intervals, stretches
-from cloudxai_analysis.figures.marks import Entry
-from cloudxai_analysis.figures.style import BLUE, GREEN, INK, VERMILLION
-from cloudxai_analysis.figures.timeline import days, usual_step
+from cloudxai_analysis.figures.lanes import lane_of, lanes
+from cloudxai_analysis.figures.marks import Entry, key, left_out, rectangles, say
+from cloudxai_analysis.figures.style import BLUE, GREEN, INK, KEY_TOP, VERMILLION, empty, point, styled, title
+from cloudxai_analysis.figures.timeline import Floats, day_of, days, time_axis, usual_step, window_words
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count, percent
 
@@ -24,49 +25,90 @@ JUDGED: dict[str, dict[str, Any]] = {
     "standing": {"marker": "s", "color": BLUE},
     "unjudged": {"marker": "D", "color": INK, "markerfacecolor": "none"},
 }
-_RULE_NAME, _TITLE_NAME = 30, 32  # characters of a rule in a list, for names in one word of four or five; in a title
+_STACK = 5  # episodes of the same moment that a lane shows beside each other
+_TITLE_NAME = 32  # characters of a rule in a title
 
 
+@styled
 def episodes_on_timeline(ax: Axes, judged: pd.DataFrame, window: Window) -> Axes:
     """One lane per rule with its episodes: a bar as long as it fired, and a marker that says whether it was true.
 
-    `judged`: alertname, fired_at, resolved_at, judgement.
+    `judged`: alertname, fired_at, resolved_at (missing: it goes on), judgement.
     """
+    if judged.empty:
+        return empty(ax)
     numbers, said = judged["alertname"].astype(str).value_counts(), judged["judgement"].astype(str).value_counts()
     parts = {name: f"{said[name]} {name}" for name in JUDGED if name in said.index}
-    words = Words(
-        title=lambda frame: f"{count(len(frame), 'episode')}: {', '.join(parts.values())}",
-        subtitle="Alert episodes by rule",
-        noun="rules",
-        key=[Entry(text, JUDGED[name]) for name, text in parts.items()],
-    )
-    columns = {"lane": "alertname", "start": "fired_at", "end": "resolved_at", "mark": "judgement"}
-    return stretches(ax, judged, words, window=window, lanes=numbers.index.tolist(), marks=JUDGED, **columns)
+    shown = lanes(ax, numbers.index, top=KEY_TOP)
+    time_axis(ax, day_of(window.start), day_of(window.end))
+    inside = judged[judged["alertname"].astype(str).isin(shown)].sort_values("fired_at", kind="stable")
+    (left, right), lane = ax.get_xlim(), lane_of(inside["alertname"], shown)
+    start, end = np.maximum(days(inside["fired_at"]), left), days(inside["resolved_at"])
+    end = np.where(np.isfinite(end), end, right)
+    height, crowds = _stacked(lane, start, apart=8 * point(ax))
+    rectangles(ax, start, height - 0.06, np.maximum(end - start, 2 * point(ax)), 0.12, facecolor=INK, alpha=0.55)
+    for name, looks in JUDGED.items():
+        some = inside["judgement"].astype(str).to_numpy() == name
+        ax.plot(start[some], height[some], linestyle="none", markersize=6.5, **looks)
+    for last, size in crowds.items():
+        away = 8 if start[last] < (left + right) / 2 else -8
+        say(ax, f"{size} at once", (start[last], lane[last]), (away, 0), gid="value")
+    on = inside["resolved_at"].isna().to_numpy()
+    ax.plot(end[on], lane[on], linestyle="none", marker=">", markersize=7, color=INK, clip_on=False)
+    key(ax, [Entry(text, JUDGED[name]) for name, text in parts.items()])
+    out = left_out(len(shown), len(numbers), "rules")
+    message = f"{count(len(judged), 'episode')}: {', '.join(parts.values())}"
+    return title(ax, message, f"Alert episodes by rule, {window_words(window)} (UTC){out}")
 
 
+def _stacked(lane: Floats, start: Floats, *, apart: float) -> tuple[Floats, dict[int, int]]:
+    """Heights at which episodes of one moment stand above each other; the size of each crowd too large, by its last."""
+    order = np.lexsort((start, lane))
+    new = (np.diff(lane[order]) > 0) | (np.diff(start[order]) > apart)
+    crowd = pd.Series(np.append(0, np.cumsum(new)), index=order).sort_index()
+    rank, size = crowd.groupby(crowd).cumcount().to_numpy(), crowd.groupby(crowd).transform("size").to_numpy()
+    last = np.flatnonzero((rank == size - 1) & (size > _STACK))
+    return lane + 0.17 * np.array([0, 1, -1, 2, -2])[rank % _STACK], {int(at): int(size[at]) for at in last}
+
+
+@styled
 def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes:
     """The share of false alert groups of each rule with its 95 % interval, and the bound.
 
     `rates`: alertname, severity, trials, false_positives, rate, low, high (NaN without an alert group).
     """
-
-    def message(rates: pd.DataFrame) -> str:
-        known = rates[rates["rate"].notna()]
-        if known.empty:
-            return "No rule could be judged"
-        if not known["false_positives"].sum() > 0:
-            return f"None of {count(known['trials'].sum(), 'judged alert group')} was false"
+    if rates.empty:
+        return empty(ax)
+    false, groups = rates["false_positives"], rates["trials"]
+    texts = [f"{k:.0f} of {n:.0f} false" if n > 0 else "none judged" for k, n in zip(false, groups, strict=True)]
+    drawn = len(lanes(ax, _rules(rates), texts=texts))
+    ax.set_xlim(-0.04, 1.04)
+    ax.set_xticks(np.linspace(0, 1, 5), [f"{share} %" for share in range(0, 101, 25)])
+    ax.set_xlabel(f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval", loc="left")
+    ax.axvline(bound, color=INK, linewidth=1.1, linestyle=(0, (6, 3)))
+    rate, low, high = rates[["rate", "low", "high"]].head(drawn).to_numpy(dtype=float).T
+    looks: dict[str, Any] = {"markersize": 7, "capsize": 4, "elinewidth": 1.8, "clip_on": False}
+    for some, color, marker in ((rate <= bound, BLUE, "o"), (rate > bound, VERMILLION, "D")):
+        off = np.abs([rate[some] - low[some], high[some] - rate[some]])
+        ax.errorbar(rate[some], np.flatnonzero(some), xerr=off, fmt=marker, color=color, **looks)
+    known = rates[rates["rate"].notna()]
+    if known.empty:
+        message = "No rule could be judged"
+    elif not known["false_positives"].sum() > 0:
+        message = f"None of {count(known['trials'].sum(), 'judged alert group')} was false"
+    else:
         worst = known.iloc[int(known["false_positives"].to_numpy().argmax())]
-        name, groups = shortened(str(worst["alertname"]), _TITLE_NAME), count(worst["trials"], "alert group")
-        return f"{name} most often false: {worst['false_positives']:.0f} of {groups}"
+        name, of = shortened(str(worst["alertname"]), _TITLE_NAME), count(worst["trials"], "alert group")
+        message = f"{name} most often false: {worst['false_positives']:.0f} of {of}"
+    out = left_out(drawn, len(rates), "rules")
+    return title(ax, message, f"Share of judged alert groups that were false, by rule, 28 days{out}")
 
-    def said(row: pd.Series) -> str:
-        return f"{row['false_positives']:.0f} of {row['trials']:.0f} false" if row["trials"] > 0 else "none judged"
 
-    subtitle = "Share of judged alert groups that were false, by rule, 28 days"
-    xlabel = f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval"
-    words = Words(title=message, subtitle=subtitle, noun="rules")
-    return intervals(ax, rates, words, names=_rules, said=said, bound=bound, xlabel=xlabel)
+def _rules(frame: pd.DataFrame) -> list[str]:
+    """The rules' names, with their severity where one name has several."""
+    names, severities = frame["alertname"].astype(str), frame["severity"].astype(str)
+    both = names.map(lambda name: shortened(name, 22)) + " " + severities.map(lambda one: shortened(one, 7))
+    return names.where(~names.duplicated(keep=False), both).tolist()
 
 
 def signal(
@@ -96,13 +138,3 @@ def signal(
         more="; shaded: firing",
     )
     return course(ax, seen, spec)
-
-
-def _rules(frame: pd.DataFrame) -> list[str]:
-    """The rules' names, with their severity where one name has several."""
-    names, severities = frame["alertname"].astype(str), frame["severity"].astype(str)
-    several = names.duplicated(keep=False)
-    return [
-        f"{shortened(name, 22)} {shortened(severity, 7)}" if twice else shortened(name, _RULE_NAME)
-        for name, severity, twice in zip(names, severities, several, strict=True)
-    ]

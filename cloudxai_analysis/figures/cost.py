@@ -9,8 +9,9 @@ import pandas as pd
 
 from cloudxai_analysis.figures.course import Columns, Course, Line, Part, Unsure, course
 from cloudxai_analysis.figures.labels import change_of, shortened
-from cloudxai_analysis.figures.lanes import Words, bars
-from cloudxai_analysis.figures.style import HATCH, INK, VERMILLION, empty
+from cloudxai_analysis.figures.lanes import bars
+from cloudxai_analysis.figures.marks import left_out
+from cloudxai_analysis.figures.style import HATCH, INK, VERMILLION, empty, styled, title
 from cloudxai_analysis.figures.timeline import day_of, days
 from cloudxai_analysis.ground.window import Window, week_of
 from cloudxai_analysis.words.phrases import money, percent, signed
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _UNIT = 8  # characters of a currency
 _TITLE_NAME = 20
+_MOVERS = 10
 
 
 def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool, change: float = np.nan) -> Axes:
@@ -94,6 +96,7 @@ def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month:
     return course(ax, spent, spec)
 
 
+@styled
 def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
     """The tenants whose cost moved most against the week before, up to the right and down to the left.
 
@@ -105,6 +108,7 @@ def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
     # Amounts of two currencies on one axis would compare what cannot be compared: the one most tenants have is drawn.
     currency = str(known["currency"].mode().iloc[0])
     ours, unit = known[known["currency"] == currency], shortened(currency, _UNIT) if currency else ""
+    ours = ours.sort_values("change", key=abs, ascending=False, kind="stable")
 
     def said(row: pd.Series) -> str:
         change = change_of(float(row["change"]), unit)
@@ -114,13 +118,13 @@ def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
             return f"{change}, there for a part" if row["before"] else f"{change}, new"
         return f"{change}, {_signed(row['relative'])}"
 
-    def message(frame: pd.DataFrame) -> str:
-        name, change = frame.iloc[0][["tenant", "change"]]
-        return f"{shortened(str(name), _TITLE_NAME)} moved most: {change_of(change, unit)} against the week before"
-
-    ours = ours.sort_values("change", key=abs, ascending=False, kind="stable")
-    words = Words(title=message, subtitle=f"Change of cost, {unit}", noun="tenants", more=_others(known, currency))
-    return bars(ax, ours, words, name="tenant", value="change", color=VERMILLION, said=said, most=10)
+    shown = ours.head(_MOVERS)
+    names, texts = shown["tenant"].astype(str).tolist(), [said(row) for _, row in shown.iterrows()]
+    drawn = bars(ax, names, shown["change"].to_numpy(dtype=float), texts, color=VERMILLION)
+    most = change_of(float(shown["change"].iloc[0]), unit)
+    message = f"{shortened(names[0], _TITLE_NAME)} moved most: {most} against the week before"
+    out = left_out(drawn, len(ours), "tenants")
+    return title(ax, message, f"Change of cost, {unit}{out}{_others(known, currency)}")
 
 
 def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:

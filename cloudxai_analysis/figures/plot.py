@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cloudxai_analysis.figures import style
 from cloudxai_analysis.figures.course import Course, Line, course
 from cloudxai_analysis.figures.labels import shortened
-from cloudxai_analysis.figures.lanes import Words, bars, stretches
+from cloudxai_analysis.figures.lanes import bars
 from cloudxai_analysis.figures.marks import left_out
-from cloudxai_analysis.figures.style import DASHES, PALETTE, empty, new_axes
+from cloudxai_analysis.figures.style import DASHES, PALETTE, empty, new_axes, styled
 from cloudxai_analysis.figures.svg import as_image, to_svg
 from cloudxai_analysis.figures.timeline import days, usual_step
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.words.phrases import count, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +38,10 @@ class Plot:
 
 
 def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "") -> Plot:
-    """Draw `frame`: two times as stretches, a time and numbers as courses, a name and a number as bars.
+    """Draw `frame`: a time and numbers as courses, a name and a number as bars.
 
-    `value` is the column of numbers, by default the first, or of courses all; `by` the column of names, one lane, line
-    or bar each; `title` what the figure says, by default its extremes.
+    `value` is the column of numbers, by default the first, or of courses all; `by` the column of names, one line or bar
+    each; `title` what the figure says, by default its extremes.
 
     Raises
     ------
@@ -66,29 +65,14 @@ def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "")
     ax = new_axes()
     if frame.empty:
         return Plot(empty(ax, "the frame has no row"))
-    if len(times) > 1:
-        return Plot(_stretches(ax, frame, times[:2], names, title))
     if times and numbers:
         several = by or (names[0] if names and frame[times[0]].duplicated().any() else "")
         return Plot(_course(ax, frame, times[0], [value] if value else numbers, several, title))
     if names and numbers:
         return Plot(_bars(ax, frame, value or numbers[0], names[0], title))
     raise UsageError(
-        f"No form fits the columns {_listed(frame.columns)}: a start and an end, a time and a number, or a name and a "
-        "number are needed."
+        f"No form fits the columns {_listed(frame.columns)}: a time and a number, or a name and a number, are needed."
     )
-
-
-def _stretches(ax: Axes, frame: pd.DataFrame, times: Sequence[str], names: Sequence[str], title: str) -> Axes:
-    start, end = times
-    last, lane = frame[times].max().max(), frame[names[0]].astype(str) if names else "all"
-    longest = span((frame[end].fillna(last) - frame[start]).dt.total_seconds().max())
-    message = title or f"{count(len(frame), 'stretch', 'stretches')}, the longest {longest}"
-    words = Words(title=lambda _: message, subtitle=f"From {start} to {end}", noun=names[0] if names else "")
-    window = Window(frame[start].min().tz_convert("UTC").to_pydatetime(), last.tz_convert("UTC").to_pydatetime())
-    frame = frame.assign(lane=lane)
-    lanes = frame["lane"].unique().tolist()
-    return stretches(ax, frame, words, window=window, lane="lane", lanes=lanes, start=start, end=end)
 
 
 def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by: str, title: str) -> Axes:
@@ -116,13 +100,15 @@ def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by:
     return course(ax, frame if len(known) else frame[:0], spec)
 
 
+@styled
 def _bars(ax: Axes, frame: pd.DataFrame, value: str, name: str, title: str) -> Axes:
-    def message(frame: pd.DataFrame) -> str:
-        return title or f"{shortened(str(frame[name].iloc[0]))} has most: {frame[value].iloc[0]:,.4g}"
-
     known = frame[np.isfinite(frame[value].to_numpy(dtype=float))].sort_values(value, ascending=False, kind="stable")
-    words = Words(title=message, subtitle=f"{value} by {name}", noun="rows")
-    return bars(ax, known, words, name=name, value=value, said=lambda row: f"{row[value]:,.4g}")
+    if known.empty:
+        return empty(ax)
+    names, ends = known[name].astype(str).tolist(), known[value].to_numpy(dtype=float)
+    drawn = bars(ax, names, ends, [f"{end:,.4g}" for end in ends])
+    message = title or f"{shortened(names[0])} has most: {ends[0]:,.4g}"
+    return style.title(ax, message, f"{value} by {name}{left_out(drawn, len(known), 'rows')}")
 
 
 def _listed(names: Iterable[Any]) -> str:

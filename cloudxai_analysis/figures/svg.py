@@ -140,14 +140,9 @@ def _value(name: str, value: str, prefix: str) -> str:
     if name == "href" or not _DRAWING.fullmatch(value):
         return ""
     if name in _COORDINATES:
-        short = _LONG_NUMBER.sub(_rounded, " ".join(value.split()))
+        short = _LONG_NUMBER.sub(lambda found: f"{round(float(found[0]), 2) + 0.0:g}", " ".join(value.split()))
         return _COMMAND.sub(r"\1", short) if name == "d" else short
     return value
-
-
-def _rounded(number: re.Match[str]) -> str:
-    text = f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def sparkline(values: Sequence[float | None]) -> str:

@@ -296,7 +296,6 @@ TIME = pd.date_range("2026-11-09", periods=24, freq="h", tz="UTC")
 HOURS = pd.DataFrame({"hour": TIME, "requests": np.arange(24.0)})
 TENANTS = pd.concat([HOURS.assign(tenant=name, requests=HOURS["requests"] + n) for n, name in enumerate("abcdef")])
 TOTALS = pd.DataFrame({"tenant": ["a", "b", "c"], "requests": [3, 9, -1]})
-OPEN = pd.DataFrame({"tenant": ["a", "b"], "start": TIME[:2], "end": [TIME[7], pd.NaT]})
 
 
 @pytest.mark.parametrize(
@@ -312,7 +311,6 @@ OPEN = pd.DataFrame({"tenant": ["a", "b"], "start": TIME[:2], "end": [TIME[7], p
             None,
         ),
         (TOTALS, {"title": "What I found"}, "What I found", {"9", "3", "-1", "requests by tenant"}, ["b", "a", "c"]),
-        (OPEN, {}, "2 stretches, the longest 7 hours", {"From start to end, 9 Nov 2026 (UTC)"}, ["a", "b"]),
         (HOURS[:0], {}, "Nothing to draw", {"the frame has no row"}, None),
     ],
 )
