@@ -17,12 +17,10 @@ def metrics(study: Study, frame: pd.DataFrame) -> Words:
 
 
 @card("cardinality-savings")
-def savings(study: Study, frame: pd.DataFrame) -> Words:
+def savings(_: Study, frame: pd.DataFrame) -> Words:
     """Which label could be dropped, and how many series that would save."""
     free = frame[~frame["needed"] & (frame["saving"] > 0)]
-    names = study.cardinality.generated_series
-    found: Words = {"heading": "best", "best": free.iloc[0]} if len(free) else {"heading": "none"}
-    return found | {"note": "names" if names else "none", "names": names}
+    return {"heading": "best", "best": free.iloc[0]} if len(free) else {"heading": "none"}
 
 
 @card("cardinality-cohorts")

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import WEEK, Window, week_of
 from cloudxai_analysis.measures.counters import readable
-from cloudxai_analysis.measures.frames import TIME, typed
+from cloudxai_analysis.measures.frames import TARGET, typed, with_text
 
-_TARGET = ["job", "instance"]
 _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
-_CLOCK = pd.Timedelta(minutes=1)
-_NAIVE = "datetime64[us]"  # searched as plain integers, in UTC
-
-
-class Run(NamedTuple):
-    """One process from start to end: since when, when it first saw each tenant, and whether it was seen from its start.
-
-    Seen from its start it was if a tenant showed within an hour of it: else it may hold more than the samples know.
-    """
-
-    begin: pd.Timestamp
-    seen: NDArray[np.datetime64]
-    whole: bool
+_CLOCK = pd.Timedelta(minutes=1)  # by which the clock of a process may be slow
+_INSTANT = pd.Timedelta(microseconds=1)
+_LONG_AGO = pd.Timestamp(0, tz="UTC").as_unit("us")
 
 
 def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.DataFrame:
-    """Distinct tenants with a sample in each hour; hours of several tenant metrics may be joined before.
+    """Distinct tenants with a sample in each hour, and how many of them are among `generated`.
 
     Columns: hour, tenants, generated. An hour without any sample has no row.
     """
@@ -44,87 +31,80 @@ def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.D
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """When each process first saw each tenant since it began.
 
-    Where a target has no start, all its samples are of one process. In the hour of a restart, a tenant that is seen
-    after it counts from the restart's first sample on. Behind an address of several processes nobody arrives.
+    Where a target has no start, all its samples are of one process. A tenant that is there before and after a restart
+    comes again with the restart's first sample. Behind an address of several processes nobody arrives.
 
     Columns: job, instance, started_at, tenant, seen_at, last_seen.
     """
-    there = readable(hours[hours["samples"] > 0], starts, at="first_ts")
-    parts = []
-    for (job, instance), own in there.groupby(_TARGET, observed=True):
-        found = _arrivals_at(own, _of(starts, job, instance).sort_values("seen_at"))
-        parts.append(found.assign(job=str(job), instance=str(instance)))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], tenant_arrivals)
+    there = with_text(readable(hours[hours["samples"] > 0], starts, at="first_ts"), [*TARGET, "tenant"])
+    there = there[[*TARGET, "tenant", "hour", "first_ts", "last_ts"]].sort_values("first_ts")
+    begun = starts[[*TARGET, "started_at", "seen_at"]].sort_values("seen_at")
+    first = pd.merge_asof(there, begun, left_on="first_ts", right_on="seen_at", by=TARGET)
+    first["seen_at"] = first["first_ts"]
+    again = there.merge(begun.assign(hour=begun["seen_at"].dt.floor("h")), on=[*TARGET, "hour"])
+    again = again[(again["seen_at"] > again["first_ts"]) & (again["seen_at"] <= again["last_ts"])]
+    parts = pd.concat([first, again], ignore_index=True).sort_values("seen_at", kind="stable")
+    # Of an hour with restarts only its last process is known to have shown the tenant up to the end.
+    ended = parts.duplicated([*TARGET, "tenant", "first_ts", "last_ts"], keep="last")
+    parts["last_seen"] = parts["last_ts"].where(~ended, parts["seen_at"])
+    found = parts.groupby([*TARGET, "started_at", "tenant"], dropna=False, as_index=False)
+    return typed(found.agg({"seen_at": "min", "last_seen": "max"}), tenant_arrivals)
 
 
-def _arrivals_at(own: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    # Runs are numbered from 1; 0 holds what was seen before the first known start.
-    began = starts["seen_at"].to_numpy(_NAIVE)
-    first, last = (own[name].to_numpy(_NAIVE) for name in ("first_ts", "last_ts"))
-    first_run, last_run = (np.searchsorted(began, times, side="right") for times in (first, last))
-    # An hour with restarts in it is one row for each of its runs.
-    row = np.repeat(np.arange(len(own)), last_run - first_run + 1)
-    run = first_run[row] + pd.Series(row).groupby(row).cumcount().to_numpy()
-    seen_at = np.where(run > first_run[row], np.append(began[:1], began)[run] if len(began) else first[row], first[row])
-    parts = pd.DataFrame({"run": run, "tenant": own["tenant"].astype("category").array[row], "seen_at": seen_at})
-    parts["last_seen"] = np.where(run == last_run[row], last[row], seen_at)
-    found = parts.groupby(["run", "tenant"], observed=True).agg({"seen_at": "min", "last_seen": "max"}).reset_index()
-    known = pd.concat([pd.Series([pd.NaT], dtype=TIME), starts["started_at"]], ignore_index=True)
-    times = {name: found[name].dt.tz_localize("UTC") for name in ("seen_at", "last_seen")}
-    return found.assign(started_at=known.iloc[found["run"]].array, **times)
+def _lives(arrivals: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    """Processes by time: job, instance, started_at (1970: unknown), begin, whole (seen from its start).
+
+    From its start on a process holds nothing, even if no tenant comes for hours; of one that was there before, nothing
+    is known until a tenant comes. Whole is one that showed a tenant, or itself, within an hour of its start.
+    """
+    alone = starts.loc[starts["processes"] == 1, [*TARGET, "started_at", "seen_at"]].rename(columns={"seen_at": "own"})
+    both = pd.concat([arrivals, alone]).fillna({"started_at": _LONG_AGO})
+    found = both.groupby([*TARGET, "started_at"], as_index=False).agg(begin=("seen_at", "min"), own=("own", "min"))
+    found["begin"] = found["begin"].fillna(found["own"])
+    found = found.sort_values("begin", ignore_index=True)
+    found["whole"] = found["begin"] - found["started_at"] <= _HOUR
+    soon = found["started_at"] + _CLOCK
+    restarted = found["started_at"] > found.groupby(TARGET)["begin"].shift()
+    found["begin"] = found["begin"].mask(restarted & (soon < found["begin"]), soon)
+    return found.drop(columns="own").sort_values("begin", ignore_index=True)
 
 
-def process_runs(arrivals: pd.DataFrame, starts: pd.DataFrame) -> list[Run]:
-    """The runs of one process by time, from its arrivals and starts; without a start the first tenant begins it."""
-    runs: list[Run] = []
-    alone = starts[(starts["processes"] == 1) & ~starts["started_at"].isin(arrivals["started_at"])]
-    none = pd.DataFrame({"started_at": alone["started_at"], "seen_at": alone["seen_at"], "tenant": pd.NA})
-    both = pd.concat([arrivals[["started_at", "seen_at", "tenant"]], none]) if len(none) else arrivals
-    by_start = both.groupby(both["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
-    for started_at, own in sorted(by_start, key=lambda run: run[1]["seen_at"].min()):
-        first_seen = own["seen_at"].min()
-        # From its start on a process holds nothing, even if no tenant comes for hours; its clock may be slow.
-        restarted = bool(runs) and runs[-1].begin < started_at
-        begin = min(started_at + _CLOCK, first_seen) if restarted else first_seen
-        whole = own["started_at"].notna().all() and first_seen - started_at <= _HOUR
-        seen = np.sort(own.loc[own["tenant"].notna(), "seen_at"].to_numpy(_NAIVE))
-        runs.append(Run(begin.tz_convert("UTC"), seen, bool(whole)))
-    return runs
-
-
-def held_at(runs: Sequence[Run], moments: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many tenants the run at each moment had seen by then, and which run that was; 0 and −1 before the first."""
-    begins = pd.DatetimeIndex([run.begin for run in runs], tz="UTC").to_numpy(_NAIVE)
-    of_run = np.searchsorted(begins, moments, side="right") - 1
-    held = np.zeros(len(moments), dtype="int64")
-    for number, run in enumerate(runs):
-        mine = of_run == number
-        held[mine] = np.searchsorted(run.seen, moments[mine], side="right")
-    return held, of_run
+def _held_at(moments: pd.DataFrame, arrivals: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    """`moments` (job, instance, time) by time, with `held` and `whole` of the process there; begin NaT before any."""
+    found = pd.merge_asof(
+        moments.sort_values("time"), _lives(arrivals, starts), left_on="time", right_on="begin", by=TARGET
+    )
+    seen = arrivals.fillna({"started_at": _LONG_AGO}).sort_values("seen_at")
+    seen["held"] = seen.groupby([*TARGET, "started_at"]).cumcount() + 1
+    seen = seen[[*TARGET, "started_at", "seen_at", "held"]]
+    found = pd.merge_asof(found, seen, left_on="time", right_on="seen_at", by=[*TARGET, "started_at"])
+    return found.assign(held=found["held"].fillna(0).astype("int64"), whole=found["whole"].eq(True))
 
 
 def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -> pd.DataFrame:
     """Distinct tenants that each process had seen since its start, at the end of every hour of the window.
 
-    A process is there from its start until it is seen no more; without a start to the last hour with a tenant.
+    A process is there from its start until it is seen no more; without a start to the last hour with a tenant. Where
+    no tenant ever came, nobody knows.
 
     Columns: job, instance, hour, held.
     """
+    if arrivals.empty:
+        return typed([], held_tenants)
     ends = pd.date_range(window.start, window.end, freq="h", unit="us")[1:]
     ends = ends.union(pd.DatetimeIndex([window.end]).as_unit("us"))
-    known = starts[starts["processes"] == 1]
-    parts = []
-    for job, instance in pd.concat([arrivals[_TARGET], known[_TARGET]]).drop_duplicates().itertuples(index=False):
-        own, mine = _of(arrivals, job, instance), _of(known, job, instance)
-        runs = process_runs(own, mine)
-        alive = np.asarray(ends - _HOUR <= own["last_seen"].max()) & mine.empty
-        for life in mine.itertuples():
-            alive |= (ends > min(life.started_at + _CLOCK, life.seen_at)) & (ends <= life.until)
-        # The hour's end belongs to the next hour.
-        last = ends[alive & (ends > runs[0].begin)] - pd.Timedelta(microseconds=1)
-        held, _ = held_at(runs, last.to_numpy(_NAIVE))
-        parts.append(pd.DataFrame({"job": job, "instance": instance, "hour": last.floor("h"), "held": held}))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], held_tenants)
+    there = starts[starts["processes"] == 1]
+    there = there.assign(since=there["seen_at"].clip(upper=there["started_at"] + _CLOCK))
+    known = pd.MultiIndex.from_frame(there[TARGET])
+    shown = arrivals.groupby(TARGET).agg(since=("seen_at", "min"), until=("last_seen", "max"))
+    shown = shown[~shown.index.isin(known)].assign(until=lambda frame: frame["until"] + _HOUR).reset_index()
+    rows = pd.concat([there, shown])[[*TARGET, "since", "until"]].merge(pd.DataFrame({"end": ends}), how="cross")
+    rows = rows[(rows["end"] > rows["since"]) & (rows["end"] <= rows["until"])]
+    # The hour's end belongs to the next hour.
+    moments = rows.assign(time=rows["end"] - _INSTANT).drop_duplicates([*TARGET, "time"])
+    found = _held_at(moments[[*TARGET, "time"]], arrivals, starts)
+    found = found[found["begin"].notna()].assign(hour=found["time"].dt.floor("h"))
+    return typed(found.sort_values([*TARGET, "hour"], ignore_index=True), held_tenants)
 
 
 def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -137,57 +117,51 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
     fullest = held.sort_values(["hour", "held", "instance"], ascending=[True, False, True]).drop_duplicates("hour")
     left = cap - fullest["held"]
     if shown is not None:
-        most = fullest.merge(shown[[*_TARGET, "most_tenants"]], how="left", on=_TARGET)["most_tenants"].fillna(0)
+        most = fullest.merge(shown[[*TARGET, "most_tenants"]], how="left", on=TARGET)["most_tenants"].fillna(0)
         left = left.clip(lower=np.minimum(cap - most.to_numpy(), 0))
     return typed(fullest.assign(headroom=left).reset_index(drop=True), headroom)
 
 
 def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
     """How many tenants one process shows in an hour: of each hour's busiest one, the median over the day to `end`."""
-    recent = hours[(hours["samples"] > 0) & (hours["hour"] >= end - pd.Timedelta(days=1)) & (hours["hour"] < end)]
-    shown = recent.groupby(["hour", *_TARGET], observed=True)["tenant"].nunique()
+    recent = hours[(hours["samples"] > 0) & (hours["hour"] >= end - _DAY) & (hours["hour"] < end)]
+    shown = recent.groupby(["hour", *TARGET], observed=True)["tenant"].nunique()
     return int(shown.groupby("hour").max().median()) if len(shown) else 0
 
 
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     """Tenants that came and left against the day before, as a share of the tenants of either day.
 
-    Columns: day, tenants, came, left, churn; came, left and churn are NaN on the first day, on an uncovered one and on
-    the day after one. Days are those of `covered`.
+    Columns: day, tenants, came, left, churn; came, left and churn are NaN unless the day and the one before it are
+    `covered`.
     """
-    covered = covered.sort_values("day", ignore_index=True)
-    days = pd.DatetimeIndex(covered["day"]).as_unit("us")
     there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]]
-    tenant, row = there["tenant"].astype("category").cat, days.get_indexer(there["hour"].dt.floor("D"))
-    seen = np.zeros((len(days), len(tenant.categories)), dtype=bool)
-    seen[row[row >= 0], tenant.codes.to_numpy()[row >= 0]] = True
-    before = np.vstack([np.zeros((1, seen.shape[1]), dtype=bool), seen[:-1]]) if len(days) else seen
-    sure = covered["covered"].to_numpy(dtype=bool)
-    # A day that is missing altogether is no covered one.
-    follows = (covered["day"].diff() == pd.Timedelta(days=1)).to_numpy()
-    known = sure & follows & np.concatenate([[False], sure[:-1]]) if len(days) else sure
-    came, left, either = (seen & ~before).sum(1), (before & ~seen).sum(1), (seen | before).sum(1)
-    found = pd.DataFrame({"day": days, "tenants": seen.sum(1), "came": came, "left": left})
-    found["churn"] = np.divide(came + left, either, out=np.full(len(days), np.nan), where=either > 0)
-    found = typed(found, tenant_churn)
-    found.loc[~known, ["came", "left", "churn"]] = np.nan
-    return found
+    seen = there.groupby(there["hour"].dt.floor("D"))["tenant"].agg(set)
+    sure = covered.set_index("day")["covered"].sort_index()
+    rows = []
+    for day, known in sure.items():
+        own, before = seen.get(day, set()), seen.get(day - _DAY, set())
+        came, left, either = len(own - before), len(before - own), len(own | before)
+        change = (came, left, (came + left) / either if either else np.nan)
+        rows.append((day, len(own), *(change if known and sure.get(day - _DAY, False) else (np.nan,) * 3)))
+    return typed(rows, tenant_churn)
 
 
-def tenant_sets(hours: pd.DataFrame, week: Window) -> pd.DataFrame:
-    """The tenants of a week and of the one before, each in one set.
+def tenant_sets(hours: pd.DataFrame, week: Window, *, begins: bool = False) -> pd.DataFrame:
+    """The tenants of a week and of the one before, each in one set; 'unknown' for 'new' where the telemetry `begins`.
 
     Columns: tenant, set, first_seen, last_seen.
     """
     there = hours[(hours["samples"] > 0) & (hours["hour"] < week.end)]
-    span = there.groupby("tenant", observed=True).agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max"))
-    before, begin = there["hour"] < week.start, there["hour"] < week.start - WEEK
-    current, last_week, earlier = (
-        span.index.isin(there.loc[some, "tenant"].unique()) for some in (~before, before & ~begin, before)
+    now, before = there["hour"] >= week.start, there["hour"] < week.start - WEEK
+    kind = there.assign(now=now, earlier=before, last=~now & ~before).groupby("tenant", observed=True)
+    span = kind.agg(
+        first_seen=("first_ts", "min"),
+        last_seen=("last_ts", "max"),
+        **{name: (name, "any") for name in ("now", "last", "earlier")},
     )
-    span["set"] = np.select(
-        [current & ~earlier, current & last_week, current, last_week], ["new", "stayed", "returning", "lost"], ""
-    )
+    which = [span["now"] & span["last"], span["now"] & span["earlier"], span["now"], span["last"]]
+    span["set"] = np.select(which, ["stayed", "returning", "unknown" if begins else "new", "lost"], "")
     found = span[span["set"] != ""].reset_index().sort_values(["set", "tenant"], ignore_index=True)
     return typed(found, tenant_sets)
 
@@ -205,24 +179,16 @@ def tenant_cohorts(
     if there.empty:
         return typed([], tenant_cohorts)
     seen = pd.DataFrame({"tenant": there["tenant"].astype("str"), "week": _week(there["hour"])}).drop_duplicates()
-    first = seen.groupby("tenant")["week"].min()
-    present = seen.groupby([seen["tenant"].map(first), "week"]).size()
-    size = first.value_counts().sort_index()
-    known = set(_week(covered.loc[covered["covered"].astype(bool), "day"]))
-    weeks = pd.DatetimeIndex([one.start for one in Window(first.min().to_pydatetime(), window.end).weeks()])
-    rows = [
-        {
-            "cohort": week_of(came.to_pydatetime()).name,
-            "start": came,
-            "already_there": came <= (begin or weeks[0]),
-            "weeks_later": (later - came).days // 7,
-            "tenants": many,
-            "present": present.get((came, later), 0) if later in known else np.nan,
-        }
-        for came, many in size.items()
-        for later in weeks[weeks >= came]
-    ]
-    found = pd.DataFrame(rows)
+    seen["start"] = seen.groupby("tenant")["week"].transform("min")
+    weeks = pd.date_range(seen["week"].min(), window.end, freq="7D", unit="us", inclusive="left")
+    present = pd.crosstab(seen["start"], seen["week"]).reindex(columns=weeks, fill_value=0).astype("float64")
+    present.loc[:, ~weeks.isin(_week(covered.loc[covered["covered"].astype(bool), "day"]))] = np.nan
+    found = present.rename_axis(columns="week").melt(value_name="present", ignore_index=False).reset_index()
+    found = found[found["week"] >= found["start"]].sort_values(["start", "week"], ignore_index=True)
+    found["tenants"] = found["start"].map(seen.groupby("start")["tenant"].nunique())
+    found["cohort"] = [week_of(start.to_pydatetime()).name for start in found["start"]]
+    found["already_there"] = found["start"] <= (begin or weeks[0])
+    found["weeks_later"] = (found["week"] - found["start"]).dt.days // 7
     return typed(found.assign(share=found["present"] / found["tenants"]), tenant_cohorts)
 
 
@@ -231,10 +197,8 @@ def _week(times: pd.Series) -> pd.Series:
     return (times - pd.to_timedelta(times.dt.day_of_week, unit="D")).dt.floor("D")
 
 
-def tenant_lifetimes(
-    hours: pd.DataFrame, *, end: pd.Timestamp, begin: pd.Timestamp | None = None, gone_after: pd.Timedelta = _DAY
-) -> pd.DataFrame:
-    """How long each tenant has been seen, from its first sample to its last.
+def tenant_lifetimes(hours: pd.DataFrame, *, end: pd.Timestamp, begin: pd.Timestamp | None = None) -> pd.DataFrame:
+    """How long each tenant has been seen, from its first sample to its last; gone is who was not for a day.
 
     Columns: tenant, first_seen, last_seen, days, gone, already_there; the longest first.
     """
@@ -242,34 +206,34 @@ def tenant_lifetimes(
     span = there.groupby(there["tenant"].astype("str"))
     found = span.agg(first_seen=("first_ts", "min"), last_seen=("last_ts", "max")).rename_axis("tenant").reset_index()
     found["days"] = (found["last_seen"] - found["first_seen"]) / _DAY
-    found["gone"] = found["last_seen"] < end - gone_after
-    found["already_there"] = found["first_seen"] < (begin or found["first_seen"].min()) + pd.Timedelta(hours=1)
+    found["gone"] = found["last_seen"] < end - _DAY
+    found["already_there"] = found["first_seen"] < (begin or found["first_seen"].min()) + _HOUR
     return typed(found.sort_values(["days", "tenant"], ascending=[False, True], ignore_index=True), tenant_lifetimes)
 
 
 def rejections(steps: pd.DataFrame) -> pd.DataFrame:
-    """Requests that each process's guard refused, hour by hour; `steps` of its counter as `counter_steps` gives them.
+    """Requests that each process's guard refused, by hour; `steps` of its counter as `counter_steps` gives them.
 
     Columns: hour, job, instance, rejections.
     """
-    total = steps.groupby([steps["time"].dt.floor("h").rename("hour"), *_TARGET], observed=True)["step"].sum()
+    total = steps.groupby([steps["time"].dt.floor("h").rename("hour"), *TARGET], observed=True)["step"].sum()
     return typed(total.rename("rejections").reset_index(), rejections)
 
 
-def refusals(steps: pd.DataFrame, *, apart_minutes: float = 60) -> pd.DataFrame:
-    """Stretches in which a process's guard refused, with the exact number of refused requests.
+def refusals(steps: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Stretches in which a process's guard refused, no further than an hour apart, that overlap a window.
 
-    Steps no further apart than `apart_minutes` are one stretch.
-
-    Columns: job, instance, start, end, rejections; by start.
+    Columns: job, instance, start, end, rejections, inside; by start.
     """
     risen = _refusing(steps)
-    same = (risen[_TARGET] == risen[_TARGET].shift()).all(axis=1)
-    stretch = (~(same & (risen["time"].diff() <= pd.Timedelta(minutes=apart_minutes)))).cumsum().rename("stretch")
-    found = risen.groupby([*_TARGET, stretch]).agg(
-        start=("time", "min"), end=("time", "max"), rejections=("step", "sum")
+    risen["inside"] = risen["step"].where((risen["time"] >= window.start) & (risen["time"] < window.end), 0.0)
+    same = (risen[TARGET] == risen[TARGET].shift()).all(axis=1)
+    stretch = (~(same & (risen["time"].diff() <= _HOUR))).cumsum().rename("stretch")
+    found = risen.groupby([*TARGET, stretch]).agg(
+        start=("time", "min"), end=("time", "max"), rejections=("step", "sum"), inside=("inside", "sum")
     )
-    return typed(found.reset_index().sort_values(["start", "instance"], ignore_index=True), refusals)
+    found = found[(found["start"] < window.end) & (found["end"] >= window.start)].reset_index()
+    return typed(found.sort_values(["start", "instance"], ignore_index=True), refusals)
 
 
 def guard_invariants(
@@ -282,19 +246,15 @@ def guard_invariants(
 
     Columns: job, instance, most_tenants, most_at, within_cap, rejections, below_cap, below_cap_at, only_at_cap.
     """
-    shown = tenant_samples.groupby([*_TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
-    shown = shown.reset_index().astype(dict.fromkeys(_TARGET, "str"))
-    rows = shown.merge(_refusing(steps), how="outer", on=[*_TARGET, "time"]).sort_values("time", ignore_index=True)
-    rows = rows.assign(held=0, whole=False)
-    for (job, instance), own in rows.groupby(_TARGET):
-        runs = process_runs(_of(arrivals, job, instance), _of(starts, job, instance))
-        rows.loc[own.index, "held"], of_run = held_at(runs, own["time"].to_numpy(_NAIVE))
-        rows.loc[own.index, "whole"] = np.array([*(run.whole for run in runs), False])[of_run]
+    shown = tenant_samples.groupby([*TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
+    shown = with_text(shown.reset_index(), TARGET)
+    rows = _held_at(shown.merge(_refusing(steps), how="outer", on=[*TARGET, "time"]), arrivals, starts)
     below = (rows["step"] > 0) & (rows["held"] < cap)
     rows["early"], rows["unsure"] = below & rows["whole"], below & ~rows["whole"]
-    rows["most_at"] = rows["time"].where(rows["tenants"] == rows.groupby(_TARGET)["tenants"].transform("max"))
+    most = rows["tenants"] == rows.groupby(TARGET)["tenants"].transform("max")
+    rows["most_at"] = rows["time"].where(most)
     rows["below"], rows["below_at"] = rows["step"].where(rows["early"]), rows["time"].where(rows["early"])
-    found = rows.groupby(_TARGET, as_index=False).agg(
+    found = rows.groupby(TARGET, as_index=False).agg(
         most_tenants=("tenants", "max"),
         most_at=("most_at", "min"),
         rejections=("step", "sum"),
@@ -309,11 +269,7 @@ def guard_invariants(
     return typed(found.assign(within_cap=found["most_tenants"] <= cap), guard_invariants)
 
 
-def _of(frame: pd.DataFrame, job: Any, instance: Any) -> pd.DataFrame:
-    return frame[(frame["job"] == job) & (frame["instance"] == instance)]
-
-
 def _refusing(steps: pd.DataFrame) -> pd.DataFrame:
     """Samples at which a process's counters had risen: job, instance, time, step."""
-    risen = steps[steps["step"] > 0].astype(dict.fromkeys(_TARGET, "str"))
-    return risen.groupby([*_TARGET, "time"], as_index=False)["step"].sum()
+    risen = with_text(steps[steps["step"] > 0], TARGET)
+    return risen.groupby([*TARGET, "time"], as_index=False)["step"].sum()

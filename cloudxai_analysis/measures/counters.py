@@ -9,16 +9,13 @@ several processes answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, as_text
+from cloudxai_analysis.measures.frames import TARGET, TIME, as_text, with_text
 
-_TARGET = ["job", "instance"]
 _EXACT = 2.0**53  # beyond it a 64-bit float no longer counts by one: such a value, or none that is finite, is no count
+_LABELS = ["category", "object", "str"]
 
 
 def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
@@ -31,11 +28,10 @@ def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataF
     """
     frame = readable(samples[samples["value"].between(0, _EXACT)], starts, at="time")
     frame = frame.sort_values(["series_id", "time"], kind="stable", ignore_index=True)
-    first = (frame["series_id"] != frame["series_id"].shift()).to_numpy()
-    change = frame["value"].diff()
+    first, change = ~frame["series_id"].duplicated(), frame["value"].diff()
     frame["before"] = frame["time"].shift().where(~first)
     frame["step"] = change.where(change >= 0, frame["value"]).where(~first, 0.0)
-    ends = frame[np.append(first[1:], True)] if len(frame) else frame
+    ends = frame[~frame["series_id"].duplicated(keep="last")]
     found = _first_steps(frame[first], ends, scrapes, starts)
     frame.loc[found.index, ["before", "step"]] = found
     return frame
@@ -49,7 +45,7 @@ def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFra
     firsts = seen[~seen["anchored"] & seen["first"].between(0, _EXACT)]
     firsts = firsts.rename(columns={"first_ts": "time", "first": "value"})
     ends = seen.drop_duplicates("series_id", keep="last").rename(columns={"last_ts": "time", "last": "value"})
-    labels = [*seen.select_dtypes(["category", "object", "str"])]
+    labels = [*seen.select_dtypes(_LABELS)]
     kept = ["series_id", "time", "value", *labels]
     found = _first_steps(firsts[kept], ends[kept], scrapes, starts)
     frame.loc[found.index, "increase"] += found["step"]
@@ -58,28 +54,11 @@ def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFra
 
 def _one_spelling(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     """Buckets without those that are there at the same time under another spelling of `le`; the fuller one stays."""
-    bucket = [frame["hour"], *(_spelled_once(frame[name], name) for name in labels)]
-    spelled = [*bucket, as_text(frame["le"])]
-    increase = frame["increase"].groupby(spelled).transform("sum")
-    fullest = increase == increase.groupby(bucket).transform("max")
-    chosen = as_text(frame["le"]).where(fullest).groupby(bucket).transform("first")
-    kept = (as_text(frame["le"]) == chosen).to_numpy()
-    until = frame["last_ts"].where(kept).groupby(bucket).transform("max")
-    since = frame["first_ts"].where(kept).groupby(bucket).transform("min")
-    return frame[kept | ((frame["first_ts"] > until) | (frame["last_ts"] < since)).to_numpy()].reset_index(drop=True)
-
-
-def split_at(stretches: pd.DataFrame, steps: pd.DataFrame, window: Window, *, by: Sequence[str]) -> pd.DataFrame:
-    """`stretches` (start, end, the labels `by`) that overlap a window, with `inside`: what of them its steps show."""
-    found = stretches[(stretches["start"] < window.end) & (stretches["end"] >= window.start)].reset_index(drop=True)
-    within = steps[(steps["step"] > 0) & (steps["time"] >= window.start) & (steps["time"] < window.end)]
-    inside = []
-    for row in found.to_dict("records"):
-        own = within["time"].between(row["start"], row["end"]) & (within[list(by)] == [row[name] for name in by]).all(
-            axis=1
-        )
-        inside.append(float(within.loc[own, "step"].sum()))
-    return found.assign(inside=pd.Series(inside, dtype="float64"))
+    fuller = with_text(frame, ["le"]).sort_values("increase", ascending=False, kind="stable")
+    bucket = [fuller["hour"], *(_spelled_once(fuller[name], name) for name in labels)]
+    top = fuller.groupby(bucket)[["le", "first_ts", "last_ts"]].transform("first")
+    kept = (fuller["le"] == top["le"]) | (fuller["first_ts"] > top["last_ts"]) | (fuller["last_ts"] < top["first_ts"])
+    return frame[kept.sort_index()].reset_index(drop=True)
 
 
 def readable(frame: pd.DataFrame, starts: pd.DataFrame, *, at: str) -> pd.DataFrame:
@@ -93,51 +72,45 @@ def readable(frame: pd.DataFrame, starts: pd.DataFrame, *, at: str) -> pd.DataFr
 
 def _first_steps(firsts: pd.DataFrame, ends: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """`before` and `step` of the first sample of each series; `ends` are the last ones of all series."""
-    earliest = pd.concat([scrapes[["job", "time"]], firsts[["job", "time"]]]).astype({"job": "str"})
+    earliest = with_text(pd.concat([scrapes[["job", "time"]], firsts[["job", "time"]]]), ["job"])
     begin = earliest.groupby("job")["time"].min().rename("begin")
     # Most series begin with their job's first scrape, and say nothing.
     first = _with_start(firsts, starts).join(begin, on="job").query("time > begin")
-    own = scrapes[scrapes["instance"].isin(first["instance"].unique())].astype(dict.fromkeys(_TARGET, "str"))
-    own = own.rename(columns={"time": "scraped"}).sort_values("scraped")
+    own = with_text(scrapes[scrapes["instance"].isin(first["instance"].unique())], TARGET)
+    own = own.rename(columns={"time": "scraped"}).sort_values("scraped")[[*TARGET, "scraped"]]
     first = pd.merge_asof(
-        first.reset_index().sort_values("time"),
-        own[[*_TARGET, "scraped"]],
-        left_on="time",
-        right_on="scraped",
-        by=_TARGET,
-        allow_exact_matches=False,
+        first.reset_index(), own, left_on="time", right_on="scraped", by=TARGET, allow_exact_matches=False
     ).set_index("index")
     first["before"] = first["scraped"].fillna(first["started_at"].where(first["started_at"] > first["begin"]))
     first["step"] = first["value"].where(first["before"].notna(), 0.0)
-    _continued(first, _with_start(ends, starts))
+    _continue(first, _with_start(ends, starts))
     return first[["before", "step"]].astype({"before": TIME, "step": "float64"})
 
 
 def _with_start(samples: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """Samples with `started_at` of the process that gave them; the index is kept."""
-    frame = samples.astype(dict.fromkeys(_TARGET, "str")).reset_index().sort_values("time")
-    began = starts[[*_TARGET, "seen_at", "started_at"]].astype(dict.fromkeys(_TARGET, "str"))
-    found = pd.merge_asof(frame, began.sort_values("seen_at"), left_on="time", right_on="seen_at", by=_TARGET)
+    """Samples by time with `started_at` of the process that gave them; the index is kept."""
+    frame = with_text(samples, TARGET).reset_index().sort_values("time")
+    began = with_text(starts, TARGET)[[*TARGET, "seen_at", "started_at"]].sort_values("seen_at")
+    found = pd.merge_asof(frame, began, left_on="time", right_on="seen_at", by=TARGET)
     return found.set_index("index").drop(columns="seen_at")
 
 
-def _continued(first: pd.DataFrame, ends: pd.DataFrame) -> None:
+def _continue(first: pd.DataFrame, ends: pd.DataFrame) -> None:
     """Set the step of each series that takes over from one that ended; of several the latest, the lowest first."""
-    labels = [name for name in first.select_dtypes(["category", "object", "str"]) if name != "instance"]
+    labels = [name for name in first.select_dtypes(_LABELS) if name != "instance"]
     for frame in (first, ends):
         address = frame["instance"].where(frame["started_at"].isna(), frame["started_at"].astype("str"))
-        keys = [address, *(_spelled_once(frame[name], name) for name in labels)]
-        frame["key"] = list(zip(*keys, strict=True))
-    known = ends[ends["key"].isin(set(first["key"]))].sort_values("value").groupby("key")
+        frame["key"] = list(zip(address, *(_spelled_once(frame[name], name) for name in labels), strict=True))
+    known = dict(iter(ends[ends["key"].isin(set(first["key"]))].sort_values("value").groupby("key")))
     for key, own in first.sort_values(["time", "value"]).groupby("key"):
-        left = known.get_group(key) if key in known.groups else ends.iloc[:0]
+        left = known.get(key, ends[:0])
         for at, row in own.iterrows():
-            other = left["series_id"] != row["series_id"]
-            over = left[other & (left["time"] < row["time"])]
-            if "le" in labels and (other & (left["le"] != row["le"]) & (left["time"] >= row["time"])).any():
+            left = left[left["series_id"] != row["series_id"]]
+            ended = left[left["time"] < row["time"]]
+            if "le" in labels and (left["le"] != row["le"])[left["time"] >= row["time"]].any():
                 first.loc[at, "step"] = 0.0  # the other spelling counts on
-            elif len(over):
-                last = over.loc[over["time"].idxmax()]
+            elif len(ended):
+                last = ended.loc[ended["time"].idxmax()]
                 rise = row["value"] - last["value"]
                 first.loc[at, ["before", "step"]] = [last["time"], rise if rise >= 0 else row["value"]]
                 left = left[left["series_id"] != last["series_id"]]
@@ -146,5 +119,7 @@ def _continued(first: pd.DataFrame, ends: pd.DataFrame) -> None:
 def _spelled_once(column: pd.Series, name: str) -> pd.Series:
     """Labels as text; bounds of buckets as numbers are written, since '1' and '1.0' are one."""
     text = as_text(column)
-    bound = pd.to_numeric(text, errors="coerce") if name == "le" else pd.Series(np.nan, index=column.index)
+    if name != "le":
+        return text
+    bound = pd.to_numeric(text, errors="coerce")
     return text.where(bound.isna(), bound.astype("str"))

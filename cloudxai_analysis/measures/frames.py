@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TIME = "datetime64[us, UTC]"
+TARGET = ["job", "instance"]
 _TYPES = {
     **{"time": TIME, "text": "str", "number": "float64", "count": "int64"},
     **{"flag": "bool", "flag?": "boolean", "label": "category", "any": "object"},
 }
+_DICTIONARY: dict[str, str] = tomllib.loads(Path(__file__).with_name("columns.toml").read_text(encoding="utf-8"))
 # A name, what stands in brackets behind it (brackets within included), and what parts it from the next one.
 _COLUMN = re.compile(r"(\w+)(?: \(((?:[^()]|\([^()]*\))*)\))?(, and |, | and |[.;]|$)")
 
@@ -31,8 +33,10 @@ _COLUMN = re.compile(r"(\w+)(?: \(((?:[^()]|\([^()]*\))*)\))?(, and |, | and |[.
 def typed(rows: Any, schema: Mapping[str, str] | Callable[..., Any]) -> pd.DataFrame:
     """A frame of just the columns of `schema`, or those that a measure says it gives, each of its type.
 
-    `rows` is whatever a frame can be made of.
+    `rows` is whatever a frame can be made of, or a list of frames.
     """
+    if isinstance(rows, list) and any(isinstance(part, pd.DataFrame) for part in rows):
+        rows = pd.concat(rows, ignore_index=True)
     types = columns_of(schema) if callable(schema) else schema
     frame = pd.DataFrame(rows, columns=list(types))
     for column, kind in types.items():
@@ -52,50 +56,42 @@ def types(names: str) -> dict[str, str]:
 @cache
 def columns_of(measure: Callable[..., Any]) -> dict[str, str]:
     """The type of each column that a measure's docstring names."""
-    return {name: _TYPES[_kind(name, of=measure.__name__)] for name, _ in _said(measure)}
+    return {name: _TYPES[_kind(name, measure.__name__)] for name, _ in _said(measure)}
 
 
 def described(measure: Callable[..., Any]) -> pd.DataFrame:
     """The columns that a measure's docstring names: column, type, unit ('' for none), meaning."""
-    return _described(_said(measure), of=getattr(measure, "__name__", ""))
+    return usual(_said(measure), of=getattr(measure, "__name__", ""))
 
 
-def usual(names: Iterable[str]) -> pd.DataFrame:
-    """What columns of these names hold wherever they stand, as `described` has it; '' where nothing tells."""
-    return _described((name, "") for name in names)
-
-
-def _described(said: Iterable[tuple[str, str]], *, of: str = "") -> pd.DataFrame:
+def usual(said: Iterable[tuple[str, str]], *, of: str = "") -> pd.DataFrame:
+    """What columns hold, each with its note or '', wherever they stand or in the frame `of` a measure."""
     rows = []
     for name, note in said:
-        own, usual = _dictionary().get(f"{of}.{name}", ""), _dictionary().get(name, "")
-        told = own or usual
-        unit = re.search(r"\[(.*?)\]", told)
-        meaning = note or own.partition(": ")[2] or usual.partition(": ")[2]
-        rows.append((name, _kind(name, of=of) if told else "", unit[1] if unit else "", meaning))
+        own, usually = _DICTIONARY.get(f"{of}.{name}", ""), _DICTIONARY.get(name, "")
+        unit = re.search(r"\[(.*?)\]", own or usually)
+        meaning = note or own.partition(": ")[2] or usually.partition(": ")[2]
+        rows.append((name, _kind(name, of) if own or usually else "", unit[1] if unit else "", meaning))
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"], dtype="str")
 
 
-@cache
-def _dictionary() -> dict[str, str]:
-    return tomllib.loads(Path(__file__).with_name("columns.toml").read_text(encoding="utf-8"))
-
-
-def _kind(name: str, *, of: str = "") -> str:
-    told = _dictionary().get(f"{of}.{name}") or _dictionary()[name]
+def _kind(name: str, of: str = "") -> str:
+    told = _DICTIONARY.get(f"{of}.{name}") or _DICTIONARY[name]
     return re.split(r"[ :]", told, maxsplit=1)[0]
 
 
-def _said(measure: Callable[..., Any]) -> Iterator[tuple[str, str]]:
+def _said(measure: Callable[..., Any]) -> list[tuple[str, str]]:
     """Each column of a docstring with what stands in brackets behind it, up to the end of the sentence."""
     text = " ".join((inspect.getdoc(measure) or "").split()).partition("Columns: ")[2]
+    said = []
     while text:
         found = _COLUMN.match(text)
         if not found:
             part = re.split(r"[.,;]", text)[0]
             raise ValueError(f"The columns of {measure.__qualname__} are not told as 'name (what it is)': '{part}'.")
-        yield found[1], found[2] or ""
+        said.append((found[1], found[2] or ""))
         text = text[found.end() :] if found[3] not in ".;" else ""
+    return said
 
 
 def as_text(column: pd.Series) -> pd.Series:
@@ -106,37 +102,33 @@ def as_text(column: pd.Series) -> pd.Series:
     return pd.Series(categories.take(column.cat.codes.to_numpy()), index=column.index, name=column.name)
 
 
+def with_text(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """A frame whose labels in these columns are text."""
+    return frame.assign(**{name: as_text(frame[name]) for name in columns})
+
+
 def mapped(column: pd.Series, values: Mapping[str, Any], default: Any) -> pd.Series:
-    """What `values` has for each label of a column, `default` for the others; each category is looked up once."""
-    label = column.astype("category")
-    found = pd.Series([values.get(str(category), default) for category in label.cat.categories], dtype="object")
-    looked_up = found.infer_objects().array.take(label.cat.codes.to_numpy())
-    return pd.Series(looked_up, index=column.index)
+    """What `values` has for each label of a column, `default` for the others."""
+    text = as_text(column)
+    return text.map({label: values.get(label, default) for label in text.unique()})
 
 
 def summed(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
     """`value` added up for each combination of the columns `keys`, sorted by them."""
-    number, first = _numbered(frame, keys)
-    total = np.bincount(number, weights=frame[value].to_numpy(dtype="float64"), minlength=len(first))
-    return frame[list(keys)].iloc[first].reset_index(drop=True).assign(**{value: total})
+    number, known = combinations(frame, keys)
+    total = np.bincount(number, weights=frame[value].to_numpy(dtype="float64"), minlength=len(known))
+    return known.assign(**{value: total})
 
 
 def combinations(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """For each row the place of its combination of the columns `keys` of labels, and the combinations in order."""
-    number, first = _numbered(frame, keys)
-    return number, frame[list(keys)].iloc[first].reset_index(drop=True).apply(as_text)
-
-
-def _numbered(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row the place of its combination of the keys in their order, and the first row of each combination.
+    """For each row the place of its combination of the columns `keys`, and the combinations in order, labels as text.
 
     Labels are sorted as text once a combination and not once a row.
     """
     number, _ = pd.factorize(frame.groupby(list(keys), observed=True, sort=False).ngroup())
-    first = np.flatnonzero(~pd.Series(number).duplicated())
-    known = frame[list(keys)].iloc[first].reset_index(drop=True)
-    labels = known.select_dtypes(["category"])
-    order = known.assign(**{name: as_text(known[name]) for name in labels}).sort_values(list(keys)).index.to_numpy()
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return place[number], first[order]
+    first = ~pd.Series(number).duplicated().to_numpy()
+    known = frame.loc[first, list(keys)].reset_index(drop=True)
+    known = with_text(known, known.select_dtypes(["category"])).sort_values(list(keys))
+    place = np.empty(len(known), dtype=np.int64)
+    place[known.index.to_numpy()] = np.arange(len(known))
+    return place[number], known.reset_index(drop=True)

@@ -9,9 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import typed, types
-
-_LOOKS = types("tenant stem shape")
+from cloudxai_analysis.measures.frames import typed
 
 
 class Shape(NamedTuple):
@@ -28,45 +26,36 @@ class Shape(NamedTuple):
 SHAPES = {
     "uuid": Shape("UUID"),
     "ulid": Shape("ULID"),
-    "hex": Shape("hex string"),
-    "timestamp": Shape("time stamp"),
     "pod": Shape("pod's random ending"),
+    "timestamp": Shape("time stamp"),
+    "hex": Shape("hex string"),
     "counter": Shape("running number", few=12, many=12),
 }
-# Every pattern is of bounded length, or a run of one kind of character: a label of a megabyte costs a megabyte's time.
-_ANYWHERE = {
-    "uuid": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE),
-    # https://github.com/ulid/spec: 26 characters of Crockford's base 32; the first two mean "2004 to 2040".
-    "ulid": re.compile(r"(?<![0-9A-Z])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Z])", re.IGNORECASE),
-    # Kubernetes draws the names of pods from letters and digits that make no words: k8s.io/apimachinery/pkg/util/rand.
-    "pod": re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
-    "timestamp": re.compile(
-        r"20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T_ -]?[0-2][0-9][:.-]?[0-5][0-9])?"
-        r"|20[0-9]{2}[01][0-9][0-3][0-9]T[0-2][0-9][0-5][0-9]"
-    ),
-}
-_BARE_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-_EPOCH = re.compile(r"1[5-9][0-9]{8}(?:[0-9]{3}){0,3}")  # seconds to nanoseconds, from 2017 to 2033
-_DATE = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}(?:[0-9]{2})?)?")
-_WORD = re.compile(r"[0-9A-Za-z]+")
-# In words that happen to be hex, as 'facade01', digits stand at the end; in random strings letters follow them, too.
-_MIXED = re.compile(r"[0-9][a-f]", re.IGNORECASE)
-_DIGITS, _HEX_DIGITS = "0123456789", "0123456789abcdefABCDEF"
-_SHORTEST_WORD, _SHORTEST_TAIL = 6, 8  # hex digits, of a word of their own and at the end of one
+# At the end of a word, or a word of its own. A run is tried at its begin alone: a megabyte costs a megabyte's time.
+_HEX = r"(?<![0-9a-f])(?:(?<=[^0-9a-z])[0-9a-f]{6,}|[0-9a-f]{8,})(?![0-9a-z])"
+_LOOKS = re.VERBOSE | re.IGNORECASE | re.ASCII
+_ANY_HEX = re.compile(_HEX, _LOOKS)
+# ULID: 26 characters of Crockford's base 32 (github.com/ulid/spec), the first two "2004 to 2040". Pods: Kubernetes
+# draws names from characters that make no words (k8s.io/apimachinery/pkg/util/rand). Timestamps: dates, and seconds to
+# nanoseconds from 2017 to 2033. Of hex strings a letter follows a digit, which words as 'facade01' do not have.
+_PART = re.compile(
+    rf"""
+    (?P<uuid> [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}} | (?<![0-9a-z])[0-9a-f]{{32}}(?![0-9a-z]))
+    | (?P<ulid> (?<![0-9a-z])01[0-9a-hjkmnp-tv-z]{{24}}(?![0-9a-z]))
+    | (?P<pod> \b[bcdfghjklmnpqrstvwxz2456789]{{8,10}}-[bcdfghjklmnpqrstvwxz2456789]{{5}}\b)
+    | (?P<timestamp> 20\d\d-[01]\d-[0-3]\d(?:[T_\ -]?[0-2]\d[:.-]?[0-5]\d)?
+      | 20\d\d[01]\d[0-3]\dT[0-2]\d[0-5]\d
+      | (?<!\d)(?: 1[5-9]\d{{8}}(?:\d{{3}}){{0,3}}
+        | 20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}(?:\d\d)?)?)(?![0-9a-z]))
+    | (?P<hex> (?<![0-9a-f])(?=[0-9a-f]*[0-9][a-f]){_HEX})
+    | (?P<counter> (?<!\d)\d+\Z | (?<![0-9a-z])\d{{4,}}(?![0-9a-z]))
+    """,
+    _LOOKS,
+)
 _EXAMPLES = 3
-_LONG_COUNT = 4  # digits from which a number may be a counter with something behind it, as in run-70311-eu
-_MIXED_SHARE = 0.5  # of 8 random hex digits 94 % are mixed, of 6 still 86 %
 _MINUTES, _HOUR, _DAYS = pd.Timedelta(minutes=10), pd.Timedelta(hours=1), pd.Timedelta(days=2)
 _SETTLED = pd.Timedelta(minutes=5)  # a scrape or two
 _MOST = 0.5  # share of a group from which on what is true of some names is taken to be true of all that came
-
-
-class _Part(NamedTuple):
-    """What of a label may be generated: the stem before it, its shape ('' none), and the generated part."""
-
-    stem: str
-    shape: str
-    part: str
 
 
 def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -81,18 +70,20 @@ def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.
 
     Columns: tenant, stem, shape, first_seen, last_seen, why; by first_seen.
     """
-    looks = _look_generated(arrivals["tenant"])
+    looks = _parts(list(arrivals["tenant"].unique()))
+    looks = looks[looks["shape"] != ""]
+    few = looks["shape"].map({shape: one.few for shape, one in SHAPES.items()}).astype(float)
+    looks = looks[looks.groupby(["stem", "shape"])["tenant"].transform("size").astype(float) >= few]
     if looks.empty:
         return typed([], generated_names)
-    names = looks.merge(_lives(arrivals, gaps), on="tenant")
+    names = looks.merge(_lives(arrivals, gaps), on="tenant").sort_values(["first_seen", "tenant"], ignore_index=True)
     names["refusing"] = False
     for start in refusals["start"]:
         names["refusing"] |= names["first_seen"].between(start - _HOUR, start + _HOUR)
     names["why"] = ""
     for (_, shape), own in names.groupby(["stem", "shape"]):
-        names.loc[own.index, "why"] = _why(own.sort_values("first_seen"), SHAPES[str(shape)])
-    found = names[names["why"] != ""].sort_values(["first_seen", "tenant"], ignore_index=True)
-    return typed(found, generated_names)
+        names.loc[own.index, "why"] = _why(own, SHAPES[str(shape)])
+    return typed(names[names["why"] != ""].reset_index(drop=True), generated_names)
 
 
 def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -104,17 +95,9 @@ def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     rows["came"] &= (begin - rows["began"] <= _MINUTES) | (rows["seen_at"] > begin + _SETTLED)
     for gap in gaps[gaps["end"] - gaps["start"] >= _MINUTES].itertuples():
         rows["came"] &= ~rows["seen_at"].between(gap.end, gap.end + _SETTLED)
-    found = (
-        rows.sort_values("seen_at", kind="stable")
-        .groupby("tenant")
-        .agg(
-            first_seen=("seen_at", "min"),
-            last_seen=("last_seen", "max"),
-            came=("came", "first"),
-            end=("end", "first"),
-            began=("began", "max"),
-        )
-    )
+    by_tenant = rows.sort_values("seen_at", kind="stable").groupby("tenant")
+    found = by_tenant.agg({"seen_at": "first", "last_seen": "max", "came": "first", "end": "first", "began": "max"})
+    found = found.rename(columns={"seen_at": "first_seen"})
     found["outlived"] = found["began"] > found["first_seen"] + _DAYS
     brief = found["came"] & (found["last_seen"] - found["first_seen"] < _DAYS)
     with_process = (found["end"] - found["last_seen"]).abs() <= _SETTLED
@@ -124,8 +107,7 @@ def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 def _why(own: pd.DataFrame, shape: Shape) -> pd.Series:
     """Of the names of one stem and shape, by first_seen, what each does that generated ones do; '' where nothing."""
-    free = ~own["outlived"]
-    came, short = own["came"] & free, own["short"] & free
+    came, short = own["came"] & ~own["outlived"], own["short"] & ~own["outlived"]
     why = pd.Series("", index=own.index)
     if short.sum() >= max(shape.few, _MOST * len(own)):
         why[short] = "short-lived"
@@ -173,61 +155,26 @@ def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
 def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:
     """Those of `names` that are generated, or have stem and shape of some that `generated_names` found."""
     groups = set(zip(generated["stem"], generated["shape"], strict=True))
-    known = list(names.astype("str").unique())
-    return {name for name, one in zip(known, _parts(known), strict=True) if (one.stem, one.shape) in groups}
+    known = _parts(list(names.astype("str").unique()))
+    return {row.tenant for row in known.itertuples() if (row.stem, row.shape) in groups}
 
 
-def _look_generated(tenants: pd.Series) -> pd.DataFrame:
-    """Of labels those that share a stem and the shape of what follows it with enough others: tenant, stem, shape.
+def _parts(names: list[str]) -> pd.DataFrame:
+    """Of each label its tenant, stem and shape ('' none), by what stands first in it of all that may be generated.
 
-    Of hex strings at least half must have a letter after a digit, which words do not have. Words of both cases and
-    digits (base 62, base 64) are not told from names.
+    One that ends like three hex strings, but by chance in digits alone, is like them. Words of both cases and digits
+    (base 62, base 64) are not told from names.
     """
-    names = list(tenants.astype("str").unique())
-    frame = pd.DataFrame(_parts(names), columns=list(_Part._fields), dtype="str").assign(tenant=names)
-    frame = frame[frame["shape"] != ""]
-    group = frame.assign(mixed=frame["part"].str.contains(_MIXED).astype(float)).groupby(["stem", "shape"])
-    few = frame["shape"].map({key: one.few for key, one in SHAPES.items()}).astype(float)
-    enough = group["tenant"].transform("size").astype(float) >= few
-    mixed = (frame["shape"] != "hex") | (group["mixed"].transform("mean") >= _MIXED_SHARE)
-    return typed(frame[enough & mixed], _LOOKS)
+    found = [_part(name) for name in names]
+    siblings = Counter((stem, size) for stem, shape, size in found if shape == "hex")
+    rows = []
+    for name, (stem, shape, _) in zip(names, found, strict=True):
+        ends = ((name[: part.start()], len(part[0])) for part in _ANY_HEX.finditer(name))
+        like = [one for one, size in ends if siblings[one, size] >= SHAPES["hex"].few and shape != "hex"]
+        rows.append((name, like[0], "hex") if like else (name, stem, shape))
+    return pd.DataFrame(rows, columns=["tenant", "stem", "shape"], dtype="str")
 
 
-def _parts(names: list[str]) -> list[_Part]:
-    """What each name consists of; one that ends like its hex siblings, but by chance in digits alone, is like them."""
-    parts = [_part(name) for name in names]
-    siblings = Counter((one.stem, len(one.part)) for one in parts if one.shape == "hex")
-    for place, (name, own) in enumerate(zip(names, parts, strict=True)):
-        if own.shape != "hex" and siblings:
-            others = (_hex_of(name, word, mixed=False) for word in _WORD.finditer(name))
-            like = (one for one in others if one and siblings[one.stem, len(one.part)] >= SHAPES["hex"].few)
-            parts[place] = next(like, own)
-    return parts
-
-
-def _part(name: str) -> _Part:
-    for shape, pattern in _ANYWHERE.items():
-        if match := pattern.search(name):
-            return _Part(name[: match.start()], shape, match[0])
-    for word in _WORD.finditer(name):
-        digits = word[0][len(word[0].rstrip(_DIGITS)) :]
-        stem = name[: word.end() - len(digits)]
-        if _EPOCH.fullmatch(digits) or _DATE.fullmatch(digits):
-            return _Part(stem, "timestamp", digits)
-        if found := _hex_of(name, word):
-            return found
-        if digits and (word.end() == len(name) or (len(digits) >= _LONG_COUNT and digits == word[0])):
-            return _Part(stem, "counter", digits)
-    return _Part(name, "", "")
-
-
-def _hex_of(name: str, word: re.Match[str], *, mixed: bool = True) -> _Part | None:
-    """The hex string that a word is or ends with; only of one with a letter after a digit, unless told otherwise."""
-    if _BARE_UUID.fullmatch(word[0]):
-        return _Part(name[: word.start()], "uuid", word[0])
-    part = word[0][len(word[0].rstrip(_HEX_DIGITS)) :]
-    # Six hex digits behind a separator are a word of their own; elsewhere they may be the end of a name.
-    separate = len(part) == len(word[0]) and word.start() > 0
-    if len(part) < (_SHORTEST_WORD if separate else _SHORTEST_TAIL) or (mixed and not _MIXED.search(part)):
-        return None
-    return _Part(name[: word.end() - len(part)], "hex", part)
+def _part(name: str) -> tuple[str, str, int]:
+    match = _PART.search(name)
+    return (name[: match.start()], str(match.lastgroup), len(match[0])) if match else (name, "", 0)

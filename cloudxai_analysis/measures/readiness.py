@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import as_text, columns_of, typed
-from cloudxai_analysis.measures.time_seen import Floats, holds, joined, seconds_before, seconds_within, sweep
+from cloudxai_analysis.measures.frames import TARGET, as_text, columns_of, typed, with_text
+from cloudxai_analysis.measures.time_seen import holds, joined, seconds_before, seconds_within, sweep
 
 OUTAGE_MINUTES = 1.1  # what lasted no longer is counted, and is no outage to be told: one scrape a minute may fail
 FEW = 0.5  # share of the tenants from which on an outage is the platform's own
@@ -23,8 +22,9 @@ PAIRS = (
     (3.0, pd.Timedelta(days=1), pd.Timedelta(hours=2)),
     (1.0, pd.Timedelta(days=3), pd.Timedelta(hours=6)),
 )
+LEAD, OVERLAP = pd.Timedelta(minutes=5), 0.5  # a tenant's outage that began so early and overlaps so much goes with it
+_NEVER = pd.Timestamp.max.floor("us").tz_localize("UTC")
 _DAY, _HOUR, _MINUTE = pd.Timedelta(days=1), pd.Timedelta(hours=1), pd.Timedelta(minutes=1)
-_TARGET = ["job", "instance"]
 
 
 def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
@@ -36,9 +36,9 @@ def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFra
 
     Columns: start, end, ready; neighbouring stretches, and what lies in none of them is unknown.
     """
-    failed = up.loc[up["value"] == 0, ["time", *_TARGET]].astype(dict.fromkeys(_TARGET, "str"))
-    gauges = samples[["series_id", *_TARGET]].drop_duplicates("series_id").astype(dict.fromkeys(_TARGET, "str"))
-    cut = failed.merge(gauges, on=_TARGET)[["series_id", "time"]].assign(value=np.nan)
+    failed = with_text(up.loc[up["value"] == 0, ["time", *TARGET]], TARGET)
+    gauges = with_text(samples[["series_id", *TARGET]].drop_duplicates("series_id"), TARGET)
+    cut = failed.merge(gauges, on=TARGET)[["series_id", "time"]].assign(value=np.nan)
     held = holds(pd.concat([samples[["series_id", "time", "value"]], cut], ignore_index=True))
     exporting = states["job"].isin(samples["job"].astype("str").unique()) | (not len(samples))
     down = states[exporting & (states["state"] == "down")]
@@ -115,10 +115,10 @@ def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp) -> pd.D
     Columns: threshold, long_hours, burn_long, burn_short, burning.
     """
     rows = []
-    for pair in PAIRS:
-        over_long, over_short, burning = (found[0] for found in _burns(readiness, pd.DatetimeIndex([at]), pair, slo))
-        known = np.isfinite(over_long + over_short)
-        rows.append((pair[0], pair[1] / _HOUR, over_long, over_short, burning if known else pd.NA))
+    for threshold, long, short in PAIRS:
+        burns = _burns(readiness, pd.DatetimeIndex([at]), (threshold, long, short), slo).iloc[0]
+        burning = burns["burning"] if burns.notna().all() else pd.NA
+        rows.append((threshold, long / _HOUR, burns["long"], burns["short"], burning))
     return typed(rows, burn_rates)
 
 
@@ -130,30 +130,31 @@ def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days:
     now = pd.date_range(window.start, window.end, freq="min", unit="us", inclusive="right")
     parts = []
     for threshold, long, short in PAIRS:
-        over_long, _, burning = _burns(readiness, now, (threshold, long, short), slo)
-        minutes = pd.DataFrame({"at": now, "most": over_long, "next": now.to_series().shift(-1).array})
-        found = minutes[burning].groupby((~pd.Series(burning)).cumsum()[burning])
-        found = found.agg(start=("at", "first"), end=("next", lambda after: after.iloc[-1]), most=("most", "max"))
-        found = found.assign(threshold=threshold, long_hours=long / _HOUR)
-        parts.append(found.assign(budget_share=found["most"] * (long / (days * _DAY))))
-    found = typed(pd.concat(parts), burn_stretches)
+        burns = _burns(readiness, now, (threshold, long, short), slo)
+        burns = burns.assign(at=now, next=now.to_series().shift(-1).array)
+        found = burns[burns["burning"]].groupby((~burns["burning"]).cumsum())
+        found = found.agg(start=("at", "first"), end=("next", lambda after: after.iloc[-1]), most=("long", "max"))
+        share = found["most"] * (long / (days * _DAY))
+        parts.append(found.assign(threshold=threshold, long_hours=long / _HOUR, budget_share=share))
+    found = typed(parts, burn_stretches)
     return found.sort_values(["start", "threshold"], ascending=[True, False], ignore_index=True)
 
 
 def _burns(
     readiness: pd.DataFrame, now: pd.DatetimeIndex, pair: tuple[float, pd.Timedelta, pd.Timedelta], slo: float
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Rates over a pair's long and short window, and where both are over its threshold; one lost scrape burns nothing.
+) -> pd.DataFrame:
+    """Rates over a pair's `long` and `short` window, and where both are over its threshold as `burning`.
 
-    A rate is the share of the time seen before each of `now` that was not ready, as a multiple of what is allowed.
+    A rate is the share of the time seen before each of `now` that was not ready, as a multiple of what is allowed. One
+    lost scrape burns nothing.
     """
-    threshold, long, short = pair
-    down = readiness[readiness["ready"] == 0]
-    rates, lost = [], np.zeros(len(now))
-    for over in (short, long):
+    found, lost = pd.DataFrame(index=range(len(now))), np.zeros(len(now))
+    for name, over in (("short", pair[2]), ("long", pair[1])):
+        down = readiness[readiness["ready"] == 0]
         lost, seen = (seconds_before(part, now) - seconds_before(part, now - over) for part in (down, readiness))
-        rates.append(np.divide(lost, seen * (1 - slo), out=np.full(len(now), np.nan), where=seen > 0))
-    return rates[1], rates[0], (np.minimum(*rates) > threshold) & (lost > OUTAGE_MINUTES * 60)
+        found[name] = np.divide(lost, seen * (1 - slo), out=np.full(len(now), np.nan), where=seen > 0)
+    over_both = (found["short"] > pair[0]) & (found["long"] > pair[0])
+    return found.assign(burning=over_both & (lost > OUTAGE_MINUTES * 60))
 
 
 def outages(readiness: pd.DataFrame) -> pd.DataFrame:
@@ -187,63 +188,57 @@ def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
     gauge["next"] = gauge.groupby("series_id")["time"].shift(-1)
     held = holds(gauge, only=0.0)
     held["minutes"] = (held["end"] - held["start"]) / _MINUTE
-    found = held.groupby("outage").agg(
+    apart = held.groupby("outage").agg(
         **{name: (name, "first") for name in (*keys, "start")},
         end=("next", lambda after: after.iloc[-1]),
         minutes=("minutes", "sum"),
     )
-    return _together(typed(found, dict.fromkeys(keys, "str") | columns_of(outages)))
+    return _together(typed(apart, dict.fromkeys(keys, "str") | columns_of(outages)))
 
 
 def _together(apart: pd.DataFrame) -> pd.DataFrame:
     """Outages of one tenant that overlap, as one."""
     rows = apart.sort_values(["tenant", "start", "instance"], ignore_index=True)
-    rows["until"] = rows["end"].fillna(pd.Timestamp.max.floor("us").tz_localize("UTC"))
-    reached = rows.groupby("tenant")["until"].cummax().groupby(rows["tenant"]).shift()
+    rows["end"] = rows["end"].fillna(_NEVER)
+    reached = rows.groupby("tenant")["end"].cummax().groupby(rows["tenant"]).shift()
     group = (~(rows["start"] <= reached)).cumsum()
     rows["minutes"] += (rows["start"] - rows.groupby(group)["start"].transform("first")) / _MINUTE
     found = rows.groupby(group).agg(
         tenant=("tenant", "first"),
         instances=("instance", "nunique"),
         start=("start", "first"),
-        end=("until", "max"),
+        end=("end", "max"),
         minutes=("minutes", "max"),
     )
-    found["end"] = found["end"].where(found["end"].dt.year < 2200)
+    found["end"] = found["end"].where(found["end"] < _NEVER)
     return typed(found, tenant_outages).sort_values(["start", "tenant"], ignore_index=True)
 
 
 def isolation_breaches(
-    global_outages: pd.DataFrame,
-    tenant_outages: pd.DataFrame,
-    *,
-    seen: int,
-    end: pd.Timestamp,
-    lead_minutes: float = 5,
-    least_overlap: float = 0.5,
-    few: float = FEW,
+    global_outages: pd.DataFrame, tenant_outages: pd.DataFrame, *, seen: int, end: pd.Timestamp
 ) -> pd.DataFrame:
     """For each global outage, which tenants were not ready with it, and whether it came from one of them.
 
-    `seen` is the number of tenants. A tenant goes with an outage if its own began from `lead_minutes` before to a
-    minute after, and if they overlap by `least_overlap`. What has not ended lasts to `end`.
+    `seen` is the number of tenants. A tenant goes with an outage if its own began from five minutes before to a minute
+    after, and if they overlap by half. What has not ended lasts to `end`.
 
     Columns: start, end, verdict, tenants, seen, nearest, lead_seconds, overlap.
     """
-    closed = tenant_outages.assign(end=tenant_outages["end"].fillna(end), tenant=as_text(tenant_outages["tenant"]))
+    closed = tenant_outages.assign(end=tenant_outages["end"].fillna(end), nearest=as_text(tenant_outages["tenant"]))
     rows: list[dict[str, Any]] = []
     for start, ended in zip(global_outages["start"], global_outages["end"].fillna(end), strict=True):
-        near = closed[closed["start"].between(start - pd.Timedelta(minutes=lead_minutes), start + _MINUTE)]
+        near = closed[closed["start"].between(start - LEAD, start + _MINUTE)]
         both = near["end"].clip(upper=ended) - near["start"].clip(lower=start)
         either = near["end"].clip(lower=ended) - near["start"].clip(upper=start)
         near = near.assign(overlap=both / either, lead_seconds=(start - near["start"]).dt.total_seconds())
-        near = near[near["overlap"] >= least_overlap].rename(columns={"tenant": "nearest"})
-        row = {"start": start, "end": ended, "seen": seen, "verdict": "alone", "tenants": 0, "nearest": ""}
-        if len(near):
-            tenants = near["nearest"].nunique()
-            nearest = near.sort_values(["overlap", "start", "nearest"], ascending=[False, True, True]).iloc[0]
-            row |= {"verdict": "tenant" if tenants < few * seen else "platform", "tenants": tenants}
-            row |= nearest[["nearest", "lead_seconds", "overlap"]].to_dict()
+        near = near[near["overlap"] >= OVERLAP].sort_values(
+            ["overlap", "start", "nearest"], ascending=[False, True, True]
+        )
+        tenants = near["nearest"].nunique()
+        row = {"start": start, "end": ended, "seen": seen, "tenants": tenants, "verdict": "alone", "nearest": ""}
+        if tenants:
+            row |= near[["nearest", "lead_seconds", "overlap"]].iloc[0].to_dict()
+            row["verdict"] = "tenant" if tenants < FEW * seen else "platform"
         rows.append(row)
     return typed(rows, isolation_breaches)
 
@@ -257,15 +252,13 @@ def transitions(steps: pd.DataFrame) -> pd.DataFrame:
     Columns: hour, transitions.
     """
     hours = pd.Index(steps["time"].dt.floor("h").unique(), name="hour").sort_values()
-    risen = steps[steps["step"] > 0].sort_values("before")
-    apart = risen["before"] >= risen["time"].cummax().shift()
-    seen = risen.assign(together=apart.cumsum()).groupby(["together", *_TARGET], observed=True)["step"].transform("sum")
-    most = seen.groupby(apart.cumsum()).transform("max") == seen
-    own = risen[most].assign(together=apart.cumsum())
-    first = own.groupby("together")["instance"].transform("first") == own["instance"]
-    by_hour = own[first].groupby(own["time"].dt.floor("h"))["step"].sum()
-    found = by_hour.reindex(hours, fill_value=0.0).rename("transitions").rename_axis("hour").reset_index()
-    return typed(found, transitions)
+    risen = with_text(steps[steps["step"] > 0], TARGET).sort_values("before")
+    risen["together"] = (risen["before"] >= risen["time"].cummax().shift()).cumsum()
+    risen = risen.set_index(["together", *TARGET]).sort_index()
+    most = risen.groupby(level=[0, 1, 2])["step"].sum().groupby(level=0).idxmax()
+    own = risen[risen.index.isin(most)]
+    by_hour = own.groupby(own["time"].dt.floor("h"))["step"].sum()
+    return typed(by_hour.reindex(hours, fill_value=0.0).rename("transitions").reset_index(), transitions)
 
 
 def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
@@ -276,26 +269,24 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
 
     Columns: hour, seconds; an hour without a check has no row.
     """
-    if bucket_hours.empty:
-        return typed([], check_latency)
     # By number, since '1' and '1.0' are one bound.
-    bound = pd.to_numeric(bucket_hours["le"].astype("str"), errors="coerce").rename("le")
-    counts = bucket_hours.groupby(["hour", bound], observed=True)["increase"].sum()
-    table = counts.unstack("le", fill_value=0.0).sort_index(axis=1)
-    # Instances may have different bounds: their sums grow with the bound all the same.
-    bounds, within = table.columns.to_numpy(dtype="float64"), np.maximum.accumulate(table.to_numpy(), axis=1)
-    if not len(bounds) or not np.isinf(bounds[-1]):
+    bound = pd.to_numeric(as_text(bucket_hours["le"]), errors="coerce").rename("le")
+    table = bucket_hours.groupby(["hour", bound], observed=True)["increase"].sum().unstack("le", fill_value=0.0)
+    bounds = table.columns.to_numpy(dtype="float64")
+    if len(bounds) < 2 or not np.isinf(bounds[-1]):
         return typed([], check_latency)
-    total, row = within[:, -1], np.arange(len(table))
-    rank = quantile * total
-    bucket = np.minimum((within < rank[:, None]).sum(axis=1), len(bounds) - 1)
-    below = np.where(bucket > 0, within[row, bucket - 1], 0.0)
-    lower = np.where(bucket > 0, bounds[bucket - 1], 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        seconds = lower + (bounds[bucket] - lower) * (rank - below) / (within[row, bucket] - below)
-    last = bounds[-2] if len(bounds) > 1 else np.nan
-    found = pd.DataFrame({"hour": table.index, "seconds": np.where(np.isinf(bounds[bucket]), last, seconds)})
-    return typed(found[total > 0].reset_index(drop=True), check_latency)
+    # Instances may have different bounds: their sums grow with the bound all the same.
+    within = np.maximum.accumulate(table.to_numpy(), axis=1)
+    uppers, seconds = np.append(0.0, bounds[:-1]), np.full(len(within), np.nan)
+    for number, row in enumerate(within):
+        rank, counts = quantile * row[-1], np.append(0.0, row[:-1])
+        bucket = int(np.searchsorted(row[:-1], rank))
+        seconds[number] = uppers[-1]
+        if bucket < len(row) - 1 and row[-1]:
+            width, share = uppers[bucket + 1] - uppers[bucket], rank - counts[bucket]
+            seconds[number] = uppers[bucket] + width * share / (counts[bucket + 1] - counts[bucket])
+    found = pd.DataFrame({"hour": table.index, "seconds": seconds})
+    return typed(found[within[:, -1] > 0].reset_index(drop=True), check_latency)
 
 
 def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
@@ -308,7 +299,6 @@ def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
     shown = (there["last_ts"] - there["first_ts"]).dt.total_seconds()
     seconds = (shown * there["samples"] / (there["samples"] - 1).clip(lower=1)).clip(lower=1.0)
     weighed = there.assign(seconds=seconds, ready=seconds * there["sum"] / there["samples"])
-    by_tenant = weighed.groupby("tenant", observed=True)[["samples", "seconds", "ready", "changes"]].sum()
-    found = by_tenant.assign(availability=by_tenant["ready"] / by_tenant["seconds"]).reset_index()
-    found = found.rename(columns={"changes": "transitions"})
+    found = weighed.groupby("tenant", observed=True)[["samples", "seconds", "ready", "changes"]].sum().reset_index()
+    found = found.assign(availability=found["ready"] / found["seconds"], transitions=found["changes"])
     return typed(found, tenant_availability).sort_values(["availability", "tenant"], ignore_index=True)

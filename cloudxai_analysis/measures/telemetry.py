@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.measures.time_seen import joined, moments, seconds_within, sweep
+from cloudxai_analysis.measures.frames import TARGET, typed, with_text
+from cloudxai_analysis.measures.time_seen import STEPS, joined, moments, seconds_within, sweep
 
-_TARGET = ["job", "instance"]
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
+_CLOCK_SECONDS = 2.0  # by which a start may move where a client computes it from a clock that is being set
+_SURGE_SECONDS = 3600  # a rollout has more targets for no longer
 
 
 def job_states(held: pd.DataFrame) -> pd.DataFrame:
@@ -23,10 +24,9 @@ def job_states(held: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for job, own in held.groupby("job", observed=True):
         course = sweep(own, [np.ones(len(own), dtype=bool), (own["value"] == 1).to_numpy()])
-        state = np.select([course[1] > 0, course[0] > 0], ["up", "down"], "")
-        course["state"] = pd.Series(state, dtype="object").where(state != "")
+        course = course[course[0] > 0].assign(state=lambda frame: np.where(frame[1] > 0, "up", "down"))
         parts.append(joined(course, "state").assign(job=str(job)))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], job_states)
+    return typed(parts, job_states)
 
 
 def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *, period: str = "D") -> pd.DataFrame:
@@ -41,15 +41,14 @@ def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *,
     failed = (held["value"] != 1).groupby([held["job"].astype("str"), held["time"].dt.floor(period)]).mean()
     parts = []
     for job, own in states.groupby("job"):
-        expected = pd.DataFrame({"start": [own["start"].min()], "end": [pd.Timestamp(window.end)]})
-        row = pd.DataFrame({"job": job, "day": edges[:-1]})
-        row["expected_minutes"] = seconds_within(expected, edges) / 60
-        for state in ("up", "down"):
-            row[f"{state}_minutes"] = seconds_within(own[own["state"] == state], edges) / 60
+        stretches = {state: own[own["state"] == state] for state in ("up", "down")}
+        stretches["expected"] = pd.DataFrame({"start": [own["start"].min()], "end": [pd.Timestamp(window.end)]})
+        minutes = {f"{name}_minutes": seconds_within(some, edges) / 60 for name, some in stretches.items()}
+        row = pd.DataFrame({"job": job, "day": edges[:-1], **minutes})
         row = row[row["expected_minutes"] > 0]
         row["failed_share"] = failed.reindex(pd.MultiIndex.from_frame(row[["job", "day"]])).to_numpy()
         parts.append(row.assign(coverage=row["up_minutes"] / row["expected_minutes"]))
-    return typed(pd.concat(parts, ignore_index=True) if parts else [], scrape_coverage)
+    return typed(parts, scrape_coverage)
 
 
 def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
@@ -59,29 +58,29 @@ def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) 
 
     Columns: job, instance, start, end, seconds, missing.
     """
-    ordered = held.sort_values([*_TARGET, "start"], ignore_index=True).astype(dict.fromkeys(_TARGET, "str"))
-    ordered["reached"] = ordered.groupby(_TARGET)["end"].cummax()
-    before = ordered.groupby(_TARGET)[["reached", "start", "step"]].shift()
-    targets = ordered[_TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
-    found = [targets[ordered["start"] > before["reached"]]]
-    for job, own in states.groupby("job"):
-        told = found[0][found[0]["job"] == job]
-        after = own["start"].shift(-1).fillna(end)
-        gaps = pd.DataFrame({"job": job, "instance": "", "start": own["end"], "end": after})
-        gaps = gaps[gaps["end"] > gaps["start"]].assign(step=ordered["step"].median())
-        inside = [((told["start"] <= row.start) & (told["end"] >= row.end)).any() for row in gaps.itertuples()]
-        found.append(gaps[~np.array(inside, dtype=bool)])
-    every = pd.concat(found, ignore_index=True)
+    ordered = with_text(held, TARGET).sort_values([*TARGET, "start"], ignore_index=True)
+    ordered["reached"] = ordered.groupby(TARGET)["end"].cummax()
+    before = ordered.groupby(TARGET)[["reached", "start", "step"]].shift()
+    targets = ordered[TARGET].assign(start=before["start"], end=ordered["start"], step=before["step"])
+    targets = targets[ordered["start"] > before["reached"]]
+    jobs = states[["job"]].assign(instance="", start=states["end"], step=ordered["step"].median())
+    jobs["end"] = states.groupby("job")["start"].shift(-1).fillna(end)
+    jobs = jobs[jobs["end"] > jobs["start"]]
+    told = [
+        ((targets["job"] == gap.job) & (targets["start"] <= gap.start) & (targets["end"] >= gap.end)).any()
+        for gap in jobs.itertuples()
+    ]
+    every = pd.concat([targets, jobs[~np.array(told, dtype=bool)]], ignore_index=True)
     every["seconds"] = (every["end"] - every["start"]).dt.total_seconds()
     every["missing"] = (every["seconds"] / every["step"].where(every["step"] > 0)).round().fillna(1).astype("int64") - 1
-    return typed(every.sort_values(["start", *_TARGET], ignore_index=True), scrape_gaps)
+    return typed(every.sort_values(["start", *TARGET], ignore_index=True), scrape_gaps)
 
 
-def fewer_targets(held: pd.DataFrame, window: Window, *, least_seconds: float = 3600) -> pd.DataFrame:
+def fewer_targets(held: pd.DataFrame, window: Window) -> pd.DataFrame:
     """Jobs of which fewer targets are scraped at the window's end than before, with the one that went first.
 
-    `before` is the largest number that was scraped side by side for `least_seconds` in all, so that a rollout's
-    surge is none. Whether a target was taken away, or is only out of sight, nothing tells.
+    `before` is the largest number that was scraped side by side for an hour in all, so that a rollout's surge is none.
+    Whether a target was taken away, or is only out of sight, nothing tells.
 
     Columns: job, instance, before, instances (at the end), end.
     """
@@ -89,14 +88,12 @@ def fewer_targets(held: pd.DataFrame, window: Window, *, least_seconds: float = 
     for job, own in held.groupby("job", observed=True):
         course = sweep(own, [np.ones(len(own), dtype=bool)]).rename(columns={0: "targets"})
         course["start"], course["end"] = (course[name].clip(window.start, window.end) for name in ("start", "end"))
-        course = course[course["end"] > course["start"]]
         seconds = (course["end"] - course["start"]).dt.total_seconds().groupby(course["targets"]).sum()
-        often = seconds[::-1].cumsum() >= least_seconds
+        often = seconds[::-1].cumsum()
+        before = int(often[often >= _SURGE_SECONDS].index.max()) if often.max() >= _SURGE_SECONDS else 0
         last = own.groupby("instance", observed=True)["end"].max().sort_values(kind="stable")
-        gone = last[(last > window.start) & (last < window.end)]
-        now = int((last >= window.end).sum())
-        before = int(often.index[often].max()) if often.any() else 0
-        if 0 < now < before and before - now <= len(gone):
+        gone, now = last[(last > window.start) & (last < window.end)], int((last >= window.end).sum())
+        if 0 < now < before <= now + len(gone):
             rows.append((str(job), str(gone.index[now - before]), before, now, gone.iloc[now - before]))
     return typed(rows, fewer_targets)
 
@@ -124,45 +121,41 @@ def seen_share(covered: pd.DataFrame, window: Window) -> float:
     return float(rows["coverage"].sum() * DAY / window.duration) if len(rows) else float("nan")
 
 
-def process_starts(
-    starts: pd.DataFrame, up: pd.DataFrame, *, clock_seconds: float = 2.0, seen_steps: float = 2.5
-) -> pd.DataFrame:
+def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
     """Each process that was seen, by target and time.
 
-    `starts` are samples of `process_start_time_seconds`. A start that moves by at most `clock_seconds`, and not to
-    after the sample before, is the same process. Starts that come back after others are several processes behind one
+    `starts` are samples of `process_start_time_seconds`. A start that moves by at most two seconds, and not to after
+    the sample before, is the same process. Starts that come back after others are several processes behind one
     address, and one row.
 
     Columns: job, instance, started_at, seen_at, until, processes, restarted.
     """
-    frame = starts[starts["value"].between(0, _LAST_SECOND, inclusive="right")]
+    frame = with_text(starts[starts["value"].between(0, _LAST_SECOND, inclusive="right")], TARGET)
     if frame.empty:
         return typed([], process_starts)
-    frame = frame.sort_values([*_TARGET, "time"], ignore_index=True)
-    same = (frame[_TARGET] == frame[_TARGET].shift()).all(axis=1)
+    frame = frame.sort_values([*TARGET, "time"], ignore_index=True)
+    same = (frame[TARGET] == frame[TARGET].shift()).all(axis=1)
     before = frame["time"].shift().dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64") / 1e6
     apart = (frame["value"] - frame["value"].shift()).abs()
-    # Some clients recompute their start from a clock that is being set: seconds apart, and before the last sample.
-    recomputed = (apart < 1e-3) | ((apart <= clock_seconds) & (frame["value"] < before))
+    recomputed = (apart < 1e-3) | ((apart <= _CLOCK_SECONDS) & (frame["value"] < before))
     run = (~(same & recomputed)).cumsum()
-    comes_back = run.groupby([*(frame[name] for name in _TARGET), frame["value"]], observed=True).transform("max")
+    comes_back = run.groupby([*(frame[name] for name in TARGET), frame["value"]]).transform("max")
     reach = comes_back.groupby(run).max().cummax()
     frame["life"] = run.map((reach.index > reach.shift(fill_value=0)).cumsum())
     frame["opens"] = frame["value"].where(run != run.shift())
     frame["step"] = frame["time"].diff().where(frame["life"] == frame["life"].shift())
     found = frame.groupby("life").agg(
-        **{name: (name, "first") for name in (*_TARGET, "value")},
+        **{name: (name, "first") for name in (*TARGET, "value")},
         seen_at=("time", "min"),
         until=("time", "max"),
         step=("step", "median"),
         processes=("opens", "nunique"),
     )
-    found["until"] += (seen_steps * found["step"]).fillna(pd.Timedelta(0)).dt.ceil("us")
+    found["until"] += (STEPS * found["step"]).fillna(pd.Timedelta(0)).dt.ceil("us")
     found["started_at"] = moments((found["value"] * 1e6).round().astype("int64").to_numpy()).array
-    earlier = up[up["value"] == 1].groupby(_TARGET, observed=True)["time"].min()
-    known = earlier.reindex(pd.MultiIndex.from_frame(found[_TARGET])).to_numpy("datetime64[us]")
-    again = (found[_TARGET] == found[_TARGET].shift()).all(axis=1)
-    again |= known < found["started_at"].to_numpy("datetime64[us]")
+    earlier = with_text(up[up["value"] == 1], TARGET).groupby(TARGET)["time"].min().rename("earlier")
+    found = found.join(earlier, on=TARGET)
+    again = found.duplicated(TARGET) | (found["earlier"] < found["started_at"])
     return typed(found.assign(restarted=again & (found["processes"] == 1)).reset_index(drop=True), process_starts)
 
 

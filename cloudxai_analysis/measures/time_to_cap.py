@@ -16,9 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.forecast import SEED, Floats, Forecast, forecast_sums
-from cloudxai_analysis.measures.frames import columns_of, typed
+from cloudxai_analysis.measures.forecast import Floats, Forecast, forecast_sums
+from cloudxai_analysis.measures.frames import TARGET, columns_of, typed
 
+HORIZON_DAYS = 90
 _DAY, _HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 _LONGEST = 3  # days that a campaign may take
 _FALSE = 1e-3  # share of histories without a campaign in which one is seen, where arrivals are negative binomial
@@ -28,47 +29,46 @@ _QUANTILES = {"earliest95": 0.025, "earliest80": 0.1, "median": 0.5, "latest80":
 def daily_arrivals(
     arrivals: pd.DataFrame,
     covered: pd.DataFrame,
-    window: Window,
+    history: Window,
     *,
+    fullest: pd.DataFrame,
     cap: int,
-    instance: str,
     generated: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Tenants that one process saw for the first time since its start, day by day.
+    """Tenants that the `fullest` process (job, instance) saw for the first time since its start, by whole day.
 
-    `arrivals` are those of its job. Before the first day of `instance` the process is the one of the job that held
-    most: rollouts give new names. In the first 24 hours of a process only tenants count that are new to the job.
-    Unknown are the arrivals of the job's first day and of a restart's, of an uncovered day and the day after it, and of
-    a day that begins with `cap` tenants held.
+    Before its first day the process is the one of the job that held most: rollouts give new names. In the first 24
+    hours of a process only tenants count that are new to the job. Unknown are the arrivals of the job's first day and
+    of a restart's, of an uncovered day and the day after it, and of a day that begins with `cap` tenants held.
 
     Columns: day, arrivals, held, one_off.
     """
-    days = pd.DatetimeIndex([day.start for day in window.days()]).as_unit("us")
-    found = pd.DataFrame({"arrivals": 0.0, "held": np.nan}, index=days)
-    came, known = arrivals["seen_at"].dt.floor("D"), arrivals.groupby("tenant")["seen_at"].transform("min")
-    began = arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC"))
-    frame = arrivals.assign(came=came, new=known.dt.floor("D") == came)
-    runs = [run for _, run in frame.groupby(["instance", began])]
+    whole = pd.date_range(history.start, pd.Timestamp(history.end).floor("D"), freq="D", unit="us", inclusive="left")
+    found = pd.DataFrame({"arrivals": 0.0, "held": np.nan}, index=whole.rename("day"))
+    instance = fullest["instance"].max() if len(fullest) else ""
+    rows = arrivals[arrivals["job"].isin(fullest["job"])]
+    rows = rows.assign(
+        day=rows["seen_at"].dt.floor("D"), started_at=rows["started_at"].fillna(pd.Timestamp(0, tz="UTC"))
+    )
+    first_day = rows.groupby("tenant")["day"].transform("min")
+    runs = [run for _, run in rows.assign(new=rows["day"] == first_day).groupby(["instance", "started_at"])]
     before: set[str] = set()
     for run in sorted(runs, key=lambda run: (run["instance"].iloc[0] == instance, run["seen_at"].min())):
         name, begin = str(run["instance"].iloc[0]), run["seen_at"].min()
-        held = pd.Series([float((run["came"] <= day).sum()) for day in days], index=days)
-        mine = days >= begin.floor("D")
+        held = run["day"].sort_values().searchsorted(whole, side="right")
+        mine = whole >= begin.floor("D")
         if name != instance:
-            there = days + _DAY <= run["last_seen"].max() + _HOUR
-            mine &= there & ~(found["held"] >= held).to_numpy()
+            mine &= (whole + _DAY <= run["last_seen"].max() + _HOUR) & ~(found["held"].to_numpy() >= held)
         counted = (run["new"] | (run["seen_at"] >= begin + _DAY)) & ~run["tenant"].isin(list(generated))
         found.loc[mine, "held"] = held[mine]
-        found.loc[mine, "arrivals"] = run.loc[counted, "came"].value_counts().reindex(days, fill_value=0)[mine]
-        if name in before or begin.floor("D") == known.min().floor("D"):
-            found.loc[mine & (days == begin.floor("D")), "arrivals"] = np.nan
+        found.loc[mine, "arrivals"] = run.loc[counted, "day"].value_counts().reindex(whole, fill_value=0)[mine]
+        if name in before or begin.floor("D") == first_day.min():
+            found.loc[mine & (whole == begin.floor("D")), "arrivals"] = np.nan
         before.add(name)
-    sure = days.isin(covered.loc[covered["covered"].astype(bool), "day"])
-    full = found["held"].shift() >= cap
-    known_days = sure & np.append([True], sure[:-1]) & ~full & found["held"].notna()
-    found["arrivals"] = found["arrivals"].where(known_days)
-    found = found.rename_axis("day").reset_index()
-    return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())), daily_arrivals)
+    sure = whole.isin(covered.loc[covered["covered"].astype(bool), "day"])
+    known = sure & np.append([True], sure[:-1]) & ~(found["held"].shift() >= cap) & found["held"].notna()
+    found["arrivals"] = found["arrivals"].where(known)
+    return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())).reset_index(), daily_arrivals)
 
 
 def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
@@ -97,44 +97,48 @@ def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
     return found
 
 
+def arrivals_ahead(daily: pd.DataFrame) -> Forecast:
+    """The forecast of the tenants that arrive over the coming days; days that are one-off are not fitted."""
+    return forecast_sums(daily["arrivals"].mask(daily["one_off"]).to_numpy(), days=HORIZON_DAYS)
+
+
 def time_to_cap(
     daily: pd.DataFrame,
+    forecast: Forecast,
+    arrivals: pd.DataFrame,
+    refusals: pd.DataFrame,
     *,
+    fullest: pd.DataFrame,
     cap: int,
-    held: int,
-    expected: int = 0,
-    generated: int = 0,
-    refusing_since: pd.Timestamp | None = None,
-    horizon_days: int = 90,
-    paths: int = 1_000,
-    seed: int = SEED,
-) -> tuple[pd.DataFrame, Forecast]:
-    """When the held tenants first pass the cap, over simulated paths, as one row; and the forecast behind it.
+    expected: int,
+    generated: Collection[str],
+    end: pd.Timestamp,
+) -> pd.DataFrame:
+    """When the `fullest` process (job, instance, held) first passes the cap, over simulated paths, as one row.
 
-    `daily` as `daily_arrivals` gives it; `held` the tenants held now, `expected` how many come back to one at once,
-    so that a fresh one is not thought empty; `generated` how many of those held are generated names; `refusing_since`
-    is the first refusal of a stretch that goes on. Days that are one-off are not fitted.
+    `expected` is how many tenants come back to a process at once, so that a fresh one is not thought empty. It is
+    refusing where the last of the `refusals` lies in the hour before `end`.
 
     Columns: answer, held, generated, one_off, one_off_day, cap, since, from_day, earliest95, earliest80, median,
     latest80, latest95, within, horizon_days, model, days_known.
     """
-    last, one_off = daily["day"].max(), daily[daily["one_off"]]
-    forecast = forecast_sums(
-        daily["arrivals"].mask(daily["one_off"]).to_numpy(), days=horizon_days, paths=paths, seed=seed
-    )
+    last, one_off, held = daily["day"].max(), daily[daily["one_off"]], int(fullest["held"].sum())
+    own = arrivals.merge(fullest[TARGET], on=TARGET)
+    own = own[own["started_at"].isna() | (own["started_at"] == own["started_at"].max())]
+    refusing_since = refusals.loc[refusals["end"] >= end - _HOUR, "start"].min()
     row: dict[str, Any] = {
         "answer": "too little history",
         "held": held,
-        "generated": generated,
+        "generated": int(own["tenant"].isin(generated).sum()),
         "one_off": one_off["arrivals"].sum(),
         "one_off_day": one_off["day"].min(),
         "cap": cap,
         "from_day": last,
-        "horizon_days": horizon_days,
+        "horizon_days": HORIZON_DAYS,
         "model": "",
         "days_known": int(daily["arrivals"].notna().sum()),
     }
-    if refusing_since is not None:
+    if pd.notna(refusing_since):
         row |= {"answer": "refusing", "since": refusing_since}
     elif held >= cap:
         below = daily.loc[daily["held"] < cap, "day"]
@@ -146,22 +150,21 @@ def time_to_cap(
         row |= {name: last + days * _DAY if np.isfinite(days) else pd.NaT for name, days in ends.items()}
         row |= {"within": np.isfinite(passage).mean(), "model": forecast.model}
         row["answer"] = "forecast" if np.isfinite(ends["median"]) else "not within the horizon"
-    return typed([row], time_to_cap), forecast
+    return typed([row], time_to_cap)
 
 
-def paths_to_cap(forecast: Forecast, *, held: int, last: pd.Timestamp) -> pd.DataFrame:
-    """What a fan chart of the held tenants needs, from the day after `last` on.
+def paths_to_cap(forecast: Forecast, found: pd.DataFrame) -> pd.DataFrame:
+    """Held tenants of that process over the days ahead, with intervals; `found` as `time_to_cap` gives it.
 
     Columns: day, low95, low80, median, high80, high95; no row where nothing is known.
     """
     if not forecast.known:
         return typed([], paths_to_cap)
-    held_paths = held + np.maximum.accumulate(np.maximum(forecast.paths, 0.0), axis=0)
-    found = pd.DataFrame(
-        np.quantile(held_paths, [0.025, 0.1, 0.5, 0.9, 0.975], axis=1).T, columns=list(columns_of(paths_to_cap))[1:]
-    )
-    found.insert(0, "day", pd.date_range(last + _DAY, periods=len(found), freq="D", unit="us"))
-    return typed(found, paths_to_cap)
+    held_paths = found["held"].iloc[0] + np.maximum.accumulate(np.maximum(forecast.paths, 0.0), axis=0)
+    levels = np.quantile(held_paths, [0.025, 0.1, 0.5, 0.9, 0.975], axis=1).T
+    ahead = pd.DataFrame(levels, columns=list(columns_of(paths_to_cap))[1:])
+    days = pd.date_range(found["from_day"].iloc[0] + _DAY, periods=len(ahead), freq="D", unit="us")
+    return typed(ahead.assign(day=days), paths_to_cap)
 
 
 def first_passage(sums: Floats, room: float) -> Floats:
