@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from cloudxai_analysis.cli.terminal import Steps
-    from cloudxai_analysis.lake.plan import Plan
+    from cloudxai_analysis.lake.pull import Plan
     from cloudxai_analysis.platform.settings import Environment
     from cloudxai_analysis.report.run import Kernel
     from cloudxai_analysis.study.asked import Asked
@@ -117,12 +116,10 @@ def plan_line(plan: Plan) -> str:
 
     if not plan.missing:
         return f"the lake has all {plan.tiles} tiles; nothing would be pulled."
-    disk = "bytes unknown, for no hour that was tried had a sample"
-    if not math.isnan(plan.disk_bytes):
-        disk = f"about {decimal(round(plan.disk_bytes))} on a disk that has {decimal(plan.free_bytes)} free"
     return (
         f"{plan.missing} of {plan.tiles} tiles would be pulled: {plan.series:,} series, {plan.samples:,} samples as "
-        f"the source counts them, {disk}. Nothing was pulled."
+        f"the source counts them, at most {decimal(plan.disk_bytes)} on a disk that has {decimal(plan.free_bytes)} "
+        "free. Nothing was pulled."
     )
 
 

@@ -1,31 +1,97 @@
-"""One published version of the lake, and the frames that are read of it."""
+"""One published version of the lake, and the frames of samples and hourly rollups that the measures take."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.lake.frames import (
-    ROLLUP_COLUMNS,
-    SAMPLE_COLUMNS,
-    SERIES_COLUMNS,
-    empty_table,
-    hours_frame,
-    samples_frame,
-    series_frame,
-)
-from cloudxai_analysis.lake.tiles import KINDS, TileFile, TileKey, read_table
+from cloudxai_analysis.lake.rollups import EDGES, FIELDS, join_hours
+from cloudxai_analysis.lake.tiles import KINDS, SCHEMAS, TileFile, TileKey, read_table, series_ids
 
 Stated = Mapping[str, Any]
+_NEVER = np.iinfo(np.int64).min
 
 
-class Snapshot:
+class Frames:
+    """The frames of whatever holds samples; a subclass gives `_table`, each series' times in order."""
+
+    def samples(
+        self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
+    ) -> pd.DataFrame:
+        """Raw samples of a metric in a window, sorted by series and time; `markers` keeps NaN, staleness markers too.
+
+        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of `labels`, "" where a
+        series has no such label.
+        """
+        table, _ = self._table("samples", metric, window, ("labels", "time", "value"))
+        time, value = _microseconds(table["time"]), table["value"].to_numpy()
+        keep = _within(time, window)
+        if not markers:
+            keep &= ~np.isnan(value)
+        codes, texts, ids = _series(table["labels"])
+        rows = np.flatnonzero(keep)
+        rows = rows[np.argsort(codes[rows], kind="stable")]
+        frame = {"series_id": ids[codes[rows]], "time": _utc(time[rows]), "value": value[rows]}
+        return pd.DataFrame(frame | _label_columns(codes[rows], texts, labels), copy=False)
+
+    def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
+        """Hourly rollups of a metric in a window, what reaches over from the hour before included.
+
+        The anchor is looked for in the window's days and the whole day before it. Columns: series_id (int64), hour
+        (UTC, its start), a categorical for each label, the fields of `lake.rollups.roll_up`, with first_ts, last_ts as
+        UTC times, and anchored (a value stands before).
+        """
+        looked = Window(window.start - DAY, window.end)
+        table, until_ms = self._table("rollups", metric, looked, ("labels", "hour", *FIELDS))
+        codes, texts, ids = _series(table["labels"])
+        order = np.argsort(codes, kind="stable")
+        codes, hour = codes[order], _microseconds(table["hour"])[order]
+        fields = {name: table[name].to_numpy()[order] for name in FIELDS}
+        rollups = pd.DataFrame({"series_id": ids[codes], "hour": hour // 1_000, **fields}, copy=False)
+        inside = _within(hour, window)
+        frame = join_hours(rollups, until_ms=until_ms)[inside].drop(columns=list(EDGES)).reset_index(drop=True)
+        seen = frame["samples"].to_numpy() > 0
+        times = {name: _utc(np.where(seen, frame[name] * 1_000, _NEVER)) for name in ("first_ts", "last_ts")}
+        return frame.assign(hour=_utc(hour[inside]), **times, **_label_columns(codes[inside], texts, labels))
+
+    def series(self, metric: str, window: Window) -> pd.DataFrame:
+        """The series of a metric that have a sample in the hours that begin in a window.
+
+        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen (UTC, of those
+        hours), samples (number).
+        """
+        columns = ("samples", "first_ts", "last_ts")
+        table, _ = self._table("rollups", metric, window, ("labels", "hour", *columns))
+        keep = _within(_microseconds(table["hour"]), window) & (table["samples"].to_numpy() > 0)
+        codes, texts, ids = _series(table["labels"])
+        rows = pd.DataFrame({name: table[name].to_numpy()[keep] for name in columns})
+        found = rows.groupby(codes[keep]).agg({"first_ts": "min", "last_ts": "max", "samples": "sum"}).astype("int64")
+        present = found.index.to_numpy()
+        return pd.DataFrame(
+            {
+                "series_id": ids[present],
+                "labels": pd.Series([texts[code] for code in present], dtype="str"),
+                "first_seen": _utc(found["first_ts"].to_numpy() * 1_000),
+                "last_seen": _utc(found["last_ts"].to_numpy() * 1_000),
+                "samples": found["samples"].to_numpy(),
+            }
+        )
+
+    def _table(self, kind: str, metric: str, window: Window, columns: Sequence[str]) -> tuple[pa.Table, int | None]:
+        """Columns of the days that a window touches, and the moment (ms) up to which they are known, if any says it."""
+        raise NotImplementedError
+
+
+class Snapshot(Frames):
     """One published pair of tables, read only; `version` is that of `rollups`, `provenance` what the pull stated.
 
     What reads raises `LakeDamaged` where a file is missing or not what was written, and names it.
@@ -52,7 +118,7 @@ class Snapshot:
     def warnings(self, window: Window) -> list[str]:
         """What is to be known of the tiles of a window's days: what the source left out, and samples that were lost."""
         days = {day.name for day in window.days()}
-        left_out = [note["text"] for note in self.provenance.get("notes", []) if days & set(note["dates"])]
+        left_out = [text for _, date, text in self.provenance.get("left_out", []) if date in days]
         lost = losses({key: counts for key, counts in self.shrunk.items() if key[1] in days})
         return list(dict.fromkeys([*left_out, *lost]))
 
@@ -77,45 +143,13 @@ class Snapshot:
         start = datetime.strptime(held["date"].min(), "%Y-%m-%d").replace(tzinfo=UTC)
         return Window(start, held["until"].max().to_pydatetime())
 
-    def samples(
-        self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
-    ) -> pd.DataFrame:
-        """Raw samples of a metric in a window, sorted by series and time; `markers` keeps NaN, staleness markers too.
-
-        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of
-        `labels`, "" where a series has no such label.
-        """
-        files = self._of("samples", metric, window)
-        return samples_frame(self._table(files, SAMPLE_COLUMNS), window, labels, markers=markers)
-
-    def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
-        """Hourly rollups of a metric in a window, what reaches over from the hour before included.
-
-        The anchor is looked for in the window's days and the whole day before it. Columns:
-        series_id (int64), hour (UTC, its start), a categorical for each label, the fields of
-        `lake.rollups.roll_up`, with first_ts, last_ts as UTC times, and anchored (a value stands
-        before).
-        """
-        files = self._of("rollups", metric, Window(window.start - DAY, window.end))
-        until_ms = max((int(file.asked.timestamp()) * 1_000 for file in files), default=None)
-        return hours_frame(self._table(files, ROLLUP_COLUMNS), window, labels, until_ms=until_ms)
-
-    def series(self, metric: str, window: Window) -> pd.DataFrame:
-        """The series of a metric that have a sample in the hours that begin in a window.
-
-        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen
-        (UTC, of those hours), samples (number).
-        """
-        return series_frame(self._table(self._of("rollups", metric, window), SERIES_COLUMNS), window)
-
-    def _of(self, kind: str, metric: str, window: Window) -> list[TileFile]:
-        found = (self.by_tile[kind].get((metric, day.name)) for day in window.days())
-        return [file for file in found if file and file.rows]
-
-    def _table(self, files: list[TileFile], columns: Sequence[str]) -> pa.Table:
+    def _table(self, kind: str, metric: str, window: Window, columns: Sequence[str]) -> tuple[pa.Table, int | None]:
+        held = (self.by_tile[kind].get((metric, day.name)) for day in window.days())
+        files = [file for file in held if file and file.rows]
         if not files:
-            return empty_table(columns)
-        return pa.concat_tables([read_table(file.path(self.path), columns) for file in files]).unify_dictionaries()
+            return SCHEMAS[kind].empty_table().select(columns), None
+        table = pa.concat_tables([read_table(file.path(self.path), columns) for file in files])
+        return table.unify_dictionaries(), max(int(file.asked.timestamp()) * 1_000 for file in files)
 
 
 def losses(shrunk: Mapping[TileKey, tuple[int, int]]) -> list[str]:
@@ -124,3 +158,41 @@ def losses(shrunk: Mapping[TileKey, tuple[int, int]]) -> list[str]:
         f"{metric} on {date}: {now:,} of {before:,} samples; the others were lost, and the source no longer has them"
         for (metric, date), (now, before) in sorted(shrunk.items())
     ]
+
+
+def _series(labels: pa.ChunkedArray) -> tuple[NDArray[np.integer], list[str], NDArray[np.int64]]:
+    """Of each row the rank of its series by id; of each rank the canonical labels and the id."""
+    combined = labels.dictionary_encode().combine_chunks()
+    texts = combined.dictionary.to_pylist()
+    ids = series_ids(texts)
+    order = np.argsort(ids, kind="stable")
+    # Small integers sort fastest.
+    rank = np.empty(len(order), dtype=np.int16 if len(order) < np.iinfo(np.int16).max else np.int32)
+    rank[order] = np.arange(len(order))
+    return rank[combined.indices.to_numpy(zero_copy_only=False)], [texts[index] for index in order], ids[order]
+
+
+def _label_columns(
+    codes: NDArray[np.integer], texts: Sequence[str], labels: Sequence[str]
+) -> dict[str, pd.Categorical]:
+    present = np.flatnonzero(np.bincount(codes))
+    parsed = [json.loads(texts[code]) for code in present.tolist()]
+    columns = {}
+    for name in labels:
+        values = pd.Categorical(pd.array([found.get(name, "") for found in parsed], dtype="str"))
+        lookup = np.zeros(len(texts), dtype=np.int32)
+        lookup[present] = values.codes
+        columns[name] = pd.Categorical.from_codes(lookup[codes], categories=values.categories)
+    return columns
+
+
+def _within(microseconds: NDArray[np.int64], window: Window) -> NDArray[np.bool_]:
+    return (microseconds >= window.start_ms * 1_000) & (microseconds < window.end_ms * 1_000)
+
+
+def _utc(microseconds: NDArray[np.int64]) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(microseconds.view("datetime64[us]"), tz=UTC)
+
+
+def _microseconds(times: pa.ChunkedArray) -> NDArray[np.int64]:
+    return times.cast(pa.int64()).to_numpy()

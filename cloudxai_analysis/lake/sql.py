@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,15 +13,10 @@ from pyarrow.fs import LocalFileSystem
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.frames import TIME
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.tables import KEYS, SCHEMAS
-from cloudxai_analysis.lake.tiles import TileFile, intact
+from cloudxai_analysis.lake.tables import KEYS
+from cloudxai_analysis.lake.tiles import SCHEMAS, TIME, TileFile, intact
 
-if TYPE_CHECKING:
-    import duckdb
-
-_TIMES = {"samples": "time", "rollups": "hour"}
 _CLOSED: dict[str, Any] = {
     "enable_external_access": False,
     "autoload_known_extensions": False,
@@ -35,15 +30,13 @@ _READING = ("SELECT", "EXPLAIN", "MULTI")  # the last is what a PIVOT becomes
 def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
     """The answer to one SQL statement over the tables `samples` and `rollups`, of the window's rows alone.
 
-    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and
-    labels are one series. `samples` has `time` and `value`, staleness markers included as NaN.
-    `rollups` has `series_id`, `hour` and the fields of `lake.rollups.roll_up`, each hour on its
-    own: what reaches over from the hour before is in `Snapshot.hours` only. Times are in UTC. Every
-    file of the window's days is held against its SHA-256 first. The statement can only read, and
-    nothing but these tables.
+    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and labels are one
+    series. `samples` has `time` and `value`, staleness markers included as NaN. `rollups` has `series_id`, `hour` and
+    the fields of `lake.rollups.roll_up`, each hour on its own: what reaches over from the hour before is in
+    `Snapshot.hours` only. Times are in UTC. Every file of the window's days is held against its SHA-256 first.
 
-    Raises UsageError (DuckDB is not installed; the statement is wrong, or does more than read);
-    LakeDamaged (a file is missing or not what was written; it is named).
+    Raises UsageError (DuckDB is not installed; the statement is wrong, or does more than read); LakeDamaged (a file is
+    missing or not what was written; it is named).
     """
     try:
         import duckdb
@@ -53,40 +46,30 @@ def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
         ) from None
     days = {day.name for day in window.days()}
     files = [file for file in snapshot.files if file.date in days]
-    for file in files:
-        intact(file.path(snapshot.path))
-    statement = _reading(duckdb, sql)
     try:
+        for file in files:
+            intact(file.path(snapshot.path))
+        statements = duckdb.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type.name not in _READING:
+            raise UsageError("SQL is not one statement that only reads. The lake is only read: give one SELECT.")
         with duckdb.connect(":memory:", config=_CLOSED) as connection, warnings.catch_warnings():
             # DuckDB makes frames in a way that pandas is about to leave.
             warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
             # A session is in the zone of the machine, which the report's numbers must not depend on.
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET lock_configuration = true")
-            for kind in _TIMES:
-                connection.register(kind, _dataset(snapshot, kind, files, window))
-            return connection.execute(statement).df()
+            for kind, time in (("samples", "time"), ("rollups", "hour")):
+                connection.register(kind, _dataset(snapshot, kind, files, window, pc.field(time)))
+            return connection.execute(statements[0]).df()
     except (duckdb.Error, OSError, pa.ArrowException) as error:
         # A file that went bad since comes as an error of the engine's like any other.
         for file in files:
             intact(file.path(snapshot.path))
-        raise UsageError(f"SQL over lake {snapshot.path} failed: {_cause(error)}.") from None
+        cause = " ".join(str(error).split()).rstrip(".")
+        raise UsageError(f"SQL over lake {snapshot.path} failed: {cause}.") from None
 
 
-def _reading(engine: Any, sql: str) -> duckdb.Statement:
-    try:
-        statements = engine.extract_statements(sql)
-    except engine.Error as error:
-        raise UsageError(f"SQL cannot be read: {_cause(error)}.") from None
-    if len(statements) != 1:
-        raise UsageError(f"SQL has {len(statements)} statements. Give one, which reads from `samples` or `rollups`.")
-    if statements[0].type.name not in _READING:
-        raise UsageError(f"SQL statement is a {statements[0].type.name}. The lake is only read: give a SELECT.")
-    return statements[0]
-
-
-def _dataset(snapshot: Snapshot, kind: str, files: list[TileFile], window: Window) -> ds.Dataset:
-    at = pc.field(_TIMES[kind])
+def _dataset(snapshot: Snapshot, kind: str, files: list[TileFile], window: Window, time: pc.Expression) -> ds.Dataset:
     options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     filled = [file for file in files if file.kind == kind and file.rows]
     whole = ds.FileSystemDataset.from_paths(
@@ -96,8 +79,4 @@ def _dataset(snapshot: Snapshot, kind: str, files: list[TileFile], window: Windo
         filesystem=LocalFileSystem(),
         partitions=[(pc.field("metric") == file.metric) & (pc.field("date") == file.date) for file in filled],
     )
-    return whole.filter((at >= pa.scalar(window.start, TIME)) & (at < pa.scalar(window.end, TIME)))
-
-
-def _cause(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    return whole.filter((time >= pa.scalar(window.start, TIME)) & (time < pa.scalar(window.end, TIME)))

@@ -1,8 +1,8 @@
-"""The lake: two Delta tables, what was published of them, and how one published version is read.
+"""The lake: two Delta tables, and what was published of them.
 
-A pull is published by one commit of samples, then one of rollups that names and seals it: a reader
-opens the pair that the newest commit of `rollups` names, so it sees all of a pull or none of it.
-Every file is held against its hash, each time, before a number leaves it.
+A pull is published by one commit of samples, then one of rollups that names and seals it: a reader opens the pair that
+the newest commit of `rollups` names, so it sees all of a pull or none of it. Every file is held against its hash, each
+time, before a number leaves it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,11 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
 from cloudxai_analysis.ground.files import make_folder, one_writer, sync
-from cloudxai_analysis.lake.frames import TIME
 from cloudxai_analysis.lake.read import Snapshot, Stated
-from cloudxai_analysis.lake.rollups import EDGES, FLOATS, INTEGERS
-from cloudxai_analysis.lake.tiles import KINDS, TileFile
+from cloudxai_analysis.lake.tiles import KINDS, SCHEMAS, TileFile
 
-_METADATA = "cloudxai"
-_SERIES = [("labels", pa.string()), ("tenant", pa.string())]
-_COUNTS = [(name, pa.int64()) for name in (*INTEGERS, *EDGES)]
-_FIGURES = [(name, pa.float64()) for name in FLOATS]
-SCHEMAS = {
-    "samples": pa.schema([*_SERIES, ("time", TIME), ("value", pa.float64())]),
-    "rollups": pa.schema([("series_id", pa.int64()), *_SERIES, ("hour", TIME), *_COUNTS, *_FIGURES]),
-}
 KEYS = [("metric", pa.string()), ("date", pa.string())]
+_METADATA = "cloudxai"
 _LISTED = ["partition.metric", "partition.date", "path", "num_records", "size_bytes"]
 _RESCUE = "Restore it from a copy, or move the lake aside and pull again"
 
@@ -58,8 +49,8 @@ class Lake:
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The published pair at a version of `rollups`, by default the newest.
 
-        Raises UsageError (nothing has been published, or not at that version); LakeDamaged (the
-        tables or their logs cannot be read).
+        Raises UsageError (nothing has been published, or not at that version); LakeDamaged (the tables or their logs
+        cannot be read, or are not what was committed).
         """
         newest = self._published()
         if newest is None:
@@ -83,9 +74,8 @@ class Lake:
     def publish(self, fresh: Iterable[TileFile], stated: Stated) -> int:
         """Commit tiles, replacing those of the same metric and day, and return the version of `rollups`.
 
-        Both commits go by what is published: what an interrupted publication left in `samples` is
-        taken out, and what it took out is put back. Each step is on disk before the next: the
-        tiles, the samples' commit, the rollups'.
+        Both commits go by what is published: what an interrupted publication left in `samples` is taken out, and what
+        it took out is put back. Each step is on disk before the next: the tiles, the samples' commit, the rollups'.
         """
         for kind in KINDS:
             if not is_table(self.path / kind):
@@ -138,10 +128,7 @@ def open_lake(path: Path) -> Lake:
 
 
 def open_table(folder: Path, version: int | None = None) -> DeltaTable:
-    """A Delta table at a version.
-
-    Raises LakeDamaged (its log cannot be read).
-    """
+    """A Delta table at a version; raises LakeDamaged where its log cannot be read."""
     try:
         return DeltaTable(folder, version=version)
     except (DeltaError, OSError, ValueError) as error:
@@ -201,13 +188,11 @@ def _action(file: TileFile) -> dict[str, Any]:
     return {"path": file.name, "size": file.size, "partition_values": partition, "data_change": True}
 
 
-def _sealed(stated: Mapping[str, Any], files: Iterable[TileFile]) -> str:
+def _sealed(stated: Stated, files: Iterable[TileFile]) -> str:
     """A hash over what a commit states and the files of both tables, whose names hold the hashes of their contents."""
-    held = list(files)
-    listed = {
-        kind: sorted([file.name, file.metric, file.date, file.rows, file.size] for file in held if file.kind == kind)
-        for kind in KINDS
-    }
+    listed: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    for file in sorted(files, key=lambda file: (file.name, file.metric, file.date)):
+        listed[file.kind].append([file.name, file.metric, file.date, file.rows, file.size])
     return hashlib.sha256(json.dumps([stated, listed], sort_keys=True).encode()).hexdigest()
 
 

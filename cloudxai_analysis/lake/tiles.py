@@ -19,14 +19,20 @@ from numpy.typing import NDArray
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.files import make_folder, replace_whole, unfinished_name
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.frames import SAMPLE_COLUMNS, series_ids, utc_times
-from cloudxai_analysis.lake.rollups import FIELDS, roll_up
+from cloudxai_analysis.lake.rollups import EDGES, FIELDS, FLOATS, INTEGERS, roll_up
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 
 KINDS = ("samples", "rollups")
 TileKey = tuple[str, str]
+TIME = pa.timestamp("us", tz="UTC")
+_SERIES = [("labels", pa.string()), ("tenant", pa.string())]
+_COUNTS = [(name, pa.int64()) for name in (*INTEGERS, *EDGES)]
+_FIGURES = [(name, pa.float64()) for name in FLOATS]
+SCHEMAS = {
+    "samples": pa.schema([*_SERIES, ("time", TIME), ("value", pa.float64())]),
+    "rollups": pa.schema([("series_id", pa.int64()), *_SERIES, ("hour", TIME), *_COUNTS, *_FIGURES]),
+}
 ROW_GROUP = 1 << 20
-NO_IDENTITY = "0" * 8
 # Times stand in near equal steps: packed by their differences they are smaller, and faster to write, than compressed.
 _PARQUET = {
     "compression": "snappy",
@@ -65,15 +71,12 @@ class TileFile:
 
 
 def write_tile(
-    lake: Path, batch: SeriesBatch, day: Window, asked: datetime, tenant_label: str, *, identity: str = NO_IDENTITY
+    lake: Path, batch: SeriesBatch, day: Window, asked: datetime, tenant_label: str, *, identity: str = "0"
 ) -> list[TileFile]:
     """Write a tile's two files, private and synced, samples first; nothing names them until they are committed.
 
-    `asked` is the moment at which the day was asked for: what the lake holds of it ends there, or
-    with the day. `identity` stands for all that a tile must share with a later pull for its samples
-    to be taken up there.
-
-    Raises OSError (the disk is full, read-only or failing).
+    What the lake holds of the day ends at `asked`, or with it. `identity` stands for all that a tile must share with a
+    later pull to be taken up there. Raises OSError where the disk is full, read-only or failing.
     """
     texts = [canonical_labels(labels) for labels in batch.labels]
     ids = series_ids(texts)
@@ -95,34 +98,20 @@ def write_tile(
     return written
 
 
-def packed_bytes(batch: SeriesBatch) -> int:
-    """How many bytes a batch's samples take in the lake, its rollups left out; nothing is written."""
-    texts = pa.array([canonical_labels(labels) for labels in batch.labels], type=pa.string())
-    return _packed(_sample_tables(batch, np.arange(len(batch)), {"labels": texts, "tenant": texts}))[0].size
-
-
 def left_tile(
-    lake: Path,
-    metric: str,
-    day: Window,
-    asked: datetime,
-    tenant_label: str,
-    *,
-    identity: str,
-    held: TileFile | None = None,
-    least: int = 0,
-) -> list[TileFile] | None:
-    """A tile of samples that lie there, whole, at least so many, asked for at that moment or later; None without.
+    lake: Path, metric: str, day: Window, asked: datetime, tenant_label: str, *, identity: str,
+    held: TileFile | None = None, least: int = 0,
+) -> list[TileFile] | None:  # fmt: skip
+    """A tile of at least so many samples that lie there, whole, asked for at that moment or later; None without.
 
-    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are
-    made again.
+    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are made again.
     """
     for path in sorted((lake / "samples" / day.name).glob(f"*-{_file_word(metric)}-*.parquet"), reverse=True):
         own, at = path.name.split("-")[-2], _asked(path.name)
         if at < asked.replace(microsecond=0) or not (own == identity or (held and path == held.path(lake))):
             continue
         try:
-            batch = _batch(metric, read_table(path, SAMPLE_COLUMNS))
+            batch = _batch(metric, read_table(path, ("labels", "time", "value")))
         except LakeDamaged:
             continue
         if batch.samples >= least:
@@ -150,10 +139,7 @@ def checked(path: Path) -> tuple[bytes, str]:
 
 
 def intact(path: Path) -> bytes:
-    """The bytes of a tile's file.
-
-    Raises LakeDamaged (the file is missing or not what was written).
-    """
+    """The bytes of a tile's file; raises LakeDamaged where it is missing or not what was written."""
     content, fault = checked(path)
     if fault:
         raise _damaged(path, fault)
@@ -167,6 +153,24 @@ def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
         return file.read(list(columns), use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, f"unreadable: {(str(error).splitlines() or [''])[0]}") from None
+
+
+def series_ids(labels: Sequence[str]) -> NDArray[np.int64]:
+    """Stable 64-bit ids of canonical label sets: the first eight bytes of their SHA-256, signed.
+
+    Raises LakeDamaged (two label sets share an id; both are named).
+    """
+    ids = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) for text in labels]
+    seen: dict[int, str] = {}
+    for number, text in zip(ids, labels, strict=True):
+        if seen.setdefault(number, text) != text:
+            raise LakeDamaged(f"Series {seen[number]} and {text} share the id {number}. Report this pair of labels.")
+    return np.array(ids, dtype=np.int64)
+
+
+def utc_times(milliseconds: NDArray[np.int64]) -> pa.Array:
+    """Milliseconds since the epoch as the lake's times."""
+    return pa.array(milliseconds * 1_000, type=pa.int64()).cast(TIME)
 
 
 def _damaged(path: Path, cause: str) -> LakeDamaged:
@@ -189,14 +193,13 @@ def _file_word(metric: str) -> str:
 
 def _batch(metric: str, table: pa.Table) -> SeriesBatch:
     """The samples of a tile's file, in which each series' rows stand together."""
-    table = table.unify_dictionaries()
-    labels = table["labels"].combine_chunks()
+    labels = table.unify_dictionaries()["labels"].combine_chunks()
     times = table["time"].cast(pa.int64()).to_numpy() // 1_000
     values, codes = table["value"].to_numpy(), labels.indices.to_numpy()
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)] if len(codes) else [0]
-    parts = [slice(low, high) for low, high in pairwise(edges)]
     texts = labels.dictionary.to_pylist()
-    return SeriesBatch.of(metric, [(json.loads(texts[codes[part.start]]), times[part], values[part]) for part in parts])
+    series = [(json.loads(texts[codes[a]]), times[a:b], values[a:b]) for a, b in pairwise(edges)]
+    return SeriesBatch.of(metric, series)
 
 
 def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], names: dict[str, pa.Array]) -> Iterator[pa.Table]:
@@ -224,9 +227,8 @@ def _rollup_table(
     rows = place[rolled["series"]]
     sort = np.argsort(rows, kind="stable")
     series = _spread(rows[sort], {"series_id": pa.array(ids[order]), **names})
-    return pa.table(
-        {**series, "hour": utc_times(rolled["hour"][sort]), **{name: pa.array(rolled[name][sort]) for name in FIELDS}}
-    )
+    fields = {name: pa.array(rolled[name][sort]) for name in FIELDS}
+    return pa.table({**series, "hour": utc_times(rolled["hour"][sort]), **fields})
 
 
 def _spread(rows: NDArray[np.int32], columns: dict[str, pa.Array]) -> dict[str, pa.Array]:

@@ -52,31 +52,30 @@ def set_aside(path: Path) -> Path:
 def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float = 10.0) -> list[Path]:
     """Make a lake readable whose newest logs are damaged, and return where those lie now; [] where nothing was wrong.
 
-    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`,
-    if nothing that is published needs it; then the newest publication, if no report was made from
-    it (`published`); then both. The tiles of a publication that is set aside stay on disk, and the
-    next pull takes them up.
+    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, which no
+    publication may need; then the newest publication, if no report was made from it (`published`). The tiles of a
+    publication that is set aside stay on disk, and the next pull takes them up.
 
-    Raises LakeDamaged (that does not mend it: an older log is damaged, or a report names the newest
-    version. Nothing was changed).
+    Raises LakeDamaged (that does not mend it: an older log is damaged, or a report names the newest version. Nothing
+    was changed).
     """
     reason = _unreadable(lake)
     if reason is None:
         return []
     with lake.locked(lock_seconds):
-        folders = [lake.path / kind / "_delta_log" for kind in KINDS]
+        logs = [lake.path / kind / "_delta_log" for kind in KINDS]
         kinds = ("_last_checkpoint", "*.checkpoint*.parquet")
-        checkpoints = [path for folder in folders for kind in kinds for path in folder.glob(kind)]
-        samples, rollups = (sorted(folder.glob("[0-9]*.json"))[-1:] for folder in folders)
-        choices = [[], samples]
-        if not any(log_file(lake.path / "rollups", version) in rollups for version in published):
-            choices += [rollups, [*rollups, *samples]]
-        for choice in choices:
-            moved = [(path, set_aside(path)) for path in [*checkpoints, *choice]]
+        checkpoints = [path for folder in logs for kind in kinds for path in folder.glob(kind)]
+        samples, rollups = (sorted(folder.glob("[0-9]*.json"))[-1:] for folder in logs)
+        if any(log_file(lake.path / "rollups", version) in rollups for version in published):
+            rollups = []
+        moved: list[tuple[Path, Path]] = []
+        for step in (checkpoints, samples, rollups):
+            moved += [(path, set_aside(path)) for path in step]
             if _unreadable(lake) is None:
                 return [aside for _, aside in moved]
-            for path, aside in moved:
-                aside.rename(path)
+        for path, aside in moved:
+            aside.rename(path)
     raise reason
 
 
@@ -103,30 +102,27 @@ def vacuum(
 ) -> list[tuple[Path, int]]:
     """Remove the files that versions gave up longer ago than `older_than`, and return them with their bytes.
 
-    The files of the newest version and of the `published` ones stay, and so does all that no log of
-    the lake names. deltalake says which files those are; that it may not remove them itself is
-    because it would commit that.
+    The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
+    deltalake says which files those are; it may not remove them itself because it would commit that.
 
-    Raises UsageError (the lake is empty, or the age is less than an hour: whoever reads a version
-    now must be able to end); LakeDamaged (a version that stays cannot be read; nothing is removed);
-    LakeLocked, LakeUnwritable (another run is writing; the disk is read-only or failing).
+    Raises UsageError (the lake is empty, or the age is less than an hour: whoever reads a version now must be able to
+    end); LakeDamaged (a version that stays cannot be read; nothing is removed); LakeLocked, LakeUnwritable.
     """
     hours = int(older_than / timedelta(hours=1))
     if hours < 1:
         raise UsageError(
             "An age under 1h is too young for a vacuum: a report under way may read those files. Give more."
         )
-    needed_snapshots(lake, published)
-    removed = []
+    kept = needed_snapshots(lake, published)
+    versions = ([one.samples_version for one in kept], [one.version for one in kept])
     with lake.locked(lock_seconds):
-        kept = needed_snapshots(lake, published)
-        versions = [[one.samples_version for one in kept], [one.version for one in kept]]
-        for kind, keep in zip(KINDS, versions, strict=True):
-            table = open_table(lake.path / kind)
-            for name in table.vacuum(hours, enforce_retention_duration=False, keep_versions=keep):
-                path = lake.path / kind / name
-                if path.is_file():
-                    removed.append((path, path.stat().st_size))
+        tables = [(lake.path / kind, keep) for kind, keep in zip(KINDS, versions, strict=True)]
+        found = [
+            folder / name
+            for folder, keep in tables
+            for name in open_table(folder).vacuum(hours, enforce_retention_duration=False, keep_versions=keep)
+        ]
+        removed = [(path, path.stat().st_size) for path in found if path.is_file()]
         for path, _ in removed if not dry_run else ():
             path.unlink()
     return removed

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from cloudxai_analysis.ground.errors import NoData, UsageError
 from cloudxai_analysis.ground.window import Window, named_window
-from cloudxai_analysis.lake.plan import Plan, estimate, wanted_tiles
-from cloudxai_analysis.lake.pull import Pulled, pull
+from cloudxai_analysis.lake.pull import Plan, Pulled, estimate, pull, wanted_tiles
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
@@ -71,7 +70,7 @@ def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[st
 
 
 def preview(asked: Asked) -> Plan:
-    """What `refresh` would bring, estimated from a few hours that are read and dropped; raises as it does."""
+    """What `refresh` would bring, as the source counts it; raises as it does."""
     settled, settings = asked.environment, asked.environment.settings
     window = asked.window.reach(settings.history_weeks, asked.now)
     rewind = timedelta(minutes=settings.rewind_minutes)

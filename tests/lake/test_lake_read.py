@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
@@ -23,11 +23,10 @@ from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
-from cloudxai_analysis.lake.frames import hours_frame, series_ids, utc_times
+from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.lake.rollups import FIELDS, roll_up
 from cloudxai_analysis.lake.tables import Lake, open_lake
-from cloudxai_analysis.lake.tiles import TileFile, write_tile
+from cloudxai_analysis.lake.tiles import TileFile, series_ids, write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -187,12 +186,9 @@ def batches(draw: st.DrawFn) -> SeriesBatch:
 
 
 def whole(batch: SeriesBatch) -> pd.DataFrame:
-    rolled = roll_up(batch)
-    texts = pa.array([f'{{"series":"{labels["series"]}"}}' for labels in batch.labels])
-    series = pa.DictionaryArray.from_arrays(pa.array(rolled["series"].astype(np.int32)), texts)
-    fields = {name: rolled[name] for name in FIELDS}
-    table = pa.table({"labels": series, "hour": utc_times(rolled["hour"]), **fields})
-    return hours_frame(table, DAYS, ["series"], until_ms=DAYS.end_ms)
+    """The hours of a batch that no tile cuts."""
+    held = SimpleNamespace(read=lambda *_: batch, extent=lambda: DAYS)
+    return MemorySnapshot(held).hours("m", DAYS, ["series"])
 
 
 @FEW
