@@ -1,8 +1,9 @@
-"""The docs held against the code: rooms, files, links, definitions, checks, commands, examples."""
+"""The docs held against the code: rooms, files, links, definitions, checks, commands, errors, examples."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 import tomllib
@@ -10,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import house
 import pytest
 
 from cloudxai_analysis.cards.compose import TERMS
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.cli import main_group
+from cloudxai_analysis.ground import errors
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.contract import load_contract
 
@@ -66,10 +67,6 @@ def test_rooms_in_the_docs_are_the_layers() -> None:
         shown.setdefault(int(level), set()).add(room)
     assert [shown[level] for level in sorted(shown)] == layers()
     assert sorted(shown) == list(range(1, len(shown) + 1))
-
-
-def test_the_picture_is_drawn_from_the_imports() -> None:
-    assert house.drawn(read("docs", "architecture.md")) == read("docs", "architecture.md"), "python tests/house.py"
 
 
 def test_every_module_is_in_a_room() -> None:
@@ -198,3 +195,31 @@ def test_each_fault_names_tests_that_exist() -> None:
         for file, name in named_tests:
             assert f"def {name}(" in places.get(file, ""), f"{file} has no {name}"
     assert len(rows) > 50
+
+
+CODES = {
+    "CloudxaiError": 1,
+    "UsageError": 2,
+    "SourceUnreachable": 3,
+    "SourceAnswerError": 4,
+    "NoData": 4,
+    "LakeDamaged": 5,
+    "LakeUnwritable": 5,
+    "NotebookFailed": 6,
+    "LakeLocked": 7,
+    "RefusedForSecurity": 8,
+}
+
+
+def test_every_error_has_its_promised_exit_code_and_the_docs_say_what_it_means() -> None:
+    members = dict(inspect.getmembers(errors, inspect.isclass))
+    assert {name: error.exit_code for name, error in members.items()} == CODES
+    assert all(issubclass(error, errors.CloudxaiError) for error in members.values())
+    page = read("docs", "faults.md")
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert sorted(int(row[0]) for row in rows) == [0, *sorted(set(CODES.values())), 130]
+    assert all(meaning.strip() and action.strip() for _, meaning, action in rows)
+    for name, code in list(CODES.items())[1:]:
+        section = re.search(rf"^## {code} [^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+        assert section, f"docs/faults.md has no section for exit code {code}"
+        assert f"`{name}`" in section[0], f"docs/faults.md does not name {name} under exit code {code}"

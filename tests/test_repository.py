@@ -53,7 +53,12 @@ def kept_files() -> Iterator[Path]:
     listed = [path for folder in folders for path in (ROOT / folder).rglob("*")] + list(ROOT.glob("*"))
     for path in listed:
         parts = path.relative_to(ROOT).parts
-        if path.is_file() and path.suffix in kinds and "__pycache__" not in parts and path.name != "cloudxai.toml":
+        if (
+            path.is_file()
+            and path.suffix in kinds
+            and "__pycache__" not in parts
+            and path.name not in ("cloudxai.toml", ".git")
+        ):
             yield path
 
 

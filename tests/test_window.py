@@ -32,7 +32,6 @@ windows = stretches.map(lambda pair: Window(pair[0], pair[0] + pair[1]))
         ("2026-W47", "2026-11-16", "2026-11-23"),
         ("2026-W01", "2025-12-29", "2026-01-05"),
         ("2026-W53", "2026-12-28", "2027-01-04"),
-        ("2027-W01", "2027-01-04", "2027-01-11"),
         ("2024-W09", "2024-02-26", "2024-03-04"),
         ("2026-12", "2026-12-01", "2027-01-01"),
         ("2024-02", "2024-02-01", "2024-03-01"),
@@ -41,22 +40,20 @@ windows = stretches.map(lambda pair: Window(pair[0], pair[0] + pair[1]))
     ],
 )
 def test_name_gives_its_half_open_window(name: str, start: str, end: str) -> None:
-    window = parse_window(name)
+    window, moment = parse_window(name), timedelta(milliseconds=1)
     assert (window.start, window.end, window.name) == (utc(start), utc(end), name)
-    moment = timedelta(milliseconds=1)
-    assert [at in window for at in (window.start - moment, window.start, window.end - moment, window.end)] == [
-        *(False, True, True, False),
-    ]
+    edges = (window.start - moment, window.start, window.end - moment, window.end)
+    assert [at in window for at in edges] == [False, True, True, False]
     assert str(window) == f"{name} ({start} 00:00 to {end} 00:00 UTC)"
 
 
-@pytest.mark.parametrize("year", range(2000, 2051))
-def test_week_53_exists_in_long_years_only(year: int) -> None:
-    if year in LONG_YEARS:
-        assert parse_window(f"{year}-W53").end == parse_window(f"{year + 1}-W01").start
-    else:
-        with pytest.raises(UsageError, match=f"The ISO weeks of {year} are W01 to W52."):
-            parse_window(f"{year}-W53")
+def test_week_53_exists_in_long_years_only() -> None:
+    for year in range(2000, 2051):
+        if year in LONG_YEARS:
+            assert parse_window(f"{year}-W53").end == parse_window(f"{year + 1}-W01").start
+        else:
+            with pytest.raises(UsageError, match=f"The ISO weeks of {year} are W01 to W52."):
+                parse_window(f"{year}-W53")
 
 
 @given(moments)
@@ -81,25 +78,6 @@ def test_wrong_name_is_refused_in_one_line_that_shows_it(name: str) -> None:
     assert f"'{name}'" in str(caught.value)
 
 
-def test_refusal_says_which_names_there_are() -> None:
-    with pytest.raises(UsageError, match=r"'2026-W47' \(an ISO week\), '2026-11' \(a month\) or '2026-Q4'"):
-        parse_window("lst")
-
-
-@pytest.mark.parametrize(
-    ("moment", "milliseconds"),
-    [
-        ("1970-01-01", 0),
-        ("2001-09-09T01:46:40", 1_000_000_000_000),
-        ("2286-11-20T17:46:40.001", 10_000_000_000_001),
-        ("1969-12-31T23:59:59", -1_000),
-    ],
-)
-def test_milliseconds_are_exact(moment: str, milliseconds: int) -> None:
-    window = Window(utc(moment), utc(moment))
-    assert window.start_ms == window.end_ms == milliseconds
-
-
 @pytest.mark.parametrize(
     ("start", "end", "told"),
     [
@@ -108,13 +86,15 @@ def test_milliseconds_are_exact(moment: str, milliseconds: int) -> None:
         (utc("2026-11-17"), utc("2026-11-16"), "ends before it starts"),
     ],
 )
-def test_edges_that_are_not_utc_or_in_the_wrong_order_are_refused(start: datetime, end: datetime, told: str) -> None:
+def test_edges_are_exact_and_not_out_of_utc_or_order(start: datetime, end: datetime, told: str) -> None:
+    assert Window(utc("2286-11-20T17:46:40.001"), utc("2286-11-20T17:46:40.001")).start_ms == 10_000_000_000_001
+    assert Window(utc("1969-12-31T23:59:59"), utc("1970-01-01")).start_ms == -1_000
     with pytest.raises(UsageError, match=told):
         Window(start, end)
 
 
 @given(windows, windows)
-def test_clip_lies_in_both_windows(window: Window, other: Window) -> None:
+def test_clip_lies_in_both_and_days_and_weeks_follow_each_other(window: Window, other: Window) -> None:
     part = window.clip(other)
     assert other.start <= part.start <= part.end <= other.end
     assert part.name == window.name
@@ -122,10 +102,6 @@ def test_clip_lies_in_both_windows(window: Window, other: Window) -> None:
         assert (part.start, part.end) == (max(window.start, other.start), min(window.end, other.end))
     else:
         assert part.duration == timedelta(0)
-
-
-@given(windows)
-def test_days_and_weeks_follow_each_other_and_cover_the_window(window: Window) -> None:
     days, weeks = list(window.days()), list(window.weeks())
     assert all(day.duration == DAY and day.name == f"{day.start:%Y-%m-%d}" for day in days)
     assert all(week == week_of(week.start) for week in weeks)
@@ -141,7 +117,6 @@ def test_days_and_weeks_follow_each_other_and_cover_the_window(window: Window) -
     [
         ("2026-11-30", "2026-11-17"),  # a day beyond the window
         ("2026-11-16T09:00", "2026-11-16T09:00"),  # as far as there is anything
-        ("2026-11-11", "2026-11-11"),
         ("2026-11-01", "2026-11-09"),
     ],
 )
@@ -156,17 +131,11 @@ def test_what_begins_in_a_window_is_looked_for_up_to_a_day_beyond(now: str, end:
         ("2026-11-18T12:00", "2026-W46", "2026-W47"),
         ("2026-11-16", "2026-W46", "2026-W46"),  # Monday 00:00: the new week holds nothing yet
         ("2026-11-16T00:00:01", "2026-W46", "2026-W47"),
-        ("2026-11-15T23:59:59", "2026-W45", "2026-W46"),
         ("2027-01-06", "2026-W53", "2027-W01"),
     ],
 )
-def test_last_and_current_are_weeks(now: str, last: str, current: str) -> None:
+def test_last_and_current_are_weeks_and_none_lies_in_the_future(now: str, last: str, current: str) -> None:
     assert named_window("last", utc(now)).name == last == last_whole_week(utc(now)).name
-    assert named_window("current", utc(now)).name == current
-
-
-def test_window_under_way_may_be_named_and_a_later_one_not() -> None:
-    now = utc("2026-11-18")
-    assert named_window("2026-W47", now) == parse_window("2026-W47")
-    with pytest.raises(UsageError, match=r"2026-W48 .* lies in the future.*The last whole week is 2026-W46"):
-        named_window("2026-W48", now)
+    assert named_window("current", utc(now)) == parse_window(current)
+    with pytest.raises(UsageError, match=rf"2030-W48 .* lies in the future.*The last whole week is {last}"):
+        named_window("2030-W48", utc(now))

@@ -22,9 +22,19 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """
     import pandas as pd
 
-    safe = pd.DataFrame({neutral(str(name)): _safe(frame[name]) for name in frame.columns})
+    def cell(value: Any) -> Any:
+        return neutral(", ".join(map(str, value)) if isinstance(value, tuple | list) else value)
+
+    safe = {}
+    for name, column in frame.items():
+        if pd.api.types.is_datetime64_any_dtype(column):
+            cells = [None if pd.isna(time) else time.isoformat() for time in column]
+        else:
+            cells = column if pd.api.types.is_numeric_dtype(column) else [cell(value) for value in column]
+        # As objects: pandas' own strings cannot hold half of a surrogate pair.
+        safe[neutral(str(name))] = cells if cells is column else pd.Series(cells, column.index, dtype="object")
     # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
-    text = safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    text = pd.DataFrame(safe).to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.
     replace_whole(file, text.encode("utf-8", "replace"), mode=0o666)
 
@@ -42,15 +52,3 @@ def restored(cell: str) -> str:
 def _would_run(text: str) -> bool:
     # Text that has an apostrophe of its own there gets a second one, so that the way back is the only one.
     return text.lstrip("'").startswith(_STARTS)
-
-
-def _safe(column: pd.Series) -> pd.Series:
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return column.map(lambda time: None if pd.isna(time) else time.isoformat(), na_action=None).astype("object")
-    if pd.api.types.is_numeric_dtype(column):
-        return column
-    joined = (", ".join(map(str, value)) if isinstance(value, tuple | list) else value for value in column)
-    # As objects: pandas' own strings cannot hold half of a surrogate pair.
-    return pd.Series([neutral(value) for value in joined], index=column.index, dtype="object")

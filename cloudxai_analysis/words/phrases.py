@@ -16,18 +16,15 @@ def count(number: float, noun: str, plural: str = "") -> str:
     """'1 tenant', '12 tenants', '1,200 tenants'."""
     if _missing(number):
         return NO_DATA
-    word = noun if abs(number - 1) < 0.5 else plural or f"{noun}s"
-    return f"{_digits(number)} {word}"
+    return f"{_digits(number)} {noun if abs(number - 1) < 0.5 else plural or f'{noun}s'}"
 
 
 def span(seconds: float) -> str:
     """'19 minutes', '3.5 hours', '10 days': how long something was seen or lasted."""
     if _missing(seconds):
         return NO_DATA
-    if seconds < 60:
-        return count(seconds, "second")
     if seconds < 90 * 60:
-        return count(seconds / 60, "minute")
+        return count(seconds, "second") if seconds < 60 else count(seconds / 60, "minute")
     number, unit = (seconds / 3600, "hour") if seconds < 48 * 3600 else (seconds / 86_400, "day")
     said = f"{number:,.1f}".removesuffix(".0")
     return f"{said} {unit if said == '1' else f'{unit}s'}"
@@ -80,9 +77,7 @@ def signed(text: str, number: float) -> str:
 def moment(time: datetime | None) -> str:
     """'Thu 12 Nov, 14:03 UTC'."""
     # A missing time of a frame is a datetime, too, and has no year.
-    if time is None or time.year != time.year:
-        return NO_DATA
-    return f"{time:%a} {time.day} {time:%b, %H:%M} UTC"
+    return NO_DATA if time is None or time.year != time.year else f"{day(time)}, {time:%H:%M} UTC"
 
 
 def day(time: datetime) -> str:
