@@ -43,10 +43,10 @@ $(VENV)/pyvenv.cfg:
 	@"$$PYTHON" -m venv $(VENV) || \
 	    { rm -rf $(VENV); echo "'$$PYTHON' cannot make an environment; see above (Debian: apt-get install python3-venv)." >&2; exit 2; }
 
-# Only what the lock names, each file held against its hash; the package itself is then linked, with nothing fetched.
+# Only what the lock names, each file held against its hash, and no code of a source archive is run; the package itself is then linked, with nothing fetched.
 define install
 	@echo "Installing requirements/$(1).txt into $(VENV)"
-	@$(RUN) pip install --quiet --require-hashes --requirement requirements/$(1).txt
+	@$(RUN) pip install --quiet --only-binary :all: --require-hashes --requirement requirements/$(1).txt
 	@$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
 endef
 
@@ -135,10 +135,11 @@ evaluate: $(VENV)/.core ## count false findings on healthy platforms, and the sm
 	@$(BIN)/python benchmarks/_evaluation.py $${SEEDS:+"--seeds=$$SEEDS"}
 
 # uv resolves for every platform at once and writes hashes; test.txt comes first and the smaller sets are held to it,
-# so that a report is made with the very versions that were tested. setuptools is in the locks because it links the package.
+# so that a report is made with the very versions that were tested. setuptools is in the locks because it links the package,
+# pip because the one that Python brings may be years old.
 LOCK := $(RUN) uv pip compile pyproject.toml - --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
-BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+BUILD_REQUIREMENTS := import tomllib; print("pip", *tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 
 .PHONY: lock
 lock: | $(VENV)/pyvenv.cfg ## write requirements/*.txt anew from pyproject.toml [UPGRADE=1]

@@ -155,7 +155,7 @@ def load_contract(path: Path = DEFAULT_CONTRACT) -> Contract:
     """
     try:
         return Contract.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"Contract {path} cannot be read: {error}. Point `contract` at a TOML file.") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -283,9 +283,9 @@ def load_settings(**flags: Any) -> Settings:
     except SettingsError as error:
         # Its own message says which variable, its cause why; only the first is without the value.
         raise UsageError(f"Settings of the environment ({_PREFIX}…): {error}. Objects are given as JSON.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"Settings file {file} cannot be read: {error}.") from None
-    anchored = {key: project_folder() / getattr(settings, key) for key in ("outputs", "notebooks")}
+    anchored = {key: project_folder() / getattr(settings, key) for key in ("outputs", "notebooks", "contract")}
     return settings.model_copy(update=anchored)
 
 
