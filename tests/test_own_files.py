@@ -1,4 +1,4 @@
-"""Files of our own that are empty, torn, of another shape or no files: one line and an exit code, whatever is asked for."""
+"""Files of our own that are empty, torn, of another shape or no files: one line and an exit code, always."""
 
 from __future__ import annotations
 
@@ -26,32 +26,9 @@ FILES = {
     "contract": "contract.toml",
     "silences": "silences.yml",
 }
-DEEP = "[" * 50_000
-SHAPES: dict[str, Callable[[Path, bytes], object]] = {
-    "empty": lambda file, whole: file.write_bytes(b""),
-    "torn": lambda file, whole: file.write_bytes(whole[: len(whole) * 2 // 3]),
-    "no text": lambda file, whole: file.write_bytes(b"\xff\xfe\x00" + whole[:50]),
-    "a list": lambda file, whole: file.write_text("[]\n"),
-    "a number": lambda file, whole: file.write_text("7\n"),
-    "other values": lambda file, whole: file.write_bytes(_other_values(whole)),
-    "deep": lambda file, whole: file.write_text(f'{{"a": {DEEP}' if file.suffix.startswith(".json") else f"a = {DEEP}"),
-    "a folder": lambda file, whole: file.mkdir(),
-    "a link that leads nowhere": lambda file, whole: file.symlink_to(file.parent / "absent"),
-}
-COMMANDS = [
-    ["status"],
-    ["lake", "status"],
-    ["lake", "verify"],
-    ["lake", "vacuum", "--dry-run"],
-    ["ledger", "list"],
-    ["ledger", "verify"],
-    ["ledger", "add", '{"kind": "decision", "at": "2026-11-12T14:03Z", "summary": "stay", "by": "on-call"}'],
-    ["audit", "rules.yml", "--silences", "silences.yml"],
-    ["params", "weekly_report"],
-]
 
 
-def _other_values(whole: bytes) -> bytes:
+def other_values(whole: bytes) -> bytes:
     """A JSON document, or each line of several, with every value replaced by one of another type."""
 
     def other(value: object) -> object:
@@ -69,6 +46,34 @@ def _other_values(whole: bytes) -> bytes:
         return b"\n".join(json.dumps(other(json.loads(line))).encode() for line in whole.splitlines() if line)
     except ValueError:
         return b"a = 1\n"
+
+
+DEEP = "[" * 50_000
+SHAPES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "torn": lambda whole: whole[: len(whole) * 2 // 3],
+    "no text": lambda whole: b"\xff\xfe\x00" + whole[:50],
+    "a list": lambda _: b"[]\n",
+    "a number": lambda _: b"7\n",
+    "other values": other_values,
+    "deep JSON": lambda _: b'{"a": ' + DEEP.encode(),
+    "deep TOML": lambda _: b"a = " + DEEP.encode(),
+}
+PLACES: dict[str, Callable[[Path], None]] = {
+    "a folder": Path.mkdir,
+    "a link that leads nowhere": lambda file: file.symlink_to(file.parent / "absent"),
+}
+COMMANDS = [
+    ["status"],
+    ["lake", "status"],
+    ["lake", "verify"],
+    ["lake", "vacuum", "--dry-run"],
+    ["ledger", "list"],
+    ["ledger", "verify"],
+    ["ledger", "add", '{"kind": "decision", "at": "2026-11-12T14:03Z", "summary": "stay", "by": "on-call"}'],
+    ["audit", "rules.yml", "--silences", "silences.yml"],
+    ["params", "weekly_report"],
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +103,12 @@ def test_a_file_of_our_own_that_is_not_what_it_should_be_ends_in_one_line(
     root = project / "outputs" if "/" in FILES[name] else project
     file = next(iter(sorted(root.glob(FILES[name]))))
     whole = file.read_bytes()
-    for shape, put in SHAPES.items():
+    for shape in (*SHAPES, *PLACES):
         file.unlink()
-        put(file, whole)
+        if shape in PLACES:
+            PLACES[shape](file)
+        else:
+            file.write_bytes(SHAPES[shape](whole))
         for command in COMMANDS:
             with pytest.raises(SystemExit) as ended:
                 main(command)
