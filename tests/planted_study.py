@@ -11,18 +11,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from small_platform import Platform
+from small_platform import study_of
 
 from cloudxai_analysis.checks import Check
 from cloudxai_analysis.checks.judge import find, judged
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.lake.memory import MemorySnapshot
-from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment
 from cloudxai_analysis.study.study import Study
 
 WEEK = parse_window("2026-W46")
 TIME = "datetime64[us, UTC]"
+_TIMES = {"start", "end", "since", "hour", "day", "fired_at", "started_at", "spent_on", "at"}
 
 
 def at(text: str, day: int = 0) -> pd.Timestamp:
@@ -33,8 +31,7 @@ def at(text: str, day: int = 0) -> pd.Timestamp:
 def table(columns: Any, *rows: Any, **more: Any) -> pd.DataFrame:
     """A frame of rows as tuples or dictionaries, its times in UTC; `columns` as names parted by blanks, or as a row."""
     frame = pd.DataFrame(list(rows), columns=columns.split() if isinstance(columns, str) else list(columns))
-    times = {"start", "end", "since", "hour", "day", "fired_at", "started_at", "spent_on", "at"} & set(frame)
-    for name in times:
+    for name in _TIMES & set(frame):
         frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").astype(TIME)
     return frame.assign(**more)
 
@@ -59,20 +56,12 @@ class Planted:
 
     def study(self, folder: Path) -> Study:
         """The study of a platform without a sample, in which the frames stand."""
-        settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
-        bounds = {key: value for key, value in self.settings.items() if key in type(settled.bounds).model_fields}
+        study = study_of({}, folder, self.window, now=self.seen.end if self.seen else None)
+        bounds = {key: value for key, value in self.settings.items() if key in type(study.bounds).model_fields}
+        study.bounds = study.bounds.model_copy(update=bounds)
         contract = {key: value for key, value in self.settings.items() if key not in bounds}
-        settled = settled.model_copy(
-            update={
-                "bounds": settled.bounds.model_copy(update=bounds),
-                "contract": settled.contract.model_copy(update=contract),
-            }
-        )
-        ledger = Ledger(folder / "ledger.jsonl")
-        ledger.append_all([{"by": "tests", **entry} for entry in self.entries])
-        now = self.seen.end if self.seen else self.window.end
-        store = MemorySnapshot(Platform({}, now))
-        study = Study(settled, self.window, store, ledger=ledger, now=now)
+        study.contract = study.contract.model_copy(update=contract)
+        study.ledger.append_all([{"by": "tests", **entry} for entry in self.entries])
         vars(study)["observed"] = self.seen or self.window
         for place, frame in self.frames.items():
             topic, _, name = place.rpartition(".")
@@ -93,16 +82,15 @@ class Planted:
         """Hold what the check says to what it should, and to what holds for each."""
         check = self.check()
         assert check.status == self.status, check.finding
-        expression = ".*".join(map(re.escape, self.finding.split("…")))
-        assert re.fullmatch(expression, check.finding), f"{check.finding!r} is not {self.finding!r}"
+        assert like(check.finding, self.finding), f"{check.finding!r} is not {self.finding!r}"
         for name, value in self.expected.items():
             found = getattr(check, name)
             if name == "events":
                 found = tuple(tuple(event[part] for part in ("kind", "place", "size", "unit")) for event in found)
-            elif isinstance(value, str) and "…" in value:
-                assert re.fullmatch(".*".join(map(re.escape, value.split("…"))), found), found
-                continue
-            assert found == (pytest.approx(value) if isinstance(value, float) else value), name
+            if isinstance(value, str) and "…" in value:
+                assert like(found, value), found
+            else:
+                assert found == (pytest.approx(value) if isinstance(value, float) else value), name
         assert check.finding.endswith(".")
         assert "\n" not in check.finding
         assert len(check.finding) < 450
@@ -112,3 +100,8 @@ class Planted:
 
     def __str__(self) -> str:
         return f"{self.key}-{self.status}-{self.finding[:40]}"
+
+
+def like(said: str, expected: str) -> bool:
+    """Whether a sentence is as expected; '…' stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, expected.split("…"))), said) is not None

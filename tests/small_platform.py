@@ -27,14 +27,13 @@ class Platform:
     name = "memory://platform"
 
     def __init__(self, series: Mapping[str, Sequence[Written]], until: datetime) -> None:
-        self._series = series
-        self._until = until
+        self._series, self._until = series, Window(until, until)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "memory", "source": self.name, "version": "1", "way": "memory", "hides_markers": False}
 
     def extent(self) -> Window | None:
-        return Window(self._until, self._until)
+        return self._until
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         return SeriesBatch.of(metric, list(self._within(metric, matchers, window)))
@@ -42,9 +41,7 @@ class Platform:
     def _within(self, metric: str, matchers: Labels, window: Window) -> Iterable[Written]:
         for labels, times, values in self._series.get(metric, ()):
             if all(labels.get(name, "") == value for name, value in matchers.items()):
-                inside = (times >= window.start_ms) & (
-                    times < min(window.end_ms, Window(self._until, self._until).end_ms)
-                )
+                inside = (times >= window.start_ms) & (times < min(window.end_ms, self._until.end_ms))
                 yield labels, times[inside], values[inside]
 
 
@@ -59,5 +56,5 @@ def study_of(
 def study_over(store: Store, folder: Path, window: Window, *, now: datetime, contract: Contract | None = None) -> Study:
     """The study of one window of these frames, with an empty ledger, by the settings' defaults."""
     settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
-    settled = settled.model_copy(update={"contract": contract or load_contract()})
+    settled = settled.model_copy(update={"contract": contract or load_contract(), "outputs": folder})
     return Study(settled, window, store, ledger=Ledger(folder / "ledger.jsonl"), now=now)

@@ -19,6 +19,7 @@ WEEK = parse_window("2026-W47")
 SATURDAY, MIDWEEK = datetime(2026, 11, 21, 9, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC)
 FORTNIGHT = WEEK.start - timedelta(weeks=1)
 OWN = {"job": "cloudxai", "instance": "api-0:80"}
+PAGE = {"alertname": "TenantReadinessBreach", "alertstate": "firing", "severity": "page"}
 
 
 def line(labels: dict[str, str], start: datetime, end: datetime, value: float = 1.0, low: tuple[int, int] = (0, 0)):
@@ -29,26 +30,21 @@ def line(labels: dict[str, str], start: datetime, end: datetime, value: float = 
     return labels, times, values
 
 
-def platform(start: datetime, end: datetime, **more: list[Written]) -> dict[str, list[Written]]:
+def platform(start: datetime = FORTNIGHT, end: datetime = WEEK.end, **more: list[Written]) -> dict[str, list[Written]]:
     return {"up": [line(OWN, start, end)], "readiness_state": [line(OWN, start, end)], **more}
 
 
-def tenants(start: datetime, end: datetime, value: float = 1.0, **labels: str) -> list[Written]:
-    return [line(OWN | {"tenant": name} | labels, start, end, value) for name in ("acme", "bolt")]
+def tenants(start: datetime, end: datetime) -> dict[str, list[Written]]:
+    lines = [line(OWN | {"tenant": name}, start, end) for name in ("acme", "bolt")]
+    return {"tenant_readiness_state": lines, "tenant_cost_estimate": lines}
 
 
 @pytest.fixture(scope="module")
 def young(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Three hours of a Saturday, with costs of 2 x 3 EUR and a page that nobody judged."""
     end = SATURDAY + timedelta(hours=3)
-    fired = {"alertname": "TenantReadinessBreach", "alertstate": "firing", "severity": "page", "tenant": "acme"}
-    series = platform(
-        SATURDAY,
-        end,
-        tenant_readiness_state=tenants(SATURDAY, end),
-        tenant_cost_estimate=tenants(SATURDAY, end),
-        ALERTS=[line(fired, SATURDAY, SATURDAY + timedelta(minutes=5))],
-    )
+    fired = line(PAGE | {"tenant": "acme"}, SATURDAY, SATURDAY + timedelta(minutes=5))
+    series = platform(SATURDAY, end, **tenants(SATURDAY, end), ALERTS=[fired])
     return study_of(series, tmp_path_factory.mktemp("young"), WEEK, now=end)
 
 
@@ -80,21 +76,14 @@ def test_numbers_of_three_hours_are_not_numbers_of_a_week(young: Study) -> None:
 
 
 def test_tenants_that_first_come_in_mid_week_are_new_and_stop_no_report(tmp_path: Path) -> None:
-    series = platform(
-        FORTNIGHT,
-        WEEK.end,
-        tenant_readiness_state=tenants(MIDWEEK, WEEK.end),
-        tenant_cost_estimate=tenants(MIDWEEK, WEEK.end),
-    )
-    study = study_of(series, tmp_path, WEEK)
+    study = study_of(platform(**tenants(MIDWEEK, WEEK.end)), tmp_path, WEEK)
     assert cardinality.tenant_sets(study).heading == "2 new tenants, 0 returning, 0 lost."
     assert drivers.cohorts(study).heading == "Of 2 tenants that came in these weeks, 0 are gone again."
 
 
 def test_metrics_of_tenants_without_the_label_are_a_finding_and_leave_no_headroom(tmp_path: Path) -> None:
-    bare = [line(OWN, FORTNIGHT, WEEK.end)]
-    series = platform(FORTNIGHT, WEEK.end, tenant_readiness_state=bare, tenant_cost_estimate=bare)
-    study = study_of(series | {"process_start_time_seconds": bare}, tmp_path, WEEK)
+    names = ("tenant_readiness_state", "tenant_cost_estimate", "process_start_time_seconds")
+    study = study_of(platform(**{key: [line(OWN, FORTNIGHT, WEEK.end)] for key in names}), tmp_path, WEEK)
     found = judge.check(study, "labels")
     assert (found.status, found.finding) == (
         "warn",
@@ -107,21 +96,21 @@ def test_metrics_of_tenants_without_the_label_are_a_finding_and_leave_no_headroo
     assert cardinality.tenants(study).heading == "No tenant was seen in 2026-W47."
 
 
-def test_what_a_foreign_job_exports_is_in_no_inventory(tmp_path: Path) -> None:
-    foreign = line({"job": "node", "instance": "n:9100"}, FORTNIGHT, WEEK.end)
-    series = platform(FORTNIGHT, WEEK.end)
+def test_what_a_foreign_job_exports_is_in_no_inventory_and_banners_tell_one_reason_once(tmp_path: Path) -> None:
+    foreign, series = line({"job": "node", "instance": "n:9100"}, FORTNIGHT, WEEK.end), platform()
     alone = study_of(series, tmp_path / "alone", WEEK)
     beside = study_of({name: [*lines, foreign] for name, lines in series.items()}, tmp_path / "beside", WEEK)
     assert telemetry.inventory(beside).heading == telemetry.inventory(alone).heading
     assert drivers.metrics(beside).heading == drivers.metrics(alone).heading
+    told = [banner["text"] for banner in summarise(alone)["banners"]]
+    assert len({text.partition(": ")[2] for text in told}) == len(told)
+    assert alerts.storms(alone).heading.startswith("Whether there were alert storms is unknown")
 
 
 def test_a_tenants_outage_that_two_instances_tell_of_is_one_of_its_own_length(tmp_path: Path) -> None:
-    both = [
-        line({**OWN, "instance": name, "tenant": "acme"}, FORTNIGHT, WEEK.end, low=(11_000, 11_030))
-        for name in ("api-0:80", "api-1:80")
-    ]
-    study = study_of(platform(FORTNIGHT, WEEK.end, tenant_readiness_state=both), tmp_path, WEEK)
+    acme = {**OWN, "tenant": "acme"}
+    both = [line(acme | {"instance": name}, FORTNIGHT, WEEK.end, low=(11_000, 11_030)) for name in ("a:80", "b:80")]
+    study = study_of(platform(tenant_readiness_state=both), tmp_path, WEEK)
     found = judge.check(study, "tenants")
     assert "for 30 minutes from" in found.finding
     assert found.size == "1 tenant in 1 outage"
@@ -129,22 +118,11 @@ def test_a_tenants_outage_that_two_instances_tell_of_is_one_of_its_own_length(tm
 
 
 def test_flapping_of_alerts_is_told_of_the_alerts_and_its_action_names_whom(tmp_path: Path) -> None:
-    labels = {"alertname": "TenantReadinessBreach", "alertstate": "firing", "severity": "page"}
     starts = [WEEK.start + timedelta(minutes=at) for at in (60, 75, 90)]
-    fired = []
-    for name in ("acme", "bolt"):
-        three = [line(labels, start, start + timedelta(minutes=5)) for start in starts]
-        times, values = (np.concatenate([one[part] for one in three]) for part in (1, 2))
-        fired.append((labels | {"tenant": name}, times, values))
-    series = platform(FORTNIGHT, WEEK.end, ALERTS=fired, tenant_readiness_state=tenants(FORTNIGHT, WEEK.end))
-    found = judge.check(study_of(series, tmp_path, WEEK), "flapping")
+    three = [line({}, start, start + timedelta(minutes=5)) for start in starts]
+    times, values = (np.concatenate([one[part] for one in three]) for part in (1, 2))
+    fired = [(PAGE | {"tenant": name}, times, values) for name in ("acme", "bolt")]
+    found = judge.check(study_of(platform(**tenants(FORTNIGHT, WEEK.end), ALERTS=fired), tmp_path, WEEK), "flapping")
     assert found.finding.startswith("Alerts of 2 tenants flapped in 2026-W47")
     assert found.size == "6 repeated alerts"
     assert found.action == "Find out why acme, bolt wavered, and draft a longer `for`."
-
-
-def test_banners_tell_one_reason_once(tmp_path: Path) -> None:
-    study = study_of(platform(FORTNIGHT, WEEK.end), tmp_path, WEEK)
-    told = [banner["text"] for banner in summarise(study)["banners"]]
-    assert len({text.partition(": ")[2] for text in told}) == len(told)
-    assert alerts.storms(study).heading.startswith("Whether there were alert storms is unknown")

@@ -36,39 +36,35 @@ REFUSALS = found("rejections", "warn", at(10, 10), ("a:80", at(10, 10), at(10, 1
 @pytest.mark.parametrize(
     ("severity", "tenant", "day", "share", "leads"),
     [
-        ("", "", 12, 0.19, []),
-        ("", "", 12, 0.2, ["outages"]),
-        ("critical", "", 12, 0.0, ["outages"]),
-        ("Critical", "", 12, 0.0, ["outages"]),
-        ("minor", "", 12, 0.0, []),
-        ("critical", "acme", 12, 0.0, []),
-        ("critical", "", 11, 0.0, []),
+        ("", "", 12, 0.19, False),
+        ("", "", 12, 0.2, True),
+        ("critical", "", 12, 0.0, True),
+        ("Critical", "", 12, 0.0, True),
+        ("minor", "", 12, 0.0, False),
+        ("critical", "acme", 12, 0.0, False),
+        ("critical", "", 11, 0.0, False),
     ],
 )
 def test_what_people_call_critical_and_a_fifth_of_the_budget_leads(
-    severity: str, tenant: str, day: int, share: float, leads: list[str]
+    severity: str, tenant: str, day: int, share: float, leads: bool
 ) -> None:
     row = {"severity": severity, "tenant": tenant, "start": at(day, 9), "end": at(day, 12)}
-    times = dict.fromkeys(("start", "end"), "datetime64[us, UTC]")
-    written = pd.DataFrame([row] if severity else [], columns=list(row)).astype(times)
-    written["severity"] = written["severity"].astype("str")
-    assert grave([OUTAGE, REFUSALS], written, budget_share=share) == leads
+    written = pd.DataFrame([row] if severity else [], columns=list(row))
+    written = written.astype({"severity": "str", **dict.fromkeys(("start", "end"), "datetime64[us, UTC]")})
+    assert grave([OUTAGE, REFUSALS], written, budget_share=share) == ["outages"] * leads
 
 
-def test_without_a_grave_one_a_failure_leads_then_what_customers_felt() -> None:
+def test_findings_rank_by_harm_and_those_of_one_cause_are_one_with_one_action() -> None:
     checks = [found("churn"), found("headroom", "unknown"), OUTAGE, found("semantics", "fail"), REFUSALS]
     assert [check.key for check in by_harm(checks)] == ["semantics", "rejections", "outages", "churn", "headroom"]
     assert by_harm(checks, grave=["outages"])[0] is OUTAGE
-
-
-def test_findings_of_one_cause_are_one_with_one_action() -> None:
     churn, headroom = found("churn", "warn", at(10)), found("headroom", "warn", at(10, 10))
-    (one,) = causes([churn, headroom, REFUSALS, NAMES])
+    (one,) = causes(by_harm([churn, headroom, REFUSALS, NAMES]))
     assert (one.head.key, one.told.key) == ("identifiers", "rejections")
     assert {check.key for check in one.checks} == {"churn", "headroom", "rejections", "identifiers"}
     # The objective and its budget are of the outage.
-    burn = found("burn", "warn", at(12, 10))
-    (one,) = causes([found("availability", "fail", at(1)), OUTAGE, burn], grave=["outages"])
+    budget = [found("availability", "fail", at(1)), OUTAGE, found("burn", "warn", at(12, 10))]
+    (one,) = causes(by_harm(budget, grave=["outages"]))
     assert (one.head.key, one.told.key) == ("outages", "outages")
     # What began at another time is a cause of its own.
     for since, together in ((at(9), False), (at(10), True), (at(11, 18), True), (at(12), False)):

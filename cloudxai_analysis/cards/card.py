@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ LABELS = {
     "trials": "alert groups",
 }
 TEXT_ROWS = 10
+Cells = tuple[list[dict[str, Any]], list[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Card:
         """What stands in the figure's place for those who do not see it."""
         return f"{self.heading} {self.note}".strip()
 
+    @cached_property
+    def cells(self) -> Cells:
+        """Columns and rows of the table as they are shown."""
+        return table_cells(self.table.head(self.rows))
+
     def svg(self) -> str:
         """The figure as SVG whose identifiers begin with the card's key; '' where there is none."""
         if self.draw is None:
@@ -67,7 +74,7 @@ class Card:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the figure, as plain data; the table holds its first `rows` rows, as text."""
-        columns, rows = table_cells(self.table.head(self.rows))
+        columns, rows = self.cells
         said = ("key", "heading", "note", "caption", "definition", "measure", "got", "alt", "empty")
         return {name: getattr(self, name) for name in said} | {
             "section": self.key.split("-", 1)[0],
@@ -82,26 +89,27 @@ class Card:
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data
 
-        more = f"\n… {len(self.table) - TEXT_ROWS} more rows" if len(self.table) > TEXT_ROWS else ""
-        body = shown(self.table.head(TEXT_ROWS)).to_string(index=False, max_colwidth=40) + more
-        text = f"{self.heading}\n{self.note}\n\n{self.empty or body}"
-        publish_display_data({LOOK_MIME: self.as_dict(), "text/html": self._html(), "text/plain": text})
+        said = f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>"
+        table, whole = as_frame(self.cells).head(TEXT_ROWS), len(self.table)
+        more = f"\n… {whole - len(table)} more rows" if whole > len(table) else ""
+        body = self.empty or table.to_string(index=False, max_colwidth=40) + more
+        some = f"; the first {self.rows} of {whole} rows" if whole > self.rows else ""
+        folded = f"<details><summary>{html.escape(self.caption)}{some}</summary>{html_table(self.cells)}</details>"
+        publish_display_data(
+            {
+                LOOK_MIME: self.as_dict(),
+                "text/html": said + (f"<p><em>{html.escape(self.empty)}</em></p>" if self.empty else folded),
+                "text/plain": f"{self.heading}\n{self.note}\n\n{body}",
+            }
+        )
         if figure := self.svg():
             publish_display_data(
                 {SVG_MIME: figure, "text/html": as_image(figure, self.alt), "text/plain": self.alt},
                 metadata={"cloudxai": {"look": self.key}},
             )
 
-    def _html(self) -> str:
-        said = f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>"
-        if self.empty:
-            return f"{said}<p><em>{html.escape(self.empty)}</em></p>"
-        more = f"; the first {self.rows} of {len(self.table)} rows" if len(self.table) > self.rows else ""
-        table = html_table(shown(self.table.head(self.rows)))
-        return f"{said}<details><summary>{html.escape(self.caption)}{more}</summary>{table}</details>"
 
-
-def table_cells(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[str]]]:
+def table_cells(frame: pd.DataFrame) -> Cells:
     """Columns (name, label, whether numeric) and rows of text of a frame, the same in a notebook and on the page."""
     columns = [
         {
@@ -115,16 +123,21 @@ def table_cells(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[st
     return columns, [list(row) for row in zip(*texts, strict=True)]
 
 
-def shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame of the cells of a frame, as text under their labels."""
-    columns, rows = table_cells(frame)
-    return pd.DataFrame(rows, columns=[column["label"] for column in columns], index=frame.index)
+def as_frame(cells: Cells) -> pd.DataFrame:
+    """The cells as text under their labels."""
+    columns, rows = cells
+    return pd.DataFrame(rows, columns=[column["label"] for column in columns])
 
 
-def html_table(frame: pd.DataFrame) -> str:
-    """A frame of text as HTML: every cell whole, and nothing but its own text."""
-    with pd.option_context("display.max_colwidth", None):
-        return frame.to_html(index=False, border=0, escape=True)
+def html_table(cells: Cells) -> str:
+    """The cells as HTML: every one whole, and nothing but its own text."""
+    columns, rows = cells
+
+    def row(kind: str, texts: Iterable[str]) -> str:
+        return f"<tr>{''.join(f'<{kind}>{html.escape(text)}</{kind}>' for text in texts)}</tr>"
+
+    head, body = row("th", (column["label"] for column in columns)), "".join(row("td", texts) for texts in rows)
+    return f'<table class="dataframe"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
 def _label(name: str, column: pd.Series) -> str:

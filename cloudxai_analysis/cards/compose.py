@@ -67,7 +67,7 @@ ROWS = TypeAdapter(dict[str, Row]).validate_python(_read)
 
 @dataclass(frozen=True)
 class Maker:
-    """What makes the card called `key` of a study; `worded` adds words to those that every card has."""
+    """What makes the card called `key`, once a study; `worded` adds words to those that every card has."""
 
     key: str
     worded: Worded | None = None
@@ -76,8 +76,11 @@ class Maker:
         MAKERS[self.key] = self
 
     def __call__(self, study: Study) -> Card:
-        frame = study.rows(ROWS[self.key].frame, ROWS[self.key].by)
-        return compose(study, self.key, frame=frame, **(self.worded(study, frame) if self.worded else {}))
+        if ("card", self.key) not in study.made:
+            frame = study.rows(ROWS[self.key].frame, ROWS[self.key].by)
+            words = self.worded(study, frame) if self.worded else {}
+            study.made["card", self.key] = compose(study, self.key, frame=frame, **words)
+        return study.made["card", self.key]
 
 
 def card(key: str) -> Callable[[Worded], Maker]:
@@ -106,7 +109,6 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
     # Of a check that could not tell, just that; else no wider than what was seen.
     unknown = check is not None and check.status == "unknown"
     empty = "nothing to show, as it is not known" if unknown else said("empty")
-    term = TERMS[row.term]
     return Card(
         key=key,
         heading=check.finding if check and not row.heading else said("heading"),
@@ -115,7 +117,7 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
         size=row.size,
         table=shown,
         caption=say(row.caption, words),
-        definition=f"{term['term']}: {term['text']}",
+        definition="{term}: {text}".format(**TERMS[row.term]),
         measure=row.measure,
         window=study.seen,
         got=_samples(study, row.role) if row.role else None,
@@ -185,18 +187,18 @@ def own_card(found: Callable[[Study], Finding]) -> Callable[[Study], Card]:
         finding = found(study)
         if not isinstance(finding, Finding):
             raise UsageError(f"Card '{found.__name__}' gave {type(finding).__name__}, and not a Finding.")
-        shown = len(finding.frame) > 0
+        empty = len(finding.frame) == 0
         return Card(
             key=f"own-{found.__name__.replace('_', '-')}",
             heading=finding.says,
             note=f"{study.observed.name}; a card of the analyst's own.",
-            draw=finding.draw if shown else None,
+            draw=None if empty else finding.draw,
             table=finding.frame,
             caption=found.__name__.replace("_", " ").capitalize(),
             definition=meaning,
             measure=f"{found.__module__}.{found.__qualname__}",
             window=study.seen,
-            empty="" if shown else "the frame has no row",
+            empty="the frame has no row" if empty else "",
             rows=study.environment.limits.table_rows,
         )
 

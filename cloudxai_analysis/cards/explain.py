@@ -1,4 +1,4 @@
-"""Where a number of `summary.json` comes from, down to the samples; and what a metric or a frame feeds."""
+"""Where a number of `summary.json` comes from, down to the samples that it rests on."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from difflib import get_close_matches
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
 
 from cloudxai_analysis.cards.summary import TEMPLATE, alerts, coverage, summarise
 from cloudxai_analysis.cards.tiles import TILES
-from cloudxai_analysis.checks.catalogue import ROWS
-from cloudxai_analysis.checks.judge import FINDERS, find
+from cloudxai_analysis.checks.finding import FINDERS, ROWS
+from cloudxai_analysis.checks.judge import find
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.study.catalogue import TOPICS, inputs_of, place_of, roots_of, values
+from cloudxai_analysis.study.frame import ANY_METRIC, TOPICS, place_of, roots_of, values
 from cloudxai_analysis.study.numbers import NUMBERS
 from cloudxai_analysis.study.study import Study
 
@@ -41,6 +42,7 @@ def frames_read(study: Study, name: str) -> list[str]:
     made = partial(find, key=key) if topic == "checks" else KNOWN[name]
     found: dict[str, None] = {}
     watched = copy(study)
+    watched.made = {}
 
     def watching(topic: str) -> Any:
         own, kind = getattr(study, topic), TOPICS[topic]
@@ -60,12 +62,6 @@ def frames_read(study: Study, name: str) -> list[str]:
     return list(found)
 
 
-def _behind(frames: list[str]) -> list[str]:
-    """The frames and values that these are made of, at any remove, themselves first."""
-    behind = {root for name in frames for root in roots_of(name) if root in values()}
-    return [*frames, *sorted(behind - set(frames))]
-
-
 def found(name: str) -> str:
     """The number that a name or a path into `summary.json` means: 'checks.churn' of 'churn'; '' where there is none."""
     paths = [name.strip().rsplit(".", cut)[0] for cut in range(name.count(".") + 1)]
@@ -73,28 +69,8 @@ def found(name: str) -> str:
     return next(known, paths[-1] if paths[-1] in (*GIVEN, *OF_CHECKS) else "")
 
 
-def feeds(study: Study, name: str) -> list[str]:
-    """The numbers that a frame, a metric or a measure's function feeds; none where it is none of these."""
-    metrics = study.contract.metrics.items()
-    roles = {f"role {role}" for role, metric in metrics if name in (role, *metric.series_names)}
-    frames = {
-        frame
-        for frame in values()
-        if name in (frame, frame.partition(".")[2], _measure(frame)) or roles & set(inputs_of(frame))
-    }
-    if not frames:
-        return []
-    return [key for key in KNOWN if frames & set(_behind(frames_read(study, key)))]
-
-
-def _measure(frame: str) -> str:
-    """The function that makes a frame, as 'readiness.outages' of the room of measures."""
-    made = getattr(values()[frame].measure, "func", values()[frame].measure)
-    return f"{made.__module__.rpartition('.')[2]}.{getattr(made, '__name__', '')}"
-
-
 def explained(study: Study, name: str) -> Iterator[str]:
-    """Lines on a number, or on what a frame, a metric or a function feeds; a UsageError that names near ones."""
+    """Lines on a number of the summary; a UsageError that names near ones where there is none."""
     own = found(name)
     if own in GIVEN:
         yield f"{name} was asked for, set, promised or written down; no telemetry makes it."
@@ -102,38 +78,34 @@ def explained(study: Study, name: str) -> Iterator[str]:
         yield f"{own} is made of all {len(ROWS)} checks, in cards/words.py; ask for one of them: {', '.join(ROWS)}."
     elif own:
         yield from _lines(study, own)
-    elif fed := feeds(study, name):
-        yield f"{name} feeds {len(fed)} numbers of summary.json:"
-        yield from (f"  {one}" for one in fed)
     else:
-        near = get_close_matches(name, [*KNOWN, *(one.partition(".")[2] for one in KNOWN), *values()], n=3)
+        near = get_close_matches(name, [*KNOWN, *(one.partition(".")[2] for one in KNOWN)], n=3)
         hint = f"Near are {', '.join(near)}." if near else "`cloudxai explain` without a name lists all."
-        raise UsageError(f"summary.json has no number '{name}', and the study no frame or metric of that name. {hint}")
+        raise UsageError(f"summary.json has no number '{name}'. {hint}")
 
 
 def _lines(study: Study, name: str) -> Iterator[str]:
-    frames, row = frames_read(study, name), ROWS.get(name.removeprefix("checks."))
+    read, row = frames_read(study, name), ROWS.get(name.removeprefix("checks."))
+    roots = set(read).union(*map(roots_of, read))
+    behind = sorted(roots & values().keys() - set(read))
     yield f"{name}: {_said(study, name)}"
     if row:
         yield f"  definition: {row.holds} {row.held_against} (docs/definitions.md)"
     yield f"  made by {place_of(KNOWN[name])}"
-    behind = _behind(frames)
-    yield f"  of {len(frames)} frames, which are made of {len(behind) - len(frames)} more:"
-    for one in map(study.frames.__getitem__, behind):
-        rows = f"{len(one.frame):,} rows" if isinstance(one.frame, pd.DataFrame) else "a value"
-        yield f"    {one.name} ({rows}), by {one.measure}"
-    if any(root.startswith("ledger") for frame in frames for root in roots_of(frame)):
+    yield f"  of {len(read)} frames, which are made of {len(behind)} more:"
+    for frame in (*read, *behind):
+        made = attrgetter(frame)(study)
+        rows = f"{len(made):,} rows" if isinstance(made, pd.DataFrame) else "a value"
+        yield f"    {frame} ({rows}), by {place_of(values()[frame].measure)}"
+    if any(root.startswith("ledger") for root in roots):
         written = study.ledger.provenance()
         yield f"  ledger: {written['entries']} entries, head {written['head'][:12]}"
     tiles = study.store.tiles() if isinstance(study.store, Snapshot) else pd.DataFrame(columns=["metric"])
-    metrics = {metric for frame in frames for metric in study.frames[frame].metrics}
-    for metric in sorted(
-        (one for one in study.contract.metrics.values() if one.name in metrics), key=lambda it: it.name
-    ):
-        own = tiles[tiles["metric"].isin(metric.series_names)]
-        held = f"{own['samples'].sum():,} samples in {len(own)} tiles" if len(own) else "no tile in the lake"
-        days = f", {own['date'].min()} to {own['date'].max()}" if len(own) else ""
-        yield f"  metric {metric.name}: {held}{days}"
+    for role, metric in study.contract.metrics.items():
+        if {f"role {role}", f"role {ANY_METRIC}"} & roots:
+            own = tiles[tiles["metric"].isin(metric.series_names)]
+            held = f"{own['samples'].sum():,} samples in {len(own)} tiles" if len(own) else "no tile in the lake"
+            yield f"  metric {metric.name}: {held}"
     source = study.provenance.get("source", {}).get("source", study.environment.source)
     yield f"  lake version {study.provenance.get('lake', {}).get('rollups', '–')}, pulled from {source}"
 
@@ -149,5 +121,4 @@ def _said(study: Study, name: str) -> str:
     if not isinstance(said, dict):
         return "no data" if said is None else f"{len(said)} rows" if isinstance(said, list) else str(said)
     value = "unknown" if said.get("value") is None else f"{said['value']} {said.get('unit', '')}".strip()
-    status = f" ({said['status']})" if "status" in said else ""
-    return f"{value}{status}. {said.get('finding') or said.get('text') or ''}".strip()
+    return f"{value}. {said.get('finding') or said.get('text') or ''}".strip()

@@ -12,8 +12,7 @@ import pandas as pd
 from cloudxai_analysis.cards import alerts
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
-from cloudxai_analysis.cards.follow import is_of
-from cloudxai_analysis.checks import judge
+from cloudxai_analysis.cards.notebook import of_place, shown_samples
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
@@ -70,21 +69,18 @@ def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     fired, resolved = row["fired_at"].to_pydatetime(), row["resolved_at"].to_pydatetime()
     window = Window(fired - _MARGIN, min(resolved, study.seen.end) + _MARGIN)
     role = metric or _role(study, row)
-    described, samples = study.contract[role], study.samples(role, window)
     place = row["tenant"] or row["instance"]
-    some = is_of(samples, place) & (place != "")
-    return compose(
+    return shown_samples(
         study,
         f"alerts-episode-{episode}",
-        of="episode",
-        frame=(samples[some] if some.any() else samples).reset_index(drop=True),
+        "episode",
+        of_place(study.samples(role, window), place),
+        role,
+        window=window,
+        marked=(fired, resolved),
         found=row,
         whose=f" of {short(place)}" if place else "",
         beside=f"{_rule_words(study, row)} {_ledger_words(study, row)}",
-        metric=described.name,
-        unit=described.unit.replace("currency", study.contract.currency),
-        around=window,
-        marked=(fired, resolved),
     )
 
 
@@ -156,7 +152,6 @@ def _written(study: Study, entries: list[dict[str, Any]]) -> Card:
     """The rates after these entries: they and the verdicts are made anew, the telemetry stays."""
     study.ledger.append_all(entries)
     study.reread()
-    judge.forget(study)
     return alerts.false_positives(study)
 
 

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Callable
-from copy import deepcopy
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cloudxai_analysis.cards.tiles import tiles
-from cloudxai_analysis.cards.words import banners, by_harm, considerations, headline, leading_keys, paragraph
+from cloudxai_analysis.cards.words import banners, considerations, headline, paragraph, ranked, sentence
 from cloudxai_analysis.checks import SECTIONS, Check, judge, week_status
-from cloudxai_analysis.checks.catalogue import ROWS
+from cloudxai_analysis.checks.finding import ROWS
 from cloudxai_analysis.study.numbers import NUMBERS, number, rounded
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import NO_DATA, span
+from cloudxai_analysis.words.phrases import NO_DATA
 
 SCHEMA = "1"
+SUMMARY_MIME = "application/vnd.cloudxai.summary+json"
 ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not judged"}
-_made: WeakKeyDictionary[Study, dict[str, Any]] = WeakKeyDictionary()
+GROUPS = ("new", "worse", "better", "gone", "still")
 
 
 def summarise(study: Study) -> dict[str, Any]:
     """The content of `summary.json`, made once per study: plain data, floats at nine digits, no time of running."""
-    if study not in _made:
-        _made[study] = _summarised(study)
-    return deepcopy(_made[study])
+    if "summary" not in study.made:
+        study.made["summary"] = _summarised(study)
+    return study.made["summary"]
 
 
 def _summarised(study: Study) -> dict[str, Any]:
-    checks, contract = judge.checks(study), study.contract
+    checks, contract = ranked(study, judge.checks(study)), study.contract
     status = week_status(checks)
     return {
         "schema": SCHEMA,
@@ -48,11 +48,11 @@ def _summarised(study: Study) -> dict[str, Any]:
         "status": status,
         "headline": headline(study, status, checks),
         "paragraph": paragraph(study, checks),
-        "banners": banners(study, checks),
+        "banners": banners(study, judge.checks(study)),
         "tiles": tiles(study),
         "template": {key: _asked(study, key) for key in TEMPLATE} | {"alerts": alerts(study)},
-        "checks": [_check(check) for check in by_harm(checks, grave=leading_keys(study, checks))],
-        "considerations": considerations(study, checks),
+        "checks": [_check(check) for check in checks],
+        "considerations": considerations(checks),
         "numbers": numbers(study),
         "coverage": coverage(study),
         "bounds": study.bounds.model_dump(),
@@ -78,7 +78,7 @@ def coverage(study: Study) -> dict[str, Any]:
     minutes = study.seen.duration.total_seconds() / 60
     share = study.telemetry.seen_share(study.seen)
     seen = share * minutes
-    text = NO_DATA if math.isnan(share) else f"{span(seen * 60)} of {span(minutes * 60)} seen"
+    text = NO_DATA if math.isnan(share) else sentence("coverage", seen=seen * 60, expected=minutes * 60)
     return {"value": rounded(share), "seen_minutes": rounded(seen), "expected_minutes": rounded(minutes), "text": text}
 
 
@@ -139,3 +139,54 @@ def _check(check: Check) -> dict[str, Any]:
     text = json.dumps(asdict(check), default=datetime.isoformat)
     plain = json.loads(text, parse_float=lambda digits: rounded(float(digits)), parse_constant=lambda _: None)
     return plain | {"definition": ROWS[check.key].version}
+
+
+def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The checks that changed against the newest of the `earlier` summaries, which stand newest first.
+
+    Gives `before` (the window's name, None where there is no summary), `before_sha256` (of its file) and, for each
+    group, items with check, status, was, finding, redefined (what the check means changed in between) and weeks (how
+    many reports in a row it has stood in, this one included). What turned unknown after a finding is 'worse': nobody
+    knows that it is gone.
+    """
+    found: dict[str, Any] = {"before": None, "before_sha256": None, **{group: [] for group in GROUPS}}
+    if not earlier:
+        return found
+    found |= {"before": earlier[0]["window"]["name"], "before_sha256": summary_sha256(earlier[0])}
+    weeks = [{check["key"]: check for check in week["checks"]} for week in (summary, *earlier)]
+    for key, check in weeks[0].items():
+        was = weeks[1].get(key, {"status": "pass", "definition": 1})
+        if group := _group(was["status"], check["status"]):
+            passed = (at for at, week in enumerate(weeks) if week.get(key, {"status": "pass"})["status"] == "pass")
+            found[group].append(
+                {
+                    "check": key,
+                    "status": check["status"],
+                    "was": was["status"] if key in weeks[1] else "",
+                    "finding": check["finding"],
+                    "redefined": was.get("definition", 1) != check.get("definition", 1),
+                    "weeks": next(passed, len(weeks)),
+                }
+            )
+    return found
+
+
+def _group(was: str, now: str) -> str:
+    found = was in ("warn", "fail")
+    if was == now:
+        return "still" if found else ""
+    if now == "pass":
+        return "gone" if found else "better"
+    if not found:
+        return "new"
+    return "better" if (was, now) == ("fail", "warn") else "worse"
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """The text of `summary.json`: the same summary gives the same bytes."""
+    return json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def summary_sha256(summary: dict[str, Any]) -> str:
+    """The SHA-256 of the file `summary.json` with this content, as `sha256sum` tells it."""
+    return hashlib.sha256(summary_text(summary).encode(errors="replace")).hexdigest()

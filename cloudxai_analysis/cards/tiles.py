@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.window import DAY, HOUR, WEEK, Window
 from cloudxai_analysis.study.numbers import NUMBERS, rounded
@@ -23,27 +21,7 @@ NO_WEEK_BEFORE = "no week before to compare with"
 SPARK_WEEKS = 13
 MEDIAN_WEEKS = 4
 WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
-
-
-class Row(BaseModel):
-    """One tile: its sentences, and the check that judges its number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    check: str
-    label: str
-    unit: str
-    text: str
-    change: str
-    detail: str
-    bound_text: str = ""
-    good: str = ""
-    link: str
-
-
-ROWS = TypeAdapter(dict[str, Row]).validate_python(
-    tomllib.loads(Path(__file__).with_name("tiles.toml").read_text(encoding="utf-8"))
-)
+ROWS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("tiles.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -65,48 +43,48 @@ def tiles(study: Study) -> list[dict[str, Any]]:
 def _tile(study: Study, key: str, told: Told) -> dict[str, Any]:
     row = ROWS[key]
     # No number where the series may count twice, or mix what is apart.
-    mixed = len(judge.told_apart(study, "", row.link.partition("-")[0])) > 0
+    mixed = len(judge.told_apart(study, "", row["link"].partition("-")[0])) > 0
     by_week = [] if mixed else [told.by_week(week) for week in study.history.weeks()][-SPARK_WEEKS:]
-    value = None if mixed else rounded(told.value)
-    change = told.change if told.change is not None else by_week[-1] - by_week[-2] if len(by_week) > 1 else math.nan
-    # Only like is held against like.
-    change = math.nan if mixed or told.unlike else change
+    value, change = None if mixed else rounded(told.value), told.change
+    if change is None:
+        change = by_week[-1] - by_week[-2] if len(by_week) > 1 else math.nan
+    if mixed or told.unlike:
+        change = math.nan
     before = [week for week in by_week[:-1] if not math.isnan(week)]
     median = statistics.median(before[-MEDIAN_WEEKS:]) if len(before) >= MEDIAN_WEEKS else math.nan
-    check = judge.check(study, "labels" if mixed else row.check)
-    bound = judge.bound_of(study, row.check) if row.bound_text else None
+    check = judge.check(study, "labels" if mixed else row["check"])
+    bound = judge.bound_of(study, row["check"]) if row.get("bound_text") else None
     common = {"cap": study.contract.tenant_cap, "currency": study.contract.currency, "window": study.window.name}
     words = {**common, **told.words, "bound": bound, "change": change}
 
-    def said(sentence: str, number: float | None) -> str:
-        return "" if number is None or math.isnan(number) else say(sentence, {**words, "value": number})
+    def said(name: str, number: float | None) -> str:
+        return "" if number is None or math.isnan(number) else say(row[name], {**words, "value": number})
 
     return {
         "key": key,
-        "label": say(row.label, words),
+        "label": say(row["label"], words),
         "value": value,
-        "text": said(row.text, value) or NO_DATA,
-        "unit": say(row.unit, words),
-        "detail": said(row.detail, value),
+        "text": said("text", value) or NO_DATA,
+        "unit": say(row["unit"], words),
+        "detail": said("detail", value),
         "bound": bound,
-        "bound_text": said(row.bound_text, bound),
-        "good": row.good,
+        "bound_text": said("bound_text", bound),
+        "good": row.get("good", ""),
         "status": "unknown" if value is None else check.status,
         # A change that may be chance is neither better nor worse.
         "change_week": None if words.get("unsure") else rounded(change),
-        "change_week_text": said(row.change, change),
+        "change_week_text": said("change", change),
         "no_change": "" if not math.isnan(change) else told.unlike or NO_WEEK_BEFORE,
         "median4": rounded(median),
-        "median4_text": said(row.text, median),
+        "median4_text": said("text", median),
         "spark": [rounded(week) for week in by_week],
-        "link": row.link,
+        "link": row["link"],
         "missing": check.finding if value is None else "",
     }
 
 
 def _availability(study: Study) -> Told:
-    topic = study.readiness
-    rolling, whole = topic.rolling_availability, topic.slo_availability["seen_minutes"].iloc[0] * 60
+    topic, rolling = study.readiness, study.readiness.rolling_availability
 
     def at_end(window: Window) -> float:
         known = rolling[rolling["day"] <= window.end]["availability"]
@@ -116,12 +94,11 @@ def _availability(study: Study) -> Told:
     unlike = NO_WEEK_BEFORE if len(seen) < 2 else ""
     if len(seen) == 2 and seen.min() <= study.bounds.coverage * seen.max():
         unlike = "no comparison: the period a week earlier was not seen as long"
-    days = round(topic.slo_window.duration / DAY)
-    period = f"{days} days" if whole > (days - 0.5) * DAY.total_seconds() else f"{span(whole)} seen"
+    whole, days = topic.slo_availability["seen_minutes"].iloc[0] * 60, round(topic.slo_window.duration / DAY)
     own = topic.bounds.iloc[0]
     unseen = f", {percent(own['low'])} to {percent(own['high'])} with what was not seen"
     words = {
-        "period": period,
+        "period": f"{days} days" if whole > (days - 0.5) * DAY.total_seconds() else f"{span(whole)} seen",
         "share": NUMBERS["readiness.availability_week"](study),
         "so_far": " so far" if study.partial else "",
         "unseen": "" if own["seen_share"] > WHOLE or not own["seen_minutes"] else unseen,
@@ -143,22 +120,18 @@ def _headroom(study: Study) -> Told:
 
 
 def _cost(study: Study) -> Told:
-    weekly, currency, covered = study.cost.weekly_costs, study.contract.currency, study.cost.covered_share
+    topic, currency = study.cost, study.contract.currency
+    weekly = topic.weekly_costs[topic.weekly_costs["currency"] == currency].set_index("start")["cost"]
 
     def total(window: Window) -> float:
-        found = weekly[(weekly["start"] == window.start) & (weekly["currency"] == currency)]["cost"]
         # What was half seen cost more than its sum, and is no week to hold another against.
         whole = window.start == study.seen.start or study.telemetry.seen_share(window) >= study.bounds.coverage
-        return float(found.iloc[0]) if len(found) and whole else math.nan
+        return float(weekly.get(window.start, math.nan)) if whole else math.nan
 
-    tenants = int(study.cost.costs["currency"].eq(currency).sum())
-    change, relative = study.cost.change
-    words = {
-        "tenants": tenants,
-        "generated": tenants - int(study.cost.real_costs["currency"].eq(currency).sum()),
-        "relative": relative,
-        "in_part": "" if covered > WHOLE else f"; {percent(covered)} of the window seen",
-    }
+    tenants, real = (int(frame["currency"].eq(currency).sum()) for frame in (topic.costs, topic.real_costs))
+    change, relative = topic.change
+    seen = "" if topic.covered_share > WHOLE else f"; {percent(topic.covered_share)} of the window seen"
+    words = {"tenants": tenants, "generated": tenants - real, "relative": relative, "in_part": seen}
     return Told(NUMBERS["cost.total"](study), total, _unlike(study), words, change)
 
 
@@ -166,12 +139,9 @@ def _false_positives(study: Study) -> Told:
     weeks = study.alerts.weekly_pooled.set_index("week")
     change = weeks["change"].iloc[-1] if len(weeks) else ""
     unsure = "" if change in ("better", "worse") else f", {change}"
-
-    def rate(window: Window) -> float:
-        return float(weeks["rate"].get(window.name, math.nan))
-
     pooled = study.alerts.pooled_false_positives.iloc[0]
-    return Told(pooled["rate"], rate, "", {"unsure": unsure, **pooled[["low", "high", "trials"]]})
+    words = {"unsure": unsure, **pooled[["low", "high", "trials"]]}
+    return Told(pooled["rate"], lambda window: float(weeks["rate"].get(window.name, math.nan)), "", words)
 
 
 def _coverage(study: Study) -> Told:

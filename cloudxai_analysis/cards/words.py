@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cloudxai_analysis.checks import NEEDED, SEVERITY, Check, Status
-from cloudxai_analysis.checks.catalogue import ROWS
+from cloudxai_analysis.checks.finding import ROWS
 from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import between, count, moment, percent
+from cloudxai_analysis.words.phrases import count
+from cloudxai_analysis.words.sentences import say
 
 MOST_CONSIDERATIONS = 4
 MOST_WORDS = 60
-WORDS: dict[Status, str] = {"pass": "pass", "warn": "warning", "fail": "failed", "unknown": "unknown"}
-# What the first of a group explains. Of names and refusals only what begins while they last, or within a day of their
-# end; the others say the same by definition.
-_GROUPS = {
-    "identifiers": ("rejections", "headroom", "time_to_cap", "churn", "anomalies"),
-    "rejections": ("headroom", "time_to_cap"),
-    "outages": ("availability", "burn", "isolation", "transitions"),
-    "gaps": ("coverage",),
-    "rules": ("false_positives", "noise"),
-}
+WORDS = tomllib.loads(Path(__file__).with_name("summary.toml").read_text(encoding="utf-8"))
 _SEEN_BY_CUSTOMERS = ("outages", "tenants", "rejections", "flapping")
 _TIMED = ("identifiers", "rejections")
 _AFTER = timedelta(days=1)
@@ -41,6 +35,11 @@ class Cause:
     head: Check
     told: Check
     checks: tuple[Check, ...]
+
+
+def sentence(name: str, **words: Any) -> str:
+    """A sentence of `summary.toml`, filled in."""
+    return say(WORDS["sentences"][name], words)
 
 
 def by_harm(checks: Iterable[Check], *, grave: Iterable[str] = ()) -> list[Check]:
@@ -69,19 +68,28 @@ def grave(checks: Iterable[Check], incidents: pd.DataFrame, *, budget_share: flo
     ]
 
 
-def leading_keys(study: Study, checks: list[Check]) -> list[str]:
-    """Keys of the checks that lead, whatever their rank."""
+def _meets(event: dict[str, Any], incidents: pd.DataFrame) -> bool:
+    start, end = event["start"], event["end"]
+    begun = incidents["start"] <= (end if end is not None else pd.Timestamp.max.tz_localize("UTC"))
+    over = incidents["end"].notna() & (incidents["end"] < start)
+    scope = incidents["tenant"].isin(["", event["place"]])
+    return bool((begun & ~over & scope).any())
+
+
+def ranked(study: Study, checks: list[Check]) -> list[Check]:
+    """The checks of a study, the most harmful first."""
     budget = study.readiness.error_budget.iloc[0]["allowed_minutes"]
     down = study.readiness.availability.iloc[0]["not_ready_minutes"]
-    return grave(checks, study.alerts.incidents, budget_share=down / budget if budget else 1.0)
+    leading = grave(checks, study.alerts.incidents, budget_share=down / budget if budget else 1.0)
+    return by_harm(checks, grave=leading)
 
 
-def causes(checks: Iterable[Check], *, grave: Iterable[str] = ()) -> list[Cause]:
-    """What was found, by cause, the most harmful first; a finding belongs to one cause."""
-    left = {check.key: check for check in by_harm(checks, grave=grave) if check.status in ("fail", "warn")}
+def causes(checks: list[Check]) -> list[Cause]:
+    """What was found, by cause, in the order of the checks; a finding belongs to one cause."""
+    left = {check.key: check for check in checks if check.status in ("fail", "warn")}
     order = list(left)
     found = []
-    for head_key, members in _GROUPS.items():
+    for head_key, members in WORDS["causes"].items():
         head = left.pop(head_key, None)
         if head is not None:
             own = [left.pop(key) for key in members if key in left and _within(left[key], head)]
@@ -100,59 +108,61 @@ def _within(check: Check, head: Check) -> bool:
     return began and (not ends or None in ends or check.since <= max(ends) + _AFTER)
 
 
-def _meets(event: dict[str, Any], incidents: pd.DataFrame) -> bool:
-    start, end = event["start"], event["end"]
-    begun = incidents["start"] <= (end if end is not None else pd.Timestamp.max.tz_localize("UTC"))
-    over = incidents["end"].notna() & (incidents["end"] < start)
-    scope = incidents["tenant"].isin(["", event["place"]])
-    return bool((begun & ~over & scope).any())
-
-
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
     """The verdict as a title with what hurt most: '2026-W46: warning – …; …'."""
-    first = causes(checks, grave=leading_keys(study, checks))[:1]
-    leading = [cause.told for cause in first] or [_unknown_or_passed(status, checks)]
+    found = [cause.told for cause in causes(checks)[:1]]
+    if not found:
+        by_need = sorted(checks, key=lambda check: check.key not in NEEDED)
+        found = [check for check in by_need if check.status == status][:1]
     # Beside what hurt most stands why the week failed.
-    failed = [check for check in checks if check.status == "fail"][:1]
-    found = leading + [check for check in failed if check not in leading]
-    so_far = " so far" if study.partial else ""
-    return f"{study.window.name}: {WORDS[status]}{so_far} – {'. '.join(_clause(check) for check in found)}"
+    found += [check for check in checks if check.status == "fail" and check not in found][
+        : 1 - (found[0].status == "fail")
+    ]
+    words = {"window": study.window.name, "status": WORDS["status"][status], "so_far": " so far" * study.partial}
+    return sentence("headline", **words, found=". ".join(map(_clause, found)))
 
 
 def paragraph(study: Study, checks: list[Check]) -> str:
     """How much was found, what happened beside it, how much was seen, what to consider, in at most sixty words."""
-    found = causes(checks, grave=leading_keys(study, checks))
+    found = causes(checks)
     number = sum(len(cause.checks) for cause in found)
-    told = f"{count(number, 'finding')} of {count(len(found), 'cause')}" if found else "No finding"
-    unknown = sum(check.status == "unknown" for check in checks)
+    said = f"{count(number, 'finding')} of {count(len(found), 'cause')}" if found else "No finding"
     share = study.telemetry.seen_share(study.seen)
     action = found[0].head.action if found else ""
-    said = {
-        "happened": f"{told} in {len(checks)} checks, {unknown} unknown.",
-        "second": f"{_clause(found[1].told)}." if len(found) > 1 else "",
-        "seen": "" if math.isnan(share) else f"{percent(share, 2)} of the time was seen.",
-        "consider": f"To consider first: {action[:1].lower()}{action[1:]}" if action else "",
-    }
+    second = f"{_clause(found[1].told)}." if len(found) > 1 else ""
+    consider = sentence("consider", action=action[:1].lower() + action[1:]) if action else ""
+    told = [
+        sentence("happened", said=said, checks=checks, unknown=sum(check.status == "unknown" for check in checks)),
+        second,
+        "" if math.isnan(share) else sentence("seen", share=share),
+        consider,
+    ]
     # The second finding stands further down, too; what to consider is what the reader came for.
-    for left_out in ((), ("second",), ("second", "consider")):
-        text = " ".join(sentence for name, sentence in said.items() if sentence and name not in left_out)
-        if len(text.split()) <= MOST_WORDS:
-            break
-    return text
+    for left_out in (second, consider):
+        if len(" ".join(told).split()) > MOST_WORDS:
+            told.remove(left_out)
+    return " ".join(filter(None, told))
 
 
 def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
     """What is missing or uncertain, said before what is there."""
-    found = [("partial", warning) for warning in study.provenance.get("warnings", [])]
-    found += [("note", text) for text in _otherwise(study)]
+    return [{"kind": kind, "text": text} for kind, text in _banners(study, checks)]
+
+
+def _banners(study: Study, checks: list[Check]) -> Iterator[tuple[str, str]]:
+    """Where the server is otherwise than the contract says, the server counts."""
+    if study.partial:
+        yield "partial", sentence("under_way", end=f"{study.seen.end:%Y-%m-%d %H:%M}")
     if study.telemetry.seen_seconds < ONE_DAY:
         coverage = next(check for check in checks if check.key == "coverage")
-        found.insert(0, ("unknown", f"{coverage.finding} What follows is what there is."))
+        yield "unknown", sentence("little_seen", finding=coverage.finding)
     else:
-        found = [*_missing(study, checks), *found]
-    if study.partial:
-        found.insert(0, ("partial", f"The window is under way: data up to {study.seen.end:%Y-%m-%d %H:%M} UTC."))
-    return [{"kind": kind, "text": text} for kind, text in found]
+        yield from _missing(study, checks)
+    yield from (("partial", warning) for warning in study.provenance.get("warnings", []))
+    if jobs := study.provenance.get("found_jobs"):
+        yield "note", sentence("other_jobs", jobs=", ".join(jobs))
+    if study.rules is not None and (differences := study.contract.differences(study.rules.to_dict("records"))):
+        yield "note", sentence("other_rules", differences="; ".join(differences))
 
 
 def _missing(study: Study, checks: list[Check]) -> Iterator[tuple[str, str]]:
@@ -162,23 +172,22 @@ def _missing(study: Study, checks: list[Check]) -> Iterator[tuple[str, str]]:
             if check.status != "pass":
                 yield "gap", check.finding
         elif check.key == "rejections" and check.status == "warn":
-            yield "taint", f"{check.finding} {_tainted(study)}"
+            yield "taint", _tainted(study.cardinality.tainted, check.finding)
         elif check.status == "unknown" and ROWS[check.key].banner:
             by_reason.setdefault(check.finding.partition(": ")[2] or check.finding, []).append(check.finding)
     for reason, same in by_reason.items():
-        yield "unknown", same[0] if len(same) == 1 else f"{len(same)} checks are unknown: {reason}"
+        yield "unknown", same[0] if len(same) == 1 else sentence("several_unknown", checks=same, reason=reason)
 
 
-def _otherwise(study: Study) -> Iterator[str]:
-    """Where the server is otherwise than the contract says: the server counts."""
-    if jobs := study.provenance.get("found_jobs"):
-        yield f"None of the contract's jobs exports its metrics; this report is on those that do: {', '.join(jobs)}."
-    rules = study.rules
-    if rules is not None and (differences := study.contract.differences(rules.to_dict("records"))):
-        yield f"The server's alerting rules are judged; they are not those of the contract: {'; '.join(differences)}."
+def _tainted(tainted: pd.DataFrame, finding: str) -> str:
+    """Which numbers are short by whom the guard refused, and until when."""
+    if tainted.empty:
+        return sentence("refused", finding=finding)
+    missing = {"least": tainted["missing_least"].sum(), "most": tainted["missing_most"].sum(skipna=False)}
+    return sentence("tainted", finding=finding, first=tainted["start"].min(), last=tainted["until"].max(), **missing)
 
 
-def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
+def considerations(checks: list[Check]) -> list[dict[str, str]]:
     """What people may consider, one row a cause, as drafts for them to decide on."""
     return [
         {
@@ -188,28 +197,9 @@ def considerations(study: Study, checks: list[Check]) -> list[dict[str, str]]:
             "decides": cause.head.decides,
             "check": cause.head.key,
         }
-        for cause in causes(checks, grave=leading_keys(study, checks))
+        for cause in causes(checks)
         if cause.head.action
     ][:MOST_CONSIDERATIONS]
-
-
-def _tainted(study: Study) -> str:
-    """Which numbers are short by whom the guard refused, and until when."""
-    tainted = study.cardinality.tainted
-    if tainted.empty:
-        return "While a guard refuses labels, tenants are missing: numbers per tenant undercount."
-    missing = between(tainted["missing_least"].sum(), tainted["missing_most"].sum(skipna=False))
-    first, last = moment(tainted["start"].min()), moment(tainted["until"].max())
-    return (
-        f"From {first} to {last} refused tenants may be missing from numbers per tenant: {missing}. No cost is "
-        "missing: a refused request does no work."
-    )
-
-
-def _unknown_or_passed(status: Status, checks: list[Check]) -> Check:
-    ranked = by_harm(checks)
-    needed = [check for check in ranked if check.key in NEEDED]
-    return next((check for check in (*needed, *ranked) if check.status == status), ranked[0])
 
 
 def _clause(check: Check) -> str:

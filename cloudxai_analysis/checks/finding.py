@@ -1,16 +1,159 @@
-"""What the function of a check is given, and what it gives: an answer of its row, the number, the words, the events."""
+"""A check: its row of `checks.toml`, what its function is given and gives, and what comes of both."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
-from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.study.study import Study
+from cloudxai_analysis.platform.settings import Bounds
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.ground.window import Window
+    from cloudxai_analysis.study.study import Study
+
+Status = Literal["pass", "warn", "fail", "unknown"]
+Section = Literal["telemetry", "cardinality", "cost", "alerts", "readiness", "incidents"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
+SEVERITY: dict[Status, int] = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
+# Which metrics, by the roles of the contract, a check's number rests on where its row does not say.
+OF_SECTION: dict[str, tuple[str, ...]] = {
+    "cardinality": ("tenant_readiness", "rejections", "process_start"),
+    "cost": ("cost",),
+    "alerts": ("alerts",),
+    "readiness": ("readiness",),
+}
+
+
+class Evidence(BaseModel):
+    """What stands beside a finding: its size, the samples that show it, what would disprove it, what to do, by whom."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: str | None = None
+    samples: str | None = None
+    disproof: str | None = None
+    action: str | None = None
+    decides: str | None = None
+
+
+class Answer(Evidence):
+    """One thing that a check may find: its sentence, and the evidence where it is not the check's own."""
+
+    finding: str
+
+
+def _with_finding(given: Any) -> Any:
+    return {"finding": given} if isinstance(given, str) else given
+
+
+Answers = dict[str, Annotated[Answer, BeforeValidator(_with_finding)]]
+
+
+class Row(Evidence):
+    """One check: where it stands, what it holds against which bound, what it may find, and what that rests on.
+
+    `frame` is what the check cannot do without, of the window by its column `by`: where it is empty the answer is
+    'nothing'. `rests_on` are roles of the contract, `counted` says that the number stands on counters or on all that
+    one process has shown, `harm` ranks the checks (1 hurts customers most), `version` counts what the check has meant.
+    """
+
+    section: Section
+    holds: str
+    against: str = "–"
+    version: int = 1
+    harm: int
+    card: str
+    unit: str = ""
+    bound: str = ""
+    frame: str = ""
+    by: str = ""
+    rests_on: tuple[str, ...] = ()
+    counted: bool = False
+    needed: bool = False
+    banner: bool = True
+    passes: Answers = Field({}, alias="pass")
+    warn: Answers = {}
+    fail: Answers = {}
+    unknown: Answers = {}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Row:
+        if self.bound and self.bound not in Bounds.model_fields:
+            raise ValueError(f"the settings have no bound '{self.bound}'")
+        if self.frame and "nothing" not in self.unknown:
+            raise ValueError("without its frame nothing is known: the answer 'nothing' is missing")
+        return self
+
+    @property
+    def answers(self) -> dict[str, tuple[Status, Answer]]:
+        """All that the check may find by name, each with the status that it stands for."""
+        by_status: dict[Status, Answers] = {
+            "pass": self.passes,
+            "warn": self.warn,
+            "fail": self.fail,
+            "unknown": self.unknown,
+        }
+        return {name: (status, answer) for status, own in by_status.items() for name, answer in own.items()}
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of the metrics that the check's number rests on."""
+        return self.rests_on or OF_SECTION.get(self.section, ())
+
+    @property
+    def held_against(self) -> str:
+        """What the number is held against, as the definitions name it."""
+        return f"`bounds.{self.bound}`" if self.bound and self.against == "–" else self.against
+
+
+_read = tomllib.loads(Path(__file__).with_name("checks.toml").read_text(encoding="utf-8"))
+DOUBTS: dict[str, str] = _read.pop("doubts")  # why no check that rests on certain series can be believed
+ROWS = TypeAdapter(dict[str, Row]).validate_python(_read)
+# A week cannot pass while one of these is unknown: without them nobody knows whether the platform is stable.
+NEEDED = tuple(key for key, row in ROWS.items() if row.needed)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One judged number: the finding as a sentence, the value, its bound, and the evidence.
+
+    `key` is stable from week to week, as 'headroom'; `bound_key` names the setting the bound comes from; `size` says
+    how large the finding is, `since` when it began, `samples` which samples show it, `disproof` what would disprove
+    it; `action` is what people may consider, `decides` who would, neither where it passes; `events` are the places and
+    times found.
+    """
+
+    key: str
+    section: str
+    status: Status
+    finding: str
+    value: float | None = None
+    unit: str = ""
+    bound: float | None = None
+    bound_key: str = ""
+    size: str = ""
+    since: datetime | None = None
+    samples: str = ""
+    disproof: str = ""
+    action: str = ""
+    decides: str = ""
+    events: tuple[dict[str, Any], ...] = ()
+
+
+def week_status(checks: Iterable[Check]) -> Status:
+    """The week's verdict: the worst of `fail` and `warn`; else `unknown` where a needed check is; else `pass`."""
+    statuses = {check.key: check.status for check in checks}
+    for worst in ("fail", "warn"):
+        if worst in statuses.values():
+            return worst
+    return "pass" if all(statuses.get(key, "unknown") == "pass" for key in NEEDED) else "unknown"
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from cloudxai_analysis.checks import Check, alerts, cardinality, cost, readiness, telemetry
-from cloudxai_analysis.checks.catalogue import OF_SECTION, ROWS, Answer, Row, Status
-from cloudxai_analysis.checks.finding import FINDERS, Case, Found, found, named, when
+from cloudxai_analysis.checks import alerts, cardinality, cost, readiness, telemetry
+from cloudxai_analysis.checks.finding import DOUBTS, FINDERS, OF_SECTION, ROWS, Case, Check, Found, found, named, when
 from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count, short
+from cloudxai_analysis.words.phrases import short
 from cloudxai_analysis.words.sentences import say
 
 # Each of them has written its functions into the list of finders when it was imported.
@@ -21,7 +19,7 @@ TOPICS = (telemetry, cardinality, cost, alerts, readiness)
 KEYS = tuple(ROWS)
 if set(FINDERS) != set(KEYS):
     raise KeyError(f"checks.toml and the functions of the checks differ: {sorted(set(FINDERS) ^ set(KEYS))}")
-_made: WeakKeyDictionary[Study, dict[str, Check]] = WeakKeyDictionary()
+_EVIDENCE = ("size", "samples", "disproof", "action", "decides")
 
 
 def bound_of(study: Study, key: str) -> float | None:
@@ -47,7 +45,7 @@ def find(study: Study, key: str) -> Found:
 def judged(study: Study, key: str) -> Check:
     """The check called `key`, as far as its own frames go."""
     row, bound, told = ROWS[key], bound_of(study, key), find(study, key)
-    status, answer = row.answer(told.answer)
+    status, answer = row.answers[told.answer]
     words = {
         "window": named(study.observed),
         "whole": named(study.seen),
@@ -58,6 +56,10 @@ def judged(study: Study, key: str) -> Check:
         "value": told.value,
         **told.words,
     }
+    # The answer's own evidence, else the check's: all where people are asked, what shows it where it passes.
+    usual = {"unknown": (), "pass": _EVIDENCE[1:3]}.get(status, _EVIDENCE)
+    beside = row.model_dump(include=set(usual)) | answer.model_dump(exclude={"finding"}, exclude_none=True)
+    never = ("action", "decides") if status == "pass" else ()
     return Check(
         key=key,
         section=row.section,
@@ -70,35 +72,36 @@ def judged(study: Study, key: str) -> Check:
         bound_key=row.bound,
         since=when(told.since),
         events=told.events,
-        **{name: say(text, words) for name, text in _evidence(row, status, answer).items()},
+        **{name: say(text or "", words) for name, text in beside.items() if name not in never},
     )
 
 
-def _evidence(row: Row, status: Status, answer: Answer) -> dict[str, str]:
-    """The answer's own, else the check's: all where people are asked, what shows it where it passes."""
-    asked = ("size", "samples", "disproof", "action", "decides")
-    usual = {"unknown": (), "pass": ("samples", "disproof")}.get(status, asked)
-    beside = row.model_dump(include=set(usual)) | answer.model_dump(exclude={"finding"}, exclude_none=True)
-    never = ("action", "decides") if status == "pass" else ()
-    return {name: text or "" for name, text in beside.items() if name not in never}
-
-
 def check(study: Study, key: str) -> Check:
-    """The verdict called `key`, made once per study."""
-    made = _made.setdefault(study, {})
-    if key not in made:
-        told, shared, labels = judged(study, key), study.telemetry.shared, told_apart(study, key, ROWS[key].section)
-        # Under one day seen nothing is passed: it is told as far as it was seen.
-        if told.status == "pass" and told.section != "incidents" and study.telemetry.seen_seconds < ONE_DAY:
-            told = replace(
-                told, status="unknown", finding=f"Too early to tell: {told.finding}", value=told.value or None
-            )
-        if ROWS[key].counted and len(shared):
-            told = _doubtful(told, _unread(shared), "", "unknown in part. ")
-        if len(labels):
-            told = _doubtful(told, _mixed(labels), "May be wrong: ", "unknown: ")
-        made[key] = told
-    return made[key]
+    """The check called `key`, made once per study, as far as its series can be read."""
+    if ("check", key) not in study.made:
+        study.made["check", key] = _believed(study, judged(study, key))
+    return study.made["check", key]
+
+
+def _believed(study: Study, told: Check) -> Check:
+    shared, labels = study.telemetry.shared, told_apart(study, told.key, told.section)
+    # Under one day seen nothing is passed: it is told as far as it was seen.
+    if told.status == "pass" and told.section != "incidents" and study.telemetry.seen_seconds < ONE_DAY:
+        told = replace(told, status="unknown", finding=f"Too early to tell: {told.finding}", value=told.value or None)
+    if ROWS[told.key].counted and len(shared):
+        names = ", ".join(f"{short(row.instance)} ({row.processes} processes)" for row in shared.head(3).itertuples())
+        told = _doubtful(told, say(DOUBTS["shared"], {"rows": shared, "names": names}))
+    if len(labels):
+        label = labels["label"].value_counts().index[0]
+        told = _doubtful(told, say(DOUBTS["mixed"], {"metric": labels["metric"].iloc[0], "label": label}))
+    return told
+
+
+def _doubtful(told: Check, reason: str) -> Check:
+    """A check whose series cannot be read, with the reason beside what it found: no `pass` stands beside one."""
+    if told.status in ("warn", "fail"):
+        return replace(told, finding=f"{told.finding} May be wrong: {reason}")
+    return replace(told, status="unknown", value=None, finding=f"'{told.key.replace('_', ' ')}' is unknown: {reason}")
 
 
 def told_apart(study: Study, key: str, section: str) -> pd.DataFrame:
@@ -107,37 +110,6 @@ def told_apart(study: Study, key: str, section: str) -> pd.DataFrame:
     return labels[labels["role"].isin(ROWS[key].roles if key else OF_SECTION.get(section, ()))]
 
 
-def _doubtful(told: Check, reason: str, may: str, unknown: str) -> Check:
-    """A check whose series cannot be read, with the reason beside what it found: no `pass` stands beside one."""
-    if told.status in ("warn", "fail"):
-        return replace(told, finding=f"{told.finding} {may}{reason}")
-    about = f"'{told.key.replace('_', ' ')}' is {unknown}{reason}"
-    return replace(told, status="unknown", value=None, finding=about)
-
-
-def _unread(shared: pd.DataFrame) -> str:
-    """`shared` are the rows of `process_starts` behind whose address several processes answer in the window."""
-    names = ", ".join(f"{short(row.instance)} ({row.processes} processes)" for row in shared.head(3).itertuples())
-    return (
-        f"Several processes answer by turns behind {count(len(shared), 'address', 'addresses')}: {names}. Their "
-        "counters and tenants cannot be told apart; scrape each process at an address of its own."
-    )
-
-
-def _mixed(unexpected: pd.DataFrame) -> str:
-    """Series of one name are several: the label that tells why."""
-    label = unexpected["label"].value_counts().index[0]
-    return (
-        f"{unexpected['metric'].iloc[0]} comes several times at once, told apart by `{short(label)}`, which no setting "
-        "explains."
-    )
-
-
-def forget(study: Study) -> None:
-    """Make every verdict of a study anew when it is next asked for: its ledger has grown."""
-    _made.pop(study, None)
-
-
 def checks(study: Study) -> list[Check]:
-    """Every verdict, in the order of the report's sections."""
+    """Every check, in the order of the report's sections."""
     return [check(study, key) for key in KEYS]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
     from cloudxai_analysis.sources.contact import Contact
     from cloudxai_analysis.sources.rules import AlertingRule
-    from cloudxai_analysis.study.asked import Asked
+    from cloudxai_analysis.study import Asked
 
 SLO_DAYS = 30
 
@@ -33,7 +33,7 @@ SLO_DAYS = 30
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, yes: bool) -> int:
     """Look at the server at URL, say what a report will find there, and what its environment should say."""
-    from cloudxai_analysis.study.asked import settle
+    from cloudxai_analysis.study import settle
 
     asked = settle("current", source=url, environment=environment)
     # The clock stands at a whole minute, and a server may be younger than that.
@@ -116,7 +116,7 @@ def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
 
 def _missing(found: Contact, contract: Contract) -> Iterator[tuple[str, list[str]]]:
     """The contract's metrics that no job exports, each with the keys of the checks that rest on it."""
-    from cloudxai_analysis.checks.catalogue import ROWS
+    from cloudxai_analysis.checks.finding import ROWS
     from cloudxai_analysis.sources.contact import ANYBODYS
 
     names = {name for own in found.jobs.values() for name in own}

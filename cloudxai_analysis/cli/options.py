@@ -43,7 +43,7 @@ def in_week(command: Command) -> Command:
 
     @wraps(command)
     def settled(week: str, source: str, environment: str, **given: Any) -> Any:
-        from cloudxai_analysis.study.asked import settle
+        from cloudxai_analysis.study import settle
 
         return command(settle(week, source=source, environment=environment), **given)
 

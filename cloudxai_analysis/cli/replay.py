@@ -38,7 +38,7 @@ def replay(
     from cloudxai_analysis.replay.rules import rules_in
     from cloudxai_analysis.replay.session import opened
     from cloudxai_analysis.replay.written import as_data, as_markdown, as_text
-    from cloudxai_analysis.study.asked import settle
+    from cloudxai_analysis.study import settle
 
     asked = settle(week, source=source, environment=environment)
     suggested, faults = rules_in(proposed)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cloudxai_analysis.lake.pull import Plan
     from cloudxai_analysis.platform.settings import Environment
     from cloudxai_analysis.report.run import Kernel
-    from cloudxai_analysis.study.asked import Asked
+    from cloudxai_analysis.study import Asked
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -225,11 +225,10 @@ def evaluate(asked: Asked, weeks: int, copies: int) -> int:
 @of_environment
 @WEEK
 def explain(name: str, source: str, environment: str, week: str) -> int:
-    """Say where NAME of summary.json comes from, or what it feeds; without NAME list all numbers.
+    """Say where NAME of summary.json comes from; without NAME list all numbers.
 
-    NAME is a number ('churn', 'tiles.headroom', 'numbers.cost.total'), a frame
-    ('readiness.outages'), a metric or a measure's function. The lake is read as it is, and no
-    source is asked.
+    NAME is a number, as 'churn', 'tiles.headroom', 'numbers.cost.total'. The lake is read as it is,
+    and no source is asked.
     """
     from cloudxai_analysis.cards.explain import KNOWN, explained
 

@@ -22,7 +22,7 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.operate.planted import KINDS, SIZES, Copy, plant
 from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, Settings, resolve_environment
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.study.asked import Asked
+from cloudxai_analysis.study import Asked
 from cloudxai_analysis.study.opening import refresh
 from cloudxai_analysis.study.study import Study
 

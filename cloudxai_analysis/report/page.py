@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from cloudxai_analysis.cards.card import LOOK_MIME, SVG_MIME
-from cloudxai_analysis.cards.weekly import SUMMARY_MIME, summary_sha256
+from cloudxai_analysis.cards.summary import SUMMARY_MIME, summary_sha256
 from cloudxai_analysis.checks import SECTIONS, SEVERITY
 from cloudxai_analysis.figures.svg import allowed_svg, sparkline
 from cloudxai_analysis.ground.errors import NotebookFailed

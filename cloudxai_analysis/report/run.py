@@ -26,7 +26,7 @@ SCHEMA = Path(__file__).parents[1] / "cards" / "summary.schema.json"
 Progress = Callable[[int, int, str], None]
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
 # Imported by name alone: the notebook's own imports then find them, and none of its names is there before it says so.
-_LOADED = ("cloudxai_analysis.cards.weekly", "cloudxai_analysis.study.opening", "matplotlib.backends.backend_svg")
+_LOADED = ("cloudxai_analysis.cards.notebook", "cloudxai_analysis.study.opening", "matplotlib.backends.backend_svg")
 
 
 class Kernel:

@@ -1,1 +1,38 @@
-"""A window opened for analysis: each measure computed once, from the frames of one lake version."""
+"""A window opened for analysis: what was asked for, settled before anything heavy is loaded or any kernel starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import Window, named_window
+from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, load_settings, resolve_environment
+from cloudxai_analysis.sources.scenario import EXTENT
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An environment with everything settled, a window of it, and the time that it is there."""
+
+    environment: Environment
+    window: Window
+    now: datetime
+
+
+def settle(week: str = "last", *, source: str = "", environment: str = "") -> Asked:
+    """The environment and the window that these words name; a UsageError where one is wrong, or in the future."""
+    settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
+    # The demo's clock stands at its end; any other's is ours, in whole minutes so that a pull can be repeated.
+    now = EXTENT.end if settled.source.startswith(DEMO_SOURCE) else datetime.now(UTC).replace(second=0, microsecond=0)
+    return Asked(settled, named_window(week, now), now)
+
+
+def as_text(parameter: str, value: object) -> str:
+    """A parameter that is a name, as it was given; a UsageError where papermill's `-p` made something else of it."""
+    if isinstance(value, str):
+        return value
+    raise UsageError(
+        f"Parameter '{parameter}' came as {value!r} and not as text: papermill's -p turns 007 into 7, and None into "
+        f"nothing. Give the name with -r, which keeps it as it is, like: -r {parameter} 007"
+    )

@@ -1,11 +1,17 @@
-"""A frame of a study: what a measure makes of other frames, said in one line and made at its first use."""
+"""A frame of a study: what a measure makes of other frames, said in one line, made at its first use, and listed."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+import pandas as pd
+
+from cloudxai_analysis.measures.frames import described
 
 if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
@@ -19,6 +25,10 @@ class Topic:
 
     def __init__(self, study: Study) -> None:
         self.study = study
+
+
+# By name; `study.py` puts those of a study in.
+TOPICS: dict[str, type[Topic]] = {}
 
 
 class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic lists what it has
@@ -73,15 +83,13 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
     @property
     def inputs(self) -> tuple[str, ...]:
         """What it is made of: names as they were given, and `role …` of each metric that is read."""
-        return tuple(dict.fromkeys(self._inputs()))
-
-    def _inputs(self) -> Iterator[str]:
+        found: list[str] = []
         for one in (*self.given, *self.named.values(), *([self.over] if self.within else [])):
             if isinstance(one, value):
-                yield from one.inputs
+                found += one.inputs
             elif isinstance(one, str) and one != "study":
-                yield one
-        yield from (f"role {role}" for role in self.roles)
+                found.append(one)
+        return tuple(dict.fromkeys([*found, *(f"role {role}" for role in self.roles)]))
 
 
 class frame(value[Made]):  # noqa: N801 -- as above
@@ -123,3 +131,68 @@ def _found(topic: Topic, given: Any) -> Any:
     if not isinstance(given, str):
         return given
     return getattr(topic, given) if hasattr(type(topic), given) or given == "study" else attrgetter(given)(topic.study)
+
+
+@cache
+def values() -> dict[str, value[Any]]:
+    """All that the topics hold, frames and single values, as `topic.name`."""
+    return {
+        f"{topic}.{name}": one
+        for topic, held in TOPICS.items()
+        for name, one in vars(held).items()
+        if isinstance(one, value) and not name.startswith("_")
+    }
+
+
+@cache
+def inputs_of(name: str) -> tuple[str, ...]:
+    """What a frame is made of, at one remove: frames and values as `topic.name`, paths of the study, `role …`."""
+
+    def settled(given: str) -> str:
+        own = f"{name.partition('.')[0]}.{given}"
+        if own in values():
+            return own
+        return next((known for known in values() if f"{given}.".startswith(f"{known}.")), given)
+
+    return tuple(dict.fromkeys(map(settled, values()[name].inputs)))
+
+
+def roots_of(name: str) -> set[str]:
+    """All that a frame is made of at any remove."""
+    own = inputs_of(name)
+    return set(own).union(*(roots_of(one) for one in own if one in values()))
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """File, line and name of a function, as 'checks/cardinality.py:57 headroom'; just the name of a builtin one."""
+    function = inspect.unwrap(getattr(function, "func", function))
+    name, code = getattr(function, "__name__", "").replace("<lambda>", ""), getattr(function, "__code__", None)
+    if code is None:
+        return name
+    return f"{Path(code.co_filename).relative_to(Path(__file__).parents[1])}:{code.co_firstlineno} {name}".strip()
+
+
+def listed(word: str = "") -> pd.DataFrame:
+    """Every frame, or those whose name, sentence or columns hold a word.
+
+    Columns: frame, says, columns (with their units), inputs (what it is made of), measure (the function that makes it).
+    """
+    rows = []
+    for name, one in values().items():
+        if isinstance(one, frame):
+            columns = ", ".join(_columns(name))
+            inputs = ", ".join(inputs_of(name))
+            rows.append((name, one.__doc__ or "", columns, inputs, place_of(one.measure)))
+    kept = [row for row in rows if word.lower() in " ".join(row[:3]).lower()]
+    return pd.DataFrame(kept, columns=["frame", "says", "columns", "inputs", "measure"], dtype="str")
+
+
+def _columns(name: str) -> Iterator[str]:
+    """The columns that the measure's docstring tells, each with its unit."""
+    measure = values()[name].measure
+    try:
+        told = described(values()[inputs_of(name)[0]].measure if measure is same else measure)
+    except ValueError:  # it adds to what it is given
+        return
+    for row in told.itertuples():
+        yield f"{row.column} [{row.unit}]" if row.unit else str(row.column)

@@ -15,7 +15,7 @@ from cloudxai_analysis.sources.contact import exporting_jobs, nothing_of
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeededSource, Source
 from cloudxai_analysis.sources.server import ServerSource
-from cloudxai_analysis.study.asked import Asked, as_text, settle
+from cloudxai_analysis.study import Asked, as_text, settle
 from cloudxai_analysis.study.study import Study
 
 Progress = Callable[[int, int, int], None]
@@ -26,9 +26,9 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
 
     Raises whatever the source or the lake raises.
     """
-    settled, settings = asked.environment, asked.environment.settings
+    settled, settings, limits = asked.environment, asked.environment.settings, asked.environment.limits
     window = asked.window.reach(settings.history_weeks, asked.now)
-    origin = open_source(settled.source, limits=settled.limits, settings=settings)
+    origin = open_source(settled.source, limits=limits, settings=settings)
     pulled = pull(
         origin,
         open_lake(settled.lake),
@@ -39,9 +39,9 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
         replica_labels=settings.replica_labels,
         now=asked.now,
         rewind=timedelta(minutes=settings.rewind_minutes),
-        concurrency=settled.limits.concurrency,
+        concurrency=limits.concurrency,
         progress=progress,
-        lock_seconds=settled.limits.lock_seconds,
+        lock_seconds=limits.lock_seconds,
         found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
     )
     if isinstance(origin, SeededSource):
@@ -53,27 +53,26 @@ def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[st
     """The jobs that export the contract's metrics, where none of those that are meant does; else none."""
     if not isinstance(origin, ServerSource):
         return []
-    lake, contract = open_lake(settled.lake), settled.contract
+    lake, contract, jobs = open_lake(settled.lake), settled.contract, settled.settings.jobs
     exporting = exporting_jobs(origin, contract, window, settled.settings.matchers)
+    if not exporting and not lake.exists:
+        raise nothing_of(origin, contract, window)
     if not exporting:
-        if not lake.exists:
-            raise nothing_of(origin, contract, window)
         return lake.snapshot().provenance.get("found_jobs") or []
     if exporting.keys() & set(contract.jobs):
         return []
-    if settled.settings.jobs and not lake.exists:
+    if jobs and not lake.exists:
         raise UsageError(
-            f"Environment '{settled.name}' has jobs {', '.join(settled.settings.jobs)}, and the contract's metrics "
+            f"Environment '{settled.name}' has jobs {', '.join(jobs)}, and the contract's metrics "
             f"come from {', '.join(exporting)}. Correct `jobs`; `cloudxai connect` shows what the server has."
         )
-    return [] if settled.settings.jobs else list(exporting)
+    return [] if jobs else list(exporting)
 
 
 def preview(asked: Asked) -> Plan:
     """What `refresh` would bring, as the source counts it; raises as it does."""
     settled, settings = asked.environment, asked.environment.settings
-    window = asked.window.reach(settings.history_weeks, asked.now)
-    rewind = timedelta(minutes=settings.rewind_minutes)
+    window, rewind = asked.window.reach(settings.history_weeks, asked.now), timedelta(minutes=settings.rewind_minutes)
     return estimate(
         open_source(settled.source, limits=settled.limits, settings=settings),
         open_lake(settled.lake),
@@ -113,12 +112,11 @@ def open_study(
         "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
         "warnings": snapshot.warnings(window.with_history(settled.settings.history_weeks)),
     }
-    found_jobs = snapshot.provenance.get("found_jobs") or []
-    if found_jobs:
-        provenance["found_jobs"] = found_jobs
-    if found_jobs and not settled.settings.jobs:
-        contract = settled.contract.model_copy(update={"jobs": tuple(found_jobs)})
-        settled = settled.model_copy(update={"contract": contract})
+    if jobs := snapshot.provenance.get("found_jobs"):
+        provenance["found_jobs"] = jobs
+        if not settled.settings.jobs:
+            contract = settled.contract.model_copy(update={"jobs": tuple(jobs)})
+            settled = settled.model_copy(update={"contract": contract})
     study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now, provenance=provenance)
     if not study.telemetry.inventory["samples"].sum():
         raise NoData(

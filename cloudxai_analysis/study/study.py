@@ -25,12 +25,12 @@ from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
-from cloudxai_analysis.study.catalogue import Catalogue
 from cloudxai_analysis.study.cost import Cost
-from cloudxai_analysis.study.numbers import compared
+from cloudxai_analysis.study.frame import TOPICS, listed, roots_of, values
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
 
+TOPICS |= {"telemetry": Telemetry, "cardinality": Cardinality, "cost": Cost, "alerts": Alerts, "readiness": Readiness}
 _RULES = {
     **dict.fromkeys(("group", "alertname", "expr", "severity", "health"), "str"),
     **dict.fromkeys(("for_seconds", "keep_firing_for_seconds", "interval_seconds"), "float64"),
@@ -41,19 +41,15 @@ class Store(Protocol):
     """What a study reads: the lake's snapshot, or the same reads straight from a source."""
 
     @property
-    def rules(self) -> list[dict[str, Any]] | None:
-        """The alerting rules that the source had loaded at the pull; None where it could not say."""
+    def rules(self) -> list[dict[str, Any]] | None: ...
 
     def samples(
         self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
-    ) -> pd.DataFrame:
-        """Raw samples of one metric."""
+    ) -> pd.DataFrame: ...
 
-    def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
-        """Hourly rollups of one metric."""
+    def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame: ...
 
-    def series(self, metric: str, window: Window) -> pd.DataFrame:
-        """Series of one metric with all of their labels."""
+    def series(self, metric: str, window: Window) -> pd.DataFrame: ...
 
 
 class Study:
@@ -61,8 +57,16 @@ class Study:
 
     `window` is the window judged; `seen` its part before `now`, and `end` where that ends; `history` begins some weeks
     earlier and ends with `seen`, for measures that compare; `reach` goes up to a day beyond, for what begins in the
-    window and ends after it. The topics hold the frames, and `frames` lists all of them.
+    window and ends after it. The topics hold the frames, and `frames()` lists all of them; `made` keeps what is made of
+    them once: checks, cards, the summary.
     """
+
+    telemetry: Telemetry
+    cardinality: Cardinality
+    cost: Cost
+    alerts: Alerts
+    readiness: Readiness
+    frames = staticmethod(listed)
 
     def __init__(
         self,
@@ -83,12 +87,9 @@ class Study:
         self.reach = window.reach(environment.settings.history_weeks, now)
         self.ledger, self.store = ledger, store
         self.provenance = provenance or {}
-        self.telemetry: Telemetry = Telemetry(self)
-        self.cardinality: Cardinality = Cardinality(self)
-        self.cost: Cost = Cost(self)
-        self.alerts: Alerts = Alerts(self)
-        self.readiness: Readiness = Readiness(self)
-        self.frames = Catalogue(self)
+        self.made: dict[Any, Any] = {}
+        for name, topic in TOPICS.items():
+            setattr(self, name, topic(self))
 
     @property
     def partial(self) -> bool:
@@ -115,10 +116,10 @@ class Study:
         return typed(loaded, _RULES)
 
     def reread(self) -> None:
-        """Let what was made of the ledger be made anew of what the ledger says now; all else stays."""
-        for name in self.frames.made_of("ledger"):
-            topic, _, attribute = name.partition(".")
-            vars(getattr(self, topic)).pop(attribute, None)
+        """Let what was made of the ledger be made anew of what the ledger says now; other frames stay."""
+        self.made.clear()
+        for topic, _, name in (one.partition(".") for one in values() if "ledger" in roots_of(one)):
+            vars(getattr(self, topic)).pop(name, None)
 
     def promql(
         self, expression: str, window: Window | None = None, *, step: timedelta = timedelta(minutes=1)
@@ -128,18 +129,12 @@ class Study:
         Columns: series_id, time, value, and each label. A UsageError where the source evaluates no PromQL, else
         whatever the server's answer raises.
         """
-        source = self._source()
+        settled = self.environment
+        source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
         if not isinstance(source, ServerSource):
-            raise UsageError(
-                f"PromQL needs a server that evaluates it, and source {source.name} has none. Use study.samples or "
-                "study.sql."
-            )
+            raise UsageError(f"PromQL needs a server that evaluates it, and source {source.name} has none: study.sql?")
         steps = Steps.within(window or self.seen, round(step.total_seconds() * 1000))
         return _batch_frame(promql_range(source, expression, steps))
-
-    def compare(self, other: Study) -> pd.DataFrame:
-        """The same numbers of another week or environment beside this one's; see `numbers.compared`."""
-        return compared(self, other)
 
     def sql(self, statement: str) -> pd.DataFrame:
         """The answer to one SQL statement over the window's raw samples and hourly rollups; see `lake.sql.query`."""
@@ -157,24 +152,11 @@ class Study:
         return self._own(frame, metric, columns)
 
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
-        """Raw samples of the metric that plays `role`, over the history unless a window is given.
-
-        Of any other metric the source is asked now, for the window judged unless one is given, and nothing is kept; a
-        UsageError where it has no sample of it.
-        """
-        if role in self.contract.metrics:
-            metric = self.contract[role]
-            columns = self.contract.columns(metric)
-            frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
-            return self._own(frame, metric, columns)
-        source, window = self._source(), window or self.seen
-        found = _batch_frame(source.read(role, self.environment.settings.matchers, window))
-        if found.empty:
-            raise UsageError(
-                f"Asked for the samples of {role} over {window}: source {source.name} has none, and no role of the "
-                f"contract is called so. Its roles are {', '.join(self.contract.metrics)}."
-            )
-        return found
+        """Raw samples of the metric that plays `role`, over the history unless a window is given."""
+        metric = self.contract[role]
+        columns = self.contract.columns(metric)
+        frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
+        return self._own(frame, metric, columns)
 
     def series(self, name: str, window: Window) -> pd.DataFrame:
         """Series called `name` with all of their labels: of the contract's jobs, or of any where rules make them."""
@@ -199,10 +181,6 @@ class Study:
         """The frame at a path as `telemetry.gaps`, or its rows in the window by a time column; empty without a path."""
         frame = attrgetter(path)(self) if path else pd.DataFrame()
         return self.within(frame, by) if by else frame
-
-    def _source(self) -> Any:
-        settled = self.environment
-        return open_source(settled.source, limits=settled.limits, settings=settled.settings)
 
     def _own(self, frame: pd.DataFrame, metric: Metric, columns: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
         """What the contract's jobs export, since others use the same names; of rules all: people get their alerts.

@@ -8,12 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from cloudxai_analysis.cards import alerts, labelling
 from cloudxai_analysis.cards import rules as audits
-from cloudxai_analysis.cards.explore import asked_by_jupyterlab, explore
-from cloudxai_analysis.cards.follow import events, samples_behind
+from cloudxai_analysis.cards.notebook import events, samples_behind
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
@@ -166,25 +164,6 @@ def test_what_does_not_exist_is_named(demo_study: Study, section: str, asked: An
         asked, message = {"tenant": name[:-1]}, message.replace("acme", name).replace("acm'", f"{name[:-1]}'")
     with pytest.raises(UsageError, match=message):
         samples_behind(demo_study, section, **asked)
-
-
-HOSTILE = pd.DataFrame({"tenant": ["<script>alert(1)</script>", "b"], "cost": [2.5, 10.0]})
-
-
-@pytest.mark.parametrize("cell", [{"cellId": "a"}, {}])
-def test_jupyterlab_gets_a_table_to_sort_and_nothing_of_a_label_runs(cell: dict, monkeypatch: Any) -> None:
-    running, shown = InteractiveShell(), []
-    monkeypatch.setattr("IPython.get_ipython", lambda: running)
-    monkeypatch.setattr(running, "get_parent", lambda: {"metadata": cell}, raising=False)
-    monkeypatch.setattr("IPython.display.display", lambda *some, **_: shown.extend(some))
-    explore(HOSTILE)._ipython_display_()
-    if cell:
-        assert asked_by_jupyterlab() is running
-        assert "10.0" in shown[-1].data
-        assert "<script>alert" not in shown[-1].data
-    else:
-        # Elsewhere a table is plain.
-        pd.testing.assert_frame_equal(shown[-1], HOSTILE)
 
 
 RULES = """\

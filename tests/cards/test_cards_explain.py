@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cloudxai_analysis.cards.explain import KNOWN, explained, feeds, found
+from cloudxai_analysis.cards.explain import KNOWN, explained, found
 from cloudxai_analysis.cards.summary import summarise
-from cloudxai_analysis.checks.catalogue import ROWS
+from cloudxai_analysis.checks.finding import ROWS
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.study.study import Study
 
@@ -39,9 +39,7 @@ def functions(file: str) -> set[int]:
     }
 
 
-def test_every_number_of_the_summary_is_explained_down_to_its_metrics_and_the_lines_that_make_it(
-    demo_study: Study,
-) -> None:
+def test_every_number_is_explained_down_to_its_metrics_and_the_lines_that_make_it(demo_study: Study) -> None:
     paths = set(leaves(summarise(demo_study)))
     assert len(paths) > 140
     assert {path for path in paths if not found(path)} == set()
@@ -53,23 +51,6 @@ def test_every_number_of_the_summary_is_explained_down_to_its_metrics_and_the_li
         for place in (word for line in lines for word in line.split() if ".py:" in word):
             file, _, number = place.partition(":")
             assert int(number) in functions(file), place
-
-
-@pytest.mark.parametrize(
-    ("name", "fed"),
-    [
-        ("readiness.error_budget", {"checks.availability", "numbers.readiness.error_budget_used_minutes"}),
-        ("tenant_cost_estimate", {"numbers.cost.total", "tiles.cost", "checks.anomalies"}),
-        ("cardinality.tenant_churn", {"checks.churn"}),
-        ("ALERTS", {"checks.false_positives", "template.readiness_alerts"}),
-    ],
-)
-def test_what_a_frame_a_metric_or_a_function_feeds(demo_study: Study, name: str, fed: set[str]) -> None:
-    told = feeds(demo_study, name)
-    assert fed <= set(told)
-    assert "checks.gaps" not in told
-
-
-def test_an_unknown_name_names_near_ones(demo_study: Study) -> None:
+    assert "    readiness.outages" in "\n".join(explained(demo_study, "outages"))
     with pytest.raises(UsageError, match=r"no number 'churm'.*Near are churn"):
         list(explained(demo_study, "churm"))

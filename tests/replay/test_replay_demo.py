@@ -31,7 +31,7 @@ from cloudxai_analysis.replay.session import RuleReplay, Session, opened
 from cloudxai_analysis.replay.written import as_data, as_markdown
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.study.asked import settle
+from cloudxai_analysis.study import settle
 
 WEEK = parse_window("2026-W46")
 LONG = Window(WEEK.start - timedelta(days=4), WEEK.end)

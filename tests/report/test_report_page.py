@@ -14,7 +14,7 @@ from executed import FIGURE, HOSTILE, SVG, look, notebook, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudxai_analysis.cards.weekly import summary_sha256
+from cloudxai_analysis.cards.summary import summary_sha256
 from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.report.page import named, readable, render, said
 

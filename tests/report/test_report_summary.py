@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import pytest
 from executed import check, summary
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator
 
-from cloudxai_analysis.cards.weekly import GROUPS, since, summary_sha256, summary_text
+from cloudxai_analysis.cards.summary import GROUPS, since, summary_sha256, summary_text
 from cloudxai_analysis.report.run import SCHEMA
 
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
@@ -22,12 +21,6 @@ def week(name: str, **statuses: str) -> dict[str, Any]:
     """A summary with the name of its week and its checks alone."""
     checks = [check(key, "cost", status, f"{key} is {status}") for key, status in statuses.items()]
     return {"window": {"name": name}, "checks": checks}
-
-
-def test_the_first_report_has_none_before_it() -> None:
-    found = since(week("2026-W46", gaps="warn"), [])
-    assert found == {"before": None, "before_sha256": None, **{group: [] for group in GROUPS}}
-    assert GROUPS == ("new", "worse", "better", "gone", "still")
 
 
 @pytest.mark.parametrize(
@@ -47,32 +40,31 @@ def test_each_change_has_its_group(group: str, changes: str) -> None:
         assert [name for name in GROUPS if found[name]] == ([group] if group else []), (was, now)
 
 
-def test_a_check_that_the_week_before_did_not_have_is_new() -> None:
-    found = since(week("2026-W46", gaps="pass", storms="warn"), [week("2026-W45", gaps="pass")])
-    assert found["new"] == [
-        {"check": "storms", "status": "warn", "was": "", "finding": "storms is warn", "redefined": False, "weeks": 1}
-    ]
-
-
-def test_a_verdict_that_follows_another_definition_says_so() -> None:
-    now, before = week("2026-W46", gaps="warn", storms="warn"), week("2026-W45", gaps="pass", storms="pass")
+def test_what_is_new_redefined_and_for_how_many_reports_in_a_row() -> None:
+    nothing = {"before": None, "before_sha256": None, "new": [], "worse": [], "better": [], "gone": [], "still": []}
+    assert since(week("2026-W46", gaps="warn"), []) == nothing
+    now, before = week("2026-W46", gaps="warn", storms="warn"), week("2026-W45", gaps="pass")
     now["checks"][0]["definition"] = 2  # a summary from before definitions had versions follows the first
-    found = since(now, [before])
-    assert {item["check"]: item["redefined"] for item in found["new"]} == {"gaps": True, "storms": False}
-
-
-def test_it_says_for_how_many_reports_in_a_row() -> None:
+    storms = {
+        "check": "storms",
+        "status": "warn",
+        "was": "",
+        "finding": "storms is warn",
+        "redefined": False,
+        "weeks": 1,
+    }
+    gaps = storms | {"check": "gaps", "was": "pass", "finding": "gaps is warn", "redefined": True}
+    assert since(now, [before])["new"] == [gaps, storms]
     earlier = [week("2026-W45", gaps="warn"), week("2026-W44", gaps="fail"), week("2026-W43", gaps="pass")]
     found = since(week("2026-W46", gaps="warn"), [*earlier, week("2026-W42", gaps="warn")])
-    assert found["before"] == "2026-W45"
-    assert found["still"][0]["weeks"] == 3
+    assert (found["before"], found["still"][0]["weeks"]) == ("2026-W45", 3)
 
 
 def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "summary.json"
     file.write_text(summary_text(summary("naïve")), encoding="utf-8")
     told = subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout.split()[0]
-    assert summary_sha256(summary("naïve")) == told == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert summary_sha256(summary("naïve")) == told
 
 
 def test_the_schema_takes_a_summary_needs_every_key_and_refuses_what_is_none() -> None:
@@ -80,8 +72,7 @@ def test_the_schema_takes_a_summary_needs_every_key_and_refuses_what_is_none() -
     VALIDATOR.validate(summary())
     for key in summary():
         without = {name: value for name, value in summary().items() if name != key}
-        with pytest.raises(ValidationError, match=f"'{key}' is a required property"):
-            VALIDATOR.validate(without)
+        assert [error.message for error in VALIDATOR.iter_errors(without)] == [f"'{key}' is a required property"]
     for change in (
         {"status": "ok"},
         {"extra": 1},
@@ -90,5 +81,4 @@ def test_the_schema_takes_a_summary_needs_every_key_and_refuses_what_is_none() -
         {"coverage": {"value": 0.5, "samples": 1.5, "expected": 3, "text": ""}},
         {"banners": [{"kind": "advert", "text": "x"}]},
     ):
-        with pytest.raises(ValidationError):
-            VALIDATOR.validate({**summary(), **change})
+        assert list(VALIDATOR.iter_errors({**summary(), **change})), change

@@ -1,0 +1,189 @@
+"""What a notebook calls beside the cards: headline, checks, the samples behind an event, the files."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+# Each topic has written its makers into the list of all when it was imported.
+from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, readiness, telemetry  # noqa: F401
+from cloudxai_analysis.cards.card import SHAPES, Card, html_table, table_cells
+from cloudxai_analysis.cards.compose import MAKERS, ROWS, compose
+from cloudxai_analysis.cards.summary import SUMMARY_MIME, since, summarise, summary_text
+from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.window import WEEK, Window, week_of
+from cloudxai_analysis.platform.settings import near_miss
+from cloudxai_analysis.study import as_text
+from cloudxai_analysis.study.study import Study
+from cloudxai_analysis.words.csv_cells import write_csv
+from cloudxai_analysis.words.phrases import moment
+
+WEEKS_BACK = 13
+# Every card of the page, in its order; each leaves its whole table as a CSV beside the report.
+CARDS = tuple(MAKERS[key] for key, row in ROWS.items() if row.page)
+_EVENTS = ["check", "kind", "place", "start", "end", "size", "unit"]
+_MARGIN = timedelta(hours=3)
+# Which metric shows an event best, by its kind; of the others that of the section.
+_ROLES = {"rejections": "rejections", "readiness_incident": "readiness"}
+_SECTIONS = {"telemetry": "up", "cost": "cost", "alerts": "alerts"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The week's verdict with its summary, the run that made it, and what changed since the week before.
+
+    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it was not run.
+    """
+
+    summary: dict[str, Any]
+    run: str
+    since: dict[str, Any]
+    evaluation: dict[str, Any] | None = None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        said, paragraph = self.summary["headline"], self.summary["paragraph"]
+        tiles = [f"{tile['label']}: {tile['text']}" for tile in self.summary["tiles"]]
+        listed = "".join(f"<li>{html.escape(line)}</li>" for line in tiles)
+        title = f"<p><strong>{SHAPES[self.summary['status']]} {html.escape(said)}</strong></p>"
+        evaluation = {"evaluation": self.evaluation} if self.evaluation else {}
+        return {
+            SUMMARY_MIME: {"summary": self.summary, "run": self.run, "since": self.since, **evaluation},
+            "text/html": f"{title}<p>{html.escape(paragraph)}</p><ul>{listed}</ul>",
+            "text/plain": "\n".join([said, paragraph, *tiles]),
+        }
+
+
+def headline(study: Study, *, run: str = "") -> Headline:
+    """The week's verdict, tiles and checks, with what changed since the report published for the window before."""
+    summary = summarise(study)
+    return Headline(summary, run, since(summary, list(_earlier(study))), _plain(study.environment.evaluation))
+
+
+def _earlier(study: Study) -> Iterator[dict[str, Any]]:
+    """The summaries published for the weeks before, newest first; a missing or damaged one ends the chain."""
+    week = week_of(study.window.start)
+    for _ in range(WEEKS_BACK):
+        week = week_of(week.start - WEEK)
+        published = _plain(study.environment.reports / week.name / "summary.json")
+        if published is None:
+            return
+        yield published
+
+
+def _plain(file: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
+    """Write `summary.json`, `run.json` and `data/*.csv` into the folder `output`, and say so; '' writes nothing."""
+    if not output:
+        return "Nothing written: no output folder was given."
+    folder = Path(output)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    for card in (make(study) for make in CARDS):
+        write_csv(card.table, folder / "data" / f"{card.key}.csv")
+    (folder / "summary.json").write_text(summary_text(summarise(study)), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps({"run": run}) + "\n", encoding="utf-8")
+    return f"Written: summary.json and {len(CARDS)} tables."
+
+
+@dataclass(frozen=True, repr=False)
+class Verdicts:
+    """Checks, each with its status by shape and word, and its whole finding."""
+
+    checks: tuple[Check, ...]
+
+    def _repr_html_(self) -> str:
+        rows = [(f"{SHAPES[check.status]} {check.status}", check.key, check.finding) for check in self.checks]
+        return html_table(table_cells(pd.DataFrame(rows, columns=["status", "check", "finding"])))
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{SHAPES[check.status]} {check.status:<7} {check.finding}" for check in self.checks)
+
+
+def verdicts(study: Study, section: str = "") -> Verdicts:
+    """The checks of one section, or of all."""
+    return Verdicts(tuple(check for check in judge.checks(study) if section in ("", check.section)))
+
+
+def events(study: Study, section: str) -> pd.DataFrame:
+    """The places and times that a section's checks found, the first step from a finding to its samples.
+
+    Columns: check, kind, place (tenant, instance, rule or stem), start, end (UTC; missing where it is not over), size,
+    unit. The row's label is what `samples_behind` asks for.
+    """
+    own = [check for check in judge.checks(study) if check.section == section]
+    frame = pd.DataFrame([{"check": check.key, **event} for check in own for event in check.events], columns=_EVENTS)
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("start", "end")})
+
+
+def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Card:
+    """The raw samples behind one event of a section, or of one tenant: the second step.
+
+    `event` is its row in `events`; with `tenant` the whole window of that tenant is shown. `metric` is a role of the
+    contract, as 'cost' or 'tenant_readiness'; by default the one that the section judges. A UsageError where the
+    section has no such event, the contract no such role, or the history no such tenant: near ones are named.
+    """
+    tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
+    role, found = metric or _SECTIONS.get(section, "tenant_readiness"), events(study, section)
+    window, marked = study.seen, None
+    if tenant:
+        own, said = _of_tenant(study, role, tenant), f"{tenant} in {study.window.name}."
+    elif found.empty:
+        own, said = study.samples(role, window)[:0], f"Nothing was found in the section {section}."
+    elif not 0 <= event < len(found):
+        raise UsageError(f"Section '{section}' has no event {event}. It has 0 to {len(found) - 1}; see events().")
+    else:
+        row = found.iloc[event]
+        role = metric or _ROLES.get(row["kind"], role)
+        start, end = (
+            row["start"].to_pydatetime(),
+            (study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()),
+        )
+        marked, window = (start, end), Window(start - _MARGIN, max(end, start) + _MARGIN)
+        own = of_place(study.samples(role, window), row["place"], stem=row["kind"] == "generated_names")
+        lasting = f"{moment(start)} to {moment(end)}: {row['size']:g} {row['unit']}"
+        said = f"{row['kind']} of {row['place']}, {lasting}."
+    return shown_samples(study, f"{section}-samples", "samples", own, role, window=window, marked=marked, said=said)
+
+
+def shown_samples(
+    study: Study, key: str, of: str, samples: pd.DataFrame, role: str, *, window: Window, marked: Any, **words: Any
+) -> Card:
+    """A card of raw samples of the metric that plays a role, with a period in it marked."""
+    metric = study.contract[role]
+    unit = metric.unit.replace("currency", study.contract.currency)
+    words |= {"metric": metric.name, "unit": unit, "around": window, "marked": marked}
+    return compose(study, key, of=of, frame=samples.reset_index(drop=True), **words)
+
+
+def _of_tenant(study: Study, role: str, tenant: str) -> pd.DataFrame:
+    """A tenant's samples; a name that only begins like one is another's, and refused."""
+    samples = study.samples(role, study.seen)
+    tenants = samples["tenant"].astype("str") if "tenant" in samples else pd.Series("", index=samples.index)
+    known = {*study.cardinality.tenant_hours["tenant"].astype("str"), *tenants} - {""}
+    if tenant not in known:
+        near = near_miss(tenant, sorted(known), most=3)
+        raise UsageError(f"No tenant '{tenant}' up to the end of {study.window.name}.{near}")
+    return samples[tenants == tenant]
+
+
+def of_place(samples: pd.DataFrame, place: str, *, stem: bool = False) -> pd.DataFrame:
+    """The samples whose rule, tenant or instance is `place`, or, of a stem, whose tenant begins with it; else all."""
+    found = pd.Series(False, index=samples.index)
+    for label in {"instance", "alertname", "tenant"} & set(samples):
+        found |= (samples[label].astype("str") == place) & (place != "")
+    if stem and "tenant" in samples:
+        found |= samples["tenant"].astype("str").str.startswith(place)
+    return samples[found] if found.any() else samples
