@@ -8,6 +8,7 @@ from typing import Any
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import Corpus, read_corpus
+from cloudxai_analysis.lint.documents import read_text
 from cloudxai_analysis.platform.contract import load_contract
 
 
@@ -19,6 +20,16 @@ def corpus_of(*paths: Path, **known: Any) -> Corpus:
 def findings(*paths: Path, **known: Any) -> list[Finding]:
     """What is wrong with the files."""
     return audit(corpus_of(*paths, **known))
+
+
+def corpus_in(text: str, **known: Any) -> Corpus:
+    """What one text of YAML holds, which is no file."""
+    corpus = Corpus(load_contract(), **known)
+    trees, faults = read_text(text, "f.yml")
+    corpus.note(faults)
+    for tree in trees:
+        corpus.add(tree, "f.yml")
+    return corpus
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -52,9 +52,9 @@ def audit(
 
     Exit code 1 where a finding is as grave as --fail-on says.
     """
+    from cloudxai_analysis.lint.audit import SILENCES_FILE, read_silences, silenced
     from cloudxai_analysis.lint.audit import audit as audited
     from cloudxai_analysis.lint.corpus import read_corpus
-    from cloudxai_analysis.lint.silences import SILENCES_FILE, read_silences, silenced
 
     settled = settled_environment(source, environment)
     known = _of_server(settled) if source else {}

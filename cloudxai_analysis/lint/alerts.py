@@ -1,4 +1,4 @@
-"""What is wrong with an alert by itself: when it fires, how long it waits, and what it tells people.
+"""What is wrong with alerts and recording rules: by themselves, and beside each other, the contract and a server.
 
 Whether a template can be read at all is promtool's to say.
 """
@@ -6,14 +6,20 @@ Whether a template can be read at all is promtool's to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cloudxai_analysis.lint.codes import Said, rule
-from cloudxai_analysis.lint.durations import duration_text
-from cloudxai_analysis.lint.expressions import COMPARISONS, Term
+from cloudxai_analysis.lint import Finding, Said, findings_of, found, rule
+from cloudxai_analysis.lint.auditor import Auditor
+from cloudxai_analysis.lint.expressions import COMPARISONS, Term, Unparsed, parse
 from cloudxai_analysis.lint.facts import Inference, Labels
-from cloudxai_analysis.lint.rules import Rule
+from cloudxai_analysis.lint.metrics import Metrics
+from cloudxai_analysis.lint.rules import Rule, duration_text
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.lint.corpus import Corpus, Loaded
 
 # Alerts that are meant to fire at all times, so that their silence tells that alerting is broken.
 _SIGN_OF_LIFE = re.compile(r"watch.?dog|dead.?man|heart.?beat|always.?fir|keep.?alive|dms|inhibit", re.IGNORECASE)
@@ -22,15 +28,12 @@ _THERE_ONLY_WHILE = ("_info", "_reason", "_taint", "_labels", "_metadata", "_ale
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LABEL = re.compile(r"(?:\$labels|\.Labels)\.([a-zA-Z_]\w*)")
 _TESTED = re.compile(r"^-?\s*(?:if|with|else if)\b")
-_OUTSIDE = re.compile(
-    r"\$(?:labels\.\w+|value\b)|\$\{\s*(?:labels|value)[^}]*\}|(?<!\{)\{\s*\$(?:labels|value)[^{}]*\}"
-)
-_PRINTF = re.compile(r"""^-?\s*(?:(\S+)\s*\|\s*)?printf\s+("(?:[^"\\]|\\.)*"|`[^`]*`)(?:\s+(\S+))?\s*-?$""")
-_VERBS = re.compile(r"%[-+# 0]*\d*(?:\.\d*)?([a-zA-Z%])")
+_VARIABLE = re.compile(r"\$(?:labels\.\w+|value\b)")
 _VALUE = re.compile(r"^-?\s*(?:\$value|\.Value)\b")
 # What a template of an alert can ask of the dot, unless the dot is moved.
 _FIELD = re.compile(r"(?:^|[\s(|-])\.(?!(?:Labels|ExternalLabels|ExternalURL|Value)\b)([A-Za-z_]\w*)")
 _MOVES_DOT = re.compile(r"\{\{-?\s*(?:range|with|block|define|template)\b")
+_NAMED_AT_MOST = 3
 
 
 @dataclass(frozen=True)
@@ -40,144 +43,199 @@ class Alert:
     rule: Rule
     root: Term | None
     labels: Labels
-    evaluation_seconds: float
-    scrape_seconds: float
 
-    def texts(self) -> Iterator[tuple[str, int, str, list[str]]]:
-        """Each text that holds a template or a variable: its name, its line, itself, and its actions."""
-        for table, texts in (("labels", self.rule.labels), ("annotations", self.rule.annotations)):
-            for name, text in texts.items():
-                if "{" in text or "$" in text:
-                    yield name, self.rule.line_of(table, name), text, _ACTION.findall(text)
+    @property
+    def is_sign_of_life(self) -> bool:
+        """Whether it is meant to fire at all times."""
+        severity = self.rule.labels.get("severity", "").lower()
+        return bool(_SIGN_OF_LIFE.search(self.rule.name)) or severity in ("none", "heartbeat")
 
 
-def alert_of(one: Rule, root: Term | None, inference: Inference, *, evaluation: float, scrape: float) -> Alert:
-    """The alert that a rule makes; where its expression cannot be read, its series can have any label."""
-    return Alert(one, root, Labels() if root is None else inference.of(root).labels, evaluation, scrape)
+def rule_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
+    """Every fault of the corpus' rules, but for those of their form."""
+    findings: list[Finding] = []
+    read: list[tuple[Rule, Term]] = []
+    alerts: dict[str, list[Alert]] = defaultdict(list)
+    for one in corpus.rules:
+        place = (one.file, one.expr_line, one.name, one.kind)
+        root, faults = auditor.findings(one.expr, *place, evaluation_seconds=one.interval_seconds)
+        findings += [fault for fault in faults if fault.code == "files/templated" or not one.templated]
+        if one.templated:
+            continue
+        read += [(one, root)] if root is not None else []
+        if one.kind == "alert":
+            alert = Alert(one, root, Labels() if root is None else auditor.inference.of(root).labels)
+            alerts[one.file].append(alert)
+            known = auditor.inference
+            findings += findings_of(alert, known, of="alert", file=one.file, line=one.line, subject=one.name)
+    for file, own in alerts.items():
+        findings += findings_of(own, corpus, of="alerts", file=file, line=own[0].rule.line)
+    if not corpus.templated:
+        findings += _without_absent(read, auditor.metrics)
+    return [*findings, *_twice(read)]
 
 
-@rule("rules/short-for", of="alert")
-def _short_for(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A `for` that is shorter than two of the longer interval; none, or 0, is a decision of its own."""
-    interval = max(alert.evaluation_seconds, alert.scrape_seconds)
-    what = "evaluation" if alert.evaluation_seconds >= alert.scrape_seconds else "scrape"
-    # How often a group is evaluated is known where it says so itself.
-    known = alert.rule.interval_seconds is not None or what == "scrape"
-    if known and 0 < alert.rule.for_seconds < 2 * interval:
-        said = f"`for` is {duration_text(alert.rule.for_seconds)}, shorter than two {what} intervals of"
-        yield Said(f"{said} {duration_text(interval)}.", alert.rule.line_of("for"))
-
-
-@rule("rules/constant-alert", of="alert")
-def _constant_alert(alert: Alert, _: Inference) -> Iterator[Said]:
-    """An alert that looks at no metric; some hold at certain hours only, and inhibit others then."""
-    asks = alert.root is None or any(
-        term.form == "selector" or (term.form == "call" and not term.parts) for term in alert.root.walk()
-    )
-    if not asks and not _is_sign_of_life(alert.rule):
-        yield Said(f"{alert.root} asks for no metric.", alert.rule.expr_line)
-
-
-@rule("rules/bool-condition", of="alert")
-def _bool_condition(alert: Alert, _: Inference) -> Iterator[Said]:
-    if alert.root is not None and alert.root.name in COMPARISONS and alert.root.as_bool:
-        yield Said(f"{alert.root}, with bool, returns a series at all times.", alert.rule.expr_line)
-
-
-@rule("rules/no-condition", of="alert")
-def _no_condition(alert: Alert, inference: Inference) -> Iterator[Said]:
-    root = alert.root
-    if root is None or _is_sign_of_life(alert.rule) or root.as_bool or inference.of(root).filtered:
+@rule("alert")
+def _condition(alert: Alert, inference: Inference) -> Iterator[Said]:
+    """Alerts that always fire, or for whatever value."""
+    root, line = alert.root, alert.rule.expr_line
+    if root is None or alert.is_sign_of_life:
         return
+    # Some hold at certain hours only, and inhibit others then.
+    if not any(term.form == "selector" or (term.form == "call" and not term.parts) for term in root.walk()):
+        yield Said("rules/constant-alert", f"{root} asks for no metric.", line)
     names = [term.name for term in root.selectors]
-    if not names or any(name.endswith(_THERE_ONLY_WHILE) for name in names):
-        return
-    # A selector with conditions of its own can be meant as one of presence.
-    selects = any(matcher.name not in ("job", "instance") for term in root.selectors for matcher in term.matchers)
-    known = any(inference.metrics.promised(name) for name in names)
-    computed = any(term.form in ("call", "aggregation") for term in root.walk())
-    if known or computed or not selects:
-        assumed = selects or not (known or computed)
-        yield Said(f"{root} is compared with nothing.", alert.rule.expr_line, assumed=assumed)
+    if root.does in COMPARISONS and root.as_bool:
+        yield Said("rules/no-condition", f"{root}, with bool, returns a series at all times.", line)
+    elif names and not inference.of(root).filtered and not any(name.endswith(_THERE_ONLY_WHILE) for name in names):
+        # A selector with conditions of its own can be meant as one of presence.
+        selects = any(matcher.name not in ("job", "instance") for term in root.selectors for matcher in term.matchers)
+        computed = any(term.form in ("call", "aggregation") for term in root.walk())
+        sure = computed or any(map(inference.metrics.promised, names))
+        if sure or not selects:
+            said = f"{root} is compared with nothing."
+            yield Said("rules/no-condition", said, line, assumed=selects or not sure)
 
 
-@rule("rules/absent-without-for", of="alert")
-def _absent_without_for(alert: Alert, _: Inference) -> Iterator[Said]:
-    """An alert on a metric's absence that does not wait: each restart of the server sets it off."""
-    waiting = [alert.root] if alert.root and not alert.rule.for_seconds and not alert.rule.templated else []
+@rule("alert")
+def _waits(alert: Alert, _: Inference) -> Iterator[Said]:
+    """A `for` of less than two evaluations, where the group says how often; none on absence, which each restart has."""
+    waits, interval = alert.rule.for_seconds, alert.rule.interval_seconds or 0.0
+    if 0 < waits < 2 * interval:
+        said = f"`for` is {duration_text(waits)}, shorter than two evaluation intervals of {duration_text(interval)}."
+        yield Said("rules/short-for", said, alert.rule.line_of("for"))
+    waiting = [alert.root] if alert.root and not waits else []
     while waiting:
         term = waiting.pop()
-        if term.form == "operation" and (term.name in ("or", "and") or term.compares):
+        if term.does in ("or", "and") or term.compares:
             waiting += reversed(term.parts)
-        elif term.form == "call" and term.name == "absent":
-            yield Said(f"{term} holds at once, without `for`.", alert.rule.expr_line)
+        elif term.does == "absent":
+            yield Said("rules/absent-without-for", f"{term} holds at once, without `for`.", alert.rule.expr_line)
             return
 
 
-@rule("rules/nobody-records", of="alert")
-def _nobody_records(alert: Alert, inference: Inference) -> Iterator[Said]:
-    metrics = inference.metrics
-    for name in sorted(alert.root.metrics) if alert.root and not metrics.recorded and metrics.names is None else ():
-        if ":" in name and metrics.promised(name) is None:
-            yield Said(f"None of the files records {name}.", alert.rule.expr_line)
+@rule("alert")
+def _texts(alert: Alert, _: Inference) -> Iterator[Said]:
+    """Labels and annotations that do not say what they are meant to say."""
+    one = alert.rule
+    for table, texts in (("labels", one.labels), ("annotations", one.annotations)):
+        for name, text in texts.items():
+            line, actions = one.line_of(table, name), _ACTION.findall(text)
+            yield from _lost_labels(alert, name, line, actions)
+            closed = text.count("{{") == text.count("}}")
+            for outside in dict.fromkeys(_VARIABLE.findall(_ACTION.sub(" ", text))) if closed else ():
+                said = f"`{name}`: {outside} stands outside of {{{{ }}}}."
+                yield Said("rules/unexpanded-template", said, line)
+            for field in dict.fromkeys(_FIELD.findall(" ".join(actions))) if not _MOVES_DOT.search(text) else ():
+                yield Said("rules/unknown-template-field", f"`{name}`: templates of alerts have no .{field}.", line)
+            if table == "labels" and any(map(_VALUE.match, actions)):
+                yield Said("rules/label-of-value", f"`{name}`: the label holds the value.", line)
 
 
-@rule("rules/lost-template-label", of="alert")
-def _lost_template_label(alert: Alert, _: Inference) -> Iterator[Said]:
+def _lost_labels(alert: Alert, name: str, line: int, actions: list[str]) -> Iterator[Said]:
     # Alerts that are series again have the severity of their own rules.
-    knows = alert.root is not None and not any(name.startswith("ALERTS") for name in alert.root.metrics)
-    for name, line, __, actions in alert.texts():
-        tested = _LABEL.findall(" ".join(filter(_TESTED.match, actions)))
-        for label in dict.fromkeys(_LABEL.findall(" ".join(actions))):
-            if label in tested or label in alert.labels.sure:
-                continue
-            if not alert.labels.may_have(label):
-                has = ", ".join(sorted(alert.labels.only or ())) or "none like that"
-                yield Said(f"`{name}`: the expression's series have no label '{label}'; they have {has}.", line)
-            elif knows and label == "severity" and label in alert.rule.labels:
-                said = "is a label of the alert, and a template sees only those of the expression's series"
-                yield Said(f"`{name}`: '{label}' {said}.", line)
+    knows = alert.root is not None and not any(metric.startswith("ALERTS") for metric in alert.root.metrics)
+    tested = _LABEL.findall(" ".join(filter(_TESTED.match, actions)))
+    for label in dict.fromkeys(_LABEL.findall(" ".join(actions))):
+        if label in tested or label in alert.labels.sure:
+            continue
+        if not alert.labels.may_have(label):
+            has = ", ".join(sorted(alert.labels.only or ())) or "none like that"
+            said = f"`{name}`: the expression's series have no label '{label}'; they have {has}."
+            yield Said("rules/lost-template-label", said, line)
+        elif knows and label == "severity" and label in alert.rule.labels:
+            said = (
+                f"`{name}`: '{label}' is the alert's own, and a template sees only labels of the expression's series."
+            )
+            yield Said("rules/lost-template-label", said, line)
 
 
-@rule("rules/unexpanded-template", of="alert")
-def _unexpanded_template(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A variable that stays as it stands; of a template that is not closed nothing else is told."""
-    if re.search(r"\$(?:labels|value)\b|\.Labels\b", alert.rule.name):
-        yield Said(f"The name '{alert.rule.name}' holds a template, which stays as it is.")
-    for name, line, text, __ in alert.texts():
-        closed = text.count("{{") == text.count("}}")
-        for outside in dict.fromkeys(_OUTSIDE.findall(_ACTION.sub(" ", text))) if closed else ():
-            yield Said(f"`{name}`: {outside} stands outside of {{{{ }}}}.", line)
+@rule("alerts")
+def _no_severity(alerts: list[Alert], corpus: Corpus) -> Iterator[Said]:
+    """Alerts without one, said once a file, at the first of them."""
+    lacking = [one.rule for one in alerts if not one.rule.labels.get("severity") and "severity" not in one.labels.sure]
+    if lacking and lacking[0].file not in corpus.templated:
+        said = f"No severity: {named(one.name for one in lacking)}."
+        yield Said("rules/no-severity", said, lacking[0].line, lacking[0].name)
 
 
-@rule("rules/unknown-template-field", of="alert")
-def _unknown_template_field(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A field that a template of an alert cannot ask for; promtool takes it, and fails when the alert fires."""
-    for name, line, text, actions in alert.texts():
-        for unknown in dict.fromkeys(_FIELD.findall(" ".join(actions))) if not _MOVES_DOT.search(text) else ():
-            yield Said(f"`{name}`: templates of alerts have no .{unknown}.", line)
+@rule("alerts")
+def _differs(alerts: list[Alert], corpus: Corpus) -> Iterator[Said]:
+    """Alerts that wait or weigh otherwise than the contract promises, or that the server has loaded otherwise."""
+    for one in (alert.rule for alert in alerts if alert.rule.file not in corpus.templated):
+        promised, severity = corpus.contract.alerts.get(one.name), one.labels.get("severity", "")
+        if promised is not None and (severity, one.for_seconds) != (promised.severity, promised.for_seconds):
+            has = f"`for` {duration_text(one.for_seconds)}, severity '{severity}'"
+            said = f"It has {has}; the contract promises {duration_text(promised.for_seconds)}, '{promised.severity}'."
+            yield Said("rules/differs-from-contract", said, one.line, one.name)
+        loaded = [_as_loaded(its) for its in corpus.loaded_alerts or () if its.name == one.name]
+        differing = [[key for key, value in _as_loaded(one).items() if its[key] != value] for its in loaded]
+        if corpus.loaded_alerts is not None and not loaded:
+            said = "The server has loaded no alert of this name."
+            yield Said("rules/differs-from-server", said, one.line, one.name)
+        elif differing and all(differing):
+            said = f"The server has it with another {' and '.join(min(differing, key=len))}."  # type: ignore[arg-type]
+            yield Said("rules/differs-from-server", said, one.line, one.name)
 
 
-@rule("rules/bad-format", of="alert")
-def _bad_format(alert: Alert, _: Inference) -> Iterator[Said]:
-    for name, line, __, actions in alert.texts():
-        for piped, form, given in (found.groups() for found in map(_PRINTF.match, actions) if found):
-            printed = piped or given or ""
-            is_value = printed in ("$value", ".Value")
-            if (piped and given) or not (is_value or _LABEL.fullmatch(printed)):
-                continue
-            wrong = [verb for verb in _VERBS.findall(form) if verb not in ("eEfFgGvb%" if is_value else "svqxX%")]
-            if wrong:
-                kind = "a number" if is_value else "a text"
-                yield Said(f"`{name}`: %{wrong[0]} does not print {printed}, which is {kind}.", line)
+def _as_loaded(one: Rule | Loaded) -> dict[str, object]:
+    """What file and server are held against each other by; a server writes expressions anew."""
+    try:
+        expression: object = parse(one.expr)
+    except Unparsed:
+        expression = one.expr.split()
+    waits = {"`for`": one.for_seconds, "`keep_firing_for`": one.keep_firing_for_seconds}
+    return {**waits, "labels": dict(one.labels), "expression": expression}
 
 
-@rule("rules/label-of-value", of="alert")
-def _label_of_value(alert: Alert, _: Inference) -> Iterator[Said]:
-    for name, line, text, actions in alert.texts():
-        if alert.rule.labels.get(name) == text and any(map(_VALUE.match, actions)):
-            yield Said(f"`{name}`: the label holds the value.", line)
+def _without_absent(rules: list[tuple[Rule, Term]], metrics: Metrics) -> Iterator[Finding]:
+    """The first alert on each gauge of the contract, where no rule asks whether any of its metrics is missing.
+
+    A gauge says that something is so, a counter that something happened: it may not be there before. One process
+    exports them all, so that the absence of one of them tells of the others.
+    """
+    missed = {name for _, root in rules for term in root.walk() for part in _missed(term) for name in part.metrics}
+    recorded = {name for one, root in rules if one.kind == "record" and one.name in missed for name in root.metrics}
+    first: dict[str, Rule] = {}
+    if any(metrics.promised(name) is not None for name in missed | recorded):
+        return
+    for one, root in rules:
+        for name in sorted(root.metrics) if one.kind == "alert" else ():
+            metric = metrics.promised(name)
+            if metric is not None and metrics.is_own(name) and metric.scope == "target" and metric.kind == "gauge":
+                first.setdefault(metric.name, one)
+    for name, one in first.items():
+        said = f"The alert relies on {name}, and no alert asks for absent({name}), or of another of its metrics."
+        yield found("rules/no-absent", said, one.file, one.expr_line, one.name)
 
 
-def _is_sign_of_life(one: Rule) -> bool:
-    return bool(_SIGN_OF_LIFE.search(one.name)) or one.labels.get("severity", "").lower() in ("none", "heartbeat")
+def _missed(term: Term) -> tuple[Term, ...]:
+    """The parts of which the term returns something when they are empty."""
+    if term.does in ("absent", "absent_over_time"):
+        return term.parts
+    if term.does == "or" and any(one.does == "vector" for one in term.parts[1].walk()):
+        return term.parts[:1]
+    return term.parts[1:] if term.does == "unless" else ()
+
+
+def _twice(rules: Iterable[tuple[Rule, Term]]) -> Iterator[Finding]:
+    """Rules that do the same: in one file, and, said once a pair of files, in two, which one server may load."""
+    first: dict[object, Rule] = {}
+    copied: dict[tuple[str, str], list[Rule]] = defaultdict(list)
+    for one, root in rules:
+        earlier = first.setdefault((one.kind, one.name, frozenset(one.labels.items()), root), one)
+        if earlier.file != one.file:
+            copied[one.file, earlier.file].append(one)
+        elif earlier is not one:
+            said = f"The rule on line {earlier.line} has the same name, labels and expression."
+            yield found("rules/duplicate", said, one.file, one.line, one.name)
+    for (file, other), same in copied.items():
+        said = f"{other} has the same: {named(one.name for one in same)}."
+        yield found("rules/copied", said, file, same[0].line, same[0].name)
+
+
+def named(names: Iterable[str]) -> str:
+    """The first few of the names, each once, and how many more there are."""
+    distinct = list(dict.fromkeys(names))
+    more = len(distinct) - _NAMED_AT_MOST
+    return ", ".join(f"'{name}'" for name in distinct[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

@@ -1,20 +1,30 @@
-"""Every audit over one corpus, in the order of files and lines."""
+"""Every audit over one corpus, in the order of files and lines; and the findings that people silenced."""
 
 from __future__ import annotations
 
-# Importing them is what puts their rules on the list.
-from cloudxai_analysis.lint import Finding, counters, matching, thresholds  # noqa: F401
+from collections.abc import Sequence
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cloudxai_analysis.ground.errors import UsageError
+
+# Importing `faults` is what puts its rules on the list.
+from cloudxai_analysis.lint import Finding, faults, found  # noqa: F401
+from cloudxai_analysis.lint.alerts import rule_findings
 from cloudxai_analysis.lint.auditor import Auditor
-from cloudxai_analysis.lint.codes import found
 from cloudxai_analysis.lint.corpus import Corpus
 from cloudxai_analysis.lint.dashboards import dashboard_findings
-from cloudxai_analysis.lint.routing import routing_findings
-from cloudxai_analysis.lint.rule_files import rule_findings
+from cloudxai_analysis.lint.documents import Node, read_tree
+from cloudxai_analysis.lint.routing_faults import routing_findings
 from cloudxai_analysis.lint.rules import language_of
 from cloudxai_analysis.lint.tools import refused_expressions, routing_form, rule_form, version_of
 
+SILENCES_FILE = ".cloudxai-audit.yml"
 # What is told once a file, however often it is there.
-_ONCE = frozenset({"files/templated", "routing/old-matchers", "routing/plain-secret"})
+_ONCE = frozenset({"files/templated", "files/other-language", "routing/old-matchers", "routing/plain-secret"})
 
 
 def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
@@ -22,7 +32,7 @@ def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
 
     Without `ask_tools`, promtool and amtool are not asked whether a server would take the files.
     """
-    auditor = Auditor.of(corpus)
+    auditor = Auditor(corpus)
     findings = [*corpus.findings]
     findings += rule_findings(corpus, auditor)
     findings += routing_findings(corpus, auditor)
@@ -33,16 +43,16 @@ def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
 
 def _form(corpus: Corpus) -> list[Finding]:
     """Whether servers take the files, by the word of their own tools; of what a template makes, nobody can say."""
-    made = corpus.templated | {one.file for one in corpus.rules if one.templated}
-    groups = [(file, node) for file, node in corpus.groups if file not in made]
-    routings = [one for one in corpus.routings if one.root is not None and not one.part and one.file not in made]
+    groups = [(file, node) for file, node in corpus.groups if file not in corpus.templated]
+    whole = [one for one in corpus.routings if one.root is not None and not one.part]
+    routings = [one for one in whole if one.file not in corpus.templated]
     findings = rule_form(groups)
     for routing in routings:
         findings += routing_form(routing.file, routing.tree)
     for tool, files in (("promtool", [file for file, _ in groups]), ("amtool", [one.file for one in routings])):
         if files and not version_of(tool):
-            message = f"{tool} is not installed: whether a server takes these files was not checked."
-            findings.append(found("files/form-unchecked", file=files[0], line=1, subject="", message=message))
+            said = f"{tool} is not installed: whether a server takes these files was not checked."
+            findings.append(found("files/form-unchecked", said, files[0], 1))
     return findings
 
 
@@ -65,12 +75,77 @@ def _languages(findings: list[Finding], unread: dict[Finding, str], *, ask_tools
     metricsql = {finding.file for finding in doubtful if language_of(unread[finding]) == "MetricsQL"}
     refused = refused_expressions([unread[finding] for finding in doubtful]) if ask_tools else {}
     left = [finding for finding in findings if finding not in unread]
-    for place, finding in enumerate(doubtful):
-        if place in refused and finding.file not in metricsql:
-            message = f"The expression cannot be parsed: {refused[place]}."
-            at = {"file": finding.file, "line": finding.line, "subject": finding.subject}
-            left.append(found("promql/unparsed", message=message, **at))  # type: ignore[arg-type]
-        elif language_of(unread[finding]) != "MetricsQL":
-            left.append(finding)
-    said = "Expressions in it are MetricsQL, for VictoriaMetrics; those were not audited."
-    return left + [found("files/other-language", file=file, line=1, subject="", message=said) for file in metricsql]
+    for place, one in enumerate(doubtful):
+        if language_of(unread[one]) == "MetricsQL":
+            said = "Expressions in it are MetricsQL, for VictoriaMetrics; those were not audited."
+            left.append(found("files/other-language", said, one.file, 1))
+        elif place in refused and one.file not in metricsql:
+            said = f"The expression cannot be parsed: {refused[place]}."
+            left.append(found("promql/unparsed", said, one.file, one.line, one.subject))
+        else:
+            left.append(one)
+    return left
+
+
+class Silence(BaseModel):
+    """Findings of one code, of files and subjects that fit the patterns, until and with a day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+    code: str = Field(min_length=1)
+    file: str = "*"
+    subject: str = "*"
+    reason: str = Field(min_length=1)
+    until: date | None = None
+
+    def fits(self, finding: Finding) -> bool:
+        """Whether it speaks of that finding; a file's pattern may name only the end of its path."""
+        of_file = fnmatchcase(finding.file, self.file) or fnmatchcase(finding.file, f"*/{self.file}")
+        return of_file and fnmatchcase(finding.code, self.code) and fnmatchcase(finding.subject, self.subject)
+
+
+def read_silences(path: Path) -> list[tuple[Silence, str, int]]:
+    """The silences in a YAML file, each with its place: a list under `silences`, of code, reason, file, subject, until.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or an entry lacks its code or reason, has an unknown key, or a date that is none.
+    """
+    documents, wrong = read_tree(path)
+    if wrong:
+        raise UsageError(f"Silences {path}, line {wrong[0].line}: {wrong[0].message} Mend the file.")
+    entries = [entry for one in documents for entry in (one.get("silences").items() or one.items())]
+    return [(_silence(entry, path), path.as_posix(), entry.line) for entry in entries]
+
+
+def _silence(entry: Node, path: Path) -> Silence:
+    try:
+        return Silence.model_validate(entry.plain())
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "entry"
+        raise UsageError(
+            f"Silences {path}, line {entry.line}: {key}: {first['msg']}. A silence has code and reason, and may have "
+            "file, subject and until, a day like 2026-12-31."
+        ) from None
+
+
+def silenced(
+    findings: Sequence[Finding], silences: Sequence[tuple[Silence, str, int]], *, today: date
+) -> tuple[list[Finding], list[Finding]]:
+    """The findings that are left, and those that a silence takes out; one that takes out none, or is over, is left.
+
+    A silence that is past its day takes out nothing, so that what it hid is heard of again.
+    """
+    current = [one for one, _, _ in silences if one.until is None or today <= one.until]
+    hidden = [finding for finding in findings if any(one.fits(finding) for one in current)]
+    left = [finding for finding in findings if finding not in hidden]
+    for one, file, line in silences:
+        if one not in current:
+            said = f"Silence of {one.code} ended on {one.until}."
+            left.append(found("audit/expired-silence", said, file, line, one.code))
+        elif not any(map(one.fits, hidden)):
+            said = f"Silence of {one.code} fits no finding."
+            left.append(found("audit/unused-silence", said, file, line, one.code))
+    return left, hidden

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.codes import findings_of, found
+from cloudxai_analysis.lint import Finding, findings_of, found
 from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
 from cloudxai_analysis.lint.facts import Facts, Inference
 from cloudxai_analysis.lint.metrics import Metrics
@@ -15,23 +14,12 @@ if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
 
 Use = Literal["alert", "record", "panel"]
-USUAL_SCRAPE_SECONDS = 30.0
 # What is only the consequence of another fault is not told beside it.
 _CONSEQUENCES = {
     "promql/quantile-without-le": ("promql/lost-label", "promql/unknown-label"),
     "promql/lost-label": ("promql/never-matches",),
     "promql/not-on-server": ("promql/unknown-label",),
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an expression stands, what it belongs to, and what it is used for."""
-
-    file: str
-    line: int
-    subject: str
-    use: Use
 
 
 @dataclass(frozen=True)
@@ -55,43 +43,35 @@ class Asked:
 
 
 class Auditor:
-    """Audits of expressions by what is known of metrics.
+    """Audits of expressions by what contract, recording rules and a server say of metrics.
 
-    `scrape_seconds` is None where nobody says how often targets are scraped; `unread` keeps the texts that the parser
-    could not read, by their findings.
+    `unread` keeps the texts that the parser could not read, by their findings.
     """
 
-    def __init__(self, metrics: Metrics, *, scrape_seconds: float | None, evaluation_seconds: float) -> None:
-        self.metrics = metrics
-        self.inference = Inference(metrics)
-        self.scrape_seconds = scrape_seconds
-        self.evaluation_seconds = evaluation_seconds
+    def __init__(self, corpus: Corpus) -> None:
+        self.metrics = Metrics(corpus.contract, corpus.rules, names=corpus.known_metrics, types=corpus.metric_types)
+        self.inference = Inference(self.metrics)
+        self.scrape_seconds = corpus.scrape_seconds
+        self.evaluation_seconds = float(corpus.contract.evaluation_interval_seconds)
         self.unread: dict[Finding, str] = {}
 
-    @classmethod
-    def of(cls, corpus: Corpus) -> Auditor:
-        """An auditor that knows the contract, the recording rules and a server's metrics."""
-        metrics = Metrics(corpus.contract, corpus.rules, names=corpus.known_metrics, types=corpus.metric_types)
-        evaluation = float(corpus.contract.evaluation_interval_seconds)
-        return cls(metrics, scrape_seconds=corpus.scrape_seconds, evaluation_seconds=evaluation)
-
     def findings(
-        self, text: str, place: Place, *, evaluation_seconds: float | None = None
+        self, text: str, file: str, line: int, subject: str, use: Use, *, evaluation_seconds: float | None = None
     ) -> tuple[Term | None, list[Finding]]:
         """The expression, None where it is none that can be read, and every fault that it has by itself."""
-        file, line, subject = place.file, place.line, place.subject
+        if not text.strip():
+            return None, []
         if "{{" in text or "[[" in text:
-            said = "The expression holds a template."
-            return None, [found("files/templated", file=file, line=line, subject=subject, message=said)]
+            return None, [found("files/templated", "The expression holds a template.", file, line, subject)]
         try:
             root = parse(text)
         except Unparsed as error:
             said = f"The parser of these audits cannot read it: {error}."
-            finding = found("promql/unread", file=file, line=line, subject=subject, message=said)
+            finding = found("promql/unread", said, file, line, subject)
             self.unread[finding] = text
             return None, [finding]
         evaluation = evaluation_seconds or self.evaluation_seconds
-        asked = Asked(root, place.use, self.inference, self.scrape_seconds, evaluation)
+        asked = Asked(root, use, self.inference, self.scrape_seconds, evaluation)
         findings = findings_of(root, asked, of="expression", file=file, line=line, subject=subject)
         for term in root.walk():
             findings += findings_of(term, asked, of=term.form, file=file, line=line, subject=subject)
@@ -101,7 +81,7 @@ class Auditor:
 def _told_once(findings: list[Finding]) -> list[Finding]:
     """The findings, each once, without those that are only the consequence of another."""
     codes = {finding.code for finding in findings}
-    consequences = {code for cause, codes_ in _CONSEQUENCES.items() if cause in codes for code in codes_}
+    consequences = {code for cause in codes for code in _CONSEQUENCES.get(cause, ())}
     left = [finding for finding in dict.fromkeys(findings) if finding.code not in consequences]
     # Where a part never matches, what stands around it does not either.
     inner = [finding for finding in left if finding.code == "promql/never-matches"][-1:]

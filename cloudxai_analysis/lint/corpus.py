@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.codes import found
-from cloudxai_analysis.lint.dashboards import Dashboard, load_dashboards
-from cloudxai_analysis.lint.nodes import Node
-from cloudxai_analysis.lint.reading import documents_in, read_tree
-from cloudxai_analysis.lint.routes import Routing, load_routing
-from cloudxai_analysis.lint.rules import Rule, group_lists, is_rule, language_of, load_rules, rules_outside
+from cloudxai_analysis.lint import Finding, found
+from cloudxai_analysis.lint.dashboards import Dashboard, load_dashboard
+from cloudxai_analysis.lint.documents import Node, documents_in, read_tree
+from cloudxai_analysis.lint.routing import Routing, load_routing
+from cloudxai_analysis.lint.rules import Rule, group_lists, language_of, load_rules
 from cloudxai_analysis.platform.contract import Contract
 
 SUFFIXES = frozenset({".yml", ".yaml", ".json", ".rules"})
@@ -76,32 +74,26 @@ class Corpus:
 
     def _take(self, tree: Node, file: str) -> bool:
         if told := not_audited(tree):
-            self._say("files/not-audited", file, tree.line, f"{told}; this was not audited.")
+            self.note([found("files/not-audited", f"{told}; this was not audited.", file, tree.line)])
             return True
         rules = load_rules(tree, file)
         if any(language_of(one.expr) == "LogQL" for one in rules):
-            self._say("files/other-language", file, 1, f"Its {len(rules)} rules are LogQL, for Loki; not audited.")
+            said = f"Its {len(rules)} rules are LogQL, for Loki; not audited."
+            self.note([found("files/other-language", said, file, 1)])
             return True
-        alone = isinstance(tree.value, list) or list(dict(tree.pairs())) == ["rules"]
-        if alone and any(map(is_rule, rules_outside(tree))):
-            self._say("rules/no-group", file, tree.line, "Rules stand outside of a group.")
+        routing, dashboard = load_routing(tree, file), load_dashboard(tree, file)
         self.rules += rules
-        groups = [(file, Node({"groups": one}, one.line)) for one in group_lists(tree)]
-        routing, dashboards = load_routing(tree, file), load_dashboards(tree, file)
-        self.groups += groups
+        self.groups += [(file, Node({"groups": one}, one.line)) for one in group_lists(tree)]
         self.routings += [routing] if routing is not None else []
-        self.dashboards += dashboards
-        return bool(rules or groups or routing or dashboards)
+        self.dashboards += [dashboard] if dashboard is not None else []
+        self.templated |= {file for one in rules if one.templated}
+        return bool(rules or routing or dashboard)
 
     def note(self, faults: Iterable[Finding]) -> None:
         """Keep what is wrong with a file, and that a template makes it."""
-        for fault in faults:
-            self.findings.append(fault)
-            if fault.code == "files/templated":
-                self.templated.add(fault.file)
-
-    def _say(self, code: str, file: str, line: int, message: str) -> None:
-        self.findings.append(found(code, file=file, line=line, subject="", message=message))
+        faults = list(faults)
+        self.findings += faults
+        self.templated |= {fault.file for fault in faults if fault.code == "files/templated"}
 
     def read(self, path: Path, file: str, *, named: bool) -> None:
         """Take in one file; one that holds nothing to audit is passed over unless it was `named` itself."""
@@ -111,7 +103,8 @@ class Corpus:
             self.files.append(file)
             self.note(faults)
         if named and documents and not any(ours):
-            self._say("files/nothing-to-audit", file, 1, "It holds no rules, no routing and no dashboard.")
+            said = "It holds no rules in groups, no routing and no dashboard."
+            self.note([found("files/nothing-to-audit", said, file, 1)])
 
 
 def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE, **known: Any) -> Corpus:

@@ -1,21 +1,19 @@
-"""A dashboard of Grafana as it stands in a file, and what is wrong with its queries, variables, units and tenants."""
+"""A dashboard of Grafana as it stands in a file, and what is wrong with its queries."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.auditor import Auditor, Place
-from cloudxai_analysis.lint.codes import Said, findings_of, rule
-from cloudxai_analysis.lint.expressions import Term
+from cloudxai_analysis.lint import Finding, Said, findings_of, rule
+from cloudxai_analysis.lint.auditor import Auditor
+from cloudxai_analysis.lint.documents import Node
+from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
 from cloudxai_analysis.lint.metrics import NAMES
-from cloudxai_analysis.lint.nodes import Node
 from cloudxai_analysis.lint.rules import language_of
-from cloudxai_analysis.lint.units import measured, misfit
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
@@ -23,24 +21,18 @@ if TYPE_CHECKING:
 STAND_IN = "grafana_variable_"
 _STAND_INS = re.compile(rf"{STAND_IN}(\w+)")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?:\.[^:^}]+)?(?::([^}]+))?\}|\[\[(\w+?)(?:\.[^:^\]]+)?(?::([^\]]+))?\]\]")
-_NUMBER_FUNCTION = re.compile(
-    r"(?:vector|topk|bottomk|quantile|limitk|limit_ratio|histogram_quantile|quantile_over_time)\s*"
-    r"(?:(?:by|without)\s*\([^()]*\)\s*)?\(\s*\Z|\b(?:clamp(?:_min|_max)?|round|predict_linear)\s*\(.*,\s*\Z",
-    re.DOTALL,
-)
-_OPERATOR = re.compile(r"(?:[-+*/%^]|[=!<>]=|[<>]|(?:[<>=!]=?)\s*bool|\batan2|@)\s*\Z")
-_OFFSET = re.compile(r"\boffset\s+-?\Z")
 _QUOTED = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?""", re.DOTALL)
-_NAMES = NAMES["grafana"]
+_OTHER_SOURCES, _BUILT_IN = NAMES["grafana"]["other_sources"], NAMES["grafana"]["built_in"]
+_MOST_TRIALS = 81
 # Faults of a value that nobody has chosen yet.
-_OF_VALUES = frozenset({"promql/selects-nothing", "promql/pattern-as-text"})
+_OF_VALUES = ("promql/selects-nothing",)
 # Who counts tenants, or ranks them, means all of them.
 _MEAN_ALL = frozenset({"count", "group", "topk", "bottomk", "count_values"})
 _DEEPEST_ROWS = 5
 
 
 class Plain(NamedTuple):
-    """A text without variables; `certain` unless a variable stood for a name, function or whole expression."""
+    """A text without variables; `certain` unless a variable stood for a name, a number or a function."""
 
     text: str
     variables: tuple[str, ...]
@@ -50,8 +42,7 @@ class Plain(NamedTuple):
 class Query(NamedTuple):
     """One query of a Prometheus in a panel, as it stands there and with Grafana's variables replaced.
 
-    `unit` is the panel's, '' where some of its series have one of their own or the query is hidden; `repeat` are the
-    variables of which every repeat of the panel has one value.
+    `repeat` are the variables of which every repeat of the panel has one value.
     """
 
     panel: str
@@ -59,8 +50,6 @@ class Query(NamedTuple):
     line: int
     plain: Plain
     hidden: bool
-    unit: str
-    unit_line: int
     repeat: frozenset[str]
 
     @property
@@ -69,33 +58,43 @@ class Query(NamedTuple):
         return f"panel '{self.panel}'"
 
 
-class Variable(NamedTuple):
-    """One variable, of which `several` values may be chosen: those of `query`, as label_values(SELECTOR, LABEL)."""
-
-    line: int
-    query: str
-    several: bool
-    selector: str = ""
-    label: str = ""
-
-
 @dataclass(eq=False)
 class Dashboard:
-    """One dashboard; `inputs` are what its importer fills in, `expressions` the queries that could be read."""
+    """One dashboard; `several` are its variables of which several values may be chosen, `labels` those of the values.
+
+    `expressions` are the queries that could be read.
+    """
 
     file: str
     title: str
     line: int
     queries: list[Query]
-    variables: dict[str, Variable]
-    inputs: frozenset[str]
+    labels: dict[str, str]
+    several: frozenset[str]
     expressions: list[tuple[Query, Term]] = field(default_factory=list)
 
 
-def load_dashboards(tree: Node, file: str) -> list[Dashboard]:
-    """Every dashboard that a document is, or wraps as Grafana's API and Kubernetes' resources do."""
-    bodies = [place for place in (tree, tree.get("dashboard"), tree.get("spec")) if _is_body(place)]
-    return [_dashboard(body, file) for body in bodies[:1]]
+def load_dashboard(tree: Node, file: str) -> Dashboard | None:
+    """The dashboard that a document is, or wraps as Grafana's API and Kubernetes' resources do."""
+    body = next(filter(_is_body, (tree, tree.get("dashboard"), tree.get("spec"))), None)
+    if body is None:
+        return None
+    inputs, listed = body.get("__inputs").items(), body.get("templating", "list").items()
+    sources = {node.get("name").text(): node.get("pluginId").text().lower() for node in inputs}
+    variables = {node.get("name").text(): node for node in listed}
+    for name, node in variables.items():
+        if node.get("type").text() == "datasource":
+            sources[name] = node.get("query").text().lower()
+    return Dashboard(
+        file,
+        body.get("title").text(),
+        body.get("title").line,
+        [query for panel, repeat in _panels(body, 0, frozenset()) for query in _queries(panel, sources, repeat)],
+        {name: _label(node) for name, node in variables.items()},
+        frozenset(
+            name for name, node in variables.items() if True in (node.get("multi").value, node.get("includeAll").value)
+        ),
+    )
 
 
 def _is_body(node: Node) -> bool:
@@ -103,21 +102,11 @@ def _is_body(node: Node) -> bool:
     return panels and any(node.has(key) for key in ("title", "templating", "schemaVersion", "uid", "time", "refresh"))
 
 
-def _dashboard(body: Node, file: str) -> Dashboard:
-    inputs, listed = body.get("__inputs").items(), body.get("templating", "list").items()
-    sources = {node.get("name").text(): node.get("pluginId").text().lower() for node in inputs}
-    for node in listed:
-        if node.get("type").text() == "datasource":
-            sources[node.get("name").text()] = node.get("query").text().lower()
-    title = body.get("title")
-    return Dashboard(
-        file,
-        title.text(),
-        title.line if title.text() else body.line,
-        [query for panel, repeat in _panels(body, 0, frozenset()) for query in _queries(panel, sources, repeat)],
-        {node.get("name").text(): _variable(node) for node in listed},
-        frozenset(node.get("name").text() for node in inputs),
-    )
+def _label(node: Node) -> str:
+    """The label whose values a variable takes, as label_values(SELECTOR, LABEL)."""
+    query = node.get("query")
+    text = (query.text() or query.get("query").text() or node.get("definition").text()).strip()
+    return text[:-1].rpartition(",")[2].strip() if text.startswith("label_values(") and text.endswith(")") else ""
 
 
 def _panels(node: Node, depth: int, repeat: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
@@ -136,29 +125,13 @@ def _panels(node: Node, depth: int, repeat: frozenset[str]) -> Iterator[tuple[No
 
 
 def _queries(panel: Node, sources: dict[str, str], repeat: frozenset[str]) -> Iterator[Query]:
-    own, unit = _source(panel.get("datasource"), sources), _unit(panel)
-    name = panel.get("title").text() or panel.get("id").text()
+    own, name = _source(panel.get("datasource"), sources), panel.get("title").text() or panel.get("id").text()
     for target in panel.get("targets").items():
         given, expr = target.get("datasource"), target.get("expr")
         source = own if given.value is None or _is_other(own) else _source(given, sources)
         if expr.text().strip() and not _is_other(source):
-            plain, hidden = without_variables(expr.text()), target.get("hide").value is True
-            drawn_in = "" if hidden else unit.text()
-            yield Query(name, expr.text(), expr.line, plain, hidden, drawn_in, unit.line, repeat)
-
-
-def _unit(panel: Node) -> Node:
-    """Where the panel's unit stands: today's field configuration, a gauge's or single value's, or an old left axis."""
-    overrides = [
-        one.get("id").text()
-        for entry in panel.get("fieldConfig", "overrides").items()
-        for one in entry.get("properties").items()
-    ]
-    if "unit" in overrides or any(entry.get("yaxis").value == 2 for entry in panel.get("seriesOverrides").items()):
-        return Node(None, panel.line)
-    places = [panel.get("fieldConfig", "defaults", "unit"), panel.get("format")]
-    places += [axis.get("format") for axis in panel.get("yaxes").items()[:1]]
-    return next((place for place in places if isinstance(place.value, str)), Node(None, panel.line))
+            hidden = target.get("hide").value is True
+            yield Query(name, expr.text(), expr.line, without_variables(expr.text()), hidden, repeat)
 
 
 def _source(node: Node, sources: dict[str, str]) -> str:
@@ -166,26 +139,12 @@ def _source(node: Node, sources: dict[str, str]) -> str:
     name = node.text() or node.get("uid").text()
     chosen = next((sources[used] for used in variables_in(name) if used in sources), "")
     kind = node.get("type").text().lower() or chosen
-    return next((other for other in _NAMES["other_sources"] if other in (kind or name.lower())), kind)
+    return next((other for other in _OTHER_SOURCES if other in (kind or name.lower())), kind)
 
 
 def _is_other(source: str) -> bool:
     """Whether a data source is surely none that speaks PromQL."""
-    return source in _NAMES["other_sources"] or ("-datasource" in source and "prometheus" not in source)
-
-
-def _variable(node: Node) -> Variable:
-    query, line = node.get("query"), node.get("name").line
-    text = (query.text() or query.get("query").text() or node.get("definition").text()).strip()
-    several = node.get("multi").value is True or node.get("includeAll").value is True
-    if not (text.startswith("label_values(") and text.endswith(")")):
-        return Variable(line, text, several)
-    selector, _, label = text.removeprefix("label_values(")[:-1].rpartition(",")
-    return Variable(line, text, several, selector.strip(), label.strip())
-
-
-# What stands in for a variable depends on where it stands: a duration inside brackets, a text inside quotes, a number
-# where one is due, a name everywhere else.
+    return source in _OTHER_SOURCES or ("-datasource" in source and "prometheus" not in source)
 
 
 def variables_in(text: str) -> tuple[str, ...]:
@@ -193,44 +152,53 @@ def variables_in(text: str) -> tuple[str, ...]:
     return tuple(name for found in _VARIABLE.finditer(text) if not (name := _name(found)).isdigit())
 
 
-def without_variables(text: str) -> Plain:
-    """The PromQL text with plain PromQL in place of Grafana's variables."""
-    quoted = [found.span() for found in _QUOTED.finditer(text)]
-    parts: list[str] = []
-    names: list[str] = []
-    certain, end = True, 0
-    for found in _VARIABLE.finditer(text):
-        name, start = _name(found), found.start()
-        in_quotes = any(first < start < last for first, last in quoted)
-        if name.isdigit() or (in_quotes and text[start - 1] == "\\"):
-            continue
-        names.append(name)
-        instead, sure = (STAND_IN + name, True) if in_quotes else _instead(name, text[:start], text[found.end() :])
-        certain = certain and sure
-        parts += [text[end:start], instead]
-        end = found.end()
-    return Plain("".join([*parts, text[end:]]), tuple(names), certain)
-
-
 def _name(found: re.Match[str]) -> str:
     return found[1] or found[2] or found[4]
 
 
-def _instead(name: str, before: str, after: str) -> tuple[str, bool]:
-    """What stands in for a variable between two texts, and whether it is like it, whatever its value."""
-    if before.rfind("[") > before.rfind("]") or _OFFSET.search(before):
-        unit = re.match(r"(?:ms|[smhdwy])\b", after)
-        return ("5" if unit else _NAMES["built_in"].get(name, "5m")), True
-    if name in _NAMES["built_in"]:
-        return _NAMES["built_in"][name], True
+def without_variables(text: str) -> Plain:
+    """The PromQL text with plain PromQL in place of Grafana's variables.
+
+    A duration stands in inside of brackets, a text inside of quotes, and everywhere else what can be parsed there: a
+    number, a name, or a function.
+    """
+    quoted = [found.span() for found in _QUOTED.finditer(text)]
+    parts: list[list[str]] = []
+    names: list[str] = []
+    certain, end = True, 0
+    for found in _VARIABLE.finditer(text):
+        name, (start, stop) = _name(found), found.span()
+        in_quotes = any(first < start < last for first, last in quoted)
+        if name.isdigit() or (in_quotes and text[start - 1] == "\\"):
+            continue
+        names.append(name)
+        instead = STAND_IN + name if in_quotes else _number_or_duration(name, text[:start], text[stop:])
+        certain = certain and bool(instead)
+        parts += [[text[end:start]], [instead] if instead else _names_or_numbers(name, text[:start], text[stop:])]
+        end = stop
+    trials = list(islice(map("".join, product(*parts, [text[end:]])), _MOST_TRIALS))
+    return Plain(next(filter(_can_be_parsed, trials), trials[0]), tuple(names), certain)
+
+
+def _number_or_duration(name: str, before: str, after: str) -> str:
+    """What any value of a variable is like where it stands: a range, an offset, one of Grafana's own; else ''."""
+    if before.rfind("[") > before.rfind("]") or re.search(r"\boffset\s+-?\Z", before):
+        return "5" if re.match(r"(?:ms|[smhdwy])\b", after) else _BUILT_IN.get(name, "5m")
+    return str(_BUILT_IN.get(name, ""))
+
+
+def _names_or_numbers(name: str, before: str, after: str) -> list[str]:
     if re.search(r"[\w:]\Z", before) or re.match(r"[\w$]", after):
         # Without underscores, so that its end can be seen in the name around it.
-        return f"{STAND_IN}{name.replace('_', '')}", False
-    if _NUMBER_FUNCTION.search(before) or _OPERATOR.search(before):
-        return "1", False
-    if re.match(r"\s*(?:by|without)?\s*\(", after) and before.rfind("{") <= before.rfind("}"):
-        return "sum", False
-    return f"{STAND_IN}{name}", False
+        return [f"{STAND_IN}{name.replace('_', '')}"]
+    return ["1", STAND_IN + name, "sum"]
+
+
+def _can_be_parsed(text: str) -> bool:
+    try:
+        return bool(parse(text))
+    except Unparsed:
+        return False
 
 
 def dashboard_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
@@ -248,15 +216,11 @@ def _of_queries(dashboard: Dashboard, auditor: Auditor) -> Iterator[Finding]:
     for query in dashboard.queries:
         if language_of(query.expr) == "LogQL":
             continue
-        root, faults = auditor.findings(query.plain.text, Place(file, query.line, query.subject, "panel"))
+        root, faults = auditor.findings(query.plain.text, file, query.line, query.subject, "panel")
         dashboard.expressions += [(query, root)] if root is not None else []
         for fault in faults:
             if _is_meant(fault, query):
                 yield replace(fault, message=_STAND_INS.sub(r"$\1", fault.message))
-    for name, variable in dashboard.variables.items():
-        place = Place(file, variable.line, f"variable '{name}'", "panel")
-        _, faults = auditor.findings(without_variables(variable.selector or "up").text, place)
-        yield from (fault for fault in faults if fault.code in ("promql/unknown-metric", "promql/not-on-server"))
 
 
 def _is_meant(fault: Finding, query: Query) -> bool:
@@ -266,49 +230,23 @@ def _is_meant(fault: Finding, query: Query) -> bool:
     return STAND_IN not in fault.message or (query.plain.certain and fault.code not in _OF_VALUES)
 
 
-@rule("dashboards/undefined-variable", of="dashboard")
-def undefined_variable(one: Dashboard, _: Auditor) -> Iterator[Said]:
-    """A variable that a query asks for and nothing defines, said once."""
-    asked = [(name, query.line, query.subject) for query in one.queries for name in query.plain.variables]
-    asked += [
-        (name, it.line, f"variable '{own}'") for own, it in one.variables.items() for name in variables_in(it.query)
-    ]
-    first = {name: (line, subject) for name, line, subject in reversed(asked)}
-    for name, (line, subject) in first.items():
-        if name not in one.variables and not name.startswith("__") and name not in one.inputs:
-            near = get_close_matches(name, one.variables, n=1, cutoff=0.6)
-            meant = f"; is '{near[0]}' meant?" if near else "."
-            yield Said(f"There is no variable '{name}'{meant}", line, subject=subject)
-
-
-@rule("dashboards/several-values", of="dashboard")
-def several_values(one: Dashboard, _: Auditor) -> Iterator[Said]:
+@rule("dashboard")
+def _several_values(one: Dashboard, _: Auditor) -> Iterator[Said]:
     """A variable of several values that is compared as one text."""
-    several = {name for name, variable in one.variables.items() if variable.several}
     for query, root in one.expressions:
         for matcher in [matcher for term in root.selectors for matcher in term.matchers]:
             name = matcher.value.removeprefix(STAND_IN)
-            if name != matcher.value and matcher.operator in ("=", "!=") and name in several - query.repeat:
+            if name != matcher.value and matcher.operator in ("=", "!=") and name in one.several - query.repeat:
                 said = f'{matcher.name}{matcher.operator}"${name}", of which several can be chosen.'
-                yield Said(said, query.line, subject=query.subject)
+                yield Said("dashboards/several-values", said, query.line, query.subject)
 
 
-@rule("dashboards/wrong-unit", of="dashboard")
-def wrong_unit(one: Dashboard, auditor: Auditor) -> Iterator[Said]:
-    """A unit that the values do not have."""
-    for query, root in one.expressions:
-        values = measured(root, auditor.metrics)
-        wrong = misfit(query.unit, values) if query.plain.certain else ""
-        of = f" of {values.metric}" if values.metric else ""
-        if wrong:
-            yield Said(f"The unit is wrong for the values{of}: {wrong}.", query.unit_line, subject=query.subject)
-
-
-@rule("dashboards/ignores-tenant", of="dashboard")
-def ignores_tenant(one: Dashboard, auditor: Auditor) -> Iterator[Said]:
+@rule("dashboard")
+def _ignores_tenant(one: Dashboard, auditor: Auditor) -> Iterator[Said]:
     """Queries that show all tenants whichever is chosen, where one can be chosen."""
     label = auditor.metrics.contract.tenant_label
-    ignoring, asked = [], {name for name, it in one.variables.items() if label in (it.label, name.lower())}
+    asked = {name for name, of in one.labels.items() if label in (of, name.lower())}
+    ignoring = []
     for query, root in one.expressions:
         for term in _of_tenants(root, auditor) if not query.hidden else ():
             values = [matcher.value for matcher in term.matchers if matcher.name == label]
@@ -317,14 +255,15 @@ def ignores_tenant(one: Dashboard, auditor: Auditor) -> Iterator[Said]:
             ignoring += [(query, term)] if not names else []
     for query, term in ignoring if asked else ():
         if asked.isdisjoint(query.plain.variables):
-            yield Said(f"Its query of {term.name} does not select by '{label}'.", query.line, subject=query.subject)
+            said = f"Its query of {term.name} does not select by '{label}'."
+            yield Said("dashboards/ignores-tenant", said, query.line, query.subject)
 
 
 def _of_tenants(term: Term, auditor: Auditor) -> Iterator[Term]:
     """The selectors of tenants' series that are not only counted or ranked."""
     if term.form == "selector" and shows_tenants(term.name, auditor):
         yield term
-    if term.form != "aggregation" or term.name not in _MEAN_ALL:
+    if term.does not in _MEAN_ALL:
         for part in term.parts:
             yield from _of_tenants(part, auditor)
 

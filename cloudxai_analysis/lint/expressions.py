@@ -51,7 +51,7 @@ class Term:
 
     `name` is a metric's, a function's or an operator's; `parts` are what it is applied to; `seconds` the length of a
     range; `labels` with `grouping` what an aggregation keeps (by) or drops (without); `moved` is whether it has an
-    offset or an @.
+    offset or a moment of its own; `source` is what the parser gave.
     """
 
     form: Form
@@ -70,9 +70,14 @@ class Term:
     source: Any = field(default=None, compare=False, repr=False)
 
     @property
+    def does(self) -> str:
+        """The function, aggregation or operator that it is; '' of a selector, whose name can be any."""
+        return "" if self.form == "selector" else self.name
+
+    @property
     def compares(self) -> bool:
         """Whether it is a comparison that drops what does not hold."""
-        return self.form == "operation" and self.name in COMPARISONS and not self.as_bool
+        return self.does in COMPARISONS and not self.as_bool
 
     @property
     def selectors(self) -> list[Term]:
@@ -89,11 +94,9 @@ class Term:
 
     def walk(self) -> Iterator[Term]:
         """This term and every term inside it."""
-        waiting = [self]
-        while waiting:
-            term = waiting.pop()
-            yield term
-            waiting.extend(reversed(term.parts))
+        yield self
+        for part in self.parts:
+            yield from part.walk()
 
 
 @lru_cache(maxsize=16384)
@@ -120,18 +123,17 @@ def _refuse_too_deep(text: str) -> None:
         raise Unparsed(f"it is longer than {LONGEST:,} characters")
     depth = operators = 0
     in_braces = False
-    for sign in _SIGNS.finditer(text):
-        first = sign[0][0]
-        if first in "([{":
+    for sign in (found[0] for found in _SIGNS.finditer(text)):
+        if sign in ("(", "[", "{"):
             depth += 1
-            in_braces = first == "{"
+            in_braces = sign == "{"
             if depth > DEEPEST:
                 raise Unparsed(f"it is nested deeper than {DEEPEST} brackets")
-        elif first in ")]}":
+        elif sign in (")", "]", "}"):
             depth -= 1
             in_braces = False
-        elif first not in "\"'`#" and not in_braces:
-            operators += len(sign[0])
+        elif sign[0] not in "\"'`#" and not in_braces:
+            operators += len(sign)
     if operators > MOST_OPERATORS:
         raise Unparsed(f"it has more than {MOST_OPERATORS} operators")
 
@@ -177,12 +179,11 @@ def _selector(parsed: Any) -> Term:
 
 
 def _aggregation(parsed: Any) -> Term:
-    modifier = parsed.modifier
-    parts = tuple(_term(part) for part in (parsed.expr, parsed.param) if part is not None)
-    if modifier is None:
-        return Term("aggregation", str(parsed.op), parts)
-    grouping: Literal["by", "without"] = "by" if str(modifier.type).endswith("By") else "without"
-    return Term("aggregation", str(parsed.op), parts, labels=frozenset(modifier.labels), grouping=grouping)
+    term = Term("aggregation", str(parsed.op), tuple(map(_term, filter(None, (parsed.expr, parsed.param)))))
+    how = parsed.modifier
+    if how is None:
+        return term
+    return replace(term, labels=frozenset(how.labels), grouping="by" if str(how.type).endswith("By") else "without")
 
 
 def _operation(parsed: Any) -> Term:

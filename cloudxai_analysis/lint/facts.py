@@ -7,20 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
-from math import floor, inf, isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
-from cloudxai_analysis.lint.expressions import (
-    COMPARISONS,
-    DIFFERENCES,
-    RATES,
-    SET_OPERATORS,
-    TURNED,
-    Term,
-    Unparsed,
-    parse,
-)
-from cloudxai_analysis.lint.matchers import covered
+from cloudxai_analysis.lint.expressions import COMPARISONS, DIFFERENCES, RATES, TURNED, Term, Unparsed, parse
 from cloudxai_analysis.lint.metrics import BY_NAME, NAMES, Kind, Metrics
 from cloudxai_analysis.lint.rules import Rule
 
@@ -60,18 +50,12 @@ class Labels:
         lacks = frozenset(label for label in self.lacks if not other.may_have(label))
         return Labels(only, lacks, self.sure & other.sure)
 
-    def both(self, other: Labels) -> Labels:
-        """What holds for series whose labels are those of the one and of the other."""
-        only = other.only if self.only is None else self.only if other.only is None else self.only & other.only
-        return Labels(only, self.lacks | other.lacks, self.sure | other.sure)
-
 
 class Interval(NamedTuple):
-    """The values that a part can have lie between these, ends included; `whole`: they are whole numbers."""
+    """The values that a part can have lie between these, ends included."""
 
     low: float = -inf
     high: float = inf
-    whole: bool = False
 
     @property
     def point(self) -> float | None:
@@ -83,7 +67,7 @@ class Interval(NamedTuple):
         if not isfinite(bound) or self.low > self.high:
             return False
         return {
-            "==": not self.low <= bound <= self.high or (self.whole and bound != round(bound)),
+            "==": not self.low <= bound <= self.high,
             "!=": self.point == bound,
             ">": self.high <= bound,
             ">=": self.high < bound,
@@ -93,14 +77,8 @@ class Interval(NamedTuple):
 
     def where(self, sign: str, bound: float) -> Interval:
         """The values for which `value sign bound` is true."""
-        low, high = self.low, self.high
-        if sign in ("==", ">", ">="):
-            low = max(low, bound if sign != ">" or not self.whole else floor(bound) + 1.0)
-        if sign in ("==", "<", "<="):
-            high = min(high, bound if sign != "<" or not self.whole else -floor(-bound) - 1.0)
-        if sign == "!=" and self.whole:
-            low, high = low + (low == bound), high - (high == bound)
-        return Interval(low, high, self.whole)
+        low = max(self.low, bound) if sign in ("==", ">", ">=") else self.low
+        return Interval(low, min(self.high, bound) if sign in ("==", "<", "<=") else self.high)
 
     def __str__(self) -> str:
         if self.high == inf:
@@ -110,24 +88,19 @@ class Interval(NamedTuple):
         return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
 
 
-ANY, NOT_NEGATIVE, ONE = Interval(), Interval(0.0), Interval(1.0, 1.0, whole=True)
-TRUTH, COUNT, EVENTS = Interval(0.0, 1.0, whole=True), Interval(1.0, whole=True), Interval(0.0, whole=True)
+ANY, NOT_NEGATIVE, TRUTH = Interval(), Interval(0.0), Interval(0.0, 1.0)
 _FUNCTIONS = {kind: frozenset(names) for kind, names in NAMES["functions"].items()}
-_OF_KIND = {"one": ONE, "count": COUNT, "events": EVENTS, "not_negative": NOT_NEGATIVE}
+_OF_KIND = {"one": Interval(1.0, 1.0), "count": Interval(1.0), "not_negative": NOT_NEGATIVE}
 _VALUES = {name: values for kind, values in _OF_KIND.items() for name in _FUNCTIONS[kind]}
 _ABSENT = frozenset({"absent", "absent_over_time"})
-_OF_ROLE = {
-    **dict.fromkeys(["readiness", "tenant_readiness", "up"], TRUTH),
-    **dict.fromkeys(["scrape_duration", "process_start"], NOT_NEGATIVE),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is sure of one part.
 
-    `kind` is 'counter' where its values are those of counters, if added up; `filtered` is whether it can be empty
-    because a condition in it does not hold.
+    `kind` is 'counter' where its values are those of counters, if added up; `because` says where that is known from;
+    `filtered` is whether it can be empty because a condition in it does not hold.
     """
 
     labels: Labels = Labels()
@@ -166,10 +139,9 @@ class Inference:
 
     def _infer(self, term: Term) -> Facts:
         match term.form:
-            case "number" if isfinite(term.number):
-                return replace(_NUMBER, values=Interval(term.number, term.number, term.number == round(term.number)))
             case "number" | "string":
-                return _NUMBER
+                values = Interval(term.number, term.number) if term.form == "number" and isfinite(term.number) else ANY
+                return replace(_NUMBER, values=values)
             case "selector":
                 return self._selector(term)
             case "subquery":
@@ -206,9 +178,10 @@ class Inference:
         if name in metrics.recorded:
             facts = self.recorded(name)
         else:
-            (only, sure), (kind, because) = metrics.labels(name), metrics.kind(name)
-            counts = kind == "counter" and because != BY_NAME
-            values = _OF_ROLE.get(metrics.role(name), NOT_NEGATIVE if counts else ANY)
+            (only, sure), (kind, because), promised = metrics.labels(name), metrics.kind(name), metrics.promised(name)
+            values = NOT_NEGATIVE if kind == "counter" and because != BY_NAME else ANY
+            if promised is not None and promised.unit == "1":
+                values = TRUTH
             unsure = ":" in name or not name or name.startswith("ALERTS")
             facts = Facts(Labels(only, NOTHING, sure), values, kind, because, filtered=unsure)
         return replace(facts, labels=_matched(facts.labels, term), metric=name)
@@ -216,51 +189,45 @@ class Inference:
     def _call(self, term: Term) -> Facts:
         name = term.name
         vectors = [part for part in term.parts if part.form not in ("number", "string")]
-        inside = self.of((vectors or [*term.parts, Term("number")])[0])
-        labels, kind = inside.labels, inside.kind if name in _FUNCTIONS["same_kind"] else ""
-        values = _values_of(name, inside.values)
-        if name in RATES | DIFFERENCES:
-            kind, values = "gauge", NOT_NEGATIVE if name in RATES else ANY
+        if not vectors:
+            scalar = name not in _FUNCTIONS["make_vectors"]
+            return Facts(Labels(NOTHING), _VALUES.get(name, ANY), scalar=scalar)
+        inside = self.of(vectors[0])
+        facts = replace(inside, values=_values_of(name, inside.values), scalar=name == "scalar")
+        if name not in _FUNCTIONS["same"]:
+            facts = replace(facts, kind="gauge" if name in RATES | DIFFERENCES else "", because=f"it is a {name}()")
+        if name in RATES:
+            facts = replace(facts, values=NOT_NEGATIVE)
         if name in _ABSENT:
             selected = (one.name for one in vectors[0].matchers if one.operator == "=" and one.value)
-            labels = Labels(NOTHING).added(frozenset(selected))
-        elif name == "histogram_quantile":
-            labels = labels.without(frozenset({"le"}))
-        elif name in ("label_replace", "label_join") and len(term.parts) > 1:
-            labels = labels.added(frozenset({term.parts[1].text}))
-        elif name == "vector" or not vectors:
-            labels = Labels(NOTHING)
-        return Facts(
-            labels,
-            values,
-            kind,
-            inside.because if kind == inside.kind else f"it is a {name}()",
-            inside.metric,
-            aggregated=inside.aggregated,
-            filtered=inside.filtered or name in _ABSENT,
-            scalar=name == "scalar" or (inside.scalar and name not in _FUNCTIONS["make_vectors"]),
-        )
+            return replace(facts, labels=Labels(NOTHING).added(frozenset(selected)), filtered=True)
+        if name == "histogram_quantile":
+            return replace(facts, labels=inside.labels.without(frozenset({"le"})))
+        if name in ("label_replace", "label_join") and len(term.parts) > 1:
+            return replace(facts, labels=inside.labels.added(frozenset({term.parts[1].text})))
+        return replace(facts, labels=Labels(NOTHING)) if name == "vector" else facts
 
     def _aggregation(self, term: Term) -> Facts:
         inside, name = self.of(term.parts[0]), term.name
         if name in _FUNCTIONS["choose"]:
             return inside
-        values, labels = _values_of(name, inside.values), Labels(NOTHING)
-        kind: Kind = inside.kind if name not in _VALUES else ""
-        if term.grouping:
-            labels = inside.labels.kept(term.labels) if term.grouping == "by" else inside.labels.without(term.labels)
+        labels = inside.labels.kept(term.labels)
+        if term.grouping == "without":
+            labels = inside.labels.without(term.labels)
         if name == "count_values" and len(term.parts) > 1:
             labels = labels.added(frozenset({term.parts[1].text}))
+        kind: Kind = "" if name in _VALUES else inside.kind
+        values = _values_of(name, inside.values)
         return replace(inside, labels=labels, values=values, kind=kind, aggregated=True, scalar=False)
 
     def _operation(self, term: Term) -> Facts:
         left, right = (self.of(part) for part in term.parts)
-        labels = _joined(term, left, right)
+        labels, filtered = _joined(term, left, right), left.filtered or right.filtered
         if term.name == "or":
-            return replace(_either(left, right), labels=labels, filtered=left.filtered and right.filtered)
-        if term.name in SET_OPERATORS:
+            return replace(_either(left, right), labels=labels)
+        if term.name in ("and", "unless"):
             return replace(left, labels=labels, filtered=True)
-        scalar, filtered = left.scalar and right.scalar, left.filtered or right.filtered
+        scalar = left.scalar and right.scalar
         if term.name in COMPARISONS:
             if term.as_bool:
                 return Facts(labels, TRUTH, filtered=filtered, scalar=scalar)
@@ -272,7 +239,7 @@ class Inference:
         kind, origin = _kind_of_arithmetic(term.name, left, right)
         values = ANY
         if term.name in ("+", "*", "/") and min(left.values.low, right.values.low) >= 0:
-            values = Interval(0.0, 1.0) if term.name == "/" and _is_share(*term.parts) else NOT_NEGATIVE
+            values = TRUTH if term.name == "/" and _is_share(*term.parts) else NOT_NEGATIVE
         return replace(origin, labels=labels, values=values, kind=kind, filtered=filtered, scalar=scalar)
 
 
@@ -280,11 +247,9 @@ def _values_of(name: str, inside: Interval) -> Interval:
     """The values of a function or aggregation of what has these."""
     if name in _VALUES:
         return _VALUES[name]
-    if name in _FUNCTIONS["means"]:
-        return inside._replace(whole=False)
     if name in _FUNCTIONS["stay_positive"] and inside.low >= 0:
         return NOT_NEGATIVE
-    return inside if name in _FUNCTIONS["same_values"] else ANY
+    return inside if name in _FUNCTIONS["same"] or name in _FUNCTIONS["between"] else ANY
 
 
 def _matched(labels: Labels, term: Term) -> Labels:
@@ -293,58 +258,48 @@ def _matched(labels: Labels, term: Term) -> Labels:
         return Labels(labels.only)
     gone = frozenset(one.name for one in term.matchers if one.operator == "=" and not one.value)
     there = (one.name for one in term.matchers if one.operator != "!~" and one.accepts("") is False)
-    return labels.added(frozenset(there)).without(gone) if term.matchers else labels
+    return labels.added(frozenset(there)).without(gone)
 
 
 def _joined(term: Term, left: Facts, right: Facts) -> Labels:
     """The labels of the result of an operation."""
-    one, other, matching = left.labels, right.labels, term.matching
+    matching = term.matching
     if left.scalar or right.scalar:
-        return other if left.scalar else one
-    if term.name in ("and", "unless"):
-        return one
+        return right.labels if left.scalar else left.labels
     if term.name == "or":
-        return one.either(other)
-    if matching is None:
-        return one.both(other)
+        return left.labels.either(right.labels)
+    if matching is None or term.name in ("and", "unless"):
+        return left.labels
     if matching.group:
-        return (one if matching.group == "left" else other).added(matching.include)
-    return one.kept(matching.labels) if matching.on else one.both(other).without(matching.labels)
+        return (left if matching.group == "left" else right).labels.added(matching.include)
+    return left.labels.kept(matching.labels) if matching.on else left.labels.without(matching.labels)
 
 
 def _is_share(part: Term, whole: Term) -> bool:
-    """Whether `part` is the same as `whole`, over some of its series only, so that it is never larger."""
-    if part.form != whole.form or part.name != whole.name or len(part.parts) != len(whole.parts):
-        return False
+    """Whether `part` is the same rate as `whole`, of some of its series only, so that it is never larger."""
     if part.form == "selector":
-        counts = part.seconds is not None or part.name.endswith(("_total", "_count", "_bucket", "_sum"))
-        same = (part.seconds, part.moved) == (whole.seconds, whole.moved) and bool(part.name)
-        plain = not (part.alternatives or whole.alternatives)
-        return counts and same and plain and covered(part.matchers, by=whole.matchers)
-    if part.form == "aggregation":
-        fits = part.name in ("sum", "count") and (part.labels, part.grouping) == (whole.labels, whole.grouping)
-    else:
-        fits = part.form == "call" and part.name in ("rate", "increase")
-    return fits and _is_share(part.parts[0], whole.parts[0])
+        same = part.name == whole.name and part.seconds == whole.seconds and part.moved == whole.moved
+        plain = part.seconds is not None and not part.alternatives and not whole.alternatives
+        return same and plain and set(whole.matchers) <= set(part.matchers)
+    alike = (part.form, part.name, part.labels, part.grouping) == (whole.form, whole.name, whole.labels, whole.grouping)
+    return alike and part.name in ("sum", "rate", "increase") and _is_share(part.parts[0], whole.parts[0])
 
 
 def _kind_of_arithmetic(name: str, left: Facts, right: Facts) -> tuple[Kind, Facts]:
     """A counter times or divided by anything, or added to a counter, goes on as a counter; a difference need not."""
     counters = [side for side in (left, right) if side.kind == "counter"]
     if not counters:
-        known = left if left.kind else right
-        return ("gauge" if left.kind == right.kind == "gauge" else ""), known
+        return ("gauge" if left.kind == right.kind == "gauge" else ""), left if left.kind else right
     divides = name == "/" and right.kind == "counter" and left.kind != "counter"
     fits = name in ("+", "*", "/") and not divides and (len(counters) == 2 or left.scalar or right.scalar)
     return ("counter" if fits else ""), counters[0]
 
 
 def _either(one: Facts, other: Facts) -> Facts:
-    (low, high, whole), values = one.values, other.values
     return replace(
         one,
         labels=one.labels.either(other.labels),
-        values=Interval(min(low, values.low), max(high, values.high), whole and values.whole),
+        values=Interval(min(one.values.low, other.values.low), max(one.values.high, other.values.high)),
         kind=one.kind if one.kind == other.kind else "",
         aggregated=one.aggregated or other.aggregated,
         filtered=one.filtered and other.filtered,

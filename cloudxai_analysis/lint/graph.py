@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from cloudxai_analysis.lint.alert_shapes import ends, shapes
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.corpus import Corpus
 from cloudxai_analysis.lint.dashboards import STAND_IN, shows_tenants
 from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
 from cloudxai_analysis.lint.matchers import Matcher
+from cloudxai_analysis.lint.routing_faults import ends, shapes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def _edges(corpus: Corpus) -> Iterator[Edge]:
     for rule in corpus.rules:
         if rule.kind == "record":
             yield "rule", rule.name, "metric", rule.name, rule.file, rule.line
-    alerts = shapes(corpus.rules, Auditor.of(corpus).inference)
+    alerts = shapes(corpus.rules, Auditor(corpus).inference)
     for routing in corpus.routings:
         for shape in alerts if routing.root else ():
             for route, _ in ends(routing.root, shape):  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> l
         if STAND_IN in selector.name and not _STAND_INS.fullmatch(selector.name):
             patterns.append(Matcher("__name__", "=~", _STAND_INS.sub(".+", selector.name)))
         patterns += [matcher for matcher in selector.matchers if matcher.name == "__name__"]
-    promised = Auditor.of(corpus).metrics.promised
+    promised = Auditor(corpus).metrics.promised
     unused = [
         (name, rate, promised(name) is not None)
         for name, rate in samples_per_second.items()
@@ -81,7 +81,7 @@ def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> l
 
 def looks_at_tenants(corpus: Corpus) -> list[Look]:
     """Rules and panels that read tenants' series: while a guard refuses labels, tenants are missing from them."""
-    auditor = Auditor.of(corpus)
+    auditor = Auditor(corpus)
     return [
         look._replace(metric=metric)
         for look, expression in _looks(corpus)

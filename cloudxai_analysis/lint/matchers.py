@@ -42,19 +42,17 @@ class Matcher:
         return self.operator in ("!=", "!~")
 
     @property
-    def unusable(self) -> bool:
-        """Whether it has no name, or a pattern that RE2 refuses."""
-        return not self.name or (self.operator in ("=~", "!~") and bool(unusable(self.value)))
+    def usable(self) -> bool:
+        """Whether it has a name, and no pattern that RE2 refuses."""
+        return bool(self.name) and self.accepts("") is not None
 
     def accepts(self, value: str) -> bool | None:
         """Whether a label of this value is matched; None where the regular expression is none."""
         if self.operator in ("=", "!="):
             return (value == self.value) is not self.negative
-        pattern = _compiled(self.value)
-        if isinstance(pattern, str):
-            return None
+        pattern = compiled(self.value)
         try:
-            return (pattern.fullmatch(value) is not None) is not self.negative
+            return None if pattern is None else (pattern.fullmatch(value) is not None) is not self.negative
         except UnicodeEncodeError:  # half of a surrogate pair: no label's value
             return None
 
@@ -70,12 +68,6 @@ class Matcher:
         return frozenset(_ESCAPES.sub(r"\1", part) for part in parts) if all(map(_PLAIN.fullmatch, parts)) else None
 
 
-def unusable(pattern: str) -> str:
-    """Why RE2 refuses the pattern; '' where it takes it."""
-    compiled = _compiled(pattern)
-    return compiled if isinstance(compiled, str) else ""
-
-
 def read_matchers(text: str, line: int = 0) -> list[Matcher]:
     """The matchers of one entry of `matchers`, which may hold several, in braces or not.
 
@@ -88,26 +80,24 @@ def read_matchers(text: str, line: int = 0) -> list[Matcher]:
     """
     read = []
     for part in _PARTS.findall(text.strip().removeprefix("{").removesuffix("}")):
-        found = _FORM.fullmatch(part)
-        if found is None:
+        form = _FORM.fullmatch(part)
+        if form is None:
             raise MatcherUnreadable(f"'{part}' is no matcher: it needs a label's name, one of = != =~ !~, and a value")
-        name, value = found[1].strip('"'), found[3]
+        name, value = form[1].strip('"'), form[3]
         if value.startswith('"') and value.endswith('"') and len(value) > 1:
             value = _ESCAPES.sub(lambda one: {"n": "\n", '"': '"', "\\": "\\"}.get(one[1], one[0]), value[1:-1])
-        read.append(Matcher(name, found[2], value, line))  # type: ignore[arg-type]
+        read.append(Matcher(name, form[2], value, line))  # type: ignore[arg-type]
     return read
 
 
 def contradiction(matchers: Iterable[Matcher]) -> list[Matcher]:
     """Those of the matchers that are proven to leave no value to one label; none where nothing is proven."""
-    by_label: dict[str, list[Matcher]] = {}
-    for matcher in matchers:
-        by_label.setdefault(matcher.name, []).append(matcher)
-    for name, of_label in by_label.items():
+    matchers = list(matchers)
+    for name in dict.fromkeys(one.name for one in matchers):
+        of_label = [one for one in matchers if one.name == name]
         values = finite_values(of_label, name)
         nothing = not values if values is not None else covered(of_label, [Matcher(name, "=", _NO_VALUE)])
-        # A single matcher may match nothing at all, as !~".*" does.
-        if nothing and (len(of_label) > 1 or (of_label[0].operator == "!~" and of_label[0].value.startswith("."))):
+        if nothing and len(of_label) > 1:
             return of_label
     return []
 
@@ -121,7 +111,7 @@ def covered(matchers: Iterable[Matcher], by: Iterable[Matcher]) -> bool:
 def _implied(matchers: tuple[Matcher, ...], by: tuple[Matcher, ...]) -> bool:
     from amlint.implication import implies
 
-    if any(len(one.value) > _LONGEST_COMPARED or one.unusable for one in (*matchers, *by)):
+    if any(len(one.value) > _LONGEST_COMPARED or not one.usable for one in (*matchers, *by)):
         return False
     known, wanted = ([(one.name, one.operator, one.value) for one in side] for side in (matchers, by))
     return bool(implies(known, wanted))
@@ -139,8 +129,8 @@ def finite_values(matchers: Iterable[Matcher], name: str) -> frozenset[str] | No
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> Any:
-    """The pattern as RE2 takes it, or why it does not."""
+def compiled(pattern: str) -> Any:
+    """The pattern as RE2 takes it, None of one that it refuses."""
     # The very engine that Prometheus and Alertmanager are built on: time linear in the text, memory bounded.
     import re2
 
@@ -149,6 +139,5 @@ def _compiled(pattern: str) -> Any:
     options.max_mem = _LARGEST_PROGRAM
     try:
         return re2.compile(pattern, options)
-    except (re2.error, UnicodeEncodeError) as error:
-        said = error.args[0] if error.args else ""
-        return (said.decode(errors="replace") if isinstance(said, bytes) else str(said)) or "it cannot be compiled"
+    except (re2.error, UnicodeEncodeError):
+        return None

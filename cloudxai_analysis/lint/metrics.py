@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from fnmatch import translate
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +17,8 @@ from cloudxai_analysis.platform.contract import Contract, Metric
 Kind = Literal["counter", "gauge", ""]
 NAMES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
 TARGET_LABELS = frozenset(NAMES["target_labels"])
+# By the shape of a name; what is neither comes first.
+_KINDS = {kind: re.compile("|".join(map(translate, names))) for kind, names in NAMES["kinds"].items()}
 BY_NAME = "as its name says"
 _GENERAL_ROLES = frozenset({"process_start", "up", "scrape_duration", "scrape_samples", "alerts"})
 
@@ -58,10 +62,6 @@ class Metrics:
         """Whether the series of that name are the platform's own, not the server's or a client library's."""
         return self._promised.get(name, "up") not in _GENERAL_ROLES
 
-    def role(self, name: str) -> str:
-        """The part that the series of that name play in the contract, or ''."""
-        return self._promised.get(name, "")
-
     def kind(self, name: str) -> tuple[Kind, str]:
         """Whether the series of that name are counters or gauges, and the words that say where that is known from."""
         metric = self.promised(name)
@@ -97,40 +97,29 @@ class Metrics:
         if not name or name in self._promised or name in self.recorded or name == "ALERTS_FOR_STATE":
             return "", False
         if self.names is not None:
-            near = get_close_matches(name, [*self._own, *self.recorded, *self.names], n=1, cutoff=0.9)
-            lacking = near and name not in self.names
-            return (
-                f"neither the contract, a recording rule nor the server has it{_meant(near)}" if lacking else ""
-            ), False
+            known = [] if name in self.names else [*self._own, *self.recorded, *self.names]
+            near = get_close_matches(name, known, n=1, cutoff=0.9)
+            return (f"neither the contract, a recording rule nor the server has it{meant(near)}" if near else ""), False
         if f"{name}_bucket" in self._promised:
-            return f"it is a histogram, whose series are {name}_bucket, {name}_count and {name}_sum", False
-        if ":" in name:
-            # Exporters use colons, too, and rules may stand elsewhere.
+            return f"it is a histogram, whose series are {name}_bucket, {name}_count and {name}_sum.", False
+        if ":" in name:  # exporters use colons, too, and rules may stand elsewhere
             near = get_close_matches(name, list(self.recorded), n=1, cutoff=0.94)
-            is_slip = near and abs(len(near[0]) - len(name)) <= 2
-            return (f"no rule records it{_meant(near)}" if is_slip else ""), True
+            return (f"no rule records it{meant(near)}" if near else ""), True
         sure = get_close_matches(name, self._own, n=1, cutoff=0.84)
         if sure or name.startswith(self._stems):
             near = sure or get_close_matches(name, self._own, n=1, cutoff=0.6)
-            return f"the contract of {self.contract.platform} does not promise it{_meant(near)}", not sure
+            return f"the contract of {self.contract.platform} does not promise it{meant(near)}", not sure
         return "", False
 
     def lacking(self, name: str) -> bool:
         """Whether the server that was asked has no series of that name, though its name is no mistake that we see."""
-        return self.names is not None and bool(name) and not ({name} & (self.names | self.recorded.keys()))
+        return self.names is not None and bool(name) and name not in self.names and name not in self.recorded
 
 
-def _meant(near: list[str]) -> str:
-    return f"; is {near[0]} meant?" if near else ""
+def meant(near: list[str]) -> str:
+    """The end of a message on a name that nobody knows, and that may be nearly another."""
+    return f"; is '{near[0]}' meant?" if near else "."
 
 
 def _kind_by_name(name: str) -> Kind:
-    gauges, histograms = NAMES["gauges"], NAMES["histograms"]
-    if ":" in name or name.startswith(tuple(histograms["not_those_of"])):
-        return ""
-    if name.endswith(("_total", "_bucket")):
-        return "counter"
-    if name.endswith(("_count", "_sum")):
-        return "counter" if name.rpartition("_")[0].endswith(tuple(histograms["of"])) else ""
-    is_gauge = name.startswith(tuple(gauges["beginnings"])) or name.endswith(tuple(gauges["endings"]))
-    return "gauge" if is_gauge or name in gauges["names"] else ""
+    return next((kind for kind, pattern in _KINDS.items() if pattern.match(name)), "")

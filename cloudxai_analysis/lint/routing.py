@@ -1,241 +1,191 @@
-"""What is wrong with a routing beside the rules and the tenants: who is told of an alert, who by mistake, who never."""
+"""Alertmanager's routing tree, receivers and inhibitions, as they stand in a file."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.alert_shapes import Shape, ends, paging_severities, shapes, usual_severities
-from cloudxai_analysis.lint.auditor import Auditor
-from cloudxai_analysis.lint.codes import Said, findings_of, found, rule
-from cloudxai_analysis.lint.matchers import Matcher, contradiction, covered, finite_values
-from cloudxai_analysis.lint.routes import Inhibition, Route, Routing
-from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.lint.documents import Node
+from cloudxai_analysis.lint.matchers import Matcher, MatcherUnreadable, Operator, read_matchers
 
-if TYPE_CHECKING:
-    from cloudxai_analysis.lint.corpus import Corpus
-
-_NEAR, _NEAR_LABEL = 0.8, 0.84
-_NAMED_AT_MOST = 3
+_YES = ("true", "yes", "on", "y")  # as YAML 1.1 has it, which Alertmanager reads
+_CAMEL = re.compile(r"[A-Z]")
+_ROUTE = frozenset({"receiver", "routes", "group_by", "match", "match_re", "matchers"})
 
 
-@dataclass
-class Beside:
-    """What a routing is held against: the alerts of all rules, and the routes at which each of them can end."""
+@dataclass(eq=False)
+class Route:
+    """One node of the routing tree, with the settings that hold for it, inherited or its own.
 
-    alerts: list[Shape]
-    contract: Contract
-    ending: dict[Route, list[Shape]] = field(default_factory=lambda: defaultdict(list))
+    `group_by` is None where alerts are not grouped at all (`...`); `lines` are those of the settings that the route
+    itself makes; `unread` is whether one of its matchers could not be read.
+    """
 
-    def matched(self, matchers: Iterable[Matcher]) -> list[Shape]:
-        """The alerts that may match."""
-        matchers = tuple(matchers)
-        return [shape for shape in self.alerts if shape.all_accepted(matchers) is not False]
+    line: int
+    receiver: str
+    matchers: tuple[Matcher, ...] = ()
+    group_by: tuple[str, ...] | None = ()
+    goes_on: bool = False
+    lines: dict[str, int] = field(default_factory=dict)
+    unread: bool = False
+    parent: Route | None = None
+    routes: list[Route] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        said = ", ".join(map(str, self.matchers)) or ("the default route" if self.parent is None else "no matcher")
+        return f"route to '{self.receiver}' ({said})"
 
-def routing_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
-    """Every fault of the corpus' routings beside its rules."""
-    alerts = shapes(corpus.rules, auditor.inference)
-    findings: list[Finding] = []
-    for routing in corpus.routings:
-        beside = Beside(alerts, corpus.contract)
-        for shape in alerts if routing.root else ():
-            for route, _ in ends(routing.root, shape):  # type: ignore[arg-type]
-                beside.ending[route].append(shape)
-        findings += findings_of(routing, beside, of="routing", file=routing.file, line=routing.tree.line, subject="")
-    whole = [routing for routing in corpus.routings if routing.root and not routing.part]
-    return [*findings, *_misspelt_severities(whole, alerts, corpus.contract), *_default_only(whole, alerts)]
+    def walk(self) -> Iterator[Route]:
+        """This route and all inside it, in the order in which they are asked."""
+        yield self
+        for route in self.routes:
+            yield from route.walk()
 
-
-@rule("routing/never-matches", of="routing")
-def never_matches(routing: Routing, _: Beside) -> Iterator[Said]:
-    """Routes to which no alert can come; said of the outermost."""
-    dead: set[Route] = set()
-    for route in routing.routes():
-        excluding = contradiction(route.path_matchers())
-        if excluding and route.parent not in dead:
-            above = "" if contradiction(route.matchers) else "those of the routes above "
-            shown = ", ".join(map(str, excluding))
-            yield Said(
-                f"Nothing can match {shown}: matchers {above}exclude each other.", route.line, subject=str(route)
-            )
-        if excluding:
-            dead.add(route)
+    def path_matchers(self) -> list[Matcher]:
+        """What an alert must be matched by to come here: the matchers of all routes above and its own."""
+        return [*(self.parent.path_matchers() if self.parent else ()), *self.matchers]
 
 
-@rule("routing/no-integration", of="routing")
-def no_integration(routing: Routing, _: Beside) -> Iterator[Said]:
-    """Receivers that hold no integration at all, so that no alert goes anywhere."""
-    receivers = routing.receivers
-    if receivers and routing.root is not None and not any(one.integrations for one in receivers):
-        said = "No receiver has an integration: no alert goes anywhere."
-        yield Said(said, receivers[0].line, subject=receivers[0].name)
+class Receiver(NamedTuple):
+    """Whom notifications go to; `integrations` are the kinds of it ('webhook', 'email', …), one for each entry."""
+
+    name: str
+    line: int
+    integrations: tuple[str, ...] = ()
 
 
-@rule("routing/paging-nobody", of="routing")
-def paging_nobody(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """What is to wake someone, and ends where nothing is sent."""
-    paging = paging_severities(beside.contract)
-    for route in filter(routing.silent, routing.routes()):
-        lost = [
-            shape.rule.name
-            for shape in beside.ending[route]
-            if shape.severity.lower() in paging and all(routing.silent(end) for end, _ in ends(routing.root, shape))  # type: ignore[arg-type]
-        ]
-        severities = finite_values(route.path_matchers(), "severity") if not route.routes else None
-        if lost or (severities and all(value.lower() in paging for value in severities)):
-            gets = f", and gets {_some(lost)}" if lost else ""
-            line = route.lines.get("receiver", route.line)
-            yield Said(f"Receiver '{route.receiver}' sends nothing anywhere{gets}.", line, subject=str(route))
+class Inhibition(NamedTuple):
+    """While an alert matches `source`, those that match `target` and have the same values of `equal` are not sent."""
+
+    line: int
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        source, target = (", ".join(map(str, side)) or "any alert" for side in (self.source, self.target))
+        return f"inhibition of {target} by {source}"
 
 
-@rule("routing/unknown-label", of="routing")
-def unknown_label(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """A label that is matched, grouped by or must be equal, and is nearly one that alerts have."""
-    own = {label for shape in beside.alerts for label in (*shape.exact, *shape.templated)}
-    usual = {"alertname", "severity"} | ({"instance", beside.contract.tenant_label} if beside.alerts else set())
-    asked = [(what, matcher.name, matcher.line) for what, matcher in _matchers(routing)]
-    grouped = [
-        (str(route), label, route.lines["group_by"])
-        for route in routing.routes()
-        for label in route.group_by or ()
-        if "group_by" in route.lines
-    ]
-    equal = [(str(one), label, one.line) for one in routing.inhibitions for label in one.equal]
-    for what, label, line in (*asked, *grouped, *equal):
-        near = get_close_matches(label.lower(), sorted(own | usual), n=1, cutoff=_NEAR_LABEL)
-        known = label in own | usual or any(shape.has(label) for shape in beside.alerts)
-        if near and not known:
-            yield Said(f"No alert has a label '{label}'; is '{near[0]}' meant?", line, subject=what)
+@dataclass(eq=False)
+class Routing:
+    """One Alertmanager's configuration; `tree` is it as it stands in the file.
+
+    `part` says that it is a namespace's piece of a larger tree, whose default route stands elsewhere.
+    """
+
+    file: str
+    tree: Node
+    root: Route | None = None
+    receivers: list[Receiver] = field(default_factory=list)
+    inhibitions: list[Inhibition] = field(default_factory=list)
+    part: bool = False
+
+    def routes(self) -> list[Route]:
+        """Every route, in the order in which they are asked."""
+        return list(self.root.walk()) if self.root else []
+
+    def silent(self, route: Route) -> bool:
+        """Whether the receiver of a route is there and sends nothing anywhere, while others do."""
+        own = next((one for one in self.receivers if one.name == route.receiver), None)
+        return own is not None and not own.integrations and any(one.integrations for one in self.receivers)
 
 
-@rule("routing/unknown-alert", of="routing")
-def unknown_alert(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """A matcher on a name that is nearly that of an alert; without rules, of one of the contract's."""
-    promised = sorted(beside.contract.alerts)
-    names = sorted({shape.rule.name for shape in beside.alerts})
-    for what, matcher in _matchers(routing):
-        for name in sorted(matcher.values or ()) if matcher.name == "alertname" else ():
-            near = get_close_matches(name, names or promised, n=1, cutoff=_NEAR)
-            if near and name not in (*names, *promised):
-                yield Said(f"No rule makes an alert '{name}'; is '{near[0]}' meant?", matcher.line, subject=what)
+def load_routing(tree: Node, file: str) -> Routing | None:
+    """The routing that a document is, whatever its form; None of every other document."""
+    part = tree.get("kind").text().endswith("AlertmanagerConfig")
+    found = tree.get("spec") if part else _configuration(tree)
+    if found is None:
+        return None
+    config = _snaked(found) if part else found
+    top = config.get("route")
+    return Routing(
+        file,
+        found,
+        root=_route(top, None) if isinstance(top.value, dict) else None,
+        receivers=list(map(_receiver, config.get("receivers").items())),
+        inhibitions=[
+            Inhibition(node.line, _matchers(node, "source_")[0], _matchers(node, "target_")[0], _texts(node, "equal"))
+            for node in config.get("inhibit_rules").items()
+        ],
+        part=part,
+    )
 
 
-def _matchers(routing: Routing) -> Iterator[tuple[str, Matcher]]:
-    """Every matcher of routes and inhibitions, with what it belongs to."""
-    for route in routing.routes():
-        yield from ((str(route), matcher) for matcher in route.matchers)
-    for one in routing.inhibitions:
-        yield from ((str(one), matcher) for matcher in (*one.source, *one.target))
+def _configuration(tree: Node) -> Node | None:
+    """Where a document holds what Alertmanager is configured by; in Helm's values it is alertmanager.config."""
+    for place in (tree, tree.get("alertmanager", "config"), tree.get("config")):
+        route, receivers = place.get("route"), place.get("receivers").items()
+        named = all(one.has("name") for one in receivers)
+        integrates = any(key.endswith("_configs") for one in receivers for key, _ in one.pairs())
+        routes = any(map(route.has, _ROUTE)) and (receivers or route.has("receiver"))
+        if routes or (integrates and named):
+            return place
+    return None
 
 
-@rule("routing/group-by-loses-tenant", of="routing")
-def group_by_loses_tenant(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """Routes whose notifications mix tenants, said once, where the grouping was chosen."""
-    tenant = beside.contract.tenant_label
-    losing: dict[Route, list[str]] = {}
-    for route in routing.routes():
-        coming = [shape.rule.name for shape in beside.ending[route] if shape.has(tenant) is True]
-        mixes = route.group_by is not None and tenant not in route.group_by
-        if coming and mixes and not _of_one(route.path_matchers(), tenant):
-            chooser = route
-            while chooser.parent and chooser.parent.group_by == route.group_by and "group_by" not in chooser.lines:
-                chooser = chooser.parent
-            losing.setdefault(chooser, []).extend(coming)
-    for route, names in losing.items():
-        grouped = ", ".join(route.group_by or ()) or "no label"
-        said = f"Alerts of {_some(names)} are grouped by {grouped}, not by '{tenant}'."
-        yield Said(said, route.lines.get("group_by", route.line), subject=str(route))
+def _snaked(node: Node) -> Node:
+    """What the operator's resource says, its keys as Alertmanager spells them."""
+    if isinstance(node.value, list):
+        return Node([_snaked(one) for one in node.value], node.line)
+    if not isinstance(node.value, dict):
+        return node
+    values = {_snake(key): _snaked(inside) for key, inside in node.value.items()}
+    return Node(values, node.line, {_snake(key): line for key, line in node.key_lines.items()})
 
 
-@rule("routing/inhibition-never", of="routing")
-def inhibition_never(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """Inhibitions that never keep an alert back."""
-    for one in routing.inhibitions:
-        if said := _why_never(one, beside):
-            yield Said(said, one.line, subject=str(one))
+def _snake(key: str) -> str:
+    return _CAMEL.sub(lambda found: f"_{found[0].lower()}", key)
 
 
-def _why_never(one: Inhibition, beside: Beside) -> str:
-    for side, matchers in (("source", one.source), ("target", one.target)):
-        if excluding := contradiction(matchers):
-            return f"Nothing can match its {side}, {', '.join(map(str, excluding))}: it excludes itself."
-    sources, targets = beside.matched(one.source), beside.matched(one.target)
-    for label in one.equal:
-        if contradiction(matcher for matcher in (*one.source, *one.target) if matcher.name == label):
-            return f"'{label}' must be equal, and source and target ask for different values of it."
-        having, other = ({shape.has(label) for shape in side} for side in (sources, targets))
-        if sources and targets and {True, False} == having | other and len(having) == len(other) == 1:
-            return f"'{label}' must be equal, and only the alerts of one side have it."
-    return ""
+def _receiver(node: Node) -> Receiver:
+    integrations = [(key, one) for key, entries in node.pairs() for one in entries.items() if key.endswith("_configs")]
+    kinds = tuple(key.removesuffix("_configs") for key, one in integrations if one.value is not None)
+    return Receiver(node.get("name").text(), node.get("name").line, kinds)
 
 
-@rule("routing/inhibition-of-itself", of="routing")
-def inhibition_of_itself(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """Inhibitions whose source is among what they keep back: alerts that match both sides never inhibit each other."""
-    for one in routing.inhibitions:
-        if not one.source or not one.target or _why_never(one, beside) or not covered(one.source, one.target):
-            continue
-        if covered(one.target, one.source):
-            yield Said("Source and target match the same alerts.", one.line, subject=str(one))
-        elif finite_values(one.source, "alertname"):
-            said = "Every alert of its source is one of its target, too, and is never kept back itself."
-            yield Said(said, one.line, assumed=True, subject=str(one))
+def _route(node: Node, parent: Route | None) -> Route:
+    matchers, unread = _matchers(node)
+    group_by: tuple[str, ...] | None = _texts(node, "group_by")
+    if not group_by:
+        group_by = parent.group_by if parent else ()
+    route = Route(
+        node.line,
+        node.get("receiver").text() or (parent.receiver if parent else ""),
+        matchers,
+        None if group_by is None or "..." in group_by else group_by,
+        node.get("continue").text().lower() in _YES,
+        node.key_lines,
+        unread,
+        parent,
+    )
+    route.routes = [_route(child, route) for child in node.get("routes").items() if isinstance(child.value, dict)]
+    return route
 
 
-@rule("routing/inhibition-mixes-tenants", of="routing")
-def inhibition_mixes_tenants(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """Inhibitions by which one tenant's alert keeps back those of all others."""
-    tenant = beside.contract.tenant_label
-    for one in routing.inhibitions:
-        of_one = _of_one(one.source, tenant) or _of_one(one.target, tenant)
-        sources, targets = (
-            [shape.rule.name for shape in beside.matched(side) if shape.has(tenant)]
-            for side in (one.source, one.target)
-        )
-        decided = not one.equal or tenant in one.equal or of_one or _why_never(one, beside)
-        if sources and targets and not decided:
-            said = f"{sources[0]} of one tenant keeps back {targets[0]} of all: '{tenant}' need not be equal."
-            yield Said(said, one.line, subject=str(one))
+def _matchers(node: Node, side: str = "") -> tuple[tuple[Matcher, ...], bool]:
+    """The matchers of a route or of a side of an inhibition, and whether one of them could not be read."""
+    found: list[Matcher] = []
+    unread = False
+    old: tuple[tuple[str, Operator], ...] = (("match", "="), ("match_re", "=~"))
+    for key, operator in old:
+        found += [Matcher(name, operator, value.text(), value.line) for name, value in node.get(side + key).pairs()]
+    # A resource has its matchers as mappings; its `sourceMatch` and `targetMatch` are lists of them, too.
+    for entry in (*node.get(f"{side}matchers").items(), *node.get(f"{side}match").items()):
+        try:
+            found += [_of_mapping(entry)] if isinstance(entry.value, dict) else read_matchers(entry.text(), entry.line)
+        except MatcherUnreadable:
+            unread = True
+    usable = tuple(one for one in found if one.usable)
+    return usable, unread or len(usable) < len(found)
 
 
-def _of_one(matchers: Iterable[Matcher], tenant: str) -> bool:
-    """Whether only one tenant's alerts are matched, or none's."""
-    values = finite_values(matchers, tenant)
-    return values is not None and len(values) <= 1
+def _of_mapping(node: Node) -> Matcher:
+    kind = node.get("match_type").text() or ("=~" if node.get("regex").value is True else "=")
+    return Matcher(node.get("name").text(), kind, node.get("value").text(), node.line)  # type: ignore[arg-type]
 
 
-def _default_only(routings: list[Routing], alerts: list[Shape]) -> Iterator[Finding]:
-    """Alerts that no route takes but the default, in any of the routings; said once, at the first."""
-    trees = [(routing, routing.root) for routing in routings if routing.root and routing.root.routes]
-    lost = [shape for shape in alerts if all(ends(root, shape) == [(root, True)] for _, root in trees)]
-    for routing, root in trees[:1] if lost else ():
-        said = f"No route but the default, to '{root.receiver}', takes {_some(shape.rule.name for shape in lost)}."
-        yield found("routing/default-only", file=routing.file, line=root.line, subject=str(root), message=said)
-
-
-def _misspelt_severities(routings: list[Routing], alerts: list[Shape], contract: Contract) -> Iterator[Finding]:
-    """Alerts of a severity for which no route asks, and which nearly is one that a route asks for."""
-    usual = usual_severities(contract)
-    matchers = [one for routing in routings for _, one in _matchers(routing) if one.name == "severity"]
-    asked = sorted({value for one in matchers for value in one.values or ()})
-    for shape in alerts:
-        severity, one = shape.severity, shape.rule
-        if not severity or severity in asked or any(m.accepts(severity) for m in matchers if not m.negative):
-            continue
-        near = [other for other in asked if other.lower() == severity.lower()]
-        near = near or (get_close_matches(severity, asked, n=1, cutoff=_NEAR) if severity not in usual else [])
-        if near:
-            said = f"Severity '{severity}' of alert '{one.name}' is asked for by no route; is '{near[0]}' meant?"
-            line = one.line_of("labels", "severity")
-            yield found("routing/unknown-severity", file=one.file, line=line, subject=one.name, message=said)
-
-
-def _some(names: Iterable[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    more = len(distinct) - _NAMED_AT_MOST
-    return ", ".join(f"'{name}'" for name in distinct[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+def _texts(node: Node, key: str) -> tuple[str, ...]:
+    return tuple(entry.text() for entry in node.get(key).items())

@@ -1,4 +1,4 @@
-"""Prometheus' rules as they stand in files: groups, `PrometheusRule` resources, values of charts."""
+"""Prometheus' rules as they stand in files: groups, resources, values of charts; and their durations."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cloudxai_analysis.lint.durations import duration_seconds
-from cloudxai_analysis.lint.nodes import Node
+from cloudxai_analysis.lint.documents import Node
 
 _DEEPEST_SEARCH = 12
 _TEXTS = frozenset({"expr", "for", "labels", "annotations"})
+_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?\Z")
+_SECONDS = (365 * 86400.0, 7 * 86400.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
 # Query languages that are no PromQL, by what only they write.
-_LOGQL = re.compile(
-    r"\|[=~]|\|\s*(?:json|logfmt|unwrap|line_format|label_format|pattern|regexp|decolorize)\b|\bbytes_(?:rate|over_time)\("
-    r"|!=\s*`|(?:rate|count_over_time|absent_over_time)\(\s*\{"
-)
-_METRICSQL = re.compile(
-    r"\b(?:rollup\w*|\w+_pure|range_\w+|running_\w+|share_\w+_over_time|keep_last_value|interpolate|label_set|label_del"
-    r"|label_match|label_mismatch|alias|histogram_share|buckets_limit|median|topk_\w+|outliersk|limit_offset|smooth_\w+"
-    r"|count_(?:eq|ne|gt|le)_over_time|histogram_avg|any|distinct_over_time|tlast_change_over_time|now|step|lag|union)\("
-    r"|\bWITH\s*\(|\bkeep_metric_names\b|\b(?:if|ifnot|default)\b\s*[\w(]|\[\d+i\]|\{[^}\"']*\bor\b"
-)
+_LANGUAGES = {
+    "LogQL": re.compile(
+        r"\|[=~]|\|\s*(?:json|logfmt|unwrap|line_format|label_format|pattern|regexp|decolorize)\b"
+        r"|\bbytes_(?:rate|over_time)\(|!=\s*`|(?:rate|count_over_time|absent_over_time)\(\s*\{"
+    ),
+    "MetricsQL": re.compile(
+        r"\b(?:rollup\w*|\w+_pure|range_\w+|running_\w+|share_\w+_over_time|keep_last_value|interpolate|label_set"
+        r"|label_del|label_match|label_mismatch|alias|histogram_share|buckets_limit|median|topk_\w+|outliersk"
+        r"|limit_offset|smooth_\w+|count_(?:eq|ne|gt|le)_over_time|histogram_avg|any|distinct_over_time"
+        r"|tlast_change_over_time|now|step|lag|union)\(|\bWITH\s*\(|\bkeep_metric_names\b"
+        r"|\b(?:if|ifnot|default)\b\s*[\w(]|\[\d+i\]|\{[^}\"']*\bor\b"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -56,45 +60,54 @@ class Rule:
 
 def load_rules(tree: Node, file: str) -> list[Rule]:
     """Every rule in one document of `file`, whatever its form; whether Prometheus takes it is promtool's word."""
-    rules = [_rule(node, Node({}, node.line), file) for node in rules_outside(tree) if is_rule(node)]
-    for groups in group_lists(tree):
-        for group in groups.items():
-            rules += [_rule(node, group, file) for node in group.get("rules").items() if isinstance(node.value, dict)]
+    rules = [
+        _rule(node, group, file)
+        for groups in group_lists(tree)
+        for group in groups.items()
+        for node in group.get("rules").items()
+        if isinstance(node.value, dict)
+    ]
     return [rule for rule in rules if rule.name or rule.expr]
 
 
-def group_lists(tree: Node) -> Iterator[Node]:
+def group_lists(tree: Node, depth: int = 0) -> Iterator[Node]:
     """The lists of groups in a document, however deep in a resource or a chart's values they stand."""
-    waiting = [(tree, 0)]
-    while waiting:
-        node, depth = waiting.pop()
-        groups = node.get("groups")
-        if any(_is_group(group) for group in groups.items()):
-            yield groups
-        elif depth < _DEEPEST_SEARCH and not node.has("panels") and not node.has("openapi"):
-            inside = node.items() or [value for _, value in node.pairs()]
-            waiting.extend((value, depth + 1) for value in reversed(inside))
-
-
-def rules_outside(tree: Node) -> list[Node]:
-    """The rules of a document that holds them without a group around."""
-    return [] if tree.has("groups") else tree.items() or tree.get("rules").items()
-
-
-def is_rule(node: Node) -> bool:
-    """Whether it is a rule by its own keys: a name, and something that only rules have."""
-    return (node.has("alert") or node.has("record")) and any(node.has(key) for key in _TEXTS)
+    groups = tree.get("groups")
+    if any(map(_is_group, groups.items())):
+        yield groups
+    elif depth < _DEEPEST_SEARCH and not tree.has("panels"):
+        for inside in tree.items() or [value for _, value in tree.pairs()]:
+            yield from group_lists(inside, depth + 1)
 
 
 def language_of(expr: str) -> str:
     """The query language that an expression is written in, if it is surely another than PromQL; else ''."""
-    return "LogQL" if _LOGQL.search(expr) else "MetricsQL" if _METRICSQL.search(expr) else ""
+    return next((language for language, words in _LANGUAGES.items() if words.search(expr)), "")
+
+
+def duration_seconds(text: str) -> float:
+    """The seconds of a duration like '1h30m'; 0 of a text that Prometheus takes for none."""
+    parts = _DURATION.match(text) if len(text) <= 100 else None
+    counts = zip(parts.groups(), _SECONDS, strict=True) if parts else ()
+    return sum(int(count) * seconds for count, seconds in counts if count)
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds as people write them in a rule: 90 is '1m30s'."""
+    if seconds <= 0 or seconds != round(seconds):
+        return f"{seconds:g}s"
+    left, said = int(seconds), ""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        said += f"{count}{unit}" if count else ""
+    return said
 
 
 def _is_group(node: Node) -> bool:
+    """Whether it holds rules of Prometheus; Grafana provisions alerts of its own in groups of the same names."""
     rules = node.get("rules").items()
-    # Grafana provisions alerts of its own in groups of the same names.
-    return any(map(is_rule, rules)) and not any(rule.has("uid") or rule.has("data") for rule in rules)
+    named = any((rule.has("alert") or rule.has("record")) and any(map(rule.has, _TEXTS)) for rule in rules)
+    return named and not any(rule.has("uid") or rule.has("data") for rule in rules)
 
 
 def _rule(node: Node, group: Node, file: str) -> Rule:
@@ -105,8 +118,8 @@ def _rule(node: Node, group: Node, file: str) -> Rule:
         kind=kind,
         expr=node.get("expr").text(),
         expr_line=node.key_lines.get("expr", line),
-        for_seconds=duration_seconds(node.get("for").text()) or 0.0,
-        keep_firing_for_seconds=duration_seconds(node.get("keep_firing_for").text()) or 0.0,
+        for_seconds=duration_seconds(node.get("for").text()),
+        keep_firing_for_seconds=duration_seconds(node.get("keep_firing_for").text()),
         labels=_texts(group.get("labels")) | _texts(node.get("labels")),
         annotations=_texts(node.get("annotations")),
         group=group.get("name").text(),

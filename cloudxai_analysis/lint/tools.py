@@ -16,16 +16,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.codes import code_of, found
+from cloudxai_analysis.lint import Finding, code_of, found
+from cloudxai_analysis.lint.documents import Node
 from cloudxai_analysis.lint.metrics import NAMES
-from cloudxai_analysis.lint.nodes import Node
 
 _SECONDS = 120.0
 _AT_ONCE = 200
 _MOST_ROUTES = 300
 _NAMES = NAMES["tools"]
-_OF_RULE = re.compile(r'group "(?P<group>.*?)", rule (?P<rule>\d+), "[^"]*": (?:\d+:\d+: )?')
+_OF_RULE = re.compile(r'group "(?P<group>.*?)", rule (?P<rule>\d+), "(?P<name>[^"]*)": (?:\d+:\d+: )?')
 _PLACED = re.compile(r"(?P<number>\d+)\.yml: (?:(?P<line>\d+):\d+: )?(?P<said>.*)")
 _OF_LINE = re.compile(r"\s+line (?P<line>\d+): (?P<said>.*)")
 _NEWER_FUNCTIONS = re.compile(r'function "(?:now|toDuration|urlQueryEscape|\w*[Tt]ime\w*)" not defined')
@@ -55,46 +54,33 @@ def rule_form(documents: Sequence[tuple[str, Node]]) -> list[Finding]:
         file, node = documents[number]
         if "could not parse expression" in said or _NEWER_FUNCTIONS.search(said):
             continue
-        one = _rule_of(node, said)
+        placed = _OF_RULE.search(said)
+        subject = placed["name"] if placed else ""
         words = re.sub(r"template: __alert_.*?:\d+(?::\d+)?: ", "template: ", _OF_RULE.sub("", said))
-        at = _exact(one, words, line) if one else line or _exact(node.get("groups"), words)
-        subject = (one.get("alert").text() or one.get("record").text()) if one else ""
-        message, code = f"{words}, says {tool}.", code_of("promtool", words)
-        findings[found(code, file=file, line=at, subject=subject, message=message)] = None
+        at = _exact(node, words, line or node.line_of(subject) or 0)
+        findings[found(code_of("promtool", words), f"{words}, says {tool}.", file, at, subject)] = None
     return list(findings)
 
 
-def _rule_of(node: Node, said: str) -> Node | None:
-    """The rule that promtool speaks of."""
-    placed = _OF_RULE.search(said)
-    for group in node.get("groups").items() if placed else ():
-        rules = group.get("rules").items()
-        if placed and group.get("name").text() == placed["group"] and int(placed["rule"]) <= len(rules):
-            return rules[int(placed["rule"]) - 1]
-    return None
-
-
 def _exact(scope: Node, said: str, line: int = 0) -> int:
-    """The line of the first key or text in a rule or file that a tool quotes; else the tool's, or where that begins."""
+    """The line of the first key or text from `line` on that a tool quotes; else that line, or where the file begins."""
     words = [*re.findall(r"[\"'](.*?)[\"']", said), said.rsplit(maxsplit=1)[-1]]
-    exact = [at for word in words if (at := scope.line_of(word)) is not None]
-    return (exact or [line or next(iter(scope.key_lines.values()), scope.line)])[0]
+    exact = (at for word in words if (at := scope.line_of(word) or 0) >= max(line, 1))
+    return next(exact, line or next(iter(scope.key_lines.values()), scope.line))
 
 
 def refused_expressions(expressions: Sequence[str]) -> dict[int, str]:
     """What promtool says of those of the expressions that it cannot parse either, by their place."""
+    if not expressions or not version_of("promtool"):
+        return {}
     rules = [Node({"record": Node("x", 1), "expr": Node(one, 1)}, 1) for one in expressions]
     group = Node({"name": Node("g", 1), "rules": Node(rules, 1)}, 1)
-    text = Node({"groups": Node([group], 1)}, 1).in_place()
     refused = {}
-    for _, _, said in _check_rules([text]) if version_of("promtool") and rules else ():
+    for _, _, said in _check_rules([Node({"groups": Node([group], 1)}, 1).in_place()]):
         place, error = _OF_RULE.search(said), said.partition("parse error: ")[2]
         unknown = re.search(r"unknown function with name \"(\w+)\"", error)
-        if (
-            place is not None
-            and error
-            and (not unknown or get_close_matches(unknown[1], _NAMES["functions"], cutoff=0.8))
-        ):
+        is_slip = not unknown or get_close_matches(unknown[1], _NAMES["functions"], cutoff=0.8)
+        if place is not None and error and is_slip:
             refused[int(place["rule"]) - 1] = f"{error}, says {version_of('promtool')}"
     return refused
 
@@ -138,21 +124,18 @@ def routing_form(file: str, tree: Node) -> list[Finding]:
     tool, refusal = version_of("amtool"), _refusal(tree)
     findings: dict[Finding, None] = {}
     for one in _amlint(tree):
-        if one.code in _NAMES["not_told"] or (one.code in ALSO_CAUGHT_BY_AMTOOL and refusal == ""):
+        refused = one.code in ALSO_CAUGHT_BY_AMTOOL
+        if one.code in _NAMES["not_told"] or (refused and refusal == ""):
             continue
-        message = " ".join(one.msg.split()).replace(" — ", ": ")
-        line, subject = _where(tree, one.where, message)
+        said = " ".join(one.msg.split()).replace(" — ", ": ")
+        line, subject = _where(tree, one.where, said)
         # Where amtool is too old to say, amlint may be, too.
-        doubtful = refusal is None and bool(tool) and one.code in ALSO_CAUGHT_BY_AMTOOL
-        code = code_of("amlint", one.code)
-        findings[found(code, file=file, line=line, subject=subject, message=message, mild=doubtful)] = None
+        doubtful = refused and refusal is None and bool(tool)
+        findings[found(code_of("amlint", one.code), said, file, line, subject, assumed=doubtful)] = None
     if refusal and not any("refuses" in finding.why for finding in findings):
-        placed = [_OF_LINE.fullmatch(line) for line in refusal.split("\n")]
-        for line, said in [(int(one["line"]), one["said"]) for one in placed if one] or [
-            (_exact(tree, refusal), refusal)
-        ]:
-            message = f"{said}, says {tool}."
-            findings[found(code_of("amtool", said), file=file, line=line, subject="", message=message)] = None
+        lines = [(int(one["line"]), one["said"]) for one in map(_OF_LINE.fullmatch, refusal.split("\n")) if one]
+        for line, said in lines or [(_exact(tree, refusal), refusal)]:
+            findings[found(code_of("amtool", said), f"{said}, says {tool}.", file, line)] = None
     return list(findings)
 
 

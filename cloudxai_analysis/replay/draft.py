@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lint.durations import duration_text
+from cloudxai_analysis.lint.rules import duration_text
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.rules import split
 from cloudxai_analysis.sources.rules import AlertingRule

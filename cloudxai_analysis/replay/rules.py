@@ -12,11 +12,9 @@ import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.durations import duration_text
+from cloudxai_analysis.lint.documents import Node, documents_in, read_tree
 from cloudxai_analysis.lint.expressions import TURNED, Term, Unparsed, parse
-from cloudxai_analysis.lint.nodes import Node
-from cloudxai_analysis.lint.reading import documents_in, read_tree
-from cloudxai_analysis.lint.rules import group_lists, load_rules
+from cloudxai_analysis.lint.rules import duration_text, group_lists, load_rules
 from cloudxai_analysis.lint.tools import rule_form
 from cloudxai_analysis.measures.readiness import PAIRS
 from cloudxai_analysis.platform.contract import Contract

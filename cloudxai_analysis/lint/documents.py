@@ -1,0 +1,288 @@
+"""The documents of a YAML or JSON file, as trees whose every value knows its line; what cannot be read is a finding."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cloudxai_analysis.lint import Finding, found
+
+LARGEST_BYTES = 64 << 20
+DEEPEST = 60
+MOST_VALUES = 5_000_000  # values that the aliases of one file may stand for
+Scalar = str | int | float | bool | None
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What JSON may hold and YAML takes otherwise.
+_NO_YAML = str.maketrans({"\t": " ", "\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
+_SURROGATES = re.compile(r"((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)|\\.")
+_TEMPLATE = re.compile(r"\{\{|\{%")
+_WORDS: dict[str, Scalar] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
+_OURS = ("groups:", "receivers:", '"panels"', "route:")  # what a text inside a resource says that is a file of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value with the line on which it stands; a mapping also knows the lines of its keys."""
+
+    value: Scalar | list[Node] | dict[str, Node]
+    line: int
+    key_lines: dict[str, int] = field(default_factory=dict)
+
+    def get(self, *keys: str) -> Node:
+        """The value under these keys, one inside the other; what is missing is None on the line of what is there."""
+        found = self
+        for key in keys:
+            inside = found.value.get(key) if isinstance(found.value, dict) else None
+            found = inside if inside is not None else Node(None, found.line)
+        return found
+
+    def has(self, key: str) -> bool:
+        """Whether it is a mapping with that key."""
+        return isinstance(self.value, dict) and key in self.value
+
+    def items(self) -> list[Node]:
+        """The members of a list; of all else none."""
+        return self.value if isinstance(self.value, list) else []
+
+    def pairs(self) -> list[tuple[str, Node]]:
+        """Keys and values of a mapping; of all else none."""
+        return list(self.value.items()) if isinstance(self.value, dict) else []
+
+    def text(self) -> str:
+        """A scalar as text; of all else ''."""
+        if self.value is None or isinstance(self.value, list | dict):
+            return ""
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
+    def plain(self) -> Any:
+        """The value without its lines."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
+
+    def walk(self) -> Iterator[Node]:
+        """This node and every node inside it."""
+        yield self
+        for inside in self.items() or [one for _, one in self.pairs()]:
+            yield from inside.walk()
+
+    def line_of(self, word: str) -> int | None:
+        """The line of the first key or text in it that is `word`."""
+        lines = (node.key_lines.get(word, node.line) for node in self.walk() if word in (node.text(), *node.key_lines))
+        return next(lines, None)
+
+    def in_place(self) -> str:
+        """The value as JSON in which everything stands on its own line, so that another tool names the same lines."""
+        parts: list[str] = []
+        _write(self, parts, 1)
+        return "".join(parts)
+
+
+def _write(node: Node, parts: list[str], at: int) -> int:
+    """Put the node's text behind `parts`, which end on line `at`; the line on which they end then."""
+    parts.append("\n" * (node.line - at))
+    at = max(at, node.line)
+    if not isinstance(node.value, dict | list):
+        parts.append(json.dumps(node.value))
+        return at
+    is_mapping = isinstance(node.value, dict)
+    parts.append("{" if is_mapping else "[")
+    for key, inside in node.pairs() or [("", one) for one in node.items()]:
+        if is_mapping:
+            key_line = node.key_lines.get(key, at)
+            parts.append("\n" * (key_line - at) + f"{json.dumps(key)}: ")
+            at = max(at, key_line)
+        at = _write(inside, parts, at)
+        parts.append(", ")
+    parts.append("}" if is_mapping else "]")
+    return at
+
+
+def read_tree(path: Path, *, name: str = "") -> tuple[list[Node], list[Finding]]:
+    """Every document of the file at `path`, and what is wrong with the file; findings call it `name` or its path."""
+    file = name or str(path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        return [], [found("files/unreadable", f"The file cannot be read: {error.strerror}.", file, 1)]
+    if len(content) > LARGEST_BYTES:
+        return [], [found("files/unreadable", f"The file is larger than {LARGEST_BYTES >> 20} MiB.", file, 1)]
+    try:
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return [], [found("files/broken", f"A byte is no {error.encoding.upper()}.", file, line)]
+    return read_text(text, file, as_json=path.suffix.lower() == ".json")
+
+
+def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = False) -> tuple[list[Node], list[Finding]]:
+    """Every document of a text that begins on line `first_line` of `file`, and what is wrong with it."""
+    try:
+        if as_json:
+            json.loads(text)
+            text = _SURROGATES.sub(_unescaped, text.translate(_NO_YAML))
+        _refuse_too_deep(text)
+        reader = _Reader(file, first_line)
+        return [reader.node(root) for root in yaml.compose_all(text, Loader=_Loader)], reader.findings
+    except json.JSONDecodeError as error:
+        return [], [found("files/broken", f"It is no JSON: {error.msg}.", file, error.lineno + first_line - 1)]
+    except RecursionError:
+        return [], [found("files/broken", f"It is nested deeper than {DEEPEST} levels.", file, first_line)]
+    except yaml.YAMLError as error:
+        if template := _TEMPLATE.search(text):
+            line = text.count("\n", 0, template.start()) + first_line
+            return [], [found("files/templated", "It is a template that is no YAML before it is filled.", file, line)]
+        line, problem = _problem(error, text)
+        return [], [found("files/broken", f"It is no YAML: {problem}.", file, line + first_line)]
+
+
+def _refuse_too_deep(text: str) -> None:
+    """The composer is recursive: what could exhaust its stack never gets there."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise _marked(f"nested deeper than {DEEPEST} levels", event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+class _Reader:
+    """Nodes of one text; what stands behind an alias is one node, however often it is used."""
+
+    def __init__(self, file: str, first_line: int) -> None:
+        self.findings: list[Finding] = []
+        self._file, self._first_line = file, first_line
+        # By identity, with the source, so that no other gets it; the size is 0 until its end has come.
+        self._read: dict[int, tuple[Any, Node, int]] = {}
+
+    def node(self, source: Any) -> Node:
+        """What PyYAML's node stands for."""
+        return self._sized(source)[0]
+
+    def _sized(self, source: Any) -> tuple[Node, int]:
+        """The node, and how many values it stands for."""
+        if id(source) in self._read:
+            _, node, size = self._read[id(source)]
+            if not size:
+                raise _marked("an alias of itself", source)
+            return node, size
+        line = source.start_mark.line + self._first_line
+        if isinstance(source, yaml.ScalarNode):
+            return Node(source.value if source.style else resolved(source.value), line), 1
+        node = Node([] if isinstance(source, yaml.SequenceNode) else {}, line)
+        self._read[id(source)] = source, node, 0
+        if isinstance(node.value, list):
+            members = [self._sized(one) for one in source.value]
+            node.value.extend(member for member, _ in members)
+            size = 1 + sum(held for _, held in members)
+        else:
+            size = self._fill(node, source.value)
+        if size > MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
+        self._read[id(source)] = source, node, size
+        return node, size
+
+    def _fill(self, node: Node, pairs: list[tuple[Any, Any]]) -> int:
+        """Put keys and values into a mapping; how many values it stands for."""
+        values: Any = node.value
+        merged: list[Node] = []
+        size = 1
+        for key, source in pairs:
+            line = key.start_mark.line + self._first_line
+            inside, held = self._sized(source)
+            size += held
+            if not isinstance(key, yaml.ScalarNode):
+                # {{ template }} reads as a mapping whose key is a mapping.
+                said = "A key that is no text, as an unquoted {{ template }} gives."
+                self.findings.append(found("files/templated", said, self._file, line))
+            elif key.value == "<<":
+                merged += inside.items() or [inside]
+            else:
+                if key.value in values:
+                    said = f"Key '{key.value}' is there twice; it stands on line {node.key_lines[key.value]} already."
+                    self.findings.append(found("files/duplicate-key", said, self._file, line))
+                node.key_lines.setdefault(key.value, line)
+                values[key.value] = inside
+        for name, inside in (pair for base in merged for pair in base.pairs()):
+            values.setdefault(name, inside)
+        return size
+
+
+def documents_in(tree: Node, file: str) -> Iterator[tuple[Node, list[Finding]]]:
+    """A document, and those that it carries as texts or in a list, each with what is wrong with its text."""
+    for resource in (tree, *tree.get("items").items()) if tree.get("kind").text().endswith("List") else (tree,):
+        yield resource, []
+        for text, line, as_json in _texts(resource):
+            # The text of a block begins on the line after its sign; a quoted one begins on its own.
+            is_block = "\n" in text and not file.lower().endswith(".json")
+            documents, faults = read_text(text, file, first_line=line + is_block, as_json=as_json)
+            yield from ((document, []) for document in documents)
+            yield Node(None, line), faults
+
+
+def _texts(resource: Node) -> Iterator[tuple[str, int, bool]]:
+    """The texts of a resource that are files of ours, each with its line, and whether it is JSON."""
+    kind = resource.get("kind").text()
+    entries = [*resource.get("data").pairs(), *resource.get("stringData").pairs()]
+    for name, node in entries if kind in ("ConfigMap", "Secret") else ():
+        text = node.text()
+        if kind == "Secret" and ":" not in text:
+            try:
+                text = b64decode(text, validate=True).decode()
+            except ValueError:
+                continue
+        if any(word in text for word in _OURS):
+            yield text, node.line, name.lower().endswith(".json")
+    dashboard, config = resource.get("spec", "json"), resource.get("alertmanager_config")  # as Mimir takes it
+    if kind == "GrafanaDashboard" and isinstance(dashboard.value, str):
+        yield dashboard.value, dashboard.line, True
+    if isinstance(config.value, str):
+        yield config.value, config.line, False
+
+
+def resolved(text: str) -> Scalar:
+    """What a plain scalar stands for: nothing, a truth, a number, or its own text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """JSON writes a character beyond the first plane as two escapes, which are none in YAML."""
+    if not match[1]:
+        return match[0]
+    return str(json.loads(f'"{match[0]}"')).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _problem(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """The index of the line that is likely broken, and what the parser says of it."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return text.encode(errors="replace").count(b"\n", 0, error.position), error.reason
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return 0, " ".join(str(error).split())
+    # An open quote or bracket is noticed only where the text goes on like something else.
+    opened = error.context_mark if re.search("scan|flow", error.context or "") else None
+    mark = opened or error.problem_mark
+    return mark.line if mark else 0, error.problem or "it is no YAML"
+
+
+def _marked(problem: str, place: Any) -> yaml.YAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)
