@@ -16,7 +16,6 @@ from cloudxai_analysis.ground.files import replace_whole
 from cloudxai_analysis.words.phrases import count, plain, span
 
 if TYPE_CHECKING:
-    from cloudxai_analysis.platform.contract import Contract
     from cloudxai_analysis.platform.settings import Environment
     from cloudxai_analysis.sources.contact import Contact
     from cloudxai_analysis.sources.rules import AlertingRule
@@ -42,33 +41,27 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
         raise UsageError("The demo needs no connection. Give the URL of a server, like http://host:9090.")
     settled = asked.environment
     differing = _told_apart(found, settled)
-    proposed = _environment(found, settled, differing)
-    for line in (*_three_lines(found, settled), *_more_lines(found, settled, differing)):
+    lines = [*_three_lines(found, settled), *_notes(found, settled.contract.tenant_label, differing)]
+    lines += _rule_lines(found.rules, rules, settled) if rules else []
+    for line in lines:
         click.echo(plain(line))
-    for line in _rule_lines(found.rules, rules, settled) if rules else ():
-        click.echo(plain(line))
-    click.echo(f"\n{_toml(settled.name, proposed)}")
+    text = _toml(settled.name, _proposed(found, settled, differing))
+    click.echo(f"\n{text}")
     if write:
-        _write(settled.name, proposed, yes=yes)
+        _write(text, settled.name, yes=yes)
     return 0
 
 
 def first_look(asked: Asked) -> Iterator[str]:
     """Three lines on a server from which nothing was pulled yet; none on any other source.
 
-    Raises
-    ------
-    NoData
-        It has nothing of the contract.
-    CloudxaiError
-        Whatever the server raises.
+    Raises NoData where it has nothing of the contract, and whatever the server raises.
     """
     from cloudxai_analysis.lake.tables import open_lake
 
-    if open_lake(asked.environment.lake).exists:
-        return
-    if found := _look(asked, min(asked.window.end, asked.now)):
-        yield from _three_lines(found, asked.environment)
+    if not open_lake(asked.environment.lake).exists:
+        found = _look(asked, min(asked.window.end, asked.now))
+        yield from _three_lines(found, asked.environment) if found else ()
 
 
 def _look(asked: Asked, end: datetime) -> Contact | None:
@@ -79,10 +72,9 @@ def _look(asked: Asked, end: datetime) -> Contact | None:
 
     settled = asked.environment
     source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
-    if not isinstance(source, ServerSource):
-        return None
     window = Window(end - _needed(settled), end)
-    return look(source, settled.contract, window, matchers=settled.settings.matchers)
+    matchers = settled.settings.matchers
+    return look(source, settled.contract, window, matchers=matchers) if isinstance(source, ServerSource) else None
 
 
 def _needed(environment: Environment) -> timedelta:
@@ -91,39 +83,36 @@ def _needed(environment: Environment) -> timedelta:
 
 
 def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
+    from cloudxai_analysis.checks.finding import ROWS
+    from cloudxai_analysis.sources.contact import ANYBODYS
     from cloudxai_analysis.sources.rules import rule_rows
 
     contract, needed = environment.contract, _needed(environment)
-    seen = "no sample in the last hour"
+    facts = ["no sample in the last hour"]
     if found.oldest and found.newest:
         held = found.newest - found.oldest
         short = f" of the {needed.days} days that a report compares" if held < needed - timedelta(hours=2) else ""
-        seen = f"telemetry since {found.oldest:%Y-%m-%d %H:%M} UTC, {span(held.total_seconds())}{short}"
-    facts = [seen, f"kept for {found.retention}" if found.retention else "", count(found.targets, "target")]
-    facts.append(f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}" if found.steps else "")
-    yield f"{found.name} is {found.kind}: {', '.join(filter(None, facts))}."
-    missing = [f"{metric} ({_listed(checks)})" for metric, checks in _missing(found, contract)]
+        facts = [f"telemetry since {found.oldest:%Y-%m-%d %H:%M} UTC, {span(held.total_seconds())}{short}"]
+    facts += [f"kept for {found.retention}"] if found.retention else []
+    facts += [count(found.targets, "target")]
+    facts += [f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}"] if found.steps else []
+    yield f"{found.name} is {found.kind}: {', '.join(facts)}."
+    names, missing = {name for own in found.jobs.values() for name in own}, []
+    for role, metric in contract.metrics.items():
+        checks = [key for key, row in ROWS.items() if role in row.roles]
+        if checks and metric.scope == "target" and role not in ANYBODYS and not names & set(metric.series_names):
+            missing.append(f"{metric.name} ({', '.join(checks)})")
     has = "; ".join(f"job '{job}' exports {len(own)} series names of it" for job, own in found.jobs.items())
-    other = "" if set(found.jobs) & set(contract.jobs) else f", and none is of job {_listed(contract.jobs)}: they count"
-    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what rests on it): {_listed(missing)}."
+    none = f", and none is of job {', '.join(contract.jobs)}: they count"
+    other = "" if set(found.jobs) & set(contract.jobs) else none
+    rests = ", ".join(missing) or "nothing"
+    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what rests on it): {rests}."
     if found.rules is None:
         yield "Alerting rules: the server does not tell them; the contract's descriptions are used."
         return
     differences = "; ".join(contract.differences(rule_rows(found.rules) or []))
     said = f"; otherwise than the contract: {differences}" if differences else ", as the contract says"
     yield f"Alerting rules: {len(found.rules)} loaded{said}."
-
-
-def _missing(found: Contact, contract: Contract) -> Iterator[tuple[str, list[str]]]:
-    """The contract's metrics that no job exports, each with the keys of the checks that rest on it."""
-    from cloudxai_analysis.checks.finding import ROWS
-    from cloudxai_analysis.sources.contact import ANYBODYS
-
-    names = {name for own in found.jobs.values() for name in own}
-    for role, metric in contract.metrics.items():
-        checks = [key for key, row in ROWS.items() if role in row.roles]
-        if checks and metric.scope == "target" and role not in ANYBODYS and not names & set(metric.series_names):
-            yield metric.name, checks
 
 
 def _told_apart(found: Contact, environment: Environment) -> list[str]:
@@ -149,15 +138,14 @@ def _told_apart(found: Contact, environment: Environment) -> list[str]:
     return sorted(differing)
 
 
-def _more_lines(found: Contact, environment: Environment, differing: list[str]) -> Iterator[str]:
+def _notes(found: Contact, tenant_label: str, differing: list[str]) -> Iterator[str]:
     for label in differing:
         yield (
             f"Series of one target differ at the same time in the label '{label}': two replicas of one Prometheus need "
             f"`replica_labels`, several processes behind one address need an address each."
         )
-    tenant = environment.contract.tenant_label
-    if tenant not in found.labels:
-        yield f"No series of the contract has the label '{tenant}': name the right one in `tenant_label`."
+    if tenant_label not in found.labels:
+        yield f"No series of the contract has the label '{tenant_label}': name the right one in `tenant_label`."
     for label in found.labels:
         if label.startswith("exported_"):
             yield (
@@ -166,7 +154,7 @@ def _more_lines(found: Contact, environment: Environment, differing: list[str]) 
             )
 
 
-def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], settled: Environment) -> Iterator[str]:
+def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], settled: Environment) -> list[str]:
     """How the loaded rules differ from those of files, as an audit says it."""
     from cloudxai_analysis.cli.audit import loaded_alerts
     from cloudxai_analysis.lint.audit import audit
@@ -174,30 +162,24 @@ def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], sett
 
     corpus = read_corpus(files, contract=settled.contract, loaded_alerts=loaded_alerts(loaded))
     found = [one for one in audit(corpus, ask_tools=False) if one.code in ("rules/differs-from-server", "files/broken")]
-    yield from (f"{one.file}:{one.line}: {one.subject}: {one.message}" for one in found)
-    own = {rule.name for rule in corpus.rules}
-    others = sorted({rule.name for rule in loaded or ()} - own)
-    yield from (f"{name} is loaded, and in none of the files." for name in others)
-    if loaded is not None and not found and not others:
-        alerts = sum(rule.kind == "alert" for rule in corpus.rules)
-        yield f"The server has loaded the {count(alerts, 'alerting rule')} of the files, as they are."
+    lines = [f"{one.file}:{one.line}: {one.subject}: {one.message}" for one in found]
+    others = {rule.name for rule in loaded or ()} - {rule.name for rule in corpus.rules}
+    lines += [f"{name} is loaded, and in none of the files." for name in sorted(others)]
+    alerts = sum(rule.kind == "alert" for rule in corpus.rules)
+    same = f"The server has loaded the {count(alerts, 'alerting rule')} of the files, as they are."
+    return lines or ([] if loaded is None else [same])
 
 
-def _environment(found: Contact, environment: Environment, differing: list[str]) -> dict[str, Any]:
+def _proposed(found: Contact, environment: Environment, differing: list[str]) -> dict[str, Any]:
     """What the settings should say of this server: what is told apart from the contract, and nothing else."""
-    contract = environment.contract
-    proposed: dict[str, Any] = {"source": found.name}
-    if not set(found.jobs) & set(contract.jobs):
-        proposed["jobs"] = list(found.jobs)
-    if (exported := f"exported_{contract.tenant_label}") in found.labels:
-        proposed["tenant_label"] = exported
-    if replicas := [label for label in differing if "replica" in label]:
-        proposed["replica_labels"] = replicas
-    return proposed
-
-
-def _listed(words: Any) -> str:
-    return ", ".join(words) or "nothing"
+    contract, exported = environment.contract, f"exported_{environment.contract.tenant_label}"
+    proposed = {
+        "source": found.name,
+        "jobs": [] if set(found.jobs) & set(contract.jobs) else list(found.jobs),
+        "tenant_label": exported if exported in found.labels else "",
+        "replica_labels": [label for label in differing if "replica" in label],
+    }
+    return {key: value for key, value in proposed.items() if value}
 
 
 def _toml(name: str, values: dict[str, Any]) -> str:
@@ -211,35 +193,26 @@ def _toml(name: str, values: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write(name: str, values: dict[str, Any], *, yes: bool) -> None:
-    """Add the environment to the settings' file; whatever is in it stays, and it is read back before it counts.
+def _write(text: str, name: str, *, yes: bool) -> None:
+    """Add the environment to the settings' file, which stays as it is where it could not be read again with it.
 
-    Raises
-    ------
-    UsageError
-        The file has that environment, cannot be extended or written, or nobody is there to be asked.
+    Raises UsageError then, and where nobody is there to be asked.
     """
     from cloudxai_analysis.platform.settings import settings_file
 
     file = settings_file().resolve()
     try:
         before = file.read_text(encoding="utf-8") if file.exists() else ""
-        wanted = tomllib.loads(before)
-        if name in wanted.get("environments", {}):
-            raise UsageError(
-                f"{file} has an environment '{name}' already, which stays as it is. Give --environment NAME."
-            )
+        after = f"{before.rstrip()}\n\n{text}\n".lstrip()
+        tomllib.loads(after)  # an environment of this name would be there twice, which TOML refuses
         if not yes and not sys.stdin.isatty():
             raise UsageError("Nobody is there to be asked before cloudxai.toml is written. Give --yes.")
         if not yes:
             click.confirm(f"Add it to {file}?", abort=True)
-        after = f"{before.rstrip()}\n\n{_toml(name, values)}\n".lstrip()
-        wanted.setdefault("environments", {})[name] = values
-        if tomllib.loads(after) != wanted:
-            raise ValueError("it would not be read as it was written")
         replace_whole(file, after)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{file} was left as it is, for it cannot be extended: {error}. Add the lines above yourself."
+            f"{file} was left as it is, for it cannot be extended: {error}. Give another --environment, or add the "
+            "lines above yourself."
         ) from None
     click.echo(plain(f"Written to {file}. Next: cloudxai report --environment {name}"))

@@ -9,10 +9,9 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 import requests
 
-from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError
+from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, SourceAnswerError
 
 MOST_VALUES = 20_000_000  # in one document of JSON: each takes some 60 bytes as an object of Python's
-_KINDS = {b"": "an empty body", b"<": "HTML or XML", b"{": "broken or foreign JSON", b"[": "foreign JSON"}
 
 
 class TooManySamples(SourceAnswerError):
@@ -41,20 +40,15 @@ def checked(response: requests.Response, *, say: Callable[[object], str]) -> dic
         raise _failed(response.status_code, words, answers="status" in document)
     if "status" not in document:
         raise SourceAnswerError(
-            f"answered HTTP 200 with {_KINDS.get(response.content.lstrip()[:1], 'something')} instead of the JSON of "
+            f"answered HTTP 200 with '{say(response.content[:40].decode(errors='replace'))}' instead of the JSON of "
             "Prometheus' API. Check the URL and its path; a login page or a proxy may stand before the server."
         )
     if document["status"] != "success":
         raise SourceAnswerError(f"answered with status '{say(document['status'])}'{words}. Look at its log.")
-    if warnings := document.get("warnings"):
-        said = say(warnings[0] if isinstance(warnings, list) else warnings)
+    if document.get("warnings") or document.get("isPartial"):
         raise SourceAnswerError(
-            f"answered with a warning, so the answer may be in part: '{said}'. "
-            "It is not taken for whole; run again when the server can answer in full."
-        )
-    if document.get("isPartial"):
-        raise SourceAnswerError(
-            "answered in part (isPartial), which is not taken for whole. Run again when all of its storage is up."
+            f"answered in part, or with a warning: '{say(document.get('warnings') or 'isPartial')}'. "
+            "It is not taken for whole; run again when all of the server's storage is up."
         )
     return document
 
@@ -76,41 +70,32 @@ def _document(content: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) and "status" in document else {}
 
 
-def _redirected(response: requests.Response, say: Callable[[object], str]) -> Exception:
+def _redirected(response: requests.Response, say: Callable[[object], str]) -> CloudxaiError:
     try:
-        here = urlsplit(response.url)
-        there = urlsplit(urljoin(response.url, response.headers["Location"]))
-        same_place = (here.scheme, here.port) == (there.scheme, there.port)
+        here, there = urlsplit(response.url), urlsplit(urljoin(response.url, response.headers["Location"]))
+        # Another path, or https in place of http, on the same host is no danger, but still not what was configured.
+        upgraded = (here.scheme, there.scheme, there.hostname) == ("http", "https", here.hostname)
     except ValueError:
         return RefusedForSecurity("redirects to something that is no URL; it was not followed.")
-    # Another path, or https in place of http, on the same host is no danger, but still not what was configured.
-    if here.hostname == there.hostname and (same_place or (here.scheme, there.scheme) == ("http", "https")):
-        return SourceAnswerError(
-            f"redirects to {say(there.scheme)} and the path '{say(there.path)}' of the same host. Give that "
-            "URL as the source if it is the API's; a redirect to a login page means that credentials are missing."
-        )
-    return RefusedForSecurity(
-        f"redirects to {say(there.scheme)}://{say(there.hostname)}, which was not followed. "
-        "If that is the server, give its URL as the source."
+    place = say(f"{there.scheme}://{there.netloc.rpartition('@')[2]}{there.path}")
+    kind = SourceAnswerError if upgraded or here[:2] == there[:2] else RefusedForSecurity
+    return kind(
+        f"redirects to {place}, which was not followed. If the API is there, give its URL as the source; a redirect to "
+        "a login page means that credentials are missing."
     )
 
 
 def _failed(status: int, words: str, *, answers: bool) -> SourceAnswerError:
+    kind, do = SourceAnswerError, "Look at its log, or run again later."
     if status in (401, 403):
-        return SourceAnswerError(
-            f"refused the request with HTTP {status}{words}. Check the credentials: user and password in the URL, or "
-            "the environment's `http_config_file`."
-        )
-    if status in (404, 405, 501) and not answers:
-        return NoSuchEndpoint(
-            f"answered HTTP {status}: there is no such API under this URL. "
-            "Check host and port, and the path prefix if the server has one."
-        )
-    if status == 422 and any(word in words.lower() for word in ("too many", "exceed", "limit")):
-        return TooManySamples(f"answered HTTP 422{words}. Narrow the matchers, or raise the server's query limits.")
-    if status == 429:
-        return SourceAnswerError(f"answered HTTP 429{words}. It is too busy: run again later.")
-    if 400 <= status < 500:
-        next_step = "Check the matchers and the URL; if they are right, look at the server's log."
-        return Declined(f"answered HTTP {status}{words}. {next_step}")
-    return SourceAnswerError(f"answered HTTP {status}{words}. Look at its log, or run again later.")
+        do = "Check the credentials: user and password in the URL, or the environment's `http_config_file`."
+    elif status in (404, 405, 501) and not answers:
+        kind = NoSuchEndpoint
+        do = "There is no such API under this URL: check host, port and path prefix."
+    elif status == 422 and any(word in words.lower() for word in ("too many", "exceed", "limit")):
+        kind, do = TooManySamples, "Narrow the matchers, or raise the server's query limits."
+    elif status == 429:
+        do = "It is too busy: run again later."
+    elif 400 <= status < 500:
+        kind, do = Declined, "Check the matchers and the URL; if they are right, look at the server's log."
+    return kind(f"answered HTTP {status}{words}. {do}")

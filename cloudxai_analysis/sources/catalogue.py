@@ -21,11 +21,11 @@ def metric_names(source: Asked) -> list[str]:
 
 def metric_types(source: Asked) -> dict[str, str]:
     """The type of each metric that a target of the server tells it, as 'counter'; of what it tells twice, nothing."""
-    types = source.session.ask(
-        "Asked for the types of its metrics",
-        "metadata",
-        read=lambda data: {name: {one["type"] for one in told} for name, told in data.items()},
-    )
+
+    def read(data: Any) -> dict[str, set[str]]:
+        return {name: {one["type"] for one in told} for name, told in data.items()}
+
+    types = source.session.ask("Asked for the types of its metrics", "metadata", read=read)
     return {name: kinds.pop() for name, kinds in types.items() if len(kinds) == 1}
 
 
@@ -38,12 +38,12 @@ def words_in(source: Asked, endpoint: str, selectors: list[str], window: Window)
 
 def status(source: Asked, about: str) -> dict[str, str]:
     """What a server says of its 'buildinfo' or 'runtimeinfo', fit to show; nothing where it does not say."""
+
+    def read(data: Any) -> dict[str, str]:
+        return {str(name): one_line(value) for name, value in data.items()}
+
     try:
-        return source.session.ask(
-            f"Asked for its {about}",
-            f"status/{about}",
-            read=lambda data: {str(name): one_line(value) for name, value in data.items()},
-        )
+        return source.session.ask(f"Asked for its {about}", f"status/{about}", read=read)
     except SourceAnswerError:
         return {}
 

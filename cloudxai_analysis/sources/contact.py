@@ -19,41 +19,38 @@ from cloudxai_analysis.sources.server import ServerSource
 
 # What every target has, whoever made it: it tells nothing of the platform.
 ANYBODYS = frozenset({"up", "scrape_duration", "scrape_samples", "process_start"})
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Contact:
     """A server as it was found: `jobs` has the contract's series names by job, `steps` the seconds between scrapes.
 
-    `oldest` is the first sample within the span that was looked at, to the minute, `newest` the last one of its last
+    `oldest` is the first moment with a sample within the span that was looked at, `newest` the last sample of its last
     hour; `scrapes` are the samples of that hour, a batch for each job, `labels` the names of the labels of the
     contract's series; `rules` is None where they are not told.
     """
 
     name: str
     kind: str
-    jobs: dict[str, tuple[str, ...]]
+    jobs: dict[str, list[str]]
     targets: int
-    steps: tuple[float, ...]
+    steps: list[float]
     oldest: datetime | None
     newest: datetime | None
     retention: str
-    scrapes: tuple[SeriesBatch, ...]
-    labels: tuple[str, ...]
+    scrapes: list[SeriesBatch]
+    labels: list[str]
     rules: list[AlertingRule] | None
 
 
-def exporting_jobs(
-    source: ServerSource, contract: Contract, window: Window, matchers: Labels
-) -> dict[str, tuple[str, ...]]:
+def exporting_jobs(source: ServerSource, contract: Contract, window: Window, matchers: Labels) -> dict[str, list[str]]:
     """Which series of the contract each job has in a window; what every target has counts for none.
 
     Series without a job are those of the job ''. Raises as `words_in`.
     """
     jobs = words_in(source, "label/job/values", _selectors(contract, matchers), window)
     found = {
-        job: tuple(words_in(source, "label/__name__/values", _selectors(contract, {**matchers, "job": job}), window))
+        job: words_in(source, "label/__name__/values", _selectors(contract, {**matchers, "job": job}), window)
         for job in jobs or [""]
     }
     return {job: names for job, names in found.items() if names}
@@ -62,76 +59,61 @@ def exporting_jobs(
 def nothing_of(source: ServerSource, contract: Contract, window: Window) -> NoData:
     """The error that says that a server has nothing of the contract, and what it has."""
     jobs = words_in(source, "label/job/values", [], window)
-    named = ", ".join(f"'{one_line(job, most=60)}'" for job in jobs[:_MOST_NAMED]) + (", …" * (len(jobs) > _MOST_NAMED))
+    named = one_line(", ".join(map(repr, jobs))) or "none"
     return NoData(
-        f"Source {source.name} ({kind_of(source)}) has no metric of the {contract.platform} contract in {window}; its "
-        f"jobs are {named or 'none'}. Choose another week, correct `matchers`, or point `contract` at the names that "
-        "your platform exports."
+        f"Source {source.name} ({_kind(source)}) has no metric of the {contract.platform} contract in {window}; its "
+        f"jobs are {named}. Choose another week, correct `matchers`, or point `contract` at your platform's names."
     )
-
-
-def kind_of(source: ServerSource) -> str:
-    """What a server says it is, as 'Prometheus 2.42.0' or 'VictoriaMetrics'."""
-    build = status(source, "buildinfo")
-    kind = "VictoriaMetrics" if source.exports else build.get("application", "Prometheus")
-    return f"{kind} {build.get('version', '')}".strip()
 
 
 def look(source: ServerSource, contract: Contract, window: Window, *, matchers: Labels) -> Contact:
     """What a server has in a window, by a handful of small questions; samples are read of its last hour alone.
 
-    Raises
-    ------
-    NoData
-        It has nothing of the contract.
-    SourceUnreachable, SourceAnswerError, RefusedForSecurity
-        The server did not answer, or answered wrongly.
+    Raises NoData where it has nothing of the contract, and what the server's silence or wrong answer raises.
     """
     jobs = exporting_jobs(source, contract, window, matchers)
     if not jobs:
         raise nothing_of(source, contract, window)
     hour = Window(window.end - HOUR, window.end)
-    scrapes: list[SeriesBatch] = []
-    seen: list[datetime | None] = []
-    steps: set[float] = set()
+    scrapes, oldest = [], []
     for job, names in jobs.items():
         own = {**matchers, "job": job}
         batch = source.read(contract["up"].name, own, hour)
         if not batch.samples:  # where samples are pushed there is no `up`
             batch = source.read(names[0], own, hour)
         scrapes.append(batch)
-        seen.append(_oldest(source, batch.metric, own, window))
-        seen += [_moment(time) for time in (batch.times.min(), batch.times.max())] if batch.samples else []
-        times = np.split(batch.times, batch.offsets[1:-1]) if batch.samples else []
-        between = [float(np.median(np.diff(one))) / 1000 for one in times if len(one) > 1]
-        steps |= {round(step) or round(step, 2) for step in between}
-    newest = [_moment(batch.times.max()) for batch in scrapes if batch.samples]
+        oldest.append(_oldest(source, selector(batch.metric, own), window))
+    series = [times for batch in scrapes for times in np.split(batch.times, batch.offsets[1:-1])]
+    steps = {round(float(np.median(np.diff(times))) / 1000, 2) for times in series if len(times) > 1}
+    times = np.concatenate([batch.times for batch in scrapes])
+    seen = [_moment(time) for time in (times.min(), times.max())] if len(times) else []
     return Contact(
         name=source.name,
-        kind=kind_of(source),
+        kind=_kind(source),
         jobs=jobs,
         targets=len({tuple(map(labels.get, contract.process_labels)) for batch in scrapes for labels in batch.labels}),
-        steps=tuple(sorted(steps)),
-        oldest=min((moment for moment in seen if moment), default=None),
-        newest=max(newest, default=None),
+        steps=sorted({round(step) or step for step in steps}),
+        oldest=min([moment for moment in oldest if moment] + seen[:1], default=None),
+        newest=max(seen, default=None),
         retention=status(source, "runtimeinfo").get("storageRetention", ""),
-        scrapes=tuple(scrapes),
-        labels=tuple(words_in(source, "labels", _selectors(contract, matchers), window)),
+        scrapes=scrapes,
+        labels=words_in(source, "labels", _selectors(contract, matchers), window),
         rules=source.rules(),
     )
 
 
-def _oldest(source: ServerSource, metric: str, matchers: Labels, window: Window) -> datetime | None:
-    """The first sample in the window, to the minute; None where the server does not say."""
-    chosen = selector(metric, matchers)
-    # By the hour first, then by the minute in the hour before the one that was found.
-    hour = _first(source, f"{chosen})[{round((window.end - window.start) / HOUR)}h:1h]", window.end)
-    return hour and (_first(source, f"{chosen})[1h:1m]", hour) or hour)
+def _kind(source: ServerSource) -> str:
+    """What a server says it is, as 'Prometheus 2.42.0' or 'VictoriaMetrics'."""
+    build = status(source, "buildinfo")
+    kind = "VictoriaMetrics" if source.exports else build.get("application", "Prometheus")
+    return f"{kind} {build.get('version', '')}".strip()
 
 
-def _first(source: ServerSource, over: str, at: datetime) -> datetime | None:
+def _oldest(source: ServerSource, chosen: str, window: Window) -> datetime | None:
+    """The first sample in the window; None where the server does not say."""
+    span = f"{round((window.end - window.start) / HOUR)}h:1h"
     try:
-        found = promql(source, f"min(min_over_time(timestamp({over}))", at)
+        found = promql(source, f"min(min_over_time(timestamp({chosen})[{span}]))", window.end)
     except SourceAnswerError:
         return None
     return _moment(1000 * found["value"].iloc[0]) if len(found) else None

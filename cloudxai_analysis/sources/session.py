@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
-from urllib3 import exceptions
+from requests.adapters import HTTPAdapter
+from urllib3 import Timeout, exceptions
 from urllib3.util.retry import Retry
 
 from cloudxai_analysis.ground.errors import (
@@ -22,30 +24,12 @@ from cloudxai_analysis.ground.errors import (
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import checked, one_line
 from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.transport import DeadlineAdapter, advice, in_time, pool_options
+from cloudxai_analysis.sources.transport import Connections, in_time
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
-
-# The first that fits a failure of a connection, and what is said then.
-_FAILURES: tuple[tuple[type[Exception], str], ...] = (
-    (exceptions.NameResolutionError, "is unknown: its host name has no address. Check the spelling and the DNS."),
-    (exceptions.NewConnectionError, "took no connection: {cause}. Check that it runs, and its host and port."),
-    (
-        exceptions.ConnectTimeoutError,
-        "took no connection within {limits.connect_timeout_seconds:g} s. Check host, port and network.",
-    ),
-    (
-        exceptions.ReadTimeoutError,
-        "gave no answer within {limits.request_timeout_seconds:g} s. Look at its load, or raise "
-        "`limits.request_timeout_seconds`.",
-    ),
-    (exceptions.SSLError, "has no TLS that can be trusted: {said}. {advice}"),
-    (exceptions.ProxyError, "is not reached through the proxy {proxy}: {cause}. Check the proxy and `proxy_url`."),
-    (Exception, "did not answer: {said}. Check that it runs, and the network."),
-)
 
 T = TypeVar("T")
 # What takes a body in pieces, and begins anew when it is called again: an answer cut short is asked for once more.
@@ -54,6 +38,21 @@ Read = Callable[[requests.Response, Iterator[bytes]], T]
 
 class CutShort(exceptions.ProtocolError):
     """The body of an answer ended before its end."""
+
+
+# The first that fits a failure of a connection, and what is said then; `{cause}` is the library's own word.
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (CutShort, "cut its answer short or garbled it: it is not taken for whole. Look at what stands between."),
+    (exceptions.NameResolutionError, "is unknown: its host name has no address. Check the spelling and the DNS."),
+    (
+        exceptions.SSLError,
+        "has no TLS that can be trusted: {cause}. It may speak plain http, or want other values of `ca_file`, "
+        "`server_name`, `cert_file` and `key_file`, or `min_version` in `tls_config`.",
+    ),
+    (exceptions.ReadTimeoutError, "gave no answer in time. Look at its load and `limits.request_timeout_seconds`."),
+    (exceptions.ProxyError, "is not reached through the proxy {proxy}: {cause}. Check it and `proxy_url`."),
+    (Exception, "took no connection, or gave no answer: {cause}. Check that it runs, and the URL."),
+)
 
 
 class ObservingSession(requests.Session):
@@ -67,9 +66,6 @@ class ObservingSession(requests.Session):
     def __init__(self, base: str, *, limits: Limits, credentials: Credentials) -> None:
         super().__init__()
         self.base = _normal(base)
-        if self.base.startswith("https:"):
-            with self._named():
-                pool_options(credentials.config.tls_config)
         # The server, too, gives up when nobody waits any longer: a query costs it nothing after that.
         self.patience = f"{round(limits.request_timeout_seconds * 1000)}ms"
         self.retries = limits.retries
@@ -80,11 +76,13 @@ class ObservingSession(requests.Session):
         self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"})
         self._credentials = credentials
         self._limits = limits
-        self._proxies = {"http": credentials.proxy, "https": credentials.proxy} if credentials.proxy else {}
-        # Retries are ours, below: urllib3's own would read the whole body of a failed answer, however long it is.
-        self._adapter = DeadlineAdapter(credentials, max_retries=0, pool_connections=1, pool_maxsize=8)
-        self.mount("http://", self._adapter)
-        self.mount("https://", self._adapter)
+        with self._named():
+            self._connections = Connections(credentials, tls=self.base.startswith("https:"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._connections.pools().clear()
+        super().close()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """The checked answer to a request; what a caller says about time-outs, TLS or redirects does not count.
@@ -93,11 +91,12 @@ class ObservingSession(requests.Session):
         SourceUnreachable without an answer in time, after every retry; SourceAnswerError where the answer is wrong.
         """
         del kwargs
-        self._refuse_writes(request)
-        with self._named():
-            response, _ = self._persistent(request, _whole, self._limits.request_timeout_seconds)
-            checked(response, say=self._say)
+
+        def whole(response: requests.Response, body: Iterator[bytes]) -> requests.Response:
+            self._document(response, body)
             return response
+
+        return self._persistent(request, whole)
 
     def ask(self, what: str, endpoint: str, fields: Mapping[str, Any] | None = None, *, read: Callable[[Any], T]) -> T:
         """What `read` makes of the `data` of an answer to `api/v1/` and `endpoint`; every error begins with `what`.
@@ -106,25 +105,17 @@ class ObservingSession(requests.Session):
         Raises as `send`, and where the answer comes with a remark.
         """
 
-        def document(response: requests.Response, body: Iterator[bytes]) -> tuple[T]:
-            _whole(response, body)
-            found = checked(response, say=self._say)
-            if infos := found.get("infos"):
-                raise SourceAnswerError(
-                    f"answered with a remark that raw samples should not need: '{self._say(infos)}'. Look at the "
-                    "metric's type there."
-                )
+        def data(response: requests.Response, body: Iterator[bytes]) -> T:
+            document = self._document(response, body)
+            if infos := document.get("infos"):
+                raise SourceAnswerError(f"answered with a remark: '{self._say(infos)}'. Look at the metric's type.")
             try:
-                return (read(found.get("data")),)
+                return read(document.get("data"))
             except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
-                raise SourceAnswerError(
-                    "answered with JSON that is not what Prometheus gives for it. Check that the URL is a "
-                    "Prometheus' and not another API's."
-                ) from None
+                raise SourceAnswerError("answered with JSON that is not Prometheus'. Check the URL.") from None
 
         posted = fields is not None and endpoint in POSTED
-        how = {"data": fields} if posted else {"params": fields}
-        return self.receive(what, endpoint, read=document, **how)[0]
+        return self.receive(what, endpoint, read=data, **{"data" if posted else "params": fields})
 
     def receive(
         self, what: str, endpoint: str, *, read: Read[T], headers: Mapping[str, str] | None = None, **fields: Any
@@ -134,18 +125,10 @@ class ObservingSession(requests.Session):
         The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
         ours, whose message goes on from 'Source http://host'. Raises as `send`.
         """
-        method = "POST" if "data" in fields else "GET"
+        method, url = "POST" if "data" in fields else "GET", f"{self.base}/api/v1/{endpoint}"
         with asking(what):
-            request = self.prepare_request(
-                requests.Request(method, f"{self.base}/api/v1/{endpoint}", headers=dict(headers or {}), **fields)
-            )
-            self._refuse_writes(request)
-            with self._named():
-                response, result = self._persistent(request, read, self._limits.total_deadline_seconds)
-                if result is None:
-                    checked(response, say=self._say)
-                    raise SourceAnswerError(f"answered HTTP {response.status_code} without what was asked for.")
-                return result
+            request = self.prepare_request(requests.Request(method, url, headers=dict(headers or {}), **fields))
+            return self._persistent(request, read)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -156,6 +139,10 @@ class ObservingSession(requests.Session):
 
     def _say(self, words: object) -> str:
         return one_line(self._credentials.hide(str(words)))
+
+    def _document(self, response: requests.Response, body: Iterator[bytes]) -> dict[str, Any]:
+        response._content = b"".join(body)
+        return checked(response, say=self._say)
 
     def _refuse_writes(self, request: requests.PreparedRequest) -> None:
         url, base = urlsplit(str(request.url)), urlsplit(self.base)
@@ -168,48 +155,60 @@ class ObservingSession(requests.Session):
                 f"POST to api/v1/({'|'.join(sorted(POSTED))})."
             )
 
-    def _persistent(
-        self, request: requests.PreparedRequest, read: Read[T], body_seconds: float
-    ) -> tuple[requests.Response, T | None]:
-        """The last answer, with its whole body where it is a failure, and what `read` made of it where it is none."""
-        limits, deadline = self._limits, time.monotonic() + self._limits.total_deadline_seconds
+    def _persistent(self, request: requests.PreparedRequest, read: Read[T]) -> T:
+        """What `read` makes of the first whole answer; urllib3 decides what is worth another attempt, and when."""
+        self._refuse_writes(request)
+        retries, deadline = self._limits.retries, time.monotonic() + self._limits.total_deadline_seconds
         retry = Retry(
-            total=limits.retries,
-            connect=min(limits.retries, 2),  # a closed port should be told soon, not after every backoff
+            total=retries,
+            connect=min(retries, 2),  # a closed port should be told soon, not after every backoff
             other=0,  # TLS and broken encodings do not pass by waiting
             allowed_methods=frozenset({"GET", "POST"}),  # each POST of ours only reads
             backoff_factor=0.25,
             backoff_jitter=0.25,
         )
         while True:
-            response, result, failure = None, None, None
-            try:
-                response, result = self._attempt(request, deadline, read, body_seconds)
-            except (requests.RequestException, exceptions.HTTPError) as error:
-                failure = _root(error)
-            if response is not None and response.status_code not in TRANSIENT:
-                return response, result
-            try:
-                retry = retry.increment(request.method, request.url, error=failure)
-                time.sleep(_wait(retry, response, deadline))
-            except (exceptions.MaxRetryError, TimeoutError):
-                if response is not None:
-                    return response, None
-                raise self._typed(failure) from None
+            response, failure = None, None
+            with self._named():
+                try:
+                    response, result = self._attempt(request, deadline, read)
+                except exceptions.HTTPError as error:
+                    failure = error
+                else:
+                    if response.status_code == 200:
+                        return cast(T, result)
+                try:
+                    if response is not None and response.status_code not in TRANSIENT:
+                        raise TimeoutError
+                    retry = retry.increment(request.method, request.url, error=failure)
+                    time.sleep(_wait(retry, response, deadline))
+                except (exceptions.MaxRetryError, TimeoutError):
+                    if response is not None:
+                        checked(response, say=self._say)
+                    raise self._typed(failure) from None
 
     def _attempt(
-        self, request: requests.PreparedRequest, deadline: float, read: Read[T], body_seconds: float
+        self, request: requests.PreparedRequest, deadline: float, read: Read[T]
     ) -> tuple[requests.Response, T | None]:
-        limits = self._limits
+        """The answer, and what `read` makes of it where it is none of a failure."""
         left = max(deadline - time.monotonic(), 0.001)
-        timeout = (min(limits.connect_timeout_seconds, left), min(limits.request_timeout_seconds, left))
-        try:
-            response = self._adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies)
-        except (OSError, ValueError) as error:
-            if isinstance(error, requests.RequestException):
-                raise
-            raise SourceUnreachable(f"could not be asked: {self._say(error)}. Check the URL.") from None
-        body = self._body(response, min(deadline - time.monotonic(), body_seconds))
+        limits = self._limits
+        raw: Any = self._connections.pools().urlopen(
+            str(request.method),
+            str(request.url),
+            body=request.body,
+            headers=request.headers,
+            redirect=False,
+            # Retries are ours: urllib3's own would read the whole body of a failed answer, however long it is.
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=Timeout(
+                connect=min(limits.connect_timeout_seconds, left), read=min(limits.request_timeout_seconds, left)
+            ),
+        )
+        response = HTTPAdapter().build_response(request, raw)
+        body = self._body(response, deadline - time.monotonic())
         try:
             if response.status_code == 200:
                 return response, read(response, body)
@@ -230,7 +229,7 @@ class ObservingSession(requests.Session):
         secrets = self._credentials.repeatable() if taken else []
         overlap = max(map(len, secrets), default=1) - 1
         try:
-            with in_time(raw.line, max(seconds, 0.001)):
+            with in_time(raw.line, seconds):
                 # `read1` gives what has come; `read` would wait for a full chunk.
                 while chunk := raw.read1(_CHUNK_BYTES):
                     size += len(chunk)
@@ -238,7 +237,7 @@ class ObservingSession(requests.Session):
                     if size > self._limits.response_bytes:
                         raise SourceAnswerError(
                             f"sent more than {self._limits.response_bytes:,} bytes. Narrow the matchers, or raise "
-                            "`limits.response_bytes` if such answers are meant."
+                            "`limits.response_bytes`."
                         )
                     seen = last + chunk if secrets else b""
                     if any(secret in seen for secret in secrets):
@@ -247,21 +246,14 @@ class ObservingSession(requests.Session):
                     yield chunk
         except TimeoutError:
             raise SourceUnreachable(
-                "began an answer and did not finish it in time. Raise `limits.request_timeout_seconds` or "
-                "`limits.total_deadline_seconds` if the server is meant to be slow."
+                "began an answer and did not finish it in time. Look at its load and `limits.total_deadline_seconds`."
             ) from None
 
     def _typed(self, failure: Exception | None) -> CloudxaiError:
-        if isinstance(failure, CutShort):
-            return SourceAnswerError(
-                "cut its answer short or garbled it, so it is not taken for whole. Run again; look at the server "
-                "and at what stands between."
-            )
-        said, proxy = self._say(failure), self._credentials.proxy
-        cause = self._say(getattr(failure, "original_error", failure)).rpartition(": ")[2]
-        words = next(words for kind, words in _FAILURES if isinstance(failure or Exception(), kind))
-        facts = {"said": said, "cause": cause, "proxy": proxy, "limits": self._limits, "advice": advice(said)}
-        return SourceUnreachable(words.format(**facts))
+        cause = re.split(r"[:\]] ", self._say(getattr(failure, "original_error", failure)))[-1]
+        words = next(words for kind, words in _FAILURES if isinstance(failure, kind))
+        error = SourceAnswerError if isinstance(failure, CutShort) else SourceUnreachable
+        return error(words.format(cause=cause, proxy=self._credentials.proxy()[0]))
 
 
 @contextmanager
@@ -273,10 +265,6 @@ def asking(what: str) -> Iterator[None]:
         raise type(error)(f"{what}: {error}") from None
 
 
-def _whole(response: requests.Response, body: Iterator[bytes]) -> None:
-    response._content = b"".join(body)
-
-
 def _normal(base: str) -> str:
     """The base URL as requests will write it, with an international host name in ASCII."""
     prepared = requests.PreparedRequest()
@@ -285,16 +273,6 @@ def _normal(base: str) -> str:
     except requests.RequestException:
         raise UsageError("The source's URL has a host name that cannot be one. Correct it.") from None
     return str(prepared.url).rstrip("/")
-
-
-def _root(error: Exception) -> Exception:
-    """The urllib3 error inside those that requests and urllib3 wrap around it."""
-    inner = error.args[0] if error.args else None
-    if isinstance(error, exceptions.MaxRetryError) and error.reason is not None:
-        return error.reason
-    if isinstance(error, requests.RequestException) and isinstance(inner, Exception):
-        return _root(inner)
-    return error
 
 
 def _wait(retry: Retry, response: requests.Response | None, deadline: float) -> float:
