@@ -39,9 +39,10 @@ def checked(response: requests.Response, *, say: Callable[[object], str]) -> dic
     if response.status_code != 200:
         raise _failed(response.status_code, words, answers="status" in document)
     if "status" not in document:
+        begin = say(response.content[:40].decode(errors="replace"))
         raise SourceAnswerError(
-            f"answered HTTP 200 with '{say(response.content[:40].decode(errors='replace'))}' instead of the JSON of "
-            "Prometheus' API. Check the URL and its path; a login page or a proxy may stand before the server."
+            f"answered HTTP 200 with broken or foreign JSON, or a page: '{begin}'. "
+            "Check the URL and its path; a login page or a proxy may stand before the server."
         )
     if document["status"] != "success":
         raise SourceAnswerError(f"answered with status '{say(document['status'])}'{words}. Look at its log.")

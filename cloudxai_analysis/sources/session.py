@@ -81,7 +81,7 @@ class ObservingSession(requests.Session):
 
     def close(self) -> None:
         """Close every connection."""
-        self._connections.pools().clear()
+        self._connections.close()
         super().close()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -112,7 +112,9 @@ class ObservingSession(requests.Session):
             try:
                 return read(document.get("data"))
             except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
-                raise SourceAnswerError("answered with JSON that is not Prometheus'. Check the URL.") from None
+                raise SourceAnswerError(
+                    "answered with what is not what Prometheus gives for it. Check the URL."
+                ) from None
 
         posted = fields is not None and endpoint in POSTED
         return self.receive(what, endpoint, read=data, **{"data" if posted else "params": fields})

@@ -1,4 +1,4 @@
-"""Connections with one server: whom they trust and what they show, and an end of every wait, even on a line that drips."""
+"""Connections with one server: whom they trust and what they show, and an end of every wait."""
 
 from __future__ import annotations
 
@@ -115,6 +115,11 @@ class Connections:
             made.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
             self._pools = {files: made}
         return self._pools[files]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for made in self._pools.values():
+            made.clear()
 
 
 def _contents(config: TlsConfig) -> dict[str, bytes]:

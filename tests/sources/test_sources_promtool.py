@@ -21,51 +21,33 @@ from cloudxai_analysis.sources.http_config import read_http_config
 from cloudxai_analysis.sources.session import ObservingSession
 
 pytestmark = pytest.mark.needs("promtool", "openssl")
-FILES = {"user": "joe\n", "password": " geheim \n", "token": "abc.def\n"}
 
 
 def answer(handler: Handler, _: Mapping[str, str]) -> None:
     """Targets for promtool, samples for us."""
-    if handler.path == "/targets":
-        handler.document([{"targets": ["127.0.0.1:1"]}])
-    else:
-        handler.document(vector("1"))
+    handler.document([{"targets": ["127.0.0.1:1"]}] if handler.path == "/targets" else vector("1"))
 
 
-def promtool_asks(folder: Path, server: Hostile, http_config: str) -> Request:
-    """A request of promtool, which looks for targets over HTTP with the same `http_config`."""
+def both_ask(folder: Path, server: Hostile, http_config: str) -> tuple[Request, Request]:
+    """What the server sees of promtool, which looks for targets over HTTP with the same `http_config`, and of us."""
+    for name, content in {"password": " geheim \n", "token": "abc.def\n", "http.yml": http_config}.items():
+        (folder / name).write_text(content)
+    server.script = answer
     lines = f"scrape_configs:\n- job_name: x\n  http_sd_configs:\n  - url: {server.url}/targets\n"
     (folder / "prometheus.yml").write_text(lines + indent(http_config, "    ") + "\n")
     before = len(server.seen)
     # It would wait for further answers until its own time is over.
     command = ["promtool", "check", "service-discovery", folder / "prometheus.yml", "x"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as promtool:
-        try:
-            for _ in range(500):
-                if len(server.seen) > before or promtool.poll() is not None:
-                    break
-                time.sleep(0.02)
-        finally:
-            promtool.kill()
-    return server.seen[before]
-
-
-def both_ask(folder: Path, server: Hostile, http_config: str) -> tuple[Request, Request]:
-    """What the server sees of promtool and of us."""
-    written(folder, http_config)
-    server.script = answer
-    theirs = promtool_asks(folder, server, http_config)
+        for _ in range(500):
+            if len(server.seen) > before or promtool.poll() is not None:
+                break
+            time.sleep(0.02)
+        promtool.kill()
     credentials = settled_credentials(EnvironmentSettings(http_config_file=folder / "http.yml"), folder)
     with ObservingSession(server.url, limits=QUICK, credentials=credentials) as session:
         assert ask(session) == vector("1")
-    return theirs, server.seen[-1]
-
-
-def written(folder: Path, http_config: str) -> Path:
-    for name, content in FILES.items():
-        (folder / name).write_text(content)
-    (folder / "http.yml").write_text(http_config)
-    return folder / "http.yml"
+    return server.seen[before], server.seen[-1]
 
 
 @pytest.mark.parametrize(
@@ -74,15 +56,13 @@ def written(folder: Path, http_config: str) -> Path:
         "basic_auth: {username: joe, password: geheim}",
         "basic_auth: {username: 007, password: 'pä:ß'}",
         # Discovery in 2.42 passes over the default of `type`, which its documentation gives as Bearer.
-        "authorization: {type: Bearer, credentials: abc}",
         "authorization: {type: Token, credentials_file: token}",
         "follow_redirects: false\nenable_http2: no\nauthorization: {type: Bearer, credentials: on}",
     ],
 )
 def test_the_same_file_sends_the_same_credentials(hostile: Hostile, tmp_path: Path, http_config: str) -> None:
     theirs, ours = both_ask(tmp_path, hostile, http_config)
-    assert theirs.headers.get("Authorization") == ours.headers.get("Authorization")
-    assert ours.headers["Authorization"]
+    assert theirs.headers["Authorization"] == ours.headers["Authorization"]
 
 
 def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
@@ -90,20 +70,18 @@ def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
 ) -> None:
     for name, source in {"ca": authority.file, "cert": client.file, "key": client.key}.items():
         (tmp_path / f"{name}.pem").write_bytes(source.read_bytes())
-    http_config = (
-        "basic_auth: {username: joe, password_file: password}\n"
-        "tls_config: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem, min_version: TLS13,\n"
-        "  server_name: prometheus.internal}"
-    )
     certificate = authority.issue("internal", valid_for="DNS:prometheus.internal")
-    with hostile_server(server_context(certificate, clients=authority)) as server:
-        theirs, ours = both_ask(tmp_path, server, http_config)
-        with loopback_proxy() as proxy:
-            both_ask(tmp_path, server, f"{http_config}\nproxy_url: http://joe:wort@127.0.0.1:{proxy.port}")
+    with hostile_server(server_context(certificate, clients=authority)) as server, loopback_proxy() as proxy:
+        theirs, ours = both_ask(
+            tmp_path,
+            server,
+            "basic_auth: {username: joe, password_file: password}\n"
+            "tls_config: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem, min_version: TLS13,\n"
+            f"  server_name: prometheus.internal}}\nproxy_url: http://joe:wort@127.0.0.1:{proxy.port}",
+        )
     assert theirs.headers["Authorization"] == ours.headers["Authorization"] == "Basic am9lOmdlaGVpbQ=="
-    assert [(method, headers["Proxy-Authorization"]) for method, _, headers in proxy.seen] == [
-        ("CONNECT", "Basic am9lOndvcnQ=")
-    ] * 2
+    through = [(method, headers["Proxy-Authorization"]) for method, _, headers in proxy.seen]
+    assert through == [("CONNECT", "Basic am9lOndvcnQ=")] * 2
 
 
 @pytest.mark.parametrize(
@@ -119,10 +97,9 @@ def test_the_same_file_opens_a_server_that_demands_a_client_certificate(
     ],
 )
 def test_what_promtool_refuses_we_refuse(tmp_path: Path, http_config: str) -> None:
-    file = written(tmp_path, http_config)
-    text = f"scrape_configs:\n- job_name: x\n{indent(http_config, '  ')}\n"
-    (tmp_path / "prometheus.yml").write_text(text)
-    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    ours, theirs = tmp_path / "http.yml", tmp_path / "prometheus.yml"
+    ours.write_text(http_config)
+    theirs.write_text(f"scrape_configs:\n- job_name: x\n{indent(http_config, '  ')}\n")
+    assert subprocess.run(["promtool", "check", "config", theirs], capture_output=True, check=False).returncode == 1
     with pytest.raises(UsageError):
-        read_http_config(file)
+        read_http_config(ours)
