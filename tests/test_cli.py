@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, setrlimit
 
 import nbformat
 import pytest
@@ -19,8 +20,10 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 
 
-def cloudxai(*arguments: str, outputs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, with its outputs in a folder of the test."""
+def cloudxai(
+    *arguments: str, outputs: Path, limit: int = RLIM_INFINITY, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, with its outputs in a folder of the test, and no file over `limit`."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
     return subprocess.run(
         [sys.executable, "-m", "cloudxai_analysis.cli", *arguments],
@@ -30,6 +33,7 @@ def cloudxai(*arguments: str, outputs: Path, **environment: str) -> subprocess.C
         text=True,
         timeout=240,
         check=False,
+        preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (limit, limit)),
     )
 
 
@@ -297,3 +301,16 @@ def test_status_of_an_empty_environment(tmp_path):
     other = cloudxai("status", "--source", "http://ada:secret@prom:9090", outputs=tmp_path)
     assert "`cloudxai pull --environment prom-9090 --source http://prom:9090` fills it" in other.stdout
     assert "secret" not in other.stdout
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("kilobytes", [1, 100])
+def test_a_disk_that_takes_no_more_ends_in_its_line_and_the_last_good_report_is_marked_stale(published, kilobytes):
+    """A limit on the size of files stands for the disk: of the page, the executed notebook, and any table."""
+    before = report_of(published)
+    done = cloudxai("report", outputs=published, limit=kilobytes << 10)
+    assert (done.returncode, "cannot be written" in one_line(done) or "could not write" in one_line(done)) == (5, True)
+    assert report_of(published) == before
+    reports = published / "demo" / "reports"
+    assert "File too large" in (reports / "2026-W46.stale").read_text()
+    assert not list(reports.glob(".building-*"))

@@ -14,7 +14,7 @@ import click
 from cloudxai_analysis.cli.connect import first_look
 from cloudxai_analysis.cli.options import WEEK, in_environment, in_week, of_environment, say
 from cloudxai_analysis.ground.errors import CloudxaiError, NotebookFailed
-from cloudxai_analysis.ground.files import make_folder
+from cloudxai_analysis.ground.files import make_folder, written
 from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def report(asked: Asked, fail_on: str) -> int:
         try:
             with show_progress() as steps:
                 summary = _published(asked, target, steps, kernel)
-        except (CloudxaiError, OSError) as error:
+        except CloudxaiError as error:
             # A disk that takes no note must not take the place of what went wrong.
             with suppress(OSError):
                 mark_stale(target, str(error))
@@ -68,7 +68,7 @@ def _published(asked: Asked, target: Path, steps: Steps, kernel: Kernel) -> dict
 
     notebook, seconds = find_notebook(load_settings(), _NOTEBOOK), asked.environment.limits.notebook_seconds
     run, (_, source) = uuid.uuid4().hex, refresh(asked, progress=steps.pull)
-    with building(target) as folder:
+    with written(f"Report {target}"), building(target) as folder:
         executed = folder / f"{_NOTEBOOK}.ipynb"
         parameters: dict[str, Any] = {
             "week": asked.window.name,

@@ -72,28 +72,35 @@ def make_folder(folder: Path, *, mode: int = 0o755) -> None:
 
 
 @contextmanager
-def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
-    """Hold the lock of what `of` names; a lock whose owner has died is free at once.
-
-    Raises LakeLocked (another run holds it longer than `seconds`); LakeUnwritable (the lock, or
-    what its holder wanted to write, met a disk that is full, read-only or failing);
-    RefusedForSecurity (the lock or its folder is a link).
-    """
+def written(of: str) -> Iterator[None]:
+    """What the block writes of `of`; raises LakeUnwritable where the disk is full, read-only or failing."""
     try:
-        make_folder(lock.parent, mode=0o700)
-        if lock.is_symlink():
-            raise RefusedForSecurity(f"Lock {lock} is a link, which is not followed. Remove it, and run again.")
-        with FileLock(lock, timeout=seconds, mode=0o600):
-            yield
-    except Timeout:
-        raise LakeLocked(
-            f"{of} is being written by another run; waited {seconds:g} s. Wait for it, or raise `limits.lock_seconds`."
-        ) from None
+        yield
     except OSError as error:
         raise LakeUnwritable(
             f"{of} cannot be written: {_cause(error)}. What was there before stays; make room or mend the disk, and "
             "run again."
         ) from error
+
+
+@contextmanager
+def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
+    """Hold the lock of what `of` names; a lock whose owner has died is free at once.
+
+    Raises LakeLocked (another run holds it longer than `seconds`); RefusedForSecurity (the lock or its folder is a
+    link); and, of the lock and what its holder writes, as `written`.
+    """
+    try:
+        with written(of):
+            make_folder(lock.parent, mode=0o700)
+            if lock.is_symlink():
+                raise RefusedForSecurity(f"Lock {lock} is a link, which is not followed. Remove it, and run again.")
+            with FileLock(lock, timeout=seconds, mode=0o600):
+                yield
+    except Timeout:
+        raise LakeLocked(
+            f"{of} is being written by another run; waited {seconds:g} s. Wait for it, or raise `limits.lock_seconds`."
+        ) from None
 
 
 def _cause(error: OSError) -> str:

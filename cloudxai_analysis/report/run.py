@@ -8,20 +8,24 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext, suppress
+from errno import EDQUOT, EFBIG, EIO, ENOSPC, EROFS
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from cloudxai_analysis.ground import errors
-from cloudxai_analysis.ground.errors import CloudxaiError, NotebookFailed
+from cloudxai_analysis.ground.errors import CloudxaiError, LakeUnwritable, NotebookFailed
 from cloudxai_analysis.report.parameters import checked_parameters
 
+# A disk that is failing, out of room, read-only, or of a size or a quota that is used up, as Python says it.
+_DISK = re.compile(rf"\[Errno ({'|'.join(map(str, (EIO, EFBIG, ENOSPC, EROFS, EDQUOT)))})\]")
 SCHEMA = Path(__file__).parents[1] / "cards" / "summary.schema.json"
 Progress = Callable[[int, int, str], None]
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
@@ -167,8 +171,11 @@ def _papermill(
 def _failure(error: BaseException, notebook: str, place: str, kept: str) -> BaseException:
     from papermill.exceptions import PapermillException
 
+    value = getattr(error, "evalue", str(error))
+    if _DISK.match(value):
+        return LakeUnwritable(f"{notebook}, {place}, could not write: {_line(value)}. Make room, and run again.")
     if isinstance(error, PapermillException):
-        name, value = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+        name = getattr(error, "ename", type(error).__name__)
         known = getattr(errors, name, None)
         if isinstance(known, type) and issubclass(known, CloudxaiError):
             return known(value)
