@@ -8,8 +8,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
-# Two workers: what the smallest machine that this is tested on has. A file's tests share its servers and its data.
-PYTEST := $(RUN) pytest -n 2 --dist loadfile
+# Three workers on two cores, since some wait for servers' clocks. A file's tests share its servers and its data.
+PYTEST := $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
+QUICK := not server and not browser and not notebook and not slow
 
 # What a user gives is taken raw, never expanded by make, and reaches the shell as an environment variable only:
 # no value can become a command.
@@ -82,7 +83,7 @@ check: $(VENV)/.test ## lint, types, architecture and the quick tests
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(BIN)/lint-imports
-	$(PYTEST) -m "not server and not browser and not notebook and not slow"
+	HYPOTHESIS_PROFILE=check $(PYTEST) -m "$(QUICK)"
 
 # The committed notebooks show the demo under default settings, whatever the machine's user has configured; they run in
 # a fresh outputs folder, because a lake in use has later versions.
@@ -124,7 +125,7 @@ servers:
 
 .PHONY: soak
 soak: $(VENV)/.test ## the property tests with 20,000 examples each; takes hours
-	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "not server and not browser and not notebook and not slow"
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "$(QUICK)"
 
 .PHONY: bench
 bench: $(VENV)/.test ## run each benchmark; each prints one table

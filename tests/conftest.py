@@ -19,9 +19,20 @@ from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.study.study import Study
 
 IN_CI = os.environ.get("CI") == "true"
-hypothesis.settings.register_profile("quick", max_examples=200 if IN_CI else 100, deadline=None, derandomize=IN_CI)
+hypothesis.settings.register_profile("check", max_examples=10, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=200 if IN_CI else 50, deadline=None, derandomize=IN_CI)
 hypothesis.settings.register_profile("soak", max_examples=20_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+WAITING = ("server", "needs", "notebook", "browser", "slow")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for servers, kernels and disks come first, so that no worker waits for them at the end."""
+    waiting = {item.path for item in items if any(item.get_closest_marker(mark) for mark in WAITING)}
+    items.sort(key=lambda item: item.path not in waiting)
 
 
 @pytest.hookimpl(tryfirst=True)
