@@ -61,7 +61,7 @@ def bars(ax: Axes, names: Sequence[str], ends: Floats, texts: Sequence[str], *, 
     # The axis is as long as the texts at its ends need.
     room = max(text_width(text, style.SMALL_SIZE) for text in texts) + 2 * _AIR
     left = room if low < 0 else 0.0
-    scale = ((high - low) or 1.0) / max(wide - room - left, 0.25 * wide)
+    scale = ((high - low) or 1.0) / max(wide - room - left, 0.1 * wide)
     ax.set_xlim(low - left * scale, high + room * scale)
     for lane, (end, text) in enumerate(zip(ends, texts, strict=True)):
         say(ax, text, (end, lane), (-_AIR if end < 0 else _AIR, 0), gid="value")
