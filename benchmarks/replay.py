@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,8 @@ import vmalert  # noqa: E402
 
 from cloudxai_analysis.ground.window import WEEK, Window, parse_window  # noqa: E402
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits  # noqa: E402
-from cloudxai_analysis.replay.candidates import Variant, candidates, variants  # noqa: E402
+from cloudxai_analysis.replay.candidates import Truth, Variant, candidates, variants  # noqa: E402
 from cloudxai_analysis.replay.history import History  # noqa: E402
-from cloudxai_analysis.replay.quality import Truth  # noqa: E402
 from cloudxai_analysis.replay.rules import AlertingRule, rules_in  # noqa: E402
 from cloudxai_analysis.sources.demo import DemoSource  # noqa: E402
 from cloudxai_analysis.sources.open import open_source  # noqa: E402
@@ -104,8 +104,9 @@ def seconds(run: Callable[[], Any]) -> float:
 def replayed(url: str, rules: Path) -> int:
     """The number of episodes of the ten rules over the four weeks, as this suite replays them."""
     history, read = opened(url, rules)
-    history.ask(read, concurrency=Limits().concurrency)
-    return sum(len(history.replay(rule).episodes) for rule in read)
+    _ = history.alerts, history.scrapes
+    with ThreadPoolExecutor(Limits().concurrency) as pool:
+        return sum(map(len, pool.map(history.replay, read)))
 
 
 def alone(url: str, rules: Path) -> None:

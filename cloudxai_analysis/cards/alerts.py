@@ -60,15 +60,11 @@ def trend(study: Study, _: pd.DataFrame) -> Words:
 
 
 @card("alerts-together")
-def together(study: Study, frame: pd.DataFrame) -> Words:
+def together(_: Study, frame: pd.DataFrame) -> Words:
     """Which rules tell of the same thing."""
-    groups = study.alerts.cofiring_groups
-    first = ", ".join(short(name) for name in groups.loc[groups["group"] == 1, "alertname"].head(5))
-    return {
-        "heading": "together" if len(frame) else "none",
-        "groups": groups["group"].nunique(),
-        "first": f": {first}" if first else "",
-    }
+    linked = frame[frame["linked"]]
+    pairs = [f"{short(row.alertname)} with {short(row.other)}" for row in linked.itertuples()]
+    return {"heading": "together" if pairs else "apart" if len(frame) else "none", "pairs": pairs}
 
 
 @card("alerts-response")

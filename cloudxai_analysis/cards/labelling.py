@@ -13,11 +13,10 @@ from cloudxai_analysis.cards import alerts
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.notebook import of_place, shown_samples
-from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import moment, short, span
+from cloudxai_analysis.words.phrases import moment, short
 
 JUDGEMENTS = ("actionable", "noise", "unknown")
 PROPOSER = "cloudxai"
@@ -28,16 +27,15 @@ _SHOWN = ["episode", "alertname", "severity", "tenant", "instance", "pending_at"
 
 @dataclass(frozen=True)
 class Album:
-    """Several cards shown one below the other, or the sentence that stands where there is none."""
+    """Several cards shown one below the other."""
 
     cards: tuple[Card, ...]
-    empty: str
 
     def _ipython_display_(self) -> None:
         from IPython.display import display, publish_display_data
 
         if not self.cards:
-            publish_display_data({"text/plain": self.empty})
+            publish_display_data({"text/plain": "No episode of the 28 days is left to judge."})
         for card in self.cards:
             display(card)
 
@@ -51,19 +49,14 @@ def unjudged(study: Study) -> Card:
 
 def pictures(study: Study, most: int = 6) -> Album:
     """The first of the unjudged episodes, each with the signal around it."""
-    first = study.alerts.unjudged["episode"].head(most)
-    return Album(tuple(picture(study, int(number)) for number in first), "No episode of the 28 days is left to judge.")
+    return Album(tuple(picture(study, int(number)) for number in study.alerts.unjudged["episode"].head(most)))
 
 
 def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     """One episode with the signal that its rule looks at, two hours before to two hours after.
 
-    `metric` is a role of the contract; by default the one that the rule's topic speaks of.
-
-    Raises
-    ------
-    UsageError
-        There is no such episode, or the contract has no such role.
+    `metric` is a role of the contract; by default the one that the rule's topic speaks of. Raises UsageError where
+    there is no such episode or role.
     """
     row = _episode(study, episode)
     fired, resolved = row["fired_at"].to_pydatetime(), row["resolved_at"].to_pydatetime()
@@ -80,7 +73,7 @@ def picture(study: Study, episode: int, *, metric: str = "") -> Card:
         marked=(fired, resolved),
         found=row,
         whose=f" of {short(place)}" if place else "",
-        beside=f"{_rule_words(study, row)} {_ledger_words(study, row)}",
+        beside=_beside(study, row),
     )
 
 
@@ -88,25 +81,18 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
     """Write a label of one or several episodes into the ledger, and show the rates as they are now.
 
     `episodes` are numbers of the column `episode`; `judgement` is 'actionable', 'noise' or 'unknown'; `by` is who says
-    so. All are written or none.
-
-    Raises
-    ------
-    UsageError
-        There is no such episode or judgement, or `by` is empty; nothing was written.
+    so. All are written or none; UsageError where there is no such episode or judgement, or `by` is empty.
     """
     if judgement not in JUDGEMENTS:
         raise UsageError(f"Judgement '{judgement}' is none of {', '.join(JUDGEMENTS)}. Nothing was written.")
     rows = [_episode(study, number) for number in (episodes if isinstance(episodes, Iterable) else [episodes])]
-    entries: list[dict[str, Any]] = [
+    said = {"kind": "label", "judgement": judgement, "summary": why, "by": by}
+    entries = [
         {
-            "kind": "label",
+            **said,
             "alertname": str(row["alertname"]),
             "tenant": str(row["tenant"]),
             "fired_at": row["fired_at"].to_pydatetime(),
-            "judgement": judgement,
-            "summary": why,
-            "by": by,
         }
         for row in rows
     ]
@@ -119,12 +105,9 @@ def proposed(study: Study) -> Card:
 
 
 def confirm(study: Study, ids: str | Iterable[str], *, by: str) -> Card:
-    """Write into the ledger that these proposals were incidents, all or none, and show the rates as they are now.
+    """Write into the ledger that these proposals were incidents, and show the rates as they are now.
 
-    Raises
-    ------
-    UsageError
-        There is no such proposal, or `by` is empty; nothing was written.
+    All are written or none; UsageError where there is no such proposal, or `by` is empty.
     """
     return _decide(study, ids, by, "confirmation")
 
@@ -171,18 +154,8 @@ def _role(study: Study, row: pd.Series) -> str:
     return "tenant_readiness" if row["tenant"] and role == "readiness" else role
 
 
-def _rule_words(study: Study, row: pd.Series) -> str:
-    """The rule as the server has it loaded, else as the contract describes it."""
-    name, rules = str(row["alertname"]), study.rules
-    for loaded in () if rules is None else rules[rules["alertname"] == name].itertuples():
-        holds = f" for {span(loaded.for_seconds)}" if loaded.for_seconds else ""
-        return f"The rule that is loaded: {shortened(loaded.expr, 120)}{holds}."
-    rule = study.contract.alerts.get(name)
-    return rule.help if rule else "Neither the server nor the contract tells of this rule."
-
-
-def _ledger_words(study: Study, row: pd.Series) -> str:
-    """The maintenance and roll-outs that the ledger has around the episode."""
+def _beside(study: Study, row: pd.Series) -> str:
+    """The maintenance or roll-out that the ledger has around the episode."""
     near = study.ledger.stretches()
     near = near[(near["start"] < row["resolved_at"] + _BESIDE) & (near["end"] > row["fired_at"] - _BESIDE)]
     for first in near.head(1).itertuples():

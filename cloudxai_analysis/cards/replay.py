@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,8 @@ from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.replay.demo_server import NeedsServer
 from cloudxai_analysis.replay.rules import rules_in, split
-from cloudxai_analysis.replay.session import PRESENT, RuleReplay, opened
+from cloudxai_analysis.replay.session import opened
+from cloudxai_analysis.replay.written import PRESENT, RuleReplay
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, percent
@@ -45,10 +47,9 @@ class Replays:
         Without such a rule one of which nothing is known.
         """
         better = [rule for rule in self.known if rule.draft is not None] or self.known
-        found = [rule for rule in self.rules if rule.name == name] or sorted(better, key=_faults, reverse=True)
-        if not found or (name and found[0].name != name):
-            return RuleReplay(((PRESENT, AlertingRule(name, "")),), unknown="no such rule")
-        return found[0]
+        worst_first = sorted(better, key=lambda rule: rule.table.iloc[0][["misses", "false_positives"]].tolist())[::-1]
+        found = [rule for rule in self.rules if rule.name == name] if name else worst_first
+        return (found or [RuleReplay(((PRESENT, AlertingRule(name, "")),), unknown="no such rule")])[0]
 
 
 def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 4) -> Replays:
@@ -58,10 +59,7 @@ def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 
     has loaded, of the demo the reference ones. Where nothing evaluates PromQL the answer says so. Raises UsageError of
     a missing path or rule, SourceUnreachable where the server does not answer.
     """
-    given, suggested = (
-        rules_in([project_folder() / word.strip() for word in words.split(",") if word.strip()])[0]
-        for words in (rules, proposed)
-    )
+    given, suggested = rules_in(_paths(rules))[0], rules_in(_paths(proposed))[0]
     seen = study.seen
     try:
         with opened(study.environment, seen, seen.end, weeks=weeks, given=given, proposed=suggested) as session:
@@ -76,7 +74,8 @@ def agreement(study: Study, replays: Replays) -> Card:
     """How far the replay of the present rules is what the server itself fired."""
     frame = _together([rule.agreement for rule in replays.known], ["fired", "same", "extra"])
     fired, same, extra = (int(frame[name].sum()) for name in ("fired", "same", "extra"))
-    share = (f" ({percent(same / fired)})" if fired else "") + (f", and {extra} that it did not fire" if extra else "")
+    share = f" ({percent(same / fired)})" if fired else ""
+    share += f"; the replay fired {extra} at other evaluations" if extra else ""
     found = f"{same} of {count(fired, 'episode')} were replayed as the server fired them{share}."
     unknown = replays.unknown and "nothing was replayed"
     return _card(study, replays, "agreement", found, unknown, "no rule has fired, nor would any have", frame=frame)
@@ -118,27 +117,13 @@ def signal(study: Study, replays: Replays, rule: str = "") -> Card:
         f"{chosen.name} would have fired {count(len(episodes), 'time')}.",
         chosen.unknown and "no rule replayed",
         "it would not have fired in these weeks",
-        note="line" if meaning else "none",
         name=chosen.name,
         meaning=meaning,
         course=course,
         episodes=episodes,
-        threshold=parts.threshold if parts is not None else None,
+        threshold=None if parts is None else parts.threshold,
         frame=episodes.drop(columns=["variant", "unseen_seconds"], errors="ignore"),
     )
-
-
-def burn_rate(study: Study, replays: Replays) -> Card:
-    """The readiness alert beside the Workbook's multi-window burn rates."""
-    chosen = [rule for rule in replays.known if len(rule.variants) > 2][:1]
-    frame = _together([rule.table for rule in chosen], ["name", *_NUMBERS])[["name", *_NUMBERS]]
-    pages = [
-        f"{row['name']} misses {row['misses']} of {row['incidents']}, false {row['false_positives']} of {row['trials']}"
-        for row in frame.to_dict("records")
-    ]
-    found = f"{''.join(rule.name for rule in chosen)}, and burn rates in its place: {'; '.join(pages)}."
-    unknown = "" if chosen else "no readiness alert was replayed"
-    return _card(study, replays, "burn", found, unknown, "no rule looks at the readiness gauge alone", frame=frame)
 
 
 def drafts(replays: Replays) -> str:
@@ -156,11 +141,10 @@ def _card(study: Study, replays: Replays, key: str, found: str, unknown: str, em
     return compose(study, f"alerts-replay-{key}", said=said, nothing=nothing, over=replays.window, **words)
 
 
+def _paths(words: str) -> list[Path]:
+    return [project_folder() / word.strip() for word in words.split(",") if word.strip()]
+
+
 def _together(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     found = [frame for frame in frames if len(frame)]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
-
-
-def _faults(rule: RuleReplay) -> tuple[int, int]:
-    first = rule.table.iloc[0]
-    return int(first["misses"]), int(first["false_positives"])

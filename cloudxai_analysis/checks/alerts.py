@@ -33,12 +33,11 @@ def false_positives(case: Case) -> Found:
         f"{alerts.month} were false: {of_all(row['rate'], row['low'], row['high'])}"
     )
     if row["low"] <= case.bound < row["high"]:
-        effect = row["design_effect"]
-        more = groups_needed(row["false_positives"] / effect, row["trials"] / effect, share=case.bound)
-        return found("between", more=more, **common)
-    over = row["low"] > case.bound
-    own = false.loc[false["alertname"].isin(list(alerts.paging_rules)), "fired_at"]
-    return found("over" if over else "within", row["rate"], since=own.min() if over else None, **common)
+        worth = row[["false_positives", "trials"]] / row["design_effect"]
+        return found("between", more=groups_needed(*worth, share=case.bound), **common)
+    if row["low"] <= case.bound:
+        return found("within", row["rate"], **common)
+    return found("over", row["rate"], since=_first_false(alerts.judged, alerts.paging_rules), **common)
 
 
 @finds("rules")
@@ -54,25 +53,21 @@ def rules(case: Case) -> Found:
         return found("few", open=len(unsure), least=unsure.sort_values("needed", kind="stable").iloc[0], **common)
     if bad.empty:
         return found("good", 0, **common)
+    first = bad.iloc[0]
+    at_night = f", {first['false_at_night']} of them at night" if first["false_at_night"] else ", and each woke someone"
     return found(
         "bad",
         len(bad),
-        since=_first_false(alerts.judged, bad["alertname"].head(1)),
-        first=bad.iloc[0],
-        woke=_woke(bad.iloc[0]),
-        to_do=_to_do(bad.iloc[0]),
+        since=_first_false(alerts.judged, [first["alertname"]]),
+        first=first,
+        woke=at_night if first["paging"] else ", and woke nobody",
+        to_do=_to_do(first),
         bad=list(bad["alertname"]),
         false_groups=overview["false_positives"].sum(),
         at_night=overview["false_at_night"].sum(),
         groups=overview["trials"].sum(),
         **common,
     )
-
-
-def _woke(row: pd.Series) -> str:
-    if not row["paging"]:
-        return ", and woke nobody"
-    return f", {row['false_at_night']} of them at night" if row["false_at_night"] else ", and each woke someone"
 
 
 def _to_do(row: pd.Series) -> str:
@@ -97,20 +92,19 @@ def noise(case: Case) -> Found:
     if known.empty:
         return found("unjudged", others=len(others))
     over, unsure = known[_surely_over(known, case.bound)], known[~(known["high"] <= case.bound)]
-    if len(over):
-        return found(
-            "over",
-            over["rate"].iloc[0],
-            since=_first_false(alerts.judged, over["alertname"]),
-            top=over.iloc[0],
-            most=_most(over.iloc[0]),
-            over=list(over["alertname"]),
-            false_groups=over["false_positives"].sum(),
-            **common,
-        )
-    if len(unsure):
-        return found("between", open=len(unsure), most=_most(unsure.iloc[0]), **common)
-    return found("good", known["rate"].max(), **common)
+    if over.empty and unsure.empty:
+        return found("good", known["rate"].max(), **common)
+    top = (over if len(over) else unsure).iloc[0]
+    groups = count(top["trials"], "alert group")
+    common["most"] = (
+        f"{short(top['alertname'])} was false in {top['false_positives']} of {groups}, "
+        f"{of_all(top['rate'], top['low'], top['high'])}"
+    )
+    if over.empty:
+        return found("between", open=len(unsure), **common)
+    names, false_groups = list(over["alertname"]), over["false_positives"].sum()
+    since = _first_false(alerts.judged, names)
+    return found("over", top["rate"], since=since, top=top, over=names, false_groups=false_groups, **common)
 
 
 def rule_verdicts(rates: pd.DataFrame, *, bound: float) -> pd.Series:
@@ -136,14 +130,8 @@ def _surely_over(rates: pd.DataFrame, bound: float) -> np.ndarray:
     return surely_over(rates["rate"], rates["trials"] / rates["design_effect"], bound=bound)
 
 
-def _first_false(judged: pd.DataFrame, names: pd.Series) -> Any:
+def _first_false(judged: pd.DataFrame, names: Any) -> Any:
     return judged.loc[(judged["judgement"] == "false") & judged["alertname"].isin(list(names)), "fired_at"].min()
-
-
-def _most(row: pd.Series) -> str:
-    """'Slow was false in 3 of 3 alert groups, 100 % (95 % interval 44 % to 100 %)'."""
-    share, groups = of_all(row["rate"], row["low"], row["high"]), count(row["trials"], "alert group")
-    return f"{short(row['alertname'])} was false in {row['false_positives']} of {groups}, {share}"
 
 
 def _nothing(watched: Watched, what: str, value: float | None = None, *, rules: Any = (), **words: Any) -> Found:
@@ -163,6 +151,10 @@ def storms(case: Case) -> Found:
     if every.empty:
         return _nothing(week, "alert storms", 0, period=week)
     top = largest(begun if len(begun) else every, "episodes")
+    edges = [
+        f"; a storm of {count(row.episodes, 'alert')}, {over_the_edge(row.start, row.end, week.window)}"
+        for row in before.tail(1).itertuples()
+    ]
     return found(
         "began" if len(begun) else "before",
         len(begun),
@@ -170,10 +162,7 @@ def storms(case: Case) -> Found:
         events=events_of(begun, "alert_storm", "alertname", "episodes", "episodes"),
         top=top,
         minutes=_minutes(top),
-        before="".join(
-            f"; a storm of {count(row.episodes, 'alert')}, {over_the_edge(row.start, row.end, week.window)}"
-            for row in before.tail(1).itertuples()
-        ),
+        before="".join(edges),
         episodes=every["episodes"].sum(),
         every=len(every),
         period=week,
@@ -211,24 +200,25 @@ def flapping(case: Case) -> Found:
 
 def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> list[dict[str, Any]]:
     """An event a stretch; that of an alert, which trails the tenant's counter, only where the counter shows none."""
-    flaps = events_of(tenants, "flapping_tenant", "tenant", "transitions", "transitions")
+    counted = events_of(tenants, "flapping_tenant", "tenant", "transitions", "transitions")
+    flaps = list(counted)
     for told in events_of(alerts[alerts["tenant"] != ""], "flapping_tenant", "tenant", "episodes", "episodes"):
-        same = [flap for flap in flaps if flap["place"] == told["place"] and flap["unit"] == "transitions"]
+        same = [flap for flap in counted if flap["place"] == told["place"]]
         if not any(flap["start"] <= told["end"] and told["start"] <= flap["end"] for flap in same):
             flaps.append(told)
     return sorted(flaps, key=lambda flap: (flap["start"], flap["place"]))
 
 
 def _flapping_told(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, week: Watched) -> str:
+    if tenants.empty and alerts.empty:
+        return f"0 tenants began to flap in {week}"
     if len(tenants):
         top, who = largest(tenants, "transitions"), count(flapped, "tenant")
         what = f"{short(top['tenant'])} flipped between ready and not ready {count(top['transitions'], 'time')}"
-    elif len(alerts):
+    else:
         top, who = largest(alerts, "episodes"), f"Alerts of {count(flapped, 'tenant')}"
         whose = f" of {short(top['tenant'])}" if top["tenant"] else ""
         what = f"{short(top['alertname'])}{whose} fired {top['episodes']} times"
-    else:
-        return f"0 tenants began to flap in {week}"
     what += f" in {_minutes(top)} from {moment(top['start'])}"
     return what if flapped <= 1 else f"{who} flapped in {week}, most of all: {what}"
 
@@ -237,15 +227,11 @@ def _flapping_told(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, we
 def missed(case: Case) -> Found:
     """Whether incidents went without an alert: how many did."""
     study, week, frame = case.study, case.study.alerts.week, case.study.alerts.missed_incidents
-    common: Words = {"total": len(study.within(study.alerts.incidents, "start")), "period": week}
-    if frame.empty and common["total"]:
-        return found("told", 0, **common)
+    total = len(study.within(study.alerts.incidents, "start"))
+    common: Words = {"total": total, "period": week}
     if frame.empty:
-        return (
-            found("none", 0, **common)
-            if _declared(study.ledger.complete(), week.window)
-            else found("nothing", **common)
-        )
+        known = "told" if total else "none" if _declared(study.ledger.complete(), week.window) else "nothing"
+        return found(known, None if known == "nothing" else 0, **common)
     if blind := week.blind("alerts for every incident"):
         return found("blind", blind=blind)
     first = frame.iloc[0]

@@ -37,7 +37,7 @@ def replay(
     """Replay the alert rules of PATH (files or folders; else those that the server has loaded) over past weeks."""
     from cloudxai_analysis.replay.rules import rules_in
     from cloudxai_analysis.replay.session import opened
-    from cloudxai_analysis.replay.written import as_data, as_markdown, as_text
+    from cloudxai_analysis.replay.written import as_data, as_markdown
     from cloudxai_analysis.study import settle
 
     asked = settle(week, source=source, environment=environment)
@@ -49,8 +49,6 @@ def replay(
         raise UsageError(f"No alerting rule in {', '.join(map(str, paths))}. Give files with rules of Prometheus.")
     with opened(asked.environment, asked.window, asked.now, weeks=weeks, given=given, proposed=suggested) as session:
         found, window = session.compared(only=only, vary=vary), session.history.window
-    if form == "json":
-        click.echo(json.dumps(as_data(found, window), indent=1, allow_nan=False))
-    else:
-        click.echo((as_markdown if form == "markdown" else as_text)(found, window), nl=False)
+    data = json.dumps(as_data(found, window), indent=1, allow_nan=False) + "\n"
+    click.echo(data if form == "json" else as_markdown(found, window), nl=False)
     return 0

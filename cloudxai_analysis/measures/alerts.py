@@ -1,4 +1,4 @@
-"""Alert episodes made from ALERTS."""
+"""Alert episodes made from ALERTS, by whole columns: a busy platform's year is a million samples."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, typed, types
-from cloudxai_analysis.measures.stretches import alert_stretches, label_sets, micros
+from cloudxai_analysis.measures.frames import TIME, as_text, combinations, mapped, micros, typed, types
 
+_LABELS = ["alertname", "severity", "tenant", "job", "instance"]
 _GAPS = types("start end")
 _FAR = 2**62
 
@@ -24,21 +24,22 @@ def episodes(
     for_state: pd.DataFrame | None = None,
     gaps: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Unbroken firings of one alert, one row each, by `fired_at`.
+    """Unbroken firings of one alert, by `fired_at`.
 
-    `for_state` are samples of ALERTS_FOR_STATE: firings of one activation are one episode. No gap of the server
-    resolves an alert: what fired until one of `gaps` began and is pending or fires again right after it is one episode.
+    `alerts` are samples of ALERTS, NaN a staleness marker, with alertname, alertstate and any of severity, tenant,
+    job, instance. `alert`, where the frame has it, says which series are one alert: those of an HA pair's replicas are
+    put together where they overlap; without it each label set is one. Samples at most two intervals apart, of all
+    rules or by rule ('' all others), are one stretch, unless a marker lies between. `for_state` are samples of
+    ALERTS_FOR_STATE: firings of one activation are one episode. No gap of the server resolves an alert: what fired
+    until one of `gaps` began and is pending or fires again right after it is one episode.
 
-    Columns: episode (from 1), alertname, severity, tenant, instance, pending_at (NaT where it was not pending right
-    before), fired_at (first firing sample), resolved_at (last firing sample plus one interval), seconds, cut_start
-    and cut_end (bool: it may have begun before the window or in a gap, or still fire at the window's end or in a gap),
-    unseen_seconds (of it, in which it was not evaluated).
+    Columns: episode, alertname, severity, tenant, instance, pending_at, fired_at, resolved_at, seconds, cut_start,
+    cut_end, unseen_seconds.
     """
-    frame = alert_stretches(alerts, "firing", interval_seconds=interval_seconds)
-    pending = alert_stretches(alerts, "pending", interval_seconds=interval_seconds)
+    frame = _stretches(alerts, "firing", interval_seconds)
+    pending = _stretches(alerts, "pending", interval_seconds)
     interval = pd.to_timedelta(frame["interval"], unit="s")
-    before = _pending_before(frame, pending)
-    frame["pending_at"] = pending["first"].reindex(before).set_axis(frame.index)
+    frame["pending_at"] = pending["first"].reindex(_pending_before(frame, pending)).set_axis(frame.index)
     frame["active_at"] = _active_at(frame, for_state)
     frame["cut_start"] = (frame["first"] - 2 * interval < window.start) & frame["pending_at"].isna()
     frame["cut_start"] &= ~(frame["active_at"] >= window.start)
@@ -48,22 +49,78 @@ def episodes(
     known = frame["active_at"] <= frame["pending_at"].fillna(frame["first"]) - pd.Timedelta(seconds=1)
     frame["pending_at"] = frame["pending_at"].mask(known, frame["active_at"])
     frame["episode"] = np.arange(1, len(frame) + 1)
-    frame["fired_at"] = frame["first"]
-    frame["resolved_at"] = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
+    frame["fired_at"], frame["resolved_at"] = frame["first"], _over(frame)
     frame["seconds"] = (frame["resolved_at"] - frame["fired_at"]).dt.total_seconds()
     return typed(frame, episodes)
 
 
 def pendings(alerts: pd.DataFrame, *, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
-    """Stretches in which an alert was pending and did not fire right after, one row each, by `pending_at`.
+    """Stretches in which an alert was pending and did not fire right after, by `pending_at`.
 
-    Columns: alertname, tenant, instance, pending_at (first pending sample), ended_at (last one plus one interval).
+    Columns: alertname, tenant, instance, pending_at, ended_at.
     """
-    firing = alert_stretches(alerts, "firing", interval_seconds=interval_seconds)
-    frame = alert_stretches(alerts, "pending", interval_seconds=interval_seconds)
+    firing = _stretches(alerts, "firing", interval_seconds)
+    frame = _stretches(alerts, "pending", interval_seconds)
     frame = frame.drop(index=_pending_before(firing, frame).dropna())
-    ended = frame["last"] + pd.to_timedelta(frame["interval"], unit="s")
-    return typed(frame.assign(pending_at=frame["first"], ended_at=ended).reset_index(drop=True), pendings)
+    return typed(frame.assign(pending_at=frame["first"], ended_at=_over(frame)).reset_index(drop=True), pendings)
+
+
+def _over(stretches: pd.DataFrame) -> pd.Series:
+    return stretches["last"] + pd.to_timedelta(stretches["interval"], unit="s")
+
+
+def _stretches(alerts: pd.DataFrame, state: str, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
+    """Unbroken stretches of one state of one alert, by begin and labels: labels, alert, first, last, interval, ended."""
+    kept = alerts[(alerts["alertstate"] == state).to_numpy()]
+    frame = kept.iloc[np.lexsort((kept["time"].to_numpy(), kept["series_id"].to_numpy()))].reset_index(drop=True)
+    marker = frame["value"].isna().to_numpy()
+    known = interval_seconds if isinstance(interval_seconds, Mapping) else {"": interval_seconds}
+    seconds = mapped(frame["alertname"], known, known[""]).astype("float64")
+    near = frame["time"].diff() <= pd.to_timedelta(2 * seconds, unit="s")
+    goes_on = (frame["series_id"] == frame["series_id"].shift()) & near
+    stretch = np.cumsum(~(goes_on.to_numpy() & ~np.append(True, marker[:-1])))
+    # A marker ends its stretch, since nothing goes on after it; alone, it is none.
+    ended = pd.Series(marker).groupby(stretch).last()
+    sample = frame[~marker]
+    begin = ~pd.Series(stretch[~marker]).duplicated().to_numpy()
+    first, number = sample.index[begin], stretch[~marker][begin]
+    rows = pd.DataFrame({name: _label(frame, name).take(first) for name in _LABELS})
+    rows["first"] = frame["time"].take(first).array
+    rows["last"] = sample["time"].groupby(stretch[~marker]).last().array
+    rows["ended"] = ended.reindex(number).to_numpy(dtype=bool)
+    rows["interval"] = seconds[first].array
+    rows["alert"] = frame["alert"].to_numpy()[first] if "alert" in frame else _label_sets(rows)
+    if "alert" in frame:
+        rows = _replicas_as_one(rows)
+    place, _ = combinations(rows, _LABELS)
+    return rows.iloc[np.lexsort((place, rows["first"].to_numpy()))].reset_index(drop=True)
+
+
+def _label_sets(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """A number for each row's label set: the same for pending and firing series, since it is made of the text."""
+    own = pd.DataFrame({name: _label(frame, name) for name in _LABELS})
+    return pd.util.hash_pandas_object(own, index=False).to_numpy().astype(np.int64)
+
+
+def _label(frame: pd.DataFrame, name: str) -> pd.Categorical:
+    """A label as categories of text, '' where the alert does not carry it."""
+    if name not in frame:
+        return pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int8), [""])
+    own = frame[name]
+    if not isinstance(own.dtype, pd.CategoricalDtype) or own.isna().any():
+        return pd.Categorical(own.astype("str").fillna(""))
+    return pd.Categorical.from_codes(own.cat.codes, as_text(pd.Series(own.cat.categories)))
+
+
+def _replicas_as_one(rows: pd.DataFrame) -> pd.DataFrame:
+    """Stretches of one alert that overlap, which those of several replicas do, as one."""
+    rows = rows.sort_values(["alert", "first"], kind="stable", ignore_index=True)
+    reached = _over(rows).groupby(rows["alert"]).cummax().groupby(rows["alert"]).shift()
+    group = (~(rows["first"] < reached)).cumsum()
+    last = rows["last"].groupby(group).transform("max")
+    # It goes on where one of those that last longest was not ended.
+    on = (~rows["ended"] & (rows["last"] == last)).groupby(group).transform("any")
+    return rows.assign(last=last, ended=~on)[~group.duplicated()].reset_index(drop=True)
 
 
 def _pending_before(firing: pd.DataFrame, pending: pd.DataFrame) -> pd.Series:
@@ -81,7 +138,7 @@ def _active_at(firing: pd.DataFrame, for_state: pd.DataFrame | None) -> pd.Serie
         return pd.Series(pd.NaT, index=firing.index, dtype=TIME)
     known = for_state[for_state["value"].notna()]
     active = pd.DataFrame({"first": known["time"], "active_at": pd.to_datetime(known["value"], unit="s", utc=True)})
-    active["alert"] = known["alert"] if "alert" in known else label_sets(known)
+    active["alert"] = known["alert"] if "alert" in known else _label_sets(known)
     joined = pd.merge_asof(firing[["first", "alert"]], active.sort_values("first"), on="first", by="alert")
     return joined["active_at"].astype(TIME)
 

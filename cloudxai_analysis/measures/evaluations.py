@@ -8,12 +8,10 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.measures.stretches import micros
+from cloudxai_analysis.measures.frames import micros, typed
 
-GAP_STEPS = 2.5  # nothing for longer than so many steps is a gap
+_GAP_STEPS = 2.5
 _LONGEST_SECONDS = 300  # what is evaluated less often is stale to Prometheus between two evaluations
-_REGULAR = 0.1
 
 
 def identified(alerts: pd.DataFrame, series: pd.DataFrame, *, replica_labels: Collection[str] = ()) -> pd.DataFrame:
@@ -49,10 +47,9 @@ def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_
     same = (alerts["series_id"] == alerts["series_id"].shift()) & (seconds > 0)
     steps = seconds[same].groupby(names[same], observed=False)
     usual = steps.transform("median")
-    near = (seconds[same] - usual).abs() <= _REGULAR * usual
+    regular = ((seconds[same] - usual).abs() <= 0.1 * usual).groupby(names[same], observed=False).mean() >= 0.75
     found = pd.DataFrame({"interval_seconds": steps.median(), "steps": steps.size()})
-    told = (found["steps"] >= least_steps) & (found["interval_seconds"] <= _LONGEST_SECONDS)
-    told &= near.groupby(names[same], observed=False).mean() >= 0.75
+    told = regular & (found["steps"] >= least_steps) & (found["interval_seconds"] <= _LONGEST_SECONDS)
     found["interval_seconds"] = found["interval_seconds"].where(told, default_seconds)
     found["steps"] = found["steps"].where(told, 0)
     return typed(found.rename_axis("alertname").reset_index(), evaluation_intervals)
@@ -70,7 +67,7 @@ def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds:
     if len(scraped) < 2:
         # Without scrapes nobody can tell a server that is down from a quiet one.
         return typed([], evaluation_gaps)
-    limit = GAP_STEPS * max(interval_seconds * 1e6, float(np.median(np.diff(scraped))))
+    limit = _GAP_STEPS * max(interval_seconds * 1e6, float(np.median(np.diff(scraped))))
     evaluated = micros(alerts["time"])
     evaluated = evaluated[(evaluated > scraped[0]) & (evaluated < scraped[-1])]
     seen = np.unique(np.concatenate([scraped, evaluated]))

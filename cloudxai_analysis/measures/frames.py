@@ -107,6 +107,11 @@ def with_text(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return frame.assign(**{name: as_text(frame[name]) for name in columns})
 
 
+def micros(times: pd.Series) -> NDArray[np.int64]:
+    """Times in microseconds since the epoch."""
+    return times.to_numpy("datetime64[us]").astype(np.int64)
+
+
 def mapped(column: pd.Series, values: Mapping[str, Any], default: Any) -> pd.Series:
     """What `values` has for each label of a column, `default` for the others."""
     text = as_text(column)

@@ -1,22 +1,25 @@
-"""Alert episodes held against the truth that people wrote down: which were right, and which incidents went unseen."""
+"""Alert episodes held against the truth that people wrote down, and what the telemetry proposes to be written down."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import TIME, typed, types
+from cloudxai_analysis.measures.frames import TIME, micros, typed, types
 from cloudxai_analysis.measures.rates import wilson_interval
-from cloudxai_analysis.measures.stretches import micros
+from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 
 JUDGEMENTS = ("true", "standing", "false", "unjudged")
 _JUDGED = types("judgement incident by")
 _MEANING = {"actionable": "true", "noise": "false", "unknown": "unjudged"}
-_BEFORE, _AFTER = 10, 30  # minutes by which an incident is widened
 _MINUTE = 60_000_000
+_BEFORE, _AFTER = 10 * _MINUTE, 30 * _MINUTE  # by which an incident is widened
 # The end of an incident that goes on; far enough away for an hour to be added to it.
 _NEVER = 2**60
+_RULE = {"alertname": "str", "tenant": "str"}
 
 
 def judged(
@@ -49,7 +52,9 @@ def judged(
     known = ~episodes["cut_start"].to_numpy(dtype=bool)
     caught, standing = (known & best["caught"].eq(which).to_numpy(dtype=bool) for which in (True, False))
     label = _labelled(episodes, labels, label_seconds)
-    reasons = [label != "", caught, standing, known & _declared(episodes, complete)]
+    fired = micros(episodes["fired_at"])[:, np.newaxis]
+    declared = np.any((fired >= micros(complete["start"])) & (fired < micros(complete["end"])), axis=1)
+    reasons = [label != "", caught, standing, known & declared]
     judgement = np.select(reasons, [label, "true", "standing", "false"], "unjudged")
     by = np.select(reasons, ["label", "incident", "incident", "ledger"], "")
     met = (caught & (judgement == "true")) | (standing & (judgement == "standing"))
@@ -60,34 +65,25 @@ def judged(
 def matches(episodes: pd.DataFrame, incidents: pd.DataFrame, *, already_firing_minutes: float = 0) -> pd.DataFrame:
     """Episodes with the incidents of their scope that they caught, or were already firing in.
 
-    Columns: row (of the episode), place (of the incident), id, caught (bool); by row, caught ones first, then the
-    incident whose start is nearest.
+    Columns: row (of the episode), place, id, caught (bool); by row, caught ones first, then the incident whose start
+    is nearest.
     """
     fired, resolved = (micros(episodes[name])[:, np.newaxis] for name in ("fired_at", "resolved_at"))
-    start, end = micros(incidents["start"]), ends(incidents)
-    opened, closed = start - _BEFORE * _MINUTE, end + _AFTER * _MINUTE
+    start, end = micros(incidents["start"]), _ends(incidents)
     scope = _in_scope(episodes, incidents)
-    caught = scope & (fired >= opened) & (fired < closed)
-    soon = start - fired <= already_firing_minutes * _MINUTE
-    row, place = np.nonzero(caught | (scope & (fired < opened) & (resolved > opened) & soon))
+    caught = scope & (fired >= start - _BEFORE) & (fired < end + _AFTER)
+    before = scope & (fired < start - _BEFORE) & (resolved > start - _BEFORE)
+    row, place = np.nonzero(caught | (before & (start - fired <= already_firing_minutes * _MINUTE)))
     away = np.abs(fired[row, 0] - start[place])
     pairs = pd.DataFrame({"row": row, "place": place, "caught": caught[row, place], "away": away})
     pairs = pairs.sort_values(["row", "caught", "away"], ascending=[True, False, True], ignore_index=True)
     return pairs.assign(id=incidents["id"].astype("str").to_numpy()[pairs["place"]])[["row", "place", "id", "caught"]]
 
 
-def ends(incidents: pd.DataFrame) -> NDArray[np.int64]:
-    """The incidents' ends in microseconds; of one that goes on, never."""
-    return np.where(incidents["end"].isna(), _NEVER, micros(incidents["end"]))
-
-
 def first_catches(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     """The first true positive of each rule in each incident that it caught, by the time it fired.
 
-    Columns: id (of the incident), alertname, fired_at, detection (seconds from the incident's start), reset (seconds
-    from its end to the last true positive's `resolved_at`; NaN where either is not known), acknowledge (seconds from
-    `fired_at` until people acknowledged the incident; NaN where nobody wrote that down, or they did before the rule
-    fired).
+    Columns: id (of the incident), alertname, fired_at, detection, reset, acknowledge.
     """
     right = judged[judged["judgement"] == "true"].sort_values("fired_at", ignore_index=True)
     pairs = matches(right, incidents)
@@ -113,11 +109,8 @@ def first_catches(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame
 def recall(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     """Of the incidents that name a rule, how many it caught, and how soon.
 
-    Columns: alertname, incidents (that name it), caught (with at least one true positive of it), recall (their ratio),
-    detection_seconds (median over those caught of the first true positive's `fired_at` minus the incident's start),
-    reset_seconds (of the last one's `resolved_at` minus the incident's end, over the `reset` ones), low, high (95 %
-    Wilson interval of recall), reset (incidents of which both are known), acknowledged (that people took up after it
-    fired), acknowledge_seconds (`acknowledged_at` minus the first one's `fired_at`).
+    Columns: alertname, incidents, caught, recall, detection_seconds, reset_seconds, low, high, reset, acknowledged,
+    acknowledge_seconds.
     """
     named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
     named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
@@ -142,7 +135,7 @@ def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.Data
     Columns: id, alertname, tenant, pending_at (the first time), pending_seconds (the longest); by incident.
     """
     began, ended = (micros(pendings[name])[:, np.newaxis] for name in ("pending_at", "ended_at"))
-    during = _in_scope(pendings, incidents) & (began < ends(incidents)) & (ended > micros(incidents["start"]))
+    during = _in_scope(pendings, incidents) & (began < _ends(incidents)) & (ended > micros(incidents["start"]))
     row, place = np.nonzero(during)
     found = pendings.iloc[row].reset_index(drop=True).assign(id=incidents["id"].astype("str").to_numpy()[place])
     found["pending_seconds"] = (found["ended_at"] - found["pending_at"]).dt.total_seconds()
@@ -157,10 +150,9 @@ def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.Data
 
 
 def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
-    """Incidents without a single true positive, by start.
+    """Incidents without a single true positive, by start; `near_miss` is the first alert that was pending in it.
 
-    Columns: id, start, end (NaT while it goes on), tenant ('' for all), summary, near_miss (the first alert of its
-    scope that was pending during the incident and did not fire; '' for none).
+    Columns: id, start, end, tenant, summary, near_miss.
     """
     missed = incidents[~incidents["id"].isin(first_catches(judged, incidents)["id"])]
     missed = missed.sort_values(["start", "id"], ignore_index=True)
@@ -168,35 +160,91 @@ def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd
     return typed(missed.assign(near_miss=missed["id"].map(near).fillna("")), missed_incidents)
 
 
+def proposed_incidents(outages: pd.DataFrame, tenant_outages: pd.DataFrame) -> pd.DataFrame:
+    """What the telemetry lets take for an incident, by start: proposed truth, none of which counts as truth.
+
+    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant. Those of one tenant at
+    most 30 minutes apart are one proposal: alerts count for an incident that long after its end. Left out are a
+    tenant's dips inside a global one, and dips of no more than 2.1 minutes in all, of the platform a minute.
+
+    Columns: id, start, end (NaT: it goes on), tenant, alerts (none: any), severity, summary, source, evidence.
+    """
+    everybody, single = _together(outages.assign(tenant="")), _together(tenant_outages)
+    everybody = everybody[everybody["minutes"] > OUTAGE_MINUTES]
+    single = single[single["minutes"] > TENANT_MINUTES]
+    inside = (micros(single["start"])[:, np.newaxis] >= micros(everybody["start"])) & (
+        _ends(single)[:, np.newaxis] <= _ends(everybody)
+    )
+    rows = [_proposal(row) for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()]
+    return typed(rows, proposed_incidents).sort_values(["start", "id"], ignore_index=True)
+
+
+def not_known(proposed: pd.DataFrame, incidents: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
+    """The proposals that are still to be decided on: no incident of their scope overlaps them, and nobody judged them.
+
+    `incidents` of the ledger, `decided` its proposals with `id` and `state` ('open', 'confirmed' or 'rejected').
+
+    Columns: those of `proposed`.
+    """
+    done = set(decided.loc[decided["state"] != "open", "id"])
+    start, end = micros(proposed["start"])[:, np.newaxis], _ends(proposed)[:, np.newaxis]
+    over = _in_scope(proposed.assign(alertname=""), incidents.assign(alerts=None))
+    over &= (start < _ends(incidents)) & (micros(incidents["start"]) < end)
+    fresh = ~over.any(axis=1) & ~proposed["id"].isin(done).to_numpy()
+    return proposed[fresh].reset_index(drop=True)
+
+
+def _together(outages: pd.DataFrame) -> pd.DataFrame:
+    """Outages of one tenant that are near each other as one: tenant, start, end, dips, minutes."""
+    frame = outages.assign(tenant=outages["tenant"].astype("str"), until=_ends(outages))
+    frame = frame.sort_values(["tenant", "start"], ignore_index=True)
+    reached = frame.groupby("tenant")["until"].cummax().shift()
+    opens = (frame["tenant"] != frame["tenant"].shift()) | (micros(frame["start"]) > reached + _AFTER)
+    return frame.groupby(opens.cumsum()).agg(
+        tenant=("tenant", "first"),
+        start=("start", "min"),
+        end=("end", lambda end: end.max(skipna=False)),
+        dips=("start", "size"),
+        minutes=("minutes", "sum"),
+    )
+
+
+def _proposal(row: Any) -> dict[str, object]:
+    parts = ["proposed", f"{row.start:%Y%m%dT%H%M%SZ}", row.tenant]
+    return {
+        **{"id": "-".join(filter(None, parts)), "start": row.start, "end": row.end, "tenant": row.tenant},
+        **{"alerts": (), "severity": "", "source": "readiness dips"},
+        "summary": f"{row.tenant or 'the whole platform'} not ready",
+        "evidence": f"{row.dips} {'period' if row.dips == 1 else 'periods'}, {row.minutes:g} min",
+    }
+
+
+def _ends(incidents: pd.DataFrame) -> NDArray[np.int64]:
+    """The incidents' ends in microseconds; of one that goes on, never."""
+    return np.where(incidents["end"].isna(), _NEVER, micros(incidents["end"]))
+
+
 def _in_scope(alerts: pd.DataFrame, incidents: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether each incident (column) speaks of each alert (row): its tenant's or all, and of the rules it names."""
-    theirs, tenants = _text(alerts["tenant"])[:, np.newaxis], _text(incidents["tenant"])
-    scope = np.asarray((tenants == "") | (theirs == tenants), dtype=bool)
-    names = _text(alerts["alertname"])
+    theirs, tenants, names = (
+        column.astype("str").to_numpy(dtype=object)
+        for column in (alerts["tenant"], incidents["tenant"], alerts["alertname"])
+    )
+    scope = np.asarray((tenants == "") | (theirs[:, np.newaxis] == tenants), dtype=bool)
     for place, named in enumerate(incidents["alerts"]):
         if named:
             scope[:, place] &= np.isin(names, list(named))
     return scope
 
 
-def _text(values: pd.Series) -> NDArray[np.object_]:
-    return values.astype("str").to_numpy(dtype=object)
-
-
 def _labelled(episodes: pd.DataFrame, labels: pd.DataFrame, label_seconds: float) -> NDArray[np.object_]:
     """What an analyst's label makes of each episode; '' where there is none."""
-    keys = {"alertname": "str", "tenant": "str"}
-    left = episodes[[*keys, "fired_at"]].astype(keys).reset_index(drop=True).reset_index(names="row")
-    right = labels[[*keys, "fired_at", "judgement"]].astype(keys).reset_index(drop=True).reset_index(names="order")
-    joined = left.merge(right, on=list(keys), suffixes=("", "_said"))
+    left = episodes[[*_RULE, "fired_at"]].astype(_RULE).reset_index(drop=True).reset_index(names="row")
+    right = labels[[*_RULE, "fired_at", "judgement"]].astype(_RULE).reset_index(drop=True).reset_index(names="order")
+    joined = left.merge(right, on=list(_RULE), suffixes=("", "_said"))
     joined["away"] = (joined["fired_at"] - joined["fired_at_said"]).abs()
     # A rule that fires again within seconds: the label speaks of the nearest.
     nearest = joined["away"] == joined.groupby("order")["away"].transform("min")
     joined = joined[nearest & (joined["away"] <= pd.Timedelta(seconds=label_seconds))]
     last = joined.sort_values("order").drop_duplicates("row", keep="last").set_index("row")["judgement"]
     return last.map(_MEANING).reindex(left.index, fill_value="").to_numpy(dtype=object)
-
-
-def _declared(episodes: pd.DataFrame, complete: pd.DataFrame) -> NDArray[np.bool_]:
-    fired = micros(episodes["fired_at"])[:, np.newaxis]
-    return np.any((fired >= micros(complete["start"])) & (fired < micros(complete["end"])), axis=1)

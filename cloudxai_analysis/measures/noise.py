@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.measures.stretches import micros
+from cloudxai_analysis.measures.frames import micros, typed
 
 LABEL_SET = ["alertname", "severity", "tenant", "instance"]
 
@@ -15,7 +14,7 @@ LABEL_SET = ["alertname", "severity", "tenant", "instance"]
 def storms(
     episodes: pd.DataFrame, *, hours: float, minutes: float = 10, least: int = 10, a_year: float = 1.0
 ) -> pd.DataFrame:
-    """Times in which very many alerts began, one row each, by start.
+    """Times in which very many alerts began, by start.
 
     `episodes` are those of `hours` hours that were seen. A storm is a stretch of `minutes` minutes in which at least
     `least` episodes began, and more than a Poisson process would bring anywhere `a_year` times a year; its mean is that
@@ -23,7 +22,7 @@ def storms(
     bursts, it is bursts that are counted. Overlapping stretches are one storm. Episodes cut off by the window's start
     are left out: all of them would seem to begin at once.
 
-    Columns: start (first `fired_at`), end (of the last such stretch), episodes (number), alertname (most frequent).
+    Columns: start, end (of the last such stretch), episodes, alertname (most frequent).
     """
     frame = episodes[~episodes["cut_start"].astype(bool)].sort_values("fired_at", ignore_index=True)
     begun = micros(frame["fired_at"])
@@ -51,79 +50,6 @@ def storms(
     return typed(rows, storms)
 
 
-def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> pd.DataFrame:
-    """Alerts of one label set that fired again and again, one row per stretch, by start.
-
-    A stretch is made of episodes of which each is one of `least` that begin within `minutes` minutes.
-
-    Columns: alertname, tenant, episodes (number), start (first `fired_at`), end (last `resolved_at`).
-    """
-    frame = episodes.sort_values([*LABEL_SET, "fired_at"], ignore_index=True)
-    label_set = frame.groupby(LABEL_SET, observed=True).ngroup()
-    soon = frame["fired_at"].shift(1 - least) - frame["fired_at"] <= pd.Timedelta(minutes=minutes)
-    opens = (soon & (label_set == label_set.shift(1 - least))).astype(int)
-    flaps = opens.rolling(least, min_periods=1).max() > 0
-    goes_on = opens.shift(fill_value=0).rolling(least - 1, min_periods=1).max() > 0
-    grouped = frame[flaps].groupby((~goes_on).cumsum()[flaps])
-    found = grouped.agg(
-        alertname=("alertname", "first"),
-        tenant=("tenant", "first"),
-        episodes=("fired_at", "size"),
-        start=("fired_at", "min"),
-        end=("resolved_at", "max"),
-    )
-    return typed(found, flapping).sort_values(["start", "alertname", "tenant"], ignore_index=True)
-
-
-def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
-    """Stretches in which a tenant's readiness made more than `most` transitions within `minutes` minutes.
-
-    `steps` of the tenants' transition counters as `counters.counter_steps` gives them. A step over a gap longer than
-    `minutes` is left out: nothing shows that its transitions lie close together.
-
-    Columns: tenant, start (sample before the first step), end (last step), transitions (in the stretch); one row per
-    series and stretch, by start.
-    """
-    near = steps["time"] - steps["before"] <= pd.Timedelta(minutes=minutes)
-    steps = steps[(steps["step"] > 0) & near].reset_index(drop=True)
-    rolled = steps.set_index("time").groupby("series_id", sort=False)["step"].rolling(pd.Timedelta(minutes=minutes))
-    number = np.arange(len(steps))
-    oldest = number - rolled.count().to_numpy(dtype=np.int64) + 1
-    crowded = np.flatnonzero(rolled.sum().to_numpy() > most)
-    rows = []
-    for stretch in np.split(crowded, np.flatnonzero(oldest[crowded[1:]] > crowded[:-1]) + 1) if len(crowded) else []:
-        own = steps.iloc[oldest[stretch[0]] : stretch[-1] + 1]
-        first, last = own.iloc[0], own.iloc[-1]
-        rows.append((str(first["tenant"]), first["before"], last["time"], own["step"].sum()))
-    return typed(rows, tenant_flapping).sort_values(["start", "tenant"], ignore_index=True)
-
-
-def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 300) -> pd.DataFrame:
-    """How much each rule disturbed those on call, the rule with the most episodes first.
-
-    Columns: alertname, severity, episodes, short_lived (under `short_seconds`, whole ones only), at_night (begun from
-    22:00 to 08:00 in the time zone `zone`), seconds (firing in all).
-    """
-    whole = ~(episodes["cut_start"] | episodes["cut_end"])
-    frame = episodes.assign(
-        short_lived=whole & (episodes["seconds"] < short_seconds), at_night=at_night(episodes["fired_at"], zone)
-    )
-    noise = frame.groupby(["alertname", "severity"], observed=True).agg(
-        episodes=("seconds", "size"),
-        short_lived=("short_lived", "sum"),
-        at_night=("at_night", "sum"),
-        seconds=("seconds", "sum"),
-    )
-    noise = noise.reset_index().sort_values(["episodes", "alertname"], ascending=[False, True], ignore_index=True)
-    return typed(noise, weekly_noise)
-
-
-def at_night(moments: pd.Series, zone: str) -> pd.Series:
-    """Whether each moment lies between 22:00 and 08:00 in the time zone `zone`."""
-    hour = moments.dt.tz_convert(zone).dt.hour
-    return (hour >= 22) | (hour < 8)
-
-
 def _ordinary_burst(places: NDArray[np.int64], bins: float, *, share: float = 0.01, least: int = 20) -> float:
     """How many come at once: variance over mean of the counts by bin, empty ones included, without the fullest.
 
@@ -148,3 +74,74 @@ def _times_a_year(count: NDArray[np.floating], mean: float, minutes: float) -> N
 
     often = (1 - mean / np.maximum(count, 1)) * mean * 525_600 / minutes * poisson.pmf(count - 1, mean)
     return np.where(count > mean, often, np.inf)
+
+
+def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> pd.DataFrame:
+    """Alerts of one label set of which each episode is one of `least` that begin within `minutes` minutes, by start.
+
+    Columns: alertname, tenant, episodes, start (first `fired_at`), end (last `resolved_at`).
+    """
+    frame = episodes.sort_values([*LABEL_SET, "fired_at"], ignore_index=True)
+    label_set = frame.groupby(LABEL_SET, observed=True).ngroup()
+    soon = frame["fired_at"].shift(1 - least) - frame["fired_at"] <= pd.Timedelta(minutes=minutes)
+    opens = (soon & (label_set == label_set.shift(1 - least))).astype(int)
+    flaps = opens.rolling(least, min_periods=1).max() > 0
+    goes_on = opens.shift(fill_value=0).rolling(least - 1, min_periods=1).max() > 0
+    found = (
+        frame[flaps]
+        .groupby((~goes_on).cumsum()[flaps])
+        .agg(
+            alertname=("alertname", "first"),
+            tenant=("tenant", "first"),
+            episodes=("fired_at", "size"),
+            start=("fired_at", "min"),
+            end=("resolved_at", "max"),
+        )
+    )
+    return typed(found, flapping).sort_values(["start", "alertname", "tenant"], ignore_index=True)
+
+
+def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
+    """Stretches in which a tenant's readiness made more than `most` transitions within `minutes` minutes, by start.
+
+    `steps` of the tenants' transition counters as `counters.counter_steps` gives them. A step over a gap longer than
+    `minutes` is left out: nothing shows that its transitions lie close together.
+
+    Columns: tenant, start (sample before the first step), end (last step), transitions.
+    """
+    near = steps["time"] - steps["before"] <= pd.Timedelta(minutes=minutes)
+    steps = steps[(steps["step"] > 0) & near].reset_index(drop=True)
+    rolled = steps.set_index("time").groupby("series_id", sort=False)["step"].rolling(pd.Timedelta(minutes=minutes))
+    oldest = np.arange(len(steps)) - rolled.count().to_numpy(dtype=np.int64) + 1
+    crowded = np.flatnonzero(rolled.sum().to_numpy() > most)
+    rows = []
+    for stretch in np.split(crowded, np.flatnonzero(oldest[crowded[1:]] > crowded[:-1]) + 1) if len(crowded) else []:
+        own = steps.iloc[oldest[stretch[0]] : stretch[-1] + 1]
+        first, last = own.iloc[0], own.iloc[-1]
+        rows.append((str(first["tenant"]), first["before"], last["time"], own["step"].sum()))
+    return typed(rows, tenant_flapping).sort_values(["start", "tenant"], ignore_index=True)
+
+
+def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 300) -> pd.DataFrame:
+    """How much each rule disturbed those on call, the rule with the most episodes first.
+
+    Columns: alertname, severity, episodes, short_lived (whole ones under `short_seconds`), at_night, seconds (in all).
+    """
+    whole = ~(episodes["cut_start"] | episodes["cut_end"])
+    frame = episodes.assign(
+        short_lived=whole & (episodes["seconds"] < short_seconds), at_night=at_night(episodes["fired_at"], zone)
+    )
+    noise = frame.groupby(["alertname", "severity"], observed=True).agg(
+        episodes=("seconds", "size"),
+        short_lived=("short_lived", "sum"),
+        at_night=("at_night", "sum"),
+        seconds=("seconds", "sum"),
+    )
+    noise = noise.reset_index().sort_values(["episodes", "alertname"], ascending=[False, True], ignore_index=True)
+    return typed(noise, weekly_noise)
+
+
+def at_night(moments: pd.Series, zone: str) -> pd.Series:
+    """Whether each moment lies between 22:00 and 08:00 in the time zone `zone`."""
+    hour = moments.dt.tz_convert(zone).dt.hour
+    return (hour >= 22) | (hour < 8)

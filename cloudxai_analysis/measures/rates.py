@@ -13,12 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import typed
-from cloudxai_analysis.measures.stretches import micros
+from cloudxai_analysis.measures.frames import micros, typed
 
 LEVEL = 0.025  # one-sided: what lies over the lower end of a 95 % interval
-_GROUP = 60  # minutes from an alert group's first episode to the last that it takes in
-_Z = NormalDist().inv_cdf(1 - LEVEL)
+_HOUR = 60 * 60_000_000
+_RULE = ["alertname", "severity"]
+_KNOWN = ["true", "false"]
+_NORMAL = NormalDist()
+_Z = _NORMAL.inv_cdf(1 - LEVEL)
 
 
 def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
@@ -28,14 +30,13 @@ def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
     interval is Wilson's, of as many independent groups as these are worth by `time_clusters` and `design_effect`.
 
     Columns: alertname, severity, episodes (all of the rule, judged or not), trials (alert groups, true and false ones),
-    true_positives and false_positives (of them), rate, low, high (NaN without a group), design_effect (1 where no two
-    groups lie in one cluster), judged_share (share of the episodes that are not 'unjudged'); the rule with the
-    most false positives first.
+    true_positives, false_positives, rate, low, high (NaN without a group), design_effect, judged_share; the rule with
+    the most false positives first.
     """
     opens = _opens_group(judged)
     rows = [
         {"alertname": str(name), "severity": str(severity), **_rate(group, opens)}
-        for (name, severity), group in judged.groupby(["alertname", "severity"], observed=True)
+        for (name, severity), group in judged.groupby(_RULE, observed=True)
     ]
     frame = typed(rows, false_positive_rates)
     return frame.sort_values(["false_positives", "alertname"], ascending=[False, True], ignore_index=True)
@@ -56,24 +57,25 @@ def weekly_rates(
 ) -> pd.DataFrame:
     """The false-positive rates, of each rule or of those `pooled`, over the `days` days that end with each of `weeks`.
 
-    Columns: week ('2026-W46'), start (Monday), alertname, severity, episodes, trials, false_positives, rate, low, high
-    (NaN without an alert group), change (against the `days` days that ended a week earlier: 'better' or 'worse' where
-    the two intervals do not meet, else 'not distinguishable'; '' where either is unknown); by week and rule.
+    `change` against the `days` days that ended a week earlier is 'better' or 'worse' where the two intervals do not
+    meet, else 'not distinguishable'; '' where either is unknown.
+
+    Columns: week ('2026-W46'), start (Monday), alertname, severity, episodes, trials, false_positives, rate, low, high,
+    change; by week and rule.
     """
     parts = []
     for week in weeks:
         inside = (judged["fired_at"] >= week.end - timedelta(days=days)) & (judged["fired_at"] < week.end)
         own = judged[inside].reset_index(drop=True)
         rates = false_positive_rates(own) if pooled is None else pooled_rate(own, pooled)
-        parts.append(rates.assign(week=week.name, start=week.start))
-    rows = pd.concat(parts, ignore_index=True).assign(change="") if parts else []
-    frame = typed(rows, weekly_rates).sort_values(["start", "alertname", "severity"], ignore_index=True)
-    key = ["alertname", "severity", "start"]
-    before = frame[[*key, "low", "high"]].assign(start=frame["start"] + pd.Timedelta(days=7))
-    earlier = frame[key].merge(before, how="left", on=key)
-    unknown = earlier["low"].isna() | frame["low"].isna()
-    met = [unknown, frame["low"] > earlier["high"], frame["high"] < earlier["low"]]
-    return typed(frame.assign(change=np.select(met, ["", "worse", "better"], "not distinguishable")), weekly_rates)
+        parts.append(rates.assign(week=week.name, start=week.start, change=""))
+    frame = typed(pd.concat(parts, ignore_index=True) if parts else [], weekly_rates)
+    frame = frame.sort_values(["start", *_RULE], ignore_index=True)
+    before = frame[[*_RULE, "start", "low", "high"]].assign(start=frame["start"] + pd.Timedelta(days=7))
+    both = frame.merge(before, how="left", on=[*_RULE, "start"], suffixes=("", "_before"))
+    unknown = both["low_before"].isna() | both["low"].isna()
+    met = [unknown, both["low"] > both["high_before"], both["high"] < both["low_before"]]
+    return frame.assign(change=np.select(met, ["", "worse", "better"], "not distinguishable")).astype({"change": "str"})
 
 
 def alert_groups(judged: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +83,7 @@ def alert_groups(judged: pd.DataFrame) -> pd.DataFrame:
 
     Columns: those of `judged`.
     """
-    return judged[_opens_group(judged) & judged["judgement"].isin(["true", "false"])].reset_index(drop=True)
+    return judged[_opens_group(judged) & judged["judgement"].isin(_KNOWN)].reset_index(drop=True)
 
 
 def groups_needed(wrong: float, groups: float, *, share: float) -> int:
@@ -104,7 +106,7 @@ def surely_over(rates: Sequence[float], cases: Sequence[float], *, bound: float)
     rate = np.asarray(rates, dtype=float)
     known, over = np.isfinite(rate), np.zeros(len(rate), dtype=bool)
     score = (rate - bound) * np.sqrt(np.asarray(cases, dtype=float)) / math.sqrt(bound * (1 - bound))
-    chance = np.array([1 - NormalDist().cdf(one) for one in score[known]])
+    chance = np.array([1 - _NORMAL.cdf(one) for one in score[known]])
     if (chance < LEVEL).any():
         from scipy.stats import false_discovery_control
 
@@ -124,7 +126,7 @@ def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
     return (middle - half if successes else 0.0), (middle + half if successes < trials else 1.0)
 
 
-def time_clusters(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
+def time_clusters(judged: pd.DataFrame) -> pd.Series:
     """A number for each episode: what began within an hour of another, or in the course of one incident, has one.
 
     Such episodes are likely to have one cause, whichever rule they are of.
@@ -133,7 +135,7 @@ def time_clusters(judged: pd.DataFrame, *, minutes: float = 60) -> pd.Series:
     begun = pd.Series(micros(order["fired_at"]), index=order.index)
     known = order["incident"] != ""
     last = begun.mask(known, begun[known].groupby(order.loc[known, "incident"]).transform("max"))
-    opens = begun > last.cummax().shift(fill_value=-(2**62)) + minutes * 60_000_000
+    opens = begun > last.cummax().shift(fill_value=-(2**62)) + _HOUR
     return opens.cumsum().reindex(judged.index)
 
 
@@ -161,33 +163,34 @@ def design_effect(hits: NDArray[np.float64], sizes: NDArray[np.float64]) -> floa
 def _opens_group(judged: pd.DataFrame) -> pd.Series:
     """True at the first episode of each alert group, which takes in those of its rule and judgement up to 60 min on."""
     opens = pd.Series(False, index=judged.index)
-    for _, group in judged.groupby(["alertname", "severity", "judgement"], observed=True):
+    for _, group in judged.groupby([*_RULE, "judgement"], observed=True):
         ordered = group["fired_at"].sort_values()
         begun = micros(ordered)
         place = 0
         while place < len(begun):
             opens[ordered.index[place]] = True
-            place = int(np.searchsorted(begun, begun[place] + _GROUP * 60_000_000, side="right"))
+            place = int(np.searchsorted(begun, begun[place] + _HOUR, side="right"))
     return opens
 
 
 def _rate(episodes: pd.DataFrame, opens: pd.Series) -> dict[str, object]:
-    known = episodes[episodes["judgement"].isin(["true", "false"])]
+    known = episodes[episodes["judgement"].isin(_KNOWN)]
     groups = known.assign(cluster=time_clusters(known))[opens.loc[known.index]]
     false = groups["judgement"] == "false"
     number, wrong = len(false), int(false.sum())
-    by_cluster = false.groupby(groups["cluster"])
-    hits, sizes = by_cluster.sum().to_numpy(dtype=float), by_cluster.size().to_numpy(dtype=float)
-    effect = design_effect(hits, sizes) if number else math.nan
-    low, high = wilson_interval(wrong / effect, number / effect) if number else (math.nan, math.nan)
+    rate, effect, interval = math.nan, math.nan, (math.nan, math.nan)
+    if number:
+        by_cluster = false.groupby(groups["cluster"])
+        effect = design_effect(*(one.to_numpy(dtype=float) for one in (by_cluster.sum(), by_cluster.size())))
+        rate, interval = wrong / number, wilson_interval(wrong / effect, number / effect)
     return {
         "episodes": len(episodes),
         "trials": number,
         "true_positives": number - wrong,
         "false_positives": wrong,
-        "rate": wrong / number if number else math.nan,
-        "low": low,
-        "high": high,
+        "rate": rate,
+        "low": interval[0],
+        "high": interval[1],
         "design_effect": effect,
         "judged_share": (episodes["judgement"] != "unjudged").mean() if len(episodes) else math.nan,
     }

@@ -1,9 +1,10 @@
-"""A rule's threshold, `for` and `keep_firing_for` varied over its own history."""
+"""A rule's threshold, `for` and `keep_firing_for` varied over its own history, and judged by what people wrote down."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -11,9 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.ground.window import WEEK, Window
+from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.judgement import judged, recall
+from cloudxai_analysis.measures.rates import false_positive_rates
 from cloudxai_analysis.replay.episodes import Firings, Mask, Runs, episodes, firings, runs
-from cloudxai_analysis.replay.quality import Truth, frontier, judged_variants, quality
 from cloudxai_analysis.replay.rules import split
 from cloudxai_analysis.sources.promql import Steps
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -29,11 +33,17 @@ _COMPARISONS: dict[str, Callable[[Floats, float], Mask]] = {
 _LONGEST_SECONDS = 3600.0
 _NEIGHBOURS = (0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0)
 _TAIL = (0.9, 0.95, 0.99, 0.995, 0.999)
-_PEAKS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _LENGTHS = (0.25, 0.5, 0.75, 0.9)
 _THRESHOLDS, _WAITS, _HOLDS = 12, 7, 4
 _LOUD = 5  # times as many episodes as the present rule, beyond which a candidate is not judged
 _QUIET = 200  # episodes that a candidate may always have
+_LABEL_SECONDS = 60  # a label speaks of the episode that fired at its time, to within so much
+_QUALITY = (
+    dict.fromkeys(["variant", "episodes", "trials", "true_positives", "false_positives", "unjudged"], "int64")
+    | dict.fromkeys(["rate", "low", "high"], "float64")
+    | dict.fromkeys(["incidents", "caught", "misses"], "int64")
+    | dict.fromkeys(["detection_seconds", "reset_seconds", "pages_a_week"], "float64")
+)
 
 
 class Variant(NamedTuple):
@@ -64,23 +74,51 @@ class LeftSide(NamedTuple):
     comparison: str | None = None
     levels: tuple[float, ...] = ()
 
-    def kept(self, threshold: float | None) -> Mask | None:
-        """The points at which the left side compares true; None where all do."""
-        if self.comparison is None or threshold is None:
-            return None
-        return _COMPARISONS[self.comparison](self.batch.values, threshold)
-
     def runs(self, threshold: float | None) -> Runs:
-        """The runs in which the left side compares true."""
-        return runs(self.batch, self.steps, self.evaluated, kept=self.kept(threshold))
+        """The runs in which the left side compares true, or of all points."""
+        if self.comparison is None or threshold is None:
+            return runs(self.batch, self.steps, self.evaluated)
+        kept = _COMPARISONS[self.comparison](self.batch.values, threshold)
+        return runs(self.batch, self.steps, self.evaluated, kept=kept)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What people wrote down: the frames that `Ledger.incidents`, `labels` and `complete` give."""
+
+    incidents: pd.DataFrame
+    labels: pd.DataFrame
+    complete: pd.DataFrame
+
+    @classmethod
+    def of(cls, ledger: Ledger, window: Window) -> Truth:
+        """What the ledger says of a window, in which an incident starts; raises LakeDamaged of a damaged ledger."""
+        incidents = ledger.incidents()
+        inside = (incidents["start"] >= window.start) & (incidents["start"] < window.end)
+        return cls(incidents[inside].reset_index(drop=True), ledger.labels(), ledger.complete())
+
+    def judge(self, found: pd.DataFrame, alertname: str) -> pd.DataFrame:
+        """The episodes of all variants of a rule (0: as it is), judged as those of the rule `alertname`.
+
+        Columns: the episodes' own, judgement, incident, by.
+        """
+        frame = found.assign(alertname=alertname).astype({"alertname": "str"})
+        labels = _carried(self.labels, frame, alertname)
+        return judged(frame, self.incidents, labels, self.complete, label_seconds=_LABEL_SECONDS)
 
 
 def thresholds(sampled: Floats, comparison: str, present: float) -> tuple[float, ...]:
-    """Thresholds to ask the server for: quantiles of the sampled left side, and neighbours of the present one."""
+    """Thresholds to ask the server for: quantiles of the sampled left side, and neighbours of the present one.
+
+    They have three digits, or none where all values are whole.
+    """
     finite = sampled[np.isfinite(sampled)]
     shares = _TAIL if comparison[0] == ">" else [1 - share for share in _TAIL]
     near = [present * factor for factor in _NEIGHBOURS] if present else []
-    return tuple(_spread([*_quantiles(finite, shares), *near], present, finite, most=_THRESHOLDS))
+    whole = len(finite) > 0 and bool(np.all(finite == np.rint(finite))) and float(present).is_integer()
+    every = [*_quantiles(finite, shares), *near]
+    rounded = {float(round(value)) if whole else float(f"{value:.3g}") for value in every}
+    return tuple(_nearest(rounded, present, _THRESHOLDS))
 
 
 def loosest(thresholds: Iterable[float], comparison: str) -> float:
@@ -91,14 +129,14 @@ def loosest(thresholds: Iterable[float], comparison: str) -> float:
 def variants(side: LeftSide, present: Variant) -> list[Variant]:
     """The present rule, first, and all combinations of settings around it.
 
-    Of the runs at the present threshold, the lengths give `for`, the gaps `keep_firing_for`, the peaks more thresholds.
+    Of the runs at the present threshold, the lengths give `for`, and the gaps between them `keep_firing_for`.
     """
     found, seconds = side.runs(present.threshold), side.steps.step / 1000
     same = found.series[1:] == found.series[:-1]
     gaps = (found.begin[1:] - found.end[:-1])[same] * seconds
     waits = _durations((found.end - found.begin) * seconds, present.for_seconds, seconds, most=_WAITS)
     holds = _durations(gaps, present.keep_firing_for_seconds, seconds, most=_HOLDS)
-    levels = [None] if present.threshold is None else _with_peaks(side, found, present.threshold)
+    levels = [present.threshold] if present.threshold is None else (side.levels or [present.threshold])
     every = [Variant(*setting) for setting in product(levels, waits, holds)]
     return [present, *(variant for variant in every if variant != present)]
 
@@ -116,16 +154,51 @@ def candidates(
         firings(by_level[level], side.steps, for_seconds=wait, keep_seconds=keep) for level, wait, keep in variants
     ]
     bound = max(_LOUD * len(found[0].fired), _QUIET)
-    looked_at = np.array([len(one.fired) <= bound for one in found])
-    none = [Firings(*(column[:0] for column in one)) for one in found]
-    quiet = [one if looks else empty for one, empty, looks in zip(found, none, looked_at, strict=True)]
-    fires = episodes(quiet, side.labels, side.steps, window=window, markers=markers)
-    held = judged_variants(fires, truth, alertname=alertname)
-    table = quality(held, truth, window, alertname=alertname, variants=len(variants))
+    quiet = np.array([len(one.fired) <= bound for one in found])
+    heard = [one if few else Firings(*(column[:0] for column in one)) for one, few in zip(found, quiet, strict=True)]
+    fires = episodes(heard, side.labels, side.steps, window=window, markers=markers)
+    table = quality(truth.judge(fires, alertname), truth, window, alertname=alertname, variants=len(variants))
     best = np.zeros(len(variants), dtype=bool)
-    best[looked_at] = frontier(table[looked_at])
-    settings = pd.DataFrame(variants).astype("float64")
-    return settings.assign(judged=looked_at, frontier=best).join(table)
+    best[quiet] = frontier(table[quiet])
+    return pd.DataFrame(variants).astype("float64").assign(judged=quiet, frontier=best).join(table)
+
+
+def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: str, variants: int) -> pd.DataFrame:
+    """One row for each variant of a rule, the first being 0; `judged` as `Truth.judge` gives it.
+
+    Columns: variant, episodes, trials (alert groups judged), true_positives, false_positives, unjudged (episodes), rate
+    (of false positives), low, high (95 % interval), incidents (that name the rule), caught, misses, detection_seconds,
+    reset_seconds (medians), pages_a_week (episodes).
+    """
+    # A name of its own for each variant, so that one call of each measure does for all.
+    named = judged.assign(alertname=judged["variant"].astype("str"), severity="").astype({"severity": "str"})
+    names = [str(number) for number in range(variants)]
+    naming = np.array([alertname in alerts for alerts in truth.incidents["alerts"]], dtype=bool)
+    theirs = truth.incidents[naming].reset_index(drop=True)
+    theirs = theirs.assign(alerts=pd.Series([tuple(names)] * len(theirs), index=theirs.index, dtype="object"))
+    rates = false_positive_rates(named).set_index("alertname").drop(columns="episodes").reindex(names)
+    caught = recall(named, theirs).set_index("alertname")
+    frame = rates.join(caught[["caught", "detection_seconds", "reset_seconds"]]).reset_index(drop=True)
+    frame["variant"] = frame.index
+    frame["episodes"] = np.bincount(judged["variant"], minlength=variants)
+    unjudged = judged["judgement"] == "unjudged"
+    frame["unjudged"] = np.bincount(judged.loc[unjudged, "variant"], minlength=variants)
+    counts = ["trials", "true_positives", "false_positives", "caught"]
+    frame[counts] = frame[counts].fillna(0)
+    frame["incidents"] = theirs["id"].nunique()
+    frame["misses"] = frame["incidents"] - frame["caught"]
+    frame["pages_a_week"] = frame["episodes"] / (window.duration / WEEK)
+    return typed(frame, _QUALITY)
+
+
+def frontier(candidates: pd.DataFrame) -> Mask:
+    """Whether no other candidate is as good in false positives, misses and detection time and better in one (bool)."""
+    compared = candidates[["false_positives", "misses", "detection_seconds"]]
+    costs = compared.astype("float64").fillna(np.inf).to_numpy()
+    distinct, place = np.unique(costs, axis=0, return_inverse=True)
+    no_worse = np.all(distinct[:, np.newaxis] <= distinct[np.newaxis], axis=2)
+    beaten = np.any(no_worse & ~np.eye(len(distinct), dtype=bool), axis=0)
+    return np.asarray(~beaten[place.ravel()], dtype=bool)
 
 
 def proposal(candidates: pd.DataFrame) -> int:
@@ -149,19 +222,19 @@ def proposal(candidates: pd.DataFrame) -> int:
     return int(ordered.index[0]) if better else 0
 
 
-def _with_peaks(side: LeftSide, found: Runs, present: float) -> list[float]:
-    """The thresholds asked for, and levels between the peaks of the runs at the present one."""
-    kept, comparison = side.kept(present), side.comparison or ">"
-    if kept is None or not len(found.begin):
-        return [present]
-    upward = comparison[0] == ">"
-    values = np.where(kept, side.batch.values, -np.inf if upward else np.inf)
-    peaks = (np.maximum if upward else np.minimum).reduceat(values, found.point)
-    between = _quantiles(peaks[np.isfinite(peaks)], _PEAKS)
-    levels = _spread([*side.levels, *between], present, side.batch.values, most=_THRESHOLDS + len(_PEAKS))
-    # The server gave nothing that is looser than what it was asked for.
-    bound = loosest(side.levels, comparison)
-    return [level for level in levels if loosest([level, bound], comparison) == bound]
+def _carried(labels: pd.DataFrame, episodes: pd.DataFrame, alertname: str) -> pd.DataFrame:
+    """The labels, and for each the same one at every variant's episode that fired over the labelled episode."""
+    own = labels[labels["alertname"].astype("str") == alertname].astype({"tenant": "str"})
+    fires = episodes[["variant", "tenant", "pending_at", "fired_at", "resolved_at"]].astype({"tenant": "str"})
+    said = own.merge(fires[fires["variant"] == 0], on="tenant", suffixes=("", "_own"))
+    near = (said["fired_at_own"] - said["fired_at"]).abs() <= pd.Timedelta(seconds=_LABEL_SECONDS)
+    distinct = fires.drop_duplicates(["tenant", "fired_at", "resolved_at"])
+    over = said[near].merge(distinct, on="tenant", suffixes=("", "_over"))
+    begun = over["pending_at"].fillna(over["fired_at_own"])
+    over = over[(over["fired_at_over"] < over["resolved_at"]) & (over["resolved_at_over"] > begun)]
+    added = over.assign(fired_at=over["fired_at_over"])[labels.columns].astype(labels.dtypes.to_dict())
+    # The labels as written come last and win.
+    return pd.concat([added, labels], ignore_index=True) if len(added) else labels
 
 
 def _durations(seen: NDArray[Any], present: float, interval: float, *, most: int) -> list[float]:
@@ -175,13 +248,6 @@ def _durations(seen: NDArray[Any], present: float, interval: float, *, most: int
 
 def _quantiles(values: NDArray[Any], shares: Iterable[float]) -> list[float]:
     return np.quantile(values, list(shares)).tolist() if len(values) else []
-
-
-def _spread(raw: Iterable[float], present: float, values: Floats, *, most: int) -> list[float]:
-    """Distinct thresholds of three digits, whole ones of whole values, with the present one."""
-    whole = bool(len(values)) and bool(np.all(values == np.rint(values))) and float(present).is_integer()
-    rounded = {float(round(value)) if whole else float(f"{value:.3g}") for value in raw if np.isfinite(value)}
-    return _nearest(rounded, present, most)
 
 
 def _nearest(values: set[float], present: float, most: int) -> list[float]:

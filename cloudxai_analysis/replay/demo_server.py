@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cramjam
@@ -22,16 +22,12 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import SourceUnreachable, UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
+from cloudxai_analysis.sources.series import SeriesBatch, Source
 
 SERVER = "prometheus"
-NEEDS_A_SERVER = (
-    "Replay needs a server, because PromQL is evaluated by a server and never by code of ours: install Prometheus "
-    "(Debian package prometheus), or give --source the URL of one."
-)
 _READY_SECONDS = 30.0
 _SLICE_MS = 6 * 3_600_000  # of samples in one request
-_BLOCK = "2400h"
+_BLOCK = "2400h"  # equal bounds as long as the demo keep all samples in one block, in any order
 _HEADERS = {
     "Content-Type": "application/x-protobuf",
     "Content-Encoding": "snappy",
@@ -51,7 +47,10 @@ def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Itera
     Raises NeedsServer where none is installed, SourceUnreachable where it does not start.
     """
     if shutil.which(SERVER) is None:
-        raise NeedsServer(NEEDS_A_SERVER)
+        raise NeedsServer(
+            "Replay needs a server, because PromQL is evaluated by a server and never by code of ours: install "
+            "Prometheus (Debian package prometheus), or give --source the URL of one."
+        )
     with tempfile.TemporaryDirectory(prefix="cloudxai-replay-") as folder, _running(Path(folder)) as url:
         _load(url, [source.read(metric, {}, window) for metric in metrics])
         yield url
@@ -68,7 +67,6 @@ def _running(folder: Path) -> Iterator[str]:
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.time=100y",
-        # Equal bounds as long as the demo keep all samples in one block, in any order.
         f"--storage.tsdb.min-block-duration={_BLOCK}",
         f"--storage.tsdb.max-block-duration={_BLOCK}",
         "--web.enable-remote-write-receiver",
@@ -87,11 +85,9 @@ def _running(folder: Path) -> Iterator[str]:
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until and process.poll() is None:
-        try:
+        with suppress(requests.RequestException):
             if requests.get(f"{url}/-/ready", timeout=5).status_code == 200:
                 return
-        except requests.RequestException:
-            pass
         time.sleep(0.03)
     said = " ".join(log.read_text(encoding="utf-8", errors="replace").split()[-40:])
     raise SourceUnreachable(f"The Prometheus for the demo did not start: {said}. Try `{SERVER} --version`.")
@@ -100,24 +96,26 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 def _load(url: str, batches: list[SeriesBatch]) -> None:
     """Send all samples, slice by slice, each slice with every series."""
     times = np.concatenate([batch.times for batch in batches])
-    heads = [[_head({**labels, "__name__": batch.metric}) for labels in batch.labels] for batch in batches]
     begins = range(int(times.min()), int(times.max()) + 1, _SLICE_MS) if len(times) else ()
     with requests.Session() as session:
         session.trust_env = False
         for begin in begins:
-            slices = (_series(*both, begin, begin + _SLICE_MS) for both in zip(batches, heads, strict=True))
-            packed = bytes(cramjam.snappy.compress_raw(b"".join(slices)))
+            written = b"".join(_series(batch, begin, begin + _SLICE_MS) for batch in batches)
+            packed = bytes(cramjam.snappy.compress_raw(written))
             answer = session.post(f"{url}/api/v1/write", data=packed, headers=_HEADERS, timeout=60)
             if answer.status_code not in (200, 204):
                 said = " ".join(answer.text.split())[:200]
                 raise SourceUnreachable(f"The Prometheus for the demo did not take its samples: {said}.")
 
 
-def _series(batch: SeriesBatch, heads: list[bytes], begin: int, end: int) -> bytes:
+def _series(batch: SeriesBatch, begin: int, end: int) -> bytes:
+    """Series as remote write carries them: sorted labels (`Label`: name 1, value 2), and their samples of a slice."""
     written = []
-    for head, first, last in zip(heads, batch.offsets[:-1], batch.offsets[1:], strict=True):
+    for labels, first, last in zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True):
         low, high = first + np.searchsorted(batch.times[first:last], (begin, end))
         if low < high:
+            pairs = sorted({**labels, "__name__": batch.metric}.items())
+            head = b"".join(_field(1, _field(1, name.encode()) + _field(2, text.encode())) for name, text in pairs)
             written.append(_field(1, head + _samples(batch.times[low:high], batch.values[low:high])))
     return b"".join(written)
 
@@ -131,12 +129,6 @@ def _samples(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
     for place in range(6):  # six groups of seven bits hold every time from 2005 to 2109
         rows["time"][:, place] = (times >> (7 * place)) & 0x7F | (0x80 if place < 5 else 0)
     return rows.tobytes()
-
-
-def _head(labels: Labels) -> bytes:
-    """A series' labels, sorted, as remote write carries them (`Label`: name 1, value 2)."""
-    pairs = ((name.encode(), labels[name].encode()) for name in sorted(labels))
-    return b"".join(_field(1, _field(1, name) + _field(2, value)) for name, value in pairs)
 
 
 def _field(number: int, content: bytes) -> bytes:

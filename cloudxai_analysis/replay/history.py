@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.ground.errors import CloudxaiError, UsageError
+from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import alerts as measured
 from cloudxai_analysis.measures.evaluations import evaluation_gaps
-from cloudxai_analysis.replay.agreement import agreement, unsettled
 from cloudxai_analysis.replay.candidates import LeftSide, loosest, thresholds
-from cloudxai_analysis.replay.episodes import Mask, episodes, firings, moments
+from cloudxai_analysis.replay.episodes import Mask, agreement, episodes, firings, moments, unsettled
 from cloudxai_analysis.replay.rules import split
 from cloudxai_analysis.sources.promql import Asked, Steps, promql_range
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -33,18 +29,8 @@ _LABEL = re.compile(r"\{\{-?\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*-?\}\}")
 Named = Callable[[Labels], dict[str, str]]
 
 
-@dataclass(frozen=True)
-class Replayed:
-    """What one rule would have fired over a window, as `measures.alerts` gives it, and the notes that belong to it."""
-
-    rule: AlertingRule
-    steps: Steps
-    episodes: pd.DataFrame
-    notes: tuple[str, ...]
-
-
 class History:
-    """One window of a server's past, asked for `rules`.
+    """One window of a server's past, asked for `rules`; the server is asked for each thing once.
 
     `server` evaluates PromQL; ALERTS is read from `watched` (the same source, or the demo behind its server). Each
     method raises UsageError where series of an expression make the same alert, and the errors of sources where the
@@ -64,13 +50,8 @@ class History:
         named: Named = dict,
     ) -> None:
         self.window = window
-        self._rules = list(rules)
-        self._watched = watched
-        self._usual = evaluation_seconds
-        self._matchers = dict(rule_matchers or {})
-        self._replicas = frozenset(replica_labels)
-        self._named = named
-        # The server is asked for each thing once.
+        self._rules, self._watched, self._usual = list(rules), watched, evaluation_seconds
+        self._matchers, self._replicas, self._named = dict(rule_matchers or {}), list(replica_labels), named
         self._points = cache(lambda expression, steps: promql_range(server, expression, steps))
         self._told = cache(self._evaluations)
         self.down = cache(self._down)
@@ -88,7 +69,7 @@ class History:
         return shown and bool(not len(bits) or (bits == STALENESS_MARKER_BITS).any())
 
     @cached_property
-    def _scrapes(self) -> SeriesBatch:
+    def scrapes(self) -> SeriesBatch:
         """How long each scrape in the window took; nothing where the server does not say."""
         return self._watched.read("scrape_duration_seconds", {}, self.window)
 
@@ -96,38 +77,27 @@ class History:
         """The due evaluations of the rule's group, over the window and what may still fire when it begins."""
         return self._timing(rule)[0]
 
-    def _timing(self, rule: AlertingRule) -> tuple[Steps, str]:
-        step = round((rule.interval_seconds or self._usual) * 1000)
-        return self._told(rule.place, step, rule.last_evaluation)
+    def replay(self, rule: AlertingRule) -> pd.DataFrame:
+        """What the rule would have fired over the window, the server being asked at each evaluation.
 
-    def ask(self, rules: Sequence[AlertingRule], *, concurrency: int) -> None:
-        """Ask the server for these rules' points, several at a time; `replay` says what went wrong."""
-
-        def asked(rule: AlertingRule, steps: Steps) -> None:
-            with suppress(CloudxaiError):
-                self._points(rule.expr, steps)
-
-        steps = [self.steps(rule) for rule in rules]
-        with ThreadPoolExecutor(concurrency) as pool:
-            list(pool.map(asked, rules, steps))
-
-    def replay(self, rule: AlertingRule) -> Replayed:
-        """What the rule would have fired over the window, the server being asked at each evaluation."""
+        Columns: those of `measures.alerts.episodes`.
+        """
         side = self._side(rule, rule.expr)
         kept = {"for_seconds": rule.for_seconds, "keep_seconds": rule.keep_firing_for_seconds}
         found = firings(side.runs(None), side.steps, **kept)
         fires = episodes([found], side.labels, side.steps, window=self.window, markers=self.markers)
-        return Replayed(rule, side.steps, fires.drop(columns="variant"), self._notes(rule))
+        return fires.drop(columns="variant")
 
-    def agreement(self, replayed: Replayed) -> pd.DataFrame:
+    def agreement(self, rule: AlertingRule, replayed: pd.DataFrame) -> pd.DataFrame:
         """The replayed episodes held against those that the server fired, as `agreement` gives it."""
-        rule, seconds = replayed.rule, replayed.steps.step / 1000
+        steps = self.steps(rule)
+        seconds = steps.step / 1000
         samples = alert_samples(self.alerts, rule, replica_labels=self._replicas, named=self._named)
         return agreement(
             measured.episodes(samples, interval_seconds=seconds, window=self.window),
-            replayed.episodes,
-            self.down(replayed.steps.step),
-            unsettled=unsettled(replayed.steps.times, self._scrapes),
+            replayed,
+            self.down(steps.step),
+            unsettled=unsettled(steps.times, self.scrapes),
             interval_seconds=seconds,
             settle_seconds=rule.for_seconds + rule.keep_firing_for_seconds + 2 * seconds,
         )
@@ -140,7 +110,8 @@ class History:
         width = max(1, steps.count // _SAMPLED_STEPS)
         sampled = Steps(steps.first, steps.step * width, -(-steps.count // width))
         levels = thresholds(self._points(parts.left, sampled).values, parts.comparison, parts.threshold)
-        return self._side(rule, parts.at(loosest(levels, parts.comparison)), parts.comparison, levels)
+        side = self._side(rule, parts.at(loosest(levels, parts.comparison)))
+        return side._replace(comparison=parts.comparison, levels=levels)
 
     def course(self, rule: AlertingRule) -> tuple[pd.DataFrame, str]:
         """What the rule looks at, as one line with its meaning: the extreme left side, or how many series there are.
@@ -157,16 +128,35 @@ class History:
         inside = (found.times >= self.window.start_ms) & (found.times < self.window.end_ms)
         return pd.DataFrame({"time": moments(found.times[inside]), "value": found.values[inside]}), meaning
 
-    def _side(
-        self, rule: AlertingRule, expression: str, comparison: str | None = None, levels: tuple[float, ...] = ()
-    ) -> LeftSide:
-        """An expression's points by the alerts that the rule makes of it, and their label sets."""
+    def notes(self, rule: AlertingRule) -> list[str]:
+        """How the rule was replayed, and what of it was not."""
+        steps, how = self._timing(rule)
+        found = [f"Evaluated every {steps.step / 1000:g} s, at {how}."]
+        if templated := [name for name, text in rule.labels.items() if "{{" in _LABEL.sub("", text)]:
+            said = "is a template of more than labels: where it changes, only the server's alert is another one."
+            found.append(f"Label {' and '.join(templated)} {said}")
+        down = self.down(steps.step)
+        if len(down):
+            stretches = count(len(down), "stretch", "stretches")
+            minutes = down["seconds"].sum() / 60
+            found.append(f"The server was down for {minutes:,.1f} min, in {stretches}: nothing is replayed there.")
+        return found
+
+    def _side(self, rule: AlertingRule, expression: str) -> LeftSide:
+        """An expression's points, and the label sets of the alerts that the rule makes of its series."""
         steps = self.steps(rule)
         batch = self._points(expression, steps)
         labels = [alert_labels(own, rule) for own in batch.labels]
-        merged, kept = by_alert(batch, labels, rule.name)
-        named = [self._named(labels[number]) for number in kept]
-        return LeftSide(merged, named, steps, self._evaluated(steps), comparison, levels)
+        if len({canonical_labels(own) for own in labels}) < len(labels):
+            raise UsageError(
+                f"Rule '{rule.name}': several series of its expression make the same alert, of which Prometheus fails "
+                "the evaluation. Aggregate by the labels that the alert should have."
+            )
+        return LeftSide(batch, [self._named(own) for own in labels], steps, self._evaluated(steps))
+
+    def _timing(self, rule: AlertingRule) -> tuple[Steps, str]:
+        step = round((rule.interval_seconds or self._usual) * 1000)
+        return self._told(rule.place, step, rule.last_evaluation)
 
     def _evaluations(self, place: tuple[str, str], step: int, last: int | None) -> tuple[Steps, str]:
         """The due evaluations of a rule's group, and the words that say where their times are known from."""
@@ -184,7 +174,7 @@ class History:
 
     def _down(self, step: int) -> pd.DataFrame:
         """Stretches in which the server itself was down, as `measures.evaluation_gaps` gives them."""
-        alerts, scrapes = (pd.DataFrame({"time": moments(one.times)}) for one in (self.alerts, self._scrapes))
+        alerts, scrapes = (pd.DataFrame({"time": moments(one.times)}) for one in (self.alerts, self.scrapes))
         return evaluation_gaps(alerts, scrapes, interval_seconds=step / 1000)
 
     def _evaluated(self, steps: Steps) -> Mask:
@@ -195,45 +185,12 @@ class History:
             took_place &= (times <= row.start) | (times >= row.end)
         return took_place
 
-    def _notes(self, rule: AlertingRule) -> tuple[str, ...]:
-        steps, how = self._timing(rule)
-        notes = [f"Evaluated every {steps.step / 1000:g} s, at {how}."]
-        if templated := [name for name, text in rule.labels.items() if "{{" in _LABEL.sub("", text)]:
-            said = "is a template of more than labels: where it changes, only the server's alert is another one."
-            notes.append(f"Label {' and '.join(templated)} {said}")
-        down = self.down(steps.step)
-        if len(down):
-            minutes = (down["end"] - down["start"]).dt.total_seconds().sum() / 60
-            stretches = count(len(down), "stretch", "stretches")
-            notes.append(f"The server was down for {minutes:,.1f} min, in {stretches}: nothing is replayed there.")
-        return tuple(notes)
-
 
 def alert_labels(labels: Labels, rule: AlertingRule) -> dict[str, str]:
     """The alert that a series makes: `{{ $labels.x }}` is filled in, any other template stays as it is written."""
     added = {name: _LABEL.sub(lambda match: labels.get(match[1], ""), text) for name, text in rule.labels.items()}
     whole = {**labels, **added, "alertname": rule.name}
     return {name: value for name, value in whole.items() if value and name != "__name__"}
-
-
-def by_alert(batch: SeriesBatch, labels: Sequence[Labels], alertname: str) -> tuple[SeriesBatch, list[int]]:
-    """The points by alert where several series make one, and of each alert a series that it comes from.
-
-    Raises UsageError where two make one at one time: Prometheus fails such an evaluation.
-    """
-    keys = [canonical_labels(own) for own in labels]
-    _, first, alert = np.unique(keys, return_index=True, return_inverse=True)
-    of_alert = np.repeat(alert, np.diff(batch.offsets))
-    order = np.lexsort((batch.times, of_alert))
-    of_alert, times = of_alert[order], batch.times[order]
-    if np.any((np.diff(times) == 0) & (np.diff(of_alert) == 0)):
-        raise UsageError(
-            f"Rule '{alertname}': several series of its expression make the same alert, and Prometheus fails such an "
-            "evaluation. Aggregate by the labels that the alert should have."
-        )
-    offsets = np.searchsorted(of_alert, np.arange(len(first) + 1))
-    kept = [int(number) for number in first]
-    return SeriesBatch(batch.metric, tuple(batch.labels[n] for n in kept), offsets, times, batch.values[order]), kept
 
 
 def alert_samples(

@@ -1,47 +1,171 @@
-"""A replay as text for a terminal, as Markdown for a pull request, and as plain data."""
+"""What a replay found of a rule: a draft of a better one with its reason, and all of it as Markdown or plain data."""
 
 from __future__ import annotations
 
 import math
+import shutil
+import subprocess
+import tempfile
+import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.replay.draft import seconds_text
-from cloudxai_analysis.replay.session import PRESENT, RuleReplay
+from cloudxai_analysis.lint.rules import duration_text
+from cloudxai_analysis.replay.candidates import Variant
+from cloudxai_analysis.replay.rules import split
+from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.words.markdown import markdown_code, markdown_table, markdown_text
-from cloudxai_analysis.words.phrases import NO_DATA, count, percent, plain
+from cloudxai_analysis.words.phrases import NO_DATA, count, plain
 
+PRESENT = "present"
+LINTER = "promtool"
+_NUMBERS = {
+    **{"false_positives": "false positives", "trials": "of judged", "unjudged": "not judged", "misses": "missed"},
+    **{"incidents": "of incidents", "detection_seconds": "detection", "pages_a_week": "pages a week"},
+}
 _MOST_SENTENCES = 2_000
+Variants = tuple[tuple[str, AlertingRule], ...]
 
 
-def as_text(replays: Sequence[RuleReplay], window: Window) -> str:
-    """Lines for a terminal."""
-    lines = [f"Replay over {window}"]
-    for replay in replays:
-        said = [*_sentences(replay), *(f"{row['name']}: {_quality(row)}" for row in replay.table.to_dict("records"))]
-        if replay.draft is not None:
-            said += [f"draft ({replay.draft.verdict}):", *(f"  {line}" for line in replay.draft.text.splitlines())]
-        lines += ["", replay.name, *(f"  {line}" for line in said)]
-    return "\n".join(map(plain, lines)) + "\n"
+class Draft(NamedTuple):
+    """A proposed rule as the text of a rule file; `lint` is 'passed', 'failed' or 'not linted', `said` the reason."""
+
+    text: str
+    lint: str
+    said: str
+
+
+@dataclass(frozen=True)
+class RuleReplay:
+    """One rule over the window beside its variants, the present one first: a row of `quality` for each in `table`.
+
+    `unknown` is why the rule could not be replayed, and then all else is empty.
+    """
+
+    variants: Variants
+    unknown: str = ""
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    episodes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
+    candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reason: str = ""
+    draft: Draft | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> AlertingRule:
+        """The present rule, or the proposed one that stands alone."""
+        return self.variants[0][1]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.rule.name
+
+
+def drafted(rule: AlertingRule, variant: Variant, reason: str) -> Draft:
+    """The rule with a variant's threshold, `for` and `keep_firing_for`, as a linted rule file.
+
+    An unchanged threshold leaves the expression as people wrote it.
+    """
+    parts, (threshold, waits, keeps) = split(rule.expr), variant
+    varied = parts is not None and threshold is not None and threshold != parts.threshold
+    expr = parts.at(threshold) if varied else rule.expr  # type: ignore[union-attr, arg-type]
+    text = rule_file(replace(rule, expr=expr, for_seconds=waits, keep_firing_for_seconds=keeps), reason)
+    return Draft(text, *linted(text))
+
+
+def reason(candidates: pd.DataFrame, best: int, window: Window) -> str:
+    """Why the candidate in that row is proposed, or why none is, in numbers."""
+    present, chosen = candidates.iloc[0], candidates.iloc[best]
+    span = f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}"
+    if not present["incidents"]:
+        return f"No incident of {span} names the rule: nothing would show what a stricter one misses."
+    if best == 0:
+        return (
+            f"Of {count(candidates['judged'].sum(), 'candidate')} over {span} none misses as few incidents "
+            f"({present['misses']:.0f} of {present['incidents']:.0f}) with fewer false positives "
+            f"({present['false_positives']:.0f})."
+        )
+    changes = [
+        f"{name} {present[key]:.0f} → {chosen[key]:.0f}"
+        for name, key in (("false positives", "false_positives"), ("missed incidents", "misses"))
+    ]
+    times = [seconds_text(row["detection_seconds"], none="unknown") for row in (present, chosen)]
+    changes.append(f"median detection {' → '.join(times)}")
+    return (
+        f"Over {span}: {', '.join(changes)}, of {count(chosen['trials'], 'alert group')} and "
+        f"{count(present['incidents'], 'incident')}. It was chosen on the weeks that it is judged by."
+    )
+
+
+def rule_file(rule: AlertingRule, reason: str) -> str:
+    """A rule as the YAML of a Prometheus rule file, the reason as comment before it."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Texts of several lines as blocks, which people can read."""
+
+    kind = "tag:yaml.org,2002:str"
+    Dumper.add_representer(str, lambda to, text: to.represent_scalar(kind, text, style="|" if "\n" in text else None))
+    written = {
+        "alert": rule.name,
+        "expr": rule.expr,
+        "for": rule.for_seconds and duration_text(rule.for_seconds),
+        "keep_firing_for": rule.keep_firing_for_seconds and duration_text(rule.keep_firing_for_seconds),
+        "labels": dict(rule.labels),
+        "annotations": dict(rule.annotations),
+    }
+    group: dict[str, Any] = {"name": rule.group or "proposed"}
+    if rule.interval_seconds:
+        group["interval"] = duration_text(rule.interval_seconds)
+    group["rules"] = [{key: value for key, value in written.items() if value}]
+    said = textwrap.wrap(plain(" ".join(reason.split())), 100, break_long_words=False)
+    comment = "".join(f"# {line}\n" for line in said)
+    return comment + yaml.dump({"groups": [group]}, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def linted(text: str) -> tuple[str, str]:
+    """What `promtool check rules` says of a rule file: 'passed', 'failed' or 'not linted', and its words."""
+    if shutil.which(LINTER) is None:
+        return "not linted", f"{LINTER} is not installed (Debian package prometheus)"
+    with tempfile.TemporaryDirectory(prefix="cloudxai-lint-") as folder:
+        (Path(folder) / "rules.yml").write_text(text, encoding="utf-8")
+        command = [LINTER, "check", "rules", "rules.yml"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+    said = plain(" ".join((done.stdout + done.stderr).split()))
+    return ("passed" if done.returncode == 0 else "failed"), said
+
+
+def seconds_text(seconds: float, *, none: str) -> str:
+    """'1m30s', '−2m' before zero, and `none` where it is not known."""
+    if pd.isna(seconds):
+        return none
+    return f"{'−' if seconds < 0 else ''}{duration_text(abs(round(float(seconds))))}"
 
 
 def as_markdown(replays: Sequence[RuleReplay], window: Window) -> str:
-    """Markdown for a pull request; whatever a label, a rule or the ledger holds comes out as its own text."""
-    numbers = ["false positives", "of judged", "missed", "of incidents", "detection", "pages a week"]
-    columns = {"rule": False, "variant": False, **dict.fromkeys(numbers, True)}
+    """Markdown; whatever a label, a rule or the ledger holds comes out as its own text."""
+    columns = {"rule": False, "variant": False, **dict.fromkeys(_NUMBERS.values(), True)}
     lines = [
         f"## Replay of {count(len(replays), 'rule')}, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}",
         "",
         *markdown_table(columns, (row for replay in replays for row in _rows(replay))),
     ]
     for replay in replays:
+        said = [f"Unknown: {replay.unknown}"] if replay.unknown else [_agreed(replay), replay.reason, *replay.notes]
         lines += ["", f"### {markdown_text(replay.name)}"]
-        for sentence in _sentences(replay):
+        for sentence in filter(None, said):
             lines += ["", markdown_text(sentence, most=_MOST_SENTENCES)]
         if replay.draft is not None:
-            said = markdown_text(replay.draft.verdict)
-            lines += ["", f"A draft to decide on (promtool: {said}):", "", *markdown_code(replay.draft.text, "yaml")]
+            lint = replay.draft.lint if replay.draft.lint == "passed" else f"{replay.draft.lint}: {replay.draft.said}"
+            lines += ["", f"A draft to decide on (promtool: {markdown_text(lint)}):", ""]
+            lines += markdown_code(replay.draft.text, "yaml")
     return "\n".join(lines) + "\n"
 
 
@@ -53,24 +177,19 @@ def as_data(replays: Sequence[RuleReplay], window: Window) -> dict[str, Any]:
     }
 
 
-def _sentences(replay: RuleReplay) -> list[str]:
-    if replay.unknown:
-        return [f"Unknown: {replay.unknown}"]
-    return [said for said in (_agreed(replay), replay.reason, *replay.notes) if said]
-
-
 def _rows(replay: RuleReplay) -> Iterator[list[object]]:
     name = markdown_text(replay.name)
     if replay.unknown:
-        yield [name, "unknown", *[""] * 6]
+        yield [name, "unknown", *[""] * len(_NUMBERS)]
     for row in replay.table.to_dict("records"):
-        cells = [row[key] for key in ("name", "false_positives", "trials", "misses", "incidents")]
-        yield [name, *cells, seconds_text(row["detection_seconds"], none=NO_DATA), f"{row['pages_a_week']:.1f}"]
+        row["detection_seconds"] = seconds_text(row["detection_seconds"], none=NO_DATA)
+        row["pages_a_week"] = f"{row['pages_a_week']:.1f}"
+        yield [name, row["name"], *(row[key] for key in _NUMBERS)]
 
 
 def _data(replay: RuleReplay) -> dict[str, Any]:
     rule, draft = replay.rule, replay.draft
-    rows = replay.table.to_dict("records")
+    rows = zip(replay.table.to_dict("records"), replay.variants, strict=not replay.unknown)
     return {
         "name": replay.name,
         "file": rule.file,
@@ -78,10 +197,7 @@ def _data(replay: RuleReplay) -> dict[str, Any]:
         "expr": rule.expr,
         "unknown": replay.unknown or None,
         "notes": list(replay.notes),
-        "variants": [
-            {**_plain(row), "expr": own.expr, "for_seconds": own.for_seconds}
-            for row, (_, own) in zip(rows, replay.variants, strict=not replay.unknown)
-        ],
+        "variants": [{**_plain(row), "expr": own.expr, "for_seconds": own.for_seconds} for row, (_, own) in rows],
         "agreement": next(map(_plain, replay.agreement.to_dict("records")), None),
         "candidates": [_plain(row) for row in replay.candidates.to_dict("records") if row["frontier"]],
         "reason": replay.reason,
@@ -99,16 +215,6 @@ def _agreed(replay: RuleReplay) -> str:
     if not len(replay.agreement):
         return "" if replay.variants[0][0] != PRESENT else "The server has fired none of it, nor has the replay."
     row = replay.agreement.iloc[0]
-    extra = f", and {row['extra']} that it did not fire" if row["extra"] else ""
+    extra = f"; the replay fired {row['extra']} at other evaluations" if row["extra"] else ""
     told = f", {row['apart']} set apart" if row["apart"] else ""
     return f"{row['same']} of {count(row['fired'], 'episode')} as the server fired them{extra}{told}."
-
-
-def _quality(row: dict[Any, Any]) -> str:
-    rate = f" ({percent(row['low'], 0)} to {percent(row['high'], 0)})" if row["trials"] else ""
-    return (
-        f"{row['false_positives']} false of {count(row['trials'], 'alert group')}{rate}, "
-        f"{row['misses']} of {count(row['incidents'], 'incident')} missed, "
-        f"detection {seconds_text(row['detection_seconds'], none=NO_DATA)}, {row['pages_a_week']:.1f} pages a week, "
-        f"{row['unjudged']} not judged"
-    )

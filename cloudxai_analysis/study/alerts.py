@@ -13,7 +13,7 @@ import pandas as pd
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures import alerts as measure
-from cloudxai_analysis.measures import counters, evaluations, judgement, noise, proposals, rates, readiness
+from cloudxai_analysis.measures import counters, evaluations, judgement, noise, rates, readiness
 from cloudxai_analysis.measures import rule_quality as quality
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.study.frame import Topic, frame, part, samples, value
@@ -26,7 +26,6 @@ JUDGED_DAYS = 28
 FOR_STATE = "alerts_for_state"
 ONE_DAY = 0.95 * 86_400  # seconds seen, under which a window is too young to be judged
 _ZONE = "environment.settings.zone"
-_PAGING: dict[str, Any] = {"paging": "paging_rules"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,6 @@ class Watched:
 
 
 def _alert_window(seen: Window) -> Window:
-    """The 28 days that end with what was seen."""
     return Window(seen.end - timedelta(days=JUDGED_DAYS), seen.end, f"the {JUDGED_DAYS} days up to {moment(seen.end)}")
 
 
@@ -89,7 +87,6 @@ def _of_rules(study: Study, role: str) -> pd.DataFrame | None:
 
 
 def _watched(study: Study, window: Window, alerts: pd.DataFrame, state: pd.DataFrame | None, rules: Any) -> Watched:
-    """By what the alerts of a window were seen."""
     stored = len(alerts) > 0 or (state is not None and len(state) > 0)
     names = None if rules is None else frozenset(rules["alertname"])
     return Watched(study.telemetry.named(window, window.name), study.telemetry.seconds_of(window), names, stored)
@@ -132,20 +129,11 @@ def _paging_rules(contract: Contract, rules: pd.DataFrame | None, episodes: pd.D
     return tuple(name for name, pages in wakes.items() if pages)
 
 
-def _rule_overview(
-    judged: pd.DataFrame,
-    incidents: pd.DataFrame,
-    pendings: pd.DataFrame,
-    found: pd.DataFrame,
-    month: Watched,
-    *,
-    share: float,
-    **how: Any,
-) -> pd.DataFrame:
+def _rule_overview(*frames: Any, found: pd.DataFrame, month: Watched, share: float, **how: Any) -> pd.DataFrame:
     """All that is known of each rule, over 28 days."""
     needed = found[["alertname", "severity"]].assign(needed=rates.further_needed(found, share=share))
     days = max(month.seconds / DAY.total_seconds(), 1.0)
-    return quality.rule_overview(judged, incidents, pendings, needed, days=days, **how)
+    return quality.rule_overview(*frames, needed, days=days, **how)
 
 
 def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: Watched) -> pd.DataFrame:
@@ -167,8 +155,7 @@ def _tenant_dips(study: Study, hours: pd.DataFrame) -> pd.DataFrame:
 
 def _proposals(dips: pd.DataFrame, tenant_dips: pd.DataFrame, incidents: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     """What the readiness lets take for incidents of the 28 days, and nobody has decided on."""
-    found = proposals.proposed_incidents(dips, tenant_dips)
-    return proposals.not_known(found, incidents, ledger.proposals())
+    return judgement.not_known(judgement.proposed_incidents(dips, tenant_dips), incidents, ledger.proposals())
 
 
 class Alerts(Topic):
@@ -218,17 +205,18 @@ class Alerts(Topic):
     recall = frame(judgement.recall, "judged", "judged_incidents")
     rule_overview = frame(
         _rule_overview,
-        *("judged", "judged_incidents", "pendings", "false_positives", "month"),
+        *("judged", "judged_incidents", "pendings"),
+        found="false_positives",
+        month="month",
         share="bounds.false_positive_rate",
         zone=_ZONE,
-        **_PAGING,
+        paging="paging_rules",
     )
     judged_weeks = value(_judged_weeks, "history", "telemetry.first_seen")
     weekly_rates = frame(rates.weekly_rates, "judged_history", "judged_weeks")
     weekly_pooled = frame(rates.weekly_rates, "judged_history", "judged_weeks", pooled="paging_rules")
     near_misses = frame(judgement.near_misses, "judged", "judged_incidents", "pendings")
     cofiring_pairs = frame(quality.cofiring_pairs, "judged", "alert_window", since="telemetry.first_seen")
-    cofiring_groups = frame(quality.cofiring_groups, "cofiring_pairs")
     missed_incidents = frame(judgement.missed_incidents, "judged", "week_incidents", "pendings")
     storms = frame(_storms, "episodes", "alert_window", "known", "month")
     flapping_alerts = frame(noise.flapping, "episodes")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from alert_frames import at, incidents, table
 
-from cloudxai_analysis.measures import proposals
+from cloudxai_analysis.measures import judgement as proposals
 
 NAME = 'a"b\n<script>=c'
 FLAPS = [(f"10:{minute:02d}", f"10:{minute + 1:02d}", 1, "acme") for minute in range(0, 40, 2)]

@@ -139,14 +139,3 @@ def test_shares_by_hand(rows: list, expected: dict) -> None:
 def test_what_fires_nearly_always_is_linked_to_nothing() -> None:
     rows = [("Always", 1, "00:00", 28 * 1440)] + [("A", day, "10:00", 10) for day in range(2, 9)]
     assert pairs(*rows)["A", "Always"] == (7, 1.0, False)
-
-
-def test_groups_are_connected_components() -> None:
-    # A goes with half of B, and C with the other half: one group of three.
-    clocks = [("A", "10:00"), ("B", "10:02"), ("B", "18:00"), ("C", "18:02"), ("X", "02:00"), ("Y", "02:01")]
-    days = [(name, f"2026-11-{day:02d} {clock}", 10) for day in (2, 3, 4) for name, clock in [*clocks, ("Z", "23:00")]]
-    found = rule_quality.cofiring_groups(
-        rule_quality.cofiring_pairs(episodes(*days), NOVEMBER, since=at("2026-11-01 00:00"))
-    )
-    assert found.values.tolist() == [[1, "A"], [1, "B"], [1, "C"], [2, "X"], [2, "Y"]]
-    assert rule_quality.cofiring_groups(rule_quality.cofiring_pairs(episodes(), NOVEMBER, since=pd.NaT)).empty

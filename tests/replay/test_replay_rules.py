@@ -1,4 +1,4 @@
-"""Rules to replay: from the shapes in which they come, their left sides, and the Workbook's burn rates."""
+"""Rules to replay: from the shapes in which they come, their left sides, and the drafts of others."""
 
 from __future__ import annotations
 
@@ -11,41 +11,27 @@ import pytest
 import yaml
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
-from cloudxai_analysis.replay.draft import linted, rule_file
-from cloudxai_analysis.replay.rules import burn_rules, metrics_in, readiness_rule, rules_in, split
+from cloudxai_analysis.replay.candidates import Variant
+from cloudxai_analysis.replay.rules import rules_in, split
+from cloudxai_analysis.replay.written import drafted, linted
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.rules import AlertingRule
 
-GROUP = {
-    "name": "beta",
-    "interval": "30s",
-    "rules": [
-        {"record": "a:b", "expr": "sum(a)"},
-        {"alert": "Down", "expr": "up == 0", "for": "1m30s", "keep_firing_for": "5m", "labels": {"severity": "page"}},
-    ],
-}
-
-
-def resource() -> str:
-    spec = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "spec": {"groups": [GROUP]}}
-    return yaml.safe_dump(spec)
-
-
-def config_map() -> str:
-    inner = yaml.safe_dump({"groups": [GROUP]})
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.rules.yml": inner}})
+DOWN = {"alert": "Down", "expr": "up == 0", "for": "1m30s", "keep_firing_for": "5m", "labels": {"severity": "page"}}
+GROUPS = {"groups": [{"name": "beta", "interval": "30s", "rules": [{"record": "a:b", "expr": "sum(a)"}, DOWN]}]}
+RESOURCE = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "spec": GROUPS}
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.rules.yml": yaml.safe_dump(GROUPS)}}
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("plain.yml", yaml.safe_dump({"groups": [GROUP]})),
-        ("plain.json", json.dumps({"groups": [GROUP]})),
-        ("resource.yaml", resource()),
-        ("map.yaml", config_map()),
+        ("plain.yml", yaml.safe_dump(GROUPS)),
+        ("plain.json", json.dumps(GROUPS)),
+        ("resource.yaml", yaml.safe_dump(RESOURCE)),
+        ("map.yaml", yaml.safe_dump(CONFIG_MAP)),
     ],
 )
 def test_alerting_rules_of_every_shape(tmp_path: Path, name: str, text: str) -> None:
@@ -61,7 +47,7 @@ def test_alerting_rules_of_every_shape(tmp_path: Path, name: str, text: str) -> 
 
 def test_what_is_broken_is_a_finding_and_the_rest_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text("groups: [", encoding="utf-8")
-    (tmp_path / "b.yml").write_text(yaml.safe_dump({"groups": [GROUP]}), encoding="utf-8")
+    (tmp_path / "b.yml").write_text(yaml.safe_dump(GROUPS), encoding="utf-8")
     rules, findings = rules_in([tmp_path / "a.yml", tmp_path / "b.yml"])
     assert [rule.name for rule in rules] == ["Down"]
     assert {finding.code for finding in findings} == {"files/broken"}
@@ -70,34 +56,25 @@ def test_what_is_broken_is_a_finding_and_the_rest_is_read(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("expression", "left", "comparison", "threshold"),
+    ("expression", "parts"),
     [
-        ("rate(a[5m]) > 0.5", "rate(a[5m])", ">", 0.5),
-        ("0.5 < rate(a[5m])", "rate(a[5m])", ">", 0.5),
-        ("(a == 0)", "a", "==", 0.0),
-        ("a > -(3)", "a", ">", -3.0),
-        ("sum(x) by (y) / sum(z) <= 1e3", "sum by (y) (x) / sum(z)", "<=", 1000.0),
-        ('a{x="\\" and \\\\"} != 1', 'a{x="\\" and \\\\"}', "!=", 1.0),
+        ("rate(a[5m]) > 0.5", ("rate(a[5m])", ">", 0.5)),
+        ("0.5 < rate(a[5m])", ("rate(a[5m])", ">", 0.5)),
+        ("(a == 0)", ("a", "==", 0.0)),
+        ("a > -(3)", ("a", ">", -3.0)),
+        ("sum(x) by (y) / sum(z) <= 1e3", ("sum by (y) (x) / sum(z)", "<=", 1000.0)),
+        ('a{x="\\" and \\\\"} != 1', ('a{x="\\" and \\\\"}', "!=", 1.0)),
+        # All else is left whole.
+        *(
+            (whole, None)
+            for whole in ("a", "a > b", "a > bool 1", "a > 1 and b > 2", "absent(a)", "a == on() 1", "a >", "1 > 2")
+        ),
+        ("(" * 300, None),
     ],
 )
-def test_a_comparison_with_a_number_is_split(expression: str, left: str, comparison: str, threshold: float) -> None:
-    parts = split(expression)
-    assert parts is not None
-    assert (parts.left, parts.comparison, parts.threshold) == (left, comparison, threshold)
-
-
-@pytest.mark.parametrize(
-    "expression", ["a", "a > b", "a > bool 1", "a > 1 and b > 2", "absent(a)", "a == on() 1", "a >", "(" * 300, "1 > 2"]
-)
-def test_all_else_is_left_whole(expression: str) -> None:
-    assert split(expression) is None
-
-
-def test_metrics_are_told_only_where_all_have_names() -> None:
-    assert metrics_in("rate(a[5m]) / on(job) group_left b > 1") == {"a", "b"}
-    assert metrics_in('{__name__="a"} > 1') == {"a"}
-    assert metrics_in('{__name__=~"a|b"} > 1') is None
-    assert metrics_in("sum(") is None
+def test_a_comparison_with_a_number_is_split(expression: str, parts: tuple | None) -> None:
+    found = split(expression)
+    assert (found and (found.left, found.comparison, found.threshold)) == parts
 
 
 @pytest.mark.server
@@ -113,24 +90,42 @@ def test_the_server_takes_both_for_the_same(expression: str, prometheus: Any) ->
     assert whole.equals(again)
 
 
+WRITTEN = 'rate(a{x="\\""}[5m])   > 0.2  # as people write it'
+SLOW = AlertingRule(
+    name="Slow",
+    expr=WRITTEN,
+    for_seconds=300,
+    labels={"severity": "page"},
+    annotations={"summary": "{{ $labels.x }}\nis slow"},
+    group="latency",
+    interval_seconds=30,
+)
+
+
 @pytest.mark.needs("promtool")
-def test_the_burn_rules_are_those_of_the_workbook() -> None:
-    page, ticket = burn_rules(load_contract(), slo=0.999)
-    for rule, words in (
-        (page, ("[1h:1m]) > 14.4 * 0.001", "[5m:1m]) > 14.4", "[6h:1m]) > 6 * 0.001", "[30m:1m]) > 6 *")),
-        (ticket, ("[1d:1m]) > 3 * 0.001", "[2h:1m]) > 3", "[3d:1m]) > 1 * 0.001", "[6h:1m]) > 1 *")),
-    ):
-        assert linted(rule_file(rule, ""))[0] == "passed"
-        assert all(word in rule.expr for word in words), rule.expr
-        assert rule.expr.count("readiness_state") == 4
-    assert (page.labels["severity"], ticket.labels["severity"]) == ("page", "ticket")
+@pytest.mark.parametrize(
+    ("variant", "changed"),
+    [
+        (
+            Variant(0.25, 90, 600),
+            {"expr": '(rate(a{x="\\""}[5m])) > 0.25', "for": "1m30s", "keep_firing_for": "10m"},
+        ),
+        # An unchanged threshold leaves the text as people wrote it.
+        (Variant(0.2, 0, 0), {"expr": WRITTEN}),
+    ],
+)
+def test_a_draft_reads_back_as_the_rule_with_only_that_changed(variant: Variant, changed: dict) -> None:
+    draft = drafted(SLOW, variant, "because\nof this: # and that")
+    assert draft.text.startswith("# because of this: # and that\ngroups:\n")
+    (group,) = yaml.safe_load(draft.text)["groups"]
+    assert (group["name"], group["interval"], draft.lint) == ("latency", "30s", "passed")
+    kept = {"alert": "Slow", "labels": SLOW.labels, "annotations": SLOW.annotations}
+    assert group["rules"] == [{**kept, **changed}]
 
 
-def test_the_readiness_alert_is_the_one_that_looks_at_its_gauge_alone() -> None:
-    contract = load_contract()
-    both = AlertingRule("Both", "readiness_state == 0 and up == 1")
-    ticket = AlertingRule("Ticket", "readiness_state == 0")
-    page = AlertingRule("ServiceNotReady", "min by (job) (readiness_state) == 0")
-    assert readiness_rule([both, ticket, page], contract) is page
-    assert readiness_rule([both, ticket], contract) is ticket
-    assert readiness_rule([both], contract) is None
+@pytest.mark.needs("promtool")
+def test_promtool_s_refusal_is_told_without_our_paths_and_its_absence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    status, said = linted(yaml.safe_dump({"groups": [{"name": "a", "rules": [{"alert": "Broken", "expr": "sum("}]}]}))
+    assert (status, "unclosed left parenthesis" in said, "/tmp" in said) == ("failed", True, False)  # noqa: S108
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert linted("groups: []\n")[0] == "not linted"
