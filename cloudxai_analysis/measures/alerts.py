@@ -70,7 +70,7 @@ def _over(stretches: pd.DataFrame) -> pd.Series:
 
 
 def _stretches(alerts: pd.DataFrame, state: str, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
-    """Unbroken stretches of one state of one alert, by begin and labels: labels, alert, first, last, interval, ended."""
+    """Unbroken stretches of one state of one alert, by begin: its labels, alert, first, last, interval, ended."""
     kept = alerts[(alerts["alertstate"] == state).to_numpy()]
     frame = kept.iloc[np.lexsort((kept["time"].to_numpy(), kept["series_id"].to_numpy()))].reset_index(drop=True)
     marker = frame["value"].isna().to_numpy()
