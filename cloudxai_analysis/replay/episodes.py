@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import episodes as alert_episodes
-from cloudxai_analysis.measures.frames import TIME, columns_of, typed
-from cloudxai_analysis.measures.stretches import micros
+from cloudxai_analysis.measures.frames import TIME, columns_of, micros, typed
 from cloudxai_analysis.sources.promql import Steps
 from cloudxai_analysis.sources.series import SeriesBatch
 
