@@ -129,11 +129,13 @@ def _paging_rules(contract: Contract, rules: pd.DataFrame | None, episodes: pd.D
     return tuple(name for name, pages in wakes.items() if pages)
 
 
-def _rule_overview(*frames: Any, found: pd.DataFrame, month: Watched, share: float, **how: Any) -> pd.DataFrame:
+def _rule_overview(
+    judged: Any, incidents: Any, pendings: Any, found: pd.DataFrame, month: Watched, *, share: float, **how: Any
+) -> pd.DataFrame:
     """All that is known of each rule, over 28 days."""
     needed = found[["alertname", "severity"]].assign(needed=rates.further_needed(found, share=share))
     days = max(month.seconds / DAY.total_seconds(), 1.0)
-    return quality.rule_overview(*frames, needed, days=days, **how)
+    return quality.rule_overview(judged, incidents, pendings, needed, days=days, **how)
 
 
 def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: Watched) -> pd.DataFrame:
@@ -205,9 +207,7 @@ class Alerts(Topic):
     recall = frame(judgement.recall, "judged", "judged_incidents")
     rule_overview = frame(
         _rule_overview,
-        *("judged", "judged_incidents", "pendings"),
-        found="false_positives",
-        month="month",
+        *("judged", "judged_incidents", "pendings", "false_positives", "month"),
         share="bounds.false_positive_rate",
         zone=_ZONE,
         paging="paging_rules",
