@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from hostile_server import Handler, Hostile, matrix, vector
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Limits
@@ -87,6 +89,41 @@ def within(samples: Samples, window: Window) -> Samples:
         for labels, pairs in samples.items()
     }
     return {labels: pairs for labels, pairs in kept.items() if pairs}
+
+
+BODIES = {
+    "remote_read": "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse",
+    "export": "application/stream+json",
+    "range_selectors": "",
+}
+
+
+def serving(
+    hostile: Hostile,
+    way: str,
+    body: bytes = b"",
+    *,
+    samples: Any = None,
+    count: object = "0",
+    known: Sequence[object] = (),
+    content: str = "",
+) -> Reader:
+    """A reader of a server that gives, counts and knows what it is told to, whatever is true."""
+
+    def script(handler: Handler, fields: Mapping[str, str]) -> None:
+        if handler.path.endswith(("/read", "/export")):
+            handler.say(body, Content_Type=content or BODIES[way])
+        elif handler.path.endswith("/series"):
+            handler.document({"status": "success", "data": list(known)})
+        elif fields.get("query", "").startswith("sum(count_over_time("):
+            handler.document(vector(str(count)) if count else vector())
+        elif handler.path.endswith("/query"):
+            handler.document(samples or matrix())
+        else:
+            handler.document({"status": "success", "data": {}})
+
+    hostile.script = script
+    return reader(hostile.url, way)
 
 
 def moment(milliseconds: int) -> datetime:

@@ -150,16 +150,14 @@ def pull(
 ) -> Pulled:
     """Bring into the lake what it lacks of a window, and what it has lost of any.
 
-    A day that was still growing at the last pull, or ended less than `rewind` before it, is pulled again: samples may
-    come late. A tile never gives way to one of fewer samples, unless a file of it is gone: what was lost, and what the
-    source left out, is told of that tile until it is brought anew. Series that differ in `replica_labels` only are one.
-    `progress` is called with tiles done, tiles missing and samples so far. Nothing is visible before the one commit at
-    the end; the next pull takes up the tiles that an interrupted one had finished. `found_jobs`, kept with the lake,
-    export the contract's metrics where none of the contract's does.
+    A day that was growing at the last pull, or ended less than `rewind` before it, is pulled again: samples may come
+    late. A tile never gives way to one of fewer samples, unless a file of it is gone: what was lost or left out is told
+    until it is brought anew. Series that differ in `replica_labels` only are one. `progress` is called with tiles done,
+    tiles missing and samples so far. Nothing is visible before the one commit at the end; the next pull takes up what
+    an interrupted one had finished. `found_jobs` export the contract's metrics where none of the contract's does.
 
-    Raises NoData (the source has no sample of the contract in the whole window); UsageError (the lake holds telemetry
-    of another source or other matchers); LakeLocked (another pull holds the lake longer than `lock_seconds`);
-    SourceAnswerError (samples came that were not asked for); whatever the source or the lake raises.
+    Raises NoData (the source has no sample of the contract in the window); UsageError (the lake holds telemetry of
+    another source or other matchers); LakeLocked; SourceAnswerError (samples came that were not asked for).
     """
     started = time.monotonic()
     # A tile's name says to the second how far it was asked for.

@@ -20,14 +20,11 @@ HOLD_MS = 300_000
 def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArray]:
     """The rollups of a batch, one row per series and hour with a point in it, hours without their neighbours.
 
-    Returns
-    -------
-    dict
-        Arrays of equal length: `series` (index into `batch.labels`), `hour` (int64 milliseconds, its start), `samples`
-        (values only), `first_ts`, `last_ts`, `first_point_ts`, `last_point_ts` (int64 milliseconds, points include
-        markers and NaN), `last_point_is_value` (0 or 1), `resets`, `changes`, `nan_samples`, `stale_markers`, `first`,
-        `last`, `min`, `max`, `sum` (float64), `integral` (value x seconds, the last value's hold left open), `increase`
-        (steps inside the hour; after a fall the new value, as Prometheus' `increase` takes a reset).
+    Arrays of equal length: `series` (index into `batch.labels`), `hour` (its start), `samples` (values only),
+    `first_ts`, `last_ts`, `first_point_ts`, `last_point_ts` (points include markers and NaN; all times in int64
+    milliseconds), `last_point_is_value` (0 or 1), `resets`, `changes`, `nan_samples`, `stale_markers`, `first`, `last`,
+    `min`, `max`, `sum` (float64), `integral` (value x seconds, the last value's hold left open), `increase` (steps
+    inside the hour; after a fall the new value, as Prometheus' `increase` takes a reset).
     """
     # Reading needs no numba, and its import costs half a second in every kernel.
     from cloudxai_analysis.lake.kernels import mark_groups, roll_up_groups
@@ -35,7 +32,7 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
     offsets, times = np.ascontiguousarray(batch.offsets), np.ascontiguousarray(batch.times)
     values = np.ascontiguousarray(batch.values)
     # Never more groups than samples; of the room, the machine gives only what is written to.
-    starts, series = np.empty(len(times), dtype=np.int64), np.empty(len(times), dtype=np.int64)
+    starts, series = np.empty((2, len(times)), dtype=np.int64)
     groups = mark_groups(offsets, times, bucket_ms, starts, series)
     starts, series = starts[:groups].copy(), series[:groups].copy()
     whole = np.empty((len(INTEGERS) + len(EDGES), groups), dtype=np.int64)
@@ -49,15 +46,11 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
 def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.DataFrame:
     """Hours with what reaches over their boundaries: the step from the value before, and its hold, split at the hour.
 
-    A last value is held to the next point, 5 minutes at most. What of it lies after the hour's end counts in the next
-    hour's row; where the series has none, in its own, to the day's end and to `until_ms` (the moment up to which the
-    samples are known) at most. So an hour's row depends on its own day and on what stands before it, never on where
-    the frame ends. `anchored` says whether a value stands before the row: `increase` holds the step from it.
-
-    Parameters
-    ----------
-    rollups : DataFrame
-        `series_id`, `hour` (int64 milliseconds) and the fields of `roll_up`, sorted by both.
+    `rollups` has `series_id`, `hour` (int64 milliseconds) and the fields of `roll_up`, sorted by both. A last value is
+    held to the next point, 5 minutes at most; what of it lies after the hour's end counts in the next hour's row, or,
+    where the series has none, in its own, to the day's end and to `until_ms` (up to when the samples are known) at
+    most. So an hour's row depends on its own day and what stands before it. `anchored` says whether a value does:
+    `increase` holds the step from it.
     """
     series, hour = rollups["series_id"].to_numpy(), rollups["hour"].to_numpy()
     last, last_ts = rollups["last"].to_numpy(), rollups["last_ts"].to_numpy()

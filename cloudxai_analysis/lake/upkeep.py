@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
@@ -22,15 +23,12 @@ def published_versions(reports: Path) -> dict[int, list[str]]:
     named: dict[int, list[str]] = {}
     for one in published_summaries(reports):
         try:
-            version = one.said["provenance"]["lake"]["rollups"] if one.said else None
+            named.setdefault(operator.index((one.said or {})["provenance"]["lake"]["rollups"]), []).append(one.report)
         except (KeyError, TypeError):
-            version = None
-        if not isinstance(version, int):
             raise LakeDamaged(
                 f"Report {one.file} cannot be read, and may name a version of the lake. Nothing was changed; make the "
                 "report again, or move its folder away."
-            )
-        named.setdefault(version, []).append(one.report)
+            ) from None
     return named
 
 
@@ -53,11 +51,8 @@ def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float 
     """Make a lake readable whose newest logs are damaged, and return where those lie now; [] where nothing was wrong.
 
     Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, which no
-    publication may need; then the newest publication, if no report was made from it (`published`). The tiles of a
-    publication that is set aside stay on disk, and the next pull takes them up.
-
-    Raises LakeDamaged (that does not mend it: an older log is damaged, or a report names the newest version. Nothing
-    was changed).
+    publication may need; then the newest publication, if no report was made from it (`published`): its tiles stay, and
+    the next pull takes them up. Raises LakeDamaged, and changes nothing, where that does not mend it.
     """
     reason = _unreadable(lake)
     if reason is None:
@@ -103,10 +98,8 @@ def vacuum(
     """Remove the files that versions gave up longer ago than `older_than`, and return them with their bytes.
 
     The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
-    deltalake says which files those are; it may not remove them itself because it would commit that.
-
-    Raises UsageError (the lake is empty, or the age is less than an hour: whoever reads a version now must be able to
-    end); LakeDamaged (a version that stays cannot be read; nothing is removed); LakeLocked, LakeUnwritable.
+    deltalake says which files go; it would commit that if it removed them itself. Raises UsageError (the lake is empty,
+    or the age is less than an hour); LakeDamaged (a version that stays cannot be read); LakeLocked, LakeUnwritable.
     """
     hours = int(older_than / timedelta(hours=1))
     if hours < 1:

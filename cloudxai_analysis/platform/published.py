@@ -29,7 +29,7 @@ def published_summaries(reports: Path) -> Iterator[Published]:
             yield _published(name, folder / "summary.json")
     for folder in sorted(reports.glob(".published/*")):
         if folder.resolve() not in seen:
-            name = folder.name.rsplit("-", maxsplit=2)[0]
+            name = folder.name.rpartition("-")[0]
             yield _published(f"report {name} (an earlier edition)", folder / "summary.json")
 
 

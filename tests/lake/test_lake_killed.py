@@ -1,21 +1,24 @@
-"""The lake under stress: killed anywhere, two writers, a reader beside a writer; one sees the old or the new."""
+"""The lake under stress: killed anywhere, two writers, a failing disk; one sees the old or the new, and it goes on."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from killed_pull import Mortals, damaged, fingerprint, look, mortals, pull_days
 
 from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
-from cloudxai_analysis.lake.tables import Lake, open_lake
+from cloudxai_analysis.lake.tables import open_lake
 
 KILLED = -signal.SIGKILL
 MOMENTS = 200
@@ -55,58 +58,38 @@ def path(before: Path, tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def whole(lake: Lake) -> bool:
-    """Whether every file is what was written, and nothing half-written is left."""
-    return not damaged(lake) and not list(lake.path.rglob("*.unfinished"))
-
-
 def comes_to(path: Path, old: str, new: str) -> None:
-    """One more pull, undisturbed, gives what one pull would have given; the old version is as it was."""
-    pull_days(str(path), 3)
-    assert (look(str(path)), look(str(path), 1)) == (new, old)
-    assert whole(open_lake(path))
-
-
-STEPS = [
-    pytest.param("c_call", "open", 8, False, id="before a tile's write"),
-    pytest.param("c_call", "fsync", 5, False, id="in a tile's write"),
-    pytest.param("c_call", "replace", 5, False, id="between write and rename"),
-    pytest.param("c_return", "replace", 5, False, id="after a tile's write"),
-    pytest.param("call", "Lake.publish", 1, False, id="after the last tile"),
-    pytest.param("c_call", "create_write_transaction", 1, False, id="before the samples' commit"),
-    pytest.param("c_return", "create_write_transaction", 1, False, id="after the samples' commit"),
-    pytest.param("c_call", "create_write_transaction", 2, False, id="before the rollups' commit"),
-    pytest.param("c_return", "create_write_transaction", 2, True, id="after the rollups' commit"),
-]
-
-
-@pytest.mark.parametrize(("event", "name", "times", "published"), STEPS)
-def test_killed_at_a_step(
-    run: Mortals, path: Path, old: str, new: str, event: str, name: str, times: int, published: bool
-) -> None:
-    assert run("pull_days", path, 3, spoilt={"die_at": (event, name, times)}) == {"status": KILLED}
-    assert look(str(path)) == (new if published else old)
-    assert look(str(path), 1) == old
-    comes_to(path, old, new)
-
-
-FIRST_STEPS = [
-    *(("c_return", "create_deltalake", times) for times in (1, 2)),
-    *((event, "create_write_transaction", times) for event in ("c_call", "c_return") for times in (1, 2)),
-]
-
-
-@pytest.mark.parametrize(("event", "name", "times"), FIRST_STEPS)
-def test_killed_at_a_step_of_the_first_pull(
-    run: Mortals, tmp_path: Path, new: str, event: str, name: str, times: int
-) -> None:
-    path = tmp_path / "lake"
-    assert run("pull_days", path, 3, spoilt={"die_at": (event, name, times)}) == {"status": KILLED}
-    published = (event, name, times) == ("c_return", "create_write_transaction", 2)
-    assert look(str(path)) == (new if published else "")
+    """One more pull, undisturbed, gives what one pull would have given; the old version, if any, is as it was."""
     pull_days(str(path), 3)
     assert look(str(path)) == new
-    assert whole(open_lake(path))
+    assert not old or look(str(path), 1) == old
+    assert not damaged(open_lake(path))
+    assert not list(path.rglob("*.unfinished"))
+
+
+COMMIT = "create_write_transaction"
+STEPS = [
+    ("c_call", "open", 8),
+    ("c_call", "fsync", 5),
+    ("c_call", "replace", 5),
+    ("c_return", "replace", 5),
+    ("call", "Lake.publish", 1),
+    *((event, COMMIT, times) for times in (1, 2) for event in ("c_call", "c_return")),
+]
+FIRST_STEPS = [("c_return", "create_deltalake", 1), ("c_return", "create_deltalake", 2), *STEPS[-4:]]
+
+
+@pytest.mark.parametrize(
+    ("begun", "step"), [*((True, step) for step in STEPS), *((False, step) for step in FIRST_STEPS)]
+)
+def test_killed_at_a_step(
+    run: Mortals, path: Path, tmp_path: Path, old: str, new: str, begun: bool, step: tuple[str, str, int]
+) -> None:
+    """Of the first pull, too; only after the last commit is it published."""
+    path, nothing = (path, old) if begun else (tmp_path / "first", "")
+    assert run("pull_days", path, 3, spoilt={"die_at": step}) == {"status": KILLED}
+    assert look(str(path)) == (new if step == ("c_return", COMMIT, 2) else nothing)
+    comes_to(path, nothing, new)
 
 
 @pytest.mark.slow
@@ -117,21 +100,15 @@ def test_killed_at_random_moments(before: Path, tmp_path: Path, old: str, new: s
 
     def chain(number: int) -> set[str]:
         chance, path, seen = np.random.default_rng([seed, number]), tmp_path / str(number), set()
-        if number % 5:
-            shutil.copytree(before, path)
         nothing = old if number % 5 else ""
+        if nothing:
+            shutil.copytree(before, path)
         for _ in range(IN_A_ROW):
-            life = run("pull_days", path, 3, delay=chance.uniform(0.001, span))
-            assert life["status"] in (0, KILLED)
+            assert run("pull_days", path, 3, delay=chance.uniform(0.001, span))["status"] in (0, KILLED)
             found = look(str(path))
             assert found in (nothing, new)
             seen.add(found)
-            assert nothing == "" or look(str(path), 1) == old
-        if nothing:
-            comes_to(path, old, new)
-        else:
-            pull_days(str(path), 3)
-            assert look(str(path)) == new
+        comes_to(path, nothing, new)
         shutil.rmtree(path)
         return seen
 
@@ -144,38 +121,35 @@ def test_killed_at_random_moments(before: Path, tmp_path: Path, old: str, new: s
     assert {old, new} <= found
 
 
-def test_a_second_writer_gives_up_or_waits(run: Mortals, path: Path, old: str, new: str, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+def begun(run: Mortals, path: Path, gate: Path) -> int:
+    """A writer that holds the lock and stands at its gate."""
     writer = run.begin("pull_days", path, 3, gate=str(gate))
-    reached(gate)
+    until = time.monotonic() + 60
+    while not gate.with_suffix(".reached").exists():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    return writer
+
+
+def test_a_second_writer_gives_up_or_waits(run: Mortals, path: Path, old: str, new: str, tmp_path: Path) -> None:
+    writer = begun(run, path, tmp_path / "gate")
     with pytest.raises(LakeLocked, match="being written by another run") as caught:
         pull_days(str(path), 3, lock_seconds=0)
-    assert caught.value.exit_code == 7
-    assert look(str(path)) == old
+    assert (caught.value.exit_code, look(str(path))) == (7, old)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(pull_days, str(path), 3, lock_seconds=60)
-        gate.touch()
+        (tmp_path / "gate").touch()
         assert run.end(writer) == {"result": 2, "status": 0}
         assert waiting.result() == 2
     assert look(str(path)) == new
 
 
 def test_the_lock_of_a_dead_writer_is_free(run: Mortals, path: Path, old: str, new: str, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    writer = run.begin("pull_days", path, 3, gate=str(gate))
-    reached(gate)
+    writer = begun(run, path, tmp_path / "gate")
     os.kill(writer, signal.SIGKILL)
     assert run.end(writer) == {"status": KILLED}
     assert pull_days(str(path), 3, lock_seconds=0) == 2
     comes_to(path, old, new)
-
-
-def reached(gate: Path) -> None:
-    """Wait until a writer holds the lock and stands at its gate."""
-    until = time.monotonic() + 60
-    while not gate.with_suffix(".reached").exists():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 @pytest.mark.slow
@@ -193,36 +167,113 @@ def test_a_reader_beside_a_writer_reads_its_own_version(run: Mortals, path: Path
     assert len(seen) > 1
     for version, words in seen.items():
         assert words == {first, look(str(path), version)}
-    # The hours that each pull added are there, so the versions did differ.
-    assert len({look(str(path), version) for version in range(1, 22)}) == 21
 
 
-FULL = [
-    pytest.param({"fail_at": ("fsync", 5)}, "Input/output error", id="a failing disk"),
-    pytest.param({"fail_at": ("replace", 3)}, "Input/output error", id="a rename that fails"),
-    pytest.param({"limit": ("FSIZE", 2_000)}, "File too large", id="a limit of file sizes"),
-]
-
-
-@pytest.mark.parametrize(("spoilt", "cause"), FULL)
+@pytest.mark.parametrize(
+    ("spoilt", "cause"),
+    [
+        pytest.param({"fail_at": ("fsync", 5)}, "Input/output error", id="a failing disk"),
+        pytest.param({"fail_at": ("replace", 3)}, "Input/output error", id="a rename that fails"),
+        pytest.param({"limit": ("FSIZE", 2_000)}, "File too large", id="a limit of file sizes"),
+    ],
+)
 def test_a_file_that_cannot_be_written(run: Mortals, path: Path, old: str, new: str, spoilt: dict, cause: str) -> None:
-    met = run("pull_days", path, 3, spoilt=spoilt)
-    assert (met["kind"], met["code"]) == ("LakeUnwritable", 5)
-    assert cause in met["said"]
-    assert "\n" not in met["said"]
+    refused(run("pull_days", path, 3, spoilt=spoilt), cause)
     assert look(str(path)) == old
     comes_to(path, old, new)
+
+
+def refused(met: dict[str, Any], cause: str) -> None:
+    """One line with the system's own word, and exit code 5."""
+    assert (met["kind"], met["code"], met["status"]) == ("LakeUnwritable", 5, 0)
+    assert cause in met["said"]
+    assert not {"\n", "\x1b"} & set(met["said"])
 
 
 def test_what_the_holder_of_the_lock_cannot_write_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LakeUnwritable, match=r"cannot be written: Not a directory \(.*file/lake\)"):
         pull_days(str(tmp_path / "file" / "lake"), 1)
-    lake = open_lake(tmp_path / "lake")
+    said = "Generic LocalFileSystem error\n \x1b[31m↳\x1b[0m No space left on device (os error 28)"
     with (
         pytest.raises(LakeUnwritable, match=r"No space left on device\. What was there before"),
-        lake.locked(1),
+        open_lake(tmp_path / "lake").locked(1),
     ):
-        raise OSError("Generic LocalFileSystem error\n \x1b[31m↳\x1b[0m No space left on device (os error 28)")
-    with pytest.raises(LakeUnwritable, match=r"written: LocalFileSystem is broken\. What"), lake.locked(1):
-        raise OSError("LocalFileSystem\n \x1b[31mis broken\x1b[0m")
+        raise OSError(said)
+
+
+# --- a disk of its own in memory, which nobody outside of the process sees, and which goes with it ---
+
+ON_A_DISK = ["unshare", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size=8m none "$0" && exec "$@"']
+on_a_disk = [pytest.mark.needs("unshare", "mount"), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the disk is mounted."""
+    folder = tmp_path_factory.mktemp("disk")
+    tried = subprocess.run([*ON_A_DISK, folder, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"mounting is not permitted here: {tried.stderr.strip()}")
+    return folder
+
+
+class TestOnADisk:
+    """A disk that is full or read-only: the old lake as it was, and all well once there is room."""
+
+    pytestmark = on_a_disk
+
+    def test_full_at_any_point_and_read_only(self, disk: Path, old: str, new: str) -> None:
+        causes = set()
+        with mortals([*ON_A_DISK, str(disk)]) as run:
+            for kilobytes in (0, 24, *range(60, 140, 4)):
+                path = disk / f"with-{kilobytes}"
+                assert run("pull_days", path, 2, hours=34)["result"] == 1
+                run("free", disk, kilobytes)
+                met = run("pull_days", path, 3)
+                if "result" in met:
+                    break
+                refused(met, "No space left on device")
+                causes.add("a tile's file" if "parquet)" in met["said"] else "a commit")
+                assert run("look", path)["result"] == old
+                run("free", disk, -1)
+                assert run("pull_days", path, 3)["result"] == 2
+                assert (run("look", path)["result"], run("look", path, 1)["result"]) == (new, old)
+            assert (causes, run("look", path)["result"]) == ({"a tile's file", "a commit"}, new)
+            first = disk / "first"
+            for kilobytes in (0, 40, 130, 140, 150, 160):
+                run("free", disk, kilobytes)
+                met = run("pull_days", first, 3)
+                assert met.get("kind", "LakeUnwritable") == "LakeUnwritable"
+                assert run("look", first)["result"] == (new if "result" in met else "")
+            run("free", disk, -1)
+            run("pull_days", disk / "read-only", 2, hours=34)
+            run("remount", disk, "ro")
+            for lake in (disk / "read-only", disk / "not-begun"):
+                refused(run("pull_days", lake, 3), "Read-only file system")
+            run("remount", disk, "rw")
+            for lake in (first, disk / "read-only"):
+                run("pull_days", lake, 3)
+                assert run("look", lake)["result"] == new
+
+    def test_the_command_says_one_line_and_goes_on_when_there_is_room(self, disk: Path) -> None:
+        commands = """
+        mount -t tmpfs -o size=3m none "$0"
+        "$@" pull; echo "exit $?"
+        mount -o remount,size=400m "$0"
+        "$@" pull; echo "exit $?"
+        "$@" lake verify; echo "exit $?"
+        """
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
+        done = subprocess.run(
+            [*ON_A_DISK[:-1], commands, disk, sys.executable, "-m", "cloudxai_analysis.cli"],
+            env={**clean, "CLOUDXAI_OUTPUTS": str(disk / "outputs")},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=True,
+        )
+        assert [line for line in done.stdout.splitlines() if "exit" in line] == ["exit 5", "exit 0", "exit 0"]
+        (said,) = (line for line in done.stderr.splitlines() if line.startswith("cloudxai: "))
+        assert "No space left on device" in said
+        assert "Traceback" not in done.stderr

@@ -76,15 +76,6 @@ def test_markers_and_nan_are_skipped_over_end_the_hold_and_are_counted_apart() -
     assert (row["last_ts"], row["last_point_ts"], row["last_point_is_value"]) == (TEN + 4 * MINUTE, TEN + 5 * MINUTE, 0)
 
 
-def test_an_hour_of_nan_alone_has_no_value() -> None:
-    row = one(every_minute(NAN, MARKER, NAN))
-    assert (row["samples"], row["nan_samples"], row["stale_markers"], row["resets"], row["changes"]) == (0, 2, 1, 0, 0)
-    assert all(math.isnan(row[name]) for name in ("first", "last", "min", "max"))
-    assert (row["sum"], row["integral"], row["increase"]) == (0, 0, 0)
-    assert join_hours(frame(every_minute(NAN, MARKER, NAN)))["integral"].tolist() == [0]
-    assert len(join_hours(frame([]))) == 0
-
-
 @pytest.mark.parametrize(
     ("points", "integrals"),
     [
@@ -113,12 +104,6 @@ def test_step_over_the_hour_belongs_to_the_later_one() -> None:
     assert rows["increase"].tolist() == [0, 1 + 2, 1]
     assert rows["resets"].tolist() == [0, 0, 1]
     assert rows["changes"].tolist() == [0, 2, 1]
-
-
-def test_step_passes_over_an_hour_of_markers() -> None:
-    rows = join_hours(frame([(TEN, 2), (TEN + HOUR, MARKER), (TEN + 2 * HOUR, 9)]))
-    assert rows["increase"].tolist() == [0, 0, 7]
-    assert rows["integral"].tolist() == [2 * 300, 0, 9 * 300]
 
 
 def test_series_do_not_touch_each_other() -> None:

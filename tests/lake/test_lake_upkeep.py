@@ -13,22 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from deltalake import DeltaTable
-from killed_pull import (
-    LATER,
-    START,
-    Mortals,
-    Steady,
-    age,
-    contract,
-    damaged,
-    fingerprint,
-    look,
-    mortals,
-    pull_days,
-)
+from killed_pull import LATER, START, Mortals, Steady, age, contract, damaged, look, mortals, pull_days
 
 from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, UsageError
-from cloudxai_analysis.ground.window import DAY, HOUR, Window
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.pull import Pulled, pull
 from cloudxai_analysis.lake.tables import Lake, log_file, open_lake
 from cloudxai_analysis.lake.tiles import KINDS
@@ -95,16 +83,17 @@ def pull_again(lake: Lake, source: Steady | None = None, window: Window = FOUR, 
     return pull(source or Steady(), lake, contract(), window, **{"now": LATER, **how})
 
 
-SPOILS: list[Callable[[Path], object]] = [
+# --- what is lost comes back, or is told ---
+
+SPOILS = [
     lambda path: (flip(path, 40, 3), set_aside(path)),
     lambda path: (path.write_bytes(b""), set_aside(path)),
     lambda path: path.unlink(),
 ]
-BOTH = [["samples"], ["rollups"], ["samples", "rollups"]]
 
 
 @pytest.mark.parametrize(("spoil", "metric"), [*zip(SPOILS, ["up", "readiness_state", "up"], strict=True)])
-@pytest.mark.parametrize("kinds", BOTH, ids=" and ".join)
+@pytest.mark.parametrize("kinds", [["samples"], ["rollups"], ["samples", "rollups"]], ids=" and ".join)
 def test_the_next_pull_brings_a_tile_back(
     lake: Lake, kinds: list[str], spoil: Callable[[Path], object], metric: str
 ) -> None:
@@ -112,29 +101,25 @@ def test_the_next_pull_brings_a_tile_back(
     for kind in kinds:
         spoil(file_of(lake, kind, metric, DAYS[0]))
     source = Steady()
-    # What is lost is brought back whichever days are asked for.
+    # What is lost is brought back whichever days are asked for; where the samples are whole, nobody is asked.
     done = pull_again(lake, source, Window(START + 3 * DAY, START + 4 * DAY))
-    # Where the samples are whole, nobody is asked.
     assert source.asked == ([] if kinds == ["rollups"] else [(metric, DAYS[0])])
     assert (done.version, done.tiles_pulled, done.warnings) == (3, 1, ())
     # The very same files, so that older versions and their reports are whole, too.
-    assert lake.snapshot().files == held
-    assert damaged(lake) == []
+    assert (lake.snapshot().files, damaged(lake)) == (held, [])
     assert (seen(lake), seen(lake, 1)) == (before, first)
 
 
-@pytest.mark.parametrize("everything", [False, True])
-def test_what_is_lost_is_asked_for_and_nothing_else(lake: Lake, everything: bool) -> None:
+def test_what_is_lost_is_asked_for_and_nothing_else(lake: Lake) -> None:
     before, held = seen(lake), lake.snapshot().files
-    lost = {("up", DAYS[0]), ("up", DAYS[3]), ("readiness_state", DAYS[3]), ("tenant_label_rejections_total", DAYS[1])}
-    if everything:
-        lost = {file.tile for file in held}
-    for file in held:
-        if file.tile in lost and (everything or file.kind == "samples"):
-            set_aside(file.path(lake.path))
-    source = Steady()
-    pull_again(lake, source)
-    assert (sorted(source.asked), seen(lake)) == (sorted(lost), before)
+    some = {("up", DAYS[0]), ("up", DAYS[3]), ("readiness_state", DAYS[3]), ("tenant_label_rejections_total", DAYS[1])}
+    for lost in (some, {file.tile for file in held}):
+        for file in held:
+            if file.tile in lost and file.kind == "samples":
+                set_aside(file.path(lake.path))
+        source = Steady()
+        pull_again(lake, source)
+        assert (sorted(source.asked), seen(lake)) == (sorted(lost), before)
 
 
 def test_a_day_that_was_still_growing_is_not_taken_for_whole(tmp_path: Path) -> None:
@@ -149,50 +134,34 @@ def test_a_day_that_was_still_growing_is_not_taken_for_whole(tmp_path: Path) -> 
     assert (tiles["until"].item(), tiles["samples"].item()) == (START + 2 * DAY, 48)
 
 
-RETAINED = START + 2 * DAY + 6 * HOUR
-LOSSES = {("up", DAYS[0]): (0, 48), ("up", DAYS[2]): (36, 48)}
-SAID = "up on 2026-10-07: 36 of 48 samples; the others were lost, and the source no longer has them"
-
-
-@pytest.fixture
-def shrunk(lake: Lake) -> Lake:
-    """A lake that lost three days of `up`, of which the source has nothing, all but six hours, and all."""
+def test_what_the_source_no_longer_has_is_told_until_it_comes_back(lake: Lake) -> None:
+    """Three days of `up` are lost, of which the source has nothing, all but six hours, and all."""
+    losses = {("up", DAYS[0]): (0, 48), ("up", DAYS[2]): (36, 48)}
+    said = "up on 2026-10-07: 36 of 48 samples; the others were lost, and the source no longer has them"
     for day in (DAYS[0], DAYS[2], DAYS[3]):
         set_aside(file_of(lake, "samples", "up", day))
-    done = pull_again(lake, Steady(since=RETAINED))
-    assert (done.version, SAID in done.warnings) == (3, True)
-    return lake
-
-
-def test_what_the_source_no_longer_has_is_named_and_kept_aside(shrunk: Lake) -> None:
-    snapshot = shrunk.snapshot()
-    assert snapshot.shrunk == LOSSES
-    assert damaged(shrunk) == []
-    assert len(snapshot.samples("up", FOUR)) == 36 + 48 + 48
-    # Reports on those days say it, and others do not.
-    assert SAID in snapshot.warnings(FOUR)
+    retained = START + 2 * DAY + timedelta(hours=6)
+    done = pull_again(lake, Steady(since=retained))
+    assert (done.version, said in done.warnings) == (3, True)
+    snapshot = lake.snapshot()
+    assert (snapshot.shrunk, damaged(lake), len(snapshot.samples("up", FOUR))) == (losses, [], 36 + 48 + 48)
+    # Reports on those days say it, and others do not; the old files lie beside.
+    assert said in snapshot.warnings(FOUR)
     assert snapshot.warnings(Window(START + 3 * DAY, START + 4 * DAY)) == []
-    # The other metrics are as they were, and the old files lie beside, whole here.
-    assert snapshot.tiles().query("metric == 'readiness_state'")["samples"].sum() == 96
-    assert len(list(shrunk.path.glob("samples/*/*.set-aside-1"))) == 3
-
-
-def test_a_loss_is_said_until_what_was_lost_comes_back(shrunk: Lake) -> None:
-    # A pull of other days does not ask for it, and does not forget it.
-    assert pull_again(shrunk, window=Window(START + 4 * DAY, START + 5 * DAY)).version == 4
-    assert (shrunk.snapshot().shrunk, SAID in shrunk.snapshot().warnings(FOUR)) == (LOSSES, True)
-    source = Steady(since=RETAINED)
-    assert pull_again(shrunk, source).version == 4
-    assert sorted(source.asked) == sorted(LOSSES)
-    # From a copy under its own name...
-    aside = next(shrunk.path.glob(f"samples/{DAYS[2]}/*.set-aside-1"))
+    assert len(list(lake.path.glob("samples/*/*.set-aside-1"))) == 3
+    # A pull of other days does not ask for it, and does not forget it; one of those days does.
+    assert pull_again(lake, window=Window(START + 4 * DAY, START + 5 * DAY)).version == 4
+    assert (lake.snapshot().shrunk, said in lake.snapshot().warnings(FOUR)) == (losses, True)
+    source = Steady(since=retained)
+    assert (pull_again(lake, source).version, sorted(source.asked)) == (4, sorted(losses))
+    # It comes back from a copy under its own name, or with the server's memory.
+    aside = next(lake.path.glob(f"samples/{DAYS[2]}/*.set-aside-1"))
     aside.rename(aside.with_name(aside.name.removesuffix(".set-aside-1")))
-    source = Steady(since=RETAINED)
-    pull_again(shrunk, source)
-    assert (source.asked, shrunk.snapshot().shrunk.keys()) == ([("up", DAYS[0])], {("up", DAYS[0])})
-    # ...or with the server's memory.
-    pull_days(str(shrunk.path), 6)
-    assert (shrunk.snapshot().shrunk, shrunk.snapshot().warnings(FOUR)) == ({}, [])
+    source = Steady(since=retained)
+    pull_again(lake, source)
+    assert (source.asked, lake.snapshot().shrunk.keys()) == ([("up", DAYS[0])], {("up", DAYS[0])})
+    pull_days(str(lake.path), 6)
+    assert (lake.snapshot().shrunk, lake.snapshot().warnings(FOUR)) == ({}, [])
 
 
 class Noted(Steady):
@@ -217,23 +186,20 @@ def test_what_the_source_left_out_is_said_of_its_days_until_they_are_pulled_anew
 def test_samples_that_the_source_forgot_are_not_replaced_by_fewer(tmp_path: Path) -> None:
     lake = open_lake(tmp_path / "lake")
     pull_days(str(lake.path), 1, hours=23)
-    held = lake.snapshot().by_tile["samples"]["up", DAYS[0]].rows
     done = pull_again(lake, Steady(since=START + DAY), Window(START, START + 2 * DAY))
-    assert held == lake.snapshot().by_tile["samples"]["up", DAYS[0]].rows == 46
+    assert lake.snapshot().by_tile["samples"]["up", DAYS[0]].rows == 46
     assert f"up on {DAYS[0]}: 46 samples are kept, for the source has 0 of them now" in done.warnings
 
 
-CUTS = [pytest.param(lambda data: data[:0], id="nothing"), pytest.param(lambda data: data[:300], id="torn")]
+# --- logs that a power cut left ---
 
 
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("kinds", BOTH, ids=" and ".join)
-def test_newest_logs_that_a_power_cut_left_are_set_aside(
-    lake: Lake, kinds: list[str], cut: Callable[[bytes], bytes]
-) -> None:
+@pytest.mark.parametrize("cut", [0, 300], ids=["nothing", "torn"])
+@pytest.mark.parametrize("kinds", [["samples"], ["rollups"], ["samples", "rollups"]], ids=" and ".join)
+def test_newest_logs_that_a_power_cut_left_are_set_aside(lake: Lake, kinds: list[str], cut: int) -> None:
     before, first = seen(lake), seen(lake, 1)
     for log in (log_file(lake.path / kind, 2) for kind in kinds):
-        log.write_bytes(cut(log.read_bytes()))
+        log.write_bytes(log.read_bytes()[:cut])
     with pytest.raises(LakeDamaged):
         lake.snapshot()
     aside = set_aside_torn(lake, {1})
@@ -243,8 +209,7 @@ def test_newest_logs_that_a_power_cut_left_are_set_aside(
     # What was published is on disk: nothing is asked of the source.
     source = Steady()
     pull_again(lake, source)
-    assert (source.asked, seen(lake)) == ([], before)
-    assert set_aside_torn(lake, set()) == []
+    assert (source.asked, seen(lake), set_aside_torn(lake, set())) == ([], before, [])
 
 
 def test_a_samples_log_that_nothing_published_needs_is_enough(lake: Lake) -> None:
@@ -253,23 +218,7 @@ def test_a_samples_log_that_nothing_published_needs_is_enough(lake: Lake) -> Non
     with pytest.raises(LakeDamaged):
         lake.publish([], {})
     assert [path.name for path in set_aside_torn(lake, {2})] == [f"{unpublished.name}.set-aside-1"]
-    assert (seen(lake), lake.snapshot().version) == (before, 2)
-    assert pull_days(str(lake.path), 5) == 3
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_flipped_bit_of_a_newest_log_is_mended_or_changes_nothing(lake: Lake, tmp_path: Path, kind: str) -> None:
-    states = {seen(lake), seen(lake, 1)}
-    log, mended = log_file(lake.path / kind, 2), 0
-    size = log.stat().st_size
-    shutil.copytree(lake.path, tmp_path / "kept")
-    for place in np.random.default_rng(5).integers(size, size=12).tolist():
-        flip(log, place, place % 7)
-        mended += bool(set_aside_torn(lake, set()))
-        assert seen(lake) in states
-        shutil.rmtree(lake.path)
-        shutil.copytree(tmp_path / "kept", lake.path)
-    assert mended
+    assert (seen(lake), pull_days(str(lake.path), 5)) == (before, 3)
 
 
 @pytest.mark.parametrize(("version", "published"), [(2, {2}), (1, set())], ids=["a report's", "an older one"])
@@ -283,16 +232,6 @@ def test_a_log_that_must_not_go_is_told_and_left(lake: Lake, version: int, publi
     with pytest.raises(LakeDamaged):
         set_aside_torn(lake, published)
     assert files() == before
-
-
-def test_logs_begun_anew_take_up_what_lies_there(lake: Lake) -> None:
-    """What docs/howto/look-after-the-lake.md says of logs that cannot be mended."""
-    before = seen(lake)
-    for kind in KINDS:
-        (lake.path / kind / "_delta_log").rename(lake.path / kind / "_delta_log.damaged")
-    source = Steady(since=LATER)  # it has nothing left of those days
-    pull_again(lake, source)
-    assert (source.asked, seen(lake), lake.snapshot().version) == ([], before, 1)
 
 
 @pytest.mark.slow
@@ -312,7 +251,9 @@ def test_a_damaged_checkpoint_is_set_aside(lake: Lake) -> None:
                 path.rename(path.with_name(path.name.removesuffix(".set-aside-1")))
             checkpoint.write_bytes(whole)
     assert mended
-    assert fingerprint(lake.snapshot()) == before
+
+
+# --- vacuum ---
 
 
 @pytest.fixture
@@ -328,7 +269,7 @@ def report(reports: Path, week: str, version: object) -> Path:
     return reports / week / "summary.json"
 
 
-def vacuum(lake: Lake, reports: Path, *, older_than: timedelta = 30 * DAY, **how) -> set[Path]:
+def vacuum(lake: Lake, reports: Path, *, older_than: timedelta = 30 * DAY, **how: Any) -> set[Path]:
     """The files that it removed."""
     return {path for path, _ in run_vacuum(lake, published_versions(reports), older_than=older_than, **how)}
 
@@ -353,42 +294,30 @@ def test_only_what_old_versions_alone_hold_is_removed(old: Lake, reports: Path, 
     assert (len(removed), tiles(old), removed) == (12, held(old, 3), before - held(old, 3))
     assert (seen(old), damaged(old), old.snapshot(1).lost() != set()) == (looked, [], True)
     # It commits nothing, and may come again.
-    assert (set(old.path.rglob("*.json")), old.snapshot().version) == (logs, 3)
-    assert vacuum(old, reports) == set()
-    assert pull_days(str(old.path), 3) == 4
+    assert (set(old.path.rglob("*.json")), vacuum(old, reports), pull_days(str(old.path), 3)) == (logs, set(), 4)
 
 
-def test_what_a_report_names_is_kept(old: Lake, reports: Path) -> None:
-    report(reports, "2026-W41", 1)
-    report(reports, "2026-W39", 99)  # made from a lake that was moved away
-    assert published_versions(reports) == {1: ["report 2026-W41"], 99: ["report 2026-W39"]}
-    looked = {version: seen(old, version) for version in (1, 3)}
-    assert vacuum(old, reports) == held(old, 2) - held(old, 1, 3)
-    assert {version: seen(old, version) for version in (1, 3)} == looked
-    # What is left of a damaged version that a report names stays, too.
-    next(path for path in held(old, 1) if path.parent.name == "2026-10-06").unlink()
-    assert not vacuum(old, reports) & held(old, 1)
-
-
-def test_earlier_editions_of_a_report_and_one_under_way_are_kept(old: Lake, reports: Path) -> None:
+def test_what_reports_name_is_kept_earlier_editions_and_one_under_way_too(old: Lake, reports: Path) -> None:
     (reports / "notes").mkdir(parents=True)
     (reports / "2026-W41.stale").write_text("why")
     assert published_versions(reports) == published_versions(reports / "nowhere") == {}
+    report(reports, "2026-W39", 99)  # made from a lake that was moved away
     report(reports, "2026-W41", 1)
     report(reports, "2026-W41", 3)
-    assert published_versions(reports) == {1: ["report 2026-W41 (an earlier edition)"], 3: ["report 2026-W41"]}
+    named = {1: ["report 2026-W41 (an earlier edition)"], 3: ["report 2026-W41"], 99: ["report 2026-W39"]}
+    assert published_versions(reports) == named
+    looked = {version: seen(old, version) for version in (1, 3)}
     with building(reports / "2026-W42") as folder:
         (folder / "summary.json").write_text('{"provenance": {"lake": {"rollups": 2}}}')
         assert published_versions(reports)[2] == ["a report under way"]
         assert vacuum(old, reports) == set()
-
-
-SPOILT = ["", "{", "[]", '{"provenance": {}}', '{"provenance": {"lake": {"rollups": "1"}}}', None]
+    assert vacuum(old, reports) == held(old, 2) - held(old, 1, 3)
+    assert {version: seen(old, version) for version in (1, 3)} == looked
 
 
 def test_a_report_that_cannot_be_read_or_is_gone_stops_it(old: Lake, reports: Path) -> None:
     summary = report(reports, "2026-W41", 1)
-    for spoilt in SPOILT:
+    for spoilt in ("", "{", "[]", '{"provenance": {}}', '{"provenance": {"lake": {"rollups": "1"}}}', None):
         if spoilt is None:
             summary.resolve().parent.rename(reports / "elsewhere")
         else:
@@ -399,8 +328,7 @@ def test_a_report_that_cannot_be_read_or_is_gone_stops_it(old: Lake, reports: Pa
 
 def test_a_version_is_as_old_as_the_one_that_followed_it(old: Lake, reports: Path) -> None:
     vacuum(old, reports)
-    assert pull_days(str(old.path), 2.5, hours=70) == 4
-    assert pull_days(str(old.path), 3) == 5
+    assert [pull_days(str(old.path), 2.5, hours=70), pull_days(str(old.path), 3)] == [4, 5]
     age(old.path, 3)
     # The fourth was what readers opened until three days ago.
     assert vacuum(old, reports, older_than=4 * DAY) == set()
@@ -427,10 +355,8 @@ def test_what_no_log_names_stays(old: Lake, reports: Path, tmp_path: Path) -> No
     day = old.path / "samples" / "2026-10-06"
     own = next(path for path in held(old, 1) if path.parent == day)
     outside = tmp_path / "outside.parquet"
-    outside.write_bytes(own.read_bytes())
-    places = [day, day / "deep", old.path, old.path / "samples", old.path / "other" / "2026-10-06"]
-    foreign = [folder / f"9{own.name}" for folder in places]
-    foreign += [old.path / "samples" / "_delta_log" / "notes.txt", day / f".{own.name}.unfinished"]
+    foreign = [folder / f"9{own.name}" for folder in (day, day / "deep", old.path, old.path / "samples")]
+    foreign += [old.path / "samples" / "_delta_log" / "notes.txt", day / f".{own.name}.unfinished", outside]
     foreign += [own.with_name(f"{own.name}.set-aside-1")]
     for path in foreign:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -439,7 +365,7 @@ def test_what_no_log_names_stays(old: Lake, reports: Path, tmp_path: Path) -> No
     links[0].symlink_to(outside)
     links[1].symlink_to(day, target_is_directory=True)
     assert len(vacuum(old, reports)) == 12
-    assert all(path.exists() for path in [*foreign, *links, outside])
+    assert all(path.exists() for path in [*foreign, *links])
 
 
 @pytest.mark.parametrize("times", [1, 7])
@@ -454,9 +380,8 @@ def test_killed_in_the_middle_or_on_a_failing_disk(old: Lake, reports: Path, run
 
 
 def test_what_stops_a_vacuum(old: Lake, reports: Path, tmp_path: Path) -> None:
-    for hours in (0, 0.5):
-        with pytest.raises(UsageError, match="under 1h is too young"):
-            vacuum(old, reports, older_than=timedelta(hours=hours))
+    with pytest.raises(UsageError, match="under 1h is too young"):
+        vacuum(old, reports, older_than=timedelta(hours=0.5))
     with pytest.raises(UsageError, match="is empty"):
         vacuum(open_lake(tmp_path / "none"), reports)
     assert not (tmp_path / "none").exists()

@@ -11,17 +11,17 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
-from hostile_server import Handler, Hostile, hostile_server, vector
+from hostile_server import Hostile, hostile_server
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readers import START, START_MS, WEEK, Reader, bits_of, reader
+from readers import START, START_MS, WEEK, Reader, bits_of, reader, serving
 from remote_write import chunk, field, frame, label_fields, native_histogram, remote_write, varint, xor_chunk
 from remote_write import series as written
 from servers import Server
 
 from cloudxai_analysis.ground.errors import CloudxaiError, SourceAnswerError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.sources.remote_read import labels_of, request
+from cloudxai_analysis.sources.remote_read import request
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 
 MARKER = 0x7FF0000000000002
@@ -36,7 +36,6 @@ ANY_BITS = st.one_of(
     st.integers(-(2**40), 2**40).map(lambda n: struct.unpack("<Q", struct.pack("<d", n / 8))[0]),
 )
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-STREAMED = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
 
 pytestmark = pytest.mark.server
 
@@ -192,31 +191,8 @@ def unframed(frames: bytes) -> list[bytes]:
     return messages
 
 
-def serving(hostile: Hostile, body: bytes, content: str = STREAMED, **headers: str) -> Reader:
-    """A source whose server gives this body to every remote read, and knows of no sample otherwise."""
-
-    def script(handler: Handler, fields: Any) -> None:
-        if handler.path.endswith("/read"):
-            handler.say(body, Content_Type=content, **headers)
-        elif handler.path.endswith("/series"):
-            handler.document({"status": "success", "data": []})
-        elif handler.path.endswith("/query"):
-            handler.document(vector("0"))
-        else:
-            handler.document({"status": "success", "data": {}})
-
-    hostile.script = script
-    return source_at(hostile.url)
-
-
 def asked(source: Reader) -> SeriesBatch:
     return source.read("large", {"tenant": "t03"}, WEEK)
-
-
-def test_the_servers_own_answer_is_read(hostile: Hostile, answer: bytes, large: list) -> None:
-    labels, samples = large[3]
-    external = {"cluster": "beta", "replica": "a"}
-    assert bits_of(asked(serving(hostile, answer))) == {canonical_labels({**labels, **external}): samples}
 
 
 @given(st.data())
@@ -230,7 +206,7 @@ def test_a_cut_or_flipped_answer_is_never_taken_for_whole(answer: bytes, data: A
         cut = data.draw(st.integers(1, len(answer) - 1).filter(lambda cut: cut not in ends))
         del changed[cut:]  # of whole frames only the count tells
     with hostile_server() as hostile, pytest.raises(SourceAnswerError):
-        asked(serving(hostile, bytes(changed)))
+        asked(serving(hostile, "remote_read", bytes(changed)))
 
 
 @given(st.data())
@@ -241,7 +217,7 @@ def test_made_up_messages_with_a_right_checksum_end_in_an_error_of_ours_or_in_sa
         message[place] = data.draw(st.integers(0, 255))
     with hostile_server() as hostile:
         try:
-            batch = asked(serving(hostile, frame(bytes(message))))
+            batch = asked(serving(hostile, "remote_read", frame(bytes(message))))
         except CloudxaiError:
             return
         assert np.all((batch.times >= WEEK.start_ms) & (batch.times < WEEK.end_ms))
@@ -252,7 +228,7 @@ def test_made_up_messages_with_a_right_checksum_end_in_an_error_of_ours_or_in_sa
 @given(st.binary(max_size=200))
 def test_any_bytes_end_in_an_error_of_ours(data: bytes) -> None:
     with hostile_server() as hostile:
-        source = serving(hostile, data)
+        source = serving(hostile, "remote_read", data)
         if not data:
             assert asked(source).samples == 0
         else:
@@ -282,47 +258,16 @@ ONE = xor_chunk(START_MS, 0.0)
 )
 def test_a_wrong_message_is_named(hostile: Hostile, body: bytes, said: str) -> None:
     with pytest.raises(SourceAnswerError, match=said):
-        asked(serving(hostile, body))
+        asked(serving(hostile, "remote_read", body))
 
 
-def test_an_unknown_encoding_is_named_and_never_read_as_another(hostile: Hostile) -> None:
-    message = field(1, LABELS + xor_chunk(START_MS, 0.0, kind=9))
-    source = serving(hostile, frame(message))
+def test_what_is_left_out_is_named_and_a_page_is_refused(hostile: Hostile) -> None:
+    source = serving(hostile, "remote_read", frame(field(1, LABELS + xor_chunk(START_MS, 0.0, kind=9))))
     assert asked(source).samples == 0
     assert source.ranges.notes.lines == ["large: 1 chunks of the unknown encoding 9 were left out."]
-
-
-def test_of_two_values_at_one_time_the_first_is_kept_and_the_other_counted(hostile: Hostile) -> None:
-    source = serving(
-        hostile,
-        frame(field(1, LABELS + xor_chunk(START_MS, 1.0)))
-        + frame(field(1, LABELS + xor_chunk(START_MS, 2.0) + xor_chunk(START_MS, 1.0))),
-    )
+    later = frame(field(1, LABELS + xor_chunk(START_MS, 2.0) + xor_chunk(START_MS, 1.0)))
+    source = serving(hostile, "remote_read", frame(field(1, LABELS + xor_chunk(START_MS, 1.0))) + later)
     assert asked(source).values.tolist() == [1.0]
     assert source.ranges.notes.lines[0].startswith("large: 1 samples stood beside another one of the same time")
-
-
-def test_a_page_instead_of_frames_is_refused(hostile: Hostile) -> None:
     with pytest.raises(SourceAnswerError, match="answered remote read with 'text/html' instead of frames"):
-        asked(serving(hostile, b"<html>login</html>", "text/html"))
-
-
-@given(st.dictionaries(ANY_TEXT, ANY_TEXT))
-def test_any_labels_are_read_as_they_were_written(labels: dict[str, str]) -> None:
-    assert labels_of(label_fields(labels)) == labels
-
-
-@given(st.binary(max_size=80))
-def test_any_bytes_are_labels_or_a_value_error(data: bytes) -> None:
-    try:
-        found = labels_of(data)
-    except ValueError:
-        return
-    assert all(isinstance(text, str) for pair in found.items() for text in pair)
-
-
-def test_labels_are_read_whole_and_once() -> None:
-    for size in (0, 1, 127, 128, 16_383, 16_384, 3_000_000):
-        assert labels_of(label_fields({"a": "x" * size, "b": "y"})) == {"a": "x" * size, "b": "y"}
-    with pytest.raises(ValueError, match=r"^$"):
-        labels_of(2 * label_fields({"a": "x"}))
+        asked(serving(hostile, "remote_read", b"<html>login</html>", content="text/html"))
