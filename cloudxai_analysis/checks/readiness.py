@@ -6,7 +6,7 @@ import pandas as pd
 
 from cloudxai_analysis.checks.alerts import over_the_edge
 from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest, named
-from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.words.phrases import count, moment, percent, short, span
@@ -26,20 +26,19 @@ def availability(case: Case) -> Found:
     if not seen:
         return found("nothing", days=days, until=window.end)
     share, allowed = float(measured["availability"]), left["allowed_minutes"] * 60
-    words: Words = {"days": days, "seen": seen, "used": used, "allowed": allowed}
+    words: Words = {"days": days, "seen": seen, "used": used, "allowed": allowed, "allowed_seen": (1 - slo) * seen}
     # What the whole period allows may be used up long before it is over.
     lost = measured["high"] < slo and (seen >= ONE_DAY or used > allowed)
     if not lost and seen < ONE_DAY:
         return found("early", share, down=f"{span(used)} of it not ready" if used else "ready in all of it", **words)
-    basis = f"the {span(seen)} seen" if seen < (days - 0.5) * DAY.total_seconds() else f"{days} days"
+    basis = f"{days} days" if seen >= (days - 0.5) * DAY.total_seconds() else f"the {span(seen)} seen"
     words["said"] = f"Ready for {percent(share, 3)} of {basis} against an objective of {percent(slo, 1)}"
     if not lost and measured["low"] < slo:
         unseen = measured["unknown_minutes"] * 60
         return found("between", share, unseen=unseen, low=measured["low"], high=measured["high"], **words)
     answer = "lost" if lost else "nearly" if left["remaining_share"] < BUDGET_NEARLY_USED else "met"
     since = None if answer == "met" else max(measured["since"], pd.Timestamp(window.start))
-    # Of a shorter time only its own part is allowed: what nobody saw brings no budget.
-    return found(answer, share, since=since, allowed_seen=(1 - slo) * seen, **words)
+    return found(answer, share, since=since, **words)
 
 
 @finds("outages")
@@ -50,17 +49,30 @@ def outages(case: Case) -> Found:
     seen, not_ready = measured["seen_minutes"] * 60, measured["not_ready_minutes"] * 60
     if not seen:
         return found("nothing")
-    long, before = (
-        frame[frame["minutes"] > OUTAGE_MINUTES] for frame in (every, study.going_on(study.readiness.outage_history))
-    )
+    before = study.going_on(study.readiness.outage_history)
+    long, before = (frame[frame["minutes"] > OUTAGE_MINUTES] for frame in (every, before))
     if long.empty and before.empty:
         whole = window.duration.total_seconds() - seen < 60
         said = named(window) if whole else f"the {span(seen)} seen of {named(window)}"
         said += f", but for {span(not_ready)}" if not_ready else ""
-        early, little = seen < ONE_DAY, measured["seen_share"] < study.bounds.coverage
-        return found("early" if early else "little" if little else "ready", None if early or little else 0, said=said)
-    told = [_told(long)] if len(long) else []
-    told += [_told_before(before.iloc[-1], not_ready, window)] if len(before) else []
+        if seen < ONE_DAY:
+            return found("early", said=said)
+        return (
+            found("ready", 0, said=said)
+            if measured["seen_share"] >= study.bounds.coverage
+            else found("little", said=said)
+        )
+    told = []
+    if len(long):
+        top, many = largest(long, "minutes"), f"{len(long)} times, longest " if len(long) > 1 else ""
+        still = ", and still was not when the data end" if pd.isna(top["end"]) else ""
+        told = [f"{many}for {span(top['minutes'] * 60)} from {moment(top['start'])}{still}"]
+    for row in before.tail(1).to_dict("records"):
+        end = pd.Timestamp(window.end) if pd.isna(row["end"]) else min(row["end"], pd.Timestamp(window.end))
+        first = span(min((end - pd.Timestamp(window.start)).total_seconds(), not_ready))
+        told += [
+            f"for the first {first}, in an outage of {span(row['minutes'] * 60)} that began {moment(row['start'])}"
+        ]
     return found(
         "outages",
         long["minutes"].sum() if len(long) else measured["not_ready_minutes"],
@@ -76,29 +88,14 @@ def outages(case: Case) -> Found:
 def _to_do(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
     """What is left to do of outages: to write down those that are not, else to keep them from coming again."""
     known = []
-    for row in outages.itertuples():
-        begun = True if pd.isna(row.end) else incidents["start"] <= row.end
-        meets = (incidents["end"].isna() | (incidents["end"] >= row.start)) & begun
+    for row in outages.to_dict("records"):
+        begun = pd.isna(row["end"]) | (incidents["start"] <= row["end"])
+        meets = begun & (incidents["end"].isna() | (incidents["end"] >= row["start"]))
         if not meets.any():
-            whose = f" of {short(row.tenant)}" if hasattr(row, "tenant") else ""
-            return f"Write an incident{whose} for {moment(row.start)} into the ledger, with its cause."
+            whose = f" of {short(row['tenant'])}" if "tenant" in row else ""
+            return f"Write an incident{whose} for {moment(row['start'])} into the ledger, with its cause."
         known.append(short(incidents.loc[meets, "id"].iloc[0]))
     return f"Decide what keeps {', '.join(dict.fromkeys(known))} from happening again."
-
-
-def _told(long: pd.DataFrame) -> str:
-    top = largest(long, "minutes")
-    many = f"{len(long)} times, longest " if len(long) > 1 else ""
-    still = ", and still was not when the data end" if pd.isna(top["end"]) else ""
-    return f"{many}for {span(top['minutes'] * 60)} from {moment(top['start'])}{still}"
-
-
-def _told_before(row: pd.Series, not_ready: float, window: Window) -> str:
-    end = pd.Timestamp(window.end) if pd.isna(row["end"]) else min(row["end"], pd.Timestamp(window.end))
-    inside = min((end - pd.Timestamp(window.start)).total_seconds(), not_ready)
-    return (
-        f"for the first {span(inside)}, in an outage of {span(row['minutes'] * 60)} that began {moment(row['start'])}"
-    )
 
 
 @finds("burn")
@@ -108,30 +105,26 @@ def burn(case: Case) -> Found:
     rates, stretches = topic.burn_rates, topic.burn_stretches
     burning, spent = rates[rates["burning"].fillna(False)], budget["used_minutes"] >= budget["allowed_minutes"]
     seen = topic.slo_availability["seen_minutes"].iloc[0] * 60
-    used = f"{span(budget['used_minutes'] * 60)} of {span(budget['allowed_minutes'] * 60)} used"
+    words: Words = {"used": f"{span(budget['used_minutes'] * 60)} of {span(budget['allowed_minutes'] * 60)} used"}
     calm = not (len(burning) or spent)
     if calm and rates["burning"].isna().any():
         return found("nothing")
     if calm and seen < ONE_DAY:
-        return found("early", seen=seen, used=used)
-    most = stretches["most"].max() if len(stretches) else 0.0
-    words: Words = {"used": used, "fastest": _fastest(stretches)}
+        return found("early", seen=seen, **words)
+    most, words["fastest"], since = 0.0, "", case.study.observed.start
+    if len(stretches):
+        top, since = largest(stretches, "most"), stretches["start"].min()
+        most, share = top["most"], percent(min(top["budget_share"], 1.0), 0)
+        words["fastest"] = (
+            f"; at {moment(top['start'])} it burnt {most:,.0f} times too fast, {share} of 30 days' budget"
+        )
     if calm:
         return found("calm", most, **words)
-    since = stretches["start"].min() if len(stretches) else case.study.observed.start
-    if len(burning):
-        hours = burning["long_hours"].iloc[0]
-        over = count(hours, "hour") if hours < 24 else count(hours / 24, "day")
-        return found("burns", most, since=since, top=burning.iloc[0], over=over, **words)
-    return found("spent", most, since=since, **words)
-
-
-def _fastest(stretches: pd.DataFrame) -> str:
-    if stretches.empty:
-        return ""
-    top = largest(stretches, "most")
-    used = percent(min(top["budget_share"], 1.0), 0)
-    return f"; at {moment(top['start'])} it burnt {top['most']:,.0f} times too fast, {used} of 30 days' budget"
+    if burning.empty:
+        return found("spent", most, since=since, **words)
+    return found(
+        "burns", most, since=since, top=burning.iloc[0], over=span(burning["long_hours"].iloc[0] * 3600), **words
+    )
 
 
 @finds("isolation")
@@ -169,9 +162,8 @@ def latency(case: Case) -> Found:
     known, above = rows[rows["seconds"].notna()], rows[rows["seconds"] > case.bound]
     if known.empty:
         return found("nothing")
-    first = above["hour"].iloc[0] if len(above) else None
-    answer = "slow" if len(above) else "quick"
-    return found(answer, known["seconds"].max(), since=above["hour"].min(), first=first, above=len(above))
+    first, answer = above["hour"].min(), "slow" if len(above) else "quick"
+    return found(answer, known["seconds"].max(), since=first, first=first, above=len(above))
 
 
 @finds("tenants")
@@ -199,14 +191,9 @@ def incidents(case: Case) -> Found:
     """Whether an incident is still open at the window's end: how many are."""
     study, window, complete = case.study, case.study.observed, case.study.ledger.complete()
     begun = study.alerts.incidents[study.alerts.incidents["start"] < window.end]
-    earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end")
-    words: Words = {
-        "before": "".join(
-            f"; {short(row['id'])}, {over_the_edge(row['start'], row['end'], window)}"
-            for row in earlier.tail(1).to_dict("records")
-        ),
-        "own": int((begun["start"] >= window.start).sum()),
-    }
+    earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end").tail(1)
+    told = (f"; {short(row.id)}, {over_the_edge(row.start, row.end, window)}" for row in earlier.itertuples())
+    words: Words = {"before": "".join(told), "own": int((begun["start"] >= window.start).sum())}
     declared = ((complete["start"] <= window.start) & (complete["end"] >= window.end)).any()
     still = begun[begun["end"].isna() | (begun["end"] > window.end)]
     if len(still):
@@ -214,6 +201,5 @@ def incidents(case: Case) -> Found:
         return found("still_open", len(still), since=oldest["start"], oldest=oldest, **words)
     if begun.empty and not declared:
         return found("nothing")
-    if words["own"]:
-        return found("resolved", 0, **words)
-    return found("none_began" if words["before"] else "none_declared" if declared else "none", 0, **words)
+    unbegun = "none_began" if words["before"] else "none_declared" if declared else "none"
+    return found("resolved" if words["own"] else unbegun, 0, **words)

@@ -274,7 +274,7 @@ def _burn_rows() -> list[Planted]:
         burn(days=0.0, used=np.nan, long=np.nan).says("unknown", "Whether the error budget burns at the end of …"),
         burn((at_outage, 316.7, 0.44), long=20.0, used=19).says(
             "warn",
-            "The error budget burns 20.0 times faster than allowed over the last 1 hour: 19 minutes of 43 minutes "
+            "The error budget burns 20.0 times faster than allowed over the last 60 minutes: 19 minutes of 43 minutes "
             "used; at Thu 12 Nov, 10:23 UTC it burnt 317 times too fast, 44 % of 30 days' budget.",
             value=316.7,
             since=at_outage,
