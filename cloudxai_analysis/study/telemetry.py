@@ -74,11 +74,6 @@ def _scrapes(up: pd.DataFrame) -> pd.DataFrame:
     return up[up["value"] == 1]
 
 
-def _first_seen(held: pd.DataFrame) -> pd.Timestamp:
-    """When the first scrape of the history was made; NaT where there was none."""
-    return held["start"].min()
-
-
 def _covered_hours(states: pd.DataFrame, held: pd.DataFrame, history: Window, **how: Any) -> pd.DataFrame:
     """Covered hours of the history: hour, coverage, covered."""
     hours = measure.scrape_coverage(states, held, history, period="h")
@@ -97,8 +92,8 @@ def _restarts(starts: pd.DataFrame) -> pd.DataFrame:
 
 def _shared(starts: pd.DataFrame, seen: Window) -> pd.DataFrame:
     """Addresses behind which several processes answered in the window; rows of `starts`."""
-    several = starts[starts["processes"] > 1]
-    return several[(several["seen_at"] < seen.end) & (several["until"] >= seen.start)].reset_index(drop=True)
+    several = starts[(starts["processes"] > 1) & (starts["seen_at"] < seen.end) & (starts["until"] >= seen.start)]
+    return several.reset_index(drop=True)
 
 
 class Telemetry(Topic):
@@ -108,7 +103,9 @@ class Telemetry(Topic):
     scrapes = frame(_scrapes, "up")
     held = frame(holds, "up", says="How long each scrape of the contract's jobs stands for its target.")
     states = frame(measure.job_states, "held")
-    first_seen = value(_first_seen, "held")
+    first_seen = value(
+        pd.Series.min, "telemetry.held.start", says="When the first scrape of the history was made; NaT without."
+    )
     begins = value(_begins, "first_seen", "seen")
     coverage = frame(measure.scrape_coverage, "states", "held", "history")
     covered = frame(measure.covered_periods, "coverage", **_COVERED, says="Covered days of the history.")
