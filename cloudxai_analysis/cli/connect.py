@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,14 @@ import click
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.files import replace_whole
+from cloudxai_analysis.ground.window import HOUR, Window
 from cloudxai_analysis.words.phrases import count, plain, span
 
 if TYPE_CHECKING:
+    from cloudxai_analysis.platform.contract import Contract
     from cloudxai_analysis.platform.settings import Environment
-    from cloudxai_analysis.sources.contact import Contact
     from cloudxai_analysis.sources.rules import AlertingRule
+    from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.study import Asked
 
 SLO_DAYS = 30
@@ -32,20 +34,35 @@ SLO_DAYS = 30
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, yes: bool) -> int:
     """Look at the server at URL, say what a report will find there, and what its environment should say."""
+    from cloudxai_analysis.sources.catalogue import exporting_jobs, labels_of
     from cloudxai_analysis.study import settle
 
     asked = settle("current", source=url, environment=environment)
-    # The clock stands at a whole minute, and a server may be younger than that.
-    found = _look(asked, asked.now + timedelta(minutes=1))
-    if found is None:
+    settled, source = asked.environment, _server(asked)
+    if source is None:
         raise UsageError("The demo needs no connection. Give the URL of a server, like http://host:9090.")
-    settled = asked.environment
-    differing = _told_apart(found, settled)
-    lines = [*_three_lines(found, settled), *_notes(found, settled.contract.tenant_label, differing)]
-    lines += _rule_lines(found.rules, rules, settled) if rules else []
+    contract, matchers = settled.contract, settled.settings.matchers
+    # The clock stands at a whole minute, and a server may be younger than that.
+    end = asked.now + timedelta(minutes=1)
+    window = Window(end - _needed(settled), end)
+    lines = [*_three_lines(source, settled, window)]
+    labels = labels_of(source, contract, window, matchers)
+    lines += [
+        f"Label '{label}': the scraper's own '{label.removeprefix('exported_')}' took the place of the platform's. "
+        "Set `honor_labels` at the scrape, or `tenant_label` if it holds the tenant."
+        for label in labels
+        if label.startswith("exported_")
+    ]
+    if contract.tenant_label not in labels:
+        lines.append(f"No series has the label '{contract.tenant_label}': name the right one in `tenant_label`.")
+    lines += _rule_lines(source.rules(), rules, settled) if rules else []
     for line in lines:
         click.echo(plain(line))
-    text = _toml(settled.name, _proposed(found, settled, differing))
+    jobs, exported = exporting_jobs(source, contract, window, matchers), f"exported_{contract.tenant_label}"
+    proposed: dict[str, Any] = {"source": source.name}
+    proposed |= {} if jobs.keys() & set(contract.jobs) else {"jobs": list(jobs)}
+    proposed |= {"tenant_label": exported} if exported in labels else {}
+    text = _toml(settled.name, proposed)
     click.echo(f"\n{text}")
     if write:
         _write(text, settled.name, yes=yes)
@@ -59,22 +76,18 @@ def first_look(asked: Asked) -> Iterator[str]:
     """
     from cloudxai_analysis.lake.tables import open_lake
 
-    if not open_lake(asked.environment.lake).exists:
-        found = _look(asked, min(asked.window.end, asked.now))
-        yield from _three_lines(found, asked.environment) if found else ()
+    settled, end = asked.environment, min(asked.window.end, asked.now)
+    source = None if open_lake(settled.lake).exists else _server(asked)
+    yield from _three_lines(source, settled, Window(end - _needed(settled), end)) if source else ()
 
 
-def _look(asked: Asked, end: datetime) -> Contact | None:
-    from cloudxai_analysis.ground.window import Window
-    from cloudxai_analysis.sources.contact import look
+def _server(asked: Asked) -> ServerSource | None:
     from cloudxai_analysis.sources.open import open_source
     from cloudxai_analysis.sources.server import ServerSource
 
     settled = asked.environment
     source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
-    window = Window(end - _needed(settled), end)
-    matchers = settled.settings.matchers
-    return look(source, settled.contract, window, matchers=matchers) if isinstance(source, ServerSource) else None
+    return source if isinstance(source, ServerSource) else None
 
 
 def _needed(environment: Environment) -> timedelta:
@@ -82,76 +95,73 @@ def _needed(environment: Environment) -> timedelta:
     return max(timedelta(weeks=environment.settings.history_weeks + 1), timedelta(days=SLO_DAYS))
 
 
-def _three_lines(found: Contact, environment: Environment) -> Iterator[str]:
-    from cloudxai_analysis.checks.finding import ROWS
-    from cloudxai_analysis.sources.contact import ANYBODYS
+def _three_lines(source: ServerSource, environment: Environment, window: Window) -> Iterator[str]:
+    """What it is and since when, what of the contract it has, which rules; raises NoData where it has nothing."""
+    from cloudxai_analysis.sources.catalogue import exporting_jobs, kind_of, nothing_of
     from cloudxai_analysis.sources.rules import rule_rows
 
-    contract, needed = environment.contract, _needed(environment)
-    facts = ["no sample in the last hour"]
-    if found.oldest and found.newest:
-        held = found.newest - found.oldest
-        short = f" of the {needed.days} days that a report compares" if held < needed - timedelta(hours=2) else ""
-        facts = [f"telemetry since {found.oldest:%Y-%m-%d %H:%M} UTC, {span(held.total_seconds())}{short}"]
-    facts += [f"kept for {found.retention}"] if found.retention else []
-    facts += [count(found.targets, "target")]
-    facts += [f"scraped every {' and '.join(f'{step:g} s' for step in found.steps)}"] if found.steps else []
-    yield f"{found.name} is {found.kind}: {', '.join(facts)}."
-    names, missing = {name for own in found.jobs.values() for name in own}, []
-    for role, metric in contract.metrics.items():
-        checks = [key for key, row in ROWS.items() if role in row.roles]
-        if checks and metric.scope == "target" and role not in ANYBODYS and not names & set(metric.series_names):
-            missing.append(f"{metric.name} ({', '.join(checks)})")
-    has = "; ".join(f"job '{job}' exports {len(own)} series names of it" for job, own in found.jobs.items())
+    contract, matchers = environment.contract, environment.settings.matchers
+    jobs = exporting_jobs(source, contract, window, matchers)
+    if not jobs:
+        raise nothing_of(source, contract, window)
+    yield f"{source.name} is {kind_of(source)}: {', '.join(_seen(source, environment, window, jobs))}."
+    has = "; ".join(f"job '{job}' exports {len(own)} series names of it" for job, own in jobs.items())
     none = f", and none is of job {', '.join(contract.jobs)}: they count"
-    other = "" if set(found.jobs) & set(contract.jobs) else none
-    rests = ", ".join(missing) or "nothing"
-    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what rests on it): {rests}."
-    if found.rules is None:
+    other = "" if jobs.keys() & set(contract.jobs) else none
+    missing = ", ".join(_missing({name for own in jobs.values() for name in own}, contract)) or "nothing"
+    yield f"Of the {contract.platform} contract {has}{other}. Missing (and what rests on it): {missing}."
+    rules = source.rules()
+    if rules is None:
         yield "Alerting rules: the server does not tell them; the contract's descriptions are used."
         return
-    differences = "; ".join(contract.differences(rule_rows(found.rules) or []))
+    differences = "; ".join(contract.differences(rule_rows(rules) or []))
     said = f"; otherwise than the contract: {differences}" if differences else ", as the contract says"
-    yield f"Alerting rules: {len(found.rules)} loaded{said}."
+    yield f"Alerting rules: {len(rules)} loaded{said}."
 
 
-def _told_apart(found: Contact, environment: Environment) -> list[str]:
-    """The labels outside of the contract by which series differ at the same time, as the report will find them."""
+def _seen(source: ServerSource, environment: Environment, window: Window, jobs: dict[str, list[str]]) -> Iterator[str]:
+    """Since when and how often the jobs' targets were scraped, by the samples of the last hour and by one question."""
     import numpy as np
-    import pandas as pd
 
-    from cloudxai_analysis.measures.labels import alike, unexpected_labels
-    from cloudxai_analysis.sources.series import canonical_labels
+    from cloudxai_analysis.sources.catalogue import oldest, status
+    from cloudxai_analysis.sources.promql import selector
 
-    contract = environment.contract
-    named = (label for metric in contract.metrics.values() for label in metric.labels + metric.optional_labels)
-    known = {"le", contract.tenant_label, *contract.process_labels, *named}
-    differing: set[str] = set()
-    for batch in found.scrapes:
-        series = pd.DataFrame({"labels": [canonical_labels(labels) for labels in batch.labels]}, dtype="str")
-        series = series.reset_index(names="series_id")
-        each = np.repeat(series.index, np.diff(batch.offsets))
-        samples = pd.DataFrame({"series_id": each, "time": pd.to_datetime(batch.times, unit="ms", utc=True)})
-        hours = pd.DataFrame({"hour": samples["time"].dt.floor("h").unique()})
-        crowd = alike(series, known=known).merge(hours, how="cross")
-        differing |= set(unexpected_labels(crowd, samples, metric=batch.metric, known=known)["label"])
-    return sorted(differing)
+    contract, targets, steps, edges = environment.contract, set(), set(), []
+    for job, names in jobs.items():
+        own = {**environment.settings.matchers, "job": job}
+        hour = Window(window.end - HOUR, window.end)
+        # Where samples are pushed there is no `up`.
+        batches = (source.read(name, own, hour) for name in (contract["up"].name, names[0]))
+        batch = next((one for one in batches if one.samples), None)
+        if batch is None:
+            continue
+        targets |= {tuple(map(labels.get, contract.process_labels)) for labels in batch.labels}
+        for times in np.split(batch.times / 1000, batch.offsets[1:-1]):
+            steps |= {round(float(np.median(np.diff(times))), 1)} if len(times) > 1 else set()
+        first = oldest(source, selector(batch.metric, own), window)
+        edges += [batch.times.min() / 1000, batch.times.max() / 1000, first.timestamp() if first else np.inf]
+    if not edges:
+        yield "no sample in the last hour"
+        return
+    begin, held, needed = min(edges), max(filter(np.isfinite, edges)) - min(edges), _needed(environment)
+    short = f" of the {needed.days} days that a report compares" if held < (needed - 2 * HOUR).total_seconds() else ""
+    yield f"telemetry since {datetime.fromtimestamp(begin, UTC):%Y-%m-%d %H:%M} UTC, {span(held)}{short}"
+    if retention := status(source, "runtimeinfo").get("storageRetention"):
+        yield f"kept for {retention}"
+    yield count(len(targets), "target")
+    if steps:
+        yield f"scraped every {' and '.join(f'{step:g} s' for step in sorted(steps))}"
 
 
-def _notes(found: Contact, tenant_label: str, differing: list[str]) -> Iterator[str]:
-    for label in differing:
-        yield (
-            f"Series of one target differ at the same time in the label '{label}': two replicas of one Prometheus need "
-            f"`replica_labels`, several processes behind one address need an address each."
-        )
-    if tenant_label not in found.labels:
-        yield f"No series of the contract has the label '{tenant_label}': name the right one in `tenant_label`."
-    for label in found.labels:
-        if label.startswith("exported_"):
-            yield (
-                f"Label '{label}': the scraper's own '{label.removeprefix('exported_')}' took the place of the "
-                f"platform's. Set `honor_labels` at the scrape, or `tenant_label` if it holds the tenant."
-            )
+def _missing(exported: set[str], contract: Contract) -> Iterator[str]:
+    """The contract's metrics that no job exports, each with the keys of the checks that rest on it."""
+    from cloudxai_analysis.checks.finding import ROWS
+    from cloudxai_analysis.sources.catalogue import ANYBODYS
+
+    for role, metric in contract.metrics.items():
+        checks = [key for key, row in ROWS.items() if role in row.roles]
+        if checks and metric.scope == "target" and role not in ANYBODYS and not exported & set(metric.series_names):
+            yield f"{metric.name} ({', '.join(checks)})"
 
 
 def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], settled: Environment) -> list[str]:
@@ -165,21 +175,7 @@ def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], sett
     lines = [f"{one.file}:{one.line}: {one.subject}: {one.message}" for one in found]
     others = {rule.name for rule in loaded or ()} - {rule.name for rule in corpus.rules}
     lines += [f"{name} is loaded, and in none of the files." for name in sorted(others)]
-    alerts = sum(rule.kind == "alert" for rule in corpus.rules)
-    same = f"The server has loaded the {count(alerts, 'alerting rule')} of the files, as they are."
-    return lines or ([] if loaded is None else [same])
-
-
-def _proposed(found: Contact, environment: Environment, differing: list[str]) -> dict[str, Any]:
-    """What the settings should say of this server: what is told apart from the contract, and nothing else."""
-    contract, exported = environment.contract, f"exported_{environment.contract.tenant_label}"
-    proposed = {
-        "source": found.name,
-        "jobs": [] if set(found.jobs) & set(contract.jobs) else list(found.jobs),
-        "tenant_label": exported if exported in found.labels else "",
-        "replica_labels": [label for label in differing if "replica" in label],
-    }
-    return {key: value for key, value in proposed.items() if value}
+    return lines or ([] if loaded is None else ["The server has loaded the alerting rules of the files, as they are."])
 
 
 def _toml(name: str, values: dict[str, Any]) -> str:

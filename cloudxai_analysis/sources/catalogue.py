@@ -1,4 +1,4 @@
-"""What a server tells of itself and of its series, without a sample: build, names, labels, types.
+"""What a server tells of itself and of its series: build, names, labels, types, and what of the contract it has.
 
 Each raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where the server does not answer, or wrongly.
 Source: Prometheus docs, HTTP API, 'Getting label names', 'Querying label values', 'Querying metric metadata'.
@@ -6,12 +6,21 @@ Source: Prometheus docs, HTTP API, 'Getting label names', 'Querying label values
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.ground.errors import NoData, SourceAnswerError
+from cloudxai_analysis.ground.window import HOUR, Window
+from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, Asked, seconds_text
+from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, Asked, promql, seconds_text, selector
+from cloudxai_analysis.sources.series import Labels
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.sources.server import ServerSource
+
+# What every target has, whoever made it: it tells nothing of the platform.
+ANYBODYS = frozenset({"up", "scrape_duration", "scrape_samples", "process_start"})
 
 
 def metric_names(source: Asked) -> list[str]:
@@ -46,6 +55,56 @@ def status(source: Asked, about: str) -> dict[str, str]:
         return source.session.ask(f"Asked for its {about}", f"status/{about}", read=read)
     except SourceAnswerError:
         return {}
+
+
+def exporting_jobs(source: ServerSource, contract: Contract, window: Window, matchers: Labels) -> dict[str, list[str]]:
+    """Which series of the contract each job has in a window; what every target has counts for none.
+
+    Series without a job are those of the job ''. Raises as `words_in`.
+    """
+    jobs = words_in(source, "label/job/values", _selectors(contract, matchers), window)
+    found = {
+        job: words_in(source, "label/__name__/values", _selectors(contract, {**matchers, "job": job}), window)
+        for job in jobs or [""]
+    }
+    return {job: names for job, names in found.items() if names}
+
+
+def nothing_of(source: ServerSource, contract: Contract, window: Window) -> NoData:
+    """The error that says that a server has nothing of the contract, and what it has."""
+    jobs = words_in(source, "label/job/values", [], window)
+    named = one_line(", ".join(map(repr, jobs))) or "none"
+    return NoData(
+        f"Source {source.name} ({kind_of(source)}) has no metric of the {contract.platform} contract in {window}; its "
+        f"jobs are {named}. Choose another week, correct `matchers`, or point `contract` at your platform's names."
+    )
+
+
+def kind_of(source: ServerSource) -> str:
+    """What a server says it is, as 'Prometheus 2.42.0' or 'VictoriaMetrics'."""
+    build = status(source, "buildinfo")
+    kind = "VictoriaMetrics" if source.exports else build.get("application", "Prometheus")
+    return f"{kind} {build.get('version', '')}".strip()
+
+
+def oldest(source: ServerSource, chosen: str, window: Window) -> datetime | None:
+    """The first moment in the window, by the hour, at which a selector chooses a sample; None where nothing says so."""
+    span = f"{round((window.end - window.start) / HOUR)}h:1h"
+    try:
+        found = promql(source, f"min(min_over_time(timestamp({chosen})[{span}]))", window.end)
+    except SourceAnswerError:
+        return None
+    return datetime.fromtimestamp(float(found["value"].iloc[0]), UTC) if len(found) else None
+
+
+def labels_of(source: ServerSource, contract: Contract, window: Window, matchers: Labels) -> list[str]:
+    """The names of the labels of the contract's series in a window."""
+    return words_in(source, "labels", _selectors(contract, matchers), window)
+
+
+def _selectors(contract: Contract, matchers: Labels) -> list[str]:
+    roles = [role for role, metric in contract.metrics.items() if metric.scope == "target" and role not in ANYBODYS]
+    return [selector(name, matchers) for role in roles for name in contract[role].series_names]
 
 
 def _words(data: Any) -> list[str]:

@@ -11,7 +11,7 @@ from cloudxai_analysis.lake.pull import Plan, Pulled, estimate, pull, wanted_til
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
-from cloudxai_analysis.sources.contact import exporting_jobs, nothing_of
+from cloudxai_analysis.sources.catalogue import exporting_jobs, nothing_of
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeededSource, Source
 from cloudxai_analysis.sources.server import ServerSource
