@@ -24,7 +24,7 @@ from cloudxai_analysis.ground.errors import (
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import checked, one_line
 from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.transport import Connections, in_time
+from cloudxai_analysis.sources.transport import in_time, pools_of
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -77,11 +77,11 @@ class ObservingSession(requests.Session):
         self._credentials = credentials
         self._limits = limits
         with self._named():
-            self._connections = Connections(credentials, tls=self.base.startswith("https:"))
+            self._pools = pools_of(credentials, tls=self.base.startswith("https:"))
 
     def close(self) -> None:
         """Close every connection."""
-        self._connections.close()
+        self._pools.clear()
         super().close()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -195,7 +195,7 @@ class ObservingSession(requests.Session):
         """The answer, and what `read` makes of it where it is none of a failure."""
         left = max(deadline - time.monotonic(), 0.001)
         limits = self._limits
-        raw: Any = self._connections.pools().urlopen(
+        raw: Any = self._pools.urlopen(
             str(request.method),
             str(request.url),
             body=request.body,

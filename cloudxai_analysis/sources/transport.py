@@ -90,53 +90,19 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-class Connections:
-    """The connections with one server, made anew when a file of certificates has changed.
+def pools_of(credentials: Credentials, *, tls: bool) -> PoolManager:
+    """urllib3's pools, which make and keep the connections; only `credentials` say whom to trust and what to show.
 
-    Only `credentials` say whom to trust, what to show, and what a proxy is told. Raises UsageError where a file cannot
-    be read, or is none of certificates or keys.
+    Raises UsageError where a file cannot be read, or is none of certificates or keys.
     """
-
-    def __init__(self, credentials: Credentials, *, tls: bool) -> None:
-        self._credentials = credentials
-        self._tls = credentials.config.tls_config if tls else None
-        self._pools: dict[str, PoolManager] = {}
-        self.pools()
-
-    def pools(self) -> PoolManager:
-        """urllib3's pools, which make and keep the connections."""
-        files = str(_contents(self._tls)) if self._tls else ""
-        if files not in self._pools:
-            options: dict[str, Any] = {"maxsize": 8}
-            if self._tls:
-                options |= {"ssl_context": _context(self._tls), "server_hostname": self._tls.server_name}
-            proxy, headers = self._credentials.proxy()
-            made = ProxyManager(proxy, proxy_headers=headers, **options) if proxy else PoolManager(**options)
-            made.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-            self._pools = {files: made}
-        return self._pools[files]
-
-    def close(self) -> None:
-        """Close every connection."""
-        for made in self._pools.values():
-            made.clear()
-
-
-def _contents(config: TlsConfig) -> dict[str, bytes]:
-    found = {}
-    for key in config.given("ca_file", "cert_file", "key_file"):
-        try:
-            found[key] = content_of(getattr(config, key))
-        except OSError as error:
-            raise _unusable(config, key, f"cannot be read: {error.strerror}") from None
-    return found
-
-
-def _unusable(config: TlsConfig, key: str, why: str) -> UsageError:
-    return UsageError(
-        f"cannot be asked: `tls_config.{key}`, {getattr(config, key)}, {why}. Certificates are in PEM form, and that "
-        "of `cert_file` needs its own key in `key_file`, without a passphrase."
-    )
+    options: dict[str, Any] = {"maxsize": 8}
+    if tls:
+        config = credentials.config.tls_config
+        options |= {"ssl_context": _context(config), "server_hostname": config.server_name}
+    proxy, headers = credentials.proxy()
+    pools = ProxyManager(proxy, proxy_headers=headers, **options) if proxy else PoolManager(**options)
+    pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return pools
 
 
 def _context(config: TlsConfig) -> ssl.SSLContext:
@@ -151,14 +117,20 @@ def _context(config: TlsConfig) -> ssl.SSLContext:
     context.minimum_version = _VERSIONS[config.min_version]
     if config.ca_file:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    key = "ca_file"
+    key = ""
     try:
+        for key in config.given("ca_file", "cert_file", "key_file"):
+            content_of(getattr(config, key))  # OpenSSL would wait for a FIFO
+        key = "ca_file"
         context.load_verify_locations(config.ca_file or DEFAULT_CA_BUNDLE_PATH)
         key = "cert_file"
         if config.cert_file:
             # With a password given OpenSSL never asks for one at the terminal.
             context.load_cert_chain(config.cert_file, config.key_file, password="")
     except OSError as error:
-        why = str(getattr(error, "reason", None) or "unreadable").lower().replace("_", " ")
-        raise _unusable(config, key, f"cannot be used ({why})") from None
+        why = (getattr(error, "reason", None) or error.strerror or "unreadable").replace("_", " ")
+        raise UsageError(
+            f"cannot be asked: `tls_config.{key}`, {getattr(config, key)}, cannot be used: {why}. Certificates are in "
+            "PEM form, and that of `cert_file` needs its own key in `key_file`, without a passphrase."
+        ) from None
     return context
