@@ -75,7 +75,8 @@ def _stacked(lane: Floats, start: Floats, *, apart: float) -> tuple[Floats, dict
 def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes:
     """The share of false alert groups of each rule with its 95 % interval, and the bound.
 
-    `rates`: alertname, severity, trials, false_positives, rate, low, high (NaN without an alert group).
+    `rates`: alertname, severity, trials, false_positives, rate, low, high (NaN without an alert
+    group).
     """
     if rates.empty:
         return empty(ax)

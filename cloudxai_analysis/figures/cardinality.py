@@ -24,8 +24,8 @@ _NAME = 14  # characters of an instance beside a line or in a key
 def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: int, events: pd.DataFrame) -> Axes:
     """Active tenants over all processes and held tenants of the fullest processes, under the cap of a process.
 
-    `active`: hour, tenants, generated; `held`: job, instance, hour, held; `events`: process restarts (instance,
-    started_at).
+    `active`: hour, tenants, generated; `held`: job, instance, hour, held; `events`: process
+    restarts (instance, started_at).
     """
     held, started = held.assign(instance=held["instance"].astype(str)), events["instance"].astype(str)
     fullest = held.sort_values("hour", kind="stable").groupby("instance")["held"].last()
@@ -84,8 +84,8 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: flo
 def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.DataFrame, *, cap: int) -> Axes:
     """Held tenants of one process by day, as they were and as they are likely to be: median, 80 % and 95 % intervals.
 
-    `daily`: day, arrivals, held; `ahead`: day, low95, low80, median, high80, high95; `found`: the one row of
-    `time_to_cap`.
+    `daily`: day, arrivals, held; `ahead`: day, low95, low80, median, high80, high95; `found`: the
+    one row of `time_to_cap`.
     """
     known = daily[daily["held"].notna()]
     if known.empty or ahead.empty:

@@ -27,8 +27,8 @@ _MOVERS = 10
 def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool, change: float = np.nan) -> Axes:
     """Cost of each ISO week as columns from zero; weeks without a cost are hatched, as is an unfinished last one.
 
-    `weekly`: week, start, currency, cost, tenants; `change` of the last week as a share of the one before, like with
-    like: two columns of which one was half seen are not compared.
+    `weekly`: week, start, currency, cost, tenants; `change` of the last week as a share of the one
+    before, like with like: two columns of which one was half seen are not compared.
     """
     unit = shortened(currency, _UNIT) if currency else ""
     known = weekly[(weekly["currency"] == currency) & weekly["cost"].notna()]

@@ -1,4 +1,4 @@
-"""The form of what runs over time: lines, bands, columns, a bound, words at their ends, and where nothing is known."""
+"""The form of what runs over time: lines, bands, columns, a bound, and where nothing is known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """Values over time, or the band from `foot` up to them; `said` stands at the end, and `gaps` are hatched."""
+    """Values over time, or the band from `foot` to them; `said` at the end, `gaps` hatched."""
 
     x: Floats
     y: Floats
@@ -76,9 +76,10 @@ class Bound:
 class Course:
     """How a frame is drawn over time.
 
-    The column `value` over the column `at` is the first part, a line with the words `end` at its last value; `parts`
-    gives others, or all. The frame's span, or the `window`, follows the `subtitle`, and `more` comes after it. A `step`
-    of seven days gives the axis the names of ISO weeks.
+    The column `value` over the column `at` is the first part, a line with the words `end` at its
+    last value; `parts` gives others, or all. The frame's span, or the `window`, follows the
+    `subtitle`, and `more` comes after it. A `step` of seven days gives the axis the names of ISO
+    weeks.
     """
 
     title: Callable[[pd.DataFrame], str]

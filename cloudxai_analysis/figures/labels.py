@@ -1,4 +1,4 @@
-"""Label values made fit to be shown: whatever a tenant calls itself, it stays one short line of visible text."""
+"""Label values made fit to be shown: whatever they are, one short line of visible text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def one_line(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` on one line, with a replacement character for each one that is invisible or reorders its neighbours."""
+    """`text` on one line; what is invisible or reorders its neighbours becomes a replacement character."""
     line = one_line(text)
     if line.isascii() and line.isprintable():
         return line

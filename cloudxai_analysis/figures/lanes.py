@@ -1,4 +1,4 @@
-"""The form of what is told by name: a lane each, from the top down, as many as there is room for; and bars in them."""
+"""The form of what is told by name: a lane each, as many as there is room for; and bars in them."""
 
 from __future__ import annotations
 

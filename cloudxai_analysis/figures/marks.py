@@ -1,4 +1,4 @@
-"""What figures are drawn of: rectangles, lines and hatches, and the words on them that stand in a legend's place."""
+"""What figures are drawn of: rectangles, lines, hatches, and words in a legend's place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _APART = 13.0  # points between two end labels
 
 
 class End(NamedTuple):
-    """What stands right of the axes at the height `value`, and the colour of the line that leads there."""
+    """A text right of the axes at the height `value`, and the colour of the line to it."""
 
     value: float
     text: str
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: ArrayLike, **looks: Any) -> None:
-    """Draw rectangles from their lower left corners as one path; those with a side that is not known are left out."""
+    """Draw rectangles from their lower left corners as one path, but those with an unknown side."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -57,7 +57,7 @@ def rectangles(ax: Axes, x: ArrayLike, y: ArrayLike, width: ArrayLike, height: A
 
 
 def tinted(ax: Axes, *sides: ArrayLike, color: str, hatch: str = "") -> None:
-    """Rectangles with a firm edge and a light inside, on which text of the page's colour can be read."""
+    """Rectangles with a firm edge and a light inside, on which text can be read."""
     from matplotlib.colors import to_rgba
 
     rectangles(ax, *sides, facecolor=to_rgba(color, 0.35), edgecolor=color, linewidth=1.2)
@@ -71,7 +71,7 @@ def hatched(ax: Axes, *sides: ArrayLike, **looks: Any) -> None:
 
 
 def hatch_unknown(ax: Axes, stretches: Sequence[tuple[float, float]], text: str = "no data") -> None:
-    """Hatch stretches of the horizontal axis from bottom to top, and name the widest one if it has room for that."""
+    """Hatch stretches of time from bottom to top, and name the widest one if it has room."""
     if not stretches:
         return
     transform = ax.get_xaxis_transform()
@@ -84,7 +84,7 @@ def hatch_unknown(ax: Axes, stretches: Sequence[tuple[float, float]], text: str 
 
 
 def unknown_stretches(x: Floats, y: Floats, *, step: float = HOUR, edges: bool = False) -> list[tuple[float, float]]:
-    """The stretches between the values of `y` that are known, with `edges` also before the first and after the last."""
+    """The stretches between known values of `y`; with `edges` those before and after them, too."""
     known = np.sort(x[np.isfinite(y)])
     if edges and len(x):
         known = np.concatenate([[x.min() - step], known, [x.max() + step]])
@@ -102,7 +102,7 @@ def draw_line(ax: Axes, x: Floats, y: Floats, *, step: float = HOUR, **looks: An
 
 
 def broken(x: Floats, y: Floats, *, step: float) -> tuple[Floats, Floats]:
-    """`x` and `y` in order, with a NaN put in wherever more than one and a half steps lie between two points."""
+    """`x` and `y` in order, with a NaN wherever over one and a half steps lie between two points."""
     order = np.argsort(x, kind="stable")
     x, y = x[order], np.where(np.isfinite(y[order]), y[order], np.nan)
     after = np.flatnonzero(np.diff(x) > 1.5 * step) + 1
@@ -110,7 +110,7 @@ def broken(x: Floats, y: Floats, *, step: float) -> tuple[Floats, Floats]:
 
 
 def value_ticks(ax: Axes, words: Callable[[float], str], *, whole: bool = False) -> float:
-    """Label the vertical axis within its limits by `words`; the points that the labels need left of the axes."""
+    """Label the vertical axis by `words`; the points that the labels need left of the axes."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = ax.get_ylim()
@@ -145,7 +145,7 @@ def end_room(ends: Sequence[End]) -> float:
 
 
 def end_labels(ax: Axes, ends: Sequence[End]) -> None:
-    """Name lines and bounds right of the axes, moved apart where they would overlap; after the limits are set."""
+    """Name lines and bounds right of the axes, moved apart where they would overlap."""
     low, high = ax.get_ylim()
     wide, tall = axes_size(ax)
     wanted = sorted((min(max((end.value - low) / (high - low), 0.0), 1.0), end) for end in ends)
@@ -177,7 +177,7 @@ def event_lines(ax: Axes, events: Sequence[tuple[float, str]]) -> None:
 
 
 def key(ax: Axes, entries: Sequence[Entry]) -> None:
-    """One line below the title that says what each marker means; the axes keep `KEY_TOP` points free for it."""
+    """One line below the title that says what each marker means; it needs `KEY_TOP` points."""
     at, room = 6.0, figure_size(ax)[0]
     for entry in entries:
         before, wide = (14.0 if entry.looks else 0.0), text_width(entry.text, SMALL_SIZE)

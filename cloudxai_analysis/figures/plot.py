@@ -40,13 +40,14 @@ class Plot:
 def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "") -> Plot:
     """Draw `frame`: a time and numbers as courses, a name and a number as bars.
 
-    `value` is the column of numbers, by default the first, or of courses all; `by` the column of names, one line or bar
-    each; `title` what the figure says, by default its extremes.
+    `value` is the column of numbers, by default the first, or of courses all; `by` the column of
+    names, one line or bar each; `title` what the figure says, by default its extremes.
 
     Raises
     ------
     UsageError
-        It is no frame, has no such column, times without a zone, or no columns that a form is made for.
+        It is no frame, has no such column, times without a zone, or no columns that a form is made
+        for.
     """
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(f"A DataFrame can be plotted, not a {type(frame).__name__}. Series have .to_frame().")

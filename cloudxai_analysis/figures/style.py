@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib import RcParams
     from matplotlib.axes import Axes
 
-# Of Okabe and Ito's eight colours (2008, Color Universal Design) these stand out 3:1 from white and a dark page alike.
+# Of Okabe and Ito's colours (2008) these stand out 3:1 from white and a dark page alike.
 BLUE, VERMILLION, GREEN, PURPLE = PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 INK = "#0b1f2a"  # the page's text colour: svg.py writes it as currentColor
@@ -38,7 +38,7 @@ def rc() -> RcParams:
 
 
 def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
-    """`draw`, run under the style: matplotlib reads its settings when an artist is made, not when it is drawn."""
+    """`draw` under the style: matplotlib reads its settings when an artist is made."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Axes:
@@ -52,7 +52,7 @@ def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
 
 @styled
 def new_axes(width: float = 7.2, height: float = 3.4) -> Axes:
-    """Axes alone in a figure of `width` × `height` inches, transparent and without any global state."""
+    """Axes alone in a transparent figure of `width` × `height` inches, without global state."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))
@@ -64,7 +64,7 @@ def new_axes(width: float = 7.2, height: float = 3.4) -> Axes:
 
 
 def margins(ax: Axes, *, left: float = 40.0, right: float = 14.0, top: float = TOP, bottom: float = BOTTOM) -> None:
-    """Leave that many points free around the axes; however long the labels, half of the figure stays for the data."""
+    """Leave that many points free around the axes, and at least a fifth of the width for the data."""
     width, height = figure_size(ax)
     left, right = min(left, 0.45 * width), min(right, 0.35 * width)
     ax.set_position((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
@@ -90,7 +90,7 @@ def point(ax: Axes) -> float:
 
 
 def from_corner(ax: Axes, right: float, down: float) -> tuple[float, float]:
-    """The place, in fractions of the axes, that lies so many points right of and below the figure's top left corner."""
+    """The place so many points from the figure's top left corner, in fractions of the axes."""
     (width, height), box = figure_size(ax), ax.get_position()
     return float((right / width - box.x0) / box.width), float((1 - down / height - box.y0) / box.height)
 

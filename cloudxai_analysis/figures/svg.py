@@ -1,4 +1,4 @@
-"""A figure as SVG that stands beside others in a page: text as text, the page's colour, nothing that acts or loads."""
+"""A figure as SVG for a page: text as text, the page's colour, nothing that acts or loads."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ _LINE = 'fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="r
 def to_svg(figure: Figure | SubFigure, prefix: str, label: str) -> str:
     """`figure` as the text of one `<svg>` element; the same figure gives the same bytes.
 
-    `prefix` goes before every id, so that it must be unique in the page; `label` is the text alternative, which holds
-    the numbers. There is no size: the element fills the width that the page gives it.
+    `prefix` goes before every id, so that it must be unique in the page; `label` is the text
+    alternative, which holds the numbers. There is no size: the element fills the width that the
+    page gives it.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -76,8 +77,9 @@ def to_svg(figure: Figure | SubFigure, prefix: str, label: str) -> str:
 def allowed_svg(text: str, prefix: str) -> str:
     """`text`, an SVG document, with every element and attribute left out that is not for drawing.
 
-    A reference may only lead to an element of the same figure, whose ids all begin with `prefix`. A text that is no
-    SVG, or that declares a document type (and with it entities that could grow), gives ''.
+    A reference may only lead to an element of the same figure, whose ids all begin with `prefix`. A
+    text that is no SVG, or that declares a document type (and with it entities that could grow),
+    gives ''.
     """
     if "<!DOCTYPE" in text.upper():
         return ""
@@ -92,7 +94,7 @@ def allowed_svg(text: str, prefix: str) -> str:
 
 
 def as_image(svg: str, alt: str) -> str:
-    """A figure as an image on white: of a notebook that it does not trust yet, JupyterLab shows no SVG."""
+    """A figure as an image on white: JupyterLab shows no SVG of a notebook not trusted yet."""
     drawn = svg.replace(">", ' color="#1c2126"><rect width="100%" height="100%" fill="#ffffff"/>', 1)
     data = base64.b64encode(drawn.encode()).decode()
     return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt, quote=True)}" width="720">'
@@ -104,7 +106,7 @@ def _written(root: ElementTree.Element) -> str:
 
 
 def _clean(element: ElementTree.Element, prefix: str) -> None:
-    """Keep what draws: no other elements and attributes, no style, no space between, no group that says nothing."""
+    """Keep what draws, without style, space between elements, and groups that say nothing."""
     kept: list[ElementTree.Element] = []
     for child in element:
         space, _, name = str(child.tag).rpartition("}")
@@ -113,7 +115,7 @@ def _clean(element: ElementTree.Element, prefix: str) -> None:
             kept += list(child) if name == "g" and not child.attrib else [child]
     element[:] = kept
     element.tag = str(element.tag).rpartition("}")[2]
-    # What is written as style becomes attributes: a page with a strict content-security policy ignores inline style.
+    # Style becomes attributes: a page with a strict content-security policy ignores it.
     pairs = (declaration.split(":", 1) for declaration in element.get("style", "").split(";") if ":" in declaration)
     given = element.attrib | {name.strip(): value.strip() for name, value in pairs}
     values = {name: _value(name, value, prefix) for key, value in given.items() if (name := key.rpartition("}")[2])}
@@ -148,7 +150,8 @@ def _value(name: str, value: str, prefix: str) -> str:
 def sparkline(values: Sequence[float | None]) -> str:
     """The trend of a tile: an SVG line of the last 13 values, broken where one is unknown, with a dot at the last.
 
-    It takes the colour of the text around it, and is hidden from screen readers: the tile says the same in words.
+    It takes the colour of the text around it, and is hidden from screen readers: the tile says the
+    same in words.
     """
     y = np.array(values[-_POINTS:], dtype=float) / 2  # the range of two finite floats may be too large for a float
     known, marks = np.isfinite(y), []

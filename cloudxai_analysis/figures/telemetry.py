@@ -39,7 +39,8 @@ _WIDE, _TALL = 0.84, 0.74  # of a cell's room
 def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
     """One lane per job with a cell per day, filled as high as the share of its time in which a target was up.
 
-    `coverage`: job, day, expected_minutes, coverage. Days under `least` stand out; days without a row are hatched.
+    `coverage`: job, day, expected_minutes, coverage. Days under `least` stand out; days without a
+    row are hatched.
     """
     if coverage.empty:
         return empty(ax)

@@ -28,7 +28,7 @@ class Parameter:
 
 
 def read_parameters(notebook: Path) -> dict[str, Parameter]:
-    """The parameters of a notebook, by name, from its cell tagged `parameters`; NotebookFailed without."""
+    """A notebook's parameters by name, from its cell tagged `parameters`; NotebookFailed without."""
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
         if content["nbformat"] != 4:
@@ -58,7 +58,7 @@ def _declared(source: str) -> Iterator[Parameter]:
                 continue
             case _:
                 raise ValueError(f"line {statement.lineno} declares none")
-        # The byte offset of the end is no character offset: a default may hold letters beyond ASCII.
+        # The end is an offset in bytes: a default may hold letters beyond ASCII.
         last = lines[(statement.end_lineno or 1) - 1].encode()[statement.end_col_offset or 0 :].decode()
         yield Parameter(name, kind, default, last.strip().removeprefix("#").strip())
 
@@ -66,8 +66,8 @@ def _declared(source: str) -> Iterator[Parameter]:
 def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given parameters in the types that the notebook declares; text is read as the declared type.
 
-    Raises a UsageError where a name is unknown (the near miss is named) or a value not of its type, and NotebookFailed
-    where the notebook cannot be read.
+    Raises a UsageError where a name is unknown (the near miss is named) or a value not of its type,
+    and NotebookFailed where the notebook cannot be read.
     """
     known, checked = read_parameters(notebook), {}
     for name, value in given.items():

@@ -47,7 +47,8 @@ def _remove(folder: Path) -> None:
 def publish(folder: Path, target: Path) -> None:
     """Make `target` the report built in `folder`, in one step; the newest three that it was before stay on disk.
 
-    Everything is on disk before the step: files, their folders, then the link that is put in place of the old one.
+    Everything is on disk before the step: files, their folders, then the link that is put in place
+    of the old one.
     """
     for path in (*folder.rglob("*"), folder):
         sync(path)

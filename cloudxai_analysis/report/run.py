@@ -1,4 +1,4 @@
-"""Running a notebook through papermill, in a kernel that starts beforehand, and the proof that it ran to its end."""
+"""Running a notebook through papermill, and the proof that it ran to its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DISK = re.compile(rf"\[Errno ({'|'.join(map(str, (EIO, EFBIG, ENOSPC, EROFS, ED
 SCHEMA = Path(__file__).parents[1] / "cards" / "summary.schema.json"
 Progress = Callable[[int, int, str], None]
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
-# Imported by name alone: the notebook's own imports then find them, and none of its names is there before it says so.
+# Imported by name alone: the notebook's own imports then find them, and no name is there too early.
 _LOADED = ("cloudxai_analysis.cards.notebook", "cloudxai_analysis.study.opening", "matplotlib.backends.backend_svg")
 
 
@@ -40,7 +40,7 @@ class Kernel:
         self.starting = pool.submit(_started)
 
     def end(self) -> None:
-        """End the kernel's whole process group: a cell's own children outlive the kernel otherwise."""
+        """End the kernel's whole process group, or a cell's own children would outlive it."""
         # What kept it from starting is told where the notebook runs.
         if self.starting.exception() is None and (group := self.starting.result().group) != os.getpgid(0):
             with suppress(ProcessLookupError):
@@ -81,16 +81,17 @@ def execute(
 ) -> Path:
     """Run `notebook` with `parameters` and leave it, executed, at `target`, in `kernel` where one is under way.
 
-    `progress` is called with the cell's number, cells in all, and the heading being worked on. After `seconds`, or when
-    interrupted, the kernel's whole process group is ended. Of a run that fails, the notebook as far as it came stays at
-    `target`.
+    `progress` is called with the cell's number, cells in all, and the heading being worked on.
+    After `seconds`, or when interrupted, the kernel's whole process group is ended. Of a run that
+    fails, the notebook as far as it came stays at `target`.
 
-    Raises a UsageError where a parameter is wrong, before any kernel starts; NotebookFailed where a cell raised or was
-    not run, the kernel died, or the time was over; and the CloudxaiError that a cell raised, with its own exit code.
+    Raises a UsageError where a parameter is wrong, before any kernel starts; NotebookFailed where a
+    cell raised or was not run, the kernel died, or the time was over; and the CloudxaiError that a
+    cell raised, with its own exit code.
     """
     given = checked_parameters(notebook, parameters)
     at = [0]
-    # In a thread of its own, because in the main one nbclient takes Ctrl-C for itself and reports a dead kernel.
+    # In a thread of its own: in the main one nbclient takes Ctrl-C, and reports a dead kernel.
     with nullcontext(kernel) if kernel else kernel_under_way() as own, ThreadPoolExecutor(1, "notebook") as pool:
         running = pool.submit(_papermill, notebook, target, given, own, _teller(notebook, at, progress))
         try:
@@ -134,7 +135,7 @@ def _teller(notebook: Path, at: list[int], progress: Progress | None) -> Callabl
 def _papermill(
     notebook: Path, target: Path, parameters: dict[str, Any], kernel: Kernel, start: Callable[..., None]
 ) -> None:
-    # jsonschema compiles, for a second, a grammar of URIs where JupyterLab is installed; no format here is one.
+    # jsonschema compiles, for a second, a grammar of URIs that JupyterLab brings; none is used.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import ensure_event_loop
@@ -142,7 +143,7 @@ def _papermill(
     from papermill.engines import NBClientEngine, papermill_engines
 
     class SavingAtTheEnd(NBClientEngine):
-        """Papermill writes the whole notebook before and after each cell; a file nobody reads yet needs that once."""
+        """Papermill writes the whole notebook twice a cell; a file nobody reads yet needs that once."""
 
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **how: Any) -> Any:
@@ -154,7 +155,7 @@ def _papermill(
                 nb_man.save()
 
     class Adopting(AsyncKernelManager):
-        """What nbclient makes its manager of gives the kernel under way, which nbclient then tidies up."""
+        """What nbclient makes its manager of: it gives the kernel under way."""
 
         def __new__(cls, *_: Any, **__: Any) -> Any:
             return kernel.starting.result()
@@ -180,7 +181,7 @@ def _failure(error: BaseException, notebook: str, place: str, kept: str) -> Base
         if isinstance(known, type) and issubclass(known, CloudxaiError):
             return known(value)
         return NotebookFailed(f"{notebook}, {place}, raised {name}: {_line(value)}. {kept}.")
-    # nbclient's dead kernel is a RuntimeError; papermill itself marks the cells of one as completed.
+    # nbclient's dead kernel is a RuntimeError.
     told = isinstance(error, RuntimeError | OSError | ValueError)
     return NotebookFailed(f"{notebook} ended at {place}: {_line(error)}. {kept}.") if told else error
 
@@ -192,7 +193,8 @@ def _line(text: object) -> str:
 def _prove_and_stamp(notebook: Path, executed: Path) -> None:
     """Refuse a cell that was not run, and note which notebook it was, and libraries' versions, under `cloudxai`.
 
-    Nothing but a count of its own proves a cell: papermill marks those of a dead kernel as completed.
+    Nothing but a count of its own proves a cell: papermill marks those of a dead kernel as
+    completed.
     """
     content: dict[str, Any] = json.loads(executed.read_text(encoding="utf-8"))
     for number, cell in enumerate(content["cells"], start=1):
@@ -213,7 +215,7 @@ def _prove_and_stamp(notebook: Path, executed: Path) -> None:
 
 
 def prove_summary(folder: Path, run: str) -> dict[str, Any]:
-    """The summary that the run called `run` left in `folder`; NotebookFailed where it is missing, of another, wrong."""
+    """The summary that `run` left in `folder`; NotebookFailed where it is missing, of another, wrong."""
     from jsonschema import ValidationError, validate
 
     try:
@@ -231,7 +233,7 @@ def prove_summary(folder: Path, run: str) -> dict[str, Any]:
 
 
 def keep_failed(executed: Path, kept: Path) -> Path:
-    """Move what a failed run left to `kept`, where a later run does not look; the path that now holds it."""
+    """Move what a failed run left to `kept`, where no later run looks; where it now is."""
     if not executed.is_file():
         return executed
     kept.parent.mkdir(parents=True, exist_ok=True)

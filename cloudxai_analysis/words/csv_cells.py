@@ -17,8 +17,8 @@ _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """Write `frame` in UTF-8, times in ISO 8601; text that a spreadsheet would run gets an apostrophe in front.
 
-    The rule is OWASP's on CSV injection, full-width signs included; numbers stay numbers, negative ones too. The file
-    appears whole or not at all.
+    The rule is OWASP's on CSV injection, full-width signs included; numbers stay numbers, negative
+    ones too. The file appears whole or not at all.
     """
     import pandas as pd
 
