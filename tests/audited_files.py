@@ -26,7 +26,7 @@ def corpus_in(text: str, **known: Any) -> Corpus:
     """What one text of YAML holds, which is no file."""
     corpus = Corpus(load_contract(), **known)
     trees, faults = read_text(text, "f.yml")
-    corpus.note(faults)
+    corpus.note(*faults)
     for tree in trees:
         corpus.add(tree, "f.yml")
     return corpus

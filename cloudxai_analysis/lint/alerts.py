@@ -27,11 +27,11 @@ _SIGN_OF_LIFE = re.compile(r"watch.?dog|dead.?man|heart.?beat|always.?fir|keep.?
 _THERE_ONLY_WHILE = ("_info", "_reason", "_taint", "_labels", "_metadata", "_alert", "_alerts")
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LABEL = re.compile(r"(?:\$labels|\.Labels)\.([a-zA-Z_]\w*)")
+# Where the dot is moved it stands for something else, as a series that the text asks for by query().
+_OWN_LABEL = re.compile(r"\$labels\.([a-zA-Z_]\w*)")
 _TESTED = re.compile(r"^-?\s*(?:if|with|else if)\b")
 _VARIABLE = re.compile(r"\$(?:labels\.\w+|value\b)")
 _VALUE = re.compile(r"^-?\s*(?:\$value|\.Value)\b")
-# What a template of an alert can ask of the dot, unless the dot is moved.
-_FIELD = re.compile(r"(?:^|[\s(|-])\.(?!(?:Labels|ExternalLabels|ExternalURL|Value)\b)([A-Za-z_]\w*)")
 _MOVES_DOT = re.compile(r"\{\{-?\s*(?:range|with|block|define|template)\b")
 _NAMED_AT_MOST = 3
 
@@ -98,13 +98,9 @@ def _condition(alert: Alert, inference: Inference) -> Iterator[Said]:
 
 
 @rule("alert")
-def _waits(alert: Alert, _: Inference) -> Iterator[Said]:
-    """A `for` of less than two evaluations, where the group says how often; none on absence, which each restart has."""
-    waits, interval = alert.rule.for_seconds, alert.rule.interval_seconds or 0.0
-    if 0 < waits < 2 * interval:
-        said = f"`for` is {duration_text(waits)}, shorter than two evaluation intervals of {duration_text(interval)}."
-        yield Said("rules/short-for", said, alert.rule.line_of("for"))
-    waiting = [alert.root] if alert.root and not waits else []
+def _absent_without_for(alert: Alert, _: Inference) -> Iterator[Said]:
+    """None on absence: each restart of the server sets it off."""
+    waiting = [alert.root] if alert.root and not alert.rule.for_seconds else []
     while waiting:
         term = waiting.pop()
         if term.does in ("or", "and") or term.compares:
@@ -121,33 +117,29 @@ def _texts(alert: Alert, _: Inference) -> Iterator[Said]:
     for table, texts in (("labels", one.labels), ("annotations", one.annotations)):
         for name, text in texts.items():
             line, actions = one.line_of(table, name), _ACTION.findall(text)
-            yield from _lost_labels(alert, name, line, actions)
+            moves = _MOVES_DOT.search(text)
+            named_labels = (_OWN_LABEL if moves else _LABEL).findall(" ".join(actions))
+            tested = _LABEL.findall(" ".join(filter(_TESTED.match, actions)))
+            for said in _lost_labels(alert, [label for label in dict.fromkeys(named_labels) if label not in tested]):
+                yield Said("rules/lost-template-label", f"`{name}`: {said}", line)
             closed = text.count("{{") == text.count("}}")
             for outside in dict.fromkeys(_VARIABLE.findall(_ACTION.sub(" ", text))) if closed else ():
                 said = f"`{name}`: {outside} stands outside of {{{{ }}}}."
                 yield Said("rules/unexpanded-template", said, line)
-            for field in dict.fromkeys(_FIELD.findall(" ".join(actions))) if not _MOVES_DOT.search(text) else ():
-                yield Said("rules/unknown-template-field", f"`{name}`: templates of alerts have no .{field}.", line)
             if table == "labels" and any(map(_VALUE.match, actions)):
                 yield Said("rules/label-of-value", f"`{name}`: the label holds the value.", line)
 
 
-def _lost_labels(alert: Alert, name: str, line: int, actions: list[str]) -> Iterator[Said]:
+def _lost_labels(alert: Alert, labels: list[str]) -> Iterator[str]:
+    """What is wrong with the labels that a template names."""
     # Alerts that are series again have the severity of their own rules.
     knows = alert.root is not None and not any(metric.startswith("ALERTS") for metric in alert.root.metrics)
-    tested = _LABEL.findall(" ".join(filter(_TESTED.match, actions)))
-    for label in dict.fromkeys(_LABEL.findall(" ".join(actions))):
-        if label in tested or label in alert.labels.sure:
-            continue
+    for label in labels:
         if not alert.labels.may_have(label):
             has = ", ".join(sorted(alert.labels.only or ())) or "none like that"
-            said = f"`{name}`: the expression's series have no label '{label}'; they have {has}."
-            yield Said("rules/lost-template-label", said, line)
-        elif knows and label == "severity" and label in alert.rule.labels:
-            said = (
-                f"`{name}`: '{label}' is the alert's own, and a template sees only labels of the expression's series."
-            )
-            yield Said("rules/lost-template-label", said, line)
+            yield f"the expression's series have no label '{label}'; they have {has}."
+        elif knows and label == "severity" and label in alert.rule.labels and label not in alert.labels.sure:
+            yield "'severity' is the alert's own, and a template sees only labels of the expression's series."
 
 
 @rule("alerts")

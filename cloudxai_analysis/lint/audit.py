@@ -19,12 +19,14 @@ from cloudxai_analysis.lint.corpus import Corpus
 from cloudxai_analysis.lint.dashboards import dashboard_findings
 from cloudxai_analysis.lint.documents import Node, read_tree
 from cloudxai_analysis.lint.routing_faults import routing_findings
-from cloudxai_analysis.lint.rules import language_of
-from cloudxai_analysis.lint.tools import refused_expressions, routing_form, rule_form, version_of
+from cloudxai_analysis.lint.tools import routing_form, rule_form, version_of
 
 SILENCES_FILE = ".cloudxai-audit.yml"
 # What is told once a file, however often it is there.
 _ONCE = frozenset({"files/templated", "files/other-language", "routing/old-matchers", "routing/plain-secret"})
+
+# Of two that speak of one place, the one that says more.
+_SAYS_MORE = {"routing/shadowed": "routing/never-matches", "promql/unread": "promql/unparsed"}
 
 
 def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
@@ -37,15 +39,15 @@ def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
     findings += rule_findings(corpus, auditor)
     findings += routing_findings(corpus, auditor)
     findings += dashboard_findings(corpus, auditor)
-    findings += _form(corpus) if ask_tools else []
-    return sorted(_once(_languages(findings, auditor.unread, ask_tools=ask_tools)))
+    others = corpus.templated | {one.file for one in findings if one.code == "files/other-language"}
+    findings += _form(corpus, others) if ask_tools else []
+    return sorted(_once(findings))
 
 
-def _form(corpus: Corpus) -> list[Finding]:
-    """Whether servers take the files, by the word of their own tools; of what a template makes, nobody can say."""
-    groups = [(file, node) for file, node in corpus.groups if file not in corpus.templated]
-    whole = [one for one in corpus.routings if one.root is not None and not one.part]
-    routings = [one for one in whole if one.file not in corpus.templated]
+def _form(corpus: Corpus, others: set[str]) -> list[Finding]:
+    """Whether servers take the files, by the word of their own tools; of what is not theirs nobody can say."""
+    groups = [(file, node) for file, node in corpus.groups if file not in others]
+    routings = [one for one in corpus.routings if one.root is not None and one.file not in others]
     findings = rule_form(groups)
     for routing in routings:
         findings += routing_form(routing.file, routing.tree)
@@ -57,34 +59,13 @@ def _form(corpus: Corpus) -> list[Finding]:
 
 
 def _once(findings: list[Finding]) -> list[Finding]:
-    """Each finding once, some codes once a file, and a route that nothing can match once."""
-    dead = {(finding.file, finding.line) for finding in findings if finding.code == "routing/never-matches"}
+    """Each finding once, some codes once a file, and what two say of one place once."""
+    at = {code: {(one.file, one.line) for one in findings if one.code == code} for code in _SAYS_MORE.values()}
     left: dict[object, Finding] = {}
-    for finding in findings:
-        if finding.code != "routing/shadowed" or (finding.file, finding.line) not in dead:
-            left.setdefault((finding.code, finding.file) if finding.code in _ONCE else finding, finding)
+    for one in findings:
+        if (one.file, one.line) not in at.get(_SAYS_MORE.get(one.code, ""), ()):
+            left.setdefault((one.code, one.file) if one.code in _ONCE else one, one)
     return list(left.values())
-
-
-def _languages(findings: list[Finding], unread: dict[Finding, str], *, ask_tools: bool) -> list[Finding]:
-    """The findings, with each expression that the parser could not read told as what it is.
-
-    It is an error where promtool refuses it, too; what is written for another server is told once a file.
-    """
-    doubtful = [finding for finding in dict.fromkeys(findings) if finding in unread]
-    metricsql = {finding.file for finding in doubtful if language_of(unread[finding]) == "MetricsQL"}
-    refused = refused_expressions([unread[finding] for finding in doubtful]) if ask_tools else {}
-    left = [finding for finding in findings if finding not in unread]
-    for place, one in enumerate(doubtful):
-        if language_of(unread[one]) == "MetricsQL":
-            said = "Expressions in it are MetricsQL, for VictoriaMetrics; those were not audited."
-            left.append(found("files/other-language", said, one.file, 1))
-        elif place in refused and one.file not in metricsql:
-            said = f"The expression cannot be parsed: {refused[place]}."
-            left.append(found("promql/unparsed", said, one.file, one.line, one.subject))
-        else:
-            left.append(one)
-    return left
 
 
 class Silence(BaseModel):

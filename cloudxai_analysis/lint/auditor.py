@@ -9,6 +9,7 @@ from cloudxai_analysis.lint import Finding, findings_of, found
 from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
 from cloudxai_analysis.lint.facts import Facts, Inference
 from cloudxai_analysis.lint.metrics import Metrics
+from cloudxai_analysis.lint.rules import language_of
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
@@ -43,17 +44,13 @@ class Asked:
 
 
 class Auditor:
-    """Audits of expressions by what contract, recording rules and a server say of metrics.
-
-    `unread` keeps the texts that the parser could not read, by their findings.
-    """
+    """Audits of expressions by what contract, recording rules and a server say of metrics."""
 
     def __init__(self, corpus: Corpus) -> None:
         self.metrics = Metrics(corpus.contract, corpus.rules, names=corpus.known_metrics, types=corpus.metric_types)
         self.inference = Inference(self.metrics)
         self.scrape_seconds = corpus.scrape_seconds
         self.evaluation_seconds = float(corpus.contract.evaluation_interval_seconds)
-        self.unread: dict[Finding, str] = {}
 
     def findings(
         self, text: str, file: str, line: int, subject: str, use: Use, *, evaluation_seconds: float | None = None
@@ -66,10 +63,11 @@ class Auditor:
         try:
             root = parse(text)
         except Unparsed as error:
+            if language_of(text) == "MetricsQL":
+                said = "Expressions in it are MetricsQL, for VictoriaMetrics; those were not audited."
+                return None, [found("files/other-language", said, file, 1)]
             said = f"The parser of these audits cannot read it: {error}."
-            finding = found("promql/unread", said, file, line, subject)
-            self.unread[finding] = text
-            return None, [finding]
+            return None, [found("promql/unread", said, file, line, subject)]
         evaluation = evaluation_seconds or self.evaluation_seconds
         asked = Asked(root, use, self.inference, self.scrape_seconds, evaluation)
         findings = findings_of(root, asked, of="expression", file=file, line=line, subject=subject)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,13 +20,8 @@ MOST_FILES = 20_000
 _HERE = Path()
 # What a file of ours surely says, whatever it is: all the words of one of these.
 _WORDS = (
-    (b"expr",),
-    (b"receiver", b"route"),
-    (b"receivers", b"_configs"),
-    (b"Secret", b"alertmanager"),
-    (b'"panels"',),
-    (b'"elements"', b'"layout"'),
-    (b"contactPoints",),
+    *((b"expr",), (b'"panels"',), (b"contactPoints",), (b"receiver", b"route"), (b"receivers", b"_configs")),
+    *((b"Secret", b"alertmanager"), (b'"elements"', b'"layout"')),
 )
 _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
 
@@ -66,45 +61,46 @@ class Corpus:
 
     def add(self, tree: Node, file: str) -> bool:
         """Take in one document; whether it holds anything that these audits know."""
-        known = is_others(tree)
-        for document, faults in documents_in(tree, file) if not known else ():
+        if is_others(tree):
+            return True
+        known = False
+        for document, faults in documents_in(tree, file):
             known = self._take(document, file) or bool(faults) or known
-            self.note(faults)
+            self.note(*faults)
         return known
 
     def _take(self, tree: Node, file: str) -> bool:
-        if told := not_audited(tree):
-            self.note([found("files/not-audited", f"{told}; this was not audited.", file, tree.line)])
-            return True
-        rules = load_rules(tree, file)
-        if any(language_of(one.expr) == "LogQL" for one in rules):
+        rules, told = load_rules(tree, file), not_audited(tree)
+        if told:
+            self.note(found("files/not-audited", f"{told}; this was not audited.", file, tree.line))
+        elif any(language_of(one.expr) == "LogQL" for one in rules):
             said = f"Its {len(rules)} rules are LogQL, for Loki; not audited."
-            self.note([found("files/other-language", said, file, 1)])
-            return True
-        routing, dashboard = load_routing(tree, file), load_dashboard(tree, file)
-        self.rules += rules
-        self.groups += [(file, Node({"groups": one}, one.line)) for one in group_lists(tree)]
-        self.routings += [routing] if routing is not None else []
-        self.dashboards += [dashboard] if dashboard is not None else []
-        self.templated |= {file for one in rules if one.templated}
-        return bool(rules or routing or dashboard)
+            self.note(found("files/other-language", said, file, 1))
+        else:
+            routing, dashboard = load_routing(tree, file), load_dashboard(tree, file)
+            self.rules += rules
+            self.groups += [(file, Node({"groups": one}, one.line)) for one in group_lists(tree)]
+            self.routings += [routing] if routing is not None else []
+            self.dashboards += [dashboard] if dashboard is not None else []
+            self.templated |= {file for one in rules if one.templated}
+            return bool(rules or routing or dashboard)
+        return True
 
-    def note(self, faults: Iterable[Finding]) -> None:
+    def note(self, *faults: Finding) -> None:
         """Keep what is wrong with a file, and that a template makes it."""
-        faults = list(faults)
         self.findings += faults
         self.templated |= {fault.file for fault in faults if fault.code == "files/templated"}
 
     def read(self, path: Path, file: str, *, named: bool) -> None:
         """Take in one file; one that holds nothing to audit is passed over unless it was `named` itself."""
         documents, faults = read_tree(path, name=file)
-        ours = [self.add(document, file) for document in documents]
-        if named or any(ours) or (faults and not documents):
+        ours = sum(self.add(document, file) for document in documents)
+        if named or ours or (faults and not documents):
             self.files.append(file)
-            self.note(faults)
-        if named and documents and not any(ours):
+            self.note(*faults)
+        if named and documents and not ours:
             said = "It holds no rules in groups, no routing and no dashboard."
-            self.note([found("files/nothing-to-audit", said, file, 1)])
+            self.note(found("files/nothing-to-audit", said, file, 1))
 
 
 def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE, **known: Any) -> Corpus:
@@ -119,9 +115,8 @@ def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE
     """
     corpus = Corpus(contract, **known)
     for path, named in _files([root / path for path in paths]).items():
-        if named or _seems_ours(path):
-            file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-            corpus.read(path, file, named=named)
+        file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+        corpus.read(path, file, named=named)
     if not corpus.files:
         said = ", ".join(str(path) for path in paths)
         raise UsageError(
@@ -143,6 +138,8 @@ def not_audited(tree: Node) -> str:
     kind, version = tree.get("kind").text(), tree.get("apiVersion").text()
     if kind in ("AlertingRule", "RecordingRule") and version.startswith("loki.grafana.com"):
         return f"{kind} of Loki: its expressions are LogQL"
+    if kind == "AlertmanagerConfig":
+        return "A namespace's piece of a routing, as the operator puts it together"
     groups = tree.get("groups").items()
     rules = [rule for group in groups for rule in group.get("rules").items()]
     if any(rule.has("uid") and rule.has("data") for rule in rules):
@@ -175,7 +172,7 @@ def _inside(folder: Path) -> Iterator[Path]:
     """Files below a folder in a stable order; hidden ones and those of package managers are not looked at."""
     for path in sorted(folder.rglob("*")):
         passed = any(part.startswith(".") or part in _NOT_LOOKED_INTO for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not passed and not path.is_dir():
+        if path.suffix.lower() in SUFFIXES and not passed and not path.is_dir() and _seems_ours(path):
             yield path
 
 

@@ -29,20 +29,20 @@ class Labels:
         """Whether a series of it can have the label."""
         return label not in self.lacks and (self.only is None or label in self.only)
 
-    def without(self, labels: frozenset[str]) -> Labels:
+    def without(self, *labels: str) -> Labels:
         """What is left when these are taken away."""
-        only = None if self.only is None else self.only - labels
-        return Labels(only, self.lacks | labels, self.sure - labels)
+        only = None if self.only is None else self.only.difference(labels)
+        return Labels(only, self.lacks.union(labels), self.sure.difference(labels))
 
     def kept(self, labels: frozenset[str]) -> Labels:
         """What is left when only these are kept; who names a label expects it to be there."""
         there = frozenset(filter(self.may_have, labels))
         return Labels(there, NOTHING, there)
 
-    def added(self, labels: frozenset[str]) -> Labels:
+    def added(self, *labels: str) -> Labels:
         """What it is when these are put in."""
-        only = None if self.only is None else self.only | labels
-        return Labels(only, self.lacks - labels, self.sure | labels)
+        only = None if self.only is None else self.only.union(labels)
+        return Labels(only, self.lacks.difference(labels), self.sure.union(labels))
 
     def either(self, other: Labels) -> Labels:
         """What holds for series of the one and of the other."""
@@ -81,18 +81,16 @@ class Interval(NamedTuple):
         return Interval(low, min(self.high, bound) if sign in ("==", "<", "<=") else self.high)
 
     def __str__(self) -> str:
-        if self.high == inf:
-            return f"at least {self.low:g}"
-        if self.low == -inf:
-            return f"at most {self.high:g}"
         return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
 
 
 ANY, NOT_NEGATIVE, TRUTH = Interval(), Interval(0.0), Interval(0.0, 1.0)
 _FUNCTIONS = {kind: frozenset(names) for kind, names in NAMES["functions"].items()}
-_OF_KIND = {"one": Interval(1.0, 1.0), "count": Interval(1.0), "not_negative": NOT_NEGATIVE}
-_VALUES = {name: values for kind, values in _OF_KIND.items() for name in _FUNCTIONS[kind]}
-_ABSENT = frozenset({"absent", "absent_over_time"})
+_VALUES = {
+    **dict.fromkeys(_FUNCTIONS["one"], Interval(1.0, 1.0)),
+    **dict.fromkeys(_FUNCTIONS["count"], Interval(1.0)),
+    **dict.fromkeys(_FUNCTIONS["not_negative"] | RATES, NOT_NEGATIVE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +116,6 @@ class Facts:
         return self.because.endswith(BY_NAME)
 
 
-_NUMBER = Facts(Labels(NOTHING), scalar=True)
-_UNKNOWN = Facts(filtered=True)
-
-
 class Inference:
     """Facts of the parts of expressions, inferred from what is known of metrics."""
 
@@ -137,11 +131,27 @@ class Inference:
             self._known[id(term)] = (term, self._infer(term))
         return self._known[id(term)][1]
 
+    def recorded(self, name: str) -> Facts:
+        """What is sure of the series that the corpus's rules record under that name."""
+        if name not in self._recorded:
+            self._recorded[name] = Facts(filtered=True)  # rules may record each other
+            facts = reduce(_either, map(self._of_rule, self.metrics.recorded[name]))
+            because = f"recorded from {facts.metric or 'a counter'}, {facts.because}"
+            self._recorded[name] = replace(facts, metric=name, scalar=False, because=because)
+        return self._recorded[name]
+
+    def _of_rule(self, rule: Rule) -> Facts:
+        try:
+            facts = self.of(parse(rule.expr))
+        except Unparsed:
+            facts = Facts(filtered=True)
+        return replace(facts, labels=facts.labels.added(*rule.labels))
+
     def _infer(self, term: Term) -> Facts:
         match term.form:
             case "number" | "string":
-                values = Interval(term.number, term.number) if term.form == "number" and isfinite(term.number) else ANY
-                return replace(_NUMBER, values=values)
+                known = term.form == "number" and isfinite(term.number)
+                return Facts(Labels(NOTHING), Interval(term.number, term.number) if known else ANY, scalar=True)
             case "selector":
                 return self._selector(term)
             case "subquery":
@@ -153,25 +163,7 @@ class Inference:
                 return self._call(term)
             case "aggregation":
                 return self._aggregation(term)
-        return self._operation(term)
-
-    def recorded(self, name: str) -> Facts:
-        """What is sure of the series that the corpus's rules record under that name."""
-        if name not in self._recorded:
-            # Rules may record each other.
-            self._recorded[name] = _UNKNOWN
-            found = reduce(_either, map(self._of_rule, self.metrics.recorded[name]))
-            if found.kind == "counter":
-                found = replace(found, because=f"recorded from {found.metric or 'a counter'}, {found.because}")
-            self._recorded[name] = replace(found, metric=name, scalar=False)
-        return self._recorded[name]
-
-    def _of_rule(self, rule: Rule) -> Facts:
-        try:
-            found = self.of(parse(rule.expr))
-        except Unparsed:
-            found = _UNKNOWN
-        return replace(found, labels=found.labels.added(frozenset(rule.labels)))
+        return self._operation(term, *map(self.of, term.parts))
 
     def _selector(self, term: Term) -> Facts:
         name, metrics = term.name, self.metrics
@@ -184,53 +176,55 @@ class Inference:
                 values = TRUTH
             unsure = ":" in name or not name or name.startswith("ALERTS")
             facts = Facts(Labels(only, NOTHING, sure), values, kind, because, filtered=unsure)
-        return replace(facts, labels=_matched(facts.labels, term), metric=name)
+        labels = facts.labels
+        if term.alternatives:
+            labels = Labels(labels.only)
+        for one in term.matchers if not term.alternatives else ():
+            if one.operator == "=" and not one.value:
+                labels = labels.without(one.name)
+            elif one.operator != "!~" and one.accepts("") is False:
+                labels = labels.added(one.name)
+        return replace(facts, labels=labels, metric=name)
 
     def _call(self, term: Term) -> Facts:
-        name = term.name
-        vectors = [part for part in term.parts if part.form not in ("number", "string")]
+        name, vectors = term.name, [part for part in term.parts if part.form not in ("number", "string")]
         if not vectors:
-            scalar = name not in _FUNCTIONS["make_vectors"]
-            return Facts(Labels(NOTHING), _VALUES.get(name, ANY), scalar=scalar)
+            return Facts(Labels(NOTHING), _VALUES.get(name, ANY), scalar=name not in _FUNCTIONS["make_vectors"])
         inside = self.of(vectors[0])
         facts = replace(inside, values=_values_of(name, inside.values), scalar=name == "scalar")
         if name not in _FUNCTIONS["same"]:
             facts = replace(facts, kind="gauge" if name in RATES | DIFFERENCES else "", because=f"it is a {name}()")
-        if name in RATES:
-            facts = replace(facts, values=NOT_NEGATIVE)
-        if name in _ABSENT:
+        if name in ("absent", "absent_over_time"):
             selected = (one.name for one in vectors[0].matchers if one.operator == "=" and one.value)
-            return replace(facts, labels=Labels(NOTHING).added(frozenset(selected)), filtered=True)
+            return replace(facts, labels=Labels(NOTHING).added(*selected), filtered=True)
         if name == "histogram_quantile":
-            return replace(facts, labels=inside.labels.without(frozenset({"le"})))
+            return replace(facts, labels=inside.labels.without("le"))
         if name in ("label_replace", "label_join") and len(term.parts) > 1:
-            return replace(facts, labels=inside.labels.added(frozenset({term.parts[1].text})))
+            return replace(facts, labels=inside.labels.added(term.parts[1].text))
         return replace(facts, labels=Labels(NOTHING)) if name == "vector" else facts
 
     def _aggregation(self, term: Term) -> Facts:
         inside, name = self.of(term.parts[0]), term.name
         if name in _FUNCTIONS["choose"]:
             return inside
-        labels = inside.labels.kept(term.labels)
-        if term.grouping == "without":
-            labels = inside.labels.without(term.labels)
+        without = term.grouping == "without"
+        labels = inside.labels.without(*term.labels) if without else inside.labels.kept(term.labels)
         if name == "count_values" and len(term.parts) > 1:
-            labels = labels.added(frozenset({term.parts[1].text}))
+            labels = labels.added(term.parts[1].text)
         kind: Kind = "" if name in _VALUES else inside.kind
         values = _values_of(name, inside.values)
         return replace(inside, labels=labels, values=values, kind=kind, aggregated=True, scalar=False)
 
-    def _operation(self, term: Term) -> Facts:
-        left, right = (self.of(part) for part in term.parts)
+    def _operation(self, term: Term, left: Facts, right: Facts) -> Facts:
         labels, filtered = _joined(term, left, right), left.filtered or right.filtered
         if term.name == "or":
             return replace(_either(left, right), labels=labels)
         if term.name in ("and", "unless"):
             return replace(left, labels=labels, filtered=True)
         scalar = left.scalar and right.scalar
+        if term.as_bool:
+            return Facts(labels, TRUTH, filtered=filtered, scalar=scalar)
         if term.name in COMPARISONS:
-            if term.as_bool:
-                return Facts(labels, TRUTH, filtered=filtered, scalar=scalar)
             # What is left is the vector's values, also where the number stands on its left.
             kept, other, sign = (right, left, TURNED[term.name]) if left.scalar else (left, right, term.name)
             bound = other.values.point
@@ -252,36 +246,28 @@ def _values_of(name: str, inside: Interval) -> Interval:
     return inside if name in _FUNCTIONS["same"] or name in _FUNCTIONS["between"] else ANY
 
 
-def _matched(labels: Labels, term: Term) -> Labels:
-    """The labels of the series that the selector's matchers leave."""
-    if term.alternatives:
-        return Labels(labels.only)
-    gone = frozenset(one.name for one in term.matchers if one.operator == "=" and not one.value)
-    there = (one.name for one in term.matchers if one.operator != "!~" and one.accepts("") is False)
-    return labels.added(frozenset(there)).without(gone)
-
-
 def _joined(term: Term, left: Facts, right: Facts) -> Labels:
     """The labels of the result of an operation."""
-    matching = term.matching
+    one, other, matching = left.labels, right.labels, term.matching
     if left.scalar or right.scalar:
-        return right.labels if left.scalar else left.labels
+        return other if left.scalar else one
     if term.name == "or":
-        return left.labels.either(right.labels)
-    if matching is None or term.name in ("and", "unless"):
-        return left.labels
+        return one.either(other)
+    if term.name in ("and", "unless"):
+        return one
+    if matching is None:
+        return replace(one, sure=one.sure | other.sure)
     if matching.group:
-        return (left if matching.group == "left" else right).labels.added(matching.include)
-    return left.labels.kept(matching.labels) if matching.on else left.labels.without(matching.labels)
+        return (one if matching.group == "left" else other).added(*matching.include)
+    return one.kept(matching.labels) if matching.on else one.without(*matching.labels)
 
 
 def _is_share(part: Term, whole: Term) -> bool:
     """Whether `part` is the same rate as `whole`, of some of its series only, so that it is never larger."""
     if part.form == "selector":
-        same = part.name == whole.name and part.seconds == whole.seconds and part.moved == whole.moved
-        plain = part.seconds is not None and not part.alternatives and not whole.alternatives
-        return same and plain and set(whole.matchers) <= set(part.matchers)
-    alike = (part.form, part.name, part.labels, part.grouping) == (whole.form, whole.name, whole.labels, whole.grouping)
+        alike = replace(part, matchers=whole.matchers) == whole and part.seconds is not None
+        return alike and not part.alternatives and set(whole.matchers) <= set(part.matchers)
+    alike = (part.name, part.labels, part.grouping) == (whole.does, whole.labels, whole.grouping)
     return alike and part.name in ("sum", "rate", "increase") and _is_share(part.parts[0], whole.parts[0])
 
 
@@ -290,7 +276,7 @@ def _kind_of_arithmetic(name: str, left: Facts, right: Facts) -> tuple[Kind, Fac
     counters = [side for side in (left, right) if side.kind == "counter"]
     if not counters:
         return ("gauge" if left.kind == right.kind == "gauge" else ""), left if left.kind else right
-    divides = name == "/" and right.kind == "counter" and left.kind != "counter"
+    divides = name == "/" and left.kind != "counter"
     fits = name in ("+", "*", "/") and not divides and (len(counters) == 2 or left.scalar or right.scalar)
     return ("counter" if fits else ""), counters[0]
 

@@ -25,12 +25,6 @@ _OF_EVENTS = re.compile(
 # That nothing was counted yet is a state, and it ends with the first count; the other two say that something was.
 _NOTHING_YET = frozenset({("==", 0.0), ("!=", 0.0), ("<", 1.0), ("<=", 0.0)})
 _SOMETHING = frozenset({(">", 0.0), ("!=", 0.0), (">=", 1.0)})
-_OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
-# That such a part has a value at all is what it says, or that it is no NaN; the comparison with it is a habit.
-_HABITS = frozenset(
-    {"count", "group", "count_values", "absent", "absent_over_time", "present_over_time", "count_over_time"}
-    | {"/", "%", "histogram_quantile", "quantile", "avg"}
-)
 
 
 @rule("expression")
@@ -64,9 +58,6 @@ def _compared_with_a_number(term: Term, asked: Asked) -> Iterator[Said]:
         yield Said("promql/equality-of-rate", said)
     if facts.values.never(sign, bound):
         yield Said("promql/never-true", f"{term}: {side} is {facts.values}, so this is never true.")
-    sure = asked.use == "alert" and side.selectors and not facts.filtered
-    if sure and facts.values.never(_OPPOSITE[sign], bound) and not any(one.does in _HABITS for one in side.walk()):
-        yield Said("promql/always-true", f"{term}: {side} is {facts.values}, so this is always true.")
 
 
 def _raw_counter(side: Term, sign: str, bound: float, term: Term, asked: Asked) -> Iterator[Said]:
@@ -200,23 +191,15 @@ def _metric(term: Term, asked: Asked) -> Iterator[Said]:
 @rule("selector")
 def _matchers(term: Term, asked: Asked) -> Iterator[Said]:
     """Labels that a metric lacks, and matchers that leave nothing."""
-    (known, sure), is_own = asked.metrics.labels(term.name), asked.metrics.is_own(term.name)
-    if excluding := [] if term.alternatives else contradiction(term.matchers):
+    known, sure = asked.metrics.labels(term.name)
+    there = [Matcher(name, "!=", "") for name in sorted(sure) if asked.metrics.is_own(term.name)]
+    if excluding := [] if term.alternatives else contradiction([*term.matchers, *there]):
         yield Said("promql/selects-nothing", f"No series can have all of {', '.join(map(str, excluding))}.")
-    values = {
-        "alertname": asked.metrics.alerts if term.name.startswith("ALERTS") else set(),
-        "job": set(asked.metrics.contract.jobs) if is_own else set(),
-    }
     for one in term.matchers:
         if known is not None and one.name not in known:
             near = get_close_matches(one.name, known, n=1, cutoff=0.6)
             said = f"{term.name} has no label '{one.name}', says the contract{meant(near)}"
             yield Said("promql/unknown-label", said)
-        near = get_close_matches(one.value, values.get(one.name, ()), n=1, cutoff=0.84)
-        if is_own and one.name in sure and contradiction([one, Matcher(one.name, "!=", "")]):
-            yield Said("promql/selects-nothing", f"{one}: every series of {term.name} has that label.")
-        elif one.operator == "=" and near and one.value not in values[one.name]:
-            yield Said("promql/selects-nothing", f"{one}: no such {one.name} is known{meant(near)}")
 
 
 @rule("operation")

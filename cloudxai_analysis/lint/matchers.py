@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
 Operator = Literal["=", "!=", "=~", "!~"]
@@ -13,14 +13,9 @@ Operator = Literal["=", "!=", "=~", "!~"]
 _FORM = re.compile(r'\s*([a-zA-Z_:][a-zA-Z0-9_:]*|"(?:[^"\\]|\\.)+")\s*(=~|=|!=|!~)\s*(.*?)\s*', re.DOTALL | re.ASCII)
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
 _ESCAPES = re.compile(r"\\(.)", re.DOTALL)
-_PLAIN = re.compile(r"(?:[^\\.+*?()|\[\]{}^$]|\\[^a-zA-Z0-9])*")
 _LARGEST_PROGRAM = 4 << 20
 _LONGEST_COMPARED = 300  # characters of a pattern; longer ones would take too long to compare
 _NO_VALUE = "\0 a value that nothing has"
-
-
-class MatcherUnreadable(ValueError):
-    """A text is no matcher; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -56,33 +51,16 @@ class Matcher:
         except UnicodeEncodeError:  # half of a surrogate pair: no label's value
             return None
 
-    @cached_property
-    def values(self) -> frozenset[str] | None:
-        """The values that it speaks of, wanted or not; None where they cannot be counted."""
-        if self.operator in ("=", "!="):
-            return frozenset({self.value})
-        inside = self.value.removeprefix("^").removesuffix("$")
-        if inside.startswith("(") and inside.endswith(")"):
-            inside = inside.removeprefix("(").removeprefix("?:")[:-1]
-        parts = inside.split("|")
-        return frozenset(_ESCAPES.sub(r"\1", part) for part in parts) if all(map(_PLAIN.fullmatch, parts)) else None
 
-
-def read_matchers(text: str, line: int = 0) -> list[Matcher]:
-    """The matchers of one entry of `matchers`, which may hold several, in braces or not.
+def read_matchers(text: str, line: int = 0) -> list[Matcher] | None:
+    """The matchers of one entry of `matchers`, which may hold several, in braces or not; None where one is none.
 
     Source: Alertmanager 0.25, `pkg/labels/parse.go`, as described in its docs under 'matcher'.
-
-    Raises
-    ------
-    MatcherUnreadable
-        A part is no matcher.
     """
     read = []
-    for part in _PARTS.findall(text.strip().removeprefix("{").removesuffix("}")):
-        form = _FORM.fullmatch(part)
+    for form in map(_FORM.fullmatch, _PARTS.findall(text.strip().removeprefix("{").removesuffix("}"))):
         if form is None:
-            raise MatcherUnreadable(f"'{part}' is no matcher: it needs a label's name, one of = != =~ !~, and a value")
+            return None
         name, value = form[1].strip('"'), form[3]
         if value.startswith('"') and value.endswith('"') and len(value) > 1:
             value = _ESCAPES.sub(lambda one: {"n": "\n", '"': '"', "\\": "\\"}.get(one[1], one[0]), value[1:-1])
@@ -93,11 +71,10 @@ def read_matchers(text: str, line: int = 0) -> list[Matcher]:
 def contradiction(matchers: Iterable[Matcher]) -> list[Matcher]:
     """Those of the matchers that are proven to leave no value to one label; none where nothing is proven."""
     matchers = list(matchers)
-    for name in dict.fromkeys(one.name for one in matchers):
-        of_label = [one for one in matchers if one.name == name]
-        values = finite_values(of_label, name)
-        nothing = not values if values is not None else covered(of_label, [Matcher(name, "=", _NO_VALUE)])
-        if nothing and len(of_label) > 1:
+    for one in matchers:
+        of_label = [other for other in matchers if other.name == one.name]
+        nothing = any(other.accepts(one.value) is False for other in of_label if one.operator == "=")
+        if nothing or (len(of_label) > 1 and covered(of_label, [Matcher(one.name, "=", _NO_VALUE)])):
             return of_label
     return []
 
@@ -115,17 +92,6 @@ def _implied(matchers: tuple[Matcher, ...], by: tuple[Matcher, ...]) -> bool:
         return False
     known, wanted = ([(one.name, one.operator, one.value) for one in side] for side in (matchers, by))
     return bool(implies(known, wanted))
-
-
-def finite_values(matchers: Iterable[Matcher], name: str) -> frozenset[str] | None:
-    """The values of the label that the matchers leave; None where they cannot be counted."""
-    of_label = [matcher for matcher in matchers if matcher.name == name]
-    counted = [matcher.values for matcher in of_label if not matcher.negative and matcher.values is not None]
-    if not counted:
-        return None
-    return frozenset(
-        value for value in min(counted, key=len) if all(matcher.accepts(value) is not False for matcher in of_label)
-    )
 
 
 @lru_cache(maxsize=4096)

@@ -39,12 +39,9 @@ class Metrics:
     ) -> None:
         self.contract = contract
         self.recorded: dict[str, list[Rule]] = {}
-        self.alerts = set(contract.alerts)
         for rule in rules:
             if rule.kind == "record":
                 self.recorded.setdefault(rule.name, []).append(rule)
-            else:
-                self.alerts.add(rule.name)
         self.names = None if names is None else frozenset(names)
         self._types = dict(types or {})
         self._promised = {name: role for role, one in contract.metrics.items() for name in one.series_names}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cloudxai_analysis.lint.documents import Node
-from cloudxai_analysis.lint.matchers import Matcher, MatcherUnreadable, Operator, read_matchers
+from cloudxai_analysis.lint.matchers import Matcher, Operator, read_matchers
 
 _YES = ("true", "yes", "on", "y")  # as YAML 1.1 has it, which Alertmanager reads
-_CAMEL = re.compile(r"[A-Z]")
 _ROUTE = frozenset({"receiver", "routes", "group_by", "match", "match_re", "matchers"})
 
 
@@ -71,17 +69,13 @@ class Inhibition(NamedTuple):
 
 @dataclass(eq=False)
 class Routing:
-    """One Alertmanager's configuration; `tree` is it as it stands in the file.
-
-    `part` says that it is a namespace's piece of a larger tree, whose default route stands elsewhere.
-    """
+    """One Alertmanager's configuration; `tree` is it as it stands in the file."""
 
     file: str
     tree: Node
     root: Route | None = None
     receivers: list[Receiver] = field(default_factory=list)
     inhibitions: list[Inhibition] = field(default_factory=list)
-    part: bool = False
 
     def routes(self) -> list[Route]:
         """Every route, in the order in which they are asked."""
@@ -94,50 +88,30 @@ class Routing:
 
 
 def load_routing(tree: Node, file: str) -> Routing | None:
-    """The routing that a document is, whatever its form; None of every other document."""
-    part = tree.get("kind").text().endswith("AlertmanagerConfig")
-    found = tree.get("spec") if part else _configuration(tree)
-    if found is None:
+    """The routing that a document is, or holds as Helm's values do; None of every other document."""
+    config = next(filter(_configures, (tree, tree.get("alertmanager", "config"), tree.get("config"))), None)
+    if config is None:
         return None
-    config = _snaked(found) if part else found
     top = config.get("route")
     return Routing(
         file,
-        found,
+        config,
         root=_route(top, None) if isinstance(top.value, dict) else None,
         receivers=list(map(_receiver, config.get("receivers").items())),
         inhibitions=[
             Inhibition(node.line, _matchers(node, "source_")[0], _matchers(node, "target_")[0], _texts(node, "equal"))
             for node in config.get("inhibit_rules").items()
         ],
-        part=part,
     )
 
 
-def _configuration(tree: Node) -> Node | None:
-    """Where a document holds what Alertmanager is configured by; in Helm's values it is alertmanager.config."""
-    for place in (tree, tree.get("alertmanager", "config"), tree.get("config")):
-        route, receivers = place.get("route"), place.get("receivers").items()
-        named = all(one.has("name") for one in receivers)
-        integrates = any(key.endswith("_configs") for one in receivers for key, _ in one.pairs())
-        routes = any(map(route.has, _ROUTE)) and (receivers or route.has("receiver"))
-        if routes or (integrates and named):
-            return place
-    return None
-
-
-def _snaked(node: Node) -> Node:
-    """What the operator's resource says, its keys as Alertmanager spells them."""
-    if isinstance(node.value, list):
-        return Node([_snaked(one) for one in node.value], node.line)
-    if not isinstance(node.value, dict):
-        return node
-    values = {_snake(key): _snaked(inside) for key, inside in node.value.items()}
-    return Node(values, node.line, {_snake(key): line for key, line in node.key_lines.items()})
-
-
-def _snake(key: str) -> str:
-    return _CAMEL.sub(lambda found: f"_{found[0].lower()}", key)
+def _configures(place: Node) -> bool:
+    """Whether it says what Alertmanager's configuration says."""
+    route, receivers = place.get("route"), place.get("receivers").items()
+    integrates = any(key.endswith("_configs") for one in receivers for key, _ in one.pairs())
+    if any(map(route.has, _ROUTE)) and (receivers or route.has("receiver")):
+        return True
+    return integrates and all(one.has("name") for one in receivers)
 
 
 def _receiver(node: Node) -> Receiver:
@@ -167,24 +141,16 @@ def _route(node: Node, parent: Route | None) -> Route:
 
 def _matchers(node: Node, side: str = "") -> tuple[tuple[Matcher, ...], bool]:
     """The matchers of a route or of a side of an inhibition, and whether one of them could not be read."""
-    found: list[Matcher] = []
-    unread = False
     old: tuple[tuple[str, Operator], ...] = (("match", "="), ("match_re", "=~"))
-    for key, operator in old:
-        found += [Matcher(name, operator, value.text(), value.line) for name, value in node.get(side + key).pairs()]
-    # A resource has its matchers as mappings; its `sourceMatch` and `targetMatch` are lists of them, too.
-    for entry in (*node.get(f"{side}matchers").items(), *node.get(f"{side}match").items()):
-        try:
-            found += [_of_mapping(entry)] if isinstance(entry.value, dict) else read_matchers(entry.text(), entry.line)
-        except MatcherUnreadable:
-            unread = True
-    usable = tuple(one for one in found if one.usable)
-    return usable, unread or len(usable) < len(found)
-
-
-def _of_mapping(node: Node) -> Matcher:
-    kind = node.get("match_type").text() or ("=~" if node.get("regex").value is True else "=")
-    return Matcher(node.get("name").text(), kind, node.get("value").text(), node.line)  # type: ignore[arg-type]
+    read: list[Matcher | None] = [
+        Matcher(name, operator, value.text(), value.line)
+        for key, operator in old
+        for name, value in node.get(side + key).pairs()
+    ]
+    for entry in node.get(f"{side}matchers").items():
+        read += read_matchers(entry.text(), entry.line) or ([None] if entry.text() else [])
+    usable = tuple(one for one in read if one is not None and one.usable)
+    return usable, len(usable) < len(read)
 
 
 def _texts(node: Node, key: str) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from cloudxai_analysis.lint import Finding, Said, findings_of, found, rule
+from cloudxai_analysis.lint import Finding, Said, findings_of, rule
 from cloudxai_analysis.lint.alerts import named
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.expressions import Unparsed, parse
 from cloudxai_analysis.lint.facts import Inference, Labels
-from cloudxai_analysis.lint.matchers import Matcher, contradiction, covered, finite_values
+from cloudxai_analysis.lint.matchers import Matcher, contradiction, covered
 from cloudxai_analysis.lint.metrics import NAMES, TARGET_LABELS, meant
 from cloudxai_analysis.lint.routing import Route, Routing
 from cloudxai_analysis.lint.rules import Rule
@@ -21,8 +21,6 @@ from cloudxai_analysis.platform.contract import Contract
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
-
-_NEAR = 0.8
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,9 @@ class Beside:
     def tenants(self, matchers: Iterable[Matcher]) -> list[str]:
         """The names of the alerts that may match and have the tenant's label, unless only one tenant's are matched."""
         matchers, tenant = tuple(matchers), self.contract.tenant_label
-        values = finite_values(matchers, tenant)
+        of_one = any(one.name == tenant and one.operator == "=" for one in matchers)
         alike = [one for one in self.alerts if one.has(tenant) and one.all_accepted(matchers) is not False]
-        return [one.rule.name for one in alike] if values is None or len(values) > 1 else []
+        return [one.rule.name for one in alike] if not of_one else []
 
 
 def routing_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
@@ -134,8 +132,7 @@ def routing_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
             for route, _ in ends(routing.root, shape):  # type: ignore[arg-type]
                 beside.ending[route].append(shape)
         findings += findings_of(routing, beside, of="routing", file=routing.file, line=routing.tree.line)
-    whole = [routing for routing in corpus.routings if routing.root and not routing.part]
-    return [*findings, *_misspelt_severities(whole, alerts, corpus.contract)]
+    return findings
 
 
 @rule("routing")
@@ -165,45 +162,28 @@ def _nobody_is_told(routing: Routing, beside: Beside) -> Iterator[Said]:
             if shape.exact.get("severity", "").lower() in beside.paging
             and all(routing.silent(end) for end, _ in ends(root, shape))  # type: ignore[arg-type]
         ]
-        severities = finite_values(route.path_matchers(), "severity") if not route.routes else None
-        if lost or (severities and all(value.lower() in beside.paging for value in severities)):
-            gets = f", and gets {named(lost)}" if lost else ""
-            said = f"Receiver '{route.receiver}' sends nothing anywhere{gets}."
+        if lost:
+            said = f"Receiver '{route.receiver}' sends nothing anywhere, and gets {named(lost)}."
             yield Said("routing/paging-nobody", said, route.lines.get("receiver", route.line), str(route))
 
 
 @rule("routing")
-def _misspelt(routing: Routing, beside: Beside) -> Iterator[Said]:
-    """Labels, and names of alerts, that are nearly those that alerts have; without rules, nearly the contract's."""
-    promised = set(beside.contract.alerts)
-    names = {shape.rule.name for shape in beside.alerts} or promised
-    labels = {label for shape in beside.alerts for label in (*shape.exact, *shape.templated)} | {
-        "alertname",
-        "severity",
-    }
-    labels |= {"instance", beside.contract.tenant_label} if beside.alerts else set()
-    asked = [(str(one), label, one.line) for one in routing.inhibitions for label in one.equal]
-    for route in (one for one in routing.routes() if "group_by" in one.lines):
-        asked += [(str(route), label, route.lines["group_by"]) for label in route.group_by or ()]
-    for what, matcher in _matchers(routing):
-        asked.append((what, matcher.name, matcher.line))
-        for name in sorted(matcher.values or ()) if matcher.name == "alertname" else ():
-            near = get_close_matches(name, sorted(names), n=1, cutoff=_NEAR)
-            if near and name not in names | promised:
-                said = f"No rule makes an alert '{name}'{meant(near)}"
-                yield Said("routing/unknown-alert", said, matcher.line, what)
-    for what, label, line in asked:
-        near = get_close_matches(label.lower(), sorted(labels), n=1, cutoff=0.84)
-        if near and label not in labels and not any(shape.has(label) for shape in beside.alerts):
-            yield Said("routing/unknown-label", f"No alert has a label '{label}'{meant(near)}", line, what)
-
-
-def _matchers(routing: Routing) -> Iterator[tuple[str, Matcher]]:
-    """Every matcher of routes and inhibitions, with what it belongs to."""
+def _unknown_label(routing: Routing, beside: Beside) -> Iterator[Said]:
+    """A label that is matched, grouped by or must be equal, and is nearly one that alerts have."""
+    own = {label for shape in beside.alerts for label in (*shape.exact, *shape.templated)} | {"alertname", "severity"}
+    own |= {"instance", beside.contract.tenant_label} if beside.alerts else set()
+    asked = []
     for route in routing.routes():
-        yield from ((str(route), matcher) for matcher in route.matchers)
+        asked += [(str(route), one.name, one.line) for one in route.matchers]
+        if "group_by" in route.lines:
+            asked += [(str(route), label, route.lines["group_by"]) for label in route.group_by or ()]
     for one in routing.inhibitions:
-        yield from ((str(one), matcher) for matcher in (*one.source, *one.target))
+        asked += [(str(one), matcher.name, matcher.line) for matcher in (*one.source, *one.target)]
+        asked += [(str(one), label, one.line) for label in one.equal]
+    for what, label, line in asked:
+        near = get_close_matches(label.lower(), sorted(own), n=1, cutoff=0.84)
+        if near and label not in own and not any(shape.has(label) for shape in beside.alerts):
+            yield Said("routing/unknown-label", f"No alert has a label '{label}'{meant(near)}", line, what)
 
 
 @rule("routing")
@@ -232,30 +212,10 @@ def _inhibitions(routing: Routing, beside: Beside) -> Iterator[Said]:
         if one.source and one.target and covered(one.source, one.target):
             # Alerts that match both sides never inhibit each other.
             same = covered(one.target, one.source)
-            if same or finite_values(one.source, "alertname"):
+            if same or any(matcher.name == "alertname" for matcher in one.source):
                 said = "Every alert of its source is one of its target, too, and is never kept back itself."
                 yield Said("routing/inhibition-of-itself", said, one.line, str(one), assumed=not same)
         sources, targets = beside.tenants(one.source), beside.tenants(one.target)
         if sources and targets and one.equal and tenant not in one.equal:
             said = f"{sources[0]} of one tenant keeps back {targets[0]} of all: '{tenant}' need not be equal."
             yield Said("routing/inhibition-mixes-tenants", said, one.line, str(one))
-
-
-def _misspelt_severities(routings: list[Routing], alerts: list[Shape], contract: Contract) -> Iterator[Finding]:
-    """Alerts of a severity for which no route asks, and which nearly is one that a route asks for."""
-    usual = {*NAMES["paging"], *NAMES["usual"], *(one.severity for one in contract.alerts.values())}
-    matchers = [one for routing in routings for _, one in _matchers(routing) if one.name == "severity"]
-    asked = sorted({value for one in matchers for value in one.values or ()})
-    for one in alerts:
-        severity = one.exact.get("severity", "")
-        near = [other for other in asked if other.lower() == severity.lower()]
-        near = near or (get_close_matches(severity, asked, n=1, cutoff=_NEAR) if severity not in usual else [])
-        if (
-            severity
-            and near
-            and severity not in asked
-            and not any(it.accepts(severity) for it in matchers if not it.negative)
-        ):
-            said = f"Severity '{severity}' of alert '{one.rule.name}' is asked for by no route{meant(near)}"
-            line = one.rule.line_of("labels", "severity")
-            yield found("routing/unknown-severity", said, one.rule.file, line, one.rule.name)

@@ -28,6 +28,7 @@ _OF_RULE = re.compile(r'group "(?P<group>.*?)", rule (?P<rule>\d+), "(?P<name>[^
 _PLACED = re.compile(r"(?P<number>\d+)\.yml: (?:(?P<line>\d+):\d+: )?(?P<said>.*)")
 _OF_LINE = re.compile(r"\s+line (?P<line>\d+): (?P<said>.*)")
 _NEWER_FUNCTIONS = re.compile(r'function "(?:now|toDuration|urlQueryEscape|\w*[Tt]ime\w*)" not defined')
+_UNKNOWN_FUNCTION = re.compile(r'unknown function with name "(\w+)"')
 
 
 @cache
@@ -47,12 +48,14 @@ def _run(tool: str, *arguments: str) -> str:
 
 
 def rule_form(documents: Sequence[tuple[str, Node]]) -> list[Finding]:
-    """Why promtool refuses the groups of rules of these files; of expressions, see `refused_expressions`."""
+    """Why promtool refuses the groups of rules of these files."""
     tool = version_of("promtool")
     findings: dict[Finding, None] = {}
     for number, line, said in _check_rules([_cleaned(groups).in_place() for _, groups in documents]) if tool else ():
         file, node = documents[number]
-        if "could not parse expression" in said or _NEWER_FUNCTIONS.search(said):
+        unknown = _UNKNOWN_FUNCTION.findall(said)
+        is_slip = not unknown or get_close_matches(unknown[0], _NAMES["functions"], cutoff=0.8)
+        if _NEWER_FUNCTIONS.search(said) or not is_slip:
             continue
         placed = _OF_RULE.search(said)
         subject = placed["name"] if placed else ""
@@ -67,22 +70,6 @@ def _exact(scope: Node, said: str, line: int = 0) -> int:
     words = [*re.findall(r"[\"'](.*?)[\"']", said), said.rsplit(maxsplit=1)[-1]]
     exact = (at for word in words if (at := scope.line_of(word) or 0) >= max(line, 1))
     return next(exact, line or next(iter(scope.key_lines.values()), scope.line))
-
-
-def refused_expressions(expressions: Sequence[str]) -> dict[int, str]:
-    """What promtool says of those of the expressions that it cannot parse either, by their place."""
-    if not expressions or not version_of("promtool"):
-        return {}
-    rules = [Node({"record": Node("x", 1), "expr": Node(one, 1)}, 1) for one in expressions]
-    group = Node({"name": Node("g", 1), "rules": Node(rules, 1)}, 1)
-    refused = {}
-    for _, _, said in _check_rules([Node({"groups": Node([group], 1)}, 1).in_place()]):
-        place, error = _OF_RULE.search(said), said.partition("parse error: ")[2]
-        unknown = re.search(r"unknown function with name \"(\w+)\"", error)
-        is_slip = not unknown or get_close_matches(unknown[1], _NAMES["functions"], cutoff=0.8)
-        if place is not None and error and is_slip:
-            refused[int(place["rule"]) - 1] = f"{error}, says {version_of('promtool')}"
-    return refused
 
 
 def _check_rules(texts: Sequence[str]) -> Iterator[tuple[int, int, str]]:

@@ -85,7 +85,7 @@ BY_TARGET = {"datasource": {"uid": "-- Mixed --"}, "targets": [{"expr": "{a='b'}
         (dashboard(panel(ONE_JOB, repeat="job"), templating=SEVERAL), []),
         (dashboard(OPEN_ROW, panel(ONE_JOB), templating=SEVERAL), []),
         (dashboard(panel(ONE_JOB), templating=SEVERAL), ["dashboards/several-values"]),
-        (dashboard(panel("sum(")), ["promql/unparsed"]),
+        (dashboard(panel("sum(")), ["promql/unread"]),
         ({"apiVersion": "dashboard.grafana.app/v2", "spec": {"elements": {}, "layout": {}}}, ["files/not-audited"]),
         *((content, ["files/nothing-to-audit"]) for content in ({}, [], {"panels": 1}, {"title": "x"}, "null")),
         ('{"panels": [null, 1, {}], "title": null}', []),

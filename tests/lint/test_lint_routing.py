@@ -21,7 +21,7 @@ from audited_files import corpus_of, findings, written
 
 from cloudxai_analysis.lint.documents import Node
 from cloudxai_analysis.lint.facts import NOTHING, Labels
-from cloudxai_analysis.lint.matchers import Matcher, MatcherUnreadable, contradiction, read_matchers
+from cloudxai_analysis.lint.matchers import Matcher, contradiction, read_matchers
 from cloudxai_analysis.lint.routing import Routing
 from cloudxai_analysis.lint.routing_faults import Shape, ends
 from cloudxai_analysis.lint.rules import Rule
@@ -47,11 +47,8 @@ HOOK = [{"url": "http://127.0.0.1"}]
     ],
 )
 def test_texts_of_matchers(text: str, expected: list[tuple[str, str, str]] | None) -> None:
-    if expected is None:
-        with pytest.raises(MatcherUnreadable, match="is no matcher"):
-            read_matchers(text)
-    else:
-        assert [(one.name, one.operator, one.value) for one in read_matchers(text)] == expected
+    read = read_matchers(text)
+    assert (None if read is None else [(one.name, one.operator, one.value) for one in read]) == expected
 
 
 def test_a_pattern_is_anchored_and_a_missing_label_is_empty() -> None:
@@ -104,20 +101,6 @@ def test_small_refusals(change: dict[str, object], code: str, tmp_path: Path) ->
     assert code in {fault.code for fault in findings(configured(tmp_path, config))}
 
 
-RESOURCE = """\
-apiVersion: monitoring.coreos.com/v1alpha1
-kind: AlertmanagerConfig
-metadata: {name: core}
-spec:
-  route:
-    receiver: core
-    groupBy: [alertname, tenant]
-    matchers: [{name: team, value: core, matchType: "="}]
-    routes:
-      - {receiver: pager, matchers: [{name: severity, value: page}, {name: severity, value: "p.*", matchType: "=~"}]}
-      - {receiver: core, matchers: [{name: team, value: web}]}
-  receivers: [{name: core, webhookConfigs: [{url: x}]}, {name: pager, pagerdutyConfigs: [{routingKey: {key: k}}]}]
-"""
 SECRET = """\
 apiVersion: v1
 kind: Secret
@@ -138,7 +121,7 @@ THOUSAND = [{"matchers": [f'team=~"team-{number}|t{number}.*"'], "receiver": "a"
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        (RESOURCE, [(11, "routing/never-matches")]),
+        ("kind: AlertmanagerConfig\nspec: {route: {receiver: a}}\n", [(1, "files/not-audited")]),
         (SECRET, [(10, "routing/unused-receiver")]),
         # t1.* takes what t10 is asked for, but not team-10.
         ({"receivers": [{"name": "a", "webhook_configs": HOOK}], "route": {"receiver": "a", "routes": THOUSAND}}, []),
@@ -147,9 +130,6 @@ THOUSAND = [{"matchers": [f'team=~"team-{number}|t{number}.*"'], "receiver": "a"
 def test_resources_and_a_thousand_routes(config: Any, expected: list[tuple[int, str]], tmp_path: Path) -> None:
     file = configured(tmp_path, config)
     assert [(fault.line, fault.code) for fault in findings(file)] == expected
-    if config == RESOURCE:
-        (routing,) = corpus_of(file).routings
-        assert [receiver.integrations for receiver in routing.receivers] == [("webhook",), ("pagerduty",)]
 
 
 LabelSet = frozenset[tuple[str, str]]
