@@ -7,6 +7,8 @@ import re
 import time
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -15,7 +17,11 @@ import servers
 from clean_command import cloudxai
 from scraped import METRICS, exporter, scraping
 
+from cloudxai_analysis.cards.words import banners
+from cloudxai_analysis.checks import judge
 from cloudxai_analysis.cli.connect import _toml
+from cloudxai_analysis.study import settle
+from cloudxai_analysis.study.opening import open_study, refresh
 
 JOB = 'be"ta ]\\ api'
 NOT_READY = {"alert": "ServiceNotReady", "expr": "readiness_state==0", "for": "1m", "labels": {"severity": "critical"}}
@@ -119,6 +125,21 @@ def test_a_report_on_an_unknown_server_says_in_three_lines_what_it_is(beta: serv
     # It is not unknown any more.
     done = cloudxai("pull", *words, settings=settings)
     assert "Of the CloudxAi contract" not in done.stderr
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("ahead", "said"), [(85, "8[45] minutes ahead of the server's"), (0, None)])
+def test_of_two_clocks_the_earlier_one_says_what_is_over(
+    beta: servers.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int, said: str | None
+) -> None:
+    """A day that is over here alone would be taken for whole, and its last hour be lost for good."""
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
+    asked = settle("current", source=beta.url)
+    refresh(replace(asked, now=asked.now + timedelta(minutes=ahead)))
+    study = open_study(asked.window.name, source=beta.url, pull_missing=False)
+    assert timedelta() <= study.now - asked.now < timedelta(minutes=3)
+    told = str(banners(study, judge.checks(study)))
+    assert re.search(said, told) if said else "the clock here" not in told
 
 
 @pytest.mark.server

@@ -159,6 +159,8 @@ def _banners(study: Study, checks: list[Check]) -> Iterator[tuple[str, str]]:
     else:
         yield from _missing(study, checks)
     yield from (("partial", warning) for warning in study.provenance.get("warnings", []))
+    if ahead := study.provenance.get("clock_ahead_seconds"):
+        yield "note", sentence("clock", apart=abs(ahead), way="ahead of" if ahead > 0 else "behind")
     if jobs := study.provenance.get("found_jobs"):
         yield "note", sentence("other_jobs", jobs=", ".join(jobs))
     if study.rules is not None and (differences := study.contract.differences(study.rules.to_dict("records"))):

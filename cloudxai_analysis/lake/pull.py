@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.ground.errors import NoData, SourceAnswerError, UsageError
@@ -146,7 +147,7 @@ def pull(
     concurrency: int = 2,
     progress: Progress | None = None,
     lock_seconds: float = 10.0,
-    found_jobs: Sequence[str] = (),
+    noted: Mapping[str, Any] = MappingProxyType({}),
 ) -> Pulled:
     """Bring into the lake what it lacks of a window, and what it has lost of any.
 
@@ -154,7 +155,7 @@ def pull(
     late. A tile never gives way to one of fewer samples, unless a file of it is gone: what was lost or left out is told
     until it is brought anew. Series that differ in `replica_labels` only are one. `progress` is called with tiles done,
     tiles missing and samples so far. Nothing is visible before the one commit at the end; the next pull takes up what
-    an interrupted one had finished. `found_jobs` export the contract's metrics where none of the contract's does.
+    an interrupted one had finished. What was `noted` of the source stands in the provenance.
 
     Raises NoData (the source has no sample of the contract in the window); UsageError (the lake holds telemetry of
     another source or other matchers); LakeLocked; SourceAnswerError (samples came that were not asked for).
@@ -199,7 +200,7 @@ def pull(
             "now": now.isoformat(),
             "contract": contract.version,
             "rules": rule_rows(source.rules()) if isinstance(source, Ruled) else None,
-            "found_jobs": list(found_jobs),
+            **noted,
             "samples_pulled": samples,
             "left_out": _left_out(before, {files[0].tile for files in taken}, lines),
             "shrunk": [[*key, *counts] for key, counts in sorted(shrunk.items())],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,14 @@ class ServerSource:
         described = {**way.about(), "source": self.name, "version": version, "chosen": why}
         described["warnings"] = self._ranges.notes.lines
         return described if self._tenant is None else {**described, "tenant": self._tenant}
+
+    def clock(self) -> datetime:
+        """What time it is at the server, by its own `time()`; raises what the session does."""
+
+        def moment(data: Any) -> datetime:
+            return datetime.fromtimestamp(float(data["result"][1]), UTC)
+
+        return self.session.ask("Asked for its time", "query", {"query": "time()"}, read=moment)
 
     def extent(self) -> Window | None:
         """None: a server's data goes on, and no endpoint says since when."""

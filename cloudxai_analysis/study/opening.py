@@ -18,6 +18,7 @@ from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study import Asked, as_text, settle
 from cloudxai_analysis.study.study import Study
 
+_CLOCKS_MAY_DIFFER = timedelta(minutes=2)
 Progress = Callable[[int, int, int], None]
 
 
@@ -27,8 +28,11 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
     Raises whatever the source or the lake raises.
     """
     settled, settings, limits = asked.environment, asked.environment.settings, asked.environment.limits
-    window = asked.window.reach(settings.history_weeks, asked.now)
     origin = open_source(settled.source, limits=limits, settings=settings)
+    ahead = asked.now - origin.clock() if isinstance(origin, ServerSource) else timedelta()
+    # A day is over once it is over here and there: one that still grows would be taken for whole.
+    now = asked.now - ahead if ahead > _CLOCKS_MAY_DIFFER else asked.now
+    window = asked.window.reach(settings.history_weeks, now)
     pulled = pull(
         origin,
         open_lake(settled.lake),
@@ -37,12 +41,15 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
         matchers=settings.matchers,
         rule_matchers=settings.rule_matchers,
         replica_labels=settings.replica_labels,
-        now=asked.now,
+        now=now,
         rewind=timedelta(minutes=settings.rewind_minutes),
         concurrency=limits.concurrency,
         progress=progress,
         lock_seconds=limits.lock_seconds,
-        found_jobs=_found_jobs(origin, settled, Window(window.start, min(window.end, asked.now))),
+        noted={
+            "found_jobs": _found_jobs(origin, settled, Window(window.start, min(window.end, now))),
+            "clock_ahead_seconds": round(ahead.total_seconds()) if abs(ahead) > _CLOCKS_MAY_DIFFER else 0,
+        },
     )
     if isinstance(origin, SeededSource):
         Ledger(settled.ledger).seed(origin.ledger_entries())
@@ -112,6 +119,8 @@ def open_study(
         "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
         "warnings": snapshot.warnings(window.with_history(settled.settings.history_weeks)),
     }
+    if ahead := snapshot.provenance.get("clock_ahead_seconds"):
+        provenance["clock_ahead_seconds"] = ahead
     if jobs := snapshot.provenance.get("found_jobs"):
         provenance["found_jobs"] = jobs
         if not settled.settings.jobs:
