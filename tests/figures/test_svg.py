@@ -7,10 +7,12 @@ import sys
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
 
 from cloudxai_analysis.figures import PALETTE, empty, new_axes, sparkline, title, to_svg
 from cloudxai_analysis.figures.cost import movers
@@ -136,12 +138,10 @@ def test_matplotlib_waits_until_a_figure_is_drawn_and_pyplot_stays_away():
 
 
 def contrast(*colors):
-    lights = []
-    for color in colors:
-        parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-        lights.append(0.2126 * red + 0.7152 * green + 0.0722 * blue)
-    return (max(lights) + 0.05) / (min(lights) + 0.05)
+    parts = np.array([to_rgb(color) for color in colors])
+    light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(light @ [0.2126, 0.7152, 0.0722])
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_colours_stand_out_on_light_and_dark():

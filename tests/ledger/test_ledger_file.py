@@ -59,6 +59,7 @@ def test_each_line_names_the_hash_of_the_line_before_and_carries_its_own(ledger:
     assert ledger.provenance() == {"entries": 3, "head": digests[2], "sha256": hashlib.sha256(text).hexdigest()}
 
 
+@pytest.mark.slow
 def test_every_changed_byte_is_found() -> None:
     whole = lines_of(TEN[:5], "")
     lines = whole.splitlines(keepends=True)
@@ -180,6 +181,7 @@ def write() -> Iterator[MortalWriter]:
         yield program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["die", "full"])
 @pytest.mark.parametrize(("entries", "step"), [([NOISE], 3), ([NOISE, COMPLETE], 9)], ids=["one", "several"])
 def test_killed_or_full_at_each_byte_of_an_append(

@@ -136,6 +136,7 @@ def hours_before(monday: str) -> pd.DatetimeIndex:
     return pd.date_range(first, periods=HOURS, freq="h", unit="us")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_healthy_world_has_at_most_one_false_week_in_twenty(world: str) -> None:
     maker, mondays = WORLDS[world]
