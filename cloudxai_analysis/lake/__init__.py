@@ -1,1 +1,1 @@
-"""The lake: committed raw samples and their hourly rollups, as two Delta tables that are published together."""
+"""The lake: raw samples and their hourly rollups, two Delta tables that are published together."""

@@ -1,4 +1,4 @@
-"""The hot loops of the lake: where series and hours begin, and their points rolled up. Importing it imports numba."""
+"""The hot loops of the lake, which roll up the points of hours. Importing it imports numba."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cloudxai_analysis.lake.rollups import HOLD_MS
 
 @numba.njit("int64(int64[::1], int64[::1], int64, int64[::1], int64[::1])", cache=True, nogil=True)
 def mark_groups(offsets: np.ndarray, times: np.ndarray, bucket: int, edges: np.ndarray, series: np.ndarray) -> int:
-    """Write where each group of one series and bucket of time begins, and its series; return how many there are."""
+    """Write where each group of one series and bucket begins, and its series; how many there are."""
     groups = 0
     for index in range(len(offsets) - 1):
         ends_before = np.int64(0)

@@ -1,4 +1,4 @@
-"""Pulling into a lake: tiles of one metric and day, counted before, read side by side, committed at once."""
+"""Pulling into a lake: tiles of one metric and day, read side by side, committed at once."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from cloudxai_analysis.sources.server import ServerSource
 
 REWIND = timedelta(hours=1)
-TILE_FORMAT = 3  # raised when the same samples would be written otherwise: what an older pull left is not taken up
-# On disk, at most: a sample with its share of the hourly rollups, and a tile's two files without any.
+TILE_FORMAT = 3  # raised when the same samples would be written otherwise
+# At most, on disk: a sample with its share of the rollups, and a tile's files without any.
 SAMPLE_BYTES, TILE_BYTES = 12, 10_000
 Progress = Callable[[int, int, int], None]
 Shrunk = dict[TileKey, tuple[int, int]]
@@ -59,10 +59,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pull would bring: tiles wanted and missing, series and samples as the source counts them.
-
-    `disk_bytes` is the most that they would take, and `free_bytes` what the disk has left.
-    """
+    """What a pull would bring, as the source counts it, and the disk that it would take at most."""
 
     tiles: int
     missing: int
@@ -74,10 +71,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull did: the lake's version after it, tiles asked for and brought, samples, seconds, warnings.
-
-    Of the tiles brought, `tiles_resumed` were left by an interrupted pull and not asked for.
-    """
+    """What a pull did; `tiles_resumed` of its tiles were left by an interrupted one."""
 
     version: int
     tiles: int
@@ -91,10 +85,7 @@ class Pulled:
 def wanted_tiles(
     contract: Contract, window: Window, now: datetime, rewind: timedelta = REWIND, *, also: Iterable[TileKey] = ()
 ) -> list[Wanted]:
-    """The tiles of a window, and those named `also`; a day is final when it was asked `rewind` after its end.
-
-    Days in the future are left out, and metrics that the contract does not name.
-    """
+    """A window's tiles up to now, and those named `also`; a day is final `rewind` after its end."""
     names = contract.series_names()
     wanted = {(metric, day.name): day for day in window.days() for metric in names}
     for metric, date in sorted(also):
@@ -105,7 +96,7 @@ def wanted_tiles(
 
 
 def missing_tiles(lake: Lake, wanted: Sequence[Wanted]) -> list[Wanted]:
-    """What the lake lacks of the wanted tiles: never pulled, grown since, or a file or samples of theirs lost."""
+    """The wanted tiles that were never pulled, have grown since, or lost a file or samples."""
     if not lake.exists:
         return list(wanted)
     snapshot = lake.snapshot()
@@ -121,7 +112,7 @@ def estimate(
     wanted: Sequence[Wanted],
     matchers: Mapping[str, Labels],
 ) -> Plan:
-    """What pulling the missing tiles would bring, as the source counts each day's samples, and take at most."""
+    """What pulling the missing tiles would bring and take; the source counts each day's samples."""
     missing = sorted(missing_tiles(lake, wanted), key=lambda tile: tile.metric)
     series = samples = 0
     for metric, tiles in groupby(missing, key=lambda tile: tile.metric):
@@ -151,14 +142,15 @@ def pull(
 ) -> Pulled:
     """Bring into the lake what it lacks of a window, and what it has lost of any.
 
-    A day that was growing at the last pull, or ended less than `rewind` before it, is pulled again: samples may come
-    late. A tile never gives way to one of fewer samples, unless a file of it is gone: what was lost or left out is told
-    until it is brought anew. Series that differ in `replica_labels` only are one. `progress` is called with tiles done,
-    tiles missing and samples so far. Nothing is visible before the one commit at the end; the next pull takes up what
-    an interrupted one had finished. What was `noted` of the source stands in the provenance.
+    A day that ended less than `rewind` before the last pull is pulled again: samples may come late. A tile
+    gives way to one of fewer samples only where a file of it is gone, and what was lost or left out is told
+    until it is brought anew. Series that differ in `replica_labels` only are one. `progress` is called with
+    tiles done, tiles missing and samples so far. Nothing is visible before the one commit at the end, and
+    the next pull takes up what an interrupted one had finished. What was `noted` of the source stands in the
+    provenance.
 
-    Raises NoData (the source has no sample of the contract in the window); UsageError (the lake holds telemetry of
-    another source or other matchers); LakeLocked; SourceAnswerError (samples came that were not asked for).
+    Raises NoData (no sample of the contract in the window), UsageError (the lake holds telemetry of another
+    source or other matchers), LakeLocked, SourceAnswerError (samples came that were not asked for).
     """
     started = time.monotonic()
     # A tile's name says to the second how far it was asked for.
@@ -227,10 +219,7 @@ def _most(before: Snapshot | None) -> dict[TileKey, int]:
 def _weighed(
     before: Snapshot | None, fetched: Sequence[list[TileFile]]
 ) -> tuple[list[list[TileFile]], Shrunk, list[str]]:
-    """Those that take their place, what is then left of which shrunken ones, and a line on each refused.
-
-    What the lake holds and the source no longer has is the only copy.
-    """
+    """Those taken, what is then left of shrunken ones, and a line on each that is refused."""
     if before is None:
         return list(fetched), {}, []
     taken, refused = [], []
@@ -250,7 +239,7 @@ def _weighed(
 
 
 def _left_out(before: Snapshot | None, fresh: set[TileKey], lines: Iterable[str]) -> list[list[str]]:
-    """What is told of which days: what was told of tiles that stay, and of fresh ones the source's own lines."""
+    """What was left out, by metric and date: of tiles that stay, and of fresh ones."""
     held = before.provenance.get("left_out", []) if before else []
     stay = [[metric, date, text] for metric, date, text in held if (metric, date) not in fresh]
     return stay + [[*tile, line] for line in lines for tile in sorted(fresh) if line.startswith(f"{tile[0]}: ")]
@@ -290,7 +279,7 @@ def _fetch(
 def _fetched(
     fetch: Callable[[Wanted], Fetched], missing: list[Wanted], concurrency: int, progress: Progress | None
 ) -> list[Fetched]:
-    """All of the missing tiles, or what was raised for the first that failed; no other is begun then."""
+    """The missing tiles, or what was raised for the first that failed; no other is begun then."""
     with ThreadPoolExecutor(concurrency) as pool:
         futures = [pool.submit(fetch, tile) for tile in missing]
         samples = 0

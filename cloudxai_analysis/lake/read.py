@@ -1,4 +1,4 @@
-"""One published version of the lake, and the frames of samples and hourly rollups that the measures take."""
+"""One published version of the lake, and the frames of it that the measures take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEVER = np.iinfo(np.int64).min
 
 
 class Frames:
-    """The frames of whatever holds samples; a subclass gives `_table`, each series' times in order."""
+    """The frames of what holds samples; a subclass gives `_table`, each series' times in order."""
 
     def samples(
         self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
@@ -87,7 +87,7 @@ class Frames:
         )
 
     def _table(self, kind: str, metric: str, window: Window, columns: Sequence[str]) -> tuple[pa.Table, int | None]:
-        """Columns of the days that a window touches, and the moment (ms) up to which they are known, if any says it."""
+        """Columns of the days that a window touches, and until when (ms) they are known, if it is said."""
         raise NotImplementedError
 
 
@@ -107,7 +107,7 @@ class Snapshot(Frames):
 
     @property
     def rules(self) -> list[dict[str, Any]] | None:
-        """The alerting rules that the source had loaded at the pull, as `sources.rules.rule_rows` gives them."""
+        """The alerting rules that the source had loaded, as `sources.rules.rule_rows` gives them."""
         return self.provenance.get("rules")
 
     @property
@@ -116,7 +116,7 @@ class Snapshot(Frames):
         return {(metric, date): (now, before) for metric, date, now, before in self.provenance.get("shrunk", [])}
 
     def warnings(self, window: Window) -> list[str]:
-        """What is to be known of the tiles of a window's days: what the source left out, and samples that were lost."""
+        """What the source left out of a window's days, and what of their samples was lost."""
         days = {day.name for day in window.days()}
         left_out = [text for _, date, text in self.provenance.get("left_out", []) if date in days]
         lost = losses({key: counts for key, counts in self.shrunk.items() if key[1] in days})
@@ -127,7 +127,7 @@ class Snapshot(Frames):
         return {file.tile for file in self.files if not file.path(self.path).is_file()}
 
     def tiles(self) -> pd.DataFrame:
-        """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples` (int)."""
+        """One row per tile: `metric`, `date` (str), `asked` (when), `until` (up to where), `samples`."""
         rows = [
             (file.metric, file.date, at, min(at, pd.Timestamp(file.date, tz="UTC") + DAY), file.rows)
             for file in self.by_tile["samples"].values()

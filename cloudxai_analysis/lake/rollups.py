@@ -70,7 +70,7 @@ def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.Data
 
 
 def _stepped(rollups: pd.DataFrame, series: NDArray) -> pd.DataFrame:
-    """Each row with the step from the value before it of the same series, passing over rows without one."""
+    """Each row with the step from its series' value before it, passing over rows without one."""
     values = pd.Series(np.where(rollups["samples"] > 0, np.arange(len(series)), -1))
     before_row = values.groupby(series, sort=False).cummax().groupby(series, sort=False).shift(1, fill_value=-1)
     before_row = before_row.to_numpy()

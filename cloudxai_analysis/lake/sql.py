@@ -1,4 +1,4 @@
-"""SQL over one version of the lake, by DuckDB: what it reads was checked before, and nothing else can be reached."""
+"""SQL over one version of the lake, by DuckDB: it reads checked files and reaches nothing else."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
         with duckdb.connect(":memory:", config=_CLOSED) as connection, warnings.catch_warnings():
             # DuckDB makes frames in a way that pandas is about to leave.
             warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
-            # A session is in the zone of the machine, which the report's numbers must not depend on.
+            # A session is in the zone of the machine otherwise.
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET lock_configuration = true")
             for kind, time in (("samples", "time"), ("rollups", "hour")):

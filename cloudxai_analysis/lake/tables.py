@@ -49,8 +49,7 @@ class Lake:
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The published pair at a version of `rollups`, by default the newest.
 
-        Raises UsageError (nothing has been published, or not at that version); LakeDamaged (the tables or their logs
-        cannot be read, or are not what was committed).
+        Raises UsageError (nothing is published, or not at that version), LakeDamaged (a log is not what was committed).
         """
         newest = self._published()
         if newest is None:
@@ -94,7 +93,7 @@ class Lake:
         return table if table.version() else None
 
     def _commit(self, kind: str, files: Iterable[TileFile], metadata: Mapping[str, Any]) -> int:
-        """Bring a table to hold those of the files that are its, and no others; return its version."""
+        """Bring a table to hold those of the files that are its, no others; return its version."""
         folder = self.path / kind
         # The folders of new days; the files in them were synced as they were written.
         sync(folder)
@@ -138,7 +137,7 @@ def open_table(folder: Path, version: int | None = None) -> DeltaTable:
 
 
 def is_table(folder: Path) -> bool:
-    """Whether a table was begun there; a log without any commit is what an interrupted beginning leaves."""
+    """Whether a table was begun there; an interrupted beginning leaves a log without a commit."""
     return any((folder / "_delta_log").glob("*.json"))
 
 
@@ -155,7 +154,7 @@ def _create_table(folder: Path, schema: pa.Schema) -> None:
         schema=pa.schema([*KEYS, *schema]),
         partition_by=[name for name, _ in KEYS],
         configuration={
-            # Old versions are what old reports were made from: their logs must not be cleaned up behind our back.
+            # Old reports were made from old versions, whose logs must not be cleaned up.
             "delta.enableExpiredLogCleanup": "false",
             # A checkpoint forgets older removals, whose files no vacuum would find.
             "delta.deletedFileRetentionDuration": "interval 36500 days",
@@ -189,7 +188,7 @@ def _action(file: TileFile) -> dict[str, Any]:
 
 
 def _sealed(stated: Stated, files: Iterable[TileFile]) -> str:
-    """A hash over what a commit states and the files of both tables, whose names hold the hashes of their contents."""
+    """A hash over what a commit states and all files, whose names hold the hashes of their contents."""
     listed: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     for file in sorted(files, key=lambda file: (file.name, file.metric, file.date)):
         listed[file.kind].append([file.name, file.metric, file.date, file.rows, file.size])
@@ -197,7 +196,7 @@ def _sealed(stated: Stated, files: Iterable[TileFile]) -> str:
 
 
 def _commit_metadata(log: Path) -> dict[str, Any]:
-    """What was written beside a commit; read from its log, since a pinned table's `history()` numbers wrongly."""
+    """What was written beside a commit, from its log: a pinned table's `history()` numbers wrongly."""
     try:
         for line in log.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)

@@ -1,4 +1,4 @@
-"""A tile, the samples and rollups of one metric and day: two Parquet files, each named by the hash of its contents."""
+"""A tile, the samples and rollups of one metric and day: two Parquet files named by their hashes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCHEMAS = {
     "rollups": pa.schema([("series_id", pa.int64()), *_SERIES, ("hour", TIME), *_COUNTS, *_FIGURES]),
 }
 ROW_GROUP = 1 << 20
-# Times stand in near equal steps: packed by their differences they are smaller, and faster to write, than compressed.
+# Times in near equal steps are smaller, and faster to write, by their differences than compressed.
 _PARQUET = {
     "compression": "snappy",
     "use_dictionary": ["series_id", "labels", "tenant"],
@@ -46,7 +46,7 @@ _PARQUET = {
 
 @dataclass(frozen=True)
 class TileFile:
-    """One of the two files of a tile: of which table, metric and day, its name in the table's folder, rows, bytes."""
+    """One of the two files of a tile; its name is that in the table's folder, its size is in bytes."""
 
     kind: str
     metric: str
@@ -73,10 +73,10 @@ class TileFile:
 def write_tile(
     lake: Path, batch: SeriesBatch, day: Window, asked: datetime, tenant_label: str, *, identity: str = "0"
 ) -> list[TileFile]:
-    """Write a tile's two files, private and synced, samples first; nothing names them until they are committed.
+    """Write a tile's two files, private and synced, samples first; a commit must name them.
 
-    What the lake holds of the day ends at `asked`, or with it. `identity` stands for all that a tile must share with a
-    later pull to be taken up there. Raises OSError where the disk is full, read-only or failing.
+    `asked` is up to when the day was asked for; a later pull of the same `identity` may take the tile
+    up. Raises OSError where the disk is full, read-only or failing.
     """
     texts = [canonical_labels(labels) for labels in batch.labels]
     ids = series_ids(texts)
@@ -102,9 +102,9 @@ def left_tile(
     lake: Path, metric: str, day: Window, asked: datetime, tenant_label: str, *, identity: str,
     held: TileFile | None = None, least: int = 0,
 ) -> list[TileFile] | None:  # fmt: skip
-    """A tile of at least so many samples that lie there, whole, asked for at that moment or later; None without.
+    """A whole tile that lies there, of so many samples at least, asked for then or later; else None.
 
-    An interrupted pull left them, or the lake holds them (`held`) and lost their rollups: these are made again.
+    An interrupted pull left it, or the lake holds it (`held`): its rollups are made again.
     """
     for path in sorted((lake / "samples" / day.name).glob(f"*-{_file_word(metric)}-*.parquet"), reverse=True):
         own, at = path.name.split("-")[-2], _asked(path.name)
@@ -126,7 +126,7 @@ def remove_unfinished(lake: Path) -> None:
 
 
 def checked(path: Path) -> tuple[bytes, str]:
-    """The bytes of a tile's file, held against the SHA-256 in its name; and what is wrong with them, '' if nothing."""
+    """The bytes of a tile's file, and how they differ from the SHA-256 in its name, '' if they do not."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -139,7 +139,7 @@ def checked(path: Path) -> tuple[bytes, str]:
 
 
 def intact(path: Path) -> bytes:
-    """The bytes of a tile's file; raises LakeDamaged where it is missing or not what was written."""
+    """The bytes of a tile's file; LakeDamaged where it is missing or not what was written."""
     content, fault = checked(path)
     if fault:
         raise _damaged(path, fault)
@@ -147,7 +147,7 @@ def intact(path: Path) -> bytes:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Columns of a tile's file, decoded from the very bytes that were held against its name; raises as `intact`."""
+    """Columns of a tile's file, decoded from the very bytes that were checked; raises as `intact`."""
     try:
         file = pq.ParquetFile(pa.BufferReader(intact(path)), read_dictionary=["labels"])
         return file.read(list(columns), use_threads=False)
@@ -156,10 +156,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
 
 
 def series_ids(labels: Sequence[str]) -> NDArray[np.int64]:
-    """Stable 64-bit ids of canonical label sets: the first eight bytes of their SHA-256, signed.
-
-    Raises LakeDamaged (two label sets share an id; both are named).
-    """
+    """Stable 64-bit ids of canonical label sets, by SHA-256; LakeDamaged where two share one."""
     ids = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) for text in labels]
     seen: dict[int, str] = {}
     for number, text in zip(ids, labels, strict=True):
@@ -185,7 +182,7 @@ def _asked(name: str) -> datetime:
 
 
 def _file_word(metric: str) -> str:
-    # Two metrics may have equal samples, so the name is part of the path; a hostile one only by its hash.
+    # Two metrics may have equal samples: the path tells the name, a hostile one only by its hash.
     if re.fullmatch(r"[A-Za-z0-9_]{1,100}", metric):
         return metric
     return hashlib.sha256(metric.encode()).hexdigest()[:16]
@@ -203,10 +200,7 @@ def _batch(metric: str, table: pa.Table) -> SeriesBatch:
 
 
 def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], names: dict[str, pa.Array]) -> Iterator[pa.Table]:
-    """The samples in the order of series and time, a table for each row group: memory holds one at a time.
-
-    They have no id of their series, which would be a ninth of the writing: the labels say the same.
-    """
+    """The samples by series and time, a table for each row group: memory holds one at a time."""
     counts = np.diff(batch.offsets)[order]
     groups = (np.cumsum(counts) - counts) // ROW_GROUP
     grouped = [list(places) for _, places in groupby(range(len(order)), key=lambda place: groups[place])]

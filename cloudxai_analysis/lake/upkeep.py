@@ -1,4 +1,4 @@
-"""Keeping a lake: what is damaged is set aside, never deleted; what nobody needs any more makes room."""
+"""Keeping a lake: damage is set aside, never deleted; what nobody needs any more makes room."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from cloudxai_analysis.platform.published import published_summaries
 
 
 def published_versions(reports: Path) -> dict[int, list[str]]:
-    """The lake versions that reports were made from, each with its reports' names; earlier editions count, too.
-
-    Raises LakeDamaged (a report's summary cannot be read or names no version).
-    """
+    """The lake versions that reports and their earlier editions name; LakeDamaged where one does not."""
     named: dict[int, list[str]] = {}
     for one in published_summaries(reports):
         try:
@@ -33,22 +30,19 @@ def published_versions(reports: Path) -> dict[int, list[str]]:
 
 
 def needed_snapshots(lake: Lake, published: Iterable[int]) -> list[Snapshot]:
-    """The versions that must stay whole: those that reports name, and the newest, which comes last.
-
-    Raises UsageError, LakeDamaged (the lake is empty; one of these versions cannot be read).
-    """
+    """The versions that must stay whole, the newest last; raises as `Lake.snapshot`."""
     newest = lake.snapshot()
     return [*(lake.snapshot(version) for version in sorted(published) if 0 < version < newest.version), newest]
 
 
 def set_aside(path: Path) -> Path:
-    """Give a file that is damaged another name beside its own, under which nothing reads it; the new path."""
+    """Give a damaged file another name beside its own, under which nothing reads it; the new path."""
     names = (path.with_name(f"{path.name}.set-aside-{number}") for number in count(1))
     return path.rename(next(name for name in names if not name.exists()))
 
 
 def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float = 10.0) -> list[Path]:
-    """Make a lake readable whose newest logs are damaged, and return where those lie now; [] where nothing was wrong.
+    """Make a lake readable whose newest logs are damaged; where those lie now, [] if none was.
 
     Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, which no
     publication may need; then the newest publication, if no report was made from it (`published`): its tiles stay, and

@@ -1,4 +1,4 @@
-"""The hot loops of remote read: where the chunks lie in a stretch of frames, and what samples they hold.
+"""The hot loops of remote read: where chunks lie in a stretch of frames, and their samples.
 
 Importing it imports numba. Whatever the bytes say, the answer is a table or a fault's number, never a read past the
 stretch: its last `PADDING` bytes are filler that a step of the decoder may look at and never get past.
@@ -33,7 +33,7 @@ _TABLE = numba.int64[:, ::1]
 
 @numba.njit(inline="always")
 def _varint(data: Any, at: Any, end: Any) -> Any:
-    """The number that begins at `at`, and the place after it; that place is -1 where it does not end before `end`."""
+    """The number at `at`, and the place after it, -1 where it does not end before `end`."""
     number, shift = np.int64(0), 0
     while at < end and shift < 63:
         byte = np.int64(data[at])
@@ -49,7 +49,7 @@ def _varint(data: Any, at: Any, end: Any) -> Any:
 
 @numba.njit(inline="always")
 def _field(data: Any, at: Any, end: Any) -> Any:
-    """Tag, content's start and end of the protobuf field at `at`; the end is -1 where it does not fit before `end`.
+    """Tag, content's start and end of the protobuf field at `at`; the end is -1 where it does not fit.
 
     Of a varint the start holds its value.
     """
@@ -74,7 +74,7 @@ def _field(data: Any, at: Any, end: Any) -> Any:
 
 @numba.njit
 def _index_part(data: Any, at: Any, end: Any, row: Any, chunks: Any, chunk: Any) -> Any:
-    """List the labels and chunks of the part in `data[at:end]`; the number of chunks so far, or `BROKEN`."""
+    """List the labels and chunks of the part in `data[at:end]`; the chunks so far, or `BROKEN`."""
     row[PART_LABELS] = row[PART_LABELS_END] = at
     row[PART_CHUNK], row[PART_SAMPLES] = chunk, 0
     while at < end:
@@ -83,7 +83,7 @@ def _index_part(data: Any, at: Any, end: Any, row: Any, chunks: Any, chunk: Any)
         if at < 0:
             return np.int64(BROKEN)
         if tag == _FIRST_FIELD:
-            # The labels are read as one piece: they must stand together, as every server writes them.
+            # The labels are read as one piece: they must stand together.
             if row[PART_LABELS] == row[PART_LABELS_END]:
                 row[PART_LABELS] = begin
             elif row[PART_LABELS_END] != begin:

@@ -1,4 +1,4 @@
-"""PromQL: selectors that are safe for any text, and expressions that the server evaluates, never code of ours."""
+"""PromQL: selectors safe for any text, and expressions that the server evaluates, never our code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labe
 from cloudxai_analysis.sources.session import ObservingSession, asking
 
 MOST_STEPS = 2_000  # asked for at once; Prometheus refuses more than 11,000
-# What Prometheus takes for a NaN that is no staleness marker; JSON says 'NaN' only, and Python's bits are others.
+# Prometheus' bits of a NaN that is no staleness marker; JSON says 'NaN' only.
 NORMAL_NAN_BITS = 0x7FF8000000000001
-# Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over words it does not know.
+# Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over it.
 WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NUMBERS = re.compile(r"[0-9+\-.eEInfNa]*")
@@ -49,7 +49,7 @@ class Steps:
 
     @classmethod
     def within(cls, window: Window, step: int, *, phase: int = 0) -> Steps:
-        """The times of the window that lie `phase` milliseconds after a whole multiple of `step`."""
+        """The window's times that lie `phase` milliseconds after a whole multiple of `step`."""
         if step <= 0:
             raise UsageError(f"Step of {step} ms. Evaluations are at least a millisecond apart.")
         first = window.start_ms + (phase - window.start_ms) % step
@@ -62,7 +62,7 @@ class Steps:
 
 
 def quoted(text: str) -> str:
-    """`text` as a string literal of PromQL, printable and on one line; UsageError where no UTF-8 can carry it.
+    """`text` as a string literal of PromQL, printable, on one line; UsageError where it is no UTF-8.
 
     Source: Prometheus docs, Querying basics, 'String literals' (escapes as in Go).
     """
@@ -91,7 +91,7 @@ def seconds_text(milliseconds: int) -> str:
 
 
 def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
-    """The values of a PromQL expression at one moment: a column for each label, "" where absent, and `value` (float64).
+    """What a PromQL expression gives at a moment: a column a label, "" where absent, and `value` (float64).
 
     A scalar is one row without labels. prometheus-api-client asks, over the source's own session, so its deadlines and
     refusals hold. Raises UsageError where the moment has no time zone or the expression gives ranges, histograms or a
@@ -122,7 +122,7 @@ def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
 
 
 def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
-    """What a PromQL expression gives at each of the steps, by series: labels with any `__name__`, times, values.
+    """What a PromQL expression gives at each step, by series: labels with any `__name__`, times, values.
 
     The server evaluates it (Prometheus docs, HTTP API, 'Range queries'), fewer steps at once where it finds them too
     many. Raises UsageError where it gives native histograms, and whatever `session.ask` does.
@@ -147,7 +147,7 @@ def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
 
 
 def pairs_of(pairs: Sequence[Sequence[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times in milliseconds, whole as far as they are numbers, and values of JSON's pairs; ValueError of what is none.
+    """Whole milliseconds and values of JSON's pairs; ValueError of what is none.
 
     Source: Prometheus docs, HTTP API, 'Range vectors'.
     """
@@ -181,12 +181,12 @@ def _evaluated(source: Asked, expression: str, part: Steps) -> list[_Series]:
 
 
 def _points(item: dict[str, Any], part: Steps) -> _Series:
-    """One series; raises ValueError where it has other times than were asked for, or no proper labels."""
+    """One series; ValueError where it has other times than were asked for, or no proper labels."""
     if item.get("histograms"):
         raise UsageError("it gives native histograms. Use an expression with one number a series.")
     labels = item["metric"]
     times, values = pairs_of(item["values"])
-    # A server that aligns start and end to its own steps would give other moments, and those are not the rule's.
+    # A server that aligns start and end to its own steps would give other moments.
     aligned = np.isin(times, part.times).all() and np.all(np.diff(times) > 0)
     if not aligned or not all(isinstance(value, str) for value in labels.values()):
         raise ValueError
@@ -199,7 +199,7 @@ def _escaped(character: str) -> str:
         return f"\\{character}"
     if 0xD800 <= code < 0xE000:
         raise UsageError(f"Text with the lone surrogate U+{code:04X} is no UTF-8. Correct `matchers` in the settings.")
-    # Prometheus' lexer takes a bare U+FFFD for broken UTF-8, and a bare line feed for a missing quote.
+    # Prometheus takes a bare U+FFFD for broken UTF-8, and a bare line feed for a missing quote.
     if character.isprintable() and code != 0xFFFD:
         return character
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,4 +1,4 @@
-"""Raw samples by range selectors, which every server answers, in answers that stay small; and counts of samples."""
+"""Raw samples by range selectors, which every server answers; and counts of samples."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ SAMPLES_PER_ANSWER = 500_000
 
 
 class RangeSelectors:
-    """Instant queries with a range selector (Prometheus docs, HTTP API, 'Instant queries').
+    """Instant queries with a range selector (Prometheus docs, HTTP API), which show no markers.
 
-    Staleness markers are not shown by them. About `samples_per_answer` are asked for at once: that bounds memory here
-    and there.
+    About `samples_per_answer` are asked for at once: that bounds memory here and there.
     """
 
     def __init__(self, session: ObservingSession, *, samples_per_answer: int = SAMPLES_PER_ANSWER) -> None:
@@ -36,7 +35,7 @@ class RangeSelectors:
         return {"kind": "prometheus", "way": "range selectors over POST /api/v1/query", "hides_markers": True}
 
     def read(self, stretch: Stretch) -> SeriesBatch:
-        """The stretch's samples; raises what `session.ask` does, and where fewer come than the server counted."""
+        """The stretch's samples; raises what `session.ask` and `whole` do."""
 
         def assembly(counted: int) -> Assembly:
             found = Assembly(stretch)
@@ -47,7 +46,7 @@ class RangeSelectors:
         return self.whole(stretch, assembly)
 
     def count(self, stretch: Stretch, *, cut: int = 0) -> int:
-        """How many samples the server counts in the stretch without its first `cut` milliseconds, markers left out.
+        """The server's count of samples in the stretch without its first `cut` milliseconds, markers left out.
 
         Up to Prometheus 2 the sample of the millisecond before the stretch may be among them.
         """
@@ -55,13 +54,11 @@ class RangeSelectors:
             return 0
         query = f"sum(count_over_time({replace(stretch, start=stretch.start + cut).range_selector}))"
         try:
-            count: int = self._ask(
-                stretch, query, lambda data: sum(int(float(item["value"][1])) for item in data["result"])
-            )
+            count = sum(self._ask(stretch, query, lambda data: [int(float(one["value"][1])) for one in data["result"]]))
         except TooManySamples:
             if stretch.end - stretch.start == 1:
                 raise
-            # No sample may be counted in both halves: a partial answer would be seen where there is none.
+            # No sample may be counted in both halves.
             return sum(self.count(half, cut=1) for half in stretch.parts(2))
         if count > MOST_SAMPLES:
             raise SourceAnswerError(
@@ -71,7 +68,7 @@ class RangeSelectors:
         return count
 
     def label_sets(self, stretch: Stretch, selectors: Sequence[str]) -> list[Labels]:
-        """The label sets, without the name, of the stretch's series that any of the selectors matches."""
+        """The label sets, without the name, of the stretch's series that a selector matches."""
         return self.session.ask(
             str(stretch),
             "series",
@@ -80,12 +77,11 @@ class RangeSelectors:
         )
 
     def whole(self, stretch: Stretch, read: Callable[[int], Assembly]) -> SeriesBatch:
-        """The batch of what `read` gives, told what the server counted just before, once it gives no less than that.
+        """The batch of what `read` gives, once that is no less than what the server counts.
 
-        Samples may only come, not go. What is less is asked for anew, count and all, up to `limits.retries` times:
-        while Prometheus 2.42 compacts blocks, it counts for some seconds a sample that no way of reading gives.
-        Emptiness is believed only after the index and a second count agree. Raises SourceAnswerError where it stays
-        less.
+        What is less is asked for anew, count and all, up to `limits.retries` times: while Prometheus 2.42
+        compacts blocks, it counts for some seconds a sample that no way of reading gives. Emptiness is believed
+        only after the index and a second count agree. Raises SourceAnswerError where it stays less.
         """
         for attempt in range(self.session.retries + 1):
             counted = self.count(stretch)

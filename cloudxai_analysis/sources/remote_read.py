@@ -1,4 +1,4 @@
-"""Raw samples by Prometheus' streamed remote read: the chunks as they are stored, checked and decoded here."""
+"""Raw samples by Prometheus' streamed remote read: stored chunks, checked and decoded here."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ HEADERS = {
     "Accept": _STREAMED,
     "X-Prometheus-Remote-Read-Version": "0.1.0",
 }
-# The encodings that Prometheus has besides XOR, whose samples can be counted: integer and float histograms.
+# Encodings besides XOR, whose samples can be counted: integer and float histograms.
 _HISTOGRAMS = (2, 3)
 _STREAMED_XOR_CHUNKS = 1
-# Tags, as protobuf writes them: the field's number and its wire type, 0 for numbers and 2 for what has a length.
+# Tags of protobuf: the field's number and its wire type, 0 for numbers, 2 for what has a length.
 _FIRST, _SECOND, _THIRD = (number << 3 | 2 for number in (1, 2, 3))
 _FIRST_NUMBER, _SECOND_NUMBER = 1 << 3, 2 << 3
 
 
 class RemoteRead:
-    """A server's raw samples by `POST /api/v1/read`, as chunks; `ranges` is the same server, which counts.
+    """A server's raw samples by `POST /api/v1/read`; `ranges` is the same server, which counts.
 
     Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read API'.
     """
@@ -53,7 +53,7 @@ class RemoteRead:
         return {"kind": "prometheus", "way": way, "hides_markers": False, "external_labels_left_out": left_out}
 
     def offered(self) -> bool:
-        """Whether the server answers remote read with frames; raises what `session.receive` does."""
+        """Whether the server answers with frames; raises what `session.receive` does."""
 
         def streamed(response: requests.Response, body: Iterator[bytes]) -> bool:
             for _ in body:
@@ -63,7 +63,7 @@ class RemoteRead:
         return bool(self._receive("Asked whether it offers remote_read", request("up", {}, 0, 1), streamed))
 
     def read(self, stretch: Stretch) -> SeriesBatch:
-        """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counted."""
+        """The stretch's samples; raises what `session.receive` and `RangeSelectors.whole` do."""
         own = self._own_labels(stretch)
         if own is None:
             return self._ranges.read(stretch)
@@ -87,17 +87,17 @@ class RemoteRead:
 
     @cached_property
     def external_labels(self) -> Labels:
-        """What the server adds to every series that leaves it by remote read, from its configuration."""
+        """What the server adds to every series that leaves it by remote read, as it is configured."""
         try:
             return self._ranges.session.ask("Asked for its external labels", "status/config", read=_external_labels)
         except SourceAnswerError:
             return {}
 
     def _own_labels(self, stretch: Stretch) -> dict[str, Labels] | None:
-        """By how remote read gives them, the label sets of series that have an external label by themselves.
+        """By how remote read gives them, label sets of series that have an external label themselves.
 
-        A tenant may be called as the server is: what a series has of its own stays. None where remote read cannot tell:
-        two series look the same once external labels are added, or a matcher names one, which it takes for the server.
+        None where remote read cannot tell: two series look the same once external labels are added, or a
+        matcher names one, which it takes for the server.
         """
         if not self.external_labels.keys().isdisjoint(stretch.matchers):
             return None
@@ -110,7 +110,7 @@ class RemoteRead:
         return found if len(found) == len(label_sets) else None
 
     def _indexed(self, body: Iterator[bytes]) -> Iterator[tuple[np.ndarray, ...]]:
-        """The body in stretches of whole frames, each with the tables of its frames, parts of series and chunks."""
+        """The body in stretches of whole frames, with the tables of their frames, parts and chunks."""
         rest, seen, tables = b"", 0, _tables(2 * STRETCH_BYTES)
         for piece in _joined(body):
             raw = rest + piece
@@ -133,10 +133,9 @@ class RemoteRead:
 
 
 def request(metric: str, matchers: Labels, start_ms: int, end_ms: int) -> bytes:
-    """The body that asks for the chunks in `[start_ms, end_ms)` of a metric's series with these labels.
+    """The body that asks for the chunks in `[start_ms, end_ms)` of series with these labels.
 
-    Remote read's own windows hold both of their ends. A matcher's type is left out, which makes it an equality.
-    Source: Prometheus docs, 'Remote read API', its public definitions; Protocol Buffers, 'Encoding'.
+    A matcher without a type is an equality. Source: Prometheus docs, 'Remote read API', its definitions.
     """
     query = bytes([_FIRST_NUMBER]) + _number(start_ms) + bytes([_SECOND_NUMBER]) + _number(end_ms - 1)
     for name, value in {"__name__": metric, **matchers}.items():
@@ -147,7 +146,7 @@ def request(metric: str, matchers: Labels, start_ms: int, end_ms: int) -> bytes:
 
 
 def labels_of(encoded: bytes) -> dict[str, str]:
-    """The labels of a series from their part of its message; raises ValueError where they are none."""
+    """The labels of a series from their part of its message; ValueError where they are none."""
     labels: dict[str, str] = {}
     at = 0
     try:
@@ -199,7 +198,7 @@ def _decode(data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.
 
 
 def _tables(size: int) -> list[np.ndarray]:
-    """Room for the rows of all frames, parts and chunks that so many bytes can hold; made once, for it costs much."""
+    """Room for all frames, parts and chunks that so many bytes can hold; made once, for it costs much."""
     shapes = ((kernels.FRAME_BYTES, 3), (kernels.ROW_BYTES, 4), (kernels.ROW_BYTES, 3))
     return [np.empty((size // least + 1, columns), dtype=np.int64) for least, columns in shapes]
 
@@ -216,7 +215,7 @@ def _joined(body: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _piece(data: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Tag, and content's start and end, of the field with a length at `at`; ValueError where it ends after `end`."""
+    """Tag, and content's start and end, of the field at `at`; ValueError where it ends after `end`."""
     tag, size, at = data[at], data[at + 1], at + 2
     shift = 7
     while data[at - 1] >= 128 and shift < 35:

@@ -19,7 +19,7 @@ _Samples = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Window, *, counter: bool) -> SeriesBatch:
-    """The batch without its replica labels: of series that then are the same, one, cut to the window.
+    """The batch without its replica labels: of series that are then the same, one, in the window.
 
     The replica that comes first by its labels is followed; the others only fill its gaps, more than 2.5 of its steps
     long, so that every moment counts once. Where a counter's filling lies below the value before it or above the one
@@ -42,7 +42,7 @@ def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Wi
 
 
 def _filled(followed: _Samples, other: _Samples, *, counter: bool) -> _Samples:
-    """The followed replica's samples with the other's in its gaps, before its first and after its last sample."""
+    """The followed replica's samples with the other's in its gaps, before its first and after its last."""
     (times, values), (other_times, other_values) = followed, other
     steps = np.diff(times if len(times) > 1 else other_times)
     limit = GAP_STEPS * (float(np.median(steps)) if len(steps) else 60_000)
@@ -57,7 +57,7 @@ def _filled(followed: _Samples, other: _Samples, *, counter: bool) -> _Samples:
 
 
 def _out_of_line(followed: _Samples, other: _Samples, limit: float) -> NDArray[np.bool_]:
-    """Which of the other's samples lie below the followed value before, or above the next, with no reset between."""
+    """Which of the other's samples lie below the value before, or above the next, with no reset between."""
     (times, values), (other_times, other_values) = followed, other
     place = np.searchsorted(times, other_times, side="left")
     before, after = np.maximum(place - 1, 0), np.minimum(place, len(times) - 1)

@@ -1,4 +1,4 @@
-"""What every source gives: raw samples of one metric over one window, and the interface that gives them."""
+"""What every source gives: raw samples of one metric over one window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = Mapping[str, str]
 
 
 def canonical_labels(labels: Labels) -> str:
-    """A label set as one string, the same on every machine: compact JSON, sorted by name, empty values left out."""
+    """A label set as one string: compact JSON, sorted by name, empty values left out."""
     kept = {name: value for name, value in sorted(labels.items()) if value != ""}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
@@ -38,7 +38,7 @@ class SeriesBatch:
 
     @classmethod
     def of(cls, metric: str, series: Sequence[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]) -> SeriesBatch:
-        """A batch of series given one by one, as (labels, times, values); series without a sample are left out."""
+        """A batch of series as (labels, times, values); those without a sample are left out."""
         kept = [item for item in series if len(item[1])]
         lengths = np.array([len(times) for _, times, _ in kept], dtype=np.int64)
         return cls(
@@ -72,7 +72,7 @@ class Source(Protocol):
         """First to last moment with data where the source knows it (the demo does), else None."""
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
-        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
+        """The raw samples of `metric` in a half-open window, of series whose labels equal `matchers`.
 
         Raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where it does not answer, wrongly or in part.
         """

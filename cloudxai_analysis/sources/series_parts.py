@@ -1,4 +1,4 @@
-"""One reading: what is asked for, and the parts of series that come, whichever way, put together to one batch."""
+"""One reading: what is asked for, and the parts of series that come, put together to one batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_PARTS = 2_000_000  # 1 GB besides
 
 @dataclass(frozen=True)
 class Stretch:
-    """A metric, its matchers and a stretch `[start, end)` of milliseconds; `window` is the one people asked for."""
+    """A metric, its matchers and milliseconds `[start, end)`; `window` is the one people asked for."""
 
     metric: str
     matchers: Labels
@@ -66,7 +66,7 @@ class Stretch:
 
 
 class Notes:
-    """What was left out or decided while reading, counted by metric; `lines` is a living list for the provenance."""
+    """What was left out while reading, counted by metric; `lines` is a living list."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -81,11 +81,11 @@ class Notes:
 
 
 class Assembly:
-    """A batch in the making, of one answer or several: no more than may be held, and nothing that was not asked for.
+    """A batch in the making: no more than may be held, and nothing that was not asked for.
 
-    Labels of `leave_out` are dropped where they have just that value, unless `own` has the label set (canonical) by
-    which the series stands without what was added to it. `given` are the samples and histograms so far, markers not
-    counted, and `left_out` the numbers of those that are in no batch, by the words for it.
+    Labels of `leave_out` are dropped where they have just that value; `own` says, by canonical label sets,
+    which series have such a label themselves. `given` counts samples and histograms, markers left out, and
+    `left_out` those that are in no batch, by the words for it.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Assembly:
         self._series: dict[str, tuple[Labels, list[NDArray[np.int64]], list[NDArray[np.float64]]]] = {}
 
     def reserve(self, samples: int) -> None:
-        """Raise SourceAnswerError where one part more, of so many samples, is more than may be held."""
+        """Raise SourceAnswerError where one more part of so many samples is more than may be held."""
         self._parts += 1
         if self._samples + samples > MOST_SAMPLES or self._parts > MOST_PARTS:
             raise SourceAnswerError(
@@ -131,7 +131,7 @@ class Assembly:
         self.left_out[HISTOGRAMS_LEFT_OUT] += count
 
     def batch(self) -> SeriesBatch:
-        """The series in the order in which they first came; of samples with one time the first is kept."""
+        """The series in the order in which they came; of samples with one time the first is kept."""
         merged = [(labels, *self._merged(times, values)) for labels, times, values in self._series.values()]
         return SeriesBatch.of(self._stretch.metric, merged)
 

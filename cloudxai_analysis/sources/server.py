@@ -30,8 +30,8 @@ _DAY_MS = 86_400_000
 class ServerSource:
     """Prometheus, Mimir, Thanos, VictoriaMetrics, or what speaks their API; it is only ever read.
 
-    The server is asked once what it offers: streamed remote read, else VictoriaMetrics' export, else range selectors,
-    with which every one of them answers. `way` settles it instead.
+    Unless `way` settles it, the server is asked once what it offers: streamed remote read, else
+    VictoriaMetrics' export, else range selectors, which all of them answer.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class ServerSource:
         return self.session.received
 
     def describe(self) -> dict[str, Any]:
-        """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way, `tenant` whose.
+        """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way.
 
-        Raises UsageError where the settings name a way that the server does not offer, and what the session does.
+        Raises UsageError where the settings name a way that is not offered, and what the session does.
         """
         way, why = self._chosen
         version = status(self, "buildinfo").get("version", "unknown")
@@ -77,12 +77,12 @@ class ServerSource:
         return None
 
     def rules(self) -> list[AlertingRule] | None:
-        """The alerting rules that the server has loaded; None where it does not say, or leaves rules to others."""
+        """The alerting rules that are loaded; None where the server does not say or leaves them to others."""
         try:
             rules = loaded_rules(self)
         except SourceAnswerError:
             return None
-        # A VictoriaMetrics evaluates nothing, and says that there are no rules unless it was told of a vmalert.
+        # A VictoriaMetrics that was told of no vmalert says that there are no rules.
         return rules or (None if self.exports else [])
 
     @cached_property
@@ -91,9 +91,9 @@ class ServerSource:
         return self._offered("export") is not None
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
-        """Series and samples of `metric` on each of the days, as the server counts them, staleness markers left out."""
+        """Series and samples of `metric` on each day, as the server counts them, markers left out."""
         ends = [day.end_ms - 1 for day in days]
-        # A range holds its left end before Prometheus 3.0, and not since: a millisecond less counts no sample twice.
+        # Before Prometheus 3.0 a range holds its left end: a millisecond less counts no sample twice.
         steps = Steps(min(ends), _DAY_MS, (max(ends) - min(ends)) // _DAY_MS + 1)
         over = f"count_over_time({selector(metric, matchers)}[{_DAY_MS - 1}ms])"
         found = [promql_range(self, f"{how}({over})", steps) for how in ("count", "sum")]
@@ -101,10 +101,7 @@ class ServerSource:
         return [(round(series.get(end, 0)), round(samples.get(end, 0))) for end in ends]
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
-        """The raw samples of `metric` in `[window.start, window.end)` of series whose labels equal `matchers`.
-
-        Raises UsageError where a matcher names no label, and what `describe` does.
-        """
+        """As `Source.read`; UsageError where a matcher names no label; raises what `describe` does."""
         stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
         if not (stretch.selector and stretch.start < stretch.end):  # a selector refuses what names no label
             return SeriesBatch.of(metric, [])

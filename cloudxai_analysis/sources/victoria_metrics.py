@@ -36,7 +36,7 @@ class Export:
         self._ranges = ranges
 
     def about(self) -> dict[str, Any]:
-        """What the provenance says of this way; `precision` says what the server's storage does to values."""
+        """What the provenance says of this way; `precision` is what storage does to values."""
         way = "export over POST /api/v1/export"
         return {"kind": "victoria_metrics", "way": way, "hides_markers": False, "precision": PRECISION}
 
@@ -46,7 +46,7 @@ class Export:
         return self._receive("Asked whether it offers export", asked, lambda body: not list(body) or True)
 
     def read(self, stretch: Stretch) -> SeriesBatch:
-        """The stretch's samples; raises what `session.receive` does, and where fewer come than the server counted."""
+        """The stretch's samples; raises what `session.receive` and `RangeSelectors.whole` do."""
 
         def assembly(body: Iterator[bytes]) -> Assembly:
             found = Assembly(stretch)
@@ -79,7 +79,7 @@ def _decoded(line: bytes) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
         try:
             fields = orjson.loads(line)
         except orjson.JSONDecodeError:
-            # Quotes inside a label are escaped: what stands behind the last bare one of `values` is numbers only.
+            # Quotes inside a label are escaped: behind the last bare one of `values` are numbers only.
             head, name, numbers = line.rpartition(b'"values":[')
             fields = orjson.loads(head + name + _BARE_INFINITY.sub(rb'"\1Inf"', numbers))
         times = np.array(fields["timestamps"], dtype=np.int64)
