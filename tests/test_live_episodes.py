@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.request import urlopen
 
+import numpy as np
 import pandas as pd
 import pytest
 import scraped
@@ -23,7 +24,10 @@ from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.contract import Metric, load_contract
 from cloudxai_analysis.platform.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
+from cloudxai_analysis.replay.history import History
+from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.rules import loaded_rules
 from cloudxai_analysis.study.study import Study
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -44,6 +48,13 @@ groups:
           histogram_quantile(0.95, sum by (job, instance, le) (rate(readiness_check_duration_seconds_bucket[4s]))) > 0.2
         for: 3s
         labels: {severity: ticket}
+  - name: kept
+    rules:
+      - alert: TenantReadinessKept
+        expr: tenant_readiness_state == 0
+        for: 2s
+        keep_firing_for: 2s
+        labels: {severity: page, who: "{{ $labels.tenant }}"}
 """
 DOWN = {"a": [(6, 14), (20, 21), (24, 29)], "b": [(26, 70)], "c": [(second, second + 1) for second in range(8, 18, 2)]}
 NOT_READY, REFUSING, SLOW = (12, 20), (5, 9), (8, 18)
@@ -177,26 +188,6 @@ def test_they_are_resolved_when_the_server_said_so(run: Any) -> None:
         assert bool(row.cut_end) == (not after)
 
 
-def test_what_the_script_planned_is_what_fired(run: Any) -> None:
-    """By hand from the script: a twice (its second of one is only pending), b once over the restart, c flaps."""
-    study, _ = run
-    episodes = study.alerts.episodes
-    counted = episodes.groupby(["alertname", "tenant"]).size().to_dict()
-    assert counted[("TenantReadinessBreach", "a")] == 2
-    assert counted[("TenantReadinessBreach", "b")] == 1
-    assert ("TenantReadinessBreach", "c") not in counted
-    assert counted[("TenantFlapping", "c")] >= 1
-    assert counted[("ServiceNotReady", "")] == 1
-    assert counted[("TenantLabelCardinalityExceeded", "")] == 1
-    assert counted[("ReadinessLatencyHigh", "")] == 1
-    waited = study.alerts.pendings
-    assert {"a", "c"} <= set(waited.loc[waited["alertname"] == "TenantReadinessBreach", "tenant"])
-    seconds = episodes.set_index(["alertname", "tenant"])["seconds"]
-    # Not ready from the 6th to the 14th second, two of them pending; a scrape may lie to either side of an edge.
-    assert seconds[("TenantReadinessBreach", "a")].max() == pytest.approx(6, abs=1.5)
-    assert seconds[("ServiceNotReady", "")].max() == pytest.approx(5, abs=1.5)
-
-
 def test_a_restart_is_a_gap_and_resolves_nothing(run: Any) -> None:
     study, _ = run
     gaps = study.alerts.evaluation_gaps
@@ -207,3 +198,27 @@ def test_a_restart_is_a_gap_and_resolves_nothing(run: Any) -> None:
     assert over["unseen_seconds"] >= gaps["seconds"].iloc[0] - 2
     others = study.alerts.episodes.query("tenant != 'b'")
     assert (others["unseen_seconds"] == 0).all()
+
+
+def test_a_replay_fires_what_the_server_fired_and_tells_the_restart_apart(
+    played: tuple[servers.Server, Window, Said],
+) -> None:
+    server, when, _ = played
+    source: Any = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
+    window = Window(when.start + timedelta(seconds=8), when.end - timedelta(seconds=2))
+    rules, loaded = rules_in([server.folder / "beta.rules.yml"])[0], loaded_rules(source)
+    history = History(source, source, window, loaded, evaluation_seconds=1)
+    found = pd.concat([history.agreement(rule, history.replay(rule)) for rule in loaded], ignore_index=True)
+    assert not found["status"].isin(["other", "extra"]).any(), found.to_string()
+    same = found[found["status"] == "same"]
+    assert {"TenantReadinessBreach", "TenantReadinessKept", "ServiceNotReady"} <= {*same["alertname"]}, (
+        found.to_string()
+    )
+    assert "b" in {*found.loc[found["status"] == "apart", "tenant"]}
+    # Each of the two groups is asked at its own milliseconds, which are those of its alerts.
+    phases = {history.steps(rule).first % 1000 for rule in loaded}
+    assert phases >= {*np.unique(history.alerts.times % 1000).tolist()}
+    kept = ("name", "for_seconds", "keep_firing_for_seconds", "labels")
+    assert [[getattr(rule, name) for name in kept] for rule in loaded] == [
+        [getattr(rule, name) for name in kept] for rule in rules
+    ]

@@ -14,7 +14,7 @@ from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.replay.demo_server import NeedsServer
-from cloudxai_analysis.replay.rules import rules_in, split
+from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.session import opened
 from cloudxai_analysis.replay.written import PRESENT, RuleReplay
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -29,11 +29,10 @@ _NO_RULE = "no rule could be replayed"
 
 @dataclass(frozen=True)
 class Replays:
-    """What a replay gave: each rule's, the window, the course of what each looks at; `unknown` is why there is none."""
+    """What a replay gave: each rule's, and the window; `unknown` is why there is none."""
 
     rules: list[RuleReplay]
     window: Window
-    courses: dict[str, tuple[pd.DataFrame, str]]
     unknown: str = ""
 
     @property
@@ -63,11 +62,9 @@ def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 
     seen = study.seen
     try:
         with opened(study.environment, seen, seen.end, weeks=weeks, given=given, proposed=suggested) as session:
-            found = session.compared()
-            courses = {rule.name: session.history.course(rule.rule) for rule in found if not rule.unknown}
-            return Replays(found, session.history.window, courses)
+            return Replays(session.compared(), session.history.window)
     except (NeedsServer, SourceAnswerError) as error:
-        return Replays([], seen, {}, unknown=str(error))
+        return Replays([], seen, unknown=str(error))
 
 
 def agreement(study: Study, replays: Replays) -> Card:
@@ -101,29 +98,6 @@ def frontier(study: Study, replays: Replays, rule: str = "") -> Card:
     found = f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier."
     unknown = "" if len(frame) else "no candidate was replayed"
     return _card(study, replays, "frontier", found, unknown, _NO_RULE, name=name, reason=chosen.reason, frame=shown)
-
-
-def signal(study: Study, replays: Replays, rule: str = "") -> Card:
-    """What a rule looks at, with its threshold and its episodes; by default of the rule that is worst off."""
-    chosen = replays.rule(rule)
-    episodes, parts = chosen.episodes, split(chosen.rule.expr)
-    if len(episodes):
-        episodes = episodes[episodes["variant"] == 0].reset_index(drop=True)
-    course, meaning = replays.courses.get(chosen.name, (pd.DataFrame(columns=["time", "value"]), ""))
-    return _card(
-        study,
-        replays,
-        "signal",
-        f"{chosen.name} would have fired {count(len(episodes), 'time')}.",
-        chosen.unknown and "no rule replayed",
-        "it would not have fired in these weeks",
-        name=chosen.name,
-        meaning=meaning,
-        course=course,
-        episodes=episodes,
-        threshold=None if parts is None else parts.threshold,
-        frame=episodes.drop(columns=["variant", "unseen_seconds"], errors="ignore"),
-    )
 
 
 def drafts(replays: Replays) -> str:

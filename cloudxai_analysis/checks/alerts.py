@@ -182,19 +182,27 @@ def flapping(case: Case) -> Found:
         return found("none", 0, tenants=counted, rest=rest, period=week) if counted else found("nothing", period=week)
     events = _flaps(tenants, alerts)
     names = sorted({flap["place"] for flap in events})
-    told = _flapping_told(tenants, alerts, len(names), week)
-    for row in before.tail(1).to_dict("records"):
-        edge = over_the_edge(row["start"], row["end"], week.window)
-        told += f"; the flapping of {short(row['tenant'] or row['alertname'])}, {edge}"
+    kind, frame, size = ("tenants", tenants, "transitions") if len(tenants) else ("alerts", alerts, "episodes")
+    top = largest(frame, size) if len(frame) else {}
+    edges = [
+        f"; the flapping of {short(row['tenant'] or row['alertname'])}, "
+        f"{over_the_edge(row['start'], row['end'], week.window)}"
+        for row in before.tail(1).to_dict("records")
+    ]
     sizes = [(tenants["transitions"].sum(), "transition"), (alerts["episodes"].sum(), "repeated alert")]
     return found(
-        "flapped",
+        kind if len(frame) else "before",
         len(names),
         since=pd.concat([tenants["start"], alerts["start"], before["start"]]).min(),
         events=events,
-        told=told,
+        top=top,
+        whose=f" of {short(top['tenant'])}" if len(top) and top["tenant"] else "",
+        minutes=_minutes(top) if len(top) else "",
+        most=f"{count(len(names), 'tenant')} flapped in {week}, most of all: " if len(names) > 1 else "",
+        before="".join(edges),
         size=" and ".join(count(number, noun) for number, noun in sizes if number),
         who=several(names) or "the alert",
+        period=week,
     )
 
 
@@ -207,20 +215,6 @@ def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> list[dict[str, Any]]:
         if not any(flap["start"] <= told["end"] and told["start"] <= flap["end"] for flap in same):
             flaps.append(told)
     return sorted(flaps, key=lambda flap: (flap["start"], flap["place"]))
-
-
-def _flapping_told(tenants: pd.DataFrame, alerts: pd.DataFrame, flapped: int, week: Watched) -> str:
-    if tenants.empty and alerts.empty:
-        return f"0 tenants began to flap in {week}"
-    if len(tenants):
-        top, who = largest(tenants, "transitions"), count(flapped, "tenant")
-        what = f"{short(top['tenant'])} flipped between ready and not ready {count(top['transitions'], 'time')}"
-    else:
-        top, who = largest(alerts, "episodes"), f"Alerts of {count(flapped, 'tenant')}"
-        whose = f" of {short(top['tenant'])}" if top["tenant"] else ""
-        what = f"{short(top['alertname'])}{whose} fired {top['episodes']} times"
-    what += f" in {_minutes(top)} from {moment(top['start'])}"
-    return what if flapped <= 1 else f"{who} flapped in {week}, most of all: {what}"
 
 
 @finds("missed")

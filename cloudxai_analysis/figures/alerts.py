@@ -1,4 +1,4 @@
-"""Figures of the alerts: what fired and was true, which rules cry wolf, and the signal that a rule looks at."""
+"""Figures of the alerts: what fired and was true, and which rules cry wolf."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.figures.course import Bound, Course, course
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.lanes import lane_of, lanes
 from cloudxai_analysis.figures.marks import Entry, key, left_out, rectangles, say
 from cloudxai_analysis.figures.style import BLUE, GREEN, INK, KEY_TOP, VERMILLION, empty, point, styled, title
-from cloudxai_analysis.figures.timeline import Floats, day_of, days, time_axis, usual_step, window_words
+from cloudxai_analysis.figures.timeline import Floats, day_of, days, time_axis, window_words
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count, percent
 
@@ -110,32 +109,3 @@ def _rules(frame: pd.DataFrame) -> list[str]:
     names, severities = frame["alertname"].astype(str), frame["severity"].astype(str)
     both = names.map(lambda name: shortened(name, 22)) + " " + severities.map(lambda one: shortened(one, 7))
     return names.where(~names.duplicated(keep=False), both).tolist()
-
-
-def signal(
-    ax: Axes,
-    seen: pd.DataFrame,
-    episodes: pd.DataFrame,
-    *,
-    alertname: str,
-    meaning: str,
-    threshold: float | None,
-    window: Window,
-) -> Axes:
-    """What a rule looks at over time, with its threshold and the times at which it would have fired.
-
-    `seen`: time, value, as `meaning` says; `episodes`: fired_at, resolved_at.
-    """
-    fired = [(days(episodes["fired_at"]), days(episodes["resolved_at"].fillna(window.end)))] if len(episodes) else []
-    spec = Course(
-        title=lambda _: f"{shortened(alertname, _TITLE_NAME)} would have fired {count(len(episodes), 'time')}",
-        subtitle=meaning,
-        at="time",
-        value="value",
-        step=usual_step(seen["time"]),
-        bound=None if threshold is None else Bound(threshold, f"threshold {threshold:g}"),
-        window=window,
-        shaded=[stretch for start, end in fired for stretch in zip(start, end, strict=True)],
-        more="; shaded: firing",
-    )
-    return course(ax, seen, spec)

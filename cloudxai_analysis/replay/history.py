@@ -113,21 +113,6 @@ class History:
         side = self._side(rule, parts.at(loosest(levels, parts.comparison)))
         return side._replace(comparison=parts.comparison, levels=levels)
 
-    def course(self, rule: AlertingRule) -> tuple[pd.DataFrame, str]:
-        """What the rule looks at, as one line with its meaning: the extreme left side, or how many series there are.
-
-        Columns: time, value.
-        """
-        parts = split(rule.expr)
-        expression, meaning = f"count({rule.expr})", "series that the expression gives"
-        if parts is not None:
-            upward = parts.comparison in (">", ">=", "!=")
-            expression = f"{'max' if upward else 'min'}({parts.left})"
-            meaning = f"{'highest' if upward else 'lowest'} left side of all series"
-        found = self._points(expression, self.steps(rule))
-        inside = (found.times >= self.window.start_ms) & (found.times < self.window.end_ms)
-        return pd.DataFrame({"time": moments(found.times[inside]), "value": found.values[inside]}), meaning
-
     def notes(self, rule: AlertingRule) -> list[str]:
         """How the rule was replayed, and what of it was not."""
         steps, how = self._timing(rule)

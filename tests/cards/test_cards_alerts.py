@@ -12,7 +12,6 @@ import pytest
 from cloudxai_analysis.cards import alerts, labelling
 from cloudxai_analysis.cards import rules as audits
 from cloudxai_analysis.cards.notebook import events, samples_behind
-from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.sources.demo import DemoSource
@@ -71,21 +70,6 @@ def test_each_card_has_a_finding_a_note_and_an_alternative(make: Any, demo_study
     assert bool(card.empty) == card.table.empty
 
 
-def test_a_label_moves_rate_check_and_table_at_once(study: Study) -> None:
-    before, kept = judge.check(study, "false_positives"), study.alerts.episodes
-    first = study.alerts.judged.query(f"judgement == 'false' and alertname == '{BREACH}'").iloc[0]
-    card = labelling.label(study, first["episode"], "actionable", by="ada")
-    after = judge.check(study, "false_positives")
-    # 5 of 16 are 14 to 56 %: not shown to be over 25 %.
-    assert (before.status, after.status) == ("unknown", "unknown")
-    assert before.finding.startswith("5 of 16 alert groups")
-    assert card.heading == after.finding
-    assert after.finding.startswith("4 of 16 alert groups")
-    # What comes from the telemetry alone is not read again.
-    assert study.alerts.episodes is kept
-    assert study.ledger.labels()["by"].iloc[-1] == "ada"
-
-
 def test_a_picture_shows_the_signal_of_the_rules_topic_and_a_deploy_beside_it(study: Study) -> None:
     breach, guard = (
         study.alerts.judged.query(f"alertname == '{name}'").iloc[0]
@@ -105,23 +89,6 @@ def test_a_picture_shows_the_signal_of_the_rules_topic_and_a_deploy_beside_it(st
     assert "Samples of up" in labelling.picture(study, int(breach["episode"]), metric="up").caption
     with pytest.raises(UsageError, match="no role 'weather'"):
         labelling.picture(study, int(breach["episode"]), metric="weather")
-
-
-def test_pictures_come_one_below_the_other_and_pages_first(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    displayed: list[object] = []
-    published: list[dict[str, str]] = []
-    monkeypatch.setattr("IPython.display.display", displayed.append)
-    monkeypatch.setattr("IPython.display.publish_display_data", published.append)
-    labelling.pictures(study)._ipython_display_()
-    assert published == [{"text/plain": "No episode of the 28 days is left to judge."}]
-    labelling.label(study, study.alerts.judged["episode"], "unknown", by="ada")
-    album = labelling.pictures(study, most=3)
-    album._ipython_display_()
-    assert len(album.cards) == len(displayed) == 3
-    left = study.alerts.unjudged
-    paging = left["alertname"].isin(study.alerts.paging_rules).tolist()
-    assert paging == sorted(paging, reverse=True)
-    assert left["fired_at"].head(5).is_monotonic_decreasing
 
 
 @pytest.mark.parametrize("section", ["cardinality", "cost", "alerts", "readiness"])

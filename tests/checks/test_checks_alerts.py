@@ -129,11 +129,6 @@ def _storms_rows() -> list[Planted]:
             events=(),
             since=at("23:55", 8),
         ),
-        storms(STORM, before=[late]).says(
-            "warn",
-            "1 alert storm in 2026-W46: 16 alerts began within 13 minutes…; a storm of 26 alerts, begun on Sun 8 Nov…",
-            value=1.0,
-        ),
         storms((*STORM[:3], ENDLESS)).says("warn"),
     ]
 
@@ -165,9 +160,6 @@ def _flapping_rows() -> list[Planted]:
             value=0.0,
             events=(),
             action="Find out why the alert wavered, and draft a longer `for`.",
-        ),
-        flapping(told=[other, (*other[:1], "beta", *other[2:])]).says(
-            "warn", "Alerts of 2 tenants flapped in 2026-W46, most of all: TenantReadinessBreach of zeta fired 4 times…"
         ),
         flapping(before=[("", "acme", 4, at("23:50", 8), at("00:20", 9))]).says(
             "warn",
@@ -205,7 +197,6 @@ def _missed_rows() -> list[Planted]:
         missed(lost).says("warn", "…for tenant acme.", action="Shorten `for`…"),
         missed(("I", at("15:08", 11), pd.NaT, ENDLESS, "s", ENDLESS)).says("warn"),
         missed(lost, watched=replace(SEEN, **UNSTORED)).says("unknown"),
-        missed(lost, watched=replace(SEEN, stored=False)).says("warn"),
         missed().says("pass", "Every incident of the ledger in 2026-W46 raised an alert: 2."),
         missed(complete=()).says("pass", disproof="an incident that nobody wrote down"),
         *(missed(incidents=0, complete=known).says(status) for status, known in declared),
@@ -215,7 +206,6 @@ def _missed_rows() -> list[Planted]:
 def _false_positives_rows() -> list[Planted]:
     three_days = replace(SEEN_MONTH, window=replace(MONTH, name=f"the 3 days seen of {MONTH_NAME}"), seconds=3 * 86_400)
     open_to = "not shown to be over 25 %, nor within it; "
-    half_judged = ["true", "unjudged"] * 12
     return [
         # Wilson, 2 of 4: 0.150 to 0.850, on both sides of 25 %, unlike 2 of 25, 0.022 to 0.2497; 1 of 1: 0.207 to 1.
         false_positives("false", "true", "false", "true", "standing").says(
@@ -234,7 +224,6 @@ def _false_positives_rows() -> list[Planted]:
             since=datetime(2026, 11, 1, tzinfo=UTC),
         ),
         false_positives(watched=three_days).says("pass", f"…in the 3 days seen of {MONTH_NAME}…"),
-        false_positives("true", watched=three_days).says("unknown", f"…in the 3 days seen of {MONTH_NAME}…"),
         # Wilson, 0 of 12: 0 to 0.2425; 0 of 11: 0 to 0.2588; 1 of 4: 0.046 to 0.699.
         false_positives(*["true"] * 12).says("pass", value=0.0),
         false_positives(*["true"] * 11).says(
@@ -244,14 +233,9 @@ def _false_positives_rows() -> list[Planted]:
         false_positives("false", "true", "true", "true").says(
             "unknown", "…nor within it; 15 more, all true, would do."
         ),
-        # No false page in twelve is no proof of ten percent.
-        false_positives(*["true"] * 12, bound=0.10).says(
-            "unknown", "…(95 % interval 0 % to 24 %), not shown to be over 10 %, nor within it; 23 more,…"
-        ),
         false_positives("true", "false", others=("false", "unjudged")).says(
             "unknown", events=(("false_alert", "Breach", 1.0, "episode"), ("false_alert", "Ticket", 1.0, "episode"))
         ),
-        false_positives(*half_judged).says("pass", samples="24 pages of Breach in the 28 days…, 50 % judged; n = 12…"),
         false_positives("unjudged", "standing").says("unknown", "…of 2 pages…"),
         false_positives().says("pass", f"No rule that wakes someone fired in {MONTH_NAME}: there is no rate to judge."),
         false_positives(watched=BLIND).says("unknown"),
@@ -305,7 +289,6 @@ def _rules_rows() -> list[Planted]:
             "Too few alert groups to judge 2 of 2 rules against 25 %: Other needs 9 more, all true.",
             value=None,
         ),
-        rules(("Page", ["unjudged"])).says("unknown", "…Page needs 12 more, all true."),
         rules().says("pass"),
         rules(watched=BLIND).says("unknown"),
         rules(("Page", ["true"] * 12), watched=BLIND).says("pass"),

@@ -56,7 +56,6 @@ FOUND = {"tenant": "acme", "currency": "EUR", "start": at(100)[0], "end": at(106
 USUAL = by("hour", cost=np.ones(168), expected=1.0, low=0.5, high=1.5)
 SPENT = by("day", DAY, spent=10.0 * np.arange(1, 16), covered=[False] + [True] * 14)
 LIKELY = {"spent": 150.0, "days_left": 15, "low95": 280.0, "low80": 290.0, "median": 300.0, "high80": 310.0}
-SIGNAL = by("time", pd.Timedelta(minutes=1), value=np.where(np.arange(600) // 30 == 4, 12.0, 1.0))
 EPISODES = rows("alertname judgement", ("Slow", "false"), ("Down", "true"), ("Down", "unjudged")).assign(
     fired_at=at(2, 86, 110), resolved_at=at(3, 87, None)
 )
@@ -172,14 +171,6 @@ FIGURES = {
         "60 samples from 0 to 59",
         {"a:80", "up, 1, 2026-W46, 9 to 15 Nov 2026 (UTC)"},
     ),
-    "signal": (
-        lambda ax, frame: alerts.signal(
-            ax, frame, EPISODES, alertname="Flapping", meaning="most of all", threshold=10.0, window=WEEK
-        ),
-        SIGNAL,
-        "Flapping would have fired 3 times",
-        {"threshold 10", "most of all, 2026-W46, 9 to 15 Nov 2026 (UTC); shaded: firing"},
-    ),
 }
 
 
@@ -283,7 +274,7 @@ def test_a_storm_says_its_number_and_an_episode_that_goes_on_has_an_arrow():
     assert [line.get_xdata().tolist() for line in draw("episodes").lines if line.get_marker() == ">"] == [[20773.0]]
 
 
-@pytest.mark.parametrize("name", ["anomaly", "headroom", "latency", "signal"])
+@pytest.mark.parametrize("name", ["anomaly", "headroom", "latency"])
 def test_a_quarter_of_hours_stays_small(name):
     values = 20.0 * np.random.default_rng(1).random(2184)
     columns = {"cost", "headroom", "seconds", "value"} & set(FIGURES[name][1])

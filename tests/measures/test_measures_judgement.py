@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from alert_frames import at, complete, episodes, incidents, labels, pendings
+from alert_frames import at, complete, episodes, incidents, labels, pendings, table
 
 from cloudxai_analysis.measures import judgement
 
@@ -163,3 +163,65 @@ def test_missed_incidents_and_near_misses() -> None:
     ]
     for measure in (judgement.missed_incidents, judgement.near_misses):
         assert measure(found, truth[:0], WAITING).empty
+
+
+FLAPS = [(f"10:{minute:02d}", f"10:{minute + 1:02d}", 1, "acme") for minute in range(0, 40, 2)]
+LATER = [("11:09", "11:12", 3, "acme"), ("12:00", "12:05", 5, "acme"), ("10:05", "10:09", 4, "b")]
+
+
+def proposed(everybody: list, single: list) -> pd.DataFrame:
+    """Of outages as (start, end, minutes, tenant)."""
+    outages, tenants = (table("start end minutes tenant", ("",), rows) for rows in (everybody, single))
+    return judgement.proposed_incidents(outages.astype({"minutes": float}), tenants.astype({"minutes": float}))
+
+
+@pytest.mark.parametrize(
+    ("everybody", "single", "expected"),
+    [
+        # Dips of one tenant within half an hour are one proposal.
+        (
+            [],
+            [*FLAPS, *LATER],
+            [
+                ("acme", "10:00", "11:12", "21 periods, 23 min"),
+                ("b", "10:05", "10:09", "1 period, 4 min"),
+                ("acme", "12:00", "12:05", "1 period, 5 min"),
+            ],
+        ),
+        # A single failed scrape is none, and a tenant's dip in a global one neither.
+        ([("10:00", "10:01", 1)], [("14:00", "14:02", 2, "acme")], []),
+        (
+            [("10:00", "10:20", 20)],
+            [("10:00", "10:20", 20, "a"), ("10:10", "10:40", 30, NAME)],
+            [("", "10:00", "10:20", "1 period, 20 min"), (NAME, "10:10", "10:40", "1 period, 30 min")],
+        ),
+        # What goes on has no end and takes in what follows.
+        (
+            [],
+            [("10:00", None, 5, "a"), ("18:00", "18:10", 10, "a"), ("18:00", "18:10", 10, "b")],
+            [("a", "10:00", None, "2 periods, 15 min"), ("b", "18:00", "18:10", "1 period, 10 min")],
+        ),
+        ([], [], []),
+    ],
+)
+def test_dips_are_proposed(everybody: list, single: list, expected: list) -> None:
+    found = proposed(everybody, single)
+    told = found[["tenant", "start", "end", "evidence"]].astype(object).where(lambda frame: frame.notna(), None)
+    assert told.values.tolist() == [[who, at(start), end and at(end), why] for who, start, end, why in expected]
+
+
+@pytest.mark.parametrize(
+    ("known", "states", "left"),
+    [
+        ([("I", "10:04", None, "a")], [], ["b", "c"]),
+        ([("I", "10:05", "10:09", "a")], [], ["a", "b", "c"]),
+        ([("I", "09:00", "15:00", "")], [], ["c"]),
+        ([("I", "09:00", "23:00", "other")], [], ["a", "b", "c"]),
+        ([], ["open", "confirmed", "rejected"], ["a"]),
+    ],
+)
+def test_what_the_ledger_knows_is_not_proposed_again(known: list, states: list, left: list) -> None:
+    found = proposed([], [("10:00", "10:05", 5, "a"), ("14:00", "14:05", 5, "b"), ("18:00", "18:05", 5, "c")])
+    decided = pd.DataFrame({"id": found["id"].tolist()[: len(states)], "state": states}).astype("str")
+    assert judgement.not_known(found, incidents(*known), decided)["tenant"].tolist() == left
+    assert found["id"].iloc[0] == "proposed-20261111T100000Z-a"

@@ -43,18 +43,11 @@ HOURLY = [burst(f"2026-11-{day:02d} {hour:02d}:00", 12) for day in range(2, 9) f
         ([burst("10:00", 10, apart="4000s")], MONTH, []),
         # On a quiet platform the first of two once made the second's ordinary, and of five alike one was found.
         (DAYS, MONTH, [[f"2026-11-{day:02d} 09:00", f"2026-11-{day:02d} 09:18", 26, "Breach"] for day in range(9, 14)]),
-        (
-            [burst("03:00", 26), burst("09:00", 26)],
-            24,
-            [["03:00", "03:18", 26, "Breach"], ["09:00", "09:18", 26, "Breach"]],
-        ),
         # Called after its most frequent alert; two are two.
         ([*MIXED, *ORDINARY], MONTH, [["10:00", "10:10:30", 11, "A"], ["15:00", "15:11", 12, "C"]]),
         # Twelve episodes an hour, evenly: a mean of 2 within ten minutes. By Alm's formula a Poisson process brings 11
         # within some ten minutes (1 - 2/11) * 2 * 52,560 * P(10; 2) = 3.3 times a year, and 12 of them 0.6 times.
         ([EVEN], MONTH, []),
-        # Two of the even ones begin within each ten minutes, too.
-        ([EVEN, burst("10:01", 9, apart="20s")], MONTH, []),
         # Ten make twelve from 9:55 on as well as from 10:01: all from 9:55 to 10:10 are the storm.
         ([EVEN, burst("10:01", 10, apart="20s")], MONTH, [["09:55", "10:11", 14, "Breach"]]),
         # Twelve at every full hour are ordinary.
@@ -92,7 +85,6 @@ def test_the_ordinary_bursts_of_a_busy_platform_are_no_storms() -> None:
 @pytest.mark.parametrize(
     ("clocks", "found"),
     [
-        (["10:00", "10:30"], []),
         (["10:00", "10:30", "11:01"], []),
         (["10:00", "10:30", "11:00", "11:30", "14:00"], [(4, "10:00", "11:35")]),
         (["10:00", "10:30", "10:40 b"], []),
@@ -143,7 +135,6 @@ LOW, HIGH = -(2**62), 2**62
         ([counter([0, 0, 4, 8, 12, 16, 20, 20, 20])], [["acme", "10:01", "10:06", 20]]),
         # Ten in ten minutes are not more than ten; nor one a minute for two hours.
         ([counter(np.arange(11))], []),
-        ([counter(np.arange(120))], []),
         ([counter([0, 11])], [["acme", "10:00", "10:01", 11]]),
         (
             [counter([*range(0, 40, 4), *[36] * 60, *range(40, 80, 4)])],
@@ -151,20 +142,12 @@ LOW, HIGH = -(2**62), 2**62
         ),
         ([counter([0, 1, 1, 1, 2, 2])], []),  # an incident flips twice
         ([counter([100, 103, 9])], [["acme", "10:00", "10:02", 12]]),  # a reset counts the value after it: 3 + 9
-        ([counter([1000, 1000, 2])], []),
         # A rise over a gap shows no flapping, a high first value is no rise.
         ([counter([0, 40, 40], minutes=[0, 50, 51])], []),
         ([counter([0, 40, 40], minutes=[0, 9, 10])], [["acme", "10:00", "10:09", 40]]),
-        ([counter([0, 1]), counter([500, 501], tenant="b", series=2)], []),
         # Series are kept apart whatever their ids.
         ([counter([0, 6, 6], series=LOW), counter([0, 6, 6], tenant="b", series=HIGH)], []),
-        (
-            [counter([0, 6, 6], series=LOW), counter([0, 60, 60], tenant="<b>", series=HIGH)],
-            [["<b>", "10:00", "10:01", 60]],
-        ),
         ([counter([])], []),
-        ([counter([5.0])], []),
-        ([counter([np.nan, np.nan])], []),
         ([counter([0, np.nan, 20])], [["acme", "10:00", "10:02", 20]]),
     ],
 )

@@ -15,23 +15,6 @@ from cloudxai_analysis.measures import rates
 COUNTS = ["episodes", "trials", "true_positives", "false_positives", "rate"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "groups", "low", "high"),
-    [
-        # Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3 (score without continuity correction).
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        (20, 20, 0.8389, 1.0),
-    ],
-)
-def test_the_interval_is_wilsons(wrong: int, groups: int, low: float, high: float) -> None:
-    row = rates.false_positive_rates(spaced(*["false"] * wrong, *["true"] * (groups - wrong))).iloc[0]
-    assert (row["trials"], row["rate"]) == (groups, pytest.approx(wrong / groups))
-    assert row[["low", "high"]].tolist() == pytest.approx([low, high], abs=5e-5)
-
-
 @pytest.mark.parametrize("groups", [1, 2, 5, 12, 16, 35, 100, 263, 1000])
 def test_intervals_are_those_of_statsmodels_and_scipy(groups: int) -> None:
     for wrong in {0, 1, groups // 3, groups // 2, groups - 1, groups}:
@@ -58,15 +41,6 @@ def test_rates_by_hand(frame: pd.DataFrame, counts: list, judged_share: float) -
     assert row[["low", "high"]].isna().all() == (counts[-1] is None)
 
 
-def test_groups_are_the_first_episodes_of_each() -> None:
-    found = rates.alert_groups(spaced("false", "false", "unjudged", "true", apart="40min"))
-    # At 0 and 40 minutes one false group; at 120 a true one.
-    assert found[["judgement", "fired_at"]].values.tolist() == [
-        ["false", at("2026-11-01 00:00")],
-        ["true", at("2026-11-01 02:00")],
-    ]
-
-
 def test_the_pooled_rate_adds_up_the_groups_of_its_rules() -> None:
     frame = pd.concat([spaced("true", "false", alertname="A"), spaced("true", alertname="B"), spaced("false")])
     pooled = rates.pooled_rate(frame.reset_index(drop=True), ("A", "B"))
@@ -77,14 +51,6 @@ def test_the_pooled_rate_adds_up_the_groups_of_its_rules() -> None:
     assert rates.false_positive_rates(frame.iloc[:0]).empty
 
 
-def test_further_groups_until_the_upper_end_is_within_the_bound() -> None:
-    # 35 without a false one for 10 %, 12 for 25 %, by Wilson's z² (1 - b) / b: 34.6 and 11.5.
-    needed = [((0, 0, 0.10), 35), ((0, 12, 0.10), 23), ((0, 12, 0.25), 0)]
-    assert [rates.groups_needed(*case[:2], share=case[2]) for case, _ in needed] == [more for _, more in needed]
-    frame = rates.false_positive_rates(spaced("false", "true", "false"))
-    assert rates.further_needed(frame, share=0.25).tolist() == [rates.groups_needed(2, 3, share=0.25)]
-
-
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.25, 0.5, 0.9])
 def test_no_fewer_would_do_and_as_many_do_by_statsmodels(share: float) -> None:
     for wrong, groups in [(0, 0), (0, 5), (1, 1), (3, 3), (5, 16), (9, 200), (40, 41)]:
@@ -92,6 +58,8 @@ def test_no_fewer_would_do_and_as_many_do_by_statsmodels(share: float) -> None:
         assert proportion_confint(wrong, groups + more, method="wilson")[1] <= share
         if more and groups + more > 1:
             assert proportion_confint(wrong, groups + more - 1, method="wilson")[1] > share
+    frame = rates.false_positive_rates(spaced("false", "true", "false"))
+    assert rates.further_needed(frame, share=share).tolist() == [rates.groups_needed(2, 3, share=share)]
 
 
 def weekly(frame: pd.DataFrame, *names: str) -> pd.DataFrame:

@@ -1,15 +1,12 @@
-"""Replay against what real servers fired, a live Prometheus and vmalert, and of the demo: cards and command."""
+"""Replay against what vmalert fired, and of the demo: cards and command; `test_live_episodes` has a live Prometheus."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import live_platform
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,94 +28,19 @@ from cloudxai_analysis.replay.history import History
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.study.study import Study
 
 # The week in which a burst fills a process, a tenant flaps, pages are false, and the platform is not ready once.
 WEEK = parse_window("2026-W46")
-SECONDS = 75
-DOWN_SECONDS = 14.0
 
 
 def opened(url: str) -> Any:
     return open_source(url, limits=Limits(), settings=EnvironmentSettings())
 
 
-def moment() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def agreed(source: Any, window: Window, rules: list[AlertingRule], seconds: float) -> tuple[pd.DataFrame, History]:
-    """The agreement of every rule with what the server fired."""
-    history = History(source, source, window, rules, evaluation_seconds=seconds)
-    found = [history.agreement(rule, history.replay(rule)) for rule in rules]
-    return pd.concat(found, ignore_index=True), history
-
-
 def written(folder: Path, text: str, name: str = "beta.rules.yml") -> Path:
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Window, list[AlertingRule]]]:
-    """A Prometheus that has scraped the platform and evaluated its rules each second for a while."""
-    folder = tmp_path_factory.mktemp("live")
-    rules = written(folder, live_platform.RULES)
-    with (
-        live_platform.exporter(SECONDS + 30) as target,
-        servers.prometheus(folder, config=live_platform.config(rules, target)) as server,
-    ):
-        began = moment()
-        time.sleep(SECONDS)
-        source = opened(server.url)
-        yield source, Window(began + timedelta(seconds=3), moment() - timedelta(seconds=2)), rules_in([rules])[0]
-
-
-@pytest.mark.server
-@pytest.mark.slow
-def test_replay_fires_what_the_live_server_fired(live: tuple[Any, Window, list[AlertingRule]]) -> None:
-    source, window, rules = live
-    found, history = agreed(source, window, rules, 1)
-    assert history.markers
-    counts = agreement_counts(found)
-    wrong = found[found["status"].isin(["other", "extra"])]
-    # Of some 26; on a busy machine several are set apart, since a scrape was under way when the rule was evaluated.
-    assert counts["fired"].sum() >= 12, counts.to_string()
-    assert wrong.empty, wrong.to_string()
-    # Each of the two groups was asked at its own milliseconds, which are those of its alerts.
-    phases = {history.steps(rule).first % 1000 for rule in rules}
-    assert len(phases) == 2
-    assert phases >= {*np.unique(history.alerts.times % 1000)}
-    # What it has loaded are the rules of the file.
-    loaded = loaded_rules(source)
-    kept = ("name", "for_seconds", "keep_firing_for_seconds", "labels", "interval_seconds")
-    assert [[getattr(rule, name) for name in kept] for rule in loaded] == [
-        [getattr(rule, name) for name in kept] for rule in rules
-    ]
-    assert agreed(source, window, loaded, 1)[0].equals(found)
-
-
-@pytest.mark.server
-@pytest.mark.slow
-def test_a_server_that_was_down_is_told_apart(tmp_path: Path) -> None:
-    rules = written(tmp_path, live_platform.RULES)
-    with live_platform.exporter(100) as target:
-        config = live_platform.config(rules, target)
-        with servers.prometheus(tmp_path, config=config):
-            began = moment()
-            time.sleep(16)
-        stopped = moment()
-        time.sleep(DOWN_SECONDS)
-        with servers.prometheus(tmp_path, config=config) as server:
-            time.sleep(18)
-            window = Window(began + timedelta(seconds=3), moment() - timedelta(seconds=2))
-            found, history = agreed(opened(server.url), window, rules_in([rules])[0], 1)
-            (gap,) = history.down(1000).to_dict("records")
-    assert abs((gap["start"] - stopped).total_seconds()) < 4
-    assert DOWN_SECONDS - 2 < gap["seconds"] < DOWN_SECONDS + 12
-    assert not found["status"].isin(["other", "extra"]).any(), found.to_string()
-    assert (found["status"] == "apart").any()
 
 
 @pytest.mark.needs("victoria-metrics", "vmalert")
@@ -127,7 +49,9 @@ def test_every_episode_is_that_of_vmalert_s_own_replay(tmp_path: Path) -> None:
     with servers.victoria_metrics(tmp_path) as server:
         vmalert.load(server.url, DemoSource(), ten_rules.METRICS, WEEK)
         vmalert.replayed(server.url, rules, WEEK)
-        found, _ = agreed(opened(server.url), WEEK, rules_in([rules])[0], 60)
+        source, read = opened(server.url), rules_in([rules])[0]
+        history = History(source, source, WEEK, read, evaluation_seconds=60)
+        found = pd.concat([history.agreement(rule, history.replay(rule)) for rule in read], ignore_index=True)
     wrong = found[found["status"].isin(["other", "extra"])]
     assert wrong.empty, wrong.to_string()
     counts = agreement_counts(found).set_index("alertname")
@@ -154,7 +78,7 @@ groups:
       - {alert: TenantReadinessBreach, expr: tenant_readiness_state == 0, for: 4m, labels: {severity: page}}
       - {alert: Fresh, expr: up == 0}
 """
-CARDS = (cards.agreement, cards.overview, cards.frontier, cards.signal)
+CARDS = (cards.agreement, cards.overview, cards.frontier)
 
 
 @pytest.mark.server
@@ -242,14 +166,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.mark.server
 def test_each_card_says_what_was_found(study: Study, tmp_path: Path) -> None:
     replays = cards.replayed(study, rules=str(written(tmp_path, RULES)), weeks=1)
-    agreement, overview, frontier, signal = (card(study, replays) for card in CARDS)
+    agreement, overview, frontier = (card(study, replays) for card in CARDS)
     assert agreement.heading == "4 of 4 episodes were replayed as the server fired them (100.0 %)."
     assert overview.heading == "1 rule of 3 could be better on these weeks."
     assert "Unknown: Broken" in overview.note
     assert frontier.heading.startswith("TenantReadinessBreach: ")
     assert "false positives 2 → 0" in frontier.note
-    assert signal.heading == f"TenantReadinessBreach would have fired {len(signal.table)} times."
-    assert signal.svg().startswith("<svg")
     assert "for: 4m" in cards.drafts(replays)
     assert cards.frontier(study, replays, "ServiceNotReady").heading.startswith("ServiceNotReady: ")
 
@@ -263,6 +185,5 @@ def test_without_a_server_each_card_says_what_it_needs(
     for shown in (card(study, replays) for card in CARDS):
         assert shown.heading.startswith("Unknown: ")
         assert "Replay needs a server" in shown.empty
-        assert shown.svg() == ""
     assert "Replay needs a server" in cards.drafts(replays)
     version_of.cache_clear()
