@@ -7,18 +7,17 @@ draws a frame of one's own, and `cx.card` makes a section of the report of it.
 from importlib import import_module
 from typing import Any
 
-# The command line answers before anything heavy is loaded, so the door opens each room at its first use.
-_ROOMS = {
-    "Finding": "cards.compose.Finding",
-    "card": "cards.compose.own_card",
-    "open_study": "study.opening.open_study",
-    "plot": "figures.plot.plot",
+# The command line answers before anything heavy is loaded, so each is imported at its first use.
+_PLACES = {
+    "card": ("cards.compose", "own_card"),
+    "open_study": ("study.opening", "open_study"),
+    "plot": ("figures.plot", "plot"),
 }
-__all__ = list(_ROOMS)
+__all__ = list(_PLACES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room, _, held = _ROOMS[name].rpartition(".")
+    room, held = _PLACES[name]
     return getattr(import_module(f"{__name__}.{room}"), held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,21 +43,20 @@ class Pod:
 
 def batches(job: str, pods: Iterable[Pod]) -> Iterator[SeriesBatch]:
     """The samples of one job's pods, a batch a metric."""
-    rows: dict[str, list[tuple[Labels, np.ndarray, np.ndarray]]] = {}
+    rows: dict[str, list[tuple[Labels, np.ndarray, np.ndarray]]] = defaultdict(list)
     for pod in pods:
         times = pod.times()
         up = ~_inside(times, pod.down)
-        own = {"job": job, "instance": pod.instance, **pod.labels}
-        rows.setdefault("up", []).append(({"job": job, "instance": pod.instance}, times, up.astype(float)))
-        seen = times[up]
-        ready = (~_inside(seen, pod.not_ready)).astype(float)
-        rows.setdefault("readiness_state", []).append((own, seen, ready))
-        began = np.full(len(seen), _ms(pod.start) / 1000)
-        rows.setdefault("process_start_time_seconds", []).append((own, seen, began))
+        target = {"job": job, "instance": pod.instance}
+        own, seen = {**target, **pod.labels}, times[up]
+        ready = ~_inside(seen, pod.not_ready)
+        rows["up"].append((target, times, up.astype(float)))
+        rows["readiness_state"].append((own, seen, ready.astype(float)))
+        rows["process_start_time_seconds"].append((own, seen, np.full(len(seen), _ms(pod.start) / 1000)))
         for tenant, cost in pod.costs.items():
             labels = {**own, "tenant": tenant}
-            rows.setdefault("tenant_readiness_state", []).append((labels, seen, np.ones(len(seen))))
-            rows.setdefault("tenant_cost_estimate", []).append((labels, seen, np.full(len(seen), cost)))
+            rows["tenant_readiness_state"].append((labels, seen, np.ones(len(seen))))
+            rows["tenant_cost_estimate"].append((labels, seen, np.full(len(seen), cost)))
     return (SeriesBatch.of(metric, series) for metric, series in rows.items())
 
 

@@ -1,12 +1,10 @@
-"""A section card from its row in `cards.toml`: frame, words, figure; or from a function of the analyst's own."""
+"""A section card from its row in `cards.toml`: frame, words, figure; or one of the analyst's own."""
 
 from __future__ import annotations
 
-import inspect
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -17,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.sentences import say
 
@@ -53,11 +50,6 @@ class Row(BaseModel):
     named: dict[str, str] = {}
     size: tuple[float, float] = (7.2, 3.4)
     page: bool = True
-
-    @property
-    def term(self) -> str:
-        """Key of the term that defines it."""
-        return self.defined or self.check
 
 
 _read = tomllib.loads(Path(__file__).with_name("cards.toml").read_text(encoding="utf-8"))
@@ -117,7 +109,7 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
         size=row.size,
         table=shown,
         caption=say(row.caption, words),
-        definition="{term}: {text}".format(**TERMS[row.term]),
+        definition="{term}: {text}".format(**TERMS[row.defined or row.check]),
         measure=row.measure,
         window=study.seen,
         got=_samples(study, row.role) if row.role else None,
@@ -163,43 +155,25 @@ def _samples(study: Study, role: str) -> int:
     return int(inventory.loc[inventory["metric"].isin(study.contract[role].series_names), "samples"].sum())
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a function of one's own found: the sentence that says it, the frame behind it, what draws it on an Axes."""
+def own_card(
+    study: Study, says: str, frame: pd.DataFrame, *, means: str, draw: Callable[[Any], Any] | None = None
+) -> Card:
+    """A card of the analyst's own, shown in a notebook, and on the page of a report.
 
-    says: str
-    frame: pd.DataFrame
-    draw: Callable[[Any], Any] | None = None
-
-
-def own_card(found: Callable[[Study], Finding]) -> Callable[[Study], Card]:
-    """Make a function, of a study, one that gives a section card: shown in a notebook, and on the page of a report.
-
-    The function's docstring says what the number means, and stands as its definition. A UsageError where it has none,
-    or where the function gives something else than a `Finding`.
+    `says` is the sentence that was found, `frame` what stands behind it, `means` the term and what it means, as
+    'Dearest hour: the hour of …', and `draw` fills an Axes.
     """
-    meaning = " ".join((inspect.getdoc(found) or "").split())
-    if not meaning:
-        raise UsageError(f"Card '{found.__name__}' has no docstring. Say in it what the number means.")
-
-    @wraps(found)
-    def made(study: Study) -> Card:
-        finding = found(study)
-        if not isinstance(finding, Finding):
-            raise UsageError(f"Card '{found.__name__}' gave {type(finding).__name__}, and not a Finding.")
-        empty = len(finding.frame) == 0
-        return Card(
-            key=f"own-{found.__name__.replace('_', '-')}",
-            heading=finding.says,
-            note=f"{study.observed.name}; a card of the analyst's own.",
-            draw=None if empty else finding.draw,
-            table=finding.frame,
-            caption=found.__name__.replace("_", " ").capitalize(),
-            definition=meaning,
-            measure=f"{found.__module__}.{found.__qualname__}",
-            window=study.seen,
-            empty="the frame has no row" if empty else "",
-            rows=study.environment.limits.table_rows,
-        )
-
-    return made
+    term, empty = means.partition(":")[0], len(frame) == 0
+    return Card(
+        key=f"own-{'-'.join(term.lower().split())}",
+        heading=says,
+        note=f"{study.observed.name}; a card of the analyst's own.",
+        draw=None if empty else draw,
+        table=frame,
+        caption=term,
+        definition=means,
+        measure="a notebook",
+        window=study.seen,
+        empty="the frame has no row" if empty else "",
+        rows=study.environment.limits.table_rows,
+    )

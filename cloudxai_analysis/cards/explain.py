@@ -21,10 +21,13 @@ from cloudxai_analysis.study.frame import ANY_METRIC, TOPICS, place_of, roots_of
 from cloudxai_analysis.study.numbers import NUMBERS
 from cloudxai_analysis.study.study import Study
 
-# What stands in summary.json and is no number of the telemetry: what was asked for, set, promised or written down.
-GIVEN = ("bounds", "contract", "environment", "ledger", "platform", "provenance", "schema", "window")
-# What is made of all checks together.
-OF_CHECKS = ("banners", "considerations", "headline", "paragraph", "status")
+# What stands in summary.json and is no number of the telemetry, or is made of all of them.
+_GIVEN = ("bounds", "contract", "environment", "ledger", "platform", "provenance", "schema", "window")
+_OF_CHECKS = ("banners", "considerations", "headline", "paragraph", "status")
+OTHERS = {
+    **dict.fromkeys(_GIVEN, "was asked for, set, promised or written down; no telemetry makes it."),
+    **dict.fromkeys(_OF_CHECKS, "is made of all checks, in cards/words.py; ask for one of them."),
+}
 # Every number that telemetry makes, by its name in summary.json, with the function that makes it.
 KNOWN: dict[str, Callable[..., Any]] = {
     **{f"checks.{key}": FINDERS[key] for key in ROWS},
@@ -66,16 +69,14 @@ def found(name: str) -> str:
     """The number that a name or a path into `summary.json` means: 'checks.churn' of 'churn'; '' where there is none."""
     paths = [name.strip().rsplit(".", cut)[0] for cut in range(name.count(".") + 1)]
     known = (one for path in paths for one in KNOWN if path in (one, one.partition(".")[2]))
-    return next(known, paths[-1] if paths[-1] in (*GIVEN, *OF_CHECKS) else "")
+    return next(known, paths[-1] if paths[-1] in OTHERS else "")
 
 
 def explained(study: Study, name: str) -> Iterator[str]:
     """Lines on a number of the summary; a UsageError that names near ones where there is none."""
     own = found(name)
-    if own in GIVEN:
-        yield f"{name} was asked for, set, promised or written down; no telemetry makes it."
-    elif own in OF_CHECKS:
-        yield f"{own} is made of all {len(ROWS)} checks, in cards/words.py; ask for one of them: {', '.join(ROWS)}."
+    if own in OTHERS:
+        yield f"{name} {OTHERS[own]}"
     elif own:
         yield from _lines(study, own)
     else:
@@ -114,11 +115,10 @@ def _said(study: Study, name: str) -> str:
     """What the summary says of a number now."""
     part, _, key = name.partition(".")
     said: Any = summarise(study)[part]
+    if key:
+        said = said[key] if isinstance(said, dict) else next(one for one in said if one["key"] == key)
     if isinstance(said, list):
-        said = next(one for one in said if one["key"] == key)
-    elif key:
-        said = said[key]
+        return f"{len(said)} rows"
     if not isinstance(said, dict):
-        return "no data" if said is None else f"{len(said)} rows" if isinstance(said, list) else str(said)
-    value = "unknown" if said.get("value") is None else f"{said['value']} {said.get('unit', '')}".strip()
-    return f"{value}. {said.get('finding') or said.get('text') or ''}".strip()
+        return str(said)
+    return f"{said['value']} {said.get('unit', '')}. {said.get('finding') or said['text']}"

@@ -54,11 +54,7 @@ def by_harm(checks: Iterable[Check], *, grave: Iterable[str] = ()) -> list[Check
 
 
 def grave(checks: Iterable[Check], incidents: pd.DataFrame, *, budget_share: float) -> list[str]:
-    """Keys of the checks that lead: of what people wrote down as critical, and of outages that use much of the budget.
-
-    `incidents` of the ledger with start, end, tenant and severity; `budget_share` what the window's outages used of the
-    error budget.
-    """
+    """Keys of the checks that lead: of what the ledger calls critical, and of outages that use much of the budget."""
     critical = incidents[incidents["severity"].str.lower() == "critical"]
     return [
         check.key
@@ -69,11 +65,9 @@ def grave(checks: Iterable[Check], incidents: pd.DataFrame, *, budget_share: flo
 
 
 def _meets(event: dict[str, Any], incidents: pd.DataFrame) -> bool:
-    start, end = event["start"], event["end"]
-    begun = incidents["start"] <= (end if end is not None else pd.Timestamp.max.tz_localize("UTC"))
-    over = incidents["end"].notna() & (incidents["end"] < start)
-    scope = incidents["tenant"].isin(["", event["place"]])
-    return bool((begun & ~over & scope).any())
+    begun = True if event["end"] is None else incidents["start"] <= event["end"]
+    over = incidents["end"].notna() & (incidents["end"] < event["start"])
+    return bool((incidents["tenant"].isin(["", event["place"]]) & begun & ~over).any())
 
 
 def ranked(study: Study, checks: list[Check]) -> list[Check]:
@@ -110,25 +104,20 @@ def _within(check: Check, head: Check) -> bool:
 
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
     """The verdict as a title with what hurt most: '2026-W46: warning – …; …'."""
-    found = [cause.told for cause in causes(checks)[:1]]
-    if not found:
-        by_need = sorted(checks, key=lambda check: check.key not in NEEDED)
-        found = [check for check in by_need if check.status == status][:1]
+    by_need = sorted(checks, key=lambda check: check.key not in NEEDED)
+    found = [cause.told for cause in causes(checks)[:1]] or [next(check for check in by_need if check.status == status)]
     # Beside what hurt most stands why the week failed.
-    found += [check for check in checks if check.status == "fail" and check not in found][
-        : 1 - (found[0].status == "fail")
-    ]
+    failed = [check for check in checks if check.status == "fail"][:1]
+    found += [check for check in failed if check not in found]
     words = {"window": study.window.name, "status": WORDS["status"][status], "so_far": " so far" * study.partial}
     return sentence("headline", **words, found=". ".join(map(_clause, found)))
 
 
 def paragraph(study: Study, checks: list[Check]) -> str:
     """How much was found, what happened beside it, how much was seen, what to consider, in at most sixty words."""
-    found = causes(checks)
-    number = sum(len(cause.checks) for cause in found)
+    found, share = causes(checks), study.telemetry.seen_share(study.seen)
+    number, action = sum(len(cause.checks) for cause in found), found[0].head.action if found else ""
     said = f"{count(number, 'finding')} of {count(len(found), 'cause')}" if found else "No finding"
-    share = study.telemetry.seen_share(study.seen)
-    action = found[0].head.action if found else ""
     second = f"{_clause(found[1].told)}." if len(found) > 1 else ""
     consider = sentence("consider", action=action[:1].lower() + action[1:]) if action else ""
     told = [

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from cloudxai_analysis.platform.settings import Bounds
 
@@ -44,16 +44,10 @@ class Evidence(BaseModel):
 
 
 class Answer(Evidence):
-    """One thing that a check may find: its sentence, and the evidence where it is not the check's own."""
+    """One thing that a check may find: its status and sentence, and the evidence where it is not the check's own."""
 
+    status: Status
     finding: str
-
-
-def _with_finding(given: Any) -> Any:
-    return {"finding": given} if isinstance(given, str) else given
-
-
-Answers = dict[str, Annotated[Answer, BeforeValidator(_with_finding)]]
 
 
 class Row(Evidence):
@@ -78,29 +72,26 @@ class Row(Evidence):
     counted: bool = False
     needed: bool = False
     banner: bool = True
-    passes: Answers = Field({}, alias="pass")
-    warn: Answers = {}
-    fail: Answers = {}
-    unknown: Answers = {}
+    answers: dict[str, Answer]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_answers(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The answers stand under their status, and one that has no evidence of its own is a sentence alone."""
+        answers = {
+            name: {"status": status, **({"finding": told} if isinstance(told, str) else told)}
+            for status in get_args(Status)
+            for name, told in given.pop(status, {}).items()
+        }
+        return given | {"answers": answers}
 
     @model_validator(mode="after")
     def _fits(self) -> Row:
         if self.bound and self.bound not in Bounds.model_fields:
             raise ValueError(f"the settings have no bound '{self.bound}'")
-        if self.frame and "nothing" not in self.unknown:
+        if self.frame and "nothing" not in self.answers:
             raise ValueError("without its frame nothing is known: the answer 'nothing' is missing")
         return self
-
-    @property
-    def answers(self) -> dict[str, tuple[Status, Answer]]:
-        """All that the check may find by name, each with the status that it stands for."""
-        by_status: dict[Status, Answers] = {
-            "pass": self.passes,
-            "warn": self.warn,
-            "fail": self.fail,
-            "unknown": self.unknown,
-        }
-        return {name: (status, answer) for status, own in by_status.items() for name, answer in own.items()}
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -150,10 +141,9 @@ class Check:
 def week_status(checks: Iterable[Check]) -> Status:
     """The week's verdict: the worst of `fail` and `warn`; else `unknown` where a needed check is; else `pass`."""
     statuses = {check.key: check.status for check in checks}
-    for worst in ("fail", "warn"):
-        if worst in statuses.values():
-            return worst
-    return "pass" if all(statuses.get(key, "unknown") == "pass" for key in NEEDED) else "unknown"
+    needed = [statuses.get(key, "unknown") for key in NEEDED]
+    found: list[Status] = [status for status in statuses.values() if status in ("fail", "warn")]
+    return min([*found, *needed], key=SEVERITY.__getitem__)
 
 
 @dataclass(frozen=True)

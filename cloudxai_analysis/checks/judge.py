@@ -45,7 +45,8 @@ def find(study: Study, key: str) -> Found:
 def judged(study: Study, key: str) -> Check:
     """The check called `key`, as far as its own frames go."""
     row, bound, told = ROWS[key], bound_of(study, key), find(study, key)
-    status, answer = row.answers[told.answer]
+    answer = row.answers[told.answer]
+    status = answer.status
     words = {
         "window": named(study.observed),
         "whole": named(study.seen),
@@ -58,7 +59,7 @@ def judged(study: Study, key: str) -> Check:
     }
     # The answer's own evidence, else the check's: all where people are asked, what shows it where it passes.
     usual = {"unknown": (), "pass": _EVIDENCE[1:3]}.get(status, _EVIDENCE)
-    beside = row.model_dump(include=set(usual)) | answer.model_dump(exclude={"finding"}, exclude_none=True)
+    beside = row.model_dump(include=set(usual)) | answer.model_dump(include=set(_EVIDENCE), exclude_none=True)
     never = ("action", "decides") if status == "pass" else ()
     return Check(
         key=key,

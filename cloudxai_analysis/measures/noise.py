@@ -70,9 +70,10 @@ def _times_a_year(count: NDArray[np.floating], mean: float, minutes: float) -> N
     """
     if not len(count):
         return np.empty(0)
-    from scipy.stats import poisson
+    from scipy.special import gammaln, xlogy
 
-    often = (1 - mean / np.maximum(count, 1)) * mean * 525_600 / minutes * poisson.pmf(count - 1, mean)
+    one_fewer = np.exp(xlogy(count - 1, mean) - gammaln(count) - mean)  # probability of them
+    often = (1 - mean / np.maximum(count, 1)) * mean * 525_600 / minutes * one_fewer
     return np.where(count > mean, often, np.inf)
 
 

@@ -107,10 +107,9 @@ def surely_over(rates: Sequence[float], cases: Sequence[float], *, bound: float)
     known, over = np.isfinite(rate), np.zeros(len(rate), dtype=bool)
     score = (rate - bound) * np.sqrt(np.asarray(cases, dtype=float)) / math.sqrt(bound * (1 - bound))
     chance = np.array([1 - _NORMAL.cdf(one) for one in score[known]])
-    if (chance < LEVEL).any():
-        from scipy.stats import false_discovery_control
-
-        over[known] = false_discovery_control(chance) < LEVEL
+    order = np.argsort(chance)
+    scaled = chance[order] * len(chance) / np.arange(1, len(chance) + 1)
+    over[np.flatnonzero(known)[order]] = np.minimum.accumulate(scaled[::-1])[::-1] < LEVEL
     return over
 
 
@@ -118,7 +117,7 @@ def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson, 1927, Journal of the American Statistical Association 22)."""
     if not trials:
         return math.nan, math.nan
-    # By hand: the cases may be fractions, which scipy.stats refuses.
+    # By hand: the cases may be fractions, which scipy refuses.
     share, weight = successes / trials, 1 + _Z**2 / trials
     middle = (share + _Z**2 / (2 * trials)) / weight
     half = _Z * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2)) / weight
@@ -152,11 +151,12 @@ def design_effect(hits: NDArray[np.float64], sizes: NDArray[np.float64]) -> floa
     share = float(hits.sum() / cases)
     if clusters in (1, cases) or share in (0.0, 1.0):
         return alike
-    from scipy.stats import t
+    # A report waits a second for the import of scipy.stats, whose functions these are.
+    from scipy.special import stdtrit
 
     apart = float(((hits - sizes * share) ** 2).sum())
     found = clusters * (cases - 1) / (clusters - 1) * apart / (cases**2 * share * (1 - share))
-    few = (t.ppf(1 - LEVEL, clusters - 1) / t.ppf(1 - LEVEL, cases - 1)) ** 2
+    few = (stdtrit(clusters - 1, 1 - LEVEL) / stdtrit(cases - 1, 1 - LEVEL)) ** 2
     return min(max(found, 1.0) * float(few), alike)
 
 

@@ -79,7 +79,7 @@ def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
     likely than one in a thousand over all days. Of two days or more one must have followed: else it may be a new pace.
     What came twice or at each month's start is in the other days' variance, and is no one-off.
     """
-    from scipy.stats import nbinom
+    from scipy.special import betainc
 
     known, days = np.isfinite(arrivals), np.arange(len(arrivals))
     found, least = np.zeros(len(arrivals), dtype=bool), _FALSE / max(known.sum(), 1)
@@ -91,7 +91,9 @@ def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
                 continue
             mean = (others.sum() + 0.5) / len(others)
             spread = max(others.var(ddof=1), mean * (1 + 1e-6))
-            chance = nbinom.sf(arrivals[own].sum() - 1, length * mean**2 / (spread - mean), mean / spread)
+            came, size = arrivals[own].sum(), length * mean**2 / (spread - mean)
+            # So many or more of a negative binomial distribution.
+            chance = betainc(came, size, 1 - mean / spread) if came else 1.0
             if chance < least:
                 found, least = own, chance
     return found

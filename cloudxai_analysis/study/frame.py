@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -103,12 +103,12 @@ def just(given: Made) -> value[Made]:
 
 def samples(role: str, window: str = "history", *, says: str = "", **how: Any) -> frame[Any]:
     """Raw samples of the metric that plays a role, over a window of the study."""
-    return frame(partial(_read, "samples", role, **how), "study", window, says=says, roles=(role,))
+    return frame(lambda study, over: study.samples(role, over, **how), "study", window, says=says, roles=(role,))
 
 
 def hours(role: str, window: str = "history", *, says: str = "", **how: Any) -> frame[Any]:
     """Hourly rollups of the metric that plays a role, over a window of the study."""
-    return frame(partial(_read, "hours", role, **how), "study", window, says=says, roles=(role,))
+    return frame(lambda study, over: study.hours(role, over, **how), "study", window, says=says, roles=(role,))
 
 
 def part(name: str, within: str, over: str = "seen", *, says: str) -> frame[Any]:
@@ -119,10 +119,6 @@ def part(name: str, within: str, over: str = "seen", *, says: str) -> frame[Any]
 def same(found: Any) -> Any:
     """What it is given."""
     return found
-
-
-def _read(kind: str, role: str, study: Study, window: Any, **how: Any) -> Any:
-    return getattr(study, kind)(role, window, **how)
 
 
 def _found(topic: Topic, given: Any) -> Any:

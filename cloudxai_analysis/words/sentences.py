@@ -15,11 +15,16 @@ from cloudxai_analysis.words import phrases
 @cache
 def template(text: str) -> Template:
     """The sentence behind a text of `checks.toml` or `cards.toml`: `{{ left|count("tenant label") }} of {{ cap }}`."""
+    return _environment().from_string(text)
+
+
+@cache
+def _environment() -> Environment:
     # Findings are plain text: the page and the notebook escape what they show.
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
     environment.filters["listed"] = lambda names: ", ".join(phrases.short(name) for name in names)
     environment.filters |= {name: spelt for name, spelt in vars(phrases).items() if inspect.isfunction(spelt)}
-    return environment.from_string(text)
+    return environment
 
 
 def say(text: str, words: dict[str, Any]) -> str:
