@@ -103,7 +103,8 @@ def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -
     # The hour's end belongs to the next hour.
     moments = rows.assign(time=rows["end"] - _INSTANT).drop_duplicates([*TARGET, "time"])
     found = _held_at(moments[[*TARGET, "time"]], arrivals, starts)
-    found = found[found["begin"].notna()].assign(hour=found["time"].dt.floor("h"))
+    # Of the rows that are left: an empty frame would take all of those of another one.
+    found = found[found["begin"].notna()].assign(hour=lambda frame: frame["time"].dt.floor("h"))
     return typed(found.sort_values([*TARGET, "hour"], ignore_index=True), held_tenants)
 
 
