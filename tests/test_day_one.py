@@ -61,13 +61,12 @@ def world() -> Iterator[SeriesBatch]:
         labels |= {"tenant": tenant, "instance": INSTANCE["instance"]} if tenant else {}
         for state, begin, end in (("pending", at - wait, at), ("firing", at, at + length)):
             times = [DAYS.start_ms + 60_000 * place for place in range(begin, end)]
-            fired.append((labels | {"alertstate": state}, times, [1.0] * len(times)))
-    joined: dict[tuple[tuple[str, str], ...], tuple[list[int], list[float]]] = {}
-    for labels, times, values in fired:
-        known = joined.setdefault(tuple(sorted(labels.items())), ([], []))
-        known[0].extend(times)
-        known[1].extend(values)
-    yield SeriesBatch.of("ALERTS", [servers.series(dict(labels), *points) for labels, points in joined.items()])
+            fired.append((labels | {"alertstate": state}, times))
+    joined: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for labels, times in fired:
+        joined.setdefault(tuple(sorted(labels.items())), []).extend(times)
+    alerts = [servers.series(dict(labels), times, [1.0] * len(times)) for labels, times in joined.items()]
+    yield SeriesBatch.of("ALERTS", alerts)
     tenants = [servers.series(INSTANCE | {"tenant": name}, *gauge(dips[name])) for name in ("a", "b", "c")]
     yield SeriesBatch.of("tenant_readiness_state", tenants)
     yield SeriesBatch.of("readiness_state", [servers.series(INSTANCE, *gauge(dips[""]))])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import cache
 
+import numpy as np
 import pytest
 import servers
 from platforms import Pod, batches
@@ -23,7 +24,6 @@ from cloudxai_analysis.study.study import Study
 
 pytestmark = pytest.mark.server
 W46 = parse_window("2026-W46")
-HOUR = timedelta(hours=1)
 BEGIN, END = W46.start - timedelta(weeks=1), W46.end + timedelta(days=1)
 MINUTES = ((BEGIN, 60),)
 
@@ -52,65 +52,36 @@ PLATFORMS = {
 }
 
 
-def labelled(name: str) -> list[SeriesBatch]:
-    """A platform's samples, each with the name of the cluster that it runs in."""
-    own = batches("cloudxai", PLATFORMS[name])
-    return [replace(batch, labels=tuple({**one, "cluster": name} for one in batch.labels)) for batch in own]
-
-
-def joined(parts: list[list[SeriesBatch]]) -> list[SeriesBatch]:
-    metrics = dict.fromkeys(batch.metric for part in parts for batch in part)
-    return [
-        SeriesBatch.of(
-            metric,
-            [
-                (labels, batch.times[begin:end], batch.values[begin:end])
-                for part in parts
-                for batch in part
-                if batch.metric == metric
-                for labels, begin, end in zip(batch.labels, batch.offsets, batch.offsets[1:], strict=False)
-            ],
-        )
-        for metric in metrics
-    ]
-
-
 @pytest.fixture(scope="module")
 def server(start_prometheus: Callable[..., servers.Server]) -> servers.Server:
-    return start_prometheus(joined([labelled(name) for name in PLATFORMS]))
+    """One server of all platforms, each series with the name of the cluster that it runs in."""
+    rows: dict[str, list] = {}
+    for name, pods in PLATFORMS.items():
+        for batch in batches("cloudxai", pods):
+            parts = (np.split(part, batch.offsets[1:-1]) for part in (batch.times, batch.values))
+            for labels, times, values in zip(batch.labels, *parts, strict=True):
+                rows.setdefault(batch.metric, []).append(({**labels, "cluster": name}, times, values))
+    return start_prometheus([SeriesBatch.of(metric, series) for metric, series in rows.items()])
 
 
 @pytest.fixture(scope="module")
 def opened(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Study]:
     """The study of a platform's week, as pulled from the server after the week."""
-    known: dict[tuple[str, str], Study] = {}
 
+    @cache
     def of(name: str, week: str = "2026-W46") -> Study:
-        if (name, week) not in known:
-            known[name, week] = _pulled(server.url, name, week, tmp_path_factory.mktemp(name))
-        return known[name, week]
+        folder, window = tmp_path_factory.mktemp(name), parse_window(week)
+        own = EnvironmentSettings(source=server.url, matchers={"cluster": name})
+        settings = Settings.model_construct(outputs=folder, environments={name: own})
+        settled = resolve_environment(settings, source=None, name=name)
+        reach, lake = window.reach(settled.settings.history_weeks, END), open_lake(settled.lake)
+        source = open_source(server.url, limits=Limits(), settings=own)
+        pull(source, lake, settled.contract, reach, now=END, matchers=own.matchers)
+        ledger = Ledger(folder / "ledger.jsonl")
+        ledger.seed([{"kind": "deploy", "by": "ada", "start": at("10T01:55"), "end": at("10T03:05")}])
+        return Study(settled, window, open_lake(settled.lake).snapshot(), ledger=ledger, now=END)
 
     return of
-
-
-def _pulled(url: str, name: str, week: str, folder: Path) -> Study:
-    own = EnvironmentSettings(source=url, matchers={"cluster": name})
-    settled = resolve_environment(
-        Settings.model_construct(outputs=folder, environments={name: own}), source=None, name=name
-    )
-    window = parse_window(week)
-    reach = window.reach(settled.settings.history_weeks, END)
-    pull(
-        open_source(url, limits=Limits(), settings=own),
-        open_lake(settled.lake),
-        settled.contract,
-        reach,
-        now=END,
-        matchers=own.matchers,
-    )
-    ledger = Ledger(folder / "ledger.jsonl")
-    ledger.seed([{"kind": "deploy", "by": "ada", "start": at("10T01:55"), "end": at("10T03:05")}])
-    return Study(settled, window, open_lake(settled.lake).snapshot(), ledger=ledger, now=END)
 
 
 def minutes(study: Study) -> list[float]:
