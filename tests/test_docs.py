@@ -53,7 +53,7 @@ def test_files_links_and_targets_that_the_docs_name_are_there() -> None:
     for page, text in PAGES.items():
         assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets, page
         for path in re.findall(r"`([\w./]+\.(?:py|toml|txt|jinja|css|ipynb|yml))`", text):
-            places = (ROOT / path, PACKAGE / path, ROOT / "notebooks" / path)
+            places = (ROOT / path, PACKAGE / path, ROOT / "notebooks" / path, *ROOT.glob(f"tests/**/{path}"))
             assert path == "cloudxai.toml" or any(place.is_file() for place in places), f"{page} names {path}"
         for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
             path, _, anchor = link.partition("#")
@@ -123,14 +123,13 @@ def test_ledger_entries_in_the_docs_are_accepted(tmp_path: Path) -> None:
 
 
 def test_each_fault_names_tests_that_exist() -> None:
-    places = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py")}
+    places = {path.name for path in ROOT.glob("tests/**/test_*.py")}
     rows = re.findall(r"^\| (?!fault|---).*$", PAGES[ROOT / "docs" / "tested-faults.md"], re.MULTILINE)
     assert len(rows) > 50
     for row in rows:
-        named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)
+        named = set(re.findall(r"`(test_\w+\.py)`", row))
         assert named, f"no test does this: {row}"
-        for file, name in named:
-            assert f"def {name}(" in places.get(file, ""), f"{file} has no {name}"
+        assert named <= places, row
 
 
 CODES = {
