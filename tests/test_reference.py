@@ -159,7 +159,7 @@ def test_a_recorded_day_is_what_we_integrate(start_prometheus: Callable[..., ser
     covered = pd.DataFrame({"day": [day.start for day in days.days()][:2], "covered": True})
     held = cost_agreement(ours, gauge, covered, label="window")
     assert len(held) > 100
-    assert (held["unknown"] == "").all()
+    assert held["known"].all()
     # A minute at an edge or where a tenant comes or goes, of the 1440 of the day.
     assert (held["drift"].abs() <= 3 / 1440).all()
     assert held["drift"].median() == pytest.approx(0, abs=1e-9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from itertools import pairwise
@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import DAY, WEEK, Window
@@ -28,78 +28,80 @@ from cloudxai_analysis.sources.scenario import EXTENT, Scenario, checked_scenari
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch
 from cloudxai_analysis.study.study import Study
 
-One = tuple[dict[str, str], NDArray[np.int64], NDArray[np.float64]]
+Times, Values = NDArray[np.int64], NDArray[np.float64]
+One = tuple[dict[str, str], Times, Values]
 STALE = np.array([STALENESS_MARKER_BITS], dtype=np.uint64).view(np.float64)
-_MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
-_DAYS = EXTENT.duration.days
-_SLOT_MINUTES = 120
-_DONOR_SEEDS = 1_000_000  # a guest behaves as a resident of the demo of a seed so much further on
-_REGIONS = ("eu", "us", "uk", "asia", "de", "fr", "br", "jp", "in", "ca")
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+DAYS = EXTENT.duration.days
+REGIONS = ("eu", "us", "uk", "asia", "de", "fr", "br", "jp", "in", "ca")
+CONTRACT = load_contract()
+ROLES = ("alerts", "cost", "cost_rolling", "cost_billing", "process_start", "tenant_readiness", "tenant_transitions")
+ALERTS, COST, ROLLING, BILLING, START, READY, FLIPS = (CONTRACT[role].name for role in ROLES)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Course(_Part):
+class Course(Part):
     """What multiplies a tenant's cost: `factor` where every condition that is given holds, in local time."""
 
     factor: float = 1.0
-    share: float = Field(1.0, description="of the tenants, chosen by the seed")
+    share: float = 1.0  # of the tenants, chosen by the seed
     zone: str = "UTC"
     hours: tuple[float, float] = (0, 24)
-    weekdays: tuple[int, ...] = Field((), description="Monday is 0")
-    month_days: tuple[int, ...] = Field((), description="days of the month; 0 is its last, -1 the one before")
-    dates: tuple[str, ...] = Field((), description="days like 2026-11-03")
-    cycle: int = Field(0, description="length in days of a rhythm that begins with the first day")
-    cycle_days: tuple[int, ...] = Field((), description="days of the cycle from 0; without any, one drawn in each")
-    jobs: float = Field(0.0, description="a week, at random, each as long as `hours`, which then tell no time of day")
-    since: float = Field(0.0, description="day from which on, 0 the first")
-    noise: float = Field(0.0, description="sigma of a log-normal factor, drawn anew each hour")
-    tails: float = Field(0.0, description="degrees of freedom of Student's t, of which the noise is instead; 0: normal")
+    weekdays: tuple[int, ...] = ()  # Monday is 0
+    month_days: tuple[int, ...] = ()  # 0 is a month's last, -1 the one before
+    dates: tuple[str, ...] = ()  # like 2026-11-03
+    cycle: int = 0  # length in days of a rhythm that begins with the first day
+    cycle_days: tuple[int, ...] = ()  # of the cycle from 0; without any, one drawn in each
+    jobs: float = 0.0  # a week, at random, each as long as `hours`, which then tell no time of day
+    since: float = 0.0  # day from which on, 0 the first
+    noise: float = 0.0  # sigma of a log-normal factor, drawn anew each hour
+    tails: float = 0.0  # degrees of freedom of Student's t, of which the noise is instead; 0: normal
     weekly_growth: float = 0.0
 
 
-class Guests(_Part):
+class Guests(Part):
     """Tenants beside the demo's own, who sign up evenly between two days, 0 the first."""
 
-    name: str = Field(description="made of {donor}, {region}, {number}, {hex}")
+    name: str  # made of {donor}, {region}, {number}, {hex}
     count: int
     arrive: tuple[float, float] = (0, 0)
     stay_days: float = 1_000
     every_week: bool = False
 
 
-class Planned(_Part):
+class Planned(Part):
     """Events of one of the scenario's kinds, so many in a week, at random times and of random length in minutes."""
 
     event: dict[str, Any]
     per_week: float
     minutes: tuple[int, int]
-    noted: Literal["", "deploy", "maintenance"] = Field("", description="ledger kind by which people noted each")
+    noted: Literal["", "deploy", "maintenance"] = ""  # ledger kind by which people noted each
 
 
-class World(_Part):
+class World(Part):
     """One healthy platform; `told` are the checks that may speak, because what they say is true there."""
 
     title: str
     told: tuple[str, ...] = ()
     cap: int = 100
-    shift_weeks: int = Field(0, description="by how many weeks the calendar is moved")
-    days: float = Field(_DAYS, description="of how many days there is telemetry")
-    new: bool = Field(False, description="the processes began when the telemetry does")
-    tenants: str = Field("all", description="all, residents (who never come or go), or a number of residents")
+    shift_weeks: int = 0  # by which the calendar is moved
+    days: float = DAYS  # of telemetry
+    new: bool = False  # the processes began when the telemetry does
+    tenants: str = "all"  # or residents (who never come or go), or a number of residents
     guests: tuple[Guests, ...] = ()
     cost: tuple[Course, ...] = ()
-    decimals: int | None = Field(None, description="to which the cost gauge is rounded")
+    decimals: int | None = None  # to which the cost gauge is rounded
     alerts: bool = True
     planned: tuple[Planned, ...] = ()
-    seconds: dict[str, int] = Field(default_factory=dict, description="scrape interval by instance, from day 28 on")
-    seconds_days: float = Field(_DAYS, description="until which day; 60 s else")
+    seconds: dict[str, int] = {}  # scrape interval by instance, from day 28 on
+    seconds_days: float = DAYS  # until which day; 60 s else
     jitter_ms: int = 0
-    failed_scrapes: float = Field(0.0, description="share of scrapes that fail, one at a time")
+    failed_scrapes: float = 0.0  # share of scrapes that fail, one at a time
     pods: int = 2
-    rollouts_per_week: float = Field(0, description="in each every pod gets a new name, one after another")
+    rollouts_per_week: float = 0  # in each every pod gets a new name, one after another
     rollouts_noted: bool = True
     markers: bool = False
 
@@ -112,25 +114,26 @@ def worlds() -> dict[str, World]:
 
 
 class WorldSource:
-    """The demo of one seed as it would be in another world, `events` planted in it: a source like any other."""
+    """The demo of one seed as it would be in another world: a source like any other."""
 
-    def __init__(self, name: str, seed: int, events: Iterable[dict[str, Any]] = ()) -> None:
+    def __init__(self, name: str, seed: int) -> None:
         if name not in worlds():
             raise UsageError(f"Unknown world '{name}'.{near_miss(name, list(worlds()))}")
         self.world, self.seed, self._draws = worlds()[name], seed, Draws(seed)
         self.name = f"demo://?seed={seed}&world={name}"
         drawn = [(event, planned.noted) for planned in self.world.planned for event in self._drawn(planned)]
-        content = {"name": name, "events": [*events, *(event for event, _ in drawn)]}
-        self.demo = DemoSource(seed, checked_scenario(content, name))
+        self.demo = DemoSource(seed, checked_scenario({"name": name, "events": [event for event, _ in drawn]}, name))
         self._noted = [(event["at"], event["minutes"], kind) for event, kind in drawn if kind]
+        # The minutes at which a rollout begins: one on a day at most, in office hours.
+        chance = self._draws.below("rollouts", 7_000, DAYS) < int(self.world.rollouts_per_week * 1_000)
+        days = np.flatnonzero(chance).tolist()
+        self._rollouts = [day * 1440 + self._draws.one(f"rollout/{day}", 540, 1020) for day in days]
         if self.world.rollouts_noted:
             self._noted += [(EXTENT.start + timedelta(minutes=at), 10, "deploy") for at in self._rollouts]
-        self._contract = load_contract()
         self._shift = self.world.shift_weeks * WEEK
         self._made: dict[str, list[One]] = {}
 
     def describe(self) -> dict[str, Any]:
-        """Provenance of the samples."""
         return {**self.demo.describe(), "source": self.name, "hides_markers": not self.world.markers}
 
     def extent(self) -> Window:
@@ -171,176 +174,155 @@ class WorldSource:
 
     def _drawn(self, planned: Planned) -> Iterator[dict[str, Any]]:
         """One event at most in each slot of two hours, as a Poisson process would have it."""
-        kind, slots = planned.event["kind"], _DAYS * 1440 // _SLOT_MINUTES
-        chance = int(planned.per_week / (7 * 1440 / _SLOT_MINUTES) * 1_000_000)
-        for slot in np.flatnonzero(self._draws.below(f"planned/{kind}", 1_000_000, slots) < chance).tolist():
-            late = self._draws.one(f"planned/{kind}/{slot}", 0, _SLOT_MINUTES - planned.minutes[1] - 5)
-            at = EXTENT.start + timedelta(minutes=slot * _SLOT_MINUTES + late)
+        kind, chance = planned.event["kind"], int(planned.per_week / 84 * 1_000_000)
+        for slot in np.flatnonzero(self._draws.below(f"planned/{kind}", 1_000_000, DAYS * 12) < chance).tolist():
+            late = self._draws.one(f"planned/{kind}/{slot}", 0, 115 - planned.minutes[1])
+            at = EXTENT.start + timedelta(minutes=slot * 120 + late)
             yield {**planned.event, "at": at, "minutes": self._draws.one(f"long/{kind}/{slot}", *planned.minutes)}
-
-    @cached_property
-    def _rollouts(self) -> list[int]:
-        """The minutes at which a rollout begins: one on a day at most, in office hours."""
-        chance = self._draws.below("rollouts", 7_000, _DAYS) < int(self.world.rollouts_per_week * 1_000)
-        return [day * 1440 + self._draws.one(f"rollout/{day}", 540, 1020) for day in np.flatnonzero(chance).tolist()]
 
     @cached_property
     def _guests(self) -> list[tuple[str, str, float, float]]:
         """Each guest: name, donor, first and last day."""
-        donors = _residents(self._donor_demo)
-        found: list[tuple[str, str, float, float]] = []
+        donors, found = _residents(self._donors), []
         for guests in self.world.guests:
-            for week in range(0, _DAYS, 7) if guests.every_week else (0,):
+            for week in range(0, DAYS, 7) if guests.every_week else (0,):
                 low, high = (week + day for day in guests.arrive)
                 for index in range(guests.count):
                     number = len(found)
-                    name = guests.name.format(
-                        donor=donors[number % len(donors)],
-                        region=_REGIONS[number // len(donors) % len(_REGIONS)],
-                        number=1001 + number,
-                        hex=f"{self._draws.one(f'hex/{number}', 0, 2**31 - 1):08x}",
-                    )
+                    donor, region = donors[number % len(donors)], REGIONS[number // len(donors) % len(REGIONS)]
+                    hexed = f"{self._draws.one(f'hex/{number}', 0, 2**31 - 1):08x}"
+                    name = guests.name.format(donor=donor, region=region, number=1001 + number, hex=hexed)
                     at = low + (high - low) * (index + 0.5) / guests.count
-                    found.append((name, donors[number % len(donors)], at, at + guests.stay_days))
+                    found.append((name, donor, at, at + guests.stay_days))
         return found
 
     @cached_property
-    def _donor_demo(self) -> DemoSource:
-        return DemoSource(self.seed + _DONOR_SEEDS, Scenario(name="donors"))
+    def _donors(self) -> DemoSource:
+        """A guest behaves as a resident of the demo of a seed so much further on."""
+        return DemoSource(self.seed + 1_000_000, Scenario(name="donors"))
 
     def _finished(self, metric: str) -> Iterator[One]:
         """A metric's series as this world has them."""
-        world, changed = self.world, self.world.cost or self.world.shift_weeks
-        if metric == self._contract["alerts"].name and not world.alerts:
+        if metric == ALERTS and not self.world.alerts:
             return
-        if metric in (self._contract["cost_rolling"].name, self._contract["cost_billing"].name) and changed:
+        if metric in (ROLLING, BILLING) and (self.world.cost or self.world.shift_weeks):
             return  # the beta has none of them, and the demo's would not fit
-        starts, costs = (metric == self._contract[role].name for role in ("process_start", "cost"))
         for labels, at, exported in [*self._own(metric), *self._visiting(metric)]:
-            times = at + self._day_ms(0) - EXTENT.start_ms
-            values = exported + self._shift.total_seconds() * starts
-            if costs:
+            times, values = at + self._day_ms(0) - EXTENT.start_ms, exported
+            if metric == START:
+                values = values + self._shift.total_seconds()
+            if metric == COST:
                 values = self._costing(labels["tenant"], times, values)
             for part in self._rolled_out(metric, labels, times, values):
-                yield self._scraped(metric, *part)
+                yield part if metric == ALERTS else self._scraped(metric, *part)
 
     def _own(self, metric: str) -> list[One]:
-        kept = None if self.world.tenants == "all" else _residents(self.demo)
-        if kept is not None and self.world.tenants != "residents":
-            kept = kept[: int(self.world.tenants)]
+        every, world = _series(self.demo.read(metric, {}, EXTENT)), self.world
+        if world.tenants != "all":
+            kept = _residents(self.demo)[: None if world.tenants == "residents" else int(world.tenants)]
+            every = (one for one in every if one[0].get("tenant", kept[0]) in kept)
         found = []
-        for labels, times, values in _series(self.demo.read(metric, {}, EXTENT)):
-            if kept is None or labels.get("tenant", kept[0]) in kept:
-                found.append((labels, times, values))
-        if self.world.pods > len(INSTANCES):
+        for labels, times, values in every:
+            third = world.pods > 2 and labels.get("instance") == INSTANCES[0] and crc32(_tenant(labels)) % 2 == 0
             # The third pod serves every second tenant of the first one.
-            for labels, times, values in list(found):
-                if labels.get("instance") == INSTANCES[0] and crc32(labels.get("tenant", "").encode()) % 2 == 0:
-                    if "tenant" in labels:
-                        found.remove((labels, times, values))
-                    found.append(({**labels, "instance": "cloudxai-2:8080"}, times, values))
+            if not third or "tenant" not in labels:
+                found.append((labels, times, values))
+            if third:
+                found.append(({**labels, "instance": "cloudxai-2:8080"}, times, values))
         return found
 
-    def _visiting(self, metric: str) -> list[One]:
-        names = [self._contract[role].name for role in ("tenant_readiness", "tenant_transitions", "cost")]
-        if metric not in names or not self.world.guests:
-            return []
-        donors = {one[0]["tenant"]: one for one in _series(self._donor_demo.read(metric, {}, EXTENT))}
-        found = []
+    def _visiting(self, metric: str) -> Iterator[One]:
+        if metric not in (READY, FLIPS, COST) or not self.world.guests:
+            return
+        donors = {one[0]["tenant"]: one for one in _series(self._donors.read(metric, {}, EXTENT))}
         for name, donor, first, last in self._guests:
             labels, times, values = donors[donor]
-            days = (times - EXTENT.start_ms) / _DAY_MS
+            days = (times - EXTENT.start_ms) / DAY_MS
             there = (days >= first) & (days < last)
-            before = values[there][:1] if self._contract.counts(metric) else 0  # a newcomer's counters begin at 0
-            found.append(({**labels, "tenant": name}, times[there], values[there] - before))
-        return found
+            before = values[there][:1] if CONTRACT.counts(metric) else 0  # a newcomer's counters begin at 0
+            yield {**labels, "tenant": name}, times[there], values[there] - before
 
-    def _costing(self, tenant: str, times: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        key = crc32(tenant.encode())
+    def _costing(self, tenant: str, times: Times, values: Values) -> Values:
         for number, course in enumerate(self.world.cost):
-            if np.random.default_rng([self.seed, number, key, 1]).random() < course.share:
-                values = values * _factor(course, times, np.random.default_rng([self.seed, number, key]))
+            key = [self.seed, number, crc32(tenant.encode())]
+            if np.random.default_rng([*key, 1]).random() < course.share:
+                values = values * _factor(course, times, np.random.default_rng(key))
         return values if self.world.decimals is None else values.round(self.world.decimals)
 
-    def _rolled_out(
-        self, metric: str, labels: dict[str, str], times: NDArray[np.int64], values: NDArray[np.float64]
-    ) -> Iterator[One]:
+    def _rolled_out(self, metric: str, labels: dict[str, str], times: Times, values: Values) -> Iterator[One]:
         """The series cut at each rollout, under a new name each time; counters begin anew."""
         instance = labels.get("instance")
-        if instance is None or not len(self._rollouts):
+        if instance is None or not self._rollouts:
             yield labels, times, values
             return
         pod = int(instance[len("cloudxai-")])
-        starts = [self._day_ms(0) + (at + 2 * pod) * _MINUTE_MS for at in self._rollouts]
+        starts = [self._day_ms(0) + (at + 2 * pod) * MINUTE_MS for at in self._rollouts]
         edges = [0, *np.searchsorted(times, starts).tolist(), len(times)]
         for number, (low, high) in enumerate(pairwise(edges)):
             own, at = values[low:high], times[low:high]
-            if low and self._contract.counts(metric):
+            if low and CONTRACT.counts(metric):
                 own = own - values[low - 1]
-            if number and metric == self._contract["process_start"].name:
+            if number and metric == START:
                 own = np.full(len(own), starts[number - 1] / 1000 - 20)
             if self.world.markers and high < len(times) and len(at):
                 at, own = np.append(at, at[-1] + 15_000), np.append(own, STALE)
             yield {**labels, "instance": f"10.{pod}.0.{number + 10}:8080"}, at, own
 
-    def _scraped(
-        self, metric: str, labels: dict[str, str], times: NDArray[np.int64], values: NDArray[np.float64]
-    ) -> One:
+    def _scraped(self, metric: str, labels: dict[str, str], times: Times, values: Values) -> One:
         """The series as this world's scrapes see it."""
-        if metric == self._contract["alerts"].name:
-            return labels, times, values
-        instance = labels["instance"]
-        if self.world.new and metric == self._contract["process_start"].name:
-            values = np.maximum(values, self.extent().start_ms / 1000 - 20)
-        if self.world.new and self._contract.counts(metric):
-            values = values - values[max(np.searchsorted(times, self.extent().start_ms) - 1, 0)]
-        if self.world.failed_scrapes:
-            failed = self._failed(instance, times)
-            if metric == self._contract["up"].name:
-                values = np.where(failed, 0, values)
-            else:
-                times, values = times[~failed], values[~failed]
-        seconds = self.world.seconds.get(instance, 60)
-        if seconds != 60:
-            changed = (times >= self._day_ms(28)) & (times < self._day_ms(self.world.seconds_days))
-            if seconds < 60:
-                count = np.where(changed, 60 // seconds, 1)
-                nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-                times, values = np.repeat(times, count) + nth * seconds * 1000, np.repeat(values, count)
-            else:
-                kept = ~changed | (times % (seconds * 1000) == 0)
-                times, values = times[kept], values[kept]
-        if self.world.jitter_ms:
+        world, instance, begin = self.world, labels["instance"], self.extent().start_ms
+        if world.new and metric == START:
+            values = np.maximum(values, begin / 1000 - 20)
+        if world.new and CONTRACT.counts(metric):
+            values = values - values[max(np.searchsorted(times, begin) - 1, 0)]
+        if world.failed_scrapes:
+            failed = self._failed(instance)[(times - self._day_ms(0)) // MINUTE_MS]
+            values = np.where(failed, 0, values) if metric == "up" else values[~failed]
+            times = times if metric == "up" else times[~failed]
+        seconds = world.seconds.get(instance, 60)
+        changed = (times >= self._day_ms(28)) & (times < self._day_ms(world.seconds_days))
+        if seconds < 60:
+            count = np.where(changed, 60 // seconds, 1)
+            nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+            times, values = np.repeat(times, count) + nth * seconds * 1000, np.repeat(values, count)
+        if seconds > 60:
+            kept = ~changed | (times % (seconds * 1000) == 0)
+            times, values = times[kept], values[kept]
+        if world.jitter_ms:
             own = crc32(instance.encode()) % 10_000
-            times = times + own + (times // _MINUTE_MS * 7919 + own) % self.world.jitter_ms
+            times = times + own + (times // MINUTE_MS * 7919 + own) % world.jitter_ms
         return labels, times, values
 
-    def _day_ms(self, day: float) -> int:
-        return EXTENT.start_ms + int(day * _DAY_MS) + self._shift // timedelta(milliseconds=1)
-
-    def _failed(self, instance: str, times: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _failed(self, instance: str) -> NDArray[np.bool_]:
         chance = int(self.world.failed_scrapes * 1_000_000)
-        minutes = self._draws.below(f"failed/{instance}", 1_000_000, _DAYS * 1440) < chance
+        minutes = self._draws.below(f"failed/{instance}", 1_000_000, DAYS * 1440) < chance
         minutes[1:] &= ~minutes[:-1]
-        return minutes[(times - self._day_ms(0)) // _MINUTE_MS]
+        return minutes
+
+    def _day_ms(self, day: float) -> int:
+        return EXTENT.start_ms + int(day * DAY_MS) + self._shift // timedelta(milliseconds=1)
+
+
+def _tenant(labels: dict[str, str]) -> bytes:
+    return labels.get("tenant", "").encode()
 
 
 def _series(batch: SeriesBatch) -> Iterator[One]:
-    for index, labels in enumerate(batch.labels):
-        own = slice(batch.offsets[index], batch.offsets[index + 1])
-        yield dict(labels), batch.times[own], batch.values[own]
+    for labels, (low, high) in zip(batch.labels, pairwise(batch.offsets.tolist()), strict=True):
+        yield dict(labels), batch.times[low:high], batch.values[low:high]
 
 
 def _residents(demo: DemoSource) -> list[str]:
     """The tenants that are there all the time."""
-    found = _series(demo.read(load_contract()["tenant_readiness"].name, {}, EXTENT))
-    return sorted(labels["tenant"] for labels, times, _ in found if len(times) > 0.99 * _DAYS * 1440)
+    found = _series(demo.read(READY, {}, EXTENT))
+    return sorted(labels["tenant"] for labels, times, _ in found if len(times) > 0.99 * DAYS * 1440)
 
 
-def _factor(course: Course, times: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.float64]:
+def _factor(course: Course, times: Times, random: np.random.Generator) -> Values:
     local = pd.DatetimeIndex(times.astype("datetime64[ms]"), tz="UTC").tz_convert(course.zone)
     hour = local.hour + local.minute / 60
-    days = ((times - times[0]) // _DAY_MS + (times[0] - EXTENT.start_ms) // _DAY_MS) if len(times) else times
+    first = times[0] if len(times) else 0
+    days = (times - first) // DAY_MS + (first - EXTENT.start_ms) // DAY_MS
     where = (hour >= course.hours[0]) & (hour < course.hours[1])
     if course.weekdays:
         where &= np.isin(local.day_of_week, course.weekdays)
@@ -352,18 +334,15 @@ def _factor(course: Course, times: NDArray[np.int64], random: np.random.Generato
         drawn = random.integers(0, course.cycle, 100)[days // course.cycle]
         day = days % course.cycle
         where &= np.isin(day, course.cycle_days) if course.cycle_days else day == drawn
-    factor = np.where(where, course.factor, 1.0)
     if course.jobs:
-        length = int((course.hours[1] - course.hours[0]) * _HOUR_MS)
-        begins = EXTENT.start_ms + random.integers(0, _DAYS * _DAY_MS, random.poisson(course.jobs * _DAYS / 7))
-        factor = np.where(((times[:, None] - begins) // length == 0).any(axis=1), course.factor, 1.0)
-    factor = np.where(times >= EXTENT.start_ms + course.since * _DAY_MS, factor, 1.0)
-    if course.weekly_growth:
-        factor *= (1 + course.weekly_growth) ** (days / 7)
+        length = int((course.hours[1] - course.hours[0]) * HOUR_MS)
+        begins = EXTENT.start_ms + random.integers(0, DAYS * DAY_MS, random.poisson(course.jobs * DAYS / 7))
+        where = ((times[:, None] - begins) // length == 0).any(axis=1)
+    factor = np.where(where & (times >= EXTENT.start_ms + course.since * DAY_MS), course.factor, 1.0)
+    factor *= (1 + course.weekly_growth) ** (days / 7)
     if course.noise:
-        hours = (times - times[0]) // _HOUR_MS if len(times) else times
-        drawn = random.standard_t(course.tails, 24 * 7 * 54) if course.tails else random.normal(0, 1, 24 * 7 * 54)
-        factor *= np.exp(course.noise * drawn)[hours]
+        drawn = random.standard_t(course.tails, 24 * 378) if course.tails else random.normal(0, 1, 24 * 378)
+        factor *= np.exp(course.noise * drawn)[(times - first) // HOUR_MS]
     return factor
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from cloudxai_analysis.cards.compose import Maker, Words, card
+from cloudxai_analysis.cards.tiles import WHOLE
 from cloudxai_analysis.study.cost import GENERATED
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, money, percent, signed
 
-WHOLE = 0.999  # share of the expected scrapes from which on a sum is of the whole window
 LARGEST = 10  # tenants that are told apart from all others
 A_CENT = 0.01
 _ROWS = ("reconciliation", "agreement", "bills", "data", "semantics")
@@ -23,8 +23,7 @@ def by_week(study: Study, _: pd.DataFrame) -> Words:
     """Cost of each week of the history, and of this window."""
     topic, movers, currency = study.cost, study.cost.cost_movers, study.contract.currency
     change, relative = topic.change
-    generated = (movers["tenant"] == GENERATED) & (movers["currency"] == currency)
-    names = movers.loc[generated, "change"].sum()
+    names = movers.loc[(movers["tenant"] == GENERATED) & (movers["currency"] == currency), "change"].sum()
     totals, share = topic.costs.groupby("currency")["cost"].sum().to_dict(), topic.covered_share
     return {
         "heading": "cost" if totals else "none",
@@ -51,13 +50,9 @@ def by_tenant(study: Study, _: pd.DataFrame) -> Words:
     share, gini = concentration[["top10_share", "gini"]].iloc[0] if len(concentration) else (float("nan"),) * 2
     real = len(topic.real_costs)
     names = len(topic.costs) - real
-    return {
-        "heading": "many" if real > LARGEST else "few" if real else "none",
-        "real": real,
-        "share": share,
-        "gini": gini,
-        "pooled": f" {count(names, 'generated name')} are counted apart, as one row." if names else "",
-    }
+    pooled = f" {count(names, 'generated name')} are counted apart, as one row." if names else ""
+    heading = "many" if real > LARGEST else "few" if real else "none"
+    return {"heading": heading, "real": real, "share": share, "gini": gini, "pooled": pooled}
 
 
 @card("cost-month")
@@ -94,14 +89,9 @@ def movers(study: Study, frame: pd.DataFrame) -> Words:
 def anomalies(study: Study, frame: pd.DataFrame) -> Words:
     """Hours that cost more than their history explains."""
     basis, sure = study.cost.anomaly_basis, frame[frame["unknown"] == ""]
-    shown = sure if len(sure) else frame
-    top: Any = shown.loc[shown["excess"].idxmax()] if len(shown) else None
-    return {
-        "judged": int(basis["judged"].sum()),
-        "basis": len(basis),
-        "largest": top,
-        "expected": lambda: study.cost.expected_course(top["tenant"], top["currency"]),
-    }
+    top: Any = (sure if len(sure) else frame).nlargest(1, "excess").squeeze()
+    expected = lambda: study.cost.expected_course(top["tenant"], top["currency"])  # noqa: E731 -- drawn, or not
+    return {"judged": int(basis["judged"].sum()), "basis": len(basis), "largest": top, "expected": expected}
 
 
 @card("cost-billing")

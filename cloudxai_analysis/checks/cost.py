@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.checks.finding import Case, Found, Words, event, events_of, finds, found, largest
+from cloudxai_analysis.checks.finding import Case, Found, event, events_of, finds, found, largest
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.semantics import CAUSES, LEFT_OUT, ONLY_GROWS
 from cloudxai_analysis.study.alerts import ONE_DAY
@@ -17,7 +17,7 @@ _TOGETHER = "all tenants together"
 
 @finds("anomalies")
 def anomalies(case: Case) -> Found:
-    """Whether a tenant, or all together, cost more than their calendar explains: the excess of the largest anomaly."""
+    """Whether somebody cost more than the calendar explains: the excess of the largest anomaly."""
     study, every = case.study, case.study.cost.cost_stretches
     every = every.assign(
         currency=every["currency"].astype("str").where(every["currency"] != "", study.contract.currency),
@@ -41,13 +41,12 @@ def anomalies(case: Case) -> Found:
 
 
 def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
-    top, of_all = largest(sure, "excess"), sure["tenant"] == ""
-    said = _said(top)
+    top, of_all, said = largest(sure, "excess"), sure["tenant"] == "", _said(largest(sure, "excess"))
     to_do = f"Ask what {top['who']} ran from {moment(top['since'])}, and whether it should be billed or stopped."
     if not top["tenant"] and top["generated"] >= top["excess"] / 2:
         to_do = "Find the client that makes up tenant names: most of this cost is theirs."
     # By currency what single tenants cost too much, or all together, whichever is more: one is in the other.
-    beyond = sure.assign(together=of_all).groupby(["currency", "together"])["excess"].sum()
+    beyond = sure.groupby(["currency", of_all])["excess"].sum().groupby("currency").max()
     return found(
         "one" if len(sure) == 1 else "several",
         top["excess"],
@@ -63,36 +62,33 @@ def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
         together=", and of all together," if of_all.any() else "",
         said=said[:1].upper() + said[1:] if len(sure) == 1 and not top["tenant"] else said,
         more=f"; {count(maybe, 'other rise')} may be a rhythm of which too little was seen" if maybe else "",
-        beyond=monies(beyond.groupby("currency").max().to_dict()),
+        beyond=monies(beyond.to_dict()),
         to_do=to_do,
     )
 
 
 def _said(row: pd.Series) -> str:
-    excess, cost, expected, generated = (
-        money(row[name], row["currency"]) for name in ("excess", "cost", "expected", "generated")
-    )
-    begun = f"from {moment(row['since'])}" + (", before this window, on" if row["since"] < row["start"] else "")
+    amounts = {name: money(row[name], row["currency"]) for name in ("excess", "cost", "expected", "generated")}
+    begun = ", before this window, on" if row["since"] < row["start"] else ""
     relative = row["excess"] / row["expected"] if row["expected"] > 0 else float("nan")
     rise = f", {signed(percent(relative, 0), relative)}" if relative < 10 else ""
-    said = (
-        f"{row['who']} cost {excess} more than {'its' if row['tenant'] else 'their'} history explains {begun}, for "
-        f"{count(row['hours'], 'hour')} ({cost} instead of {expected}{rise})"
+    unseen = f", {row['unseen']} of which were not wholly seen and may have cost more" if row["unseen"] else ""
+    names = f", in which generated names cost {amounts['generated']}" if row["generated"] > 0 else ""
+    return (
+        f"{row['who']} cost {amounts['excess']} more than {'its' if row['tenant'] else 'their'} history explains from "
+        f"{moment(row['since'])}{begun}, for {count(row['hours'], 'hour')} ({amounts['cost']} instead of "
+        f"{amounts['expected']}{rise}){unseen}{names}"
     )
-    if row["unseen"]:
-        said += f", {row['unseen']} of which were not wholly seen and may have cost more"
-    return f"{said}, in which generated names cost {generated}" if row["generated"] > 0 else said
 
 
 @finds("semantics")
 def semantics(case: Case) -> Found:
-    """Whether the cost gauges behave as they are declared: the number of tenants whose gauge does not."""
+    """Whether the cost gauges behave as they are declared: how many tenants' gauges do not."""
     study, breaks = case.study, case.study.cost.semantics_breaks
     if len(breaks):
         return _broken(breaks)
     tenants = set(study.cost.costs["tenant"].astype("str"))
-    days = _covered_days(case, study.observed.with_history(1))
-    able = len(tenants & set(study.cost.able_to_tell))
+    days, able = _covered_days(case, study.observed.with_history(1)), len(tenants & set(study.cost.able_to_tell))
     if not tenants:
         return found("nothing")
     if days < LEAST_DAYS:
@@ -122,10 +118,7 @@ def _broken(breaks: pd.DataFrame) -> Found:
 
 @finds("reconciliation")
 def reconciliation(case: Case) -> Found:
-    """Whether our sum of 7 days and the platform's own agree, tenant by tenant: the largest relative difference.
-
-    Only of tenants whose two sums are `LEAST_AMOUNT` apart.
-    """
+    """Whether our sum of 7 days and the platform's own agree, tenant by tenant: the largest relative difference."""
     end, frame = case.study.observed.end, case.rows.assign(away=(case.rows["estimate"] - case.rows["other"]).abs())
     material = frame[frame["away"] >= LEAST_AMOUNT]
     over = material[material["drift"].abs() > case.bound]
@@ -163,7 +156,7 @@ def agreement(case: Case) -> Found:
 
 @finds("conservation")
 def conservation(case: Case) -> Found:
-    """Whether the tenants' costs add up to a total from elsewhere: the largest rest as a share of its total."""
+    """Whether the tenants' costs add up to a total from elsewhere: the largest share of rest."""
     study, bills = case.study, case.study.cost.bills
     if bills.empty:
         return found("nothing", costs=_totals(study.cost.costs, "cost") if len(study.cost.costs) else "costs")
@@ -171,22 +164,21 @@ def conservation(case: Case) -> Found:
     if known.empty:
         return found("none")
     row = largest(known.assign(share=(known["rest"] / known["total"]).abs()), "share")
-    value, side = row["share"], "unallocated" if row["rest"] >= 0 else "allocated beyond the total"
+    side, over = "unallocated" if row["rest"] >= 0 else "allocated beyond the total", row["share"] > case.bound
     allocated, total, rest = (money(abs(row[name]), row["currency"]) for name in ("allocated", "total", "rest"))
     said = (
         f"The tenants' costs of {row['start']:%Y-%m-%d} to {row['end']:%Y-%m-%d} are {allocated} of a total of {total} "
-        f"({short(row['source'])}): {rest} ({percent(value)}) {side}"
+        f"({short(row['source'])}): {rest} ({percent(row['share'])}) {side}"
     )
-    words: Words = {"row": row, "side": side, "said": said}
-    if row["covered_share"] < study.bounds.coverage:
-        return found("uncovered", value, **words)
-    over = value > case.bound
-    return found("apart" if over else "whole", value, since=row["start"] if over else None, **words)
+    blind = row["covered_share"] < study.bounds.coverage
+    since = row["start"] if over and not blind else None
+    answer = "uncovered" if blind else "apart" if over else "whole"
+    return found(answer, row["share"], since=since, row=row, side=side, said=said)
 
 
 @finds("cost_data")
 def cost_data(case: Case) -> Found:
-    """Whether the cost gauges hold numbers that a cost can be made of: the number of tenants whose gauge does not."""
+    """Whether the cost gauges hold what a cost can be made of: how many tenants' gauges do not."""
     cost = case.study.cost
     faults = cost.faults.sort_values("tenants", ascending=False, kind="stable")
     if faults.empty and cost.costs.empty:
@@ -240,9 +232,8 @@ def budgets(case: Case) -> Found:
 
 
 def _covered_days(case: Case, window: Window) -> int:
-    covered = case.study.telemetry.covered
-    first = window.start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return int((covered["covered"].astype(bool) & (covered["day"] >= first) & (covered["day"] < window.end)).sum())
+    days = case.study.within(case.study.telemetry.covered, "day", window)
+    return int(days["covered"].astype(bool).sum())
 
 
 def _totals(frame: pd.DataFrame, column: str) -> str:

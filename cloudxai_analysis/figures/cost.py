@@ -19,19 +19,16 @@ from cloudxai_analysis.words.phrases import money, percent, signed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_UNIT = 8  # characters of a currency
 _TITLE_NAME = 20
 _MOVERS = 10
 
 
 def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool, change: float = np.nan) -> Axes:
-    """Cost of each ISO week as columns from zero; weeks without a cost are hatched, as is an unfinished last one.
+    """Cost of each ISO week as columns; weeks without a cost are hatched, as is an unfinished last one.
 
-    `weekly`: week, start, currency, cost, tenants; `change` of the last week as a share of the one
-    before, like with like: two columns of which one was half seen are not compared.
+    `change` of the last week is a share of the one before, over the hours that were seen in both.
     """
-    unit = shortened(currency, _UNIT) if currency else ""
-    known = weekly[(weekly["currency"] == currency) & weekly["cost"].notna()]
+    unit, known = _unit(currency), weekly[(weekly["currency"] == currency) & weekly["cost"].notna()]
     if known.empty:
         return empty(ax)
     starts = pd.date_range(known["start"].min(), known["start"].max(), freq="7D")
@@ -39,16 +36,15 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     place, whole, last = days(starts), len(cost) - partial, week_of(starts[-1].to_pydatetime()).name
     said = ["" if np.isnan(value) else money(value, "").strip() for value in cost]
     moved = f", {_signed(change, 1)} on the week before" if np.isfinite(change) else ""
-    parts = [
-        Columns(place[own], cost[own], step=7, hatch=hatch, texts=said[own])
-        for own, hatch in ((slice(whole), ""), (slice(whole, None), HATCH))
-    ]
     spec = Course(
         title=lambda _: f"{last} cost {money(float(cost[-1]), unit)}{' so far' if partial else moved}",
         subtitle=f"Cost by ISO week{_in(unit)}",
         at="start",
         step=7,
-        parts=lambda _: parts,
+        parts=lambda _: [
+            Columns(place[:whole], cost[:whole], step=7, texts=said[:whole]),
+            Columns(place[whole:], cost[whole:], step=7, texts=said[whole:], hatch=HATCH),
+        ],
         unit=_plain,
         more=_others(weekly, currency),
     )
@@ -56,37 +52,31 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
 
 
 def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month: Window, currency: str) -> Axes:
-    """Cost since the month began, by the end of each day, and the interval in which it is likely to end.
-
-    `spent`: day, spent, covered; `projection`: one row of `month_projection`.
-    """
-    ahead, known, end = bool(projection["days_left"]), np.isfinite(projection["median"]), day_of(month.end)
+    """Cost since the month began, by the end of each day, and where a row of `month_projection` ends."""
+    ahead, known = bool(projection["days_left"]), np.isfinite(projection["median"])
     likely = {name: money(projection[name], currency) for name in ("spent", "median", "low80", "high80")}
-
-    def message(_: pd.DataFrame) -> str:
-        if not ahead:
-            return f"{likely['spent']} in the whole month"
-        if not known:
-            return f"{likely['spent']} so far; too little history to project the month"
-        return f"{likely['median']} likely by the month's end, 80 % between {likely['low80']} and {likely['high80']}"
+    message = f"{likely['spent']} in the whole month"
+    if ahead:
+        message = f"{likely['spent']} so far; too little history to project the month"
+    if ahead and known:
+        message = f"{likely['median']} likely by the month's end, 80 % between {likely['low80']} and {likely['high80']}"
 
     def parts(frame: pd.DataFrame) -> list[Part]:
-        at, so_far = days(frame["day"]) + 1, frame["spent"].to_numpy(dtype=float)
-        first = Line(np.append(at[0] - 1, at), np.append(0.0, so_far), INK, f"{likely['spent']} spent", step=1.0)
-        unsure = Unsure([(day, day + 1) for day in days(frame.loc[~frame["covered"], "day"])], "not covered")
-        if not (ahead and known):
-            return [first, unsure]
-        edges, path = np.array([end, end]), np.array([so_far[-1], projection["median"]])
-        dashed, said = {"linestyle": (0, (5, 2))}, f"median {likely['median']}"
-        return [
-            *(first, unsure),
-            Line(edges, projection[["low95", "high95"]].to_numpy(float), looks={"linewidth": 2.0, "clip_on": False}),
-            Line(edges, projection[["low80", "high80"]].to_numpy(float), looks={"linewidth": 7.0, "clip_on": False}),
-            Line(np.array([at[-1], end]), path, said=said, step=np.inf, looks=dashed),
-        ]
+        at, so_far, end = days(frame["day"]) + 1, frame["spent"].to_numpy(dtype=float), day_of(month.end)
+        unsure = [(day, day + 1) for day in days(frame.loc[~frame["covered"], "day"])]
+        line = Line(np.append(at[0] - 1, at), np.append(0.0, so_far), INK, f"{likely['spent']} spent", step=1.0)
+        found: list[Part] = [line, Unsure(unsure, "not covered")]
+        if ahead and known:
+            for low, high, width in (("low95", "high95", 2.0), ("low80", "high80", 7.0)):
+                looks = {"linewidth": width, "clip_on": False}
+                found.append(Line(np.array([end, end]), projection[[low, high]].to_numpy(float), looks=looks))
+            path, dashed = np.array([so_far[-1], projection["median"]]), {"linestyle": (0, (5, 2))}
+            said = f"median {likely['median']}"
+            found.append(Line(np.array([at[-1], end]), path, said=said, step=np.inf, looks=dashed))
+        return found
 
     spec = Course(
-        title=message,
+        title=lambda _: message,
         subtitle=f"Cost since the month began, {currency}",
         parts=parts,
         unit="{:,.0f}".format,
@@ -98,42 +88,31 @@ def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month:
 
 @styled
 def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
-    """The tenants whose cost moved most against the week before, up to the right and down to the left.
-
-    `moved`: tenant, currency, cost, before, change, relative (NaN where there is no cost before).
-    """
+    """The tenants whose cost moved most against the week before, up to the right and down to the left."""
     known = moved[moved["change"].notna()]
     if known.empty:
         return empty(ax)
-    # Amounts of two currencies on one axis would compare what cannot be compared: the one most tenants have is drawn.
+    # Amounts of two currencies cannot be compared: the one most tenants have is drawn.
     currency = str(known["currency"].mode().iloc[0])
-    ours, unit = known[known["currency"] == currency], shortened(currency, _UNIT) if currency else ""
-    ours = ours.sort_values("change", key=abs, ascending=False, kind="stable")
+    ours = known[known["currency"] == currency].sort_values("change", key=abs, ascending=False, kind="stable")
+    unit, shown = _unit(currency), ours.head(_MOVERS)
 
     def said(row: pd.Series) -> str:
-        change = change_of(float(row["change"]), unit)
-        if row["cost"] == 0:
-            return f"{change}, gone"
-        if np.isnan(row["relative"]):
-            return f"{change}, there for a part" if row["before"] else f"{change}, new"
-        return f"{change}, {_signed(row['relative'])}"
+        part = f", {_signed(row['relative'])}" if np.isfinite(row["relative"]) else ", there for a part"
+        part = part if row["before"] else ", new"
+        return f"{change_of(float(row['change']), unit)}{part if row['cost'] else ', gone'}"
 
-    shown = ours.head(_MOVERS)
     names, texts = shown["tenant"].astype(str).tolist(), [said(row) for _, row in shown.iterrows()]
     drawn = bars(ax, names, shown["change"].to_numpy(dtype=float), texts, color=VERMILLION)
     most = change_of(float(shown["change"].iloc[0]), unit)
     message = f"{shortened(names[0], _TITLE_NAME)} moved most: {most} against the week before"
-    out = left_out(drawn, len(ours), "tenants")
-    return title(ax, message, f"Change of cost, {unit}{out}{_others(known, currency)}")
+    more = f"{left_out(drawn, len(ours), 'tenants')}{_others(known, currency)}"
+    return title(ax, message, f"Change of cost, {unit}{more}")
 
 
 def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
-    """What one tenant cost by hour, beside what its hour of the week lets expect; the anomalous stretch is marked.
-
-    `hourly`: hour, cost, expected, high; `found`: tenant, currency, start, end, hours, excess.
-    """
-    currency, (start, end) = str(found["currency"]), days([found["start"], found["end"]])
-    unit = shortened(currency, _UNIT) if currency else ""
+    """What one tenant cost by hour, beside what is expected; the anomalous stretch `found` is marked."""
+    (start, end), unit = days([found["start"], found["end"]]).tolist(), _unit(str(found["currency"]))
     name = shortened(str(found["tenant"]), _TITLE_NAME) if found["tenant"] else "All tenants together"
 
     def parts(frame: pd.DataFrame) -> list[Part]:
@@ -152,9 +131,13 @@ def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
         subtitle=f"Cost by hour{_in(unit)}",
         parts=parts,
         unit=_plain,
-        events=[(float(start), ""), (float(end), f"{change_of(found['excess'], unit)} in {found['hours']:.0f} h")],
+        events=[(start, ""), (end, f"{change_of(found['excess'], unit)} in {found['hours']:.0f} h")],
     )
-    return course(ax, hourly if hourly["cost"].notna().any() else hourly[:0], spec)
+    return course(ax, hourly, spec)
+
+
+def _unit(currency: str) -> str:
+    return shortened(currency, 8) if currency else ""
 
 
 def _in(unit: str) -> str:
@@ -171,5 +154,5 @@ def _signed(share: float, digits: int = 0) -> str:
 
 def _others(frame: pd.DataFrame, currency: str) -> str:
     """The currencies that are not drawn."""
-    others = sorted({shortened(str(other), _UNIT) for other in frame["currency"] if other != currency})
+    others = sorted({_unit(str(other)) for other in frame["currency"] if other != currency})
     return f"; {', '.join(others[:3])} not drawn" if others else ""

@@ -1,9 +1,12 @@
-"""What the tenants cost: by window, day and week, who moved, how concentrated, and held against other totals."""
+"""What the tenants cost: by hour, day, week and month, who moved, and where a month may end.
+
+Of days that are not covered what was seen is spent, and no forecast learns from them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +14,7 @@ import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window, week_of
+from cloudxai_analysis.measures.forecast import Forecast, forecast_sums
 from cloudxai_analysis.measures.frames import TIME, summed, typed
 
 Semantics = Literal["rate", "cumulative", "window_total"]
@@ -18,51 +22,14 @@ Semantics = Literal["rate", "cumulative", "window_total"]
 MOST = 1e12  # currency an hour: what no tenant costs, and beyond which sums say nothing
 _STEP = 60.0  # seconds between scrapes, of a series with a single one
 _HOLD = 300.0  # seconds for which a rollup holds a value
+_DAY = pd.Timedelta(days=1)
 _WHOSE = ["tenant", "currency"]
-
-
-def cost_rows(
-    hours: pd.DataFrame, *, semantics: Semantics | None, currency: str, rates: Mapping[str, float] | None = None
-) -> pd.DataFrame:
-    """Tenant, currency, hour and cost of each rollup that has one: of a `rate` the integral, else the increase.
-
-    An hour of NaN alone has no row, nor has one whose samples are no amounts of money (`is_amount`). `rates` says how
-    many units of `currency` one of another is worth; what it does not know stays as it is.
-
-    Raises
-    ------
-    UsageError
-        The gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
-    """
-    if semantics not in ("rate", "cumulative"):
-        raise UsageError(
-            f"Cost by hour or day of a gauge with semantics '{semantics}'. The contract must declare it 'rate' or "
-            "'cumulative'; a window_total is read whole, by window_costs."
-        )
-    cost = hours["integral"] / 3600.0 if semantics == "rate" else hours["increase"]
-    known = is_amount(hours) & cost.between(0.0, MOST)
-    if semantics == "cumulative":
-        # What follows a value that is no amount is no step from it.
-        known &= known.shift(fill_value=True) | (hours["series_id"] != hours["series_id"].shift())
-    # An hour of NaN or markers costs nothing that is known, unless the value before it was still held.
-    known &= (hours["samples"] > 0) | (cost != 0)
-    columns = {"tenant": hours["tenant"], "currency": currencies(hours, currency), "hour": hours["hour"], "cost": cost}
-    return _exchanged(pd.DataFrame(columns)[known], rates, currency)
-
-
-def _exchanged(costs: pd.DataFrame, rates: Mapping[str, float] | None, currency: str) -> pd.DataFrame:
-    if not rates:
-        return costs
-    rate = costs["currency"].astype("str").map(dict(rates)).astype("float64")
-    named = costs["currency"].astype("str").where(rate.isna(), currency)
-    return costs.assign(cost=costs["cost"] * rate.fillna(1.0), currency=named)
+_QUANTILES = {"low95": 0.025, "low80": 0.1, "median": 0.5, "high80": 0.9, "high95": 0.975}
+_PART = 0.95  # of the hours, under which a tenant was there for a part
 
 
 def is_amount(hours: pd.DataFrame) -> pd.Series:
-    """Whether each rollup's values are amounts of money: finite, none below 0, none beyond `MOST`.
-
-    What a value before still holds over the hour's start counts, too.
-    """
+    """Whether each rollup holds amounts of money alone: finite, none below 0 or beyond `MOST`."""
     ends = {"min": MOST, "max": MOST, "last": MOST, "integral": MOST * 3600}
     there = [hours[name].isna() | hours[name].between(0.0, most) for name, most in ends.items() if name in hours]
     return pd.Series(np.logical_and.reduce(there), index=hours.index)
@@ -78,77 +45,83 @@ def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
 
 
 def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
-    """The rollups with a value before a gap, or before the `end` of what was seen, held for one scrape, not 5 minutes.
+    """The rollups with a value before a gap, or the `end` of all, held for one scrape, not 5 minutes.
 
-    A process that is replaced takes its series with it, and a failed scrape ends them; where the source hides staleness
-    markers, the last values would be counted beside those of a successor, or on top of those before.
+    Where the source hides staleness markers, the last values of a replaced process would be counted
+    beside those of its successor.
     """
     after = hours.groupby("series_id")["first_ts"].shift(-1).fillna(end)
     stops = (after - hours["last_ts"]).dt.total_seconds() > _HOLD
     ended = hours[stops & (hours["samples"] > 0) & (hours["stale_markers"] == 0)]
     span = (ended["last_ts"] - ended["first_ts"]).dt.total_seconds()
     step = (span / (ended["samples"] - 1)).where(ended["samples"] > 1, _STEP)
-    to_midnight = (ended["last_ts"].dt.floor("D") + pd.Timedelta(days=1) - ended["last_ts"]).dt.total_seconds()
+    to_midnight = (ended["last_ts"].dt.floor("D") + _DAY - ended["last_ts"]).dt.total_seconds()
     over = (np.minimum(to_midnight, _HOLD) - step).clip(lower=0.0) * ended["last"]
     return hours.assign(integral=hours["integral"].sub(over, fill_value=0.0))
 
 
-def hourly_costs(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
-    """Cost of each tenant in each hour, added over its series; `how` and what is raised as for `cost_rows`.
+def hourly_costs(
+    hours: pd.DataFrame, *, semantics: Semantics | None, currency: str, rates: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Cost of each tenant in each hour: of a `rate` the integral, of a `cumulative` gauge the increase.
+
+    An hour of NaN alone has no row, nor one that holds no amounts. `rates` says how many units of
+    `currency` one of another is worth; what it does not know stays. Raises UsageError where the gauge is
+    a `window_total`, which says nothing of single hours, or has no declared semantics.
 
     Columns: tenant, currency, hour, cost.
     """
-    return typed(summed(cost_rows(hours, **how), [*_WHOSE, "hour"], "cost"), hourly_costs)
+    if semantics not in ("rate", "cumulative"):
+        raise UsageError(
+            f"Cost by hour or day of a gauge with semantics '{semantics}'. The contract must declare it 'rate' or "
+            "'cumulative'; a window_total is read whole, by window_costs."
+        )
+    cost = hours["integral"] / 3600.0 if semantics == "rate" else hours["increase"]
+    known = is_amount(hours) & cost.between(0.0, MOST)
+    if semantics == "cumulative":
+        # What follows a value that is no amount is no step from it.
+        known &= known.shift(fill_value=True) | (hours["series_id"] != hours["series_id"].shift())
+    # An hour of NaN costs nothing that is known, unless the value before it was still held.
+    known &= (hours["samples"] > 0) | (cost != 0)
+    columns = {"tenant": hours["tenant"], "currency": currencies(hours, currency), "hour": hours["hour"], "cost": cost}
+    costs = pd.DataFrame(columns)[known]
+    if rates:
+        rate = costs["currency"].astype("str").map(dict(rates)).astype("float64")
+        named = costs["currency"].astype("str").where(rate.isna(), currency)
+        costs = costs.assign(cost=costs["cost"] * rate.fillna(1.0), currency=named)
+    return typed(summed(costs, [*_WHOSE, "hour"], "cost"), hourly_costs)
 
 
-def costs_by_day(hours: pd.DataFrame, **how: Any) -> pd.DataFrame:
-    """Cost of each tenant on each UTC day; `how` and what is raised as for `cost_rows`.
+def costs_by_day(hourly: pd.DataFrame) -> pd.DataFrame:
+    """Cost of each tenant on each UTC day; `hourly` as `hourly_costs` gives it, here and below.
 
     Columns: day, tenant, currency, cost.
     """
-    rows = cost_rows(hours, **how)
-    return typed(summed(rows.assign(day=rows["hour"].dt.floor("D")), ["day", *_WHOSE], "cost"), costs_by_day)
+    return typed(summed(hourly.assign(day=hourly["hour"].dt.floor("D")), ["day", *_WHOSE], "cost"), costs_by_day)
 
 
-def tenant_costs(
-    hours: pd.DataFrame,
-    window: Window,
-    *,
-    semantics: Semantics | None,
-    currency: str,
-    rates: Mapping[str, float] | None = None,
-) -> pd.DataFrame:
-    """Cost of each tenant over a window, the largest first; raises as `cost_rows`.
+def tenant_costs(hourly: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Cost of each tenant over a window, the largest first.
 
-    Columns: tenant, currency, cost. Of a `rate` the integral, of a `cumulative` gauge the observed increase; of a
-    `window_total` the last value before the window's end (give the rows of one labelled window).
+    Columns: tenant, currency, cost.
     """
-    inside = hours[(hours["hour"] >= window.start) & (hours["hour"] < window.end)]
-    if semantics == "window_total":
-        last = _last_values(inside.assign(currency=currencies(inside, currency)), _WHOSE)
-        costs = _exchanged(last, rates, currency)
-    else:
-        costs = cost_rows(inside, semantics=semantics, currency=currency, rates=rates)
-    costs = typed(summed(costs, _WHOSE, "cost"), tenant_costs)
+    inside = hourly[(hourly["hour"] >= window.start) & (hourly["hour"] < window.end)]
+    costs = typed(summed(inside, _WHOSE, "cost"), tenant_costs)
     return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
 
 
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
     """What a billing-window or rolling gauge says at its last sample, by tenant and labelled window.
 
-    Columns: tenant, the label's value under its own name `window_label`, currency ('' where the series carry none),
-    cost (in the currency), at (last sample). A tenant on several processes in that hour is their sum; processes it had
-    left are not counted.
+    Columns: tenant, the label's value under its own name `window_label`, currency ('' without one), cost
+    (in the currency), at (last sample). Processes that the tenant had left are not counted.
     """
-    schema = {"tenant": "str", window_label: "str", "currency": "str", "cost": "float64", "at": TIME}
-    last = _last_values(hours.assign(currency=currencies(hours, "")), ["tenant", window_label, "currency"])
-    return typed(last, schema)
-
-
-def _last_values(hours: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    keys = ["tenant", window_label, "currency"]
     known = hours[is_amount(hours) & (hours["samples"] > 0)]
+    known = known.assign(currency=currencies(known, ""))
     last = known[known["hour"] == known.groupby(keys, observed=True)["hour"].transform("max")]
-    return last.groupby(keys, observed=True).agg(cost=("last", "sum"), at=("last_ts", "max")).reset_index()
+    found = last.groupby(keys, observed=True).agg(cost=("last", "sum"), at=("last_ts", "max")).reset_index()
+    return typed(found, {**dict.fromkeys(keys, "str"), "cost": "float64", "at": TIME})
 
 
 def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
@@ -157,31 +130,43 @@ def weekly_costs(daily: pd.DataFrame) -> pd.DataFrame:
     Columns: week, start, currency, cost, tenants.
     """
     start = daily["day"] - pd.to_timedelta(daily["day"].dt.day_of_week, unit="D")
-    grouped = daily.assign(start=start).groupby(["start", "currency"], observed=True)
-    weekly = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
-    weekly["week"] = [week_of(moment.to_pydatetime()).name for moment in weekly["start"]]
-    return typed(weekly, weekly_costs)
+    weekly = _by(daily.assign(start=start), "start")
+    return typed(weekly.assign(week=[week_of(moment.to_pydatetime()).name for moment in weekly["start"]]), weekly_costs)
+
+
+def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
+    """What each UTC day cost per tenant that had a cost on it.
+
+    Columns: day, currency, cost, tenants, cost_per_tenant.
+    """
+    found = _by(daily, "day")
+    return typed(found.assign(cost_per_tenant=found["cost"] / found["tenants"]), cost_per_tenant)
+
+
+def _by(costs: pd.DataFrame, key: str) -> pd.DataFrame:
+    grouped = costs.groupby([key, "currency"], observed=True)
+    return grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
 
 
 def same_hours(
-    hourly: pd.DataFrame, window: Window, covered: pd.DataFrame, *, apart: timedelta = WEEK, least: float = 0.95
+    hourly: pd.DataFrame, window: Window, covered: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, set[str], int]:
-    """Costs by tenant over a window and over the one `apart` before it, of the hours that are covered in both.
+    """Costs by tenant over a window and a week before, of the hours that are covered in both.
 
-    `hourly` as `hourly_costs` gives it, `covered` (hour, covered). Given are both costs (tenant, currency, cost), the
-    tenants that were there for a part of either, under `least` of those hours, and the number of hours.
+    `covered` (hour, covered). Given are both costs (tenant, currency, cost), the tenants that were there
+    for under 95 % of those hours in either, and the number of hours.
     """
     sure = covered.loc[covered["covered"].astype(bool), "hour"]
-    now = sure[(sure >= window.start) & (sure < window.end) & (sure - apart).isin(sure)]
-    sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - apart)]
+    now = sure[(sure >= window.start) & (sure < window.end) & (sure - WEEK).isin(sure)]
+    sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - WEEK)]
     there = pd.concat([side.groupby("tenant", observed=True)["hour"].nunique() for side in sides])
-    part = set(there.index[there < least * len(now)].astype("str"))
+    part = set(there.index[there < _PART * len(now)].astype("str"))
     costs, before = (typed(summed(side, _WHOSE, "cost"), tenant_costs) for side in sides)
     return costs, before, part, len(now)
 
 
 def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[str] = ()) -> pd.DataFrame:
-    """Change of each tenant's cost against the window before, the largest first; costs and `part` as of `same_hours`.
+    """Change of each tenant's cost, the largest first; costs and `part` as of `same_hours`.
 
     Columns: tenant, currency, cost, before, change, relative, contribution.
     """
@@ -192,97 +177,136 @@ def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[s
     frame["relative"] = frame["change"] / frame["before"].where(whole)
     total = frame.groupby("currency", observed=True)["before"].transform("sum")
     frame["contribution"] = frame["change"] / total.where(total != 0)
-    return _largest(typed(frame, cost_movers), "change")
-
-
-def _largest(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    return frame.sort_values(column, key=abs, ascending=False, kind="stable", ignore_index=True)
+    return typed(frame, cost_movers).sort_values("change", key=abs, ascending=False, kind="stable", ignore_index=True)
 
 
 def concentration(costs: pd.DataFrame) -> pd.DataFrame:
     """How unevenly the cost lies on the tenants, one row per currency.
 
-    Columns: currency, tenants, top10_share, gini. Both are NaN where nothing was spent or a cost is negative.
+    Gini: 2 Σ i·x_i / (n Σ x) − (n + 1) / n over ascending costs (Glasser, 1962, JASA 57).
 
-    Gini: 2 Σ i·x_i / (n Σ x) − (n + 1) / n over costs in ascending order (Glasser, 1962, Journal of the American
-    Statistical Association 57).
+    Columns: currency, tenants, top10_share, gini. NaN where nothing was spent or a cost is negative.
     """
     rows = []
     for currency, group in costs.groupby("currency", observed=True):
         ascending = np.sort(group["cost"].to_numpy(dtype="float64"))
         total, n = ascending.sum(), len(ascending)
-        row = {"currency": currency, "tenants": n, "top10_share": np.nan, "gini": np.nan}
+        row = {"currency": currency, "tenants": n}
         if total > 0 and ascending[0] >= 0:
-            row["top10_share"] = ascending[-10:].sum() / total
-            row["gini"] = 2.0 * (np.arange(1, n + 1) * ascending).sum() / (n * total) - (n + 1) / n
+            gini = 2.0 * (np.arange(1, n + 1) * ascending).sum() / (n * total) - (n + 1) / n
+            row |= {"top10_share": ascending[-10:].sum() / total, "gini": gini}
         rows.append(row)
     return typed(rows, concentration)
 
 
-def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
-    """What each UTC day cost per tenant that had a cost on it; `daily` as `costs_by_day` gives it.
+@dataclass(frozen=True)
+class _Month:
+    """A daily cost in a month, `until` the last whole day that was seen; `covered` (day, covered)."""
 
-    Columns: day, currency, cost, tenants, cost_per_tenant.
-    """
-    grouped = daily.groupby(["day", "currency"], observed=True)
-    found = grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
-    return typed(found.assign(cost_per_tenant=found["cost"] / found["tenants"]), cost_per_tenant)
+    by_day: pd.Series
+    covered: pd.DataFrame
+    month: Window
+    until: pd.Timestamp
 
+    @property
+    def sure(self) -> pd.DatetimeIndex:
+        """The covered days."""
+        return pd.DatetimeIndex(self.covered.loc[self.covered["covered"].astype(bool), "day"])
 
-def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
-    """What each group of tenants cost, by `groups` from tenant to group; all else are 'all others'.
+    def passed(self) -> pd.Series:
+        """What was spent by the end of each of its days that was seen."""
+        day = self.by_day.index
+        return self.by_day[(day >= self.month.start) & (day < min(self.until, pd.Timestamp(self.month.end)))].cumsum()
 
-    Columns: group, currency, tenants, cost, share; the dearest first, 'all others' last.
-    """
-    frame = costs.assign(group=[groups.get(str(tenant), "all others") for tenant in costs["tenant"]])
-    grouped = frame.groupby(["group", "currency"], observed=True)
-    found = grouped.agg(tenants=("tenant", "nunique"), cost=("cost", "sum")).reset_index()
-    total = found.groupby("currency", observed=True)["cost"].transform("sum")
-    found = found.assign(share=found["cost"] / total.where(total != 0), last=found["group"] == "all others")
-    return typed(found.sort_values(["last", "cost"], ascending=[True, False], ignore_index=True), cost_of_groups)
-
-
-def reconciliation(
-    costs: pd.DataFrame, other: pd.DataFrame, *, end: datetime | None = None, late_minutes: float = 60
-) -> pd.DataFrame:
-    """Our integrated estimate held against what another gauge says, for the tenants that both know.
-
-    `other` as `window_costs` gives it; where it has the column `at`, tenants whose last sample is over `late_minutes`
-    before `end` (by default the newest of all) are left out: their gauge speaks of an earlier stretch than `costs`.
-
-    Columns: tenant, currency, estimate, other, drift; the largest drift first.
-    """
-    if "at" in other:
-        newest = pd.Timestamp(end) if end else other["at"].max()
-        other = other[other["at"] >= newest - pd.Timedelta(minutes=late_minutes)]
-    frame = costs[[*_WHOSE, "cost"]].merge(other[[*_WHOSE, "cost"]], on=_WHOSE, suffixes=("", "_other"))
-    frame = frame.rename(columns={"cost": "estimate", "cost_other": "other"})
-    return _largest(typed(frame.assign(drift=drift(frame["estimate"], frame["other"])), reconciliation), "drift")
+    def forecast(self) -> tuple[dict[str, Any], Forecast]:
+        """What is known of it, with the quantiles of its end, and the forecast."""
+        days = pd.DatetimeIndex(self.covered.loc[self.covered["day"] < self.until, "day"]).sort_values()
+        history = self.by_day.reindex(days, fill_value=0.0).astype("float64").where(days.isin(self.sure))
+        left = max((pd.Timestamp(self.month.end) - self.until) // _DAY, 0)
+        end = min(self.until, pd.Timestamp(self.month.end))
+        so_far = pd.date_range(self.month.start, end, freq="D", inclusive="left", unit="us")
+        spent, found = float(self.passed().iloc[-1:].sum()), forecast_sums(history.to_numpy(), days=left)
+        sums = np.maximum(found.paths[-1], 0.0) if found.known else np.array([np.nan if left else 0.0])
+        return {
+            "spent": spent,
+            "days_left": left,
+            "days_unknown": int((~so_far.isin(self.sure)).sum()),
+            "days_known": int(history.notna().sum()),
+            "model": found.model,
+            **{name: spent + float(np.quantile(sums, share)) for name, share in _QUANTILES.items()},
+        }, found
 
 
-def drift(ours: pd.Series, theirs: pd.Series) -> pd.Series:
-    """Ours over theirs, less 1: 0 where both are 0, infinite where only theirs is, NaN where one is unknown."""
-    return ((ours - theirs) / theirs).where((ours != theirs) | ours.isna(), 0.0)
+def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, until: pd.Timestamp) -> pd.DataFrame:
+    """What all tenants are likely to have cost at the end of a month, one row per currency.
 
+    `daily` as of `costs_by_day`, over some weeks; `until` is the end of the last whole day that was
+    seen. With under 21 covered days of history only what was spent is known.
 
-def conservation(
-    hours: pd.DataFrame, covered: pd.DataFrame, bills: Iterable[Any], history: Window, **how: Any
-) -> pd.DataFrame:
-    """Each bill that touches the history held against the tenants' costs of its days, the newest last.
-
-    `covered` (day, coverage); bills have source, window, currency and amount; `how` as for `cost_rows`.
-
-    Columns: source, start, end, currency, allocated, total, rest, covered_share.
+    Columns: currency, until, spent, days_unknown, days_left, low95, low80, median, high80, high95,
+    model, days_known.
     """
     rows = []
-    for bill in bills:
-        days = bill.window
-        if days.end <= history.start or days.start >= history.end:
-            continue
-        costs = tenant_costs(hours, days, **how)
-        allocated = float(costs.loc[costs["currency"] == bill.currency, "cost"].sum())
-        own = covered[(covered["day"] >= days.start) & (covered["day"] < days.end)]
-        row = {"source": bill.source, "start": days.start, "end": days.end, "currency": bill.currency}
-        row |= {"allocated": allocated, "total": bill.amount, "rest": bill.amount - allocated}
-        rows.append(row | {"covered_share": float(own["coverage"].sum()) / len(list(days.days()))})
-    return typed(rows, conservation).sort_values("end", ignore_index=True)
+    for currency, own in daily.groupby("currency", observed=True):
+        known, _ = _Month(own.groupby("day")["cost"].sum(), covered, month, until).forecast()
+        rows.append(known | {"currency": currency, "until": until})
+    return typed(rows, month_projection)
+
+
+def month_course(
+    daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, until: pd.Timestamp, currency: str
+) -> pd.DataFrame:
+    """What all tenants had cost in a month by the end of each of its days that was seen.
+
+    Columns: day, spent, covered.
+    """
+    own = _Month(daily[daily["currency"] == currency].groupby("day")["cost"].sum(), covered, month, until)
+    found = own.passed().rename("spent").reset_index()
+    return typed(found.assign(covered=found["day"].isin(own.sure)), month_course)
+
+
+def budget_course(
+    daily: pd.DataFrame,
+    budgets: Mapping[str, float],
+    covered: pd.DataFrame,
+    month: Window,
+    *,
+    until: pd.Timestamp,
+    currency: str,
+) -> pd.DataFrame:
+    """Each budget of a month: what is spent, and when it will be, by forecast or at the last days' pace.
+
+    `budgets` in `currency`; a tenant that was not seen has spent nothing.
+
+    Columns: tenant, currency, budget, spent, spent_share, pace, low80, median, high80, answer, spent_on,
+    days_unknown; the fullest first.
+    """
+    own = daily[(daily["currency"] == currency) & (daily["day"] < until) & daily["tenant"].isin(budgets)]
+    table = own.pivot_table(index="day", columns="tenant", values="cost", aggfunc="sum", observed=True)
+    nothing = pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
+    rows = [
+        {"tenant": name, "currency": currency}
+        | _budget(_Month(table.get(name, nothing).dropna(), covered, month, until), budget)
+        for name, budget in budgets.items()
+    ]
+    found = typed(rows, budget_course)
+    return found.sort_values(["spent_share", "tenant"], ascending=[False, True], ignore_index=True)
+
+
+def _budget(own: _Month, budget: float) -> dict[str, Any]:
+    recent, passed = own.sure[own.sure < own.until][-14:], own.passed()
+    pace = float(own.by_day.reindex(recent, fill_value=0.0).mean()) if len(recent) else np.nan
+    row, found = own.forecast()
+    row |= {"budget": budget, "spent_share": row["spent"] / budget, "pace": pace}
+    if row["spent"] >= budget:
+        return row | {"answer": "spent", "spent_on": passed.index[(passed >= budget).argmax()]}
+    daily = (
+        np.median(np.maximum(found.paths, 0.0), axis=1) if found.known else pace * np.arange(1, row["days_left"] + 1)
+    )
+    ahead = row["spent"] + daily
+    if np.isnan(ahead).any():
+        return row | {"answer": "unknown"}
+    over = ahead >= budget
+    if not over.any():
+        return row | {"answer": "will last"}
+    return row | {"answer": "will be spent", "spent_on": own.until + int(over.argmax()) * _DAY}

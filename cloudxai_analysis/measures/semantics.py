@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cost import MOST, Semantics, currencies
-from cloudxai_analysis.measures.frames import mapped, typed
+from cloudxai_analysis.measures.frames import as_text, mapped, typed
 
 FINDINGS = ONLY_GROWS, FALLS = "only_grows", "falls_in_window"
 CAUSES = {
@@ -20,137 +20,103 @@ CAUSES = {
     "left behind": "kept its last value after the tenant had left",
 }
 LEFT_OUT = ("negative", "infinite", "too large")  # of every sum: `measures.cost.is_amount`
+_RISES, _DAYS = 20, 3  # from which on a rate without a fall looks cumulative
+_GAP = 2.5  # median scrape intervals without a sample, after which a gauge began anew
+_LEFT_HOURS = 24
 _SMALLEST = np.finfo("float64").tiny  # of a normal number
 _HOUR = pd.Timedelta(hours=1)
 
 
 def semantics_breaks(
-    samples: pd.DataFrame,
-    starts: pd.DataFrame,
-    covered: pd.DataFrame,
-    *,
-    semantics: Semantics | None,
-    least_rises: int = 20,
-    least_days: int = 3,
-    gap_steps: float = 2.5,
+    samples: pd.DataFrame, starts: pd.DataFrame, covered: pd.DataFrame, *, semantics: Semantics | None
 ) -> pd.DataFrame:
     """Tenants whose cost gauge behaves unlike its declared semantics.
 
-    `samples` of the gauge, sorted by series and time; `starts` the process starts; `covered` the covered days. A fall
-    within two scrapes of a start of its process is a restart and counts for nothing.
+    A fall within two scrapes of a start of its process is a restart and counts for nothing.
+
+    * 'only_grows', of a `rate`: a stretch without a fall, with 20 rises and samples on 3 covered days; of
+      several the one with the most rises. It looks cumulative.
+    * 'falls_in_window', of a `cumulative` gauge: from the first to the last fall within its billing window
+      (the label; without one the UTC month). One over a gap is none: the tenant had left.
+
+    A `window_total` may rise and fall: nothing is found.
 
     Columns: tenant, finding, rises, falls, start, end; one row per tenant.
-
-    * 'only_grows', of a `rate`: a stretch without a fall that has at least `least_rises` rises and samples on
-      `least_days` covered days; of several the one with the most rises. It looks cumulative.
-    * 'falls_in_window', of a `cumulative` gauge: it fell within its billing window (the series' `billing_window`
-      label; of series without one the UTC month). `start` and `end` are the first and last fall. A fall over more than
-      `gap_steps` median scrape intervals without a sample is none: the tenant had left, and its gauge began anew.
-
-    A `window_total` may rise and fall: nothing is excluded, and nothing found.
     """
     if samples.empty or semantics not in ("rate", "cumulative"):
         return typed([], semantics_breaks)
-    steps = _steps(samples)
+    steps = samples[samples["value"].notna()].sort_values(["series_id", "time"], ignore_index=True)
+    follows = steps["series_id"] == steps["series_id"].shift()
+    steps = steps.assign(before=steps["time"].shift().where(follows), step=steps["value"].diff().where(follows))
     scrape = pd.Timedelta((steps["time"] - steps["before"]).median())
-    steps["fell"] = (steps["step"] < 0) & ~_near_start(steps, starts, within=2 * scrape)
-    if semantics == "rate":
-        found = _only_grows(steps, covered, least_rises=least_rises, least_days=least_days)
-    else:
-        found = _falls_in_window(steps, longest=gap_steps * scrape)
+    falls = steps[steps["step"] < 0]
+    if len(falls):
+        falls = falls[~_near_start(falls, starts, within=2 * scrape)]
+    found = _only_grows(steps, falls, covered) if semantics == "rate" else _falls_in_window(steps, falls, _GAP * scrape)
     return typed(found, semantics_breaks).sort_values("tenant", ignore_index=True)
 
 
-def _steps(samples: pd.DataFrame) -> pd.DataFrame:
-    """The samples with each one's step from the sample before; NaN at a series' first."""
-    frame = samples[samples["value"].notna()].reset_index(drop=True)
-    follows = frame["series_id"] == frame["series_id"].shift()
-    columns = ["series_id", "job", "instance", "tenant", "billing_window", "time"]
-    steps = frame[[column for column in columns if column in frame]].copy()
-    return steps.assign(before=frame["time"].shift().where(follows), step=frame["value"].diff().where(follows))
+def _near_start(falls: pd.DataFrame, starts: pd.DataFrame, *, within: pd.Timedelta) -> NDArray[np.bool_]:
+    """Whether a process start lies between the falling sample and the one before, or near them."""
+    target = ["job", "instance"]
+    began = starts.assign(at=starts["started_at"].astype("datetime64[us, UTC]")).astype(dict.fromkeys(target, "str"))
+    until = (falls["time"] + within).astype("datetime64[us, UTC]")
+    asked = falls[target].astype("str").assign(at=until, since=falls["before"] - within, place=range(len(falls)))
+    last = pd.merge_asof(
+        asked.sort_values("at"), began[[*target, "at", "started_at"]].sort_values("at"), on="at", by=target
+    )
+    return (last["started_at"] > last["since"]).to_numpy()[last["place"].argsort()]
 
 
-def _near_start(steps: pd.DataFrame, starts: pd.DataFrame, *, within: pd.Timedelta) -> NDArray[np.bool_]:
-    """Whether a step is a fall with a start of its process between its samples, or `within` that of them."""
-    near = np.zeros(len(steps), dtype=bool)
-    falls = np.flatnonzero((steps["step"] < 0).to_numpy())
-    fallen = steps.iloc[falls]
-    # Milliseconds since the epoch: an order that searchsorted knows, whatever the frames' own units are.
-    opened, closed = _milliseconds(fallen["before"] - within), _milliseconds(fallen["time"] + within)
-    for (job, instance), group in starts.groupby([starts["job"].astype("str"), starts["instance"].astype("str")]):
-        began = np.sort(_milliseconds(group["started_at"]))
-        between = np.searchsorted(began, closed, side="right") > np.searchsorted(began, opened, side="right")
-        near[falls] |= between & ((fallen["job"] == job) & (fallen["instance"] == instance)).to_numpy(dtype=bool)
-    return near
-
-
-def _milliseconds(times: pd.Series) -> NDArray[np.int64]:
-    return np.asarray(times.dt.as_unit("ms").astype("int64"))
-
-
-def _only_grows(steps: pd.DataFrame, covered: pd.DataFrame, *, least_rises: int, least_days: int) -> pd.DataFrame:
-    step = steps["step"].to_numpy()
-    run = np.cumsum(np.isnan(step) | steps["fell"].to_numpy())
-    # Most runs of a real rate are two or three samples long: only the few candidates are looked at any further.
-    rises = np.bincount(run[step > 0], minlength=int(run.max(initial=0)) + 1)
-    kept = rises[run] >= least_rises
-    candidates = steps.loc[kept, ["tenant", "time"]].astype({"tenant": "str"}).assign(run=run[kept])
-    day = candidates["time"].dt.floor("D")
-    candidates["day"] = day.where(day.isin(covered.loc[covered["covered"].astype(bool), "day"]))
-    found = candidates.groupby("run").agg(
+def _only_grows(steps: pd.DataFrame, falls: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
+    run = (steps["step"].isna() | steps.index.isin(falls.index)).cumsum()
+    # Most runs of a real rate are two or three samples long: few are looked at any further.
+    rises = run[steps["step"] > 0].value_counts()
+    rises = rises[rises >= _RISES]
+    own = steps.assign(run=run, day=steps["time"].dt.floor("D"))[run.isin(rises.index)]
+    own["day"] = own["day"].where(own["day"].isin(covered.loc[covered["covered"].astype(bool), "day"]))
+    found = own.groupby("run").agg(
         tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"), days=("day", "nunique")
     )
-    found = found[found["days"] >= least_days].assign(finding=ONLY_GROWS, falls=0)
-    found["rises"] = rises[found.index.to_numpy()]
+    found = found[found["days"] >= _DAYS]
+    found = found.assign(finding=ONLY_GROWS, rises=rises.reindex(found.index), falls=0)
     return found.sort_values("rises", ascending=False, kind="stable").drop_duplicates("tenant")
 
 
-def _falls_in_window(steps: pd.DataFrame, *, longest: pd.Timedelta) -> pd.DataFrame:
-    before, after = steps["before"].dt, steps["time"].dt
-    anew = (before.year != after.year) | (before.month != after.month)
-    if "billing_window" in steps:
-        anew &= steps["billing_window"].astype("str") == ""
-    falls = steps[steps["fell"] & ~anew & (steps["time"] - steps["before"] <= longest)]
-    found = falls.groupby(falls["tenant"].astype("str"))["time"].agg(falls="size", start="min", end="max")
-    rises = steps.loc[steps["step"] > 0, "tenant"].astype("str").value_counts()
-    found["rises"] = rises.reindex(found.index, fill_value=0)
-    return found.rename_axis("tenant").reset_index().assign(finding=FALLS)
+def _falls_in_window(steps: pd.DataFrame, falls: pd.DataFrame, longest: pd.Timedelta) -> pd.DataFrame:
+    anew = falls["before"].dt.strftime("%Y-%m") != falls["time"].dt.strftime("%Y-%m")
+    if "billing_window" in falls:
+        anew &= falls["billing_window"].astype("str") == ""
+    falls = falls[~anew & (falls["time"] - falls["before"] <= longest)]
+    found = falls.groupby(as_text(falls["tenant"]))["time"].agg(falls="size", start="min", end="max")
+    rises = steps[steps["step"] > 0].groupby(as_text(steps["tenant"])).size()
+    found = found.assign(finding=FALLS, rises=rises.reindex(found.index, fill_value=0))
+    return found.reset_index(names="tenant")
 
 
-def suspects(hours: pd.DataFrame, *, semantics: Semantics | None, least_hours: int = 8) -> set[str]:
-    """The tenants whose samples can hold a break, by the gauge's hourly rollups, which are fewer.
-
-    Of a `rate` those with `least_hours` hours in a row without a fall: a stretch that touches three days has more, also
-    where a restart falls into its middle. Of a `cumulative` gauge those with any fall.
-    """
-    falls = hours["resets"] > 0
-    if semantics == "cumulative":
-        return set(hours.loc[falls, "tenant"].astype("str"))
-    run = (falls | (hours["series_id"] != hours["series_id"].shift())).cumsum()
-    return set(hours.loc[run.groupby(run).transform("size") >= least_hours, "tenant"].astype("str"))
+def suspects(hours: pd.DataFrame, *, semantics: Semantics | None) -> set[str]:
+    """The tenants whose samples can hold a break, by the gauge's rollups, which are fewer."""
+    odd = hours["resets"] > 0 if semantics == "cumulative" else growing_hours(hours, least_hours=8, least_rises=0)
+    return set(hours.loc[odd, "tenant"].astype("str"))
 
 
-def able_to_tell(
-    hours: pd.DataFrame, covered: pd.DataFrame, *, least_changes: int = 20, least_days: int = 3
-) -> set[str]:
-    """The tenants whose gauge would have shown a break in these hours: seen on enough covered days, and changing."""
+def able_to_tell(hours: pd.DataFrame, covered: pd.DataFrame) -> set[str]:
+    """The tenants whose gauge would have shown a break: seen on enough covered days, and changing."""
     days = hours["hour"].dt.floor("D")
     own = hours[(hours["samples"] > 0) & days.isin(covered.loc[covered["covered"].astype(bool), "day"])]
     by_tenant = own.assign(day=days).groupby("tenant", observed=True)
-    enough = (by_tenant["changes"].sum() >= least_changes) & (by_tenant["day"].nunique() >= least_days)
+    enough = (by_tenant["changes"].sum() >= _RISES) & (by_tenant["day"].nunique() >= _DAYS)
     return set(enough.index[enough].astype("str"))
 
 
-def growing_hours(
-    hours: pd.DataFrame, *, semantics: Semantics | None, least_hours: int = 13, least_rises: int = 20
-) -> NDArray[np.bool_]:
-    """Which rollups of a `rate` belong to a stretch of `least_hours` that only grows, and so show no cost.
+def growing_hours(hours: pd.DataFrame, *, least_hours: int = 13, least_rises: int = _RISES) -> NDArray[np.bool_]:
+    """Which rollups of a rate belong to a stretch of `least_hours` that only grows, and so show no cost.
 
-    That is a break, or may become one: `semantics_breaks` asks for three covered days. The falls of a single hour, as
-    of a restart, do not end a stretch. A rhythm of day and night falls at least every 13 hours.
+    That is a break, or may become one. The falls of a single hour, as of a restart, do not end a
+    stretch. A rhythm of day and night falls at least every 13 hours.
     """
-    if semantics != "rate" or not len(hours):
-        return np.zeros(len(hours), dtype=bool)
+    if not len(hours):
+        return np.zeros(0, dtype=bool)
     falls, series = (hours["resets"] > 0).to_numpy(), hours["series_id"].to_numpy()
     other = np.append(True, series[1:] != series[:-1])
     run = np.cumsum(falls | other | np.append(False, falls[:-1]))
@@ -163,29 +129,24 @@ def growing_hours(
 def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
     """`breaks` with each 'only_grows' that began before its samples do taken back to where it began.
 
-    `hours` are the gauge's rollups over a longer time. Whole hours without a fall that lead up to the stretch are
-    added: `start` is the first sample of the first of them, `rises` grows by theirs.
+    Whole `hours` of the gauge without a fall that lead up to the stretch are added.
     """
     found = breaks.copy()
     for at, row in breaks[breaks["finding"] == ONLY_GROWS].iterrows():
         led = hours[(hours["tenant"] == row["tenant"]) & (hours["first_ts"] < row["start"].floor("h"))]
-        falls = led.loc[led["resets"] > 0, "hour"]
-        led = led[led["hour"] > falls.max()] if len(falls) else led
+        fallen = led.loc[led["resets"] > 0, "hour"].max()
+        led = led[led["hour"] > fallen] if pd.notna(fallen) else led
         if len(led):
-            found.loc[at, "start"] = led["first_ts"].min()
-            found.loc[at, "rises"] = row["rises"] + int(led["changes"].sum())
+            found.loc[at, ["start", "rises"]] = led["first_ts"].min(), row["rises"] + int(led["changes"].sum())
     return found
 
 
-def cost_faults(
-    cost_hours: pd.DataFrame, tenant_hours: pd.DataFrame, *, currency: str, least_hours: int = 24
-) -> pd.DataFrame:
+def cost_faults(cost_hours: pd.DataFrame, tenant_hours: pd.DataFrame, *, currency: str) -> pd.DataFrame:
     """What is wrong with the samples of a cost gauge of rates, one row per cause and currency.
 
-    `cost_hours` of the gauge, `tenant_hours` of a metric that every living tenant has. An hour with a value below 0
-    ('negative'), infinite, or beyond any amount ('too large') is in no sum. 'not a number': one with NaN; 'too
-    small': of a denormal number; 'currency': its label is none of ISO 4217's codes; 'left behind': a tenant keeps
-    its last value, unchanged, for `least_hours` hours or more after its own last sample, while others are still seen.
+    `tenant_hours` are of a metric that every living tenant has. 'too small' is a denormal number,
+    'currency' a label that is none of ISO 4217's codes; 'left behind' a last value kept, unchanged, for a
+    day or more after the tenant's own last sample, while others are still seen.
 
     Columns: cause, tenants, examples, hours, start, end, amount, currency.
     """
@@ -194,38 +155,32 @@ def cost_faults(
     seen, largest = frame["samples"] > 0, np.maximum(frame["max"], frame["integral"] / 3600)
     infinite = seen & (np.isinf(frame["min"]) | np.isinf(frame["max"]))
     found = {
-        "negative": frame[seen & (frame["min"] < 0) & ~infinite],
-        "infinite": frame[infinite],
-        "too large": frame[~infinite & (largest > MOST)],
-        "not a number": frame[frame["nan_samples"] > 0],
-        "too small": frame[seen & (frame["max"] > 0) & (frame["max"] < _SMALLEST)],
-        "currency": frame[(label != "") & ~label.str.fullmatch("[A-Z]{3}")],
-        "left behind": _left_behind(frame, tenant_hours, least_hours=least_hours),
+        "negative": seen & (frame["min"] < 0) & ~infinite,
+        "infinite": infinite,
+        "too large": ~infinite & (largest > MOST),
+        "not a number": frame["nan_samples"] > 0,
+        "too small": seen & (frame["max"] > 0) & (frame["max"] < _SMALLEST),
+        "currency": (label != "") & ~label.str.fullmatch("[A-Z]{3}"),
+        "left behind": _left_behind(frame, tenant_hours),
     }
-    rows = [_fault(cause, str(unit), own) for cause in CAUSES for unit, own in found[cause].groupby("currency")]
+    rows = []
+    for cause in CAUSES:
+        for unit, own in frame[found[cause]].groupby("currency"):
+            told = cause != "not a number" and (own["integral"].abs() <= MOST * 3600).all()
+            row = {"cause": cause, "currency": unit, "tenants": own["tenant"].nunique(), "hours": len(own)}
+            row |= {"examples": tuple(sorted(map(str, own["tenant"].unique()))[:3])}
+            row |= {"start": own["hour"].min(), "end": own["hour"].max() + _HOUR}
+            rows.append(row | {"amount": own["integral"].sum() / 3600 if told else np.nan})
     return typed(rows, cost_faults)
 
 
-def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame, *, least_hours: int) -> pd.DataFrame:
+def _left_behind(frame: pd.DataFrame, tenant_hours: pd.DataFrame) -> pd.Series:
     """The hours of gauges that rest after their tenant has gone."""
     there = tenant_hours[tenant_hours["samples"] > 0]
     last = {str(tenant): hour for tenant, hour in there.groupby("tenant", observed=True)["hour"].max().items()}
     gone = pd.to_datetime(mapped(frame["tenant"], last, pd.Timestamp(0, tz="UTC")), utc=True)
     # Beyond the last hour in which anybody was seen, nobody is known to be gone.
-    after = frame[(frame["hour"] > gone) & (frame["hour"] <= there["hour"].max()) & (frame["samples"] > 0)]
-    series = after.groupby("series_id")
-    return after[(series["changes"].transform("sum") == 0) & (series["hour"].transform("nunique") >= least_hours)]
-
-
-def _fault(cause: str, currency: str, own: pd.DataFrame) -> dict[str, object]:
-    told = cause != "not a number" and (own["integral"].abs() <= MOST * 3600).all()
-    return {
-        "cause": cause,
-        "tenants": own["tenant"].nunique(),
-        "examples": tuple(sorted(map(str, own["tenant"].unique()))[:3]),
-        "hours": len(own),
-        "start": own["hour"].min(),
-        "end": own["hour"].max() + _HOUR,
-        "amount": own["integral"].sum() / 3600 if told else float("nan"),
-        "currency": currency,
-    }
+    after = (frame["hour"] > gone) & (frame["hour"] <= there["hour"].max()) & (frame["samples"] > 0)
+    series = frame[after].groupby("series_id")
+    rests = (series["changes"].transform("sum") == 0) & (series["hour"].transform("nunique") >= _LEFT_HOURS)
+    return rests.reindex(frame.index, fill_value=False)

@@ -1,4 +1,4 @@
-"""How often the suite is wrong: what it says of weeks as they are, and which events planted into them it finds."""
+"""How often the suite is wrong: what it says of weeks as they are, and what it finds of planted events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Job = TypeVar("Job")
 
 
 def study_of(source: DemoSource, folder: Path, *, settings: Settings | None = None) -> Study:
-    """The study of the demo's last whole week, straight from the source, by the settings' defaults."""
+    """The study of the demo's last whole week, straight from the source."""
     settled = resolve_environment(settings or Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     ledger = Ledger(folder / "ledger.jsonl")
     ledger.seed(source.ledger_entries())
@@ -49,43 +49,30 @@ def findings(study: Study, keys: Sequence[str] = judge.KEYS) -> list[dict[str, s
     return [{"check": check.key, "status": check.status, "finding": check.finding} for check in found]
 
 
-def planted_findings(
-    study: Study, *, size: int, seed: int, times: int = 1, apart_hours: float = 3
-) -> list[dict[str, Any]]:
-    """Each event that is planted into a copy of a study's telemetry: kind, size, unit, and whether it was found.
-
-    Of each kind there are `times`, the `size`-th of its sizes (0 to 4); those planted together lie `apart_hours` apart.
-    """
+def planted_findings(study: Study, **how: Any) -> list[dict[str, Any]]:
+    """Each event planted into a copy of a study's telemetry, as `plant` has it, and whether it is `found`."""
     copy = Copy(study.store, Window(study.history.start - DAY, study.reach.end))
-    common = {"size": size, "seed": seed, "times": times}
-    planted = list(plant(copy, study.contract, study.window, apart_hours=apart_hours, **common))
+    planted = list(plant(copy, study.contract, study.window, **how))
     changed = Study(study.environment, study.window, copy, ledger=study.ledger, now=study.now)
     return [{**row, "found": was_found(row, changed)} for row in planted]
 
 
 def was_found(planted: dict[Any, Any], study: Study, *, apart: timedelta = HOUR) -> bool:
-    """Whether the check meant for a planted event names its place, and a start no further than `apart` from its own."""
-    events = judge.check(study, FOUND_BY[planted["kind"]]).events
+    """Whether the check meant for an event names its place, and a start within `apart` of its own."""
     return any(
-        event["kind"] == planted["kind"]
-        and event["place"] == planted["place"]
+        (event["kind"], event["place"]) == (planted["kind"], planted["place"])
         and abs(event["start"] - planted["start"]) <= apart
-        for event in events
+        for event in judge.check(study, FOUND_BY[planted["kind"]]).events
     )
 
 
 def own_weeks(
     asked: Asked, *, copies: int, weeks: int = WEEKS, workers: int = 2, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """What is found in the last weeks of an environment's lake as they are, and of events planted into copies of them.
+    """What is found in the last weeks of a lake as they are, and of events planted into copies of them.
 
-    For each week and size there are `copies`, made in memory, each with an event of every kind at another time and
-    place. Neither the lake nor the ledger is written to.
-
-    Raises
-    ------
-    NoData
-        The lake holds none of the weeks.
+    For each week and size there are `copies` in memory, each with an event of every kind. Neither the lake
+    nor the ledger is written to. Raises NoData where the lake holds none of the weeks.
     """
     settled, snapshot = asked.environment, open_lake(asked.environment.lake).snapshot()
     extent = snapshot.extent()
@@ -94,13 +81,11 @@ def own_weeks(
         raise NoData(f"The lake of '{settled.name}' holds no whole week before {asked.window.end:%Y-%m-%d}.")
     sizes = [None, *(size for size in range(SIZES) for _ in range(copies))]
     jobs = [(settled, snapshot.version, week, size, seed) for week in there for seed, size in enumerate(sizes)]
-    results = side_by_side(_own, jobs, workers=workers, progress=progress)
-    as_they_are = [(job[2].name, found) for job, found in zip(jobs, results, strict=True) if job[3] is None]
-    planted = [row for job, found in zip(jobs, results, strict=True) if job[3] is not None for row in found]
+    done = list(zip(jobs, side_by_side(_own, jobs, workers=workers, progress=progress), strict=True))
     return {
         "environment": settled.name,
-        "weeks": [{"week": week, "findings": found} for week, found in as_they_are],
-        "curves": curves(planted),
+        "weeks": [{"week": week.name, "findings": found} for (_, _, week, size, _), found in done if size is None],
+        "curves": curves(row for (_, _, _, size, _), found in done if size is not None for row in found),
     }
 
 
@@ -111,12 +96,11 @@ def pull_weeks(asked: Asked, *, weeks: int = WEEKS, progress: Callable[[int, int
 
 
 def last_weeks(asked: Asked, weeks: int) -> list[Window]:
-    """So many weeks: the one asked for, or in which what was asked for ends, and those before it."""
+    """So many weeks: the one in which what was asked for ends, and those before it."""
     return [week_of(asked.window.end - HOUR - number * WEEK) for number in range(weeks)]
 
 
 def _own(job: tuple[Environment, int, Window, int | None, int]) -> list[dict[str, Any]]:
-    """What is found in a week as it is, or of events of that size planted into a copy of it."""
     settled, version, window, size, seed = job
     snapshot = open_lake(settled.lake).snapshot(version)
     now = datetime.fromisoformat(snapshot.provenance["now"])
@@ -127,7 +111,7 @@ def _own(job: tuple[Environment, int, Window, int | None, int]) -> list[dict[str
 def side_by_side(
     work: Callable[[Job], Any], jobs: Sequence[Job], *, workers: int, progress: Progress | None = None
 ) -> list[Any]:
-    """What `work` gives for each job, in their order, by so many processes; one interrupt ends them all."""
+    """What `work` gives for each job, by so many processes; one interrupt ends them all."""
     results: list[Any] = []
     # Forked children of a process with threads can hang; spawned ones start clean.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -143,36 +127,18 @@ def side_by_side(
 
 
 def curves(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By kind of event: how many of each size were planted and found, and the smallest found in nine of ten.
-
-    `rows` as `planted_findings` gives them. A kind that was never planted has no sizes.
-    """
-    frame = pd.DataFrame(list(rows), columns=["kind", "size", "unit", "found"]).astype({"found": bool})
+    """By kind of event: how many of each size were planted and found, and from which on nine of ten are."""
+    frame = pd.DataFrame(list(rows), columns=["kind", "size", "found"])
     curves = []
     for kind, (check, sizes, unit) in KINDS.items():
-        own = frame[frame["kind"] == kind]
-        by_size = [own.loc[own["size"] == size, "found"] for size in sizes]
-        counts = [
-            {"size": size, "runs": len(one), "found": int(one.sum())} for size, one in zip(sizes, by_size, strict=True)
-        ]
-        smallest = smallest_found(own["size"], own["found"]) if len(own) else None
+        counts, smallest = [], None
+        for size in sizes:
+            found = frame.loc[(frame["kind"] == kind) & (frame["size"] == size), "found"]
+            counts.append({"size": size, "runs": len(found), "found": int(found.sum())})
+            if len(found):
+                smallest = (smallest or size) if found.sum() >= FOUND_SHARE * len(found) else None
         curves.append({"kind": kind, "check": check, "unit": unit, "smallest": smallest, "sizes": counts})
     return curves
-
-
-def smallest_found(sizes: pd.Series, found: pd.Series, *, share: float = FOUND_SHARE) -> float | None:
-    """The smallest size from which on at least `share` of the events of every doubling of size were found.
-
-    None where not even the largest were.
-    """
-    ordered = pd.DataFrame({"size": sizes.astype("float64"), "found": found.astype(bool)}).sort_values("size")
-    doubling = (ordered["size"].map(lambda size: int(size * 1024).bit_length())).to_numpy()
-    shares = ordered.groupby(doubling)["found"].mean()
-    enough = shares[::-1].ge(share).cummin()[::-1]
-    if not enough.any():
-        return None
-    smallest = ordered.loc[doubling == enough.idxmax(), "size"].min()
-    return float(f"{smallest:.6g}")
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Known events planted into copies of telemetry in memory, so that what would have been found there can be counted."""
+"""Known events planted into copies of telemetry in memory, to count what would have been found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.platform.contract import Contract
-from cloudxai_analysis.sources.series import Labels, SeriesBatch
+from cloudxai_analysis.sources.series import Labels, SeriesBatch, Source
 from cloudxai_analysis.study.study import Store
 
 Times = NDArray[np.int64]
@@ -39,23 +39,18 @@ _MOST_NAMES = 1_000
 
 
 class Copy(MemorySnapshot):
-    """A copy of what was read of `window`, in which series can be changed; nothing goes back to where it came from."""
+    """A copy of what was read of `window`, in which series can be changed; nothing goes back."""
 
     def __init__(self, store: Store, window: Window) -> None:
-        super().__init__(self)
+        super().__init__(cast(Source, self))
         self._store, self._window = store, window
         self._held: dict[str, list[tuple[dict[str, str], Times, Values]]] = {}
-        self.name = "copy"
         self.touched: list[dict[str, str]] = []
 
     @property
     def rules(self) -> list[dict[str, Any]] | None:
         """The rules of what was read."""
         return self._store.rules
-
-    def describe(self) -> dict[str, Any]:
-        """Provenance of the samples."""
-        return {"kind": "copy", "source": self.name, "version": "", "way": "memory", "hides_markers": False}
 
     def extent(self) -> Window:
         """What was copied."""
@@ -86,25 +81,22 @@ class Copy(MemorySnapshot):
         return self._held[metric]
 
     def change(self, metric: str, where: Labels, edit: Callable[[Times, Values], tuple[Times, Values]]) -> None:
-        """Put what `edit(times, values)` gives in the place of each series that has the labels of `where`.
+        """Put what `edit(times, values)` gives in the place of each series with the labels of `where`.
 
         Staleness markers and other NaN stay as they are.
         """
-        changed = []
-        for labels, old_times, old in self.held(metric):
-            times, values = old_times, old
+        held = self.held(metric)
+        for place, (labels, times, values) in enumerate(held):
             if where.items() <= labels.items():
                 blank = np.isnan(values)
                 at, given = edit(times[~blank], values[~blank])
                 order = np.argsort(every := np.concatenate([at, times[blank]]), kind="stable")
-                times, values = every[order], np.concatenate([given, values[blank]])[order]
-            changed.append((labels, times, values))
-        self._held[metric] = changed
+                held[place] = labels, every[order], np.concatenate([given, values[blank]])[order]
 
     def add(self, metric: str, labels: dict[str, str], times: Times, values: Values) -> None:
         """Put one more series beside a metric's own."""
         self.touched.append(labels)
-        self._held[metric] = [*self.held(metric), (labels, times, values)]
+        self.held(metric).append((labels, times, values))
 
 
 def plant(
@@ -112,14 +104,15 @@ def plant(
 ) -> Iterator[dict[str, Any]]:
     """Plant `times` events of each kind at random times of `week`, of the `size`-th of its sizes (0 to 4).
 
-    Yields kind, place, start, size, unit of each. One is left out where no series or no room is there for it.
+    Yields kind, place, start, size, unit of each for which there are series and room.
     """
-    planter, taken = _Planter(copy, contract, week, np.random.default_rng([seed, size])), [0]
+    random = np.random.default_rng([seed, size])
+    planter, taken, minutes = _Planter(copy, contract, week, random), [0], int(week.duration.total_seconds()) // 60
     for kind, (_, sizes, unit) in [one for one in KINDS.items() for _ in range(times)]:
-        for at in planter.moments():
+        for at in (week.start_ms + random.integers(0, minutes, _TRIES) * _MINUTE).tolist():
             near = min(abs(at - other) for other in taken) < apart_hours * _HOUR
             place = None if near else getattr(planter, kind)(at, sizes[size])
-            if place is not None:
+            if place:
                 taken.append(at)
                 start = datetime.fromtimestamp(at / 1000, UTC)
                 yield {"kind": kind, "place": place, "start": start, "size": sizes[size], "unit": unit}
@@ -127,81 +120,87 @@ def plant(
 
 
 class _Planter:
-    """Each public method plants a kind of event at a time in milliseconds; gives its place, or None for no room."""
+    """Each method called as a kind plants one at a time in milliseconds, and gives its place, if any."""
 
     def __init__(self, copy: Copy, contract: Contract, week: Window, random: np.random.Generator) -> None:
-        self._copy, self._contract, self._week, self._random = copy, contract, week, random
+        self._copy, self._contract, self._end, self._random = copy, contract, week.end_ms, random
 
-    def moments(self) -> Iterator[int]:
-        minutes = int(self._week.duration.total_seconds()) // 60
-        return iter((self._week.start_ms + self._random.integers(0, minutes, _TRIES) * _MINUTE).tolist())
-
-    def readiness_incident(self, at: int, minutes: int) -> str | None:
+    def readiness_incident(self, at: int, minutes: int) -> str:
         end = at + minutes * _MINUTE
         if not self._chosen("readiness", at, end):
-            return None
+            return ""
         self._copy.change(self._name("readiness"), {}, lambda t, v: (t, np.where((t >= at) & (t < end), 0, v)))
         self._count("readiness_transitions", {}, at, lambda t: 1 + (t >= end))
         return "global"
 
-    def restart(self, at: int, minutes: int) -> str | None:
-        end = at + minutes * _MINUTE
-        return self._silent(self._process("process_start", at, end), at, end, restarted=True)
+    def restart(self, at: int, minutes: int) -> str:
+        end, up, start = at + minutes * _MINUTE, self._name("up"), self._name("process_start")
 
-    def scrape_gap(self, at: int, minutes: int) -> str | None:
-        end = at + minutes * _MINUTE
-        return self._silent(self._process("up", at, end), at, end, restarted=False)
+        def edit(metric: str, t: Times, v: Values) -> tuple[Times, Values]:
+            out = (t >= at) & (t < end)
+            if metric == up:
+                return t, np.where(out, 0, v)
+            if metric == start:
+                v = np.where(t >= end, np.fmax(v, end / 1000 - 10), v)
+            elif self._contract.counts(metric) and _seen(t, 0, end):
+                v = np.where(_of_process(t, v, end), v - v[np.searchsorted(t, end) - 1], v)
+            return t[~out], v[~out]
 
-    def generated_names(self, at: int, names: int) -> str | None:
+        return self._all(self._process("process_start", at, end), edit)
+
+    def scrape_gap(self, at: int, minutes: int) -> str:
+        end = at + minutes * _MINUTE
+        out = lambda t: (t >= at) & (t < end)  # noqa: E731
+        return self._all(self._process("up", at, end), lambda _, t, v: (t[~out(t)], v[~out(t)]))
+
+    def generated_names(self, at: int, names: int) -> str:
         process = self._process("tenant_readiness", at, at + _HOUR)
-        if not process or self._free(process, at) < names:
-            return None
-        return self._arrive(process, at, names)
+        return self._arrive(process, at, names) if process and self._free(process, at) >= names else ""
 
-    def rejections(self, at: int, requests: int) -> str | None:
+    def rejections(self, at: int, requests: int) -> str:
         process = self._process("rejections", at, at + _HOUR)
         if not process or self._free(process, at) > _MOST_NAMES:
-            return None
+            return ""
         self._arrive(process, at, self._free(process, at))
         self._count("rejections", process, at, lambda t: _ramp(t, at + 10 * _MINUTE, 10, requests))
         return self._contract.named(process)["instance"]
 
-    def flapping_tenant(self, at: int, transitions: int) -> str | None:
+    def flapping_tenant(self, at: int, transitions: int) -> str:
         tenant = self._chosen("tenant_transitions", at, at + _HOUR)
         if tenant:
             self._count("tenant_transitions", tenant, at, lambda t: _ramp(t, at, 20, transitions))
-        return tenant.get(self._contract.tenant_label)
+        return tenant.get(self._contract.tenant_label, "")
 
-    def alert_storm(self, at: int, alerts: int) -> str | None:
-        name, rule = next(((name, rule) for name, rule in self._contract.alerts.items() if rule.paging), ("", None))
-        if rule is None or not self._chosen("up", at, at + _HOUR):
-            return None
-        own = {"alertname": name, "alertstate": "firing", "severity": rule.severity}
+    def alert_storm(self, at: int, alerts: int) -> str:
+        paging = [(name, rule.severity) for name, rule in self._contract.alerts.items() if rule.paging]
+        if not paging or not self._chosen("up", at, at + _HOUR):
+            return ""
+        name, severity = paging[0]
         step = int(self._contract.evaluation_interval_seconds * 1000)
         for number in range(alerts):
             first = at + int(8 * _MINUTE * number / alerts) // step * step
             times = np.arange(first, first + 6 * _MINUTE, step, dtype=np.int64)
-            labels = {**own, self._contract.tenant_label: f"planted-{number}"}
+            labels = {"alertname": name, "alertstate": "firing", "severity": severity}
+            labels[self._contract.tenant_label] = f"planted-{number}"
             self._copy.add(self._name("alerts"), labels, times, np.ones(len(times)))
         return name
 
-    def cost_spike(self, at: int, share: float) -> str | None:
+    def cost_spike(self, at: int, share: float) -> str:
         return self._costing(at, at + 6 * _HOUR, lambda _, v: v * (1 + share))
 
-    def semantics_break(self, at: int, growth: float) -> str | None:
-        end = self._week.end_ms
+    def semantics_break(self, at: int, growth: float) -> str:
+        end = self._end
         if end - at < 4 * 24 * _HOUR:
-            return None
+            return ""
         return self._costing(at, end, lambda t, v: v[:1] * (1 + growth * (t - at) / (end - at)))
 
-    def _costing(self, at: int, end: int, course: Callable[[Times, Values], Values]) -> str | None:
+    def _costing(self, at: int, end: int, course: Callable[[Times, Values], Values]) -> str:
         tenant = self._chosen("cost", at, end - _MINUTE)
         if not tenant or self._contract["cost"].semantics != "rate":
-            return None
+            return ""
 
         def edit(t: Times, v: Values) -> tuple[Times, Values]:
-            during = (t >= at) & (t < end)
-            changed = v.copy()
+            during, changed = (t >= at) & (t < end), v.copy()
             changed[during] = course(t[during], v[during])
             return t, changed
 
@@ -227,7 +226,7 @@ class _Planter:
             and _seen(times, end, end + near)
         ]
         if role == "cost":
-            # What is anomalous cannot be said of those who are new; under another instance a tenant is no other.
+            # What is anomalous cannot be said of the new; at another instance a tenant is no other.
             name = self._contract.tenant_label
             known = {labels.get(name) for labels, t, _ in self._copy.held(self._name(role)) if _seen(t, 0, at - _MONTH)}
             there = sorted([one for one in there if one[2].get(name) in known] or there)
@@ -238,34 +237,27 @@ class _Planter:
         found = self._chosen(role, at, end)
         return {name: found[name] for name in self._contract.process_labels if name in found}
 
-    def _silent(self, process: dict[str, str], at: int, end: int, *, restarted: bool) -> str | None:
-        """No sample of a process for some time; where it restarted, failed scrapes, and counters from 0 after them."""
-        start, up = self._name("process_start"), self._name("up")
-
-        def edit(metric: str, t: Times, v: Values) -> tuple[Times, Values]:
-            out = (t >= at) & (t < end)
-            if restarted and metric == up:
-                return t, np.where(out, 0, v)
-            if restarted and metric == start:
-                v = np.where(t >= end, np.fmax(v, end / 1000 - 10), v)
-            elif restarted and self._contract.counts(metric) and _seen(t, 0, end):
-                v = np.where(_of_process(t, v, end), v - v[np.searchsorted(t, end) - 1], v)
-            return t[~out], v[~out]
-
+    def _all(self, process: dict[str, str], edit: Callable[[str, Times, Values], tuple[Times, Values]]) -> str:
+        """Edit every series that is scraped from a process."""
         for metric in self._contract.series_names() if process else ():
             if self._contract.scope_of(metric) == "target":
                 self._copy.change(metric, process, partial(edit, metric))
-        return self._contract.named(process).get("instance")
+        return self._contract.named(process).get("instance", "")
 
     def _count(self, role: str, where: Labels, at: int, steps: Callable[[Times], NDArray[Any]]) -> None:
         """Add to a counter from a time on, until its process ends."""
         edit = lambda t, v: (t, np.where(_of_process(t, v, at), v + steps(t), v))  # noqa: E731
         self._copy.change(self._name(role), where, edit)
 
+    def _starts(self, process: Labels) -> list[tuple[Times, Values]]:
+        """What a process said of its start, and when."""
+        held = self._copy.held(self._name("process_start"))
+        return [(t[~np.isnan(v)], v[~np.isnan(v)] * 1000) for labels, t, v in held if process.items() <= labels.items()]
+
     def _tenants(self, process: Labels, at: int) -> list[tuple[dict[str, str], Times]]:
         """Those whom the process has exported, with the times at which it did, since it began."""
-        starts = [one for one in self._copy.held(self._name("process_start")) if process.items() <= one[0].items()]
-        began = max((int(v[np.searchsorted(t, at) - 1] * 1000) for _, t, v in starts if _seen(t, 0, at)), default=0)
+        starts = self._starts(process)
+        began = max((int(v[np.searchsorted(t, at) - 1]) for t, v in starts if _seen(t, 0, at)), default=0)
         held = self._copy.held(self._name("tenant_readiness"))
         return [(labels, t) for labels, t, _ in held if process.items() <= labels.items() and _seen(t, began, at)]
 
@@ -277,9 +269,8 @@ class _Planter:
     def _arrive(self, process: Labels, at: int, names: int) -> str:
         """So many names of one stem within ten minutes, which the process exports until it ends."""
         _, times = max(self._tenants(process, at), key=lambda one: one[1][-1], default=({}, np.empty(0, np.int64)))
-        for labels, scraped, starts in self._copy.held(self._name("process_start")):
-            if process.items() <= labels.items() and _seen(scraped, at, scraped[-1] + 1):
-                times = times[times < min(scraped[starts * 1000 > at], default=self._copy.extent().end_ms)]
+        for scraped, starts in self._starts(process):
+            times = times[times < min(scraped[starts > at], default=self._copy.extent().end_ms)]
         stem = "".join(map(chr, self._random.integers(ord("a"), ord("z") + 1, 6).tolist())) + "-"
         for number, hexed in enumerate(self._random.integers(2**28, 2**32, names).tolist()):
             own = times[times >= at + 10 * _MINUTE * number // names]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cloudxai_analysis.ground.window import WEEK, Window, month_of
 from cloudxai_analysis.measures import agreement as agreements
-from cloudxai_analysis.measures import anomalies, cost_course, counters, semantics, telemetry
+from cloudxai_analysis.measures import anomalies, counters, semantics, telemetry
 from cloudxai_analysis.measures import cost as measure
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.study.frame import Topic, frame, hours, just, part, value
@@ -22,10 +22,13 @@ _ALIKE = 24  # hours covered in both, under which two weeks are not held against
 _NAMES = "cardinality.generated_names.tenant"
 _COVERED = "telemetry.covered"
 _CURRENCY = "contract.currency"
-_SEMANTICS: dict[str, Any] = {"semantics": value(lambda contract: contract["cost"].semantics, "contract")}
-_EXCHANGE = value(lambda exchange: exchange.rates if exchange else {}, "environment.settings.exchange")
-_MONEY: dict[str, Any] = {**_SEMANTICS, "currency": _CURRENCY, "rates": _EXCHANGE}
-_GIVEN = ("cost_hours", "seen", "telemetry.covered_hours")
+_SEMANTICS: dict[str, Any] = {
+    "semantics": value(lambda contract: contract["cost"].semantics, "contract"),
+    "currency": _CURRENCY,
+}
+
+
+_SO_FAR: dict[str, Any] = {"until": "last_midnight", "currency": _CURRENCY}
 
 
 def _cost_hours(
@@ -58,12 +61,6 @@ def _per_tenant(daily: pd.DataFrame, names: Collection[str], covered: pd.DataFra
     return found.assign(cost_per_tenant=found["cost_per_tenant"].where(sure))
 
 
-def _groups(costs: pd.DataFrame, names: Iterable[str], refused_names: Iterable[str]) -> pd.DataFrame:
-    """Cost of generated names, and of those that any process refused by name, beside all others."""
-    groups = dict.fromkeys(refused_names, "refused by a process") | dict.fromkeys(names, "generated names")
-    return measure.cost_of_groups(costs, groups)
-
-
 def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], names: Collection[str]) -> pd.DataFrame:
     """Change of each tenant's cost, of all generated names as one, over the hours covered now and a week before."""
     costs, before, some, hours = same_hours
@@ -79,72 +76,77 @@ def _change(movers: pd.DataFrame, currency: str) -> tuple[float, float]:
     return (change, change / before) if before > 0 else (float("nan"), float("nan"))
 
 
-def _anomalies(found: pd.DataFrame) -> pd.DataFrame:
-    """Those of the stretches that are known to be anomalies."""
-    return found[found["unknown"] == ""].reset_index(drop=True)
-
-
 def _semantics_breaks(
     study: Study, cost_hours: pd.DataFrame, recent: Window, starts: pd.DataFrame, covered: pd.DataFrame
 ) -> pd.DataFrame:
     """Cost gauges that behaved unlike their declared semantics in the window or the week before, since when."""
     parts = []
     for role in ("cost", "cost_billing"):
-        if role not in study.contract.metrics:
-            continue
-        metric = study.contract[role]
-        hours = study.within(cost_hours if role == "cost" else study.hours(role), "hour", recent)
-        suspects = semantics.suspects(hours, semantics=metric.semantics)
-        samples = study.samples(role, recent if suspects else Window(recent.end, recent.end))
-        own = samples[samples["tenant"].isin(list(suspects))]
-        found = semantics.semantics_breaks(own, starts, covered, semantics=metric.semantics)
-        parts.append(found.assign(metric=metric.name))
+        if role in study.contract.metrics:
+            metric = study.contract[role]
+            hours = study.within(cost_hours if role == "cost" else study.hours(role), "hour", recent)
+            suspects = semantics.suspects(hours, semantics=metric.semantics)
+            samples = study.samples(role, recent if suspects else Window(recent.end, recent.end))
+            own = samples[samples["tenant"].isin(list(suspects))]
+            found = semantics.semantics_breaks(own, starts, covered, semantics=metric.semantics)
+            parts.append(found.assign(metric=metric.name))
     return semantics.growing_since(pd.concat(parts, ignore_index=True), cost_hours)
 
 
-def _agreement(
-    ours: pd.DataFrame,
-    rolling: pd.DataFrame,
-    billing: pd.DataFrame,
-    covered: pd.DataFrame,
-    seen: Window,
-    contract: Contract,
-) -> pd.DataFrame:
+def _agreement(study: Study, ours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     """The platform's own cost windows held against ours at each covered midnight of the window.
 
     Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
     (drifts), apart (in the currency), tenant, at (of the worst).
     """
-    parts = []
-    for role, gauge, label in (("cost_rolling", rolling, "window"), ("cost_billing", billing, "billing_window")):
-        held = agreements.cost_agreement(ours, gauge, covered, label=label, currency=contract.currency)
-        own = held[(held["at"] > pd.Timestamp(seen.start)) & (held["at"] <= pd.Timestamp(seen.end))]
+    parts, start, end = [], pd.Timestamp(study.seen.start), pd.Timestamp(study.seen.end)
+    for role, label in (("cost_rolling", "window"), ("cost_billing", "billing_window")):
+        gauge, currency = study.hours(role), study.contract.currency
+        held = agreements.cost_agreement(ours, gauge, covered, label=label, currency=currency)
+        own = held[(held["at"] > start) & (held["at"] <= end)]
         counts = agreements.agreement_counts(own, label=label).rename(columns={label: "named"})
-        counts.insert(0, "gauge", contract[role].name)
+        counts.insert(0, "gauge", study.contract[role].name)
         parts.append(counts)
     return pd.concat(parts, ignore_index=True)
 
 
-def _reconciliation(week_costs: pd.DataFrame, rolling: pd.DataFrame, seen: Window) -> pd.DataFrame:
+def _reconciliation(hourly: pd.DataFrame, rolling: pd.DataFrame, seen: Window) -> pd.DataFrame:
     """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
-    return measure.reconciliation(week_costs, rolling[rolling["window"] == "7d"], end=seen.end)
+    ours = measure.tenant_costs(hourly, Window(seen.end - WEEK, seen.end))
+    return agreements.reconciliation(ours, rolling[rolling["window"] == "7d"], end=seen.end)
 
 
 class Cost(Topic):
     """Frames on what the tenants cost."""
 
     cost_hours = frame(_cost_hours, hours("cost"), "telemetry.scrapes", "telemetry.starts", "contract", "end")
-    daily_costs = frame(measure.costs_by_day, "cost_hours", **_MONEY, says="Cost by day and tenant, over the history.")
-    weekly_costs = frame(measure.weekly_costs, "daily_costs")
     hourly_costs = frame(
-        measure.hourly_costs, "cost_hours", **_MONEY, says="Cost by tenant and hour, over the history."
+        measure.hourly_costs,
+        "cost_hours",
+        rates=value(lambda exchange: exchange.rates if exchange else {}, "environment.settings.exchange"),
+        says="Cost by tenant and hour, over the history.",
+        **_SEMANTICS,
     )
-    costs = frame(measure.tenant_costs, "cost_hours", "seen", **_MONEY, says="Cost by tenant, in the window.")
+    daily_costs = frame(measure.costs_by_day, "hourly_costs", says="Cost by day and tenant, over the history.")
+    weekly_costs = frame(measure.weekly_costs, "daily_costs")
+    costs = frame(measure.tenant_costs, "hourly_costs", "seen", says="Cost by tenant, in the window.")
     real_costs = frame(_real, "costs", _NAMES)
     pooled_costs = frame(_pooled, "costs", _NAMES)
     covered_share = value(telemetry.seen_share, _COVERED, "seen")
     per_tenant = frame(_per_tenant, "daily_costs", _NAMES, _COVERED)
-    groups = frame(_groups, "costs", _NAMES, "cardinality.refused_names")
+    concentration = frame(measure.concentration, "real_costs")
+
+    same_hours = value(measure.same_hours, "hourly_costs", "seen", "telemetry.covered_hours")
+    cost_movers = frame(_cost_movers, "same_hours", _NAMES)
+    compared_hours = value(lambda same_hours: same_hours[-1], "same_hours")
+    change = value(_change, "cost_movers", _CURRENCY)
+
+    month = value(month_of, "seen.end")
+    last_midnight = value(lambda end: end.floor("D"), "end")
+    month_course = frame(measure.month_course, "daily_costs", _COVERED, "month", **_SO_FAR)
+    month_projection = frame(measure.month_projection, "daily_costs", _COVERED, "month", until="last_midnight")
+    budgets = frame(measure.budget_course, "daily_costs", "environment.settings.budgets", _COVERED, "month", **_SO_FAR)
+
     window_hours = part("cost_hours", "hour", says="The rows of `cost_hours` in the window.")
     faults = frame(semantics.cost_faults, "window_hours", "cardinality.tenant_hours", currency=_CURRENCY)
     faults_before = frame(
@@ -154,39 +156,6 @@ class Cost(Topic):
         currency=_CURRENCY,
         says="The same of the history before the window, with which it is compared.",
     )
-    bills = frame(measure.conservation, "cost_hours", _COVERED, "environment.settings.bills", "history", **_MONEY)
-    month = value(month_of, "seen.end")
-    last_midnight = value(lambda end: end.floor("D"), "end")
-    month_course = frame(
-        cost_course.month_course,
-        value(lambda daily, until: daily[daily["day"] < until], "daily_costs", "last_midnight"),
-        *(_COVERED, "month"),
-        currency=_CURRENCY,
-    )
-    month_projection = frame(cost_course.month_projection, "daily_costs", _COVERED, "month", until="last_midnight")
-    budgets = frame(
-        cost_course.budget_course,
-        *("daily_costs", "environment.settings.budgets", _COVERED, "month"),
-        until="last_midnight",
-        currency=_CURRENCY,
-    )
-    same_hours = value(measure.same_hours, "hourly_costs", "seen", "telemetry.covered_hours")
-    cost_movers = frame(_cost_movers, "same_hours", _NAMES)
-    compared_hours = value(lambda same_hours: same_hours[-1], "same_hours")
-    change = value(_change, "cost_movers", _CURRENCY)
-    concentration = frame(measure.concentration, "real_costs")
-    cost_stretches = frame(
-        anomalies.cost_anomalies,
-        *_GIVEN,
-        floor="bounds.cost_anomaly_floor",
-        hour_floor="bounds.cost_hour_floor",
-        currency=_CURRENCY,
-        breaks="semantics_breaks",
-        generated=value(set, _NAMES),
-        **_SEMANTICS,
-    )
-    cost_anomalies = frame(_anomalies, "cost_stretches")
-    anomaly_basis = frame(anomalies.anomaly_basis, *_GIVEN, breaks="semantics_breaks", **_SEMANTICS)
     recent = value(lambda seen: seen.with_history(1), "seen")
     able_to_tell = value(semantics.able_to_tell, part("cost_hours", "hour", "recent", says="Of two weeks."), _COVERED)
     semantics_breaks = frame(
@@ -194,29 +163,32 @@ class Cost(Topic):
         *("study", "cost_hours", "recent", "telemetry.starts", _COVERED),
         roles=("cost", "cost_billing"),
     )
+
+    grid = value(
+        anomalies.cost_grid,
+        *("cost_hours", "seen", "telemetry.covered_hours"),
+        breaks="semantics_breaks",
+        generated=value(set, _NAMES),
+        **_SEMANTICS,
+    )
+    cost_stretches = frame(
+        anomalies.cost_anomalies, "grid", floor="bounds.cost_anomaly_floor", hour_floor="bounds.cost_hour_floor"
+    )
+    cost_anomalies = frame(
+        lambda found: found[found["unknown"] == ""].reset_index(drop=True),
+        "cost_stretches",
+        says="Those of the stretches that are known to be anomalies.",
+    )
+    anomaly_basis = frame(anomalies.anomaly_basis, "grid")
+
     billing_costs = frame(measure.window_costs, hours("cost_billing"), window_label=just("billing_window"))
     rolling_costs = frame(measure.window_costs, hours("cost_rolling"), window_label=just("window"))
-    agreement = frame(
-        _agreement,
-        value(measure.hourly_costs, "cost_hours", **_SEMANTICS, currency=_CURRENCY),
-        *(hours("cost_rolling"), hours("cost_billing"), _COVERED, "seen", "contract"),
-    )
-    last_week = value(lambda seen: Window(seen.end - WEEK, seen.end), "seen")
-    reconciliation = frame(
-        _reconciliation, value(measure.tenant_costs, "cost_hours", "last_week", **_MONEY), "rolling_costs", "seen"
-    )
+    own_hours = value(measure.hourly_costs, "cost_hours", **_SEMANTICS)
+    agreement = frame(_agreement, "study", "own_hours", _COVERED, roles=("cost_rolling", "cost_billing"))
+    reconciliation = frame(_reconciliation, "hourly_costs", "rolling_costs", "seen")
+    bills = frame(agreements.conservation, "hourly_costs", _COVERED, "environment.settings.bills", "history")
 
     def expected_course(self, tenant: str, currency: str) -> pd.DataFrame:
         """A tenant's cost by hour of the window, or that of all together (''), beside what its history lets expect."""
-        hours, study = self.cost_hours, self.study
-        found = anomalies.expected_costs(
-            hours[hours["tenant"] == tenant] if tenant else hours,
-            study.seen,
-            study.telemetry.covered_hours,
-            floor=study.bounds.cost_anomaly_floor,
-            semantics=study.contract["cost"].semantics,
-            currency=study.contract.currency,
-            generated=set(study.cardinality.generated_names["tenant"]),
-            tenant=tenant,
-        )
-        return found[found["currency"] == currency].reset_index(drop=True)
+        floor = self.study.bounds.cost_anomaly_floor
+        return anomalies.expected_costs(self.grid, tenant=tenant, currency=currency, floor=floor)

@@ -83,7 +83,12 @@ def budgets(*rows: Any) -> Planted:
     return Planted("budgets", {"cost.budgets": frame, "cost.month": parse_window("2026-11")})
 
 
+def says(text: str) -> str:
+    return f"…{text}…"
+
+
 OTTER = ("otter", "EUR", 500.0, 200.0, "will be spent", at("00:00", 28))
+GAUGE = ("r", "7d", "EUR", 80, 0)
 ROWS = [
     anomalies(SPIKE).says(
         "warn",
@@ -115,9 +120,7 @@ ROWS = [
     anomalies(RHYTHM).says("unknown", "…1 rise of cost…for the like came once before…", events=(), value=24.0),
     anomalies(RHYTHM, SPIKE).says("warn", "…; 1 other rise may be a rhythm of which too little was seen."),
     anomalies(covered=HOURS.iloc[:7]).says("unknown", "…7 hours of it is too little to tell."),
-    anomalies(judged=(True, True, False)).says(
-        "pass", "None of 2 tenants, nor all together, cost more…; of 1 more too little history is known."
-    ),
+    anomalies(judged=(True, True, False)).says("pass", "None of 2 tenants, nor all together…; of 1 more too little…"),
     anomalies(judged=()).says("unknown", "No tenant exported a cost estimate…"),
     anomalies(judged=(False, False)).says("unknown", "…none of 2 tenants has three…"),
     anomalies({**SPIKE, "tenant": ENDLESS}).says("warn", events=(("cost_spike", ENDLESS, 24.0, "EUR"),)),
@@ -127,45 +130,40 @@ ROWS = [
         "it is declared a rate.",
         events=(("semantics_break", "flat", 214.0, "rises"),),
     ),
-    semantics(GROWS, FALLS).says(
+    # A finding stands, however little is covered.
+    semantics(GROWS, FALLS, covered=FEW).says(
         "warn",
         "The cost gauges of 2 tenants contradict their declaration; that of b shows 900 falls…",
         events=(("semantics_break", "b", 900.0, "falls"), ("semantics_break", "flat", 214.0, "rises")),
     ),
-    semantics().says("pass", "…2 tenants behaved as declared as long as they were there…"),
-    semantics(told=["t1"]).says("pass", "…; 1 more came too late, or changed too seldom, to tell."),
+    semantics(told=["t1"]).says("pass", "…1 tenant behaved…; 1 more came too late, or changed too seldom, to tell."),
     semantics(told=["elsewhere"]).says("unknown"),
     semantics(amounts=()).says("unknown"),
-    semantics(covered=FEW).says("unknown", "…2 covered days…"),
-    # A finding stands, however little is covered.
-    semantics(GROWS, covered=FEW).says("warn"),
+    semantics(covered=FEW).says("unknown", says("2 covered days")),
     reconciliation(DRIFTED, {**DRIFTED, "tenant": "b", "estimate": 50.0, "other": 50.0, "drift": 0.0}).says(
         "warn", "…by over 5 % for 1 of 2 tenants, most of all for acme: 90.00 EUR against 100 EUR.", value=0.1
     ),
-    reconciliation(AGREEING).says("pass", value=0.04),
     # A few cents of a tenant that just came are no drift.
     reconciliation({**DRIFTED, "estimate": 0.2, "other": 0.1, "drift": 1.0}).says("pass"),
     reconciliation({**DRIFTED, "estimate": 2.0, "other": 0.0, "drift": float("inf")}).says("warn"),
-    reconciliation(DRIFTED, covered=HOLES).says("unknown", "…1 day of the 7…"),
-    reconciliation(AGREEING, covered=HOLES).says("pass"),
-    reconciliation().says("unknown", "…no process exports the platform's own 7-day cost.", value=None),
+    reconciliation(DRIFTED, covered=HOLES).says("unknown", says("1 day of the 7")),
+    reconciliation(AGREEING, covered=HOLES).says("pass", value=0.04),
+    reconciliation().says("unknown", says("no process exports"), value=None),
     agreement(
-        ("r", "7d", "EUR", 80, 0, 0.0, 0.002, 2.0, "acme", MIDNIGHT),
+        (*GAUGE, 0.0, 0.002, 2.0, "acme", MIDNIGHT),
         ("b", "2026-11", "EUR", 5, 0, 0.0, -0.004, 3.0, "otter", MIDNIGHT),
     ).says("pass", "…in 85 comparisons; most apart by 0.40 % for otter at Thu 12 Nov, 00:00 UTC.", value=0.004),
-    agreement(("r", "7d", "EUR", 80, 0, -0.1, -0.5, 9.0, "acme", MIDNIGHT)).says(
+    agreement((*GAUGE, -0.1, -0.5, 9.0, "acme", MIDNIGHT)).says(
         "warn",
         "The platform's cost window '7d' differs from ours by 50.00 % for acme at Thu 12 Nov, 00:00 UTC, of 80…",
         **{"value": 0.5, "bound": 0.05, "since": MIDNIGHT, "size": "1 of 1 labelled window"},
     ),
-    # A few cents are no drift.
-    agreement(("r", "7d", "EUR", 80, 0, 0.0, -0.3, 0.08, "acme", MIDNIGHT)).says("pass", "…each to within 0.50 EUR."),
-    agreement(("r", "7d", "EUR", 0, 90, NAN, NAN, NAN, "", pd.NaT)).says(
-        "unknown", "…no day of their windows is covered…", value=None
+    agreement((*GAUGE, 0.0, -0.3, 0.08, "acme", MIDNIGHT)).says("pass", "…each to within 0.50 EUR."),
+    agreement((*GAUGE[:3], 0, 90, NAN, NAN, NAN, "", pd.NaT)).says(
+        "unknown", says("no day of their windows"), value=None
     ),
     agreement().says("unknown", "…it exports none."),
     conservation().says("unknown", "Whether the tenants' 90.00 EUR of 2026-W46 are the whole cost is unknown…"),
-    conservation(amounts=()).says("unknown", "Whether the tenants' costs of 2026-W46 are the whole cost…"),
     # A window without a name is said by its times.
     conservation(window=Window(WEEK.start, WEEK.end)).says("unknown", "…2026-11-09 00:00 to 2026-11-16 00:00 UTC…"),
     *(conservation(total).says(status) for total, status in ((94.0, "pass"), (80.0, "warn"), (0.0, "unknown"))),
@@ -189,7 +187,7 @@ ROWS = [
         "…3 tenants (acme, moved-on) held no number for 60 hours…, and of 2 tenants (acme, moved-on)…",
         value=5.0,
     ),
-    *(cost_data({**FAULT, "cause": cause}).says("warn", f"…{words}…") for cause, words in CAUSES.items()),
+    *(cost_data({**FAULT, "cause": cause}).says("warn", says(words)) for cause, words in CAUSES.items()),
     cost_data(INFINITE).says("warn", "…; such hours are in no sum."),
     cost_data(before=[INFINITE]).says("pass", "…in the weeks before, that of 2 tenants (acme, moved-on) was infinite…"),
     cost_data().says("pass"),
@@ -199,9 +197,7 @@ ROWS = [
         "marlin has spent its month's budget since Thu 12 Nov: 330 EUR of 300 EUR, and 1 other budget will not last…",
         **{"value": 2.0, "events": (("budget_spent", "marlin", 30.0, "EUR"),), "since": MIDNIGHT},
     ),
-    budgets(OTTER).says(
-        "warn", "otter is likely to have spent…on Sat 28 Nov: 200 EUR of 500 EUR.", events=(), since=None
-    ),
+    budgets(OTTER).says("warn", "otter is likely to…on Sat 28 Nov: 200 EUR of 500 EUR.", events=(), since=None),
     budgets(*[(name, "EUR", 100.0, spent, "will last", pd.NaT) for name, spent in (("a", 40.0), ("b", 4.0))]).says(
         "pass", "Of 2 budgets none is likely…; the fullest is that of a, 40.00 EUR of 100 EUR.", value=0.0
     ),

@@ -4,14 +4,13 @@ import csv
 import io
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.measures.focus import NATIONAL_CURRENCIES, days_without_rows, focus_csv, focus_rows
+from cloudxai_analysis.measures.focus import days_without_rows, focus_csv, focus_rows
 
 # Mandatory in the specification's 1.2, by its column pages ('MUST be present in a FOCUS dataset').
 _BY_1_2 = """
@@ -24,6 +23,8 @@ PricingQuantity PricingUnit ProviderName PublisherName ServiceCategory ServiceNa
 NULL = {"BillingAccountName", "ChargeClass", "InvoiceId", "PricingQuantity", "PricingUnit"}
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 NAMES = ["=cmd()", "@SUM(A1)", "a,b", 'say "x"', "two\nlines", "a\rb", " padded ", "Ünïcode 🦊", "\x00nul", "-1"]
+DAYS = pd.to_datetime(["2026-10-01", "2026-10-02", "2026-10-03"], utc=True).as_unit("us")
+COVERED = pd.DataFrame({"day": DAYS, "coverage": [1.0, 0.0, 0.6], "covered": [True, False, False]})
 
 
 def daily_of(*rows):
@@ -32,29 +33,26 @@ def daily_of(*rows):
     return frame.assign(day=pd.to_datetime(frame["day"], utc=True, format="ISO8601").astype("datetime64[us, UTC]"))
 
 
-def exported(daily, **more):
-    return focus_rows(daily, provider="CloudxAi", billing_account="beta", **more)
+def exported(daily):
+    return focus_rows(daily, COVERED, provider="CloudxAi", billing_account="beta", metric="cloud_cost")
 
 
-def parsed(daily, **more):
-    return list(csv.DictReader(io.StringIO(focus_csv(exported(daily, **more)), newline="")))
+def parsed(daily):
+    return list(csv.DictReader(io.StringIO(focus_csv(exported(daily)), newline="")))
 
 
 def test_a_row_is_a_day_of_a_tenant_in_the_specifications_words():
-    (row,) = parsed(daily_of(("2026-12-31", "acme", "EUR", 12.5)), metric="cloud_cost")
-    assert (
-        row
-        | {
-            **{"ChargePeriodStart": "2026-12-31T00:00:00Z", "ChargePeriodEnd": "2027-01-01T00:00:00Z"},
-            **{"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"},
-            **dict.fromkeys(COSTS, "12.5"),
-            **dict.fromkeys(("ProviderName", "PublisherName", "InvoiceIssuerName", "ServiceName"), "CloudxAi"),
-            **{"BillingCurrency": "EUR", "SubAccountId": "acme", "SubAccountName": "acme", "BillingAccountId": "beta"},
-            **{"ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "ServiceCategory": "Other"},
-            **{"x_CostBasis": "Estimate", "x_SourceMetric": "cloud_cost"},
-        }
-        == row
-    )
+    (row,) = parsed(daily_of(("2026-12-31", "acme", "EUR", 12.5)))
+    expected = {
+        **{"ChargePeriodStart": "2026-12-31T00:00:00Z", "ChargePeriodEnd": "2027-01-01T00:00:00Z"},
+        **{"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"},
+        **dict.fromkeys(COSTS, "12.5"),
+        **dict.fromkeys(("ProviderName", "PublisherName", "InvoiceIssuerName", "ServiceName"), "CloudxAi"),
+        **{"BillingCurrency": "EUR", "SubAccountId": "acme", "SubAccountName": "acme", "BillingAccountId": "beta"},
+        **{"ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "ServiceCategory": "Other"},
+        **{"x_CostBasis": "Estimate", "x_SourceMetric": "cloud_cost"},
+    }
+    assert row | expected == row
     names = list(row)
     own = [name for name in names if name.startswith("x_")]
     assert set(_BY_1_2.split()) <= set(names)
@@ -77,46 +75,26 @@ def test_numbers_keep_every_bit_and_have_no_exponent(cost, text):
     assert [row[name] for name in COSTS] == [text] * 4
 
 
-def test_text_is_unchanged_and_a_cost_without_a_tenant_has_no_sub_account():
-    rows = parsed(daily_of(*[("2026-10-01", name, "EUR", 1.0) for name in [*NAMES, ""]]))
-    assert sorted(row["SubAccountId"] for row in rows) == sorted([*NAMES, ""])
-
-
 def test_coverage_is_told_and_a_day_without_telemetry_has_no_row_and_is_named():
     daily = daily_of(*[(f"2026-10-0{day}", "acme", "EUR", 1.0) for day in (1, 3, 5)])
-    moments = pd.to_datetime(["2026-10-01", "2026-10-02", "2026-10-03"], utc=True).as_unit("us")
-    covered = pd.DataFrame({"day": moments, "coverage": [1.0, 0.0, 0.6], "covered": [True, False, False]})
-    told = [(row["x_TelemetryCoverage"], row["x_TelemetryCovered"]) for row in parsed(daily, covered=covered)]
+    told = [(row["x_TelemetryCoverage"], row["x_TelemetryCovered"]) for row in parsed(daily)]
     assert told == [("1", "true"), ("0.6", "false"), ("", "")]
     start, end = pd.Timestamp("2026-10-01", tz="UTC"), pd.Timestamp("2026-10-06", tz="UTC")
     assert days_without_rows(exported(daily), start=start, end=end).day.tolist() == [2, 4]
+    assert focus_csv(exported(daily[:0])).count("\r\n") == 1
 
 
-def test_no_costs_are_a_header_alone():
-    full = daily_of(("2026-10-01", "acme", "EUR", 1.0))
-    assert focus_csv(exported(full[:0])).count("\r\n") == 1
-    assert exported(full[:0]).dtypes.equals(exported(full).dtypes)
-
-
-@pytest.mark.parametrize("currency", ["eur", "", "EURO", "XXX", "XAU", "DEM", "€"])
+@pytest.mark.parametrize("currency", ["eur", "", "EURO", "XXX", "XAU", "€"])
 def test_what_is_no_currency_is_refused_by_name(currency):
     with pytest.raises(UsageError, match=re.escape(repr(currency))):
-        exported(daily_of(("2026-10-01", "acme", "EUR", 1.0), ("2026-10-01", "bolt", currency, 1.0)))
-    assert {"EUR", "USD", "GBP", "JPY", "CHF", "XOF"} <= NATIONAL_CURRENCIES
-
-
-def test_the_same_costs_give_the_same_bytes_in_any_order():
-    days = range(1, 31)
-    daily = daily_of(*[(f"2026-10-{day:02d}", f"t{n}", "EUR", day / 7 + n) for day in days for n in range(9)])
-    shuffled = daily.sample(frac=1, random_state=1).astype({"tenant": "category", "currency": "category"})
-    assert focus_csv(exported(daily)) == focus_csv(exported(shuffled))
+        exported(daily_of(("2026-10-01", "acme", "XOF", 1.0), ("2026-10-01", "bolt", currency, 1.0)))
 
 
 @given(
     st.lists(
         st.tuples(
             st.integers(1, 31),
-            st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(NAMES),
             st.sampled_from(["EUR", "USD"]),
             st.floats(-1e12, 1e12),
         ),
@@ -124,10 +102,10 @@ def test_the_same_costs_give_the_same_bytes_in_any_order():
         unique_by=lambda row: row[:3],
     )
 )
-def test_what_is_given_comes_out_bit_for_bit_and_in_two_parts_of_a_day_as_one(rows):
+def test_what_is_given_comes_out_bit_for_bit_and_in_any_order_the_same(rows):
     daily = daily_of(*[(f"2026-10-{day:02d}", *rest) for day, *rest in rows])
-    halves = pd.concat([daily, daily.assign(day=daily["day"] + pd.Timedelta(hours=23), cost=0.0)])
     columns = ("ChargePeriodStart", "SubAccountId", "BillingCurrency")
-    read = [(*(row[name] for name in columns), float(row["BilledCost"])) for row in parsed(halves)]
+    read = [(*(row[name] for name in columns), float(row["BilledCost"])) for row in parsed(daily)]
     assert sorted(read) == sorted((f"2026-10-{day:02d}T00:00:00Z", *rest) for day, *rest in rows)
-    assert np.isfinite([cost for *_, cost in read]).all()
+    shuffled = daily.sample(frac=1, random_state=1).astype({"tenant": "category", "currency": "category"})
+    assert focus_csv(exported(daily)) == focus_csv(exported(shuffled))
