@@ -232,8 +232,8 @@ def budgets(case: Case) -> Found:
 
 
 def _covered_days(case: Case, window: Window) -> int:
-    days = case.study.within(case.study.telemetry.covered, "day", window)
-    return int(days["covered"].astype(bool).sum())
+    whole = Window(window.start.replace(hour=0, minute=0, second=0, microsecond=0), window.end)
+    return int(case.study.within(case.study.telemetry.covered, "day", whole)["covered"].astype(bool).sum())
 
 
 def _totals(frame: pd.DataFrame, column: str) -> str:

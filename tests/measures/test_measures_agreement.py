@@ -130,7 +130,7 @@ CASES: dict[str, tuple] = {
     "no month": (NINE, QUARTER.assign(billing_window="2026-13"), covered("10-02", "10-02"), ["10-03 acme nan 48 nan"]),
     "a tenant that came within the day before": (
         [steady("acme", "11-08", "11-09"), costs(("new", "2026-11-09 20:00", 2.0))],
-        pd.concat([ONE, daily(("11-09", 3.0), tenant="new")]).astype({"tenant": "category"}),
+        pd.concat([ONE, daily(("11-09", 3.0), tenant="new")], ignore_index=True).astype({"tenant": "category"}),
         *(covered("11-08", "11-09"), [EXACT, "11-10 new 2 3 nan"]),
     ),
     "our cost is unknown": (NINE[:0], ONE, NINTH, ["11-10 acme 0 24 -1"]),
@@ -155,7 +155,7 @@ def test_a_month_is_held_against_its_days_so_far_and_at_its_end() -> None:
     october = (("10-01", 24 * 1.1), ("10-31", 744 * 1.1), ("11-01", 744 * 1.1))  # still exported after its end
     november = (("10-31", 0.0), ("11-01", 24 * 1.1))  # not begun, and begun
     pairs = ((october, "2026-10"), (november, "2026-11"))
-    theirs = pd.concat([daily(*values, name=name, label="billing_window") for values, name in pairs])
+    theirs = pd.concat([daily(*values, name=name, label="billing_window") for values, name in pairs], ignore_index=True)
     found = held(steady("acme", "10-01", "11-02"), theirs, covered("10-01", "11-02"))
     assert shown(found[found["known"]]) == [
         *("10-02 acme 24 26.4 -0.09091", "11-01 acme 744 818.4 -0.09091", "11-02 acme 24 26.4 -0.09091")
