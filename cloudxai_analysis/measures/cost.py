@@ -143,6 +143,17 @@ def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
     return typed(found.assign(cost_per_tenant=found["cost"] / found["tenants"]), cost_per_tenant)
 
 
+def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+    """What each group of tenants cost, by `groups` from tenant to group; all else are 'all others'.
+
+    Columns: group, currency, tenants, cost, share; the dearest first, 'all others' last.
+    """
+    found = _by(costs.assign(group=[groups.get(str(tenant), "all others") for tenant in costs["tenant"]]), "group")
+    total = found.groupby("currency", observed=True)["cost"].transform("sum")
+    found = found.assign(share=found["cost"] / total.where(total != 0), last=found["group"] == "all others")
+    return typed(found.sort_values(["last", "cost"], ascending=[True, False], ignore_index=True), cost_of_groups)
+
+
 def _by(costs: pd.DataFrame, key: str) -> pd.DataFrame:
     grouped = costs.groupby([key, "currency"], observed=True)
     return grouped.agg(cost=("cost", "sum"), tenants=("tenant", "nunique")).reset_index()
