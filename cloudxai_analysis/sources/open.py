@@ -42,15 +42,13 @@ def _address(url: str) -> tuple[str, str | None, str]:
     """Base URL without credentials, user and password; no message may show the URL, which can hold a password."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        spoilt = parts.query or parts.fragment or url.endswith(("?", "#")) or " " in url or not url.isprintable()
+        if parts.port == 0 or not parts.hostname or spoilt:
+            raise ValueError
     except ValueError:
-        raise UsageError(f"The source's URL has no proper host and port. {_FORMS}.") from None
-    if not host or any(not character.isprintable() or character.isspace() for character in url):
-        raise UsageError(f"The source's URL has no proper host, or holds spaces. {_FORMS}.")
-    if parts.query or parts.fragment or url.endswith(("?", "#")):
-        raise UsageError(f"The source's URL has a query or fragment, which a base URL has not. {_FORMS}.")
-    place = f"[{host}]" if ":" in host else host
-    if port is not None:
-        place += f":{port}"
+        raise UsageError(
+            f"The source's URL has no proper host and port, or has a space, a query or a fragment. {_FORMS}."
+        ) from None
     user = None if parts.username is None else unquote(parts.username)
+    place = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}", user, unquote(parts.password or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,7 +191,9 @@ class World:
         """The series of any metric but ALERTS; none where the demo has no such metric."""
         contract = load_contract()
         name = {role: contract[role].name for role in contract.metrics}
-        checks, targets, processes = name["readiness_check"], self._of_targets, self._of_processes
+        checks = name["readiness_check"]
+        # What Prometheus adds for a target is there whether its scrape succeeds or not.
+        targets, processes = partial(self._by_instance, self.discovered), partial(self._by_instance, self.scraped)
         made: dict[str, Callable[[], list[Trace]]] = {
             name["up"]: lambda: targets(lambda one: self.scraped[one].astype(np.int64)),
             name["scrape_samples"]: lambda: targets(self._exposed),
@@ -214,15 +217,11 @@ class World:
         }
         return made[metric]() if metric in made else []
 
-    def _of_targets(self, values: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
-        """What Prometheus adds for a target, whether its scrape succeeds or not."""
-        return [_trace(one, there, values(one) / divisor) for one, there in self.discovered.items()]
-
-    def _of_processes(self, values: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
-        return [_trace(one, there, values(one) / divisor) for one, there in self.scraped.items()]
+    def _by_instance(self, masks: dict[str, Mask], values: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
+        return [_trace(one, there, values(one) / divisor) for one, there in masks.items()]
 
     def _counters(self, steps: Callable[[str], Integers], divisor: int = 1) -> list[Trace]:
-        return self._of_processes(lambda one: self._counted(one, steps(one)), divisor)
+        return self._by_instance(self.scraped, lambda one: self._counted(one, steps(one)), divisor)
 
     def _counted(self, instance: str, steps: Integers) -> Integers:
         total = np.cumsum(steps)
