@@ -26,12 +26,11 @@ def episodes(
 ) -> pd.DataFrame:
     """Unbroken firings of one alert, by `fired_at`.
 
-    `alerts` are samples of ALERTS, NaN a staleness marker, with alertname, alertstate and any of severity, tenant,
-    job, instance. `alert`, where the frame has it, says which series are one alert: those of an HA pair's replicas are
-    put together where they overlap; without it each label set is one. Samples at most two intervals apart, of all
-    rules or by rule ('' all others), are one stretch, unless a marker lies between. `for_state` are samples of
-    ALERTS_FOR_STATE: firings of one activation are one episode. No gap of the server resolves an alert: what fired
-    until one of `gaps` began and is pending or fires again right after it is one episode.
+    `alerts` are samples of ALERTS, NaN a staleness marker. `alert`, where the frame has it, says which series are one
+    alert, as those of an HA pair's replicas; else each label set is one. Samples at most two intervals apart, of all
+    rules or by rule ('' all others), are one stretch, unless a marker lies between. Firings of one activation by
+    `for_state`, samples of ALERTS_FOR_STATE, are one episode, as is what goes on right after one of the server's
+    `gaps`.
 
     Columns: episode, alertname, severity, tenant, instance, pending_at, fired_at, resolved_at, seconds, cut_start,
     cut_end, unseen_seconds.

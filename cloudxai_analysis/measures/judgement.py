@@ -36,16 +36,13 @@ def judged(
     An incident speaks of the episodes of its tenant (a global one of all) and of its `alerts`, where it names them. A
     label speaks of the episode of its rule and tenant that fired nearest to its time, within `label_seconds`.
 
-    Columns: the episodes' own, and
+    It is 'true' where `fired_at` lies in an incident widened by 10 min before and 30 after, 'standing' where it began
+    at most `already_firing_minutes` before the incident's start and still fires in it, else 'false' where the ledger
+    is declared complete for `fired_at`. A label beats an incident, and the last written counts; only a label judges
+    an episode cut off by the window's start.
 
-    * judgement: 'true' where an analyst labelled it actionable, or `fired_at` lies in an incident widened by 10 min
-      before and 30 after; 'standing' where it began earlier, at most `already_firing_minutes` before the incident's
-      start, and still fired in the widened incident; 'false' where it was labelled noise, or is neither of these and
-      the ledger is declared complete for `fired_at`; else 'unjudged', as is one labelled unknown. A label beats an
-      incident; of several labels the last written counts. An episode cut off by the window's start has no known
-      beginning, and only a label judges it.
-    * incident: `id` of the incident that it caught or was already firing in; ''.
-    * by: 'label', 'incident', 'ledger' (declared complete) or ''.
+    Columns: the episodes' own, judgement, incident (that it caught or was firing in), by ('label', 'incident',
+    'ledger' (declared complete) or '').
     """
     pairs = matches(episodes, incidents, already_firing_minutes=already_firing_minutes)
     best = pairs.drop_duplicates("row").set_index("row").reindex(range(len(episodes)))

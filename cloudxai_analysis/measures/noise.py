@@ -16,11 +16,10 @@ def storms(
 ) -> pd.DataFrame:
     """Times in which very many alerts began, by start.
 
-    `episodes` are those of `hours` hours that were seen. A storm is a stretch of `minutes` minutes in which at least
-    `least` episodes began, and more than a Poisson process would bring anywhere `a_year` times a year; its mean is that
-    of all such stretches of these hours, empty ones included and storms left out. Where alerts ordinarily come in
-    bursts, it is bursts that are counted. Overlapping stretches are one storm. Episodes cut off by the window's start
-    are left out: all of them would seem to begin at once.
+    A storm is a stretch of `minutes` minutes in which at least `least` episodes began, and more than a Poisson process
+    would bring anywhere `a_year` times a year; its mean is that of the `hours` seen, storms left out. Where alerts
+    ordinarily come in bursts, it is bursts that are counted. Overlapping stretches are one storm. Episodes cut off by
+    the window's start are left out: all of them would seem to begin at once.
 
     Columns: start, end (of the last such stretch), episodes, alertname (most frequent).
     """

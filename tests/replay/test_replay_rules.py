@@ -29,8 +29,7 @@ CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.rules.yml": y
     ("name", "text"),
     [
         ("plain.yml", yaml.safe_dump(GROUPS)),
-        ("plain.json", json.dumps(GROUPS)),
-        ("resource.yaml", yaml.safe_dump(RESOURCE)),
+        ("resource.json", json.dumps(RESOURCE)),
         ("map.yaml", yaml.safe_dump(CONFIG_MAP)),
     ],
 )

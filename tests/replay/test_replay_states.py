@@ -23,7 +23,6 @@ from cloudxai_analysis.replay.candidates import (
     Variant,
     candidates,
     frontier,
-    loosest,
     proposal,
     thresholds,
     variants,
@@ -315,12 +314,3 @@ def test_the_frontier_by_hand() -> None:
     rows = [(5, 0, 60), (2, 0, 120), (2, 0, 180), (0, 1, None), (9, 0, 60), (2, 0, 120)]
     costs = pd.DataFrame(rows, columns=["false_positives", "misses", "detection_seconds"])
     assert frontier(costs).tolist() == [True, True, False, True, False, True]
-
-
-def test_thresholds_hold_the_present_one_and_the_loosest_lets_all_through() -> None:
-    values = np.linspace(0.0, 100.0, 1001)
-    above, below = thresholds(values, ">", 50.0), thresholds(values, "<", 50.0)
-    assert 50.0 in {*above} & {*below}
-    assert (max(above) >= 99, min(below) <= 1) == (True, True)
-    assert (loosest(above, ">"), loosest(below, "<=")) == (min(above), max(below))
-    assert thresholds(np.array([np.nan, np.inf]), ">", 3.0)[0] < 3.0
