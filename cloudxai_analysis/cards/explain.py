@@ -1,4 +1,4 @@
-"""Where a number of `summary.json` comes from, down to the samples that it rests on."""
+"""Where a number of `summary.json` comes from, down to the samples; and what a frame, metric or measure feeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cloudxai_analysis.checks.finding import FINDERS, ROWS
 from cloudxai_analysis.checks.judge import find
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lake.read import Snapshot
-from cloudxai_analysis.study.frame import ANY_METRIC, TOPICS, place_of, roots_of, values
+from cloudxai_analysis.study.frame import ANY_METRIC, TOPICS, inputs_of, place_of, roots_of, values
 from cloudxai_analysis.study.numbers import NUMBERS
 from cloudxai_analysis.study.study import Study
 
@@ -72,17 +72,35 @@ def found(name: str) -> str:
     return next(known, paths[-1] if paths[-1] in OTHERS else "")
 
 
+def feeds(study: Study, name: str) -> list[str]:
+    """The numbers that a frame, a metric or a measure's function feeds; none where it is none of these."""
+    roles = {f"role {role}" for role, metric in study.contract.metrics.items() if name in (role, *metric.series_names)}
+    own = {
+        frame
+        for frame, made in values().items()
+        if name in (frame, frame.partition(".")[2], place_of(made.measure).rpartition(" ")[2])
+        or roles & set(inputs_of(frame))
+    }
+    if not own:
+        return []
+    behind = {key: set(frames_read(study, key)) for key in KNOWN}
+    return [key for key, read in behind.items() if own & read.union(*map(roots_of, read))]
+
+
 def explained(study: Study, name: str) -> Iterator[str]:
-    """Lines on a number of the summary; a UsageError that names near ones where there is none."""
+    """Lines on a number, or on what a frame, a metric or a function feeds; a UsageError that names near ones."""
     own = found(name)
     if own in OTHERS:
         yield f"{name} {OTHERS[own]}"
     elif own:
         yield from _lines(study, own)
+    elif fed := feeds(study, name):
+        yield f"{name} feeds {len(fed)} numbers of summary.json:"
+        yield from (f"  {one}" for one in fed)
     else:
-        near = get_close_matches(name, [*KNOWN, *(one.partition(".")[2] for one in KNOWN)], n=3)
+        near = get_close_matches(name, [*KNOWN, *(one.partition(".")[2] for one in KNOWN), *values()], n=3)
         hint = f"Near are {', '.join(near)}." if near else "`cloudxai explain` without a name lists all."
-        raise UsageError(f"summary.json has no number '{name}'. {hint}")
+        raise UsageError(f"summary.json has no number '{name}', and the study no frame or metric of that name. {hint}")
 
 
 def _lines(study: Study, name: str) -> Iterator[str]:

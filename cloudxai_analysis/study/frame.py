@@ -160,12 +160,13 @@ def roots_of(name: str) -> set[str]:
 
 
 def place_of(function: Callable[..., Any]) -> str:
-    """File, line and name of a function, as 'checks/cardinality.py:57 headroom'; just the name of a builtin one."""
+    """File, line and name of a function, as 'checks/cardinality.py:57 headroom'; just the name where it is not ours."""
     function = inspect.unwrap(getattr(function, "func", function))
     name, code = getattr(function, "__name__", "").replace("<lambda>", ""), getattr(function, "__code__", None)
-    if code is None:
+    package = Path(__file__).parents[1]
+    if code is None or not Path(code.co_filename).is_relative_to(package):
         return name
-    return f"{Path(code.co_filename).relative_to(Path(__file__).parents[1])}:{code.co_firstlineno} {name}".strip()
+    return f"{Path(code.co_filename).relative_to(package)}:{code.co_firstlineno} {name}".strip()
 
 
 def listed(word: str = "") -> pd.DataFrame:

@@ -1,10 +1,12 @@
-"""The numbers that a study comes down to: each by a flat key, as the page says it."""
+"""The numbers that a study comes down to: each by a flat key, as the page says it, and two studies side by side."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES
 
@@ -61,6 +63,12 @@ NUMBERS: dict[str, Callable[[Any], float]] = {
     "telemetry.series": lambda study: study.telemetry.inventory["series"].sum(),
 }
 
+# What grows with how long it was seen.
+_GROWING = {
+    *("readiness.outages", "cardinality.generated_names", "cost.total", "alerts.episodes", "telemetry.samples"),
+    *(f"cardinality.tenants_{name}" for name in ("new", "returning", "stayed", "lost")),
+}
+
 
 def rounded(value: float | None) -> float | None:
     """Nine significant digits, None for unknown or endless: enough for people, and the same bytes on every machine."""
@@ -70,3 +78,31 @@ def rounded(value: float | None) -> float | None:
 def number(study: Study, key: str) -> float | None:
     """One of `NUMBERS` of a study, rounded; None where it is not known."""
     return rounded(float(NUMBERS[key](study)))
+
+
+def compared(this: Study, other: Study) -> pd.DataFrame:
+    """Numbers of one study beside those of another week or environment.
+
+    Columns: number, this, other, difference (this - other; missing where they cannot be compared), why (they cannot;
+    '' where they can).
+    """
+    rows = []
+    for key in NUMBERS:
+        here, there = number(this, key), number(other, key)
+        why = _apart(this, other, key) or ("unknown of one of the two" if None in (here, there) else "")
+        rows.append((key, here, there, math.nan if why else (here or 0.0) - (there or 0.0), why))
+    return pd.DataFrame(rows, columns=["number", "this", "other", "difference", "why"])
+
+
+def _apart(this: Study, other: Study, key: str) -> str:
+    """Why a number of two studies cannot be compared."""
+    if key == "cardinality.headroom_least" and this.contract.tenant_cap != other.contract.tenant_cap:
+        return f"caps of {this.contract.tenant_cap} and {other.contract.tenant_cap}"
+    if key == "cost.total" and this.contract.currency != other.contract.currency:
+        return f"in {this.contract.currency} and in {other.contract.currency}"
+    if key in _GROWING and this.seen.duration != other.seen.duration:
+        return "windows of different length"
+    least = this.bounds.coverage
+    if key in _GROWING and min(study.telemetry.seen_share(study.seen) for study in (this, other)) < least:
+        return f"less than {least:.0%} of one of the two was seen"
+    return ""

@@ -27,6 +27,7 @@ from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.cost import Cost
 from cloudxai_analysis.study.frame import TOPICS, listed, roots_of, values
+from cloudxai_analysis.study.numbers import compared
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
 
@@ -129,12 +130,15 @@ class Study:
         Columns: series_id, time, value, and each label. A UsageError where the source evaluates no PromQL, else
         whatever the server's answer raises.
         """
-        settled = self.environment
-        source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+        source = self._source()
         if not isinstance(source, ServerSource):
             raise UsageError(f"PromQL needs a server that evaluates it, and source {source.name} has none: study.sql?")
         steps = Steps.within(window or self.seen, round(step.total_seconds() * 1000))
         return _batch_frame(promql_range(source, expression, steps))
+
+    def compare(self, other: Study) -> pd.DataFrame:
+        """The same numbers of another week or environment beside this one's; see `numbers.compared`."""
+        return compared(self, other)
 
     def sql(self, statement: str) -> pd.DataFrame:
         """The answer to one SQL statement over the window's raw samples and hourly rollups; see `lake.sql.query`."""
@@ -152,11 +156,24 @@ class Study:
         return self._own(frame, metric, columns)
 
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
-        """Raw samples of the metric that plays `role`, over the history unless a window is given."""
-        metric = self.contract[role]
-        columns = self.contract.columns(metric)
-        frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
-        return self._own(frame, metric, columns)
+        """Raw samples of the metric that plays `role`, over the history unless a window is given.
+
+        Of any other metric the source is asked now, for the window judged unless one is given, and nothing is kept; a
+        UsageError where it has no sample of it.
+        """
+        if role in self.contract.metrics:
+            metric = self.contract[role]
+            columns = self.contract.columns(metric)
+            frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
+            return self._own(frame, metric, columns)
+        source, window = self._source(), window or self.seen
+        found = _batch_frame(source.read(role, self.environment.settings.matchers, window))
+        if found.empty:
+            raise UsageError(
+                f"Asked for the samples of {role} over {window}: source {source.name} has none, and no role of the "
+                f"contract is called so. Its roles are {', '.join(self.contract.metrics)}."
+            )
+        return found
 
     def series(self, name: str, window: Window) -> pd.DataFrame:
         """Series called `name` with all of their labels: of the contract's jobs, or of any where rules make them."""
@@ -194,6 +211,10 @@ class Study:
         if {"tenant", self.contract.tenant_label} & set(metric.labels):
             own &= frame["tenant"] != ""
         return frame if own.all() else frame[own].reset_index(drop=True)
+
+    def _source(self) -> Any:
+        settled = self.environment
+        return open_source(settled.source, limits=settled.limits, settings=settled.settings)
 
 
 def _labels(columns: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloudxai_analysis.cards.explain import KNOWN, explained, found
+from cloudxai_analysis.cards.explain import KNOWN, explained, feeds, found
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.checks.finding import ROWS
 from cloudxai_analysis.ground.errors import UsageError
@@ -54,3 +54,18 @@ def test_every_number_is_explained_down_to_its_metrics_and_the_lines_that_make_i
     assert "    readiness.outages" in "\n".join(explained(demo_study, "outages"))
     with pytest.raises(UsageError, match=r"no number 'churm'.*Near are churn"):
         list(explained(demo_study, "churm"))
+
+
+@pytest.mark.parametrize(
+    ("name", "fed"),
+    [
+        ("readiness.error_budget", {"checks.availability", "numbers.readiness.error_budget_used_minutes"}),
+        ("tenant_cost_estimate", {"numbers.cost.total", "tiles.cost", "checks.anomalies"}),
+        ("tenant_churn", {"checks.churn"}),
+        ("ALERTS", {"checks.false_positives", "template.readiness_alerts"}),
+    ],
+)
+def test_what_a_frame_a_metric_or_a_function_feeds(demo_study: Study, name: str, fed: set[str]) -> None:
+    told = feeds(demo_study, name)
+    assert fed <= set(told)
+    assert "checks.gaps" not in told

@@ -1,12 +1,13 @@
 """The frames of a study by name: each is made of what is there, is listed, and made anew when the ledger grows."""
 
+from copy import copy
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.study.alerts import FOR_STATE
 from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, inputs_of, roots_of, value, values
 
@@ -68,3 +69,21 @@ def test_an_error_in_a_measure_names_the_frames_on_the_way_and_a_frame_may_be_cu
         _ = Broken(None).twice
     assert raised.value.__notes__ == ["while making broken.least of nothing", "while making broken.twice of least"]
     assert len(Broken(Days()).days) == 2
+
+
+def test_any_metric_of_the_source_can_be_asked_for(demo_study):
+    found = demo_study.samples(demo_study.contract["readiness"].name)
+    assert {"series_id", "time", "value", "job", "instance"} <= set(found)
+    with pytest.raises(UsageError, match="has none, and no role of the contract is called so"):
+        demo_study.samples("http_requests_total")
+
+
+def test_two_studies_side_by_side_say_why_a_number_cannot_be_held_against_another(demo_study):
+    same = demo_study.compare(demo_study).set_index("number")
+    assert same["difference"].dropna().eq(0).all()
+    assert set(same["why"]) <= {"", "unknown of one of the two"}
+    shorter = copy(demo_study)
+    shorter.seen = Window(demo_study.seen.start, demo_study.seen.start + DAY)
+    told = demo_study.compare(shorter).set_index("number")["why"]
+    assert told["cost.total"] == "windows of different length"
+    assert told["cost.gini"] == ""
