@@ -19,6 +19,10 @@ from cloudxai_analysis.sources.session import ObservingSession
 SAMPLES_PER_ANSWER = 500_000
 
 
+class Garbled(SourceAnswerError):
+    """An answer that ended in something else: it is asked for anew."""
+
+
 class RangeSelectors:
     """Instant queries with a range selector (Prometheus docs, HTTP API), which show no markers.
 
@@ -79,13 +83,21 @@ class RangeSelectors:
     def whole(self, stretch: Stretch, read: Callable[[int], Assembly]) -> SeriesBatch:
         """The batch of what `read` gives, once that is no less than what the server counts.
 
-        What is less is asked for anew, count and all, up to `limits.retries` times: while Prometheus 2.42
-        compacts blocks, it counts for some seconds a sample that no way of reading gives. Emptiness is believed
-        only after the index and a second count agree. Raises SourceAnswerError where it stays less.
+        What is less or ends garbled is asked for anew, count and all, up to `limits.retries` times: while
+        Prometheus 2.42 compacts blocks, it counts for some seconds a sample that no way of reading gives, or
+        looks for chunks in a block that is gone. Emptiness is believed only after the index and a second count
+        agree. Raises SourceAnswerError where it stays so.
         """
         for attempt in range(self.session.retries + 1):
+            if attempt:
+                time.sleep(2 ** (attempt - 1))
             counted = self.count(stretch)
-            assembly = read(counted)
+            try:
+                assembly = read(counted)
+            except Garbled:
+                if attempt == self.session.retries:
+                    raise
+                continue
             if not assembly.given and not counted and self.label_sets(stretch, [stretch.selector]):
                 counted = self.count(stretch)
             if assembly.given < counted:
@@ -94,8 +106,6 @@ class RangeSelectors:
                 batch = assembly.batch()
                 self.notes.add(stretch.metric, assembly.left_out)
                 return batch
-            if attempt < self.session.retries:
-                time.sleep(2**attempt)
         raise SourceAnswerError(
             f"{stretch}: source {self.session.base} counted {counted:,} samples and gave {assembly.given:,}. "
             "A partial answer is not taken for a whole one: run again."

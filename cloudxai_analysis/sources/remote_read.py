@@ -17,7 +17,7 @@ from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_config import parsed_yaml
 from cloudxai_analysis.sources.promql import selector
-from cloudxai_analysis.sources.range_selectors import RangeSelectors
+from cloudxai_analysis.sources.range_selectors import Garbled, RangeSelectors
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Assembly, Stretch
 
@@ -126,7 +126,7 @@ class RemoteRead:
         if rest:
             words = rest[:200].replace(b"\n", b" ").decode(errors="replace")
             said = f": {one_line(words)}" if words.isascii() and words.isprintable() else ""
-            raise SourceAnswerError(
+            raise Garbled(
                 f"sent something that is no frame of at most {self._largest_frame:,} bytes, after {seen:,} whole "
                 f"frames{said}. The answer is not taken for whole: look at the server's log, and run again."
             )

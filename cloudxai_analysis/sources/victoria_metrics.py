@@ -12,7 +12,7 @@ import orjson
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.promql import WHOLE_ANSWERS
-from cloudxai_analysis.sources.range_selectors import RangeSelectors
+from cloudxai_analysis.sources.range_selectors import Garbled, RangeSelectors
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
 from cloudxai_analysis.sources.series_parts import Assembly, Stretch
 
@@ -94,9 +94,9 @@ def _decoded(line: bytes) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     return labels, times, values
 
 
-def _unread(line: bytes) -> SourceAnswerError:
+def _unread(line: bytes) -> Garbled:
     began = one_line(line[:80].decode(errors="replace"))
-    return SourceAnswerError(
+    return Garbled(
         f"sent a line that is no export, or ended in the middle of one: '{began}'. "
         "The answer is not taken for whole: look at what stands between, and run again."
     )

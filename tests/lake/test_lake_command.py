@@ -20,8 +20,6 @@ from cloudxai_analysis.lake.tables import log_file, open_lake
 from cloudxai_analysis.lake.tiles import write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
 
-SETTINGS = "[environments.demo]\nhistory_weeks = 1\n"
-
 
 @dataclass
 class Done:
@@ -36,7 +34,7 @@ class Done:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Outputs with the demo's first two weeks and the day after them: 240 tiles."""
     folder = tmp_path_factory.mktemp("command")
-    (folder / "cloudxai.toml").write_text(SETTINGS)
+    (folder / "cloudxai.toml").write_text("[environments.demo]\nhistory_weeks = 1\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLOUDXAI_SETTINGS", str(folder / "cloudxai.toml"))
         patch.setenv("CLOUDXAI_OUTPUTS", str(folder / "outputs"))
@@ -74,6 +72,16 @@ def spoil(lake: Path, kind: str, date: str, metric: str = "up") -> Path:
     return file
 
 
+def plant(lake: Path, hours: int, asked: int) -> None:
+    """Publish so many samples of `up` on a day before the demo begins, which no source has."""
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    day = Window(start, start + DAY, "2026-10-01")
+    times = day.start_ms + np.arange(hours, dtype=np.int64) * 3_600_000
+    batch = SeriesBatch.of("up", [({"job": "cloudxai"}, times, np.ones(hours))])
+    opened = open_lake(lake)
+    opened.publish(write_tile(lake, batch, day, day.end + asked * HOUR, "tenant"), opened.snapshot().provenance)
+
+
 def test_status(lake: Path, cloudxai: Callable[..., Done]) -> None:
     done = cloudxai("status")
     assert (done.code, done.err) == (0, [])
@@ -91,20 +99,11 @@ def test_status(lake: Path, cloudxai: Callable[..., Done]) -> None:
     summary.write_text(json.dumps({"provenance": {"lake": {"rollups": 1}}}))
     out = cloudxai("status").out
     assert "Lost: files of 1 tile; the next `cloudxai pull --environment demo` asks for them again" in out
-    assert [line.split(",")[0] for line in out if line.startswith("Files")] == [
-        "Files of the newest version: 479 files",
-        "Files of the others: 1 file",
-    ]
+    counted = [line.split(",")[0] for line in out if line.startswith("Files")]
+    assert counted == ["Files of the newest version: 479 files", "Files of the others: 1 file"]
     assert out[-2:] == [f"Set aside: {aside}.set-aside-1", "Version 1 is named by report 2026-W42"]
     summary.write_text("{")
     assert cloudxai("status").out[-1].startswith(f"Report {summary} cannot be read")
-
-
-def test_an_empty_lake(lake: Path, cloudxai: Callable[..., Done]) -> None:
-    shutil.rmtree(lake)
-    for word, code in (("status", 0), ("verify", 2), ("vacuum", 2)):
-        done = cloudxai(word)
-        assert (done.code, " empty" in "".join([*done.out, *done.err]), lake.exists()) == (code, True, False)
 
 
 def test_verify_sets_each_damaged_file_aside_and_a_pull_brings_them_back(
@@ -130,13 +129,14 @@ def test_verify_sets_each_damaged_file_aside_and_a_pull_brings_them_back(
     log = log_file(lake / "rollups", 2)
     log.write_bytes(b"")
     done = cloudxai("verify")
-    assert (done.code, done.out) == (5, [f"damaged log, set aside: {log}.set-aside-1"])
+    # With it goes that of its samples, which nothing published needs any more.
+    assert (done.code, len(done.out), done.out[-1]) == (5, 2, f"damaged log, set aside: {log}.set-aside-1")
     assert "0 of 480 files of version 1 are damaged or missing" in done.err[0]
     assert cloudxai("verify").code == 0
 
 
 def test_what_the_source_no_longer_has_is_named(lake: Path, cloudxai: Callable[..., Done]) -> None:
-    plant(lake)
+    plant(lake, 24, 1)
     aside = f"{spoil(lake, 'samples', '2026-10-01')}.set-aside-1"
     assert cloudxai("verify").code == 5
     done = cloudxai("pull", "--week", "2026-W42")
@@ -149,23 +149,9 @@ def test_what_the_source_no_longer_has_is_named(lake: Path, cloudxai: Callable[.
     assert {"Lost: samples of up on 2026-10-01; 0 of 24 are left", f"Set aside: {aside}"} <= set(out)
 
 
-def plant(lake: Path) -> None:
-    """Publish a tile of a day before the demo begins: 24 samples of `up`, which no source has."""
-    start = datetime(2026, 10, 1, tzinfo=UTC)
-    day = Window(start, start + DAY, "2026-10-01")
-    times = day.start_ms + np.arange(24, dtype=np.int64) * 3_600_000
-    batch = SeriesBatch.of("up", [({"job": "cloudxai"}, times, np.ones(24))])
-    opened = open_lake(lake)
-    opened.publish(write_tile(lake, batch, day, day.end + HOUR, "tenant"), opened.snapshot().provenance)
-
-
 def test_vacuum(lake: Path, cloudxai: Callable[..., Done]) -> None:
-    plant(lake)
-    opened = open_lake(lake)
-    tile = opened.snapshot().by_tile["samples"]["up", "2026-10-01"]
-    start = datetime(2026, 10, 1, tzinfo=UTC)
-    none = write_tile(lake, SeriesBatch.of("up", []), Window(start, start + DAY, tile.date), start + 2 * DAY, "tenant")
-    opened.publish(none, opened.snapshot().provenance)
+    plant(lake, 24, 1)
+    plant(lake, 0, 2)
     age(lake, 40)
     done = cloudxai("vacuum", "--dry-run")
     assert [line.split(":")[0] for line in done.out] == ["would be removed"] * 2 + ["demo"]
@@ -175,23 +161,19 @@ def test_vacuum(lake: Path, cloudxai: Callable[..., Done]) -> None:
     assert cloudxai("verify").code == 0
 
 
-MISTAKES = {
-    "vacuum --older-than 30": "Invalid age '30'. Give days or hours, like 30d or 36h.",
-    "vacuum --older-than 0h": "An age under 1h is too young for a vacuum",
-    "verify --version 2": "has no version 2. It has 1 to 1.",
-    "verify --environment demmo": "Unknown environment 'demmo'. Did you mean 'demo'?",
-    "mend": "No such command 'mend'",
-}
-
-
-def test_mistakes_are_one_line(lake: Path, cloudxai: Callable[..., Done]) -> None:
-    for words, said in MISTAKES.items():
+def test_mistakes_are_one_line_and_another_run_is_waited_for(
+    lake: Path, cloudxai: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words, said in {
+        "vacuum --older-than 30": "Invalid age '30'. Give days or hours, like 30d or 36h.",
+        "vacuum --older-than 0h": "An age under 1h is too young for a vacuum",
+        "verify --version 2": "has no version 2. It has 1 to 1.",
+        "verify --environment demmo": "Unknown environment 'demmo'. Did you mean 'demo'?",
+        "mend": "No such command 'mend'",
+    }.items():
         done = cloudxai(*words.split())
         assert (done.code, done.out, len(done.err)) == (2, [], 1)
         assert said in done.err[0]
-
-
-def test_another_run_is_waited_for(lake: Path, cloudxai: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDXAI_LIMITS__LOCK_SECONDS", "0")
     with open_lake(lake).locked(0):
         # Looking is free.
@@ -199,5 +181,8 @@ def test_another_run_is_waited_for(lake: Path, cloudxai: Callable[..., Done], mo
         spoil(lake, "samples", "2026-10-06")
         for word in ("vacuum", "verify"):
             done = cloudxai(word)
-            assert (done.code, len(done.err)) == (7, 1)
-            assert "being written by another run" in done.err[0]
+            assert (done.code, len(done.err), "being written by another run" in done.err[0]) == (7, 1, True)
+    shutil.rmtree(lake)
+    for word, code in (("status", 0), ("verify", 2), ("vacuum", 2)):
+        done = cloudxai(word)
+        assert (done.code, " empty" in "".join([*done.out, *done.err]), lake.exists()) == (code, True, False)

@@ -273,7 +273,7 @@ class TestOnADisk:
             timeout=240,
             check=True,
         )
-        assert [line for line in done.stdout.splitlines() if "exit" in line] == ["exit 5", "exit 0", "exit 0"]
+        assert [line for line in done.stdout.splitlines() if line.startswith("exit")] == ["exit 5", "exit 0", "exit 0"]
         (said,) = (line for line in done.stderr.splitlines() if line.startswith("cloudxai: "))
         assert "No space left on device" in said
         assert "Traceback" not in done.stderr

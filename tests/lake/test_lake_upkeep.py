@@ -326,15 +326,6 @@ def test_a_report_that_cannot_be_read_or_is_gone_stops_it(old: Lake, reports: Pa
             vacuum(old, reports)
 
 
-def test_a_version_is_as_old_as_the_one_that_followed_it(old: Lake, reports: Path) -> None:
-    vacuum(old, reports)
-    assert [pull_days(str(old.path), 2.5, hours=70), pull_days(str(old.path), 3)] == [4, 5]
-    age(old.path, 3)
-    # The fourth was what readers opened until three days ago.
-    assert vacuum(old, reports, older_than=4 * DAY) == set()
-    assert vacuum(old, reports, older_than=2 * DAY) == held(old, 4) - held(old, 5)
-
-
 @pytest.mark.parametrize("event", ["c_call", "c_return"])
 def test_after_an_interrupted_publication_what_is_published_stays(
     old: Lake, reports: Path, run: Mortals, event: str
