@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import servers
 
+from cloudxai_analysis.cli.main import main
 from cloudxai_analysis.sources.series import SeriesBatch
 
-PROJECT = Path(__file__).parent.parent
 COUNTER = """\
 groups:
   - name: beta
@@ -26,41 +24,49 @@ groups:
 """
 
 
-def audit(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cloudxai_analysis.cli", "audit", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+class Audit:
+    """`cloudxai audit` in a folder: its exit code and what it printed."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["audit", *words])
+        said = self._capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    def rules(self, text: str) -> None:
+        (self.folder / "rules" / "beta.yml").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Audit:
     (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "beta.yml").write_text(COUNTER, encoding="utf-8")
+    (tmp_path / "empty").mkdir()
     (tmp_path / "rules" / "values.yml").write_text("image: {tag: 1}\n", encoding="utf-8")
-    return tmp_path
+    monkeypatch.chdir(tmp_path)
+    found = Audit(tmp_path, capsys)
+    found.rules(COUNTER)
+    return found
 
 
-def test_text_names_file_line_code_why_and_what_to_do(folder):
-    done = audit("rules", cwd=folder)
-    assert (done.returncode, done.stderr) == (1, "")
-    told = done.stdout.splitlines()
-    assert told[0] == "error [promql/raw-counter] 1 place"
+def test_text_names_file_line_code_why_and_what_to_do(audit: Audit) -> None:
+    code, out, err = audit("rules")
+    told = out.splitlines()
+    assert (code, err, told[0]) == (1, "", "error [promql/raw-counter] 1 place")
     assert told[1].startswith("    A counter only rises")
     assert told[2].startswith("  rules/beta.yml:5: Rejected:")
     assert told[-1].startswith("1 rule, 0 routings and 0 dashboards in 1 file: ")
 
 
-def test_json_and_sarif(folder):
+def test_json_and_sarif(audit: Audit) -> None:
     """OASIS SARIF 2.1.0: version, one run with a driver and rules, results that name a rule, a level and a region."""
-    found = json.loads(audit("rules", "--format", "json", cwd=folder).stdout)
+    found = json.loads(audit("rules", "--format", "json")[1])
     raw = next(one for one in found["findings"] if one["code"] == "promql/raw-counter")
     assert raw.keys() == {"file", "line", "code", "severity", "subject", "message", "why", "action"}
     assert (raw["file"], raw["line"]) == ("rules/beta.yml", 5)
-    found = json.loads(audit("rules", "--format", "sarif", cwd=folder).stdout)
+    found = json.loads(audit("rules", "--format", "sarif")[1])
     (run,) = found["runs"]
     result = next(one for one in run["results"] if one["ruleId"] == "promql/raw-counter")
     assert (found["version"], result["level"]) == ("2.1.0", "error")
@@ -69,10 +75,10 @@ def test_json_and_sarif(folder):
     assert {one["ruleId"] for one in run["results"]} == {rule["id"] for rule in run["tool"]["driver"]["rules"]}
 
 
-def test_what_fails_is_asked_for(folder):
-    assert audit("rules", "--fail-on", "never", cwd=folder).returncode == 0
-    (folder / "rules" / "beta.yml").write_text(COUNTER.replace("_total > 5", "_total offset 1m > 5"), encoding="utf-8")
-    assert audit("rules", "--fail-on", "info", cwd=folder).returncode == 1
+def test_what_fails_is_asked_for(audit: Audit) -> None:
+    assert audit("rules", "--fail-on", "never")[0] == 0
+    audit.rules(COUNTER.replace("_total > 5", "_total offset 1m > 5"))
+    assert audit("rules", "--fail-on", "info")[0] == 1
 
 
 ENTRY = "{code: promql/raw-counter, file: beta.yml, %s}"
@@ -89,11 +95,13 @@ ENTRY = "{code: promql/raw-counter, file: beta.yml, %s}"
         ("{code: promql/rate-of-gauge, reason: gone}", 1, "s.yml:2: promql/rate-of-gauge: Silence of"),
     ],
 )
-def test_a_silence_has_a_reason_ends_on_its_day_and_fits_something(folder, entry, code, said):
-    (folder / "s.yml").write_text(f"silences:\n  - {entry}\n", encoding="utf-8")
-    done = audit("rules", "--silences", "s.yml", cwd=folder)
-    assert done.returncode == code
-    assert said in done.stdout + done.stderr
+def test_a_silence_has_a_reason_ends_on_its_day_and_fits_something(
+    audit: Audit, entry: str, code: int, said: str
+) -> None:
+    (audit.folder / "s.yml").write_text(f"silences:\n  - {entry}\n", encoding="utf-8")
+    ended, out, err = audit("rules", "--silences", "s.yml")
+    assert ended == code
+    assert said in out + err
 
 
 @pytest.mark.parametrize(
@@ -105,23 +113,20 @@ def test_a_silence_has_a_reason_ends_on_its_day_and_fits_something(folder, entry
         (("rules", "--source", "demo://"), "--source of an audit is a server"),
     ],
 )
-def test_mistakes_are_one_line(folder, words, said):
-    (folder / "empty").mkdir()
-    done = audit(*words, cwd=folder)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert said in done.stderr
+def test_mistakes_are_one_line(audit: Audit, words: tuple[str, ...], said: str) -> None:
+    code, out, err = audit(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
 
 
 @pytest.mark.server
-def test_a_server_knows_its_metrics(folder: Path, start_prometheus: Callable[..., servers.Server]):
+def test_a_server_knows_its_metrics(audit: Audit, start_prometheus: Callable[..., servers.Server]) -> None:
     """Of two metrics that no contract promises the server has one."""
     times = [1_762_000_000_000 + 15_000 * place for place in range(20)]
     have = SeriesBatch.of("queue_length", [servers.series({"job": "x", "instance": "y"}, times, [1.0] * 20)])
     server = start_prometheus([have])
-    rules = COUNTER.replace("tenant_label_rejections_total > 5", "queue_length > 5 and queue_lenght < 100")
-    (folder / "rules" / "beta.yml").write_text(rules, encoding="utf-8")
-    found = json.loads(audit("rules", "--format", "json", "--source", server.url, cwd=folder).stdout)["findings"]
-    unknown = [one["message"] for one in found if one["code"] == "promql/unknown-metric"]
-    assert len(unknown) == 1
-    assert "queue_lenght" in unknown[0]
-    assert "queue_length" in unknown[0]
+    audit.rules(COUNTER.replace("tenant_label_rejections_total > 5", "queue_length > 5 and queue_lenght < 100"))
+    found = json.loads(audit("rules", "--format", "json", "--source", server.url)[1])["findings"]
+    (unknown,) = [one["message"] for one in found if one["code"] == "promql/unknown-metric"]
+    assert "queue_lenght" in unknown
+    assert "queue_length" in unknown

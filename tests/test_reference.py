@@ -61,17 +61,13 @@ def test_costs_are_those_worked_out_by_hand(number: int, tmp_path: Path) -> None
     ran("promtool", "test", "rules", one_test(tmp_path, number))
 
 
-def test_our_audits_find_nothing() -> None:
+def test_our_audits_find_nothing_and_each_alert_of_the_contract() -> None:
+    """An alert that waits or weighs otherwise than the contract promises would be found."""
     paths = [ALERTS, COSTS, ROUTES, DASHBOARD]
     files = corpus_of(*paths)
     assert findings(*paths) == []
     assert (len(files.routings), len(files.dashboards)) == (1, 1)
-
-
-def test_the_contracts_alerts_are_there_as_the_contract_says() -> None:
-    alerts = {rule.name: rule for rule in corpus_of(ALERTS).rules if rule.kind == "alert"}
-    for name, promised in load_contract().alerts.items():
-        assert (alerts[name].labels["severity"], alerts[name].for_seconds) == (promised.severity, promised.for_seconds)
+    assert load_contract().alerts.keys() <= {rule.name for rule in files.rules}
 
 
 def test_each_alert_has_its_section_in_the_runbook() -> None:
@@ -112,25 +108,18 @@ def test_sums_are_divided_by_the_evaluations_of_an_hour() -> None:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize(
-    ("moment", "name"),
-    [
-        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), "2026-10"),
-        (datetime(2026, 11, 1, tzinfo=UTC), "2026-11"),
-        (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), "2026-12"),
-        (datetime(2027, 1, 1, tzinfo=UTC), "2027-01"),
-        (datetime(2028, 2, 29, 12, tzinfo=UTC), "2028-02"),
-    ],
-)
-def test_a_moment_lies_in_its_month(prometheus: servers.Server, moment: datetime, name: str) -> None:
-    (rule,) = [
-        rule
-        for rule in groups()["tenant-cost-minutes"]["rules"]
-        if rule["record"] == "tenant:tenant_cost_estimate:sum_by_month"
-    ]
-    label = rule["expr"].partition("group_left (billing_window)")[2]
-    (found,) = asked(prometheus, label, moment)
-    assert (found["metric"], found["value"][1]) == ({"billing_window": name}, "1")
+def test_a_moment_lies_in_its_month(prometheus: servers.Server) -> None:
+    rules = {rule["record"]: rule["expr"] for rule in groups()["tenant-cost-minutes"]["rules"]}
+    label = rules["tenant:tenant_cost_estimate:sum_by_month"].partition("group_left (billing_window)")[2]
+    for moment in (
+        datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+        datetime(2028, 2, 29, 12, tzinfo=UTC),
+    ):
+        (found,) = asked(prometheus, label, moment)
+        assert (found["metric"], found["value"][1]) == ({"billing_window": f"{moment:%Y-%m}"}, "1")
 
 
 @pytest.mark.server

@@ -120,7 +120,8 @@ def _texts(alert: Alert, _: Inference) -> Iterator[Said]:
             moves = _MOVES_DOT.search(text)
             named_labels = (_OWN_LABEL if moves else _LABEL).findall(" ".join(actions))
             tested = _LABEL.findall(" ".join(filter(_TESTED.match, actions)))
-            for said in _lost_labels(alert, [label for label in dict.fromkeys(named_labels) if label not in tested]):
+            asked = [label for label in dict.fromkeys(named_labels) if label not in (*tested, *alert.labels.sure)]
+            for said in _lost_labels(alert, asked):
                 yield Said("rules/lost-template-label", f"`{name}`: {said}", line)
             closed = text.count("{{") == text.count("}}")
             for outside in dict.fromkeys(_VARIABLE.findall(_ACTION.sub(" ", text))) if closed else ():
@@ -138,7 +139,7 @@ def _lost_labels(alert: Alert, labels: list[str]) -> Iterator[str]:
         if not alert.labels.may_have(label):
             has = ", ".join(sorted(alert.labels.only or ())) or "none like that"
             yield f"the expression's series have no label '{label}'; they have {has}."
-        elif knows and label == "severity" and label in alert.rule.labels and label not in alert.labels.sure:
+        elif knows and label == "severity" and label in alert.rule.labels:
             yield "'severity' is the alert's own, and a template sees only labels of the expression's series."
 
 

@@ -35,11 +35,15 @@ _OURS = ("groups:", "receivers:", '"panels"', "route:")  # what a text inside a 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with the line on which it stands; a mapping also knows the lines of its keys."""
+    """A value with the line on which it stands; a mapping also knows the lines of its keys.
+
+    `size` is how many values it stands for, itself included.
+    """
 
     value: Scalar | list[Node] | dict[str, Node]
     line: int
     key_lines: dict[str, int] = field(default_factory=dict)
+    size: int = 1
 
     def get(self, *keys: str) -> Node:
         """The value under these keys, one inside the other; what is missing is None on the line of what is there."""
@@ -168,60 +172,50 @@ class _Reader:
     def __init__(self, file: str, first_line: int) -> None:
         self.findings: list[Finding] = []
         self._file, self._first_line = file, first_line
-        # By identity, with the source, so that no other gets it; the size is 0 until its end has come.
-        self._read: dict[int, tuple[Any, Node, int]] = {}
+        # By identity, with the source, so that no other gets it; None until its end has come.
+        self._read: dict[int, tuple[Any, Node | None]] = {}
 
     def node(self, source: Any) -> Node:
         """What PyYAML's node stands for."""
-        return self._sized(source)[0]
-
-    def _sized(self, source: Any) -> tuple[Node, int]:
-        """The node, and how many values it stands for."""
-        if id(source) in self._read:
-            _, node, size = self._read[id(source)]
-            if not size:
-                raise _marked("an alias of itself", source)
-            return node, size
         line = source.start_mark.line + self._first_line
         if isinstance(source, yaml.ScalarNode):
-            return Node(source.value if source.style else resolved(source.value), line), 1
-        node = Node([] if isinstance(source, yaml.SequenceNode) else {}, line)
-        self._read[id(source)] = source, node, 0
-        if isinstance(node.value, list):
-            members = [self._sized(one) for one in source.value]
-            node.value.extend(member for member, _ in members)
-            size = 1 + sum(held for _, held in members)
-        else:
-            size = self._fill(node, source.value)
-        if size > MOST_VALUES:
-            raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
-        self._read[id(source)] = source, node, size
-        return node, size
+            return Node(source.value if source.style else resolved(source.value), line)
+        if id(source) not in self._read:
+            self._read[id(source)] = source, None
+            node = self._list(source, line) if isinstance(source, yaml.SequenceNode) else self._mapping(source, line)
+            if node.size > MOST_VALUES:
+                raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
+            self._read[id(source)] = source, node
+        known = self._read[id(source)][1]
+        if known is None:
+            raise _marked("an alias of itself", source)
+        return known
 
-    def _fill(self, node: Node, pairs: list[tuple[Any, Any]]) -> int:
-        """Put keys and values into a mapping; how many values it stands for."""
-        values: Any = node.value
+    def _list(self, source: Any, line: int) -> Node:
+        members = [self.node(one) for one in source.value]
+        return Node(members, line, size=1 + sum(one.size for one in members))
+
+    def _mapping(self, source: Any, line: int) -> Node:
+        values: dict[str, Node] = {}
+        lines: dict[str, int] = {}
         merged: list[Node] = []
-        size = 1
-        for key, source in pairs:
-            line = key.start_mark.line + self._first_line
-            inside, held = self._sized(source)
-            size += held
+        for key, inside in ((key, self.node(value)) for key, value in source.value):
+            at = key.start_mark.line + self._first_line
             if not isinstance(key, yaml.ScalarNode):
                 # {{ template }} reads as a mapping whose key is a mapping.
                 said = "A key that is no text, as an unquoted {{ template }} gives."
-                self.findings.append(found("files/templated", said, self._file, line))
+                self.findings.append(found("files/templated", said, self._file, at))
             elif key.value == "<<":
                 merged += inside.items() or [inside]
             else:
                 if key.value in values:
-                    said = f"Key '{key.value}' is there twice; it stands on line {node.key_lines[key.value]} already."
-                    self.findings.append(found("files/duplicate-key", said, self._file, line))
-                node.key_lines.setdefault(key.value, line)
+                    said = f"Key '{key.value}' is there twice; it stands on line {lines[key.value]} already."
+                    self.findings.append(found("files/duplicate-key", said, self._file, at))
+                lines.setdefault(key.value, at)
                 values[key.value] = inside
         for name, inside in (pair for base in merged for pair in base.pairs()):
             values.setdefault(name, inside)
-        return size
+        return Node(values, line, lines, 1 + sum(one.size for one in values.values()))
 
 
 def documents_in(tree: Node, file: str) -> Iterator[tuple[Node, list[Finding]]]:
@@ -249,11 +243,9 @@ def _texts(resource: Node) -> Iterator[tuple[str, int, bool]]:
                 continue
         if any(word in text for word in _OURS):
             yield text, node.line, name.lower().endswith(".json")
-    dashboard, config = resource.get("spec", "json"), resource.get("alertmanager_config")  # as Mimir takes it
+    dashboard = resource.get("spec", "json")
     if kind == "GrafanaDashboard" and isinstance(dashboard.value, str):
         yield dashboard.value, dashboard.line, True
-    if isinstance(config.value, str):
-        yield config.value, config.line, False
 
 
 def resolved(text: str) -> Scalar:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import inf, isfinite
-from typing import NamedTuple
 
-from cloudxai_analysis.lint.expressions import COMPARISONS, DIFFERENCES, RATES, TURNED, Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import COMPARISONS, DIFFERENCES, RATES, Term, Unparsed, parse
 from cloudxai_analysis.lint.metrics import BY_NAME, NAMES, Kind, Metrics
 from cloudxai_analysis.lint.rules import Rule
 
@@ -51,58 +50,27 @@ class Labels:
         return Labels(only, lacks, self.sure & other.sure)
 
 
-class Interval(NamedTuple):
-    """The values that a part can have lie between these, ends included."""
-
-    low: float = -inf
-    high: float = inf
-
-    @property
-    def point(self) -> float | None:
-        """The only value, if there is but one."""
-        return self.low if self.low == self.high else None
-
-    def never(self, sign: str, bound: float) -> bool:
-        """Whether `value sign bound` is false for each of its values; nothing is sure where nothing is known."""
-        if not isfinite(bound) or self.low > self.high:
-            return False
-        return {
-            "==": not self.low <= bound <= self.high,
-            "!=": self.point == bound,
-            ">": self.high <= bound,
-            ">=": self.high < bound,
-            "<": self.low >= bound,
-            "<=": self.low > bound,
-        }[sign]
-
-    def where(self, sign: str, bound: float) -> Interval:
-        """The values for which `value sign bound` is true."""
-        low = max(self.low, bound) if sign in ("==", ">", ">=") else self.low
-        return Interval(low, min(self.high, bound) if sign in ("==", "<", "<=") else self.high)
-
-    def __str__(self) -> str:
-        return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
-
-
-ANY, NOT_NEGATIVE, TRUTH = Interval(), Interval(0.0), Interval(0.0, 1.0)
 _FUNCTIONS = {kind: frozenset(names) for kind, names in NAMES["functions"].items()}
-_VALUES = {
-    **dict.fromkeys(_FUNCTIONS["one"], Interval(1.0, 1.0)),
-    **dict.fromkeys(_FUNCTIONS["count"], Interval(1.0)),
-    **dict.fromkeys(_FUNCTIONS["not_negative"] | RATES, NOT_NEGATIVE),
+# Between which numbers the values of some lie, ends included.
+_ANY, _TRUTH = (-inf, inf), (0.0, 1.0)
+_BOUNDS = {
+    **dict.fromkeys(_FUNCTIONS["one"], (1.0, 1.0)),
+    **dict.fromkeys(_FUNCTIONS["count"], (1.0, inf)),
+    **dict.fromkeys(_FUNCTIONS["not_negative"] | RATES, (0.0, inf)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is sure of one part.
+    """What is sure of one part: its labels, that no value is below `low` or above `high`, and more.
 
     `kind` is 'counter' where its values are those of counters, if added up; `because` says where that is known from;
     `filtered` is whether it can be empty because a condition in it does not hold.
     """
 
     labels: Labels = Labels()
-    values: Interval = ANY
+    low: float = -inf
+    high: float = inf
     kind: Kind = ""
     because: str = ""
     metric: str = ""
@@ -114,6 +82,22 @@ class Facts:
     def assumed(self) -> bool:
         """Whether the kind is known by a name alone."""
         return self.because.endswith(BY_NAME)
+
+    @property
+    def number(self) -> float | None:
+        """The only value, if there is but one."""
+        return self.low if self.low == self.high else None
+
+    def never(self, sign: str, bound: float) -> bool:
+        """Whether `value sign bound` is false for each of its values; nothing is sure where nothing is known."""
+        return {
+            "==": not self.low <= bound <= self.high,
+            "!=": self.number == bound,
+            ">": self.high <= bound,
+            ">=": self.high < bound,
+            "<": self.low >= bound,
+            "<=": self.low > bound,
+        }[sign] and isfinite(bound)
 
 
 class Inference:
@@ -151,14 +135,14 @@ class Inference:
         match term.form:
             case "number" | "string":
                 known = term.form == "number" and isfinite(term.number)
-                return Facts(Labels(NOTHING), Interval(term.number, term.number) if known else ANY, scalar=True)
+                return Facts(Labels(NOTHING), *((term.number, term.number) if known else _ANY), scalar=True)
             case "selector":
                 return self._selector(term)
             case "subquery":
                 return self.of(term.parts[0])
             case "negation":
                 inside = self.of(term.parts[0])
-                return replace(inside, values=Interval(-inside.values.high, -inside.values.low), kind="")
+                return replace(inside, low=-inside.high, high=-inside.low, kind="")
             case "call":
                 return self._call(term)
             case "aggregation":
@@ -171,11 +155,11 @@ class Inference:
             facts = self.recorded(name)
         else:
             (only, sure), (kind, because), promised = metrics.labels(name), metrics.kind(name), metrics.promised(name)
-            values = NOT_NEGATIVE if kind == "counter" and because != BY_NAME else ANY
+            low, high = (0.0, inf) if kind == "counter" and because != BY_NAME else _ANY
             if promised is not None and promised.unit == "1":
-                values = TRUTH
+                low, high = _TRUTH
             unsure = ":" in name or not name or name.startswith("ALERTS")
-            facts = Facts(Labels(only, NOTHING, sure), values, kind, because, filtered=unsure)
+            facts = Facts(Labels(only, NOTHING, sure), low, high, kind, because, filtered=unsure)
         labels = facts.labels
         if term.alternatives:
             labels = Labels(labels.only)
@@ -189,9 +173,9 @@ class Inference:
     def _call(self, term: Term) -> Facts:
         name, vectors = term.name, [part for part in term.parts if part.form not in ("number", "string")]
         if not vectors:
-            return Facts(Labels(NOTHING), _VALUES.get(name, ANY), scalar=name not in _FUNCTIONS["make_vectors"])
+            return Facts(Labels(NOTHING), *_BOUNDS.get(name, _ANY), scalar=name not in _FUNCTIONS["make_vectors"])
         inside = self.of(vectors[0])
-        facts = replace(inside, values=_values_of(name, inside.values), scalar=name == "scalar")
+        facts = replace(_bounded(name, inside), scalar=name == "scalar")
         if name not in _FUNCTIONS["same"]:
             facts = replace(facts, kind="gauge" if name in RATES | DIFFERENCES else "", because=f"it is a {name}()")
         if name in ("absent", "absent_over_time"):
@@ -211,9 +195,8 @@ class Inference:
         labels = inside.labels.without(*term.labels) if without else inside.labels.kept(term.labels)
         if name == "count_values" and len(term.parts) > 1:
             labels = labels.added(term.parts[1].text)
-        kind: Kind = "" if name in _VALUES else inside.kind
-        values = _values_of(name, inside.values)
-        return replace(inside, labels=labels, values=values, kind=kind, aggregated=True, scalar=False)
+        kind: Kind = "" if name in _BOUNDS else inside.kind
+        return replace(_bounded(name, inside), labels=labels, kind=kind, aggregated=True, scalar=False)
 
     def _operation(self, term: Term, left: Facts, right: Facts) -> Facts:
         labels, filtered = _joined(term, left, right), left.filtered or right.filtered
@@ -223,27 +206,25 @@ class Inference:
             return replace(left, labels=labels, filtered=True)
         scalar = left.scalar and right.scalar
         if term.as_bool:
-            return Facts(labels, TRUTH, filtered=filtered, scalar=scalar)
+            return Facts(labels, *_TRUTH, filtered=filtered, scalar=scalar)
         if term.name in COMPARISONS:
             # What is left is the vector's values, also where the number stands on its left.
-            kept, other, sign = (right, left, TURNED[term.name]) if left.scalar else (left, right, term.name)
-            bound = other.values.point
-            values = kept.values if bound is None else kept.values.where(sign, bound)
-            return replace(kept, values=values, labels=labels, filtered=True)
+            return replace(right if left.scalar else left, labels=labels, filtered=True)
         kind, origin = _kind_of_arithmetic(term.name, left, right)
-        values = ANY
-        if term.name in ("+", "*", "/") and min(left.values.low, right.values.low) >= 0:
-            values = TRUTH if term.name == "/" and _is_share(*term.parts) else NOT_NEGATIVE
-        return replace(origin, labels=labels, values=values, kind=kind, filtered=filtered, scalar=scalar)
+        low, high = _ANY
+        if term.name in ("+", "*", "/") and min(left.low, right.low) >= 0:
+            low, high = 0.0, 1.0 if term.name == "/" and _is_share(*term.parts) else inf
+        return replace(origin, labels=labels, low=low, high=high, kind=kind, filtered=filtered, scalar=scalar)
 
 
-def _values_of(name: str, inside: Interval) -> Interval:
-    """The values of a function or aggregation of what has these."""
-    if name in _VALUES:
-        return _VALUES[name]
-    if name in _FUNCTIONS["stay_positive"] and inside.low >= 0:
-        return NOT_NEGATIVE
-    return inside if name in _FUNCTIONS["same"] or name in _FUNCTIONS["between"] else ANY
+def _bounded(name: str, inside: Facts) -> Facts:
+    """The facts of a part, with the bounds of what a function or aggregation makes of it."""
+    low, high = _BOUNDS.get(name, _ANY)
+    if name in _FUNCTIONS["same"] | _FUNCTIONS["between"]:
+        low, high = inside.low, inside.high
+    elif name in _FUNCTIONS["stay_positive"] and inside.low >= 0:
+        low = 0.0
+    return replace(inside, low=low, high=high)
 
 
 def _joined(term: Term, left: Facts, right: Facts) -> Labels:
@@ -285,7 +266,8 @@ def _either(one: Facts, other: Facts) -> Facts:
     return replace(
         one,
         labels=one.labels.either(other.labels),
-        values=Interval(min(one.values.low, other.values.low), max(one.values.high, other.values.high)),
+        low=min(one.low, other.low),
+        high=max(one.high, other.high),
         kind=one.kind if one.kind == other.kind else "",
         aggregated=one.aggregated or other.aggregated,
         filtered=one.filtered and other.filtered,

@@ -46,9 +46,9 @@ def _compared_with_a_number(term: Term, asked: Asked) -> Iterator[Said]:
     if term.name not in COMPARISONS:
         return
     # What is compared, the sign as seen from it, and the number.
-    side, sign, bound = left, term.name, asked.facts(right).values.point
+    side, sign, bound = left, term.name, asked.facts(right).number
     if bound is None or (left.form == "number" and right.form != "number"):
-        side, sign, bound = right, TURNED[sign], asked.facts(left).values.point
+        side, sign, bound = right, TURNED[sign], asked.facts(left).number
     if bound is None:
         return
     yield from _raw_counter(side, sign, bound, term, asked)
@@ -56,8 +56,10 @@ def _compared_with_a_number(term: Term, asked: Asked) -> Iterator[Said]:
     if sign == "==" and bound and inside.does in RATES:
         said = f"{side} is compared with == {bound:g}, but an extrapolated increase is hardly ever a whole number."
         yield Said("promql/equality-of-rate", said)
-    if facts.values.never(sign, bound):
-        yield Said("promql/never-true", f"{term}: {side} is {facts.values}, so this is never true.")
+    if facts.never(sign, bound):
+        yield Said(
+            "promql/never-true", f"{term}: {side} lies between {facts.low:g} and {facts.high:g}, so this is never true."
+        )
 
 
 def _raw_counter(side: Term, sign: str, bound: float, term: Term, asked: Asked) -> Iterator[Said]:
@@ -141,7 +143,7 @@ def _aggregated(term: Term, asked: Asked) -> Iterator[Said]:
 @rule("operation")
 def _fires_without_traffic(term: Term, asked: Asked) -> Iterator[Said]:
     """An alert on a quotient over a bound: what is divided by 0 is infinite, and over every bound."""
-    (quotient, outer), bound = _unscaled(term.parts[0]), asked.facts(term.parts[1]).values.point
+    (quotient, outer), bound = _unscaled(term.parts[0]), asked.facts(term.parts[1]).number
     over = asked.use == "alert" and term.name in (">", ">=") and not term.as_bool
     if not over or bound is None or not _idle_divisor(quotient, asked):
         return
