@@ -50,6 +50,7 @@ JUDGED = 1_000
 ROUNDS = 5
 TIME = "datetime64[us, UTC]"
 TARGET = {"job": "cloudxai", "instance": "cloudxai-0:8080"}
+FULLEST = pd.DataFrame([TARGET]).assign(held=1_000)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def frames(tenants: int) -> Frames:
         hourly=cost.hourly_costs(hours, semantics="rate", currency="EUR"),
         rolling=rolling,
         lifetimes=cardinality.tenant_lifetimes(hours, end=pd.Timestamp(SPAN.end)),
-        arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES), instance=TARGET["instance"]),
+        arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES), fullest=FULLEST),
         series=series_table(seen.reset_index()),
         ready=ready,
         tenant_samples=samples,
@@ -201,7 +202,7 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.tenant_cohorts": lambda f: cardinality.tenant_cohorts(f.hours, f.covered, SPAN),
     "cardinality.tenant_lifetimes": lambda f: cardinality.tenant_lifetimes(f.hours, end=pd.Timestamp(SPAN.end)),
     "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(
-        f.arrivals, f.covered, SPAN, cap=4_000, instance=TARGET["instance"]
+        f.arrivals, f.covered, SPAN, cap=4_000, fullest=FULLEST
     ),
     "agreement.rolling_agreement": lambda f: agreement.rolling_agreement(f.hourly, f.rolling, f.covered),
     "agreement.billing_agreement": lambda f: agreement.billing_agreement(
@@ -221,7 +222,10 @@ OF_SCRAPES: dict[str, Callable[[Frames], Any]] = {
     "readiness.burn_stretches": lambda f: readiness.burn_stretches(f.ready, LAST, slo=0.999),
 }
 FORECASTS: dict[str, Callable[[Frames], Any]] = {
-    "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(f.arriving, held=len(f.tenants), cap=4_000),
+    "time_to_cap.time_to_cap": lambda f: time_to_cap.time_to_cap(
+        *(f.arriving, time_to_cap.arrivals_ahead(f.arriving), f.arrivals, NEVER),
+        **{"fullest": FULLEST, "cap": 4_000, "expected": 0, "generated": (), "end": pd.Timestamp(SPAN.end)},
+    ),
     "cost_course.month_projection": lambda f: cost_course.month_projection(
         f.daily, f.covered, MONTH, until=pd.Timestamp(LAST.end)
     ),

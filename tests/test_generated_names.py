@@ -13,75 +13,50 @@ from cloudxai_analysis.sources.scenario import checked_scenario
 from cloudxai_analysis.study.cost import GENERATED
 
 # Forty names in ten minutes, and sixteen that began to come the week before; all stay, since no process restarts.
-NIGHT = {
-    "kind": "burst",
-    "instance": "cloudxai-1:8080",
-    "at": "2026-11-08T23:56:00Z",
-    "minutes": 8,
-    "per_minute": 2,
-    "stem": "job-",
-}
+NIGHT = {"kind": "burst", "at": "2026-11-08T23:56:00Z", "minutes": 8, "per_minute": 2, "stem": "job-"}
 BURST = {"kind": "burst", "at": "2026-11-11T09:00:00Z", "minutes": 10, "per_minute": 4, "stem": "req-"}
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    scenario = checked_scenario({"name": "bursts", "events": [NIGHT, BURST]}, "test")
-    return evaluate.study_of(DemoSource(1, scenario), tmp_path_factory.mktemp("names"))
+def studies(tmp_path_factory):
+    """The platform with the bursts, and the same without."""
+    events = [[{**NIGHT, "instance": "cloudxai-1:8080"}, BURST], []]
+    sources = [DemoSource(1, checked_scenario({"name": "bursts", "events": some}, "test")) for some in events]
+    return [evaluate.study_of(source, tmp_path_factory.mktemp("names")) for source in sources]
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory):
-    return evaluate.study_of(
-        DemoSource(1, checked_scenario({"name": "clean"}, "test")), tmp_path_factory.mktemp("clean")
-    )
-
-
-def test_each_planted_name_is_told_and_nothing_else(study):
-    counts = study.cardinality.generated_names.groupby("stem")["tenant"].size().to_dict()
-    assert counts == {"job-": 16, "req-": 40}
-    last = study.cardinality.active_tenants.iloc[-1]
-    assert last["generated"] == 56
-
-
-def test_what_is_said_of_tenants_is_what_it_would_be_without_the_generated_names(study, clean):
-    """Churn, sets, cohorts, lifetimes, and costs are those of the same platform without the bursts."""
+def test_what_is_said_of_tenants_is_what_it_would_be_without_the_generated_names(studies):
+    """Churn, sets, cohorts, lifetimes, arrivals and costs are those of the platform without the bursts."""
+    study, clean = studies
     ours, theirs = study.cardinality, clean.cardinality
+    assert ours.generated_names.groupby("stem")["tenant"].size().to_dict() == {"job-": 16, "req-": 40}
     for name in ("churn", "tenant_sets", "cohorts", "lifetimes"):
         assert getattr(ours, name).equals(getattr(theirs, name)), name
     assert ours.daily_arrivals["arrivals"].equals(theirs.daily_arrivals["arrivals"])
     assert study.cost.concentration.equals(clean.cost.concentration)
     assert study.cost.per_tenant.equals(clean.cost.per_tenant)
-
-
-def test_the_cap_is_weeks_away_though_the_names_came_within_minutes(study):
-    """Eleven labels are left, and 17 tenants came in six weeks: about four weeks, and surely not days."""
-    row = study.cardinality.time_to_cap.iloc[0]
-    assert (row["held"], row["generated"], row["answer"]) == (89, 40, "forecast")
-    assert 14 <= (row["median"] - row["from_day"]).days <= 60
-    assert (row["earliest95"] - row["from_day"]).days >= 7
-    assert judge.check(study, "time_to_cap").status == "pass"
-
-
-def test_movers_have_the_generated_names_as_one_that_explains_the_rise(study, clean):
-    movers = study.cost.cost_movers.set_index("tenant")["change"]
-    regular = clean.cost.cost_movers.set_index("tenant")["change"]
+    # Movers have them as one that explains the rise.
+    movers, regular = (one.cost.cost_movers.set_index("tenant")["change"] for one in studies)
     assert movers.drop(GENERATED).to_dict() == pytest.approx(regular.to_dict())
     rise = study.cost.costs["cost"].sum() - clean.cost.costs["cost"].sum()
     before = study.cost.pooled_costs.set_index("tenant")["cost"][GENERATED] - movers[GENERATED]
     assert movers[GENERATED] == pytest.approx(rise - before)
 
 
-def test_a_burst_over_the_edge_is_named_as_going_on(study):
+def test_the_cap_is_weeks_away_and_the_names_are_told(studies):
+    """Eleven labels are left, and 17 tenants came in six weeks: about four weeks, and surely not days."""
+    study, clean = studies
+    row = study.cardinality.time_to_cap.iloc[0]
+    assert (row["held"], row["generated"], row["answer"]) == (89, 40, "forecast")
+    assert 14 <= (row["median"] - row["from_day"]).days <= 60
+    assert (row["earliest95"] - row["from_day"]).days >= 7
+    assert judge.check(study, "time_to_cap").status == "pass"
     check = judge.check(study, "identifiers")
     assert check.finding == (
         "40 tenant labels look generated: 'req-…' followed by a hex string, first Wed 11 Nov, 09:00 UTC, and 16 of "
         "other stems; 8 of them came before 2026-W46, 56 still hold labels."
     )
     assert [(event["place"], event["size"]) for event in check.events] == [("req-", 40)]
-
-
-def test_the_heading_tells_real_tenants_and_generated_names(study, clean):
     real = int(clean.cardinality.active_tenants["tenants"].iloc[-1])
     assert looks.tenants(study).heading.startswith(f"{real + 56} tenants ({real} real, 56 generated) when last seen")
     assert "56 generated names are counted apart." in looks.churn(study).note
@@ -89,10 +64,8 @@ def test_the_heading_tells_real_tenants_and_generated_names(study, clean):
     assert "counted apart" not in looks.churn(clean).note
 
 
-def test_who_is_missing_while_a_guard_refuses_is_bounded_by_what_is_known(tmp_path):
+def test_who_is_missing_while_a_guard_refuses_is_bounded_by_what_is_known(demo_study):
     """The demo's own week: 384 requests of 57 tenants refused, and one tenant found a minute after the restart."""
-    beta = evaluate.study_of(DemoSource(1), tmp_path)
-    assert looks.tainted(beta).heading.endswith("UTC: at least 1, at most unknown.")
-    banner = next(one["text"] for one in banners(beta, judge.checks(beta)) if one["kind"] == "taint")
+    assert looks.tainted(demo_study).heading.endswith("UTC: at least 1, at most unknown.")
+    banner = next(one["text"] for one in banners(demo_study, judge.checks(demo_study)) if one["kind"] == "taint")
     assert banner.endswith("at least 1, at most unknown. No cost is missing: a refused request does no work.")
-    assert judge.check(beta, "churn").status == "pass"

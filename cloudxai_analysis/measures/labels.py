@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
 
 import pandas as pd
 
@@ -41,9 +40,8 @@ def crowded(alike: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
     """
     there = hours.loc[hours["samples"] > 0, ["series_id", "hour", "first_ts", "last_ts"]].merge(alike, on="series_id")
     there = there.sort_values(["group", "hour", "first_ts"], ignore_index=True)
-    same = (there[["group", "hour"]] == there[["group", "hour"]].shift()).all(axis=1)
-    before = there["last_ts"].shift()
-    there["together"] = (there["last_ts"].where(there["last_ts"] < before, before) - there["first_ts"]).where(same)
+    ended = there.groupby(["group", "hour"])["last_ts"].shift()
+    there["together"] = there["last_ts"].where(there["last_ts"] < ended, ended) - there["first_ts"]
     most = there[there["together"] >= _LEAST].sort_values("together", kind="stable")
     return typed(alike.merge(most.drop_duplicates("group", keep="last")[["group", "hour"]], on="group"), _CROWDED)
 
@@ -65,17 +63,16 @@ def unexpected_labels(
     rows = []
     for _, crowd in found[found["group"].isin(turns.index[(turns > _MOST_TURNS) | at_once])].groupby("group"):
         sets = pd.DataFrame([json.loads(text) for text in crowd["labels"]]).fillna("")
-        for label in sorted(set(sets).difference(known)):
-            if sets[label].nunique() > 1:
-                own = zip(sets[label], crowd["series_id"], crowd["hour"], strict=True)
-                rows += [(label, str(value), series, hour) for value, series, hour in own]
-    by_label = pd.DataFrame(rows, columns=["label", "value", "series_id", "start"]).groupby("label")
+        for label in sorted(name for name in set(sets).difference(known) if sets[name].nunique() > 1):
+            own = zip(sets[label], crowd["series_id"], crowd["hour"], strict=True)
+            rows += [(label, str(value), series, hour) for value, series, hour in own]
+    by_label = pd.DataFrame(rows, columns=["label", "value", "series_id", "start"]).groupby("label", as_index=False)
     by_label = by_label.agg(
         values=("value", lambda values: tuple(sorted(set(values)))),
         series=("series_id", "nunique"),
         start=("start", "min"),
     )
-    return typed(by_label.reset_index().assign(metric=metric), unexpected_labels)
+    return typed(by_label.assign(metric=metric), unexpected_labels)
 
 
 def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "tenant") -> pd.DataFrame:
@@ -86,24 +83,17 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
 
     Columns: metric, series, share, tenants, samples, newcomers, leavers, churn, first_seen, last_seen.
     """
-    start, newest = pd.Timestamp(window.start), series["last_seen"].max()
-    own = series[series["last_seen"] >= start]
+    own = series[series["last_seen"] >= window.start]
     frame = own.assign(
-        newcomers=own["first_seen"] >= start,
-        leavers=own["last_seen"] < newest - pd.Timedelta(hours=1),
-        tenant=[json.loads(text).get(tenant) for text in own["labels"]],
+        newcomers=own["first_seen"] >= window.start,
+        leavers=own["last_seen"] < series["last_seen"].max() - pd.Timedelta(hours=1),
+        tenants=[json.loads(text).get(tenant) for text in own["labels"]],
     )
-    found = frame.groupby("metric").agg(
-        series=("labels", "size"),
-        tenants=("tenant", "nunique"),
-        **{name: (name, "sum") for name in ("samples", "newcomers", "leavers")},
-        first_seen=("first_seen", "min"),
-        last_seen=("last_seen", "max"),
-    )
-    found["share"] = found["series"] / found["series"].sum()
-    found["churn"] = (found["newcomers"] + found["leavers"]) / found["series"]
-    found = found.reset_index().sort_values(["series", "metric"], ascending=[False, True], ignore_index=True)
-    return typed(found, series_by_metric)
+    how = {"labels": "size", "tenants": "nunique", **dict.fromkeys(("samples", "newcomers", "leavers"), "sum")}
+    found = frame.groupby("metric", as_index=False).agg({**how, "first_seen": "min", "last_seen": "max"})
+    found = found.rename(columns={"labels": "series"}).sort_values(["series", "metric"], ascending=[False, True])
+    share, churn = found["series"] / found["series"].sum(), (found["newcomers"] + found["leavers"]) / found["series"]
+    return typed(found.assign(share=share, churn=churn).reset_index(drop=True), series_by_metric)
 
 
 def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.DataFrame:
@@ -113,13 +103,13 @@ def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.D
 
     Columns: metric, label, values, series, without, saving, saving_share, needed.
     """
-    rows: list[dict[str, Any]] = []
+    rows = []
     for metric, own in series.groupby("metric"):
         sets = pd.DataFrame([json.loads(text) for text in own["labels"]])
         for label in sets:
             left = len(sets.drop(columns=label).drop_duplicates()) if sets.shape[1] > 1 else 1
-            row = {"metric": metric, "label": label, "values": sets[label].nunique(), "series": len(sets)}
-            row |= {"without": left, "saving": len(sets) - left, "saving_share": (len(sets) - left) / len(sets)}
-            rows.append(row | {"needed": label in needed})
+            saving = len(sets) - left
+            counts = (sets[label].nunique(), len(sets), left, saving, saving / len(sets))
+            rows.append((metric, label, *counts, label in needed))
     found = typed(rows, label_savings)
     return found.sort_values(["saving", "metric", "label"], ascending=[False, True, True], ignore_index=True)

@@ -33,18 +33,16 @@ def holds(samples: pd.DataFrame, *, only: float | None = None) -> pd.DataFrame:
 
     Columns: those of `samples`, start (its time), end, step (seconds from scrape to scrape around it; 0 where unknown).
     """
-    time = _micros(samples["time"])
-    order = np.lexsort((time, samples["series_id"].to_numpy()))
-    time, series = time[order], samples["series_id"].to_numpy()[order]
+    time, series = _micros(samples["time"]), samples["series_id"].to_numpy()
+    order = np.lexsort((time, series))
+    time, series, value = time[order], series[order], samples["value"].to_numpy(dtype="float64")[order]
     ahead = np.full(len(time), _NEVER)
     ahead[:-1] = np.where(series[1:] == series[:-1], np.diff(time), _NEVER)
-    value = samples["value"].to_numpy(dtype="float64")[order]
     rows = np.flatnonzero(~np.isnan(value) if only is None else value == only)
     step = _local_steps(ahead, rows)
+    end = moments(time[rows] + np.minimum(ahead[rows], (STEPS * step).astype("int64")))
     found = samples.iloc[order[rows]].reset_index(drop=True)
-    found["start"] = found["time"]
-    found["end"] = moments(time[rows] + np.minimum(ahead[rows], (STEPS * step).astype("int64")))
-    return found.assign(step=step / 1e6)
+    return found.assign(start=found["time"], end=end, step=step / 1e6)
 
 
 def _local_steps(ahead: Integers, rows: Integers) -> Floats:
@@ -55,8 +53,7 @@ def _local_steps(ahead: Integers, rows: Integers) -> Floats:
     with np.errstate(invalid="ignore"):
         even = np.fmax.reduce(near) <= _REGULAR * np.fmin.reduce(near)
     step = np.where(even, known, np.nan)[rows]
-    uneven = np.flatnonzero(np.isnan(step))
-    ends = np.flatnonzero(ahead == _NEVER)
+    uneven, ends = np.flatnonzero(np.isnan(step)), np.flatnonzero(ahead == _NEVER)
     for part in np.array_split(uneven, max(1, len(uneven) // _CHUNK)):
         step[part] = _medians(known, rows[part], ends)
     return np.where(np.isnan(step), usual, step)
@@ -86,13 +83,11 @@ def sweep(spans: pd.DataFrame, weights: Sequence[NDArray[np.bool_]]) -> pd.DataF
     """
     start, end = _micros(spans["start"]), _micros(spans["end"])
     real = end > start
-    time = np.concatenate([start[real], end[real]])
-    order = np.argsort(time, kind="stable")
-    knots, first = np.unique(time[order], return_index=True)
+    knots, place = np.unique(np.concatenate([start[real], end[real]]), return_inverse=True)
     found = pd.DataFrame({"start": moments(knots[:-1]), "end": moments(knots[1:])})
     for number, kind in enumerate(weights):
-        change = np.concatenate([kind[real].astype("int64"), -kind[real].astype("int64")])[order]
-        found[number] = np.add.reduceat(change, first).cumsum()[:-1] if len(change) else 0
+        change = np.concatenate([kind[real].astype("float64"), -kind[real].astype("float64")])
+        found[number] = np.bincount(place, change, len(knots)).cumsum()[:-1].astype("int64")
     return found
 
 

@@ -103,9 +103,7 @@ class Telemetry(Topic):
     scrapes = frame(_scrapes, "up")
     held = frame(holds, "up", says="How long each scrape of the contract's jobs stands for its target.")
     states = frame(measure.job_states, "held")
-    first_seen = value(
-        pd.Series.min, "telemetry.held.start", says="When the first scrape of the history was made; NaT without."
-    )
+    first_seen = value(pd.Series.min, "telemetry.held.start", says="When the first scrape was made; NaT without any.")
     begins = value(_begins, "first_seen", "seen")
     coverage = frame(measure.scrape_coverage, "states", "held", "history")
     covered = frame(measure.covered_periods, "coverage", **_COVERED, says="Covered days of the history.")
