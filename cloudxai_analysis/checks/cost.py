@@ -1,4 +1,4 @@
-"""Checks of what the tenants cost: sudden costs, gauges that are not what they are declared, sums that differ."""
+"""Checks of what the tenants cost: sudden costs, wrong gauges, sums that differ."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
     to_do = f"Ask what {top['who']} ran from {moment(top['since'])}, and whether it should be billed or stopped."
     if not top["tenant"] and top["generated"] >= top["excess"] / 2:
         to_do = "Find the client that makes up tenant names: most of this cost is theirs."
-    # By currency what single tenants cost too much, or all together, whichever is more: one is in the other.
+    # What single tenants cost too much, or all together, whichever is more: one is in the other.
     beyond = sure.groupby(["currency", of_all])["excess"].sum().groupby("currency").max()
     return found(
         "one" if len(sure) == 1 else "several",
@@ -118,7 +118,7 @@ def _broken(breaks: pd.DataFrame) -> Found:
 
 @finds("reconciliation")
 def reconciliation(case: Case) -> Found:
-    """Whether our sum of 7 days and the platform's own agree, tenant by tenant: the largest relative difference."""
+    """Whether our sum of 7 days and the platform's own agree: the largest relative difference."""
     end, frame = case.study.observed.end, case.rows.assign(away=(case.rows["estimate"] - case.rows["other"]).abs())
     material = frame[frame["away"] >= LEAST_AMOUNT]
     over = material[material["drift"].abs() > case.bound]
@@ -135,7 +135,7 @@ def reconciliation(case: Case) -> Found:
 
 @finds("agreement")
 def agreement(case: Case) -> Found:
-    """Whether the v1.0 cost gauges agree with our integral at covered midnights: the largest drift."""
+    """Whether the v1.0 cost gauges agree with ours at covered midnights: the largest drift."""
     counts = case.study.cost.agreement
     compared = counts[counts["compared"] > 0]
     if compared.empty:

@@ -24,7 +24,7 @@ _MOVERS = 10
 
 
 def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool, change: float = np.nan) -> Axes:
-    """Cost of each ISO week as columns; weeks without a cost are hatched, as is an unfinished last one.
+    """Cost of each ISO week as columns; weeks without a cost and an unfinished one are hatched.
 
     `change` of the last week is a share of the one before, over the hours that were seen in both.
     """
@@ -52,7 +52,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
 
 
 def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month: Window, currency: str) -> Axes:
-    """Cost since the month began, by the end of each day, and where a row of `month_projection` ends."""
+    """Cost since the month began, day by day, and where a row of `month_projection` ends."""
     ahead, known = bool(projection["days_left"]), np.isfinite(projection["median"])
     likely = {name: money(projection[name], currency) for name in ("spent", "median", "low80", "high80")}
     message = f"{likely['spent']} in the whole month"
@@ -88,7 +88,7 @@ def month_course(ax: Axes, spent: pd.DataFrame, projection: pd.Series, *, month:
 
 @styled
 def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
-    """The tenants whose cost moved most against the week before, up to the right and down to the left."""
+    """The tenants whose cost moved most against the week before, up to the right."""
     known = moved[moved["change"].notna()]
     if known.empty:
         return empty(ax)
@@ -111,7 +111,7 @@ def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
 
 
 def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
-    """What one tenant cost by hour, beside what is expected; the anomalous stretch `found` is marked."""
+    """What one tenant cost by hour, beside what is expected; the stretch `found` is marked."""
     (start, end), unit = days([found["start"], found["end"]]).tolist(), _unit(str(found["currency"]))
     name = shortened(str(found["tenant"]), _TITLE_NAME) if found["tenant"] else "All tenants together"
 

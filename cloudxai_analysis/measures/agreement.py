@@ -1,7 +1,7 @@
 """Our costs held against what others say: the platform's own cost windows, and bills.
 
-A rolling window w at the midnight t stands for (t − w, t], a billing window for its start to t. They are
-held against ours only where every day of the window is covered: a gap lowers both sums, each in its way.
+A rolling window w at the midnight t stands for (t − w, t], a billing window for its start to t. They
+are held against ours only where every day is covered: a gap lowers both sums, each in its way.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def cost_agreement(
 ) -> pd.DataFrame:
     """A gauge of cost windows held against our own costs, at each midnight that ends a covered day.
 
-    `ours` as `hourly_costs` gives it; of the rollups `gauge` each series' last sample within 5 minutes
-    before midnight, in `currency` where it names none; `covered` (day, covered). `label` is 'window'
+    `ours` as of `hourly_costs`; of the rollups `gauge` each series' last sample within 5 minutes of
+    midnight, in `currency` where it names none; `covered` (day, covered). `label` is 'window'
     ('7d') or 'billing_window' ('2026-10', '2026-Q4', or 'current': the month of the day that ends).
 
     Columns: at, tenant, window, currency, ours, theirs, drift, known. Not known are windows with an
@@ -94,7 +94,7 @@ def _spans(theirs: pd.DataFrame, days: pd.DatetimeIndex, label: str) -> pd.DataF
 
 
 def _start(name: str, at: pd.Timestamp, label: str) -> Any:
-    """NaT where the name says no whole days, the midnight itself where it lies outside of the window."""
+    """NaT where the name says no whole days, the midnight itself where it lies outside."""
     if label == "window":
         found = re.fullmatch(r"([0-9]{1,4})([hdw])", name)
         hours = int(found[1]) * _HOURS_OF[found[2]] if found else 0
@@ -120,7 +120,7 @@ def _own(ours: pd.DataFrame, spans: pd.DataFrame, label: str) -> pd.DataFrame:
 def reconciliation(costs: pd.DataFrame, other: pd.DataFrame, *, end: datetime) -> pd.DataFrame:
     """Our integrated estimate held against what another gauge says, for the tenants that both know.
 
-    `other` as `window_costs` gives it, without tenants whose last sample is over an hour before `end`.
+    `other` as of `window_costs`; samples over an hour before `end` are left out.
 
     Columns: tenant, currency, estimate, other, drift; the largest drift first.
     """

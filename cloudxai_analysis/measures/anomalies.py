@@ -1,10 +1,10 @@
 """Stretches that cost a tenant, or all tenants together, more than their own calendar explains.
 
-An hour, or a day together, that lies beyond what `expectation` allows leads a stretch; from there it is followed
-both ways while the cost stays nearer to the stretch's level than to the expected one. What came on two
-occasions in five weeks of history is the calendar's; what came on one, or to other tenants, may be.
-All together are the tenants that came before the weeks of history, and generated names: what newcomers
-cost is told by their coming. `docs/definitions.md` has the whole rule.
+An hour, or a day together, beyond what `expectation` allows leads a stretch, which is followed both
+ways while the cost stays nearer to its own level than to the expected one. What came on two occasions
+in five weeks of history is the calendar's; what came on one, or to other tenants, may be. All together
+are the tenants that came before the weeks of history, and generated names: what newcomers cost is told
+by their coming. `docs/definitions.md` has the whole rule.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def cost_grid(
     breaks: pd.DataFrame,
     generated: Collection[str],
 ) -> Grid:
-    """The cost gauge's `hours` in the window's weeks and six before, without those that show no cost.
+    """The gauge's `hours` in the window's weeks and six before, without those that show no cost.
 
     `covered` (hour, covered); `breaks` as of `semantics_breaks`; `generated` names are no tenants.
     """
@@ -96,7 +96,7 @@ def cost_anomalies(grid: Grid, *, floor: float, hour_floor: float) -> pd.DataFra
 
 
 def expected_costs(grid: Grid, *, tenant: str, currency: str, floor: float) -> pd.DataFrame:
-    """What each hour of the window cost one tenant, or all together (''), and what was to be expected.
+    """What each hour of the window cost a tenant, or all together (''), and what was expected.
 
     Columns: hour, cost, expected, high. Hours of which nothing is known or expected are left out.
     """
@@ -126,7 +126,7 @@ def anomaly_basis(grid: Grid) -> pd.DataFrame:
 
 
 class _Week:
-    """A judged week and, first, the week before it, of all rows, beside what was expected of both."""
+    """A judged week and, first, the week before it, beside what was expected of both."""
 
     def __init__(self, grid: Grid, monday: int, before: Expected, week: Expected, floor: float) -> None:
         self.grid, self.week, self.first = grid, week, monday - WEEK
@@ -186,7 +186,7 @@ class _Week:
         return found
 
     def _rise(self, row: int, part: slice) -> float:
-        """Logarithm of cost over expected; a short stretch may lie an hour beside what is expected."""
+        """Logarithm of cost over expected; a short stretch may lie an hour beside it."""
         expected = (self.upper if part.stop - part.start < DAY / 2 else self.middle)[row, part]
         known, quiet = np.isfinite(self.cost[row, part]) & np.isfinite(expected), self.week.quiet[row, 0]
         return float(np.log((self.cost[row, part][known].sum() + quiet) / (expected[known].sum() + quiet)))
@@ -247,7 +247,7 @@ class _Week:
 
 
 def _reach(gain: Floats, half: float) -> int:
-    """How many hours outward belong to a stretch: up to the largest sum before some ordinary hours."""
+    """How many hours outward belong to a stretch: up to the largest sum."""
     total = np.cumsum(gain)
     stops = np.flatnonzero(np.maximum.accumulate(np.maximum(total, 0.0)) - total > _ORDINARY * half)
     total = total[: stops[0]] if len(stops) else total

@@ -45,7 +45,7 @@ def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
 
 
 def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
-    """The rollups with a value before a gap, or the `end` of all, held for one scrape, not 5 minutes.
+    """The rollups with a value before a gap, or the `end`, held for one scrape, not 5 minutes.
 
     Where the source hides staleness markers, the last values of a replaced process would be counted
     beside those of its successor.
@@ -63,11 +63,11 @@ def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
 def hourly_costs(
     hours: pd.DataFrame, *, semantics: Semantics | None, currency: str, rates: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
-    """Cost of each tenant in each hour: of a `rate` the integral, of a `cumulative` gauge the increase.
+    """Cost of each tenant in each hour: of a `rate` the integral, else the increase.
 
     An hour of NaN alone has no row, nor one that holds no amounts. `rates` says how many units of
-    `currency` one of another is worth; what it does not know stays. Raises UsageError where the gauge is
-    a `window_total`, which says nothing of single hours, or has no declared semantics.
+    `currency` one of another is worth; what it does not know stays. Raises UsageError where the gauge
+    is a `window_total`, which says nothing of single hours, or has no declared semantics.
 
     Columns: tenant, currency, hour, cost.
     """
@@ -111,7 +111,7 @@ def tenant_costs(hourly: pd.DataFrame, window: Window) -> pd.DataFrame:
 
 
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
-    """What a billing-window or rolling gauge says at its last sample, by tenant and labelled window.
+    """What a billing-window or rolling gauge says at its last sample, by tenant and window.
 
     Columns: tenant, the label's value under its own name `window_label`, currency ('' without one), cost
     (in the currency), at (last sample). Processes that the tenant had left are not counted.
@@ -196,7 +196,7 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
 
     Gini: 2 Σ i·x_i / (n Σ x) − (n + 1) / n over ascending costs (Glasser, 1962, JASA 57).
 
-    Columns: currency, tenants, top10_share, gini. NaN where nothing was spent or a cost is negative.
+    Columns: currency, tenants, top10_share, gini; NaN where nothing was spent.
     """
     rows = []
     for currency, group in costs.groupby("currency", observed=True):
@@ -212,7 +212,7 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Month:
-    """A daily cost in a month, `until` the last whole day that was seen; `covered` (day, covered)."""
+    """A daily cost in a month, `until` the last day that was seen; `covered` (day, covered)."""
 
     by_day: pd.Series
     covered: pd.DataFrame
@@ -285,12 +285,12 @@ def budget_course(
     until: pd.Timestamp,
     currency: str,
 ) -> pd.DataFrame:
-    """Each budget of a month: what is spent, and when it will be, by forecast or at the last days' pace.
+    """Each budget of a month: what is spent, and when it will be, by forecast or pace.
 
     `budgets` in `currency`; a tenant that was not seen has spent nothing.
 
-    Columns: tenant, currency, budget, spent, spent_share, pace, low80, median, high80, answer, spent_on,
-    days_unknown; the fullest first.
+    Columns: tenant, currency, budget, spent, spent_share, pace, low80, median, high80, answer,
+    spent_on, days_unknown; the fullest first.
     """
     own = daily[(daily["currency"] == currency) & (daily["day"] < until) & daily["tenant"].isin(budgets)]
     table = own.pivot_table(index="day", columns="tenant", values="cost", aggfunc="sum", observed=True)

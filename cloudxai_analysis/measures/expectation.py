@@ -1,9 +1,9 @@
 """What a row of hourly costs lets expect of the week after it, and how far it strays.
 
-Expected is the median, over the five weeks before, of the same hour of the week, each carried forward by
-the row's trend (Theil and Sen). Strays are learnt from those weeks, each held against the others, as
-logarithms, on which noise that grows with the cost is even. Neighbouring hours are allowed, too: clocks
-change, and jobs do not start to the minute.
+Expected is the median, over the five weeks before, of the same hour of the week, each carried forward
+by the row's trend (Theil and Sen). Strays are learnt from those weeks, each held against the others, as
+logarithms, on which noise that grows with the cost is even. Neighbouring hours are allowed, too:
+clocks change, and jobs do not start to the minute.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STEEPEST = 0.25  # trend a week, as a logarithm
 
 @dataclass(frozen=True)
 class Grid:
-    """Hourly costs in whole ISO weeks, NaN where none is known, from six before the window's first."""
+    """Hourly costs in ISO weeks, NaN where none is known, from six before the window's first."""
 
     keys: pd.DataFrame  # tenant, currency
     generated: NDArray[np.bool_]  # rows
@@ -70,7 +70,7 @@ class Expected:
 
 
 def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame, generated: Collection[str]) -> Grid:
-    """Costs (tenant, currency, hour, cost) of a window's weeks and six before, and each currency's total.
+    """Costs (tenant, currency, hour, cost) of a window's weeks and six before, and totals.
 
     `covered` (hour, covered). Totals are of `generated` names and of tenants that cost something
     `LEAST_WEEKS` before the window's first week: all others are newcomers.
@@ -137,7 +137,7 @@ def log_ratio(cost: Floats, expected: Floats, quiet: Floats, *, hours: int) -> F
 
 
 def _trend(levels: Floats) -> Floats:
-    """Rise a week of each row's logarithms, 0 where they fall: the median over all pairs of weeks."""
+    """Rise a week of each row's logarithms, 0 where they fall: the median over pairs of weeks."""
     pairs = combinations(range(WEEKS), 2)
     slopes = [_median(levels[:, late] - levels[:, early], axis=1) / (late - early) for early, late in pairs]
     return np.clip(np.nan_to_num(_median(np.stack(slopes, axis=1), axis=1)), 0.0, _STEEPEST)
@@ -162,7 +162,7 @@ def _scale(values: Floats) -> Floats:
 
 
 def _median(values: Floats, *, axis: int) -> Floats:
-    """Median of the finite values, NaN where there is none: numpy's own loops over rows in Python."""
+    """Median of the finite values: numpy's own loops over rows in Python."""
     ordered = np.sort(values, axis=axis)
     count = np.isfinite(ordered).sum(axis=axis, keepdims=True)
     ends = [np.take_along_axis(ordered, np.maximum(place, 0), axis) for place in ((count - 1) // 2, count // 2)]

@@ -1,9 +1,9 @@
 """Daily costs as rows of the FinOps FOCUS 1.2 specification, for finance: a stated subset.
 
-Source: focus.finops.org/focus-specification/v1-2, its columns and its handling of currencies, times,
-nulls, numbers and strings. PricingQuantity and PricingUnit are null, which it forbids for usage: the gauge
-gives money and no quantity, and a made-up one would be worse. Without unit prices it asks that List,
-Contracted and Effective Cost match Billed Cost: all four hold the estimate, as x_CostBasis says.
+Source: focus.finops.org/focus-specification/v1-2, its columns and its handling of currencies,
+times, nulls, numbers and strings. PricingQuantity and PricingUnit are null, which it forbids for usage:
+the gauge gives money and no quantity. Without unit prices it asks that List, Contracted and Effective
+Cost match Billed Cost: all four hold the estimate, as x_CostBasis says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.measures.frames import TIME, summed, typed, types
 
-# Codes of ISO 4217 that begin with X are no nation's (funds, metals, tests), but for those that several share.
+# Codes of ISO 4217 that begin with X are no nation's, but for those that several share.
 NATIONAL_CURRENCY = "[A-WYZ][A-Z]{2}|XAF|XCD|XCG|XOF|XPF"
 _COSTS = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 _TIMES = ("BillingPeriodEnd", "BillingPeriodStart", "ChargePeriodEnd", "ChargePeriodStart")
@@ -34,7 +34,7 @@ _OWN = {"x_CostBasis": "str", "x_SourceMetric": "str", "x_TelemetryCoverage": "f
 def focus_rows(
     daily: pd.DataFrame, covered: pd.DataFrame, *, provider: str, billing_account: str, metric: str
 ) -> pd.DataFrame:
-    """One row per UTC day, tenant and currency of `daily` (day, tenant, currency, cost), sorted by them.
+    """One row per UTC day, tenant and currency of `daily` (with its cost), sorted by them.
 
     `covered` (day, coverage, covered) says how much of each day the telemetry saw. Columns are FOCUS
     1.2's, in its order, nulls as missing values, then our own with `x_`. Raises UsageError where a

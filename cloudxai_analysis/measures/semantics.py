@@ -1,4 +1,4 @@
-"""Cost gauges held against what they are declared to be, and samples that no cost can be made of."""
+"""Cost gauges held against their declaration, and samples that no cost can be made of."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def semantics_breaks(
 
     A fall within two scrapes of a start of its process is a restart and counts for nothing.
 
-    * 'only_grows', of a `rate`: a stretch without a fall, with 20 rises and samples on 3 covered days; of
-      several the one with the most rises. It looks cumulative.
-    * 'falls_in_window', of a `cumulative` gauge: from the first to the last fall within its billing window
-      (the label; without one the UTC month). One over a gap is none: the tenant had left.
+    * 'only_grows', of a `rate`: a stretch without a fall, with 20 rises, on 3 covered days; of several
+      the one with the most rises. It looks cumulative.
+    * 'falls_in_window', of a `cumulative` gauge: from the first to the last fall within its billing
+      window (the label; without one the UTC month). One over a gap is none: the tenant had left.
 
     A `window_total` may rise and fall: nothing is found.
 
@@ -101,7 +101,7 @@ def suspects(hours: pd.DataFrame, *, semantics: Semantics | None) -> set[str]:
 
 
 def able_to_tell(hours: pd.DataFrame, covered: pd.DataFrame) -> set[str]:
-    """The tenants whose gauge would have shown a break: seen on enough covered days, and changing."""
+    """The tenants whose gauge would have shown a break: seen on enough days, and changing."""
     days = hours["hour"].dt.floor("D")
     own = hours[(hours["samples"] > 0) & days.isin(covered.loc[covered["covered"].astype(bool), "day"])]
     by_tenant = own.assign(day=days).groupby("tenant", observed=True)
@@ -110,7 +110,7 @@ def able_to_tell(hours: pd.DataFrame, covered: pd.DataFrame) -> set[str]:
 
 
 def growing_hours(hours: pd.DataFrame, *, least_hours: int = 13, least_rises: int = _RISES) -> NDArray[np.bool_]:
-    """Which rollups of a rate belong to a stretch of `least_hours` that only grows, and so show no cost.
+    """Which rollups of a rate belong to a stretch that only grows, and so show no cost.
 
     That is a break, or may become one. The falls of a single hour, as of a restart, do not end a
     stretch. A rhythm of day and night falls at least every 13 hours.
@@ -127,7 +127,7 @@ def growing_hours(hours: pd.DataFrame, *, least_hours: int = 13, least_rises: in
 
 
 def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
-    """`breaks` with each 'only_grows' that began before its samples do taken back to where it began.
+    """`breaks` with each 'only_grows' taken back to where it began, before its samples.
 
     Whole `hours` of the gauge without a fall that lead up to the stretch are added.
     """
@@ -145,8 +145,8 @@ def cost_faults(cost_hours: pd.DataFrame, tenant_hours: pd.DataFrame, *, currenc
     """What is wrong with the samples of a cost gauge of rates, one row per cause and currency.
 
     `tenant_hours` are of a metric that every living tenant has. 'too small' is a denormal number,
-    'currency' a label that is none of ISO 4217's codes; 'left behind' a last value kept, unchanged, for a
-    day or more after the tenant's own last sample, while others are still seen.
+    'currency' a label that is none of ISO 4217's codes; 'left behind' a last value kept, unchanged, for
+    a day or more after the tenant's own last sample, while others are still seen.
 
     Columns: cause, tenants, examples, hours, start, end, amount, currency.
     """

@@ -1,4 +1,4 @@
-"""How often the suite is wrong: what it says of weeks as they are, and what it finds of planted events."""
+"""How often the suite is wrong: what it says of weeks as they are, and of planted events."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def findings(study: Study, keys: Sequence[str] = judge.KEYS) -> list[dict[str, s
 
 
 def planted_findings(study: Study, **how: Any) -> list[dict[str, Any]]:
-    """Each event planted into a copy of a study's telemetry, as `plant` has it, and whether it is `found`."""
+    """Each event planted into a copy of a study, as `plant` has it, and whether it is `found`."""
     copy = Copy(study.store, Window(study.history.start - DAY, study.reach.end))
     planted = list(plant(copy, study.contract, study.window, **how))
     changed = Study(study.environment, study.window, copy, ledger=study.ledger, now=study.now)
@@ -58,7 +58,7 @@ def planted_findings(study: Study, **how: Any) -> list[dict[str, Any]]:
 
 
 def was_found(planted: dict[Any, Any], study: Study, *, apart: timedelta = HOUR) -> bool:
-    """Whether the check meant for an event names its place, and a start within `apart` of its own."""
+    """Whether the check for an event names its place, and a start within `apart` of its own."""
     return any(
         (event["kind"], event["place"]) == (planted["kind"], planted["place"])
         and abs(event["start"] - planted["start"]) <= apart
@@ -69,10 +69,10 @@ def was_found(planted: dict[Any, Any], study: Study, *, apart: timedelta = HOUR)
 def own_weeks(
     asked: Asked, *, copies: int, weeks: int = WEEKS, workers: int = 2, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """What is found in the last weeks of a lake as they are, and of events planted into copies of them.
+    """What is found in the last weeks of a lake as they are, and of events planted into copies.
 
-    For each week and size there are `copies` in memory, each with an event of every kind. Neither the lake
-    nor the ledger is written to. Raises NoData where the lake holds none of the weeks.
+    For each week and size there are `copies` in memory, each with an event of every kind. Neither the
+    lake nor the ledger is written to. Raises NoData where the lake holds none of the weeks.
     """
     settled, snapshot = asked.environment, open_lake(asked.environment.lake).snapshot()
     extent = snapshot.extent()
@@ -127,7 +127,7 @@ def side_by_side(
 
 
 def curves(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By kind of event: how many of each size were planted and found, and from which on nine of ten are."""
+    """By kind of event: how many of each size were found, and from which on nine of ten are."""
     frame = pd.DataFrame(list(rows), columns=["kind", "size", "found"])
     curves = []
     for kind, (check, sizes, unit) in KINDS.items():

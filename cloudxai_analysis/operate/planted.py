@@ -81,7 +81,7 @@ class Copy(MemorySnapshot):
         return self._held[metric]
 
     def change(self, metric: str, where: Labels, edit: Callable[[Times, Values], tuple[Times, Values]]) -> None:
-        """Put what `edit(times, values)` gives in the place of each series with the labels of `where`.
+        """Put what `edit(times, values)` gives in the place of each series with these labels.
 
         Staleness markers and other NaN stay as they are.
         """
@@ -102,7 +102,7 @@ class Copy(MemorySnapshot):
 def plant(
     copy: Copy, contract: Contract, week: Window, *, size: int, seed: int, times: int = 1, apart_hours: float = 3
 ) -> Iterator[dict[str, Any]]:
-    """Plant `times` events of each kind at random times of `week`, of the `size`-th of its sizes (0 to 4).
+    """Plant `times` events of each kind at random times of `week`, of its `size`-th size (0 to 4).
 
     Yields kind, place, start, size, unit of each for which there are series and room.
     """
@@ -120,7 +120,7 @@ def plant(
 
 
 class _Planter:
-    """Each method called as a kind plants one at a time in milliseconds, and gives its place, if any."""
+    """Each method called as a kind plants one at a time in milliseconds; it gives its place."""
 
     def __init__(self, copy: Copy, contract: Contract, week: Window, random: np.random.Generator) -> None:
         self._copy, self._contract, self._end, self._random = copy, contract, week.end_ms, random

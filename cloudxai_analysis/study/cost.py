@@ -68,7 +68,7 @@ def _groups(costs: pd.DataFrame, names: Collection[str], refused_names: Collecti
 
 
 def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], names: Collection[str]) -> pd.DataFrame:
-    """Change of each tenant's cost, of all generated names as one, over the hours covered now and a week before."""
+    """Change of each tenant's cost, of generated names as one, over hours covered in both weeks."""
     costs, before, some, hours = same_hours
     if hours < _ALIKE:
         return measure.cost_movers(costs[:0], before[:0])
@@ -76,7 +76,7 @@ def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], n
 
 
 def _change(movers: pd.DataFrame, currency: str) -> tuple[float, float]:
-    """What all tenants cost more than one week before, in the environment's currency and as a share, else NaN."""
+    """What all cost more than a week before, in the environment's currency and as a share, else NaN."""
     own = movers[movers["currency"] == currency]
     change, before = float(own["change"].sum()), float(own["before"].sum())
     return (change, change / before) if before > 0 else (float("nan"), float("nan"))
@@ -85,7 +85,7 @@ def _change(movers: pd.DataFrame, currency: str) -> tuple[float, float]:
 def _semantics_breaks(
     study: Study, cost_hours: pd.DataFrame, recent: Window, starts: pd.DataFrame, covered: pd.DataFrame
 ) -> pd.DataFrame:
-    """Cost gauges that behaved unlike their declared semantics in the window or the week before, since when."""
+    """Cost gauges that behaved unlike their declaration in the window or the week before."""
     parts = []
     for role in ("cost", "cost_billing"):
         if role in study.contract.metrics:
@@ -117,7 +117,7 @@ def _agreement(study: Study, ours: pd.DataFrame, covered: pd.DataFrame) -> pd.Da
 
 
 def _reconciliation(hourly: pd.DataFrame, rolling: pd.DataFrame, seen: Window) -> pd.DataFrame:
-    """Our integrated estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
+    """Our estimate of the last seven days held against the 7-day rolling gauge, by tenant."""
     ours = measure.tenant_costs(hourly, Window(seen.end - WEEK, seen.end))
     return agreements.reconciliation(ours, rolling[rolling["window"] == "7d"], end=seen.end)
 
@@ -196,6 +196,6 @@ class Cost(Topic):
     bills = frame(agreements.conservation, "hourly_costs", _COVERED, "environment.settings.bills", "history")
 
     def expected_course(self, tenant: str, currency: str) -> pd.DataFrame:
-        """A tenant's cost by hour of the window, or that of all together (''), beside what its history lets expect."""
+        """A tenant's cost by hour, or that of all together (''), beside what its history lets expect."""
         floor = self.study.bounds.cost_anomaly_floor
         return anomalies.expected_costs(self.grid, tenant=tenant, currency=currency, floor=floor)

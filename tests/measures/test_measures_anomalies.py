@@ -207,14 +207,6 @@ def test_the_process_it_ran_on_does_not_matter_and_currencies_are_kept_apart():
     assert found(both)[["currency", "excess"]].values.tolist() == [["USD", 24.0]]
 
 
-def test_a_trend_is_expected_to_go_on():
-    """6 % more each week is no rise; 60 % more on top of it is."""
-    costs = 3.0 * np.exp(0.06 * np.arange(HOURS) / 168) * np.exp(np.random.default_rng(2).normal(0, 0.03, HOURS))
-    assert found(hours_of(costs)).empty
-    costs[SPIKE:] *= 1.6
-    assert found(hours_of(costs))["start"].tolist() == [at(SPIKE)]
-
-
 def test_two_covered_weeks_of_history_are_too_few():
     spike = (SPIKE, 6, 6.0)
     for weeks, judged in ((2, False), (3, True)):
