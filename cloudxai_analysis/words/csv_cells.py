@@ -6,8 +6,6 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudxai_analysis.ground.files import replace_whole
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +16,7 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """Write `frame` in UTF-8, times in ISO 8601; text that a spreadsheet would run gets an apostrophe in front.
 
     The rule is OWASP's on CSV injection, full-width signs included; numbers stay numbers, negative
-    ones too. The file appears whole or not at all.
+    ones too. The report's folder, in which it stands, is brought to disk as a whole when it is published.
     """
     import pandas as pd
 
@@ -36,7 +34,7 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     # All text in quotes: Python's writer would leave a lone carriage return without, and break the row.
     text = pd.DataFrame(safe).to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     # What is no character of its own (half of a surrogate pair) becomes a question mark: the rest must be readable.
-    replace_whole(file, text.encode("utf-8", "replace"), mode=0o666)
+    file.write_bytes(text.encode("utf-8", "replace"))
 
 
 def neutral(value: Any) -> Any:
