@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import DAY, Window, parse_window
-from cloudxai_analysis.measures import alerts, evaluations, noise
+from cloudxai_analysis.measures import alerts, noise
 
 END = parse_window("2026-W46").end
 YEAR = Window(END - 365 * DAY, END)
@@ -97,8 +97,8 @@ def main() -> None:
             known, interval_seconds=intervals, window=YEAR, gaps=gaps, for_state=for_state
         ),
         "alerts.pendings": lambda: alerts.pendings(frame, interval_seconds=60),
-        "evaluations.evaluation_intervals": lambda: evaluations.evaluation_intervals(frame, default_seconds=60),
-        "evaluations.evaluation_gaps": lambda: evaluations.evaluation_gaps(frame, up, interval_seconds=60),
+        "alerts.evaluation_intervals": lambda: alerts.evaluation_intervals(frame, default_seconds=60),
+        "alerts.evaluation_gaps": lambda: alerts.evaluation_gaps(frame, up, interval_seconds=60),
         "noise.storms": lambda: noise.storms(episodes, hours=YEAR.duration.total_seconds() / 3600),
         "noise.flapping": lambda: noise.flapping(episodes),
     }

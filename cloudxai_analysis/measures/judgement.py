@@ -140,9 +140,7 @@ def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.Data
     caught = first_catches(judged, incidents)[["id", "alertname"]].assign(hit=True)
     hit = found.merge(caught, how="left", on=["id", "alertname"])["hit"].notna().to_numpy()
     rows = found[~hit].sort_values("pending_at").groupby(["id", "alertname"], as_index=False)
-    rows = rows.agg(
-        tenant=("tenant", "first"), pending_at=("pending_at", "min"), pending_seconds=("pending_seconds", "max")
-    )
+    rows = rows.agg({"tenant": "first", "pending_at": "min", "pending_seconds": "max"})
     return typed(rows, near_misses).sort_values(["id", "pending_at", "alertname"], ignore_index=True)
 
 

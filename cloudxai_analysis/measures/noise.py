@@ -49,13 +49,12 @@ def storms(
     return typed(rows, storms)
 
 
-def _ordinary_burst(places: NDArray[np.int64], bins: float, *, share: float = 0.01, least: int = 20) -> float:
-    """How many come at once: variance over mean of the counts by bin, empty ones included, without the fullest.
+def _ordinary_burst(places: NDArray[np.int64], bins: float) -> float:
+    """How many come at once: variance over mean of the counts by bin, 1 where they come alone.
 
-    Storms are among the fullest: one bin in a hundred is left out, and `least` where little was seen. 1 for a Poisson
-    process, whose events come alone.
+    Storms are among the fullest bins: one in a hundred is left out, and twenty where little was seen.
     """
-    fullest = max(least, round(share * bins))
+    fullest = max(20, round(0.01 * bins))
     counts = np.sort(np.unique(places, return_counts=True)[1])[:-fullest]
     rest = max(bins - fullest, 1.0)
     return max(float((counts**2).sum() / counts.sum() - counts.sum() / rest), 1.0) if len(counts) else 1.0
@@ -64,8 +63,7 @@ def _ordinary_burst(places: NDArray[np.int64], bins: float, *, share: float = 0.
 def _times_a_year(count: NDArray[np.floating], mean: float, minutes: float) -> NDArray[np.float64]:
     """How often in a year a Poisson process brings so many within a stretch of `minutes` minutes, wherever it begins.
 
-    S. E. Alm, On the distribution of the scan statistic of a Poisson process (1983): stretches overlap, so that so
-    many come more often than in one of the year's stretches side by side.
+    S. E. Alm, On the distribution of the scan statistic of a Poisson process (1983).
     """
     if not len(count):
         return np.empty(0)
@@ -87,17 +85,10 @@ def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> 
     opens = (soon & (label_set == label_set.shift(1 - least))).astype(int)
     flaps = opens.rolling(least, min_periods=1).max() > 0
     goes_on = opens.shift(fill_value=0).rolling(least - 1, min_periods=1).max() > 0
-    found = (
-        frame[flaps]
-        .groupby((~goes_on).cumsum()[flaps])
-        .agg(
-            alertname=("alertname", "first"),
-            tenant=("tenant", "first"),
-            episodes=("fired_at", "size"),
-            start=("fired_at", "min"),
-            end=("resolved_at", "max"),
-        )
-    )
+    of_one = frame[flaps].groupby((~goes_on).cumsum()[flaps])
+    names = {name: (name, "first") for name in ("alertname", "tenant")}
+    times = {"start": ("fired_at", "min"), "end": ("resolved_at", "max")}
+    found = of_one.agg(**names, episodes=("fired_at", "size"), **times)
     return typed(found, flapping).sort_values(["start", "alertname", "tenant"], ignore_index=True)
 
 

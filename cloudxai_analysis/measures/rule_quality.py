@@ -18,6 +18,7 @@ from cloudxai_analysis.measures.rates import alert_groups, false_positive_rates
 PAGE_WEIGHT, NIGHT_WEIGHT = 3, 6  # of a false alert group, where one that wakes nobody counts 1
 NEVER, PENDING, ALWAYS = "never fired", "pending, never fired", "fires nearly always"
 FIRED, UNKNOWN = "fired", "no alert is stored"
+_NEAR = 5 * 60_000_000  # microseconds between the begin of an alert and another that fires with it
 _ORDER = (ALWAYS, NEVER, PENDING, FIRED, UNKNOWN)
 
 
@@ -116,32 +117,22 @@ def rule_history(
     return typed(frame.assign(order=order).sort_values(["order", "alertname"], ignore_index=True), rule_history)
 
 
-def cofiring_pairs(
-    episodes: pd.DataFrame,
-    window: Window,
-    *,
-    since: pd.Timestamp,
-    minutes: float = 5,
-    least: int = 3,
-    share: float = 0.5,
-    times: float = 2.0,
-) -> pd.DataFrame:
+def cofiring_pairs(episodes: pd.DataFrame, window: Window, *, since: pd.Timestamp) -> pd.DataFrame:
     """Of each rule's episodes, how many began while another rule fired, one row per ordered pair that ever did.
 
-    Another rule counts where it fires within `minutes` minutes of the begin, for the same tenant or for all. A pair is
-    linked where that holds for at least `least` episodes and the share `share` of them, and `times` as often as chance
-    would have it: `expected` is the share of the window, from `since` on, in which the other rule fires, so widened.
+    Another rule counts where it fires within 5 minutes of the begin, for the same tenant or for all. A pair is linked
+    where that holds for at least 3 episodes and half of them, and twice as often as chance would have it: `expected`
+    is the share of the window, from `since` on, in which the other rule fires, so widened.
 
     Columns: alertname, other, episodes (of the first), together, share, expected, linked; the largest share first.
     """
-    near = round(minutes * 60_000_000)
     begin = window.start if pd.isna(since) else max(window.start, since)
     span = (window.end - begin).total_seconds() * 1e6
     names = episodes["alertname"].astype("str").to_numpy(dtype=object)
     tenants, whose = pd.factorize(episodes["tenant"].astype("str"))
     nobodys = (whose == "")[tenants]
     begun = micros(episodes["fired_at"])
-    opens, closes = begun - near, micros(episodes["resolved_at"]) + near
+    opens, closes = begun - _NEAR, micros(episodes["resolved_at"]) + _NEAR
     number = pd.Series(names, dtype="str").value_counts()
     together: Counter[tuple[str, str]] = Counter()
     expected = {}
@@ -160,8 +151,7 @@ def cofiring_pairs(
     ]
     frame = pd.DataFrame(rows, columns=["alertname", "other", "episodes", "together", "expected"])
     frame["share"] = frame["together"] / frame["episodes"]
-    frame["linked"] = (frame["together"] >= least) & (frame["share"] >= share)
-    frame["linked"] &= frame["share"] >= times * frame["expected"]
+    frame["linked"] = (frame["together"] >= 3) & (frame["share"] >= np.maximum(0.5, 2 * frame["expected"]))
     order = ["share", "together", "alertname", "other"]
     return typed(frame, cofiring_pairs).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
 

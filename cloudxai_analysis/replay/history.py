@@ -13,7 +13,6 @@ import pandas as pd
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures import alerts as measured
-from cloudxai_analysis.measures.evaluations import evaluation_gaps
 from cloudxai_analysis.replay.candidates import LeftSide, loosest, thresholds
 from cloudxai_analysis.replay.episodes import Mask, agreement, episodes, firings, moments, unsettled
 from cloudxai_analysis.replay.rules import split
@@ -158,9 +157,9 @@ class History:
         return Steps.within(Window(self.window.start - WARM_UP, self.window.end), step, phase=phase), how
 
     def _down(self, step: int) -> pd.DataFrame:
-        """Stretches in which the server itself was down, as `measures.evaluation_gaps` gives them."""
+        """Stretches in which the server itself was down, as `measures.alerts.evaluation_gaps` gives them."""
         alerts, scrapes = (pd.DataFrame({"time": moments(one.times)}) for one in (self.alerts, self.scrapes))
-        return evaluation_gaps(alerts, scrapes, interval_seconds=step / 1000)
+        return measured.evaluation_gaps(alerts, scrapes, interval_seconds=step / 1000)
 
     def _evaluated(self, steps: Steps) -> Mask:
         """Which of the steps took place: not those while the server was down."""

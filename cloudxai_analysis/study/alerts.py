@@ -13,7 +13,7 @@ import pandas as pd
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures import alerts as measure
-from cloudxai_analysis.measures import counters, evaluations, judgement, noise, rates, readiness
+from cloudxai_analysis.measures import counters, judgement, noise, rates, readiness
 from cloudxai_analysis.measures import rule_quality as quality
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.study.frame import Topic, frame, part, samples, value
@@ -83,7 +83,7 @@ def _of_rules(study: Study, role: str) -> pd.DataFrame | None:
         return None
     found = study.samples(role, study.reach, markers=True)
     series = study.store.series(study.contract[role].name, study.reach)
-    return evaluations.identified(found, series, replica_labels=study.environment.settings.replica_labels)
+    return measure.identified(found, series, replica_labels=study.environment.settings.replica_labels)
 
 
 def _watched(study: Study, window: Window, alerts: pd.DataFrame, state: pd.DataFrame | None, rules: Any) -> Watched:
@@ -180,11 +180,9 @@ class Alerts(Topic):
     month = value(_watched, "study", "alert_window", "alert_samples", "for_state", "rules")
     week = value(_watched, "study", "seen", "alert_samples", "for_state", "rules")
     usual_seconds = value(_usual_seconds, "rules", "contract")
-    intervals = frame(evaluations.evaluation_intervals, "alert_samples", default_seconds="usual_seconds")
+    intervals = frame(measure.evaluation_intervals, "alert_samples", default_seconds="usual_seconds")
     interval_seconds = value(_interval_seconds, "rules", "intervals", "usual_seconds")
-    evaluation_gaps = frame(
-        evaluations.evaluation_gaps, "alert_samples", "telemetry.up", interval_seconds="usual_seconds"
-    )
+    evaluation_gaps = frame(measure.evaluation_gaps, "alert_samples", "telemetry.up", interval_seconds="usual_seconds")
     episodes = frame(
         measure.episodes,
         "alert_samples",

@@ -10,7 +10,7 @@ import pytest
 from alert_frames import TIME, at, table
 
 from cloudxai_analysis.ground.window import parse_window
-from cloudxai_analysis.measures import alerts, evaluations
+from cloudxai_analysis.measures import alerts
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November
 NAME = 'a"b,\n=c</td>'
@@ -188,7 +188,7 @@ def steps(first: str, apart: list[int], *, series: int = 1, name: str = "Breach"
     ],
 )
 def test_an_interval_is_the_usual_step_of_a_rules_series(frames: list, intervals: dict) -> None:
-    ours = evaluations.evaluation_intervals(pd.concat(frames, ignore_index=True), default_seconds=60)
+    ours = alerts.evaluation_intervals(pd.concat(frames, ignore_index=True), default_seconds=60)
     assert {row.alertname: (row.interval_seconds, row.steps) for row in ours.itertuples()} == intervals
 
 
@@ -197,11 +197,11 @@ def test_series_of_one_alert_differ_by_state_and_replica_alone() -> None:
     texts = [json.dumps(pair | more) for more in ({}, {"alertstate": "pending"}, {"path": "/y"}, {"replica": "b"})]
     series = pd.DataFrame({"series_id": [20, -(2**62), 30, 40], "labels": texts})
     frame = pd.concat([steps("10:00", [60], series=number) for number in (20, -(2**62), 30, 40, 50)])
-    first, pends, other, replica, unknown = evaluations.identified(frame, series)["alert"].tolist()[::2]
+    first, pends, other, replica, unknown = alerts.identified(frame, series)["alert"].tolist()[::2]
     assert (first == pends, len({first, other, replica, unknown})) == (True, 4)
-    one = evaluations.identified(frame, series, replica_labels=["replica"])["alert"].tolist()[::2]
+    one = alerts.identified(frame, series, replica_labels=["replica"])["alert"].tolist()[::2]
     assert (one[0] == one[3], one[4]) == (True, 50)
-    assert evaluations.identified(frame, series[:0])["alert"].tolist() == frame["series_id"].tolist()
+    assert alerts.identified(frame, series[:0])["alert"].tolist() == frame["series_id"].tolist()
 
 
 def up(*stretches: tuple[str, int]) -> pd.DataFrame:
@@ -230,5 +230,5 @@ APART = up(("10:00", 10), ("10:30", 10))
 def test_a_gap_is_where_neither_a_rule_nor_a_scrape_left_anything(
     left: pd.DataFrame, scraped: pd.DataFrame, seconds: float, gaps: list
 ) -> None:
-    ours = evaluations.evaluation_gaps(left, scraped, interval_seconds=seconds)
+    ours = alerts.evaluation_gaps(left, scraped, interval_seconds=seconds)
     assert ours.values.tolist() == [[at(start), at(end), long] for start, end, long in gaps]
