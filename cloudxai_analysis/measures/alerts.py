@@ -1,4 +1,4 @@
-"""Alert episodes made from ALERTS, and how its rules were evaluated; by whole columns, as a year is a million samples."""
+"""Alert episodes made from ALERTS, and how its rules were evaluated; by whole columns: a year is a million samples."""
 
 from __future__ import annotations
 
