@@ -19,9 +19,8 @@ from cloudxai_analysis.words.phrases import count, plain
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint import Finding
-    from cloudxai_analysis.lint.corpus import Corpus, Loaded
+    from cloudxai_analysis.lint.corpus import Corpus
     from cloudxai_analysis.platform.settings import Environment
-    from cloudxai_analysis.sources.rules import AlertingRule
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -84,16 +83,7 @@ def _of_server(settled: Environment) -> dict[str, Any]:
     if not isinstance(source, ServerSource):
         raise UsageError("--source of an audit is a server, http(s)://host:port; the demo has the contract's metrics.")
     known = {"known_metrics": metric_names(source), "metric_types": metric_types(source)}
-    return {**known, "loaded_alerts": loaded_alerts(source.rules())}
-
-
-def loaded_alerts(rules: list[AlertingRule] | None) -> list[Loaded] | None:
-    """A server's alerting rules as the audits hold files against them; None where it does not tell them."""
-    from cloudxai_analysis.lint.corpus import Loaded
-
-    if rules is None:
-        return None
-    return [Loaded(one.name, one.expr, one.for_seconds, one.labels, one.keep_firing_for_seconds) for one in rules]
+    return {**known, "loaded_alerts": source.rules()}
 
 
 def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int, most: int) -> list[str]:

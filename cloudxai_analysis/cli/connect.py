@@ -166,11 +166,10 @@ def _missing(exported: set[str], contract: Contract) -> Iterator[str]:
 
 def _rule_lines(loaded: list[AlertingRule] | None, files: tuple[Path, ...], settled: Environment) -> list[str]:
     """How the loaded rules differ from those of files, as an audit says it."""
-    from cloudxai_analysis.cli.audit import loaded_alerts
     from cloudxai_analysis.lint.audit import audit
     from cloudxai_analysis.lint.corpus import read_corpus
 
-    corpus = read_corpus(files, contract=settled.contract, loaded_alerts=loaded_alerts(loaded))
+    corpus = read_corpus(files, contract=settled.contract, loaded_alerts=loaded)
     found = [one for one in audit(corpus, ask_tools=False) if one.code in ("rules/differs-from-server", "files/broken")]
     lines = [f"{one.file}:{one.line}: {one.subject}: {one.message}" for one in found]
     others = {rule.name for rule in loaded or ()} - {rule.name for rule in corpus.rules}

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.lint import Finding, Said, findings_of, found, rule
 from cloudxai_analysis.lint.auditor import Auditor
@@ -19,7 +19,7 @@ from cloudxai_analysis.lint.metrics import Metrics
 from cloudxai_analysis.lint.rules import Rule, duration_text
 
 if TYPE_CHECKING:
-    from cloudxai_analysis.lint.corpus import Corpus, Loaded
+    from cloudxai_analysis.lint.corpus import Corpus
 
 # Alerts that are meant to fire at all times, so that their silence tells that alerting is broken.
 _SIGN_OF_LIFE = re.compile(r"watch.?dog|dead.?man|heart.?beat|always.?fir|keep.?alive|dms|inhibit", re.IGNORECASE)
@@ -171,7 +171,7 @@ def _differs(alerts: list[Alert], corpus: Corpus) -> Iterator[Said]:
             yield Said("rules/differs-from-server", said, one.line, one.name)
 
 
-def _as_loaded(one: Rule | Loaded) -> dict[str, object]:
+def _as_loaded(one: Any) -> dict[str, object]:
     """What file and server are held against each other by; a server writes expressions anew."""
     try:
         expression: object = parse(one.expr)

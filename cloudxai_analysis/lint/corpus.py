@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding, found
@@ -26,16 +26,6 @@ _WORDS = (
 _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
 
 
-class Loaded(NamedTuple):
-    """An alerting rule as a server has loaded it."""
-
-    name: str
-    expr: str
-    for_seconds: float
-    labels: Mapping[str, str]
-    keep_firing_for_seconds: float = 0.0
-
-
 @dataclass
 class Corpus:
     """The rules, routings and dashboards of some files, and what is wrong with the files themselves.
@@ -43,13 +33,14 @@ class Corpus:
     `files` are those that were read, `groups` the groups of rules as they stand in them; `templated` are those that a
     template makes, of which nothing is missing.
     `known_metrics` are the names of a server's series, None where none was asked, `metric_types` its metadata,
-    `loaded_alerts` its alerting rules; `scrape_seconds` is None where nobody says how often targets are scraped.
+    `loaded_alerts` its alerting rules as `sources` reads them; `scrape_seconds` is None where nobody says how often
+    targets are scraped.
     """
 
     contract: Contract
     known_metrics: Collection[str] | None = None
     metric_types: Mapping[str, str] = field(default_factory=dict)
-    loaded_alerts: Sequence[Loaded] | None = None
+    loaded_alerts: Sequence[Any] | None = None
     scrape_seconds: float | None = None
     rules: list[Rule] = field(default_factory=list)
     groups: list[tuple[str, Node]] = field(default_factory=list)

@@ -51,6 +51,7 @@ class Labels:
 
 
 _FUNCTIONS = {kind: frozenset(names) for kind, names in NAMES["functions"].items()}
+_LONGEST_CHAIN = 20  # of rules that record what others record
 # Between which numbers the values of some lie, ends included.
 _ANY, _TRUTH = (-inf, inf), (0.0, 1.0)
 _BOUNDS = {
@@ -106,6 +107,7 @@ class Inference:
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
         self._recorded: dict[str, Facts] = {}
+        self._deep = 0
         self._known: dict[int, tuple[Term, Facts]] = {}
 
     def of(self, term: Term) -> Facts:
@@ -116,12 +118,15 @@ class Inference:
         return self._known[id(term)][1]
 
     def recorded(self, name: str) -> Facts:
-        """What is sure of the series that the corpus's rules record under that name."""
+        """What is sure of the series that the corpus's rules record under that name, but for long chains."""
         if name not in self._recorded:
             self._recorded[name] = Facts(filtered=True)  # rules may record each other
-            facts = reduce(_either, map(self._of_rule, self.metrics.recorded[name]))
-            because = f"recorded from {facts.metric or 'a counter'}, {facts.because}"
-            self._recorded[name] = replace(facts, metric=name, scalar=False, because=because)
+            self._deep += 1
+            if self._deep <= _LONGEST_CHAIN:
+                facts = reduce(_either, map(self._of_rule, self.metrics.recorded[name]))
+                because = f"recorded from {facts.metric or 'a counter'}, {facts.because}"
+                self._recorded[name] = replace(facts, metric=name, scalar=False, because=because)
+            self._deep -= 1
         return self._recorded[name]
 
     def _of_rule(self, rule: Rule) -> Facts:
