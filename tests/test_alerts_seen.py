@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cloudxai_analysis.cards import alerts
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.window import parse_window
@@ -48,8 +46,8 @@ def study(folder: Path, week: str, *storms: str, now: datetime | None = None, ki
     return Study(settled, window, kind(source), ledger=ledger, now=now or window.end)
 
 
-@pytest.mark.parametrize("days", [(10, 13), (9, 10, 11, 12, 13)])
-def test_each_storm_of_a_quiet_platform_is_found(days: tuple[int, ...], tmp_path: Path) -> None:
+def test_each_storm_of_a_quiet_platform_is_found(tmp_path: Path) -> None:
+    days = (9, 10, 11, 12, 13)
     found = judge.check(study(tmp_path, "2026-W46", *[f"11-{day:02d}T09:00" for day in days]), "storms")
     assert (found.status, found.value) == ("warn", float(len(days)))
     assert [(event["start"].day, event["size"]) for event in found.events] == [(day, 26.0) for day in days]
@@ -80,9 +78,3 @@ def test_nothing_fired_is_said_only_where_it_would_have_been_seen(tmp_path: Path
         assert judge.check(silent, key).status == "unknown", key
         assert "no alert was ever stored" in judge.check(silent, key).finding
     assert "no alert was ever stored" in alerts.episodes(silent).empty
-    # Rules that were loaded, and a week seen: that none fired is known.
-    quiet = study(tmp_path, "2026-W46")
-    assert judge.check(quiet, "storms").status == "pass"
-    assert judge.check(quiet, "false_positives").finding == (
-        "No rule that wakes someone fired in the 28 days up to Mon 16 Nov, 00:00 UTC: there is no rate to judge."
-    )
