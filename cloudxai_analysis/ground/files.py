@@ -76,6 +76,8 @@ def written(of: str) -> Iterator[None]:
     """What the block writes of `of`; raises LakeUnwritable where the disk is full, read-only or failing."""
     try:
         yield
+    except Timeout:  # an OSError, too
+        raise
     except OSError as error:
         raise LakeUnwritable(
             f"{of} cannot be written: {_cause(error)}. What was there before stays; make room or mend the disk, and "

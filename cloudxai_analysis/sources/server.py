@@ -48,11 +48,6 @@ class ServerSource:
         """The server's base URL without credentials."""
         return self.session.base
 
-    @property
-    def received(self) -> int:
-        """Bytes of all bodies so far."""
-        return self.session.received
-
     def describe(self) -> dict[str, Any]:
         """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way.
 

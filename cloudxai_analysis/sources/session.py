@@ -69,7 +69,6 @@ class ObservingSession(requests.Session):
         # The server, too, gives up when nobody waits any longer: a query costs it nothing after that.
         self.patience = f"{round(limits.request_timeout_seconds * 1000)}ms"
         self.retries = limits.retries
-        self.received = 0
         self.auth = credentials
         self.trust_env = False
         # Unpacked on purpose: packing costs the server more than half of its speed, at every rate above 7 MB/s.
@@ -235,7 +234,6 @@ class ObservingSession(requests.Session):
                 # `read1` gives what has come; `read` would wait for a full chunk.
                 while chunk := raw.read1(_CHUNK_BYTES):
                     size += len(chunk)
-                    self.received += len(chunk)
                     if size > self._limits.response_bytes:
                         raise SourceAnswerError(
                             f"sent more than {self._limits.response_bytes:,} bytes. Narrow the matchers, or raise "

@@ -181,7 +181,8 @@ def test_mistakes_are_one_line_and_another_run_is_waited_for(
         spoil(lake, "samples", "2026-10-06")
         for word in ("vacuum", "verify"):
             done = cloudxai(word)
-            assert (done.code, len(done.err), "being written by another run" in done.err[0]) == (7, 1, True)
+            assert (word, done.code, done.err) == (word, 7, done.err)
+            assert "being written by another run" in done.err[0]
     shutil.rmtree(lake)
     for word, code in (("status", 0), ("verify", 2), ("vacuum", 2)):
         done = cloudxai(word)
