@@ -107,7 +107,6 @@ def _start(name: str, at: pd.Timestamp, label: str) -> Any:
 
 
 def _own(ours: pd.DataFrame, spans: pd.DataFrame, label: str) -> pd.DataFrame:
-    """What each tenant costs us over each wholly covered span, where that is not 0."""
     costs = ours.assign(day=ours["hour"].dt.floor("D"), cost=ours["cost"].where(np.isfinite(ours["cost"]), np.inf))
     daily = costs.groupby(["day", "tenant", "currency"])["cost"].sum().unstack(["tenant", "currency"])
     parts = [typed([], {label: "str", **types("at tenant currency ours")})]
@@ -138,8 +137,6 @@ def drift(ours: pd.Series, theirs: pd.Series) -> pd.Series:
 
 def conservation(hourly: pd.DataFrame, covered: pd.DataFrame, bills: Iterable[Any], history: Window) -> pd.DataFrame:
     """Each bill that touches the history against the tenants' costs of its days, the newest last.
-
-    `covered` (day, coverage); bills have source, window, currency and amount.
 
     Columns: source, start, end, currency, allocated, total, rest, covered_share.
     """

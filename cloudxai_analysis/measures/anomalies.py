@@ -192,7 +192,6 @@ class _Week:
         return float(np.log((self.cost[row, part][known].sum() + quiet) / (expected[known].sum() + quiet)))
 
     def _needed(self, row: int, part: slice) -> float:
-        """The rise from which on a stretch counts."""
         hours = part.stop - part.start
         spread = _spread(self.hourly[[row], part], self.week.daily[row], hours).item()
         return max(_SIGMAS * spread, _LASTING if hours >= DAY / 2 else _BRIEF)
@@ -232,7 +231,6 @@ class _Week:
         return ratio > np.maximum(rise * _ALIKE, _BEYOND_NOISE * _spread(week.hourly, week.daily, hours))
 
     def _told(self, row: int, part: slice) -> dict[str, Any]:
-        """A stretch as far as it lies in the window."""
         inside = np.flatnonzero(self.judged[part]) + part.start
         cost, expected, place = self.cost[row, inside], self.middle[row, inside], self.first + inside
         seen = np.isfinite(cost) & np.isfinite(expected)
@@ -255,7 +253,6 @@ def _reach(gain: Floats, half: float) -> int:
 
 
 def _twice(alike: NDArray[np.bool_], hours: int) -> NDArray[np.bool_]:
-    """Which rows had it on two occasions."""
     first, last = alike.argmax(axis=1), alike.shape[1] - 1 - alike[:, ::-1].argmax(axis=1)
     return alike.any(axis=1) & (last - first >= max(hours, _APART))
 
@@ -267,7 +264,6 @@ def _spread(hourly: Floats, daily: Floats, hours: int) -> Floats:
 
 
 def _above(expected: Floats, hourly: Floats, quiet: Floats) -> Floats:
-    """The most that an hour may stray to."""
     return (expected + quiet) * np.exp(_SIGMAS * hourly) - quiet
 
 

@@ -45,11 +45,8 @@ def currencies(hours: pd.DataFrame, currency: str) -> pd.Series:
 
 
 def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
-    """The rollups with a value before a gap, or the `end`, held for one scrape, not 5 minutes.
-
-    Where the source hides staleness markers, the last values of a replaced process would be counted
-    beside those of its successor.
-    """
+    """The rollups with a value before a gap, or the `end`, held for one scrape, not 5 minutes."""
+    # Where a source hides staleness markers, a replaced process would be counted beside its successor.
     after = hours.groupby("series_id")["first_ts"].shift(-1).fillna(end)
     stops = (after - hours["last_ts"]).dt.total_seconds() > _HOLD
     ended = hours[stops & (hours["samples"] > 0) & (hours["stale_markers"] == 0)]
@@ -192,9 +189,7 @@ def cost_movers(costs: pd.DataFrame, before: pd.DataFrame, *, part: Collection[s
 
 
 def concentration(costs: pd.DataFrame) -> pd.DataFrame:
-    """How unevenly the cost lies on the tenants, one row per currency.
-
-    Gini: 2 Σ i·x_i / (n Σ x) − (n + 1) / n over ascending costs (Glasser, 1962, JASA 57).
+    """How unevenly the cost lies on the tenants, by currency (Gini: Glasser, 1962, JASA 57).
 
     Columns: currency, tenants, top10_share, gini; NaN where nothing was spent.
     """
@@ -221,16 +216,13 @@ class _Month:
 
     @property
     def sure(self) -> pd.DatetimeIndex:
-        """The covered days."""
         return pd.DatetimeIndex(self.covered.loc[self.covered["covered"].astype(bool), "day"])
 
     def passed(self) -> pd.Series:
-        """What was spent by the end of each of its days that was seen."""
         day = self.by_day.index
         return self.by_day[(day >= self.month.start) & (day < min(self.until, pd.Timestamp(self.month.end)))].cumsum()
 
     def forecast(self) -> tuple[dict[str, Any], Forecast]:
-        """What is known of it, with the quantiles of its end, and the forecast."""
         days = pd.DatetimeIndex(self.covered.loc[self.covered["day"] < self.until, "day"]).sort_values()
         history = self.by_day.reindex(days, fill_value=0.0).astype("float64").where(days.isin(self.sure))
         left = max((pd.Timestamp(self.month.end) - self.until) // _DAY, 0)
@@ -286,8 +278,6 @@ def budget_course(
     currency: str,
 ) -> pd.DataFrame:
     """Each budget of a month: what is spent, and when it will be, by forecast or pace.
-
-    `budgets` in `currency`; a tenant that was not seen has spent nothing.
 
     Columns: tenant, currency, budget, spent, spent_share, pace, low80, median, high80, answer,
     spent_on, days_unknown; the fullest first.

@@ -127,10 +127,7 @@ def growing_hours(hours: pd.DataFrame, *, least_hours: int = 13, least_rises: in
 
 
 def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
-    """`breaks` with each 'only_grows' taken back to where it began, before its samples.
-
-    Whole `hours` of the gauge without a fall that lead up to the stretch are added.
-    """
+    """`breaks` with each 'only_grows' taken back to where it began, by hours without a fall."""
     found = breaks.copy()
     for at, row in breaks[breaks["finding"] == ONLY_GROWS].iterrows():
         led = hours[(hours["tenant"] == row["tenant"]) & (hours["first_ts"] < row["start"].floor("h"))]
