@@ -62,13 +62,13 @@ def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     fired, resolved = row["fired_at"].to_pydatetime(), row["resolved_at"].to_pydatetime()
     window = Window(fired - _MARGIN, min(resolved, study.seen.end) + _MARGIN)
     role = metric or _role(study, row)
-    place = row["tenant"] or row["instance"]
+    described, place = study.contract[role], row["tenant"] or row["instance"]
     return shown_samples(
         study,
         f"alerts-episode-{episode}",
         "episode",
         of_place(study.samples(role, window), place),
-        role,
+        described,
         window=window,
         marked=(fired, resolved),
         found=row,

@@ -20,6 +20,7 @@ from cloudxai_analysis.cards.summary import SUMMARY_MIME, since, summarise, summ
 from cloudxai_analysis.checks import Check, judge
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import WEEK, Window, week_of
+from cloudxai_analysis.platform.contract import Metric
 from cloudxai_analysis.platform.settings import near_miss
 from cloudxai_analysis.study import as_text
 from cloudxai_analysis.study.study import Study
@@ -137,7 +138,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     """
     tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
     role, found = metric or _SECTIONS.get(section, "tenant_readiness"), events(study, section)
-    window, marked = study.seen, None
+    described, window, marked = study.contract[role], study.seen, None
     if tenant:
         own, said = _of_tenant(study, role, tenant), f"{tenant} in {study.window.name}."
     elif found.empty:
@@ -147,6 +148,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     else:
         row = found.iloc[event]
         role = metric or _ROLES.get(row["kind"], role)
+        described = study.contract[role]
         start, end = (
             row["start"].to_pydatetime(),
             (study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()),
@@ -155,14 +157,15 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
         own = of_place(study.samples(role, window), row["place"], stem=row["kind"] == "generated_names")
         lasting = f"{moment(start)} to {moment(end)}: {row['size']:g} {row['unit']}"
         said = f"{row['kind']} of {row['place']}, {lasting}."
-    return shown_samples(study, f"{section}-samples", "samples", own, role, window=window, marked=marked, said=said)
+    return shown_samples(
+        study, f"{section}-samples", "samples", own, described, window=window, marked=marked, said=said
+    )
 
 
 def shown_samples(
-    study: Study, key: str, of: str, samples: pd.DataFrame, role: str, *, window: Window, marked: Any, **words: Any
+    study: Study, key: str, of: str, samples: pd.DataFrame, metric: Metric, *, window: Window, marked: Any, **words: Any
 ) -> Card:
-    """A card of raw samples of the metric that plays a role, with a period in it marked."""
-    metric = study.contract[role]
+    """A card of raw samples of a metric, with a period in it marked."""
     unit = metric.unit.replace("currency", study.contract.currency)
     words |= {"metric": metric.name, "unit": unit, "around": window, "marked": marked}
     return compose(study, key, of=of, frame=samples.reset_index(drop=True), **words)
