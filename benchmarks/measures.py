@@ -31,7 +31,6 @@ from cloudxai_analysis.measures import (
     anomalies,
     cardinality,
     cost,
-    cost_course,
     focus,
     identifiers,
     labels,
@@ -152,16 +151,17 @@ def frames(tenants: int) -> Frames:
     covered = days.assign(coverage=1.0, covered=True)
     ready, samples = scrapes(tenants)
     rolling = hours.assign(window=pd.Categorical(["24h"] * len(hours)), last=24 * hours["last"])
+    hourly = cost.hourly_costs(hours, semantics="rate", currency="EUR")
     return Frames(
         hours=hours,
         covered=covered,
         starts=starts,
         tenants=seen.reset_index(),
-        daily=cost.costs_by_day(hours, semantics="rate", currency="EUR"),
+        daily=cost.costs_by_day(hourly),
         arrivals=arrivals,
         held=cardinality.held_tenants(arrivals, SPAN, starts),
-        costs=cost.tenant_costs(hours, LAST, semantics="rate", currency="EUR"),
-        hourly=cost.hourly_costs(hours, semantics="rate", currency="EUR"),
+        costs=cost.tenant_costs(hourly, LAST),
+        hourly=hourly,
         rolling=rolling,
         lifetimes=cardinality.tenant_lifetimes(hours, end=pd.Timestamp(SPAN.end)),
         arriving=time_to_cap.daily_arrivals(arrivals, covered, SPAN, cap=2 * max(SIZES), fullest=FULLEST),
@@ -177,6 +177,14 @@ NEVER = pd.DataFrame({"start": pd.to_datetime([], utc=True), "end": pd.to_dateti
 HOURS = pd.date_range(SPAN.start, SPAN.end, freq="h", inclusive="left", unit="us")
 COVERED_HOURS = pd.DataFrame({"hour": HOURS, "covered": True})
 RATE: dict[str, Any] = {"semantics": "rate", "currency": "EUR"}
+
+
+def grid(f: Frames) -> Any:
+    """The hours that costs are held against, of a gauge that never broke."""
+    breaks = NEVER.assign(tenant="")
+    return anomalies.cost_grid(f.hours, LAST, COVERED_HOURS, breaks=breaks, generated=(), **RATE)
+
+
 MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.active_tenants": lambda f: cardinality.active_tenants(f.hours),
     "cardinality.tenant_arrivals": lambda f: cardinality.tenant_arrivals(f.hours, f.starts),
@@ -186,17 +194,15 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "cardinality.tenant_sets": lambda f: cardinality.tenant_sets(f.hours, LAST),
     "identifiers.generated_names": lambda f: identifiers.generated_names(f.arrivals, refusals=NEVER, gaps=NEVER),
     "cost.hourly_costs": lambda f: cost.hourly_costs(f.hours, **RATE),
-    "cost.tenant_costs": lambda f: cost.tenant_costs(f.hours, LAST, **RATE),
-    "cost.costs_by_day": lambda f: cost.costs_by_day(f.hours, **RATE),
+    "cost.tenant_costs": lambda f: cost.tenant_costs(f.hourly, LAST),
+    "cost.costs_by_day": lambda f: cost.costs_by_day(f.hourly),
     "cost.weekly_costs": lambda f: cost.weekly_costs(f.daily),
     "cost.cost_movers": lambda f: cost.cost_movers(f.costs, f.costs),
     "cost.concentration": lambda f: cost.concentration(f.costs),
     "semantics.cost_faults": lambda f: semantics.cost_faults(f.hours, f.hours, currency="EUR"),
     "cost.cost_per_tenant": lambda f: cost.cost_per_tenant(f.daily),
-    "anomalies.cost_anomalies": lambda f: anomalies.cost_anomalies(
-        f.hours, LAST, COVERED_HOURS, floor=0.1, hour_floor=2.0, **RATE
-    ),
-    "anomalies.anomaly_basis": lambda f: anomalies.anomaly_basis(f.hours, LAST, COVERED_HOURS, semantics="rate"),
+    "anomalies.cost_anomalies": lambda f: anomalies.cost_anomalies(grid(f), floor=0.1, hour_floor=2.0),
+    "anomalies.anomaly_basis": lambda f: anomalies.anomaly_basis(grid(f)),
     "semantics.suspects": lambda f: semantics.suspects(f.hours, semantics="rate"),
     "readiness.tenant_availability": lambda f: readiness.tenant_availability(f.hours),
     "cardinality.tenant_cohorts": lambda f: cardinality.tenant_cohorts(f.hours, f.covered, SPAN),
@@ -204,11 +210,10 @@ MEASURES: dict[str, Callable[[Frames], Any]] = {
     "time_to_cap.daily_arrivals": lambda f: time_to_cap.daily_arrivals(
         f.arrivals, f.covered, SPAN, cap=4_000, fullest=FULLEST
     ),
-    "agreement.rolling_agreement": lambda f: agreement.rolling_agreement(f.hourly, f.rolling, f.covered),
-    "agreement.billing_agreement": lambda f: agreement.billing_agreement(
-        f.hourly, f.rolling.rename(columns={"window": "billing_window"}), f.covered
+    "agreement.cost_agreement": lambda f: agreement.cost_agreement(f.hourly, f.rolling, f.covered, label="window"),
+    "focus.focus_rows": lambda f: focus.focus_rows(
+        f.daily, f.covered, provider="CloudxAi", billing_account="beta", metric="tenant_cost_estimate"
     ),
-    "focus.focus_rows": lambda f: focus.focus_rows(f.daily, provider="CloudxAi", billing_account="beta"),
 }
 OF_SERIES: dict[str, Callable[[Frames], Any]] = {
     "labels.series_by_metric": lambda f: labels.series_by_metric(f.series, LAST),
@@ -226,10 +231,8 @@ FORECASTS: dict[str, Callable[[Frames], Any]] = {
         *(f.arriving, time_to_cap.arrivals_ahead(f.arriving), f.arrivals, NEVER),
         **{"fullest": FULLEST, "cap": 4_000, "expected": 0, "generated": (), "end": pd.Timestamp(SPAN.end)},
     ),
-    "cost_course.month_projection": lambda f: cost_course.month_projection(
-        f.daily, f.covered, MONTH, until=pd.Timestamp(LAST.end)
-    ),
-    "cost_course.budget_course": lambda f: cost_course.budget_course(
+    "cost.month_projection": lambda f: cost.month_projection(f.daily, f.covered, MONTH, until=pd.Timestamp(LAST.end)),
+    "cost.budget_course": lambda f: cost.budget_course(
         f.daily,
         {"tenant-0001": 500.0, "tenant-0003": 900.0},
         f.covered,
