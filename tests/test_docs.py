@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import click
+import house
 
 from cloudxai_analysis.cards.compose import TERMS
 from cloudxai_analysis.checks import judge
@@ -30,6 +31,10 @@ def table(page: str, header: str) -> list[list[str]]:
     rows = re.search(rf"^\| {header} .*\n\| ---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
     assert rows, header
     return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in rows[1].splitlines()]
+
+
+def test_the_picture_is_drawn_from_the_imports() -> None:
+    assert house.drawn(read("docs", "architecture.md")) == read("docs", "architecture.md"), "python tests/house.py"
 
 
 def test_rooms_in_the_docs_are_the_layers_and_every_module_is_in_one() -> None:
