@@ -34,7 +34,7 @@ def table(page: str, header: str) -> list[list[str]]:
 
 
 def test_the_picture_is_drawn_from_the_imports() -> None:
-    assert house.drawn(read("docs", "architecture.md")) == read("docs", "architecture.md"), "python tests/house.py"
+    assert house.drawn(page := house.PAGE.read_text(encoding="utf-8")) == page, "run: python tests/house.py"
 
 
 def test_rooms_in_the_docs_are_the_layers_and_every_module_is_in_one() -> None:
