@@ -143,12 +143,13 @@ def test_of_two_clocks_the_earlier_one_says_what_is_over(
 
 
 @pytest.mark.server
-def test_moved_labels_and_a_job_with_nothing_of_the_contract_are_named(tmp_path: Path, settings: Path) -> None:
+def test_pairs_moved_labels_and_a_job_with_nothing_of_the_contract_are_named(tmp_path: Path, settings: Path) -> None:
     def scraped(name: str, *targets: str, **labels: str) -> dict:
-        return {"job_name": name, "static_configs": [{"targets": [*targets], "labels": labels}]}
+        own = [{"targets": [one], "labels": {**labels, "prometheus_replica": str(n)}} for n, one in enumerate(targets)]
+        return {"job_name": name, "static_configs": own}
 
-    with exporter() as one, exporter("other_metric 1\n") as two:
-        jobs = [scraped("cloudxai", one, tenant="scraper"), scraped("it\u202eself", two)]
+    with exporter() as one, exporter() as two, exporter("other_metric 1\n") as third:
+        jobs = [scraped("cloudxai", one, two, instance="a", tenant="scraper"), scraped("it\u202eself", third)]
         with scraping(tmp_path, jobs) as server:
             done = cloudxai("connect", server.url, settings=settings)
             settings.write_text(f"[environments.x]\nsource = '{server.url}'\nmatchers = {{ a = 'b' }}\n")
@@ -157,9 +158,10 @@ def test_moved_labels_and_a_job_with_nothing_of_the_contract_are_named(tmp_path:
                 for words in (("connect", server.url), ("report", "--week", "current"))
             ]
     assert done.returncode == 0, done.stderr
+    assert "differ at the same time in the label 'prometheus_replica'" in done.stdout
     assert "Label 'exported_tenant': the scraper's own 'tenant' took the place of the platform's." in done.stdout
     (shown,) = tomllib.loads(done.stdout[done.stdout.index("\n[environments") :])["environments"].values()
-    assert shown == {"source": server.url, "tenant_label": "exported_tenant"}
+    assert shown == {"source": server.url, "tenant_label": "exported_tenant", "replica_labels": ["prometheus_replica"]}
     for done in nothing:
         assert done.returncode == 4, done.stderr
         (line,) = [line for line in done.stderr.splitlines() if line.startswith("cloudxai:")]

@@ -34,7 +34,7 @@ SLO_DAYS = 30
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, yes: bool) -> int:
     """Look at the server at URL, say what a report will find there, and what its environment should say."""
-    from cloudxai_analysis.sources.catalogue import exporting_jobs, labels_of
+    from cloudxai_analysis.sources.catalogue import exporting_jobs, labels_of, told_apart_by
     from cloudxai_analysis.study import settle
 
     asked = settle("current", source=url, environment=environment)
@@ -53,6 +53,12 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
         for label in labels
         if label.startswith("exported_")
     ]
+    differing = told_apart_by(source, contract, end, matchers)
+    lines += [
+        f"Series of one target differ at the same time in the label '{label}': two replicas of one Prometheus need "
+        "`replica_labels`, several processes behind one address need an address each."
+        for label in differing
+    ]
     if contract.tenant_label not in labels:
         lines.append(f"No series has the label '{contract.tenant_label}': name the right one in `tenant_label`.")
     lines += _rule_lines(source.rules(), rules, settled) if rules else []
@@ -62,6 +68,8 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
     proposed: dict[str, Any] = {"source": source.name}
     proposed |= {} if jobs.keys() & set(contract.jobs) else {"jobs": list(jobs)}
     proposed |= {"tenant_label": exported} if exported in labels else {}
+    replicas = [label for label in differing if "replica" in label]
+    proposed |= {"replica_labels": replicas} if replicas else {}
     text = _toml(settled.name, proposed)
     click.echo(f"\n{text}")
     if write:

@@ -6,6 +6,7 @@ Source: Prometheus docs, HTTP API, 'Getting label names', 'Querying label values
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from cloudxai_analysis.sources.series import Labels
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.server import ServerSource
 
+_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 # What every target has, whoever made it: it tells nothing of the platform.
 ANYBODYS = frozenset({"up", "scrape_duration", "scrape_samples", "process_start"})
 
@@ -100,6 +102,21 @@ def oldest(source: ServerSource, chosen: str, window: Window) -> datetime | None
 def labels_of(source: ServerSource, contract: Contract, window: Window, matchers: Labels) -> list[str]:
     """The names of the labels of the contract's series in a window."""
     return words_in(source, "labels", _selectors(contract, matchers), window)
+
+
+def told_apart_by(source: ServerSource, contract: Contract, end: datetime, matchers: Labels) -> list[str]:
+    """The labels outside of the contract in which series that are otherwise alike differ, as the server has them now.
+
+    Two replicas of one Prometheus, or several processes behind one address, look so.
+    """
+    named = (label for metric in contract.metrics.values() for label in metric.labels + metric.optional_labels)
+    known = {"__name__", "le", contract.tenant_label, *contract.process_labels, *named}
+    found = []
+    for label in sorted(set(labels_of(source, contract, Window(end - HOUR, end), matchers)) - known):
+        alike = " or ".join(f"count without ({label}) ({one})" for one in _selectors(contract, matchers))
+        if _LABEL.fullmatch(label) and promql(source, f"max({alike})", end)["value"].gt(1).any():
+            found.append(label)
+    return found
 
 
 def _selectors(contract: Contract, matchers: Labels) -> list[str]:
