@@ -183,6 +183,7 @@ def flapping(case: Case) -> Found:
     events = _flaps(tenants, alerts)
     names = sorted({flap["place"] for flap in events})
     kind, frame, size = ("tenants", tenants, "transitions") if len(tenants) else ("alerts", alerts, "episodes")
+    many = count(len(names), "tenant") if len(tenants) else f"Alerts of {count(len(names), 'tenant')}"
     top = largest(frame, size) if len(frame) else {}
     edges = [
         f"; the flapping of {short(row['tenant'] or row['alertname'])}, "
@@ -198,7 +199,7 @@ def flapping(case: Case) -> Found:
         top=top,
         whose=f" of {short(top['tenant'])}" if len(top) and top["tenant"] else "",
         minutes=_minutes(top) if len(top) else "",
-        most=f"{count(len(names), 'tenant')} flapped in {week}, most of all: " if len(names) > 1 else "",
+        most=f"{many} flapped in {week}, most of all: " if len(names) > 1 else "",
         before="".join(edges),
         size=" and ".join(count(number, noun) for number, noun in sizes if number),
         who=several(names) or "the alert",
