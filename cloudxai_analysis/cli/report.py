@@ -50,7 +50,8 @@ def report(asked: Asked, fail_on: str) -> int:
             with suppress(OSError):
                 mark_stale(target, str(error))
             raise
-    worst = {check["section"]: check for check in reversed(summary["checks"])}
+    grave = sorted(summary["checks"], key=lambda check: ("fail", "warn", "unknown", "pass").index(check["status"]))
+    worst = {check["section"]: check for check in reversed(grave)}
     sections = dict.fromkeys(check["section"] for check in summary["checks"])
     lines = (f"  {name:<12} {worst[name]['status']:>7}  {worst[name]['finding']}" for name in sections)
     say([summary["headline"], *lines, f"Report: {target / _NOTEBOOK}.html"])
