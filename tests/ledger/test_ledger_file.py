@@ -150,9 +150,9 @@ def test_a_cut_tail_and_a_rewritten_whole_are_found_by_who_knew_better(ledger: L
     ledger.append_all([OUTAGE, NOISE])
     published("2026-W45", ledger.provenance())
     ledger.append(COMPLETE)
-    published(".published/2026-W46-0123456789ab-01234567", ledger.provenance())
-    (reports / "2026-W46").symlink_to(".published/2026-W46-0123456789ab-01234567")
-    published(".published/2026-W46-ba9876543210-76543210", {**ledger.provenance(), "head": "0" * 64})
+    published(".published/2026-W46-0123456789ab", ledger.provenance())
+    (reports / "2026-W46").symlink_to(".published/2026-W46-0123456789ab")
+    published(".published/2026-W46-ba9876543210", {**ledger.provenance(), "head": "0" * 64})
     published("broken", 7)
     known, unreadable = published_heads(reports)
     edition = "report 2026-W46 (an earlier edition)"
