@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cloudxai_analysis.words.csv_cells import neutral, write_csv
 from cloudxai_analysis.words.markdown import markdown_code, markdown_table, markdown_text
+from cloudxai_analysis.words.phrases import rise
 
 FORMULA = "cmd|' /C calc'!A0"
 MIXED = pd.Series([-2, "-2"], dtype=object)
@@ -79,3 +80,18 @@ def test_a_table_lines_numbers_up_and_no_text_closes_the_fence_of_code() -> None
     table = [*markdown_table({"rule": False, "missed": True}, [["a", 1], ["b", ""]])]
     assert table == ["| rule | missed |", "| --- | ---: |", "| a | 1 |", "| b | |"]
     assert [*markdown_code("a\n```\nb", "yaml")] == ["````yaml", "a", "```", "b", "````"]
+
+
+@pytest.mark.parametrize(
+    ("relative", "digits", "said"),
+    [
+        (0.12, 1, "+12.0 %"),
+        (-0.03, 1, "−3.0 %"),
+        (0.9989, 0, "+100 %"),  # of a share it would be 'over 99 %'
+        (1.194, 0, "+119 %"),
+        (0.00001, 1, "under 0.1 %"),
+        (float("nan"), 1, "no data"),
+    ],
+)
+def test_a_change_is_no_share(relative: float, digits: int, said: str) -> None:
+    assert rise(relative, digits) == said

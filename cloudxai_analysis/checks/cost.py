@@ -8,7 +8,7 @@ from cloudxai_analysis.checks.finding import Case, Found, event, events_of, find
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.measures.semantics import CAUSES, LEFT_OUT, ONLY_GROWS
 from cloudxai_analysis.study.alerts import ONE_DAY
-from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, several, short, signed
+from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, rise, several, short
 
 LEAST_DAYS = 3  # covered, under which no gauge is judged by its declared semantics
 LEAST_AMOUNT = 0.5  # in the currency: the few minutes of a tenant that just came tell nothing
@@ -71,13 +71,13 @@ def _said(row: pd.Series) -> str:
     amounts = {name: money(row[name], row["currency"]) for name in ("excess", "cost", "expected", "generated")}
     begun = ", before this window, on" if row["since"] < row["start"] else ""
     relative = row["excess"] / row["expected"] if row["expected"] > 0 else float("nan")
-    rise = f", {signed(percent(relative, 0), relative)}" if relative < 10 else ""
+    more = f", {rise(relative, 0)}" if relative < 10 else ""
     unseen = f", {row['unseen']} of which were not wholly seen and may have cost more" if row["unseen"] else ""
     names = f", in which generated names cost {amounts['generated']}" if row["generated"] > 0 else ""
     return (
         f"{row['who']} cost {amounts['excess']} more than {'its' if row['tenant'] else 'their'} history explains from "
         f"{moment(row['since'])}{begun}, for {count(row['hours'], 'hour')} ({amounts['cost']} instead of "
-        f"{amounts['expected']}{rise}){unseen}{names}"
+        f"{amounts['expected']}{more}){unseen}{names}"
     )
 
 

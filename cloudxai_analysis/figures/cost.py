@@ -14,7 +14,7 @@ from cloudxai_analysis.figures.marks import left_out
 from cloudxai_analysis.figures.style import HATCH, INK, VERMILLION, empty, styled, title
 from cloudxai_analysis.figures.timeline import day_of, days
 from cloudxai_analysis.ground.window import Window, week_of
-from cloudxai_analysis.words.phrases import money, percent, signed
+from cloudxai_analysis.words.phrases import money, rise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def cost_by_week(ax: Axes, weekly: pd.DataFrame, *, currency: str, partial: bool
     cost = known.groupby("start")["cost"].sum().reindex(starts).to_numpy(dtype=float)
     place, whole, last = days(starts), len(cost) - partial, week_of(starts[-1].to_pydatetime()).name
     said = ["" if np.isnan(value) else money(value, "").strip() for value in cost]
-    moved = f", {_signed(change, 1)} on the week before" if np.isfinite(change) else ""
+    moved = f", {rise(change)} on the week before" if np.isfinite(change) else ""
     spec = Course(
         title=lambda _: f"{last} cost {money(float(cost[-1]), unit)}{' so far' if partial else moved}",
         subtitle=f"Cost by ISO week{_in(unit)}",
@@ -98,7 +98,7 @@ def movers(ax: Axes, moved: pd.DataFrame) -> Axes:
     unit, shown = _unit(currency), ours.head(_MOVERS)
 
     def said(row: pd.Series) -> str:
-        part = f", {_signed(row['relative'])}" if np.isfinite(row["relative"]) else ", there for a part"
+        part = f", {rise(row['relative'], 0)}" if np.isfinite(row["relative"]) else ", there for a part"
         part = part if row["before"] else ", new"
         return f"{change_of(float(row['change']), unit)}{part if row['cost'] else ', gone'}"
 
@@ -146,10 +146,6 @@ def _in(unit: str) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:,.10g}".replace("-", "−")
-
-
-def _signed(share: float, digits: int = 0) -> str:
-    return signed(percent(share, digits), share).replace("-", "−")
 
 
 def _others(frame: pd.DataFrame, currency: str) -> str:

@@ -74,6 +74,13 @@ def signed(text: str, number: float) -> str:
     return f"+{text}" if number > 0 else text.replace("-", "−", 1)
 
 
+def rise(relative: float, digits: int = 1) -> str:
+    """'+12.0 %', '−3.0 %': a change as a part of what was before; twice as much is '+100 %', for it is no share."""
+    if 0.99 < relative < 1:
+        return f"+{_digits(relative * 100, digits)} %"
+    return signed(percent(relative, digits), relative)
+
+
 def moment(time: datetime | None) -> str:
     """'Thu 12 Nov, 14:03 UTC'."""
     # A missing time of a frame is a datetime, too, and has no year.
