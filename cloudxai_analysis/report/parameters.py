@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from cloudxai_analysis.ground.errors import NotebookFailed, UsageError
 from cloudxai_analysis.platform.settings import near_miss
 
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _TYPES: dict[str, Any] = {"int": int, "float": Annotated[float, Field(allow_inf_nan=False)], "bool": bool}
 
 
@@ -66,13 +68,18 @@ def _declared(source: str) -> Iterator[Parameter]:
 def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given parameters in the types that the notebook declares; text is read as the declared type.
 
-    Raises a UsageError where a name is unknown (the near miss is named) or a value not of its type,
-    and NotebookFailed where the notebook cannot be read.
+    Raises a UsageError where a name is unknown (the near miss is named), a value is not of its type or a URL with a
+    password, and NotebookFailed where the notebook cannot be read.
     """
     known, checked = read_parameters(notebook), {}
     for name, value in given.items():
         if name not in known:
             raise UsageError(f"Notebook {notebook.stem} has no parameter '{name}'.{near_miss(name, list(known))}")
+        if isinstance(value, str) and _PASSWORD.search(value):
+            raise UsageError(
+                f"Parameter '{name}' holds a password, which the executed notebook would keep. Give the URL without "
+                "it, and name a file with it in `http_config_file` of the environment."
+            )
         parameter = known[name]
         adapter = TypeAdapter[Any](_TYPES.get(parameter.kind, str))
         try:

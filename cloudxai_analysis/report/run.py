@@ -166,7 +166,9 @@ def _papermill(
     how = {"engine_name": "cloudxai", "progress_bar": False, "autosave_cell_every": 0, "shutdown_kernel": "immediate"}
     how |= {"kernel_name": "python3", "kernel_manager_class": Adopting, "on_cell_start": start}
     with closing(ensure_event_loop()):
-        execute_notebook(notebook, target, parameters, **how)
+        # It fills in what stands in braces in a path, and a parameter could lead anywhere.
+        literal = [str(path).translate({ord("{"): "{{", ord("}"): "}}"}) for path in (notebook, target)]
+        execute_notebook(*literal, parameters, **how)
 
 
 def _failure(error: BaseException, notebook: str, place: str, kept: str) -> BaseException:
@@ -177,7 +179,8 @@ def _failure(error: BaseException, notebook: str, place: str, kept: str) -> Base
         return LakeUnwritable(f"{notebook}, {place}, could not write: {_line(value)}. Make room, and run again.")
     if isinstance(error, PapermillException):
         name = getattr(error, "ename", type(error).__name__)
-        known = getattr(errors, name, None)
+        # Ours render as their one line; a class of the same name that a cell made up has a traceback.
+        known = getattr(errors, name, None) if len(getattr(error, "traceback", ())) == 1 else None
         if isinstance(known, type) and issubclass(known, CloudxaiError):
             return known(value)
         return NotebookFailed(f"{notebook}, {place}, raised {name}: {_line(value)}. {kept}.")

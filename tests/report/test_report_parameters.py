@@ -51,6 +51,13 @@ def test_text_is_read_as_the_declared_type_and_a_whole_number_is_a_float_too(not
     assert checked_parameters(notebook, {"share": 2}) == {"share": 2.0}
 
 
+def test_a_password_in_a_url_is_not_kept_in_an_executed_notebook(notebook: Path) -> None:
+    with pytest.raises(UsageError, match=r"^Parameter 'week' holds a password, .* `http_config_file`") as raised:
+        checked_parameters(notebook, {"week": "http://user:s3cret-canary@prometheus:9090/x"})
+    assert "s3cret" not in str(raised.value)
+    assert checked_parameters(notebook, {"week": "http://prometheus:9090/a@b"})
+
+
 WRONG = {"rows": ("five", 5.0, True), "share": ("nan", "inf", None), "loud": ("maybe",), "week": (46,)}
 
 

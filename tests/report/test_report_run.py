@@ -73,6 +73,15 @@ def test_a_cell_that_fails_or_ends_the_run_is_named_and_the_notebook_kept(tmp_pa
     assert keep_failed(target, kept) == target, "nothing more to keep"
 
 
+def test_braces_in_a_path_stay_braces_and_a_cells_own_class_borrows_no_exit_code(tmp_path: Path) -> None:
+    folder = tmp_path / "{folder}%41"
+    folder.mkdir()
+    notebook, target = written(folder, "class NoData(Exception): ...", "raise NoData('mine')"), folder / "{week}.ipynb"
+    with pytest.raises(NotebookFailed, match=r"cell 5 of the executed notebook, raised NoData: mine\."):
+        execute(notebook, {"folder": "../../evil"}, target, seconds=60)
+    assert {path.name for path in folder.iterdir()} == {"small.ipynb", "{week}.ipynb"}
+
+
 def test_an_error_of_ours_keeps_its_line_and_its_exit_code(tmp_path: Path) -> None:
     cell = "from cloudxai_analysis.ground.errors import NoData\nraise NoData('Window 2026-W46 is empty.')"
     with pytest.raises(NoData, match=r"^Window 2026-W46 is empty\.$"):
