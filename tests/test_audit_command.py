@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_text_names_file_line_code_why_and_what_to_do(audit: Audit) -> None:
     assert told[1].startswith("    A counter only rises")
     assert told[2].startswith("  rules/beta.yml:5: Rejected:")
     assert told[-1].startswith("1 rule, 0 routings and 0 dashboards in 1 file: ")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif"])
+def test_a_name_that_is_no_utf8_and_would_steer_a_terminal_is_told_all_the_same(audit: Audit, form: str) -> None:
+    (audit.folder / "rules" / os.fsdecode(b"\xff\x1b[31m.yml")).write_text(COUNTER, encoding="utf-8")
+    code, out, err = audit("rules", "--format", form)
+    assert (code, err, "\x1b" in out) == (1, "", False)
+    if form == "sarif":
+        places = [one["locations"][0]["physicalLocation"] for one in json.loads(out)["runs"][0]["results"]]
+        assert "rules/%FF%1B%5B31m.yml" in {place["artifactLocation"]["uri"] for place in places}
 
 
 def test_json_and_sarif(audit: Audit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -141,7 +142,10 @@ def _as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
 
 def _result(finding: Finding) -> dict[str, Any]:
     subject = f"{finding.subject}: " if finding.subject else ""
-    place = {"artifactLocation": {"uri": quote(finding.file)}, "region": {"startLine": max(finding.line, 1)}}
+    place = {
+        "artifactLocation": {"uri": quote(os.fsencode(finding.file))},
+        "region": {"startLine": max(finding.line, 1)},
+    }
     return {
         "ruleId": finding.code,
         "level": _LEVELS[finding.severity],

@@ -105,8 +105,8 @@ def several(names: Iterable[str], *, most: int = 3) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` for a terminal: what would steer it, or turn the text round, becomes a replacement character."""
-    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf") else sign for sign in text)
+    """`text` for a terminal: what would steer it, turn the text round, or is no UTF-8, becomes a replacement."""
+    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf", "Cs") else sign for sign in text)
 
 
 def number(value: float, digits: int = 0) -> str:
