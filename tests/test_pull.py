@@ -184,6 +184,7 @@ def test_a_window_without_any_sample_commits_nothing(lake: Lake) -> None:
     [
         pytest.param({"source": "demo://?seed=2"}, {}, id="another source"),
         pytest.param({"tenant": "7"}, {}, id="another tenant"),
+        pytest.param({"scenario": "0123456789abcdef"}, {}, id="an edited scenario"),
         pytest.param({}, {"matchers": {"job": "cloudxai"}}, id="other matchers"),
         pytest.param({}, {"rule_matchers": {"job": "cloudxai"}}, id="other matchers of rules"),
         pytest.param({}, {"replica_labels": ["replica"]}, id="replicas as one"),

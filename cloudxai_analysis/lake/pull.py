@@ -156,7 +156,7 @@ def pull(
     # A tile's name says to the second how far it was asked for.
     now = Window(now, now).start.replace(microsecond=0)
     described = source.describe()
-    identity: dict[str, Any] = {key: described[key] for key in ("source", "tenant") if key in described}
+    identity: dict[str, Any] = {key: described[key] for key in ("source", "tenant", "scenario") if key in described}
     identity["matchers"] = {"target": dict(matchers or {}), "rules": dict(rule_matchers or {})}
     if replica_labels:
         identity["replica_labels"] = sorted(replica_labels)

@@ -94,7 +94,7 @@ def named_scenario(name: str) -> Scenario:
         return Scenario(name=name)
     try:
         content = tomllib.loads((BETA if name == "beta" else Path(name)).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"Scenario '{name}' of the demo is neither 'beta' nor 'clean', and as a file of TOML it cannot be read: "
             f"{error}. See docs/howto/write-a-scenario.md."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,3 +148,13 @@ def test_mistakes_in_the_url_are_named(url, part):
 def test_mistakes_in_a_scenario_are_named(event, part):
     with pytest.raises(UsageError, match=part):
         DemoSource(1, checked_scenario({"events": [event, event]}, "test"))
+
+
+def test_an_edited_scenario_is_another_source_under_the_same_name(tmp_path: Path) -> None:
+    file, told = tmp_path / "mine.toml", []
+    for minutes in (10, 20, 20):
+        outage = f'kind = "readiness_incident"\nat = 2026-11-12T10:23:00Z\nminutes = {minutes}\n'
+        file.write_text(f"# a comment is no event\n[[events]]\n{outage}", encoding="utf-8")
+        told.append(DemoSource.from_url(f"demo://?scenario={file}").describe())
+    assert told[0]["source"] == told[1]["source"]
+    assert [one["scenario"] == told[1]["scenario"] for one in told] == [False, True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from threading import Lock
@@ -64,7 +65,10 @@ class DemoSource:
 
     def describe(self) -> dict[str, Any]:
         """Provenance of the samples."""
-        made = {"version": "0.9", "way": "generated from a seed", "hides_markers": True}
+        made: dict[str, Any] = {"version": "0.9", "way": "generated from a seed", "hides_markers": True}
+        if self.scenario.name not in ("beta", "clean"):
+            # A file that was edited plants something else under the same name.
+            made["scenario"] = hashlib.sha256(self.scenario.model_dump_json().encode()).hexdigest()[:16]
         return {"kind": "demo", "source": self.name, **made}
 
     def extent(self) -> Window:
