@@ -1,7 +1,7 @@
 """CloudxAi's telemetry for analysts: `import cloudxai_analysis as cx`, then `study = cx.open_study("2026-W46")`.
 
-`study.frames()` lists every frame; `study.samples`, `study.promql` and `study.sql` reach what no frame has; `cx.plot`
-draws a frame of one's own, and `cx.card` makes a section of the report of it.
+`study.frames()` lists every frame; `study.samples`, `study.promql` and `study.sql` reach what no
+frame has; `cx.plot` draws a frame of one's own, and `cx.card` makes a section of the report of it.
 """
 
 from importlib import import_module

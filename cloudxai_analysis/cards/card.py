@@ -33,8 +33,9 @@ Cells = tuple[list[dict[str, Any]], list[list[str]]]
 class Card:
     """One finding: a heading that says it, a figure, the table behind it, and where it comes from.
 
-    `key` is its anchor on the page and begins with its section; `draw` fills an Axes; `got` counts samples; `checks`
-    are the verdicts that it shows; `empty` is the reason where there is nothing to show; `rows` of the table are shown.
+    `key` is its anchor on the page and begins with its section; `draw` fills an Axes; `got` counts
+    samples; `checks` are the verdicts that it shows; `empty` is the reason where there is nothing
+    to show; `rows` of the table are shown.
     """
 
     key: str

@@ -29,8 +29,9 @@ MAKERS: dict[str, Maker] = {}
 class Row(BaseModel):
     """One section card: what it shows, in which words, under which definition, drawn by what.
 
-    `check` is whose finding is the heading where there is none of its own; `role` names the metric whose samples are
-    counted; `figure` is a function of `figures/`, which is given words or paths from the study.
+    `check` is whose finding is the heading where there is none of its own; `role` names the metric
+    whose samples are counted; `figure` is a function of `figures/`, which is given words or paths
+    from the study.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,8 +84,8 @@ def card(key: str) -> Callable[[Worded], Maker]:
 def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None = None, **words: Any) -> Card:
     """The card called `key`, of the row called so or `of`, with its words.
 
-    `frame` is shown as the table and written in full to `data/<key>.csv`; a word `table` is shown in its place, and
-    with a word `drawn` that is False there is no figure.
+    `frame` is shown as the table and written in full to `data/<key>.csv`; a word `table` is shown
+    in its place, and with a word `drawn` that is False there is no figure.
     """
     row, section = ROWS[of or key], key.split("-", 1)[0]
     frame = study.rows(row.frame, row.by) if frame is None else frame
@@ -160,8 +161,8 @@ def own_card(
 ) -> Card:
     """A card of the analyst's own, shown in a notebook, and on the page of a report.
 
-    `says` is the sentence that was found, `frame` what stands behind it, `means` the term and what it means, as
-    'Dearest hour: the hour of …', and `draw` fills an Axes.
+    `says` is the sentence that was found, `frame` what stands behind it, `means` the term and what
+    it means, as 'Dearest hour: the hour of …', and `draw` fills an Axes.
     """
     term, empty = means.partition(":")[0], len(frame) == 0
     return Card(

@@ -55,8 +55,8 @@ def pictures(study: Study, most: int = 6) -> Album:
 def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     """One episode with the signal that its rule looks at, two hours before to two hours after.
 
-    `metric` is a role of the contract; by default the one that the rule's topic speaks of. Raises UsageError where
-    there is no such episode or role.
+    `metric` is a role of the contract; by default the one that the rule's topic speaks of. Raises
+    UsageError where there is no such episode or role.
     """
     row = _episode(study, episode)
     fired, resolved = row["fired_at"].to_pydatetime(), row["resolved_at"].to_pydatetime()
@@ -80,8 +80,9 @@ def picture(study: Study, episode: int, *, metric: str = "") -> Card:
 def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: str, why: str = "") -> Card:
     """Write a label of one or several episodes into the ledger, and show the rates as they are now.
 
-    `episodes` are numbers of the column `episode`; `judgement` is 'actionable', 'noise' or 'unknown'; `by` is who says
-    so. All are written or none; UsageError where there is no such episode or judgement, or `by` is empty.
+    `episodes` are numbers of the column `episode`; `judgement` is 'actionable', 'noise' or
+    'unknown'; `by` is who says so. All are written or none; UsageError where there is no such
+    episode or judgement, or `by` is empty.
     """
     if judgement not in JUDGEMENTS:
         raise UsageError(f"Judgement '{judgement}' is none of {', '.join(JUDGEMENTS)}. Nothing was written.")

@@ -41,7 +41,8 @@ _SECTIONS = {"telemetry": "up", "cost": "cost", "alerts": "alerts"}
 class Headline:
     """The week's verdict with its summary, the run that made it, and what changed since the week before.
 
-    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it was not run.
+    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it
+    was not run.
     """
 
     summary: dict[str, Any]
@@ -121,8 +122,8 @@ def verdicts(study: Study, section: str = "") -> Verdicts:
 def events(study: Study, section: str) -> pd.DataFrame:
     """The places and times that a section's checks found, the first step from a finding to its samples.
 
-    Columns: check, kind, place (tenant, instance, rule or stem), start, end (UTC; missing where it is not over), size,
-    unit. The row's label is what `samples_behind` asks for.
+    Columns: check, kind, place (tenant, instance, rule or stem), start, end (UTC; missing where it
+    is not over), size, unit. The row's label is what `samples_behind` asks for.
     """
     own = [check for check in judge.checks(study) if check.section == section]
     frame = pd.DataFrame([{"check": check.key, **event} for check in own for event in check.events], columns=_EVENTS)
@@ -132,9 +133,10 @@ def events(study: Study, section: str) -> pd.DataFrame:
 def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Card:
     """The raw samples behind one event of a section, or of one tenant: the second step.
 
-    `event` is its row in `events`; with `tenant` the whole window of that tenant is shown. `metric` is a role of the
-    contract, as 'cost' or 'tenant_readiness'; by default the one that the section judges. A UsageError where the
-    section has no such event, the contract no such role, or the history no such tenant: near ones are named.
+    `event` is its row in `events`; with `tenant` the whole window of that tenant is shown. `metric`
+    is a role of the contract, as 'cost' or 'tenant_readiness'; by default the one that the section
+    judges. A UsageError where the section has no such event, the contract no such role, or the
+    history no such tenant: near ones are named.
     """
     tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
     role, found = metric or _SECTIONS.get(section, "tenant_readiness"), events(study, section)

@@ -54,9 +54,10 @@ class Replays:
 def replayed(study: Study, *, rules: str = "", proposed: str = "", weeks: int = 4) -> Replays:
     """Every alert rule replayed over the weeks that end with what was seen of the study's window.
 
-    `rules` and `proposed` are paths from the project's folder, parted by commas; without `rules` those that the server
-    has loaded, of the demo the reference ones. Where nothing evaluates PromQL the answer says so. Raises UsageError of
-    a missing path or rule, SourceUnreachable where the server does not answer.
+    `rules` and `proposed` are paths from the project's folder, parted by commas; without `rules`
+    those that the server has loaded, of the demo the reference ones. Where nothing evaluates PromQL
+    the answer says so. Raises UsageError of a missing path or rule, SourceUnreachable where the
+    server does not answer.
     """
     given, suggested = rules_in(_paths(rules))[0], rules_in(_paths(proposed))[0]
     seen = study.seen

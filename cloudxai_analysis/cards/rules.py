@@ -28,7 +28,8 @@ _read: WeakKeyDictionary[Study, dict[str, Corpus]] = WeakKeyDictionary()
 def corpus(study: Study, paths: str) -> Corpus:
     """What the files and folders of `paths` hold, which are parted by commas and begin at the project's folder.
 
-    They are read once per study. Raises UsageError where a path does not exist, or there is nothing to audit.
+    They are read once per study. Raises UsageError where a path does not exist, or there is nothing
+    to audit.
     """
     read = _read.setdefault(study, {})
     if paths not in read:

@@ -144,10 +144,10 @@ def _check(check: Check) -> dict[str, Any]:
 def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The checks that changed against the newest of the `earlier` summaries, which stand newest first.
 
-    Gives `before` (the window's name, None where there is no summary), `before_sha256` (of its file) and, for each
-    group, items with check, status, was, finding, redefined (what the check means changed in between) and weeks (how
-    many reports in a row it has stood in, this one included). What turned unknown after a finding is 'worse': nobody
-    knows that it is gone.
+    Gives `before` (the window's name, None where there is no summary), `before_sha256` (of its
+    file) and, for each group, items with check, status, was, finding, redefined (what the check
+    means changed in between) and weeks (how many reports in a row it has stood in, this one
+    included). What turned unknown after a finding is 'worse': nobody knows that it is gone.
     """
     found: dict[str, Any] = {"before": None, "before_sha256": None, **{group: [] for group in GROUPS}}
     if not earlier:

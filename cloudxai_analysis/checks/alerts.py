@@ -110,9 +110,10 @@ def noise(case: Case) -> Found:
 def rule_verdicts(rates: pd.DataFrame, *, bound: float) -> pd.Series:
     """The verdict on each rule, by the end of its interval and not by its rate.
 
-    'good' where the upper end is within the bound, 'bad' where the lower end is over it, of several rules by
-    Benjamini–Hochberg; else 'not judged, 12 needed', or 'too few to judge, 12 more needed'. `rates` with trials, rate,
-    high, design_effect and needed, as `measures.rule_quality.rule_overview` gives them.
+    'good' where the upper end is within the bound, 'bad' where the lower end is over it, of several
+    rules by Benjamini–Hochberg; else 'not judged, 12 needed', or 'too few to judge, 12 more
+    needed'. `rates` with trials, rate, high, design_effect and needed, as
+    `measures.rule_quality.rule_overview` gives them.
     """
     few = [f"{TOO_FEW}, {more:.0f} more needed" for more in rates["needed"]]
     none = [f"{NOT_JUDGED}, {more:.0f} needed" for more in rates["needed"]]

@@ -53,9 +53,10 @@ class Answer(Evidence):
 class Row(Evidence):
     """One check: where it stands, what it holds against which bound, what it may find, and what that rests on.
 
-    `frame` is what the check cannot do without, of the window by its column `by`: where it is empty the answer is
-    'nothing'. `rests_on` are roles of the contract, `counted` says that the number stands on counters or on all that
-    one process has shown, `harm` ranks the checks (1 hurts customers most), `version` counts what the check has meant.
+    `frame` is what the check cannot do without, of the window by its column `by`: where it is empty
+    the answer is 'nothing'. `rests_on` are roles of the contract, `counted` says that the number
+    stands on counters or on all that one process has shown, `harm` ranks the checks (1 hurts
+    customers most), `version` counts what the check has meant.
     """
 
     section: Section
@@ -115,10 +116,10 @@ NEEDED = tuple(key for key, row in ROWS.items() if row.needed)
 class Check:
     """One judged number: the finding as a sentence, the value, its bound, and the evidence.
 
-    `key` is stable from week to week, as 'headroom'; `bound_key` names the setting the bound comes from; `size` says
-    how large the finding is, `since` when it began, `samples` which samples show it, `disproof` what would disprove
-    it; `action` is what people may consider, `decides` who would, neither where it passes; `events` are the places and
-    times found.
+    `key` is stable from week to week, as 'headroom'; `bound_key` names the setting the bound comes
+    from; `size` says how large the finding is, `since` when it began, `samples` which samples show
+    it, `disproof` what would disprove it; `action` is what people may consider, `decides` who
+    would, neither where it passes; `events` are the places and times found.
     """
 
     key: str

@@ -18,7 +18,8 @@ BUDGET_NEARLY_USED = 0.1
 def availability(case: Case) -> Found:
     """Whether the objective is met: the availability of the time seen.
 
-    It passes where it is met even if all unknown time was down, and fails where it cannot be met any more.
+    It passes where it is met even if all unknown time was down, and fails where it cannot be met
+    any more.
     """
     topic, slo = case.study.readiness, case.bound
     measured, left, window = topic.slo_availability.iloc[0], topic.error_budget.iloc[0], topic.slo_window

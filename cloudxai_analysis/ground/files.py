@@ -89,8 +89,8 @@ def written(of: str) -> Iterator[None]:
 def one_writer(lock: Path, seconds: float, *, of: str) -> Iterator[None]:
     """Hold the lock of what `of` names; a lock whose owner has died is free at once.
 
-    Raises LakeLocked (another run holds it longer than `seconds`); RefusedForSecurity (the lock or its folder is a
-    link); and, of the lock and what its holder writes, as `written`.
+    Raises LakeLocked (another run holds it longer than `seconds`); RefusedForSecurity (the lock or
+    its folder is a link); and, of the lock and what its holder writes, as `written`.
     """
     try:
         with written(of):

@@ -142,15 +142,16 @@ def pull(
 ) -> Pulled:
     """Bring into the lake what it lacks of a window, and what it has lost of any.
 
-    A day that ended less than `rewind` before the last pull is pulled again: samples may come late. A tile
-    gives way to one of fewer samples only where a file of it is gone, and what was lost or left out is told
-    until it is brought anew. Series that differ in `replica_labels` only are one. `progress` is called with
-    tiles done, tiles missing and samples so far. Nothing is visible before the one commit at the end, and
-    the next pull takes up what an interrupted one had finished. What was `noted` of the source stands in the
-    provenance.
+    A day that ended less than `rewind` before the last pull is pulled again: samples may come late.
+    A tile gives way to one of fewer samples only where a file of it is gone, and what was lost or
+    left out is told until it is brought anew. Series that differ in `replica_labels` only are one.
+    `progress` is called with tiles done, tiles missing and samples so far. Nothing is visible
+    before the one commit at the end, and the next pull takes up what an interrupted one had
+    finished. What was `noted` of the source stands in the provenance.
 
-    Raises NoData (no sample of the contract in the window), UsageError (the lake holds telemetry of another
-    source or other matchers), LakeLocked, SourceAnswerError (samples came that were not asked for).
+    Raises NoData (no sample of the contract in the window), UsageError (the lake holds telemetry of
+    another source or other matchers), LakeLocked, SourceAnswerError (samples came that were not
+    asked for).
     """
     started = time.monotonic()
     # A tile's name says to the second how far it was asked for.

@@ -29,8 +29,8 @@ class Frames:
     ) -> pd.DataFrame:
         """Raw samples of a metric in a window, sorted by series and time; `markers` keeps NaN, staleness markers too.
 
-        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of `labels`, "" where a
-        series has no such label.
+        Columns: series_id (int64), time (UTC), value (float64), and a categorical for each of
+        `labels`, "" where a series has no such label.
         """
         table, _ = self._table("samples", metric, window, ("labels", "time", "value"))
         time, value = _microseconds(table["time"]), table["value"].to_numpy()
@@ -46,9 +46,10 @@ class Frames:
     def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame:
         """Hourly rollups of a metric in a window, what reaches over from the hour before included.
 
-        The anchor is looked for in the window's days and the whole day before it. Columns: series_id (int64), hour
-        (UTC, its start), a categorical for each label, the fields of `lake.rollups.roll_up`, with first_ts, last_ts as
-        UTC times, and anchored (a value stands before).
+        The anchor is looked for in the window's days and the whole day before it. Columns:
+        series_id (int64), hour (UTC, its start), a categorical for each label, the fields of
+        `lake.rollups.roll_up`, with first_ts, last_ts as UTC times, and anchored (a value stands
+        before).
         """
         looked = Window(window.start - DAY, window.end)
         table, until_ms = self._table("rollups", metric, looked, ("labels", "hour", *FIELDS))
@@ -66,8 +67,8 @@ class Frames:
     def series(self, metric: str, window: Window) -> pd.DataFrame:
         """The series of a metric that have a sample in the hours that begin in a window.
 
-        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen (UTC, of those
-        hours), samples (number).
+        Columns: series_id (int64), labels (all of them, canonical JSON text), first_seen, last_seen
+        (UTC, of those hours), samples (number).
         """
         columns = ("samples", "first_ts", "last_ts")
         table, _ = self._table("rollups", metric, window, ("labels", "hour", *columns))

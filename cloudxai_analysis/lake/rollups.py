@@ -20,11 +20,12 @@ HOLD_MS = 300_000
 def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArray]:
     """The rollups of a batch, one row per series and hour with a point in it, hours without their neighbours.
 
-    Arrays of equal length: `series` (index into `batch.labels`), `hour` (its start), `samples` (values only),
-    `first_ts`, `last_ts`, `first_point_ts`, `last_point_ts` (points include markers and NaN; all times in int64
-    milliseconds), `last_point_is_value` (0 or 1), `resets`, `changes`, `nan_samples`, `stale_markers`, `first`, `last`,
-    `min`, `max`, `sum` (float64), `integral` (value x seconds, the last value's hold left open), `increase` (steps
-    inside the hour; after a fall the new value, as Prometheus' `increase` takes a reset).
+    Arrays of equal length: `series` (index into `batch.labels`), `hour` (its start), `samples`
+    (values only), `first_ts`, `last_ts`, `first_point_ts`, `last_point_ts` (points include markers
+    and NaN; all times in int64 milliseconds), `last_point_is_value` (0 or 1), `resets`, `changes`,
+    `nan_samples`, `stale_markers`, `first`, `last`, `min`, `max`, `sum` (float64), `integral`
+    (value x seconds, the last value's hold left open), `increase` (steps inside the hour; after a
+    fall the new value, as Prometheus' `increase` takes a reset).
     """
     # Reading needs no numba, and its import costs half a second in every kernel.
     from cloudxai_analysis.lake.kernels import mark_groups, roll_up_groups
@@ -46,11 +47,12 @@ def roll_up(batch: SeriesBatch, *, bucket_ms: int = HOUR_MS) -> dict[str, NDArra
 def join_hours(rollups: pd.DataFrame, *, until_ms: int | None = None) -> pd.DataFrame:
     """Hours with what reaches over their boundaries: the step from the value before, and its hold, split at the hour.
 
-    `rollups` has `series_id`, `hour` (int64 milliseconds) and the fields of `roll_up`, sorted by both. A last value is
-    held to the next point, 5 minutes at most; what of it lies after the hour's end counts in the next hour's row, or,
-    where the series has none, in its own, to the day's end and to `until_ms` (up to when the samples are known) at
-    most. So an hour's row depends on its own day and what stands before it. `anchored` says whether a value does:
-    `increase` holds the step from it.
+    `rollups` has `series_id`, `hour` (int64 milliseconds) and the fields of `roll_up`, sorted by
+    both. A last value is held to the next point, 5 minutes at most; what of it lies after the
+    hour's end counts in the next hour's row, or, where the series has none, in its own, to the
+    day's end and to `until_ms` (up to when the samples are known) at most. So an hour's row depends
+    on its own day and what stands before it. `anchored` says whether a value does: `increase` holds
+    the step from it.
     """
     series, hour = rollups["series_id"].to_numpy(), rollups["hour"].to_numpy()
     last, last_ts = rollups["last"].to_numpy(), rollups["last_ts"].to_numpy()

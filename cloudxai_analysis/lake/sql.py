@@ -30,13 +30,14 @@ _READING = ("SELECT", "EXPLAIN", "MULTI")  # the last is what a PIVOT becomes
 def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
     """The answer to one SQL statement over the tables `samples` and `rollups`, of the window's rows alone.
 
-    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and labels are one
-    series. `samples` has `time` and `value`, staleness markers included as NaN. `rollups` has `series_id`, `hour` and
-    the fields of `lake.rollups.roll_up`, each hour on its own: what reaches over from the hour before is in
-    `Snapshot.hours` only. Times are in UTC. Every file of the window's days is held against its SHA-256 first.
+    Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and
+    labels are one series. `samples` has `time` and `value`, staleness markers included as NaN.
+    `rollups` has `series_id`, `hour` and the fields of `lake.rollups.roll_up`, each hour on its
+    own: what reaches over from the hour before is in `Snapshot.hours` only. Times are in UTC. Every
+    file of the window's days is held against its SHA-256 first.
 
-    Raises UsageError (DuckDB is not installed; the statement is wrong, or does more than read); LakeDamaged (a file is
-    missing or not what was written; it is named).
+    Raises UsageError (DuckDB is not installed; the statement is wrong, or does more than read);
+    LakeDamaged (a file is missing or not what was written; it is named).
     """
     try:
         import duckdb

@@ -1,8 +1,8 @@
 """The lake: two Delta tables, and what was published of them.
 
-A pull is published by one commit of samples, then one of rollups that names and seals it: a reader opens the pair that
-the newest commit of `rollups` names, so it sees all of a pull or none of it. Every file is held against its hash, each
-time, before a number leaves it.
+A pull is published by one commit of samples, then one of rollups that names and seals it: a reader
+opens the pair that the newest commit of `rollups` names, so it sees all of a pull or none of it.
+Every file is held against its hash, each time, before a number leaves it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Lake:
     def snapshot(self, version: int | None = None) -> Snapshot:
         """The published pair at a version of `rollups`, by default the newest.
 
-        Raises UsageError (nothing is published, or not at that version), LakeDamaged (a log is not what was committed).
+        Raises UsageError (nothing is published, or not at that version), LakeDamaged (a log is not
+        what was committed).
         """
         newest = self._published()
         if newest is None:
@@ -73,8 +74,9 @@ class Lake:
     def publish(self, fresh: Iterable[TileFile], stated: Stated) -> int:
         """Commit tiles, replacing those of the same metric and day, and return the version of `rollups`.
 
-        Both commits go by what is published: what an interrupted publication left in `samples` is taken out, and what
-        it took out is put back. Each step is on disk before the next: the tiles, the samples' commit, the rollups'.
+        Both commits go by what is published: what an interrupted publication left in `samples` is
+        taken out, and what it took out is put back. Each step is on disk before the next: the
+        tiles, the samples' commit, the rollups'.
         """
         for kind in KINDS:
             if not is_table(self.path / kind):

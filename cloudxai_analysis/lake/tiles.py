@@ -75,8 +75,8 @@ def write_tile(
 ) -> list[TileFile]:
     """Write a tile's two files, private and synced, samples first; a commit must name them.
 
-    `asked` is up to when the day was asked for; a later pull of the same `identity` may take the tile
-    up. Raises OSError where the disk is full, read-only or failing.
+    `asked` is up to when the day was asked for; a later pull of the same `identity` may take the
+    tile up. Raises OSError where the disk is full, read-only or failing.
     """
     texts = [canonical_labels(labels) for labels in batch.labels]
     ids = series_ids(texts)

@@ -44,9 +44,10 @@ def set_aside(path: Path) -> Path:
 def set_aside_torn(lake: Lake, published: Iterable[int], *, lock_seconds: float = 10.0) -> list[Path]:
     """Make a lake readable whose newest logs are damaged; where those lie now, [] if none was.
 
-    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`, which no
-    publication may need; then the newest publication, if no report was made from it (`published`): its tiles stay, and
-    the next pull takes them up. Raises LakeDamaged, and changes nothing, where that does not mend it.
+    Checkpoints go first, since the logs hold all that is in them; then the newest log of `samples`,
+    which no publication may need; then the newest publication, if no report was made from it
+    (`published`): its tiles stay, and the next pull takes them up. Raises LakeDamaged, and changes
+    nothing, where that does not mend it.
     """
     reason = _unreadable(lake)
     if reason is None:
@@ -91,9 +92,10 @@ def vacuum(
 ) -> list[tuple[Path, int]]:
     """Remove the files that versions gave up longer ago than `older_than`, and return them with their bytes.
 
-    The files of the newest version and of the `published` ones stay, and so does all that no log of the lake names.
-    deltalake says which files go; it would commit that if it removed them itself. Raises UsageError (the lake is empty,
-    or the age is less than an hour); LakeDamaged (a version that stays cannot be read); LakeLocked, LakeUnwritable.
+    The files of the newest version and of the `published` ones stay, and so does all that no log of
+    the lake names. deltalake says which files go; it would commit that if it removed them itself.
+    Raises UsageError (the lake is empty, or the age is less than an hour); LakeDamaged (a version
+    that stays cannot be read); LakeLocked, LakeUnwritable.
     """
     hours = int(older_than / timedelta(hours=1))
     if hours < 1:

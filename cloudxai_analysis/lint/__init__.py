@@ -1,6 +1,7 @@
 """Audits of rule, routing and dashboard files: what they find, by codes that are rows of `codes.toml`.
 
-Functions marked with `rule` find those that are ours to find; what other tools say is sorted into codes by `said`.
+Functions marked with `rule` find those that are ours to find; what other tools say is sorted into
+codes by `said`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ Severity = Literal["error", "warning", "info"]
 class Finding:
     """One fault at one place.
 
-    `code` is stable, as 'promql/raw-counter', and is what a finding is silenced by; `subject` names the rule, route or
-    panel; `message` says what is there, `why` what comes of it, `action` what to do. An 'error' cannot do what it was
-    written for, a 'warning' does it badly or at times, an 'info' is worth a look.
+    `code` is stable, as 'promql/raw-counter', and is what a finding is silenced by; `subject` names
+    the rule, route or panel; `message` says what is there, `why` what comes of it, `action` what to
+    do. An 'error' cannot do what it was written for, a 'warning' does it badly or at times, an
+    'info' is worth a look.
     """
 
     file: str

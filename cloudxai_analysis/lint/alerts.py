@@ -184,8 +184,8 @@ def _as_loaded(one: Any) -> dict[str, object]:
 def _without_absent(rules: list[tuple[Rule, Term]], metrics: Metrics) -> Iterator[Finding]:
     """The first alert on each gauge of the contract, where no rule asks whether any of its metrics is missing.
 
-    A gauge says that something is so, a counter that something happened: it may not be there before. One process
-    exports them all, so that the absence of one of them tells of the others.
+    A gauge says that something is so, a counter that something happened: it may not be there
+    before. One process exports them all, so that the absence of one of them tells of the others.
     """
     missed = {name for _, root in rules for term in root.walk() for part in _missed(term) for name in part.metrics}
     recorded = {name for one, root in rules if one.kind == "record" and one.name in missed for name in root.metrics}

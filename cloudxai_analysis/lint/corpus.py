@@ -30,11 +30,11 @@ _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
 class Corpus:
     """The rules, routings and dashboards of some files, and what is wrong with the files themselves.
 
-    `files` are those that were read, `groups` the groups of rules as they stand in them; `templated` are those that a
-    template makes, of which nothing is missing.
-    `known_metrics` are the names of a server's series, None where none was asked, `metric_types` its metadata,
-    `loaded_alerts` its alerting rules as `sources` reads them; `scrape_seconds` is None where nobody says how often
-    targets are scraped.
+    `files` are those that were read, `groups` the groups of rules as they stand in them;
+    `templated` are those that a template makes, of which nothing is missing. `known_metrics` are
+    the names of a server's series, None where none was asked, `metric_types` its metadata,
+    `loaded_alerts` its alerting rules as `sources` reads them; `scrape_seconds` is None where
+    nobody says how often targets are scraped.
     """
 
     contract: Contract

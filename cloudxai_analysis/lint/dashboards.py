@@ -93,7 +93,8 @@ def _label(node: Node) -> str:
 def _panels(node: Node, repeat: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
     """Panels in the order in which they are seen, each with the variables of which every repeat has one value.
 
-    Those of old rows, and those inside of collapsed rows, too; what follows an open row that is repeated is as well.
+    Those of old rows, and those inside of collapsed rows, too; what follows an open row that is
+    repeated is as well.
     """
     of_row: frozenset[str] = frozenset()
     for inside in (*node.get("rows").items(), *node.get("panels").items()):
@@ -133,8 +134,8 @@ def _name(one: re.Match[str]) -> str:
 def without_variables(text: str) -> Plain:
     """The PromQL text with plain PromQL in place of Grafana's variables.
 
-    A duration stands in inside of brackets, a text inside of quotes, and everywhere else what can be parsed there: a
-    number, a name, or a function.
+    A duration stands in inside of brackets, a text inside of quotes, and everywhere else what can
+    be parsed there: a number, a name, or a function.
     """
     quoted = [one.span() for one in _QUOTED.finditer(text)]
     parts: list[list[str]] = []

@@ -49,9 +49,10 @@ class Matching:
 class Term:
     """A part of an expression, without the brackets that only group.
 
-    `name` is a metric's, a function's or an operator's; `parts` are what it is applied to; `seconds` the length of a
-    range; `labels` with `grouping` what an aggregation keeps (by) or drops (without); `moved` is whether it has an
-    offset or a moment of its own; `source` is what the parser gave.
+    `name` is a metric's, a function's or an operator's; `parts` are what it is applied to;
+    `seconds` the length of a range; `labels` with `grouping` what an aggregation keeps (by) or
+    drops (without); `moved` is whether it has an offset or a moment of its own; `source` is what
+    the parser gave.
     """
 
     form: Form

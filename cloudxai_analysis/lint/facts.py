@@ -65,8 +65,9 @@ _BOUNDS = {
 class Facts:
     """What is sure of one part: its labels, that no value is below `low` or above `high`, and more.
 
-    `kind` is 'counter' where its values are those of counters, if added up; `because` says where that is known from;
-    `filtered` is whether it can be empty because a condition in it does not hold.
+    `kind` is 'counter' where its values are those of counters, if added up; `because` says where
+    that is known from; `filtered` is whether it can be empty because a condition in it does not
+    hold.
     """
 
     labels: Labels = Labels()

@@ -60,7 +60,8 @@ def _edges(corpus: Corpus) -> Iterator[Edge]:
 def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> list[tuple[str, float, bool]]:
     """The metrics that no rule and no panel looks at, the dearest first: name, samples a second, whether promised.
 
-    A selector that names its metric by a pattern, or in part by a variable of a dashboard, looks at each that fits.
+    A selector that names its metric by a pattern, or in part by a variable of a dashboard, looks at
+    each that fits.
     """
     names: set[str] = set()
     patterns: list[Matcher] = []

@@ -75,7 +75,8 @@ class Metrics:
     def labels(self, name: str) -> tuple[frozenset[str] | None, frozenset[str]]:
         """The labels that the series of that name can have (None: any), and those that they have for sure.
 
-        Targets can carry any label by relabelling, so that only the platform's own metrics are closed.
+        Targets can carry any label by relabelling, so that only the platform's own metrics are
+        closed.
         """
         metric = self.promised(name)
         if metric is not None and name not in self.recorded:

@@ -17,8 +17,8 @@ _ROUTE = frozenset({"receiver", "routes", "group_by", "match", "match_re", "matc
 class Route:
     """One node of the routing tree, with the settings that hold for it, inherited or its own.
 
-    `group_by` is None where alerts are not grouped at all (`...`); `lines` are those of the settings that the route
-    itself makes; `unread` is whether one of its matchers could not be read.
+    `group_by` is None where alerts are not grouped at all (`...`); `lines` are those of the
+    settings that the route itself makes; `unread` is whether one of its matchers could not be read.
     """
 
     line: int

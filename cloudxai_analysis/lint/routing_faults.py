@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Shape:
     """One alerting rule's alerts: the labels whose values the rule itself sets, and what its expression leaves open.
 
-    `decided` are labels that rules of this corpus set themselves: an alert has one of them only by its rule, or if its
-    expression speaks of it.
+    `decided` are labels that rules of this corpus set themselves: an alert has one of them only by
+    its rule, or if its expression speaks of it.
     """
 
     rule: Rule

@@ -1,7 +1,7 @@
 """The word of the tools of the field: promtool of rules and expressions, amtool and amlint of routing.
 
-Whether a server takes a file is theirs to say, where they are installed; each finding of theirs names the tool and its
-version, and what an older tool cannot know of a newer server is left out.
+Whether a server takes a file is theirs to say, where they are installed; each finding of theirs
+names the tool and its version, and what an older tool cannot know of a newer server is left out.
 """
 
 from __future__ import annotations

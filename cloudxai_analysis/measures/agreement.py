@@ -1,7 +1,7 @@
 """Our costs held against what others say: the platform's own cost windows, and bills.
 
-A rolling window w at the midnight t stands for (t − w, t], a billing window for its start to t. They
-are held against ours only where every day is covered: a gap lowers both sums, each in its way.
+A rolling window w at the midnight t stands for (t − w, t], a billing window for its start to t.
+They are held against ours only where every day is covered: a gap lowers both sums, each in its way.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def cost_agreement(
 def agreement_counts(held: pd.DataFrame, *, label: str) -> pd.DataFrame:
     """How far the two go apart in all, one row per labelled window and currency.
 
-    Columns: the label's value under its own name `label`, currency, compared (tenants x midnights), unknown
-    (not compared), median and worst (drift; of those half a unit of money apart, where there are any),
-    apart (of the worst, in the currency), tenant and at (of the worst).
+    Columns: the label's value under its own name `label`, currency, compared (tenants x midnights),
+    unknown (not compared), median and worst (drift; of those half a unit of money apart, where
+    there are any), apart (of the worst, in the currency), tenant and at (of the worst).
     """
     keys = [label, "currency"]
     counts = held.groupby(keys, observed=True).agg(

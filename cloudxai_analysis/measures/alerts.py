@@ -29,14 +29,14 @@ def episodes(
 ) -> pd.DataFrame:
     """Unbroken firings of one alert, by `fired_at`.
 
-    `alerts` are samples of ALERTS, NaN a staleness marker. `alert`, where the frame has it, says which series are one
-    alert, as those of an HA pair's replicas; else each label set is one. Samples at most two intervals apart, of all
-    rules or by rule ('' all others), are one stretch, unless a marker lies between. Firings of one activation by
-    `for_state`, samples of ALERTS_FOR_STATE, are one episode, as is what goes on right after one of the server's
-    `gaps`.
+    `alerts` are samples of ALERTS, NaN a staleness marker. `alert`, where the frame has it, says
+    which series are one alert, as those of an HA pair's replicas; else each label set is one.
+    Samples at most two intervals apart, of all rules or by rule ('' all others), are one stretch,
+    unless a marker lies between. Firings of one activation by `for_state`, samples of
+    ALERTS_FOR_STATE, are one episode, as is what goes on right after one of the server's `gaps`.
 
-    Columns: episode, alertname, severity, tenant, instance, pending_at, fired_at, resolved_at, seconds, cut_start,
-    cut_end, unseen_seconds.
+    Columns: episode, alertname, severity, tenant, instance, pending_at, fired_at, resolved_at,
+    seconds, cut_start, cut_end, unseen_seconds.
     """
     frame = _stretches(alerts, "firing", interval_seconds)
     pending = _stretches(alerts, "pending", interval_seconds)
@@ -178,8 +178,9 @@ def _first_within(edges: NDArray[np.int64], times: NDArray[np.int64], near: NDAr
 def identified(alerts: pd.DataFrame, series: pd.DataFrame, *, replica_labels: Collection[str] = ()) -> pd.DataFrame:
     """Samples of ALERTS, or of ALERTS_FOR_STATE, with the alert that each belongs to.
 
-    Series are states of one alert whose labels are the same but for `alertstate` and the replica's; `series` has one
-    row each: series_id, labels (JSON). One that it does not know is an alert of its own.
+    Series are states of one alert whose labels are the same but for `alertstate` and the replica's;
+    `series` has one row each: series_id, labels (JSON). One that it does not know is an alert of
+    its own.
 
     Columns: those of `alerts`, and alert (its number).
     """
@@ -198,8 +199,9 @@ def identified(alerts: pd.DataFrame, series: pd.DataFrame, *, replica_labels: Co
 def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_steps: int = 10) -> pd.DataFrame:
     """How often each rule is evaluated: the median step between neighbouring samples of one series of ALERTS.
 
-    What a rule's samples cannot tell is `default_seconds`: fewer than `least_steps` steps, more than a quarter of them
-    further than a tenth from the median one, or a median over five minutes, which Prometheus itself takes for silence.
+    What a rule's samples cannot tell is `default_seconds`: fewer than `least_steps` steps, more
+    than a quarter of them further than a tenth from the median one, or a median over five minutes,
+    which Prometheus itself takes for silence.
 
     Columns: alertname, interval_seconds, steps (that it was measured from; 0 for the default).
     """
@@ -219,8 +221,9 @@ def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_
 def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds: float) -> pd.DataFrame:
     """Stretches in which the server left nothing at all, neither of a rule nor of a scrape: it was down itself.
 
-    Silence of the rules alone says nothing, since a quiet platform has no ALERTS; `up` has a sample at every scrape.
-    A gap is longer than 2.5 steps, of the evaluation or of all targets' scrapes together, whichever is longer.
+    Silence of the rules alone says nothing, since a quiet platform has no ALERTS; `up` has a sample
+    at every scrape. A gap is longer than 2.5 steps, of the evaluation or of all targets' scrapes
+    together, whichever is longer.
 
     Columns: start (last sample before), end (first one after), seconds.
     """

@@ -1,10 +1,10 @@
 """Stretches that cost a tenant, or all tenants together, more than their own calendar explains.
 
 An hour, or a day together, beyond what `expectation` allows leads a stretch, which is followed both
-ways while the cost stays nearer to its own level than to the expected one. What came on two occasions
-in five weeks of history is the calendar's; what came on one, or to other tenants, may be. All together
-are the tenants that came before the weeks of history, and generated names: what newcomers cost is told
-by their coming. `docs/definitions.md` has the whole rule.
+ways while the cost stays nearer to its own level than to the expected one. What came on two
+occasions in five weeks of history is the calendar's; what came on one, or to other tenants, may be.
+All together are the tenants that came before the weeks of history, and generated names: what
+newcomers cost is told by their coming. `docs/definitions.md` has the whole rule.
 """
 
 from __future__ import annotations

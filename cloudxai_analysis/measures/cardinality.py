@@ -31,8 +31,9 @@ def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.D
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """When each process first saw each tenant since it began.
 
-    Where a target has no start, all its samples are of one process. A tenant that is there before and after a restart
-    comes again with the restart's first sample. Behind an address of several processes nobody arrives.
+    Where a target has no start, all its samples are of one process. A tenant that is there before
+    and after a restart comes again with the restart's first sample. Behind an address of several
+    processes nobody arrives.
 
     Columns: job, instance, started_at, tenant, seen_at, last_seen.
     """
@@ -54,8 +55,9 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
 def _lives(arrivals: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """Processes by time: job, instance, started_at (1970: unknown), begin, whole (seen from its start).
 
-    From its start on a process holds nothing, even if no tenant comes for hours; of one that was there before, nothing
-    is known until a tenant comes. Whole is one that showed a tenant, or itself, within an hour of its start.
+    From its start on a process holds nothing, even if no tenant comes for hours; of one that was
+    there before, nothing is known until a tenant comes. Whole is one that showed a tenant, or
+    itself, within an hour of its start.
     """
     alone = starts.loc[starts["processes"] == 1, [*TARGET, "started_at", "seen_at"]].rename(columns={"seen_at": "own"})
     both = pd.concat([arrivals, alone]).fillna({"started_at": _LONG_AGO})
@@ -84,8 +86,8 @@ def _held_at(moments: pd.DataFrame, arrivals: pd.DataFrame, starts: pd.DataFrame
 def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -> pd.DataFrame:
     """Distinct tenants that each process had seen since its start, at the end of every hour of the window.
 
-    A process is there from its start until it is seen no more; without a start to the last hour with a tenant. Where
-    no tenant ever came, nobody knows.
+    A process is there from its start until it is seen no more; without a start to the last hour
+    with a tenant. Where no tenant ever came, nobody knows.
 
     Columns: job, instance, hour, held.
     """
@@ -111,7 +113,8 @@ def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -
 def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None) -> pd.DataFrame:
     """The smallest, over processes, of `cap` minus held tenants, hour by hour.
 
-    `shown` as `guard_invariants` gives it: without a scrape that shows more tenants than the cap nothing is below 0.
+    `shown` as `guard_invariants` gives it: without a scrape that shows more tenants than the cap
+    nothing is below 0.
 
     Columns: hour, headroom, job, instance, held.
     """
@@ -133,8 +136,8 @@ def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     """Tenants that came and left against the day before, as a share of the tenants of either day.
 
-    Columns: day, tenants, came, left, churn; came, left and churn are NaN unless the day and the one before it are
-    `covered`.
+    Columns: day, tenants, came, left, churn; came, left and churn are NaN unless the day and the
+    one before it are `covered`.
     """
     there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]]
     seen = there.groupby(there["hour"].dt.floor("D"))["tenant"].agg(set)
@@ -172,7 +175,8 @@ def tenant_cohorts(
 ) -> pd.DataFrame:
     """Of those who came in a week, how many were still seen in each week after it, up to the window's end.
 
-    Those of the week in which the telemetry begins (at `begin`, else with the first tenant) were already there.
+    Those of the week in which the telemetry begins (at `begin`, else with the first tenant) were
+    already there.
 
     Columns: cohort, start, already_there, weeks_later, tenants, present, share.
     """
@@ -242,10 +246,12 @@ def guard_invariants(
 ) -> pd.DataFrame:
     """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
 
-    What each process showed, held and refused is laid side by side scrape by scrape. A refusal below the cap by a
-    process that is older than the telemetry decides nothing: it may hold more than was seen.
+    What each process showed, held and refused is laid side by side scrape by scrape. A refusal
+    below the cap by a process that is older than the telemetry decides nothing: it may hold more
+    than was seen.
 
-    Columns: job, instance, most_tenants, most_at, within_cap, rejections, below_cap, below_cap_at, only_at_cap.
+    Columns: job, instance, most_tenants, most_at, within_cap, rejections, below_cap, below_cap_at,
+    only_at_cap.
     """
     shown = tenant_samples.groupby([*TARGET, "time"], observed=True)["tenant"].nunique().rename("tenants")
     shown = with_text(shown.reset_index(), TARGET)

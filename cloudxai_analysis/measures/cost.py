@@ -63,8 +63,8 @@ def hourly_costs(
     """Cost of each tenant in each hour: of a `rate` the integral, else the increase.
 
     An hour of NaN alone has no row, nor one that holds no amounts. `rates` says how many units of
-    `currency` one of another is worth; what it does not know stays. Raises UsageError where the gauge
-    is a `window_total`, which says nothing of single hours, or has no declared semantics.
+    `currency` one of another is worth; what it does not know stays. Raises UsageError where the
+    gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
 
     Columns: tenant, currency, hour, cost.
     """
@@ -110,8 +110,8 @@ def tenant_costs(hourly: pd.DataFrame, window: Window) -> pd.DataFrame:
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
     """What a billing-window or rolling gauge says at its last sample, by tenant and window.
 
-    Columns: tenant, the label's value under its own name `window_label`, currency ('' without one), cost
-    (in the currency), at (last sample). Processes that the tenant had left are not counted.
+    Columns: tenant, the label's value under its own name `window_label`, currency ('' without one),
+    cost (in the currency), at (last sample). Processes that the tenant had left are not counted.
     """
     keys = ["tenant", window_label, "currency"]
     known = hours[is_amount(hours) & (hours["samples"] > 0)]
@@ -161,8 +161,8 @@ def same_hours(
 ) -> tuple[pd.DataFrame, pd.DataFrame, set[str], int]:
     """Costs by tenant over a window and a week before, of the hours that are covered in both.
 
-    `covered` (hour, covered). Given are both costs (tenant, currency, cost), the tenants that were there
-    for under 95 % of those hours in either, and the number of hours.
+    `covered` (hour, covered). Given are both costs (tenant, currency, cost), the tenants that were
+    there for under 95 % of those hours in either, and the number of hours.
     """
     sure = covered.loc[covered["covered"].astype(bool), "hour"]
     now = sure[(sure >= window.start) & (sure < window.end) & (sure - WEEK).isin(sure)]

@@ -1,10 +1,11 @@
 """Increases of counters: every step between two samples, and what a series' first sample adds; one rule for all.
 
-A series' first sample counts its value where its target was scraped before without it, or its process began after the
-first scrape of its job: then it rose from 0 since. Else it counts nothing, for nobody knows since when. A series that
-takes over, in the same process, from one that ended and has the same labels of the contract goes on from its value:
-other labels of it have changed, or the address, or the spelling of `le`. Nothing is read of an address behind which
-several processes answer.
+A series' first sample counts its value where its target was scraped before without it, or its
+process began after the first scrape of its job: then it rose from 0 since. Else it counts nothing,
+for nobody knows since when. A series that takes over, in the same process, from one that ended and
+has the same labels of the contract goes on from its value: other labels of it have changed, or the
+address, or the spelling of `le`. Nothing is read of an address behind which several processes
+answer.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ _LABELS = ["category", "object", "str"]
 def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
     """Each sample of counters with its step from the one before; a fall is a reset and counts the value after it.
 
-    `scrapes` are the successful ones. What is no count (NaN, infinity, under 0, over 2^53) is skipped over.
+    `scrapes` are the successful ones. What is no count (NaN, infinity, under 0, over 2^53) is
+    skipped over.
 
-    Columns: those of `samples`, before (time of the sample or scrape before, or the process's start; NaT unknown), step
-    (0 where nothing is known), sorted by series and time.
+    Columns: those of `samples`, before (time of the sample or scrape before, or the process's
+    start; NaT unknown), step (0 where nothing is known), sorted by series and time.
     """
     frame = readable(samples[samples["value"].between(0, _EXACT)], starts, at="time")
     frame = frame.sort_values(["series_id", "time"], kind="stable", ignore_index=True)

@@ -1,9 +1,9 @@
 """What a row of hourly costs lets expect of the week after it, and how far it strays.
 
-Expected is the median, over the five weeks before, of the same hour of the week, each carried forward
-by the row's trend (Theil and Sen). Strays are learnt from those weeks, each held against the others, as
-logarithms, on which noise that grows with the cost is even. Neighbouring hours are allowed, too:
-clocks change, and jobs do not start to the minute.
+Expected is the median, over the five weeks before, of the same hour of the week, each carried
+forward by the row's trend (Theil and Sen). Strays are learnt from those weeks, each held against
+the others, as logarithms, on which noise that grows with the cost is even. Neighbouring hours are
+allowed, too: clocks change, and jobs do not start to the minute.
 """
 
 from __future__ import annotations

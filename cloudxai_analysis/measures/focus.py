@@ -1,9 +1,9 @@
 """Daily costs as rows of the FinOps FOCUS 1.2 specification, for finance: a stated subset.
 
 Source: focus.finops.org/focus-specification/v1-2, its columns and its handling of currencies,
-times, nulls, numbers and strings. PricingQuantity and PricingUnit are null, which it forbids for usage:
-the gauge gives money and no quantity. Without unit prices it asks that List, Contracted and Effective
-Cost match Billed Cost: all four hold the estimate, as x_CostBasis says.
+times, nulls, numbers and strings. PricingQuantity and PricingUnit are null, which it forbids for
+usage: the gauge gives money and no quantity. Without unit prices it asks that List, Contracted and
+Effective Cost match Billed Cost: all four hold the estimate, as x_CostBasis says.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def focus_rows(
 ) -> pd.DataFrame:
     """One row per UTC day, tenant and currency of `daily` (with its cost), sorted by them.
 
-    `covered` (day, coverage, covered) says how much of each day the telemetry saw. Columns are FOCUS
-    1.2's, in its order, nulls as missing values, then our own with `x_`. Raises UsageError where a
-    currency is no national one of ISO 4217.
+    `covered` (day, coverage, covered) says how much of each day the telemetry saw. Columns are
+    FOCUS 1.2's, in its order, nulls as missing values, then our own with `x_`. Raises UsageError
+    where a currency is no national one of ISO 4217.
     """
     costs = typed(summed(daily, ["day", "tenant", "currency"], "cost"), types("day tenant currency cost"))
     odd = sorted(set(costs.loc[~costs["currency"].str.fullmatch(NATIONAL_CURRENCY), "currency"]))
@@ -78,8 +78,8 @@ def focus_csv(rows: pd.DataFrame) -> str:
     """`rows` as CSV (RFC 4180, CRLF), the same on every machine; to be written as UTF-8.
 
     Numbers have the shortest decimals that give the same 64 bits back, without exponent. Text is
-    unchanged, also where a spreadsheet would run it ('=cmd()'): SubAccountId joins with other tables,
-    FOCUS forbids to alter it, and a machine imports the file.
+    unchanged, also where a spreadsheet would run it ('=cmd()'): SubAccountId joins with other
+    tables, FOCUS forbids to alter it, and a machine imports the file.
     """
     return rows.to_csv(
         index=False,

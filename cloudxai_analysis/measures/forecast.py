@@ -1,11 +1,11 @@
 """Forecasts of daily numbers, tenants that arrive or costs that accrue, as simulated sums.
 
-Coming days are drawn from the history's, all alike ('steady') or recent ones more often ('recent'), each
-with and without a rhythm of the week; each path from its own resample, which carries what is unknown
-of the mean (Efron and Tibshirani, 1993, 'An Introduction to the Bootstrap'). The model with the least
-pinball loss in a back-test is taken, its intervals stretched until 80 % of the tested sums lie in
-them (split conformal prediction: Lei et al., 2018, JASA 113). Weeks do not show how a pace changes
-over months, so each path's pace wanders: much over 90 days, hardly over 7.
+Coming days are drawn from the history's, all alike ('steady') or recent ones more often ('recent'),
+each with and without a rhythm of the week; each path from its own resample, which carries what is
+unknown of the mean (Efron and Tibshirani, 1993, 'An Introduction to the Bootstrap'). The model with
+the least pinball loss in a back-test is taken, its intervals stretched until 80 % of the tested
+sums lie in them (split conformal prediction: Lei et al., 2018, JASA 113). Weeks do not show how a
+pace changes over months, so each path's pace wanders: much over 90 days, hardly over 7.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Forecast:
 def forecast_sums(daily: Floats, *, days: int, paths: int = _PATHS, seed: int = SEED) -> Forecast:
     """The sums of a daily number over the coming days; not known where fewer than 21 days are.
 
-    `daily` has one number a day, in order, NaN where it is unknown. The back-test asks for sums of a
-    week from origins three days apart, the first after 21 days.
+    `daily` has one number a day, in order, NaN where it is unknown. The back-test asks for sums of
+    a week from origins three days apart, the first after 21 days.
     """
     if days < 1 or np.isfinite(daily).sum() < LEAST_DAYS:
         return Forecast(np.zeros((0, 0)), "", typed([], _BACK_TEST))

@@ -1,8 +1,9 @@
 """Frames with stated columns and types, also when they are empty.
 
-A measure says its columns once, in its docstring: `Columns: start, end (NaT where it goes on), minutes.` `columns.toml`
-has the type of each name, its unit and its meaning, also of one measure alone, as `outages.minutes`; a word in brackets
-takes its place. The frame is made from the same line, so that it cannot say anything else.
+A measure says its columns once, in its docstring: `Columns: start, end (NaT where it goes on),
+minutes.` `columns.toml` has the type of each name, its unit and its meaning, also of one measure
+alone, as `outages.minutes`; a word in brackets takes its place. The frame is made from the same
+line, so that it cannot say anything else.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from cloudxai_analysis.measures.frames import typed
 class Shape(NamedTuple):
     """A form that programs give to names: how people call it, how many make a group, how many at once are a burst.
 
-    People do number their tenants, so a run of numbers says less than a hex string: it takes more of them.
+    People do number their tenants, so a run of numbers says less than a hex string: it takes more
+    of them.
     """
 
     words: str
@@ -61,12 +62,13 @@ _MOST = 0.5  # share of a group from which on what is true of some names is take
 def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """Tenant labels that look generated and behave like it, over all that was read.
 
-    Labels look generated where three or more (counters: twelve) share a stem and a shape. They behave like it
-    where five (counters: twelve) of them were first seen within ten minutes, or within an hour of the start of
-    refusals; or where at least half of the stem's names, three or more (twelve), were gone within two days or with
-    the process that they came to. If that is so for half of those that came, it is taken to be so for all that came.
-    None is a name that was seen by a process that began over two days after it came. When a name came is not known in
-    the first hour of all, after a gap, and where its process is older than what was seen of it.
+    Labels look generated where three or more (counters: twelve) share a stem and a shape. They
+    behave like it where five (counters: twelve) of them were first seen within ten minutes, or
+    within an hour of the start of refusals; or where at least half of the stem's names, three or
+    more (twelve), were gone within two days or with the process that they came to. If that is so
+    for half of those that came, it is taken to be so for all that came. None is a name that was
+    seen by a process that began over two days after it came. When a name came is not known in the
+    first hour of all, after a gap, and where its process is older than what was seen of it.
 
     Columns: tenant, stem, shape, first_seen, last_seen, why; by first_seen.
     """
@@ -162,8 +164,8 @@ def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:
 def _parts(names: list[str]) -> pd.DataFrame:
     """Of each label its tenant, stem and shape ('' none), by what stands first in it of all that may be generated.
 
-    One that ends like three hex strings, but by chance in digits alone, is like them. Words of both cases and digits
-    (base 62, base 64) are not told from names.
+    One that ends like three hex strings, but by chance in digits alone, is like them. Words of both
+    cases and digits (base 62, base 64) are not told from names.
     """
     found = [_part(name) for name in names]
     siblings = Counter((stem, size) for stem, shape, size in found if shape == "hex")

@@ -33,16 +33,18 @@ def judged(
 ) -> pd.DataFrame:
     """The episodes, each with what the ledger says of it.
 
-    An incident speaks of the episodes of its tenant (a global one of all) and of its `alerts`, where it names them. A
-    label speaks of the episode of its rule and tenant that fired nearest to its time, within `label_seconds`.
+    An incident speaks of the episodes of its tenant (a global one of all) and of its `alerts`,
+    where it names them. A label speaks of the episode of its rule and tenant that fired nearest to
+    its time, within `label_seconds`.
 
-    It is 'true' where `fired_at` lies in an incident widened by 10 min before and 30 after, 'standing' where it began
-    at most `already_firing_minutes` before the incident's start and still fires in it, else 'false' where the ledger
-    is declared complete for `fired_at`. A label beats an incident, and the last written counts; only a label judges
-    an episode cut off by the window's start.
+    It is 'true' where `fired_at` lies in an incident widened by 10 min before and 30 after,
+    'standing' where it began at most `already_firing_minutes` before the incident's start and still
+    fires in it, else 'false' where the ledger is declared complete for `fired_at`. A label beats an
+    incident, and the last written counts; only a label judges an episode cut off by the window's
+    start.
 
-    Columns: the episodes' own, judgement, incident (that it caught or was firing in), by ('label', 'incident',
-    'ledger' (declared complete) or '').
+    Columns: the episodes' own, judgement, incident (that it caught or was firing in), by ('label',
+    'incident', 'ledger' (declared complete) or '').
     """
     pairs = matches(episodes, incidents, already_firing_minutes=already_firing_minutes)
     best = pairs.drop_duplicates("row").set_index("row").reindex(range(len(episodes)))
@@ -62,8 +64,8 @@ def judged(
 def matches(episodes: pd.DataFrame, incidents: pd.DataFrame, *, already_firing_minutes: float = 0) -> pd.DataFrame:
     """Episodes with the incidents of their scope that they caught, or were already firing in.
 
-    Columns: row (of the episode), place, id, caught (bool); by row, caught ones first, then the incident whose start
-    is nearest.
+    Columns: row (of the episode), place, id, caught (bool); by row, caught ones first, then the
+    incident whose start is nearest.
     """
     fired, resolved = (micros(episodes[name])[:, np.newaxis] for name in ("fired_at", "resolved_at"))
     start, end = micros(incidents["start"]), _ends(incidents)
@@ -106,8 +108,8 @@ def first_catches(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame
 def recall(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     """Of the incidents that name a rule, how many it caught, and how soon.
 
-    Columns: alertname, incidents, caught, recall, detection_seconds, reset_seconds, low, high, reset, acknowledged,
-    acknowledge_seconds.
+    Columns: alertname, incidents, caught, recall, detection_seconds, reset_seconds, low, high,
+    reset, acknowledged, acknowledge_seconds.
     """
     named = incidents[["id", "alerts"]].explode("alerts").dropna().rename(columns={"alerts": "alertname"})
     named = named.astype({"id": "str", "alertname": "str"}).drop_duplicates()
@@ -129,7 +131,8 @@ def recall(judged: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
 def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
     """Rules that were pending in an incident of their scope and did not catch it, one row per incident and rule.
 
-    Columns: id, alertname, tenant, pending_at (the first time), pending_seconds (the longest); by incident.
+    Columns: id, alertname, tenant, pending_at (the first time), pending_seconds (the longest); by
+    incident.
     """
     began, ended = (micros(pendings[name])[:, np.newaxis] for name in ("pending_at", "ended_at"))
     during = _in_scope(pendings, incidents) & (began < _ends(incidents)) & (ended > micros(incidents["start"]))
@@ -158,11 +161,13 @@ def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd
 def proposed_incidents(outages: pd.DataFrame, tenant_outages: pd.DataFrame) -> pd.DataFrame:
     """What the telemetry lets take for an incident, by start: proposed truth, none of which counts as truth.
 
-    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant. Those of one tenant at
-    most 30 minutes apart are one proposal: alerts count for an incident that long after its end. Left out are a
-    tenant's dips inside a global one, and dips of no more than 2.1 minutes in all, of the platform a minute.
+    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant. Those
+    of one tenant at most 30 minutes apart are one proposal: alerts count for an incident that long
+    after its end. Left out are a tenant's dips inside a global one, and dips of no more than 2.1
+    minutes in all, of the platform a minute.
 
-    Columns: id, start, end (NaT: it goes on), tenant, alerts (none: any), severity, summary, source, evidence.
+    Columns: id, start, end (NaT: it goes on), tenant, alerts (none: any), severity, summary,
+    source, evidence.
     """
     everybody, single = _together(outages.assign(tenant="")), _together(tenant_outages)
     everybody = everybody[everybody["minutes"] > OUTAGE_MINUTES]
@@ -177,7 +182,8 @@ def proposed_incidents(outages: pd.DataFrame, tenant_outages: pd.DataFrame) -> p
 def not_known(proposed: pd.DataFrame, incidents: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
     """The proposals that are still to be decided on: no incident of their scope overlaps them, and nobody judged them.
 
-    `incidents` of the ledger, `decided` its proposals with `id` and `state` ('open', 'confirmed' or 'rejected').
+    `incidents` of the ledger, `decided` its proposals with `id` and `state` ('open', 'confirmed' or
+    'rejected').
 
     Columns: those of `proposed`.
     """

@@ -34,7 +34,8 @@ def alike(series: pd.DataFrame, *, known: Collection[str]) -> pd.DataFrame:
 def crowded(alike: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
     """Of `alike` the groups of which two series or more were there in one hour, for five minutes or longer.
 
-    `hours` are the rollups of the metric; being there counts from an hour's first sample to its last.
+    `hours` are the rollups of the metric; being there counts from an hour's first sample to its
+    last.
 
     Columns: those of `alike`, and hour (in which two of the group were longest there together).
     """
@@ -51,8 +52,9 @@ def unexpected_labels(
 ) -> pd.DataFrame:
     """The labels outside of `known` that tell series apart at the same time, one row each.
 
-    `found` as `crowded` gives it; `samples` of the metric in its hours, with series_id and time. A series that only
-    follows another, as at a rollout that changes a label, is the same one going on.
+    `found` as `crowded` gives it; `samples` of the metric in its hours, with series_id and time. A
+    series that only follows another, as at a rollout that changes a label, is the same one going
+    on.
 
     Columns: metric, label, values, series, start.
     """
@@ -78,10 +80,12 @@ def unexpected_labels(
 def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "tenant") -> pd.DataFrame:
     """Series of each metric, with those that came and those that left in a window; the most first.
 
-    `series` has one row per series: metric, labels (JSON), first_seen, last_seen, samples, from before the window on. A
-    series has left if its last sample is over an hour older than the newest of all.
+    `series` has one row per series: metric, labels (JSON), first_seen, last_seen, samples, from
+    before the window on. A series has left if its last sample is over an hour older than the newest
+    of all.
 
-    Columns: metric, series, share, tenants, samples, newcomers, leavers, churn, first_seen, last_seen.
+    Columns: metric, series, share, tenants, samples, newcomers, leavers, churn, first_seen,
+    last_seen.
     """
     own = series[series["last_seen"] >= window.start]
     frame = own.assign(
@@ -99,7 +103,8 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
 def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.DataFrame:
     """How many series each label of each metric makes, and how many would be left without it; the largest saving first.
 
-    Dropping a label merges the series that differ in it alone. `needed` are labels that the platform is about.
+    Dropping a label merges the series that differ in it alone. `needed` are labels that the
+    platform is about.
 
     Columns: metric, label, values, series, without, saving, saving_share, needed.
     """

@@ -16,10 +16,11 @@ def storms(
 ) -> pd.DataFrame:
     """Times in which very many alerts began, by start.
 
-    A storm is a stretch of `minutes` minutes in which at least `least` episodes began, and more than a Poisson process
-    would bring anywhere `a_year` times a year; its mean is that of the `hours` seen, storms left out. Where alerts
-    ordinarily come in bursts, it is bursts that are counted. Overlapping stretches are one storm. Episodes cut off by
-    the window's start are left out: all of them would seem to begin at once.
+    A storm is a stretch of `minutes` minutes in which at least `least` episodes began, and more
+    than a Poisson process would bring anywhere `a_year` times a year; its mean is that of the
+    `hours` seen, storms left out. Where alerts ordinarily come in bursts, it is bursts that are
+    counted. Overlapping stretches are one storm. Episodes cut off by the window's start are left
+    out: all of them would seem to begin at once.
 
     Columns: start, end (of the last such stretch), episodes, alertname (most frequent).
     """
@@ -52,7 +53,8 @@ def storms(
 def _ordinary_burst(places: NDArray[np.int64], bins: float) -> float:
     """How many come at once: variance over mean of the counts by bin, 1 where they come alone.
 
-    Storms are among the fullest bins: one in a hundred is left out, and twenty where little was seen.
+    Storms are among the fullest bins: one in a hundred is left out, and twenty where little was
+    seen.
     """
     fullest = max(20, round(0.01 * bins))
     counts = np.sort(np.unique(places, return_counts=True)[1])[:-fullest]
@@ -95,8 +97,8 @@ def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> 
 def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
     """Stretches in which a tenant's readiness made more than `most` transitions within `minutes` minutes, by start.
 
-    `steps` of the tenants' transition counters as `counters.counter_steps` gives them. A step over a gap longer than
-    `minutes` is left out: nothing shows that its transitions lie close together.
+    `steps` of the tenants' transition counters as `counters.counter_steps` gives them. A step over
+    a gap longer than `minutes` is left out: nothing shows that its transitions lie close together.
 
     Columns: tenant, start (sample before the first step), end (last step), transitions.
     """
@@ -116,7 +118,8 @@ def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 1
 def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 300) -> pd.DataFrame:
     """How much each rule disturbed those on call, the rule with the most episodes first.
 
-    Columns: alertname, severity, episodes, short_lived (whole ones under `short_seconds`), at_night, seconds (in all).
+    Columns: alertname, severity, episodes, short_lived (whole ones under `short_seconds`),
+    at_night, seconds (in all).
     """
     whole = ~(episodes["cut_start"] | episodes["cut_end"])
     frame = episodes.assign(

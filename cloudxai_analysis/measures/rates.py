@@ -26,12 +26,13 @@ _Z = _NORMAL.inv_cdf(1 - LEVEL)
 def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
     """False-positive rate of each rule: false / (true + false positives), with its 95 % interval.
 
-    Episodes of one rule and one judgement that begin within 60 min of the first of them are one alert group. The
-    interval is Wilson's, of as many independent groups as these are worth by `time_clusters` and `design_effect`.
+    Episodes of one rule and one judgement that begin within 60 min of the first of them are one
+    alert group. The interval is Wilson's, of as many independent groups as these are worth by
+    `time_clusters` and `design_effect`.
 
-    Columns: alertname, severity, episodes (all of the rule, judged or not), trials (alert groups, true and false ones),
-    true_positives, false_positives, rate, low, high (NaN without a group), design_effect, judged_share; the rule with
-    the most false positives first.
+    Columns: alertname, severity, episodes (all of the rule, judged or not), trials (alert groups,
+    true and false ones), true_positives, false_positives, rate, low, high (NaN without a group),
+    design_effect, judged_share; the rule with the most false positives first.
     """
     opens = _opens_group(judged)
     rows = [
@@ -57,11 +58,11 @@ def weekly_rates(
 ) -> pd.DataFrame:
     """The false-positive rates, of each rule or of those `pooled`, over the `days` days that end with each of `weeks`.
 
-    `change` against the `days` days that ended a week earlier is 'better' or 'worse' where the two intervals do not
-    meet, else 'not distinguishable'; '' where either is unknown.
+    `change` against the `days` days that ended a week earlier is 'better' or 'worse' where the two
+    intervals do not meet, else 'not distinguishable'; '' where either is unknown.
 
-    Columns: week ('2026-W46'), start (Monday), alertname, severity, episodes, trials, false_positives, rate, low, high,
-    change; by week and rule.
+    Columns: week ('2026-W46'), start (Monday), alertname, severity, episodes, trials,
+    false_positives, rate, low, high, change; by week and rule.
     """
     parts = []
     for week in weeks:
@@ -141,10 +142,11 @@ def time_clusters(judged: pd.DataFrame) -> pd.Series:
 def design_effect(hits: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:
     """How many times the variance of a share is that of as many independent cases: `hits` of `sizes` in each cluster.
 
-    Rao and Scott, A simple method for the analysis of clustered binary data (1992, Biometrics 48), at least 1; times
-    (t(n − 1) / t(m − 1))² for m clusters of n cases, as few of them say little of how alike they are (Korn and
-    Graubard, 1998, Survey Methodology 24). Where all or none are hits, or there is one cluster, the cases of a cluster
-    are taken for one (Kish): Σ n_i² / n, which is the most in any case.
+    Rao and Scott, A simple method for the analysis of clustered binary data (1992, Biometrics 48),
+    at least 1; times (t(n − 1) / t(m − 1))² for m clusters of n cases, as few of them say little of
+    how alike they are (Korn and Graubard, 1998, Survey Methodology 24). Where all or none are hits,
+    or there is one cluster, the cases of a cluster are taken for one (Kish): Σ n_i² / n, which is
+    the most in any case.
     """
     cases, clusters = float(sizes.sum()), len(sizes)
     alike = float((sizes**2).sum() / cases)

@@ -30,9 +30,9 @@ _DAY, _HOUR, _MINUTE = pd.Timedelta(days=1), pd.Timedelta(hours=1), pd.Timedelta
 def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
     """The platform's readiness over time: the least of its instances, not ready where all targets are down.
 
-    `samples` of the global gauge, staleness markers included; `states` as `telemetry.job_states` gives them. What an
-    instance said holds until its next scrape, a marker or a failed scrape. Down counts a job that ever exported the
-    gauge; where none did, any.
+    `samples` of the global gauge, staleness markers included; `states` as `telemetry.job_states`
+    gives them. What an instance said holds until its next scrape, a marker or a failed scrape. Down
+    counts a job that ever exported the gauge; where none did, any.
 
     Columns: start, end, ready; neighbouring stretches, and what lies in none of them is unknown.
     """
@@ -52,10 +52,11 @@ def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFra
 def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
     """Availability over a window, as one row: the share of the time seen in which the platform was ready.
 
-    The window counts from the first time that anything is known of it. What nobody saw is neither up nor down: `low`
-    takes all of it for down, `high` for up.
+    The window counts from the first time that anything is known of it. What nobody saw is neither
+    up nor down: `low` takes all of it for down, `high` for up.
 
-    Columns: since, availability, low, high, seen_minutes, not_ready_minutes, unknown_minutes, seen_share.
+    Columns: since, availability, low, high, seen_minutes, not_ready_minutes, unknown_minutes,
+    seen_share.
     """
     end = pd.Timestamp(window.end)
     since = max(pd.Timestamp(window.start), readiness["start"].min()) if len(readiness) else end
@@ -145,8 +146,8 @@ def _burns(
 ) -> pd.DataFrame:
     """Rates over a pair's `long` and `short` window, and where both are over its threshold as `burning`.
 
-    A rate is the share of the time seen before each of `now` that was not ready, as a multiple of what is allowed. One
-    lost scrape burns nothing.
+    A rate is the share of the time seen before each of `now` that was not ready, as a multiple of
+    what is allowed. One lost scrape burns nothing.
     """
     found, lost = pd.DataFrame(index=range(len(now))), np.zeros(len(now))
     for name, over in (("short", pair[2]), ("long", pair[1])):
@@ -219,8 +220,8 @@ def isolation_breaches(
 ) -> pd.DataFrame:
     """For each global outage, which tenants were not ready with it, and whether it came from one of them.
 
-    `seen` is the number of tenants. A tenant goes with an outage if its own began from five minutes before to a minute
-    after, and if they overlap by half. What has not ended lasts to `end`.
+    `seen` is the number of tenants. A tenant goes with an outage if its own began from five minutes
+    before to a minute after, and if they overlap by half. What has not ended lasts to `end`.
 
     Columns: start, end, verdict, tenants, seen, nearest, lead_seconds, overlap.
     """
@@ -246,8 +247,8 @@ def isolation_breaches(
 def transitions(steps: pd.DataFrame) -> pd.DataFrame:
     """Flips of the global readiness by hour.
 
-    `steps` as `counters.counter_steps` gives them. Steps of several instances that may show the same flips, since their
-    times overlap, count once: those of the instance that saw most.
+    `steps` as `counters.counter_steps` gives them. Steps of several instances that may show the
+    same flips, since their times overlap, count once: those of the instance that saw most.
 
     Columns: hour, transitions.
     """
@@ -264,8 +265,8 @@ def transitions(steps: pd.DataFrame) -> pd.DataFrame:
 def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
     """A quantile of the readiness check's duration by hour, over all instances.
 
-    Prometheus' `histogram_quantile` (promql/quantile.go): linear within the bucket that holds the quantile, the last
-    finite bound where it lies beyond, and nothing without a bucket `+Inf`.
+    Prometheus' `histogram_quantile` (promql/quantile.go): linear within the bucket that holds the
+    quantile, the last finite bound where it lies beyond, and nothing without a bucket `+Inf`.
 
     Columns: hour, seconds; an hour without a check has no row.
     """

@@ -68,9 +68,10 @@ def rule_overview(
 
     `needed` with alertname, severity and `needed`, as `rates.further_needed` says.
 
-    Columns: alertname, severity, paging, weight, episodes, trials, false_positives, false_at_night, rate, low, high,
-    design_effect, needed, judged_share, incidents, caught, recall, recall_low, recall_high, detection_seconds,
-    reset_seconds, acknowledge_seconds, alone, first, near_misses, short_lived, at_night, flapping, per_week (episodes).
+    Columns: alertname, severity, paging, weight, episodes, trials, false_positives, false_at_night,
+    rate, low, high, design_effect, needed, judged_share, incidents, caught, recall, recall_low,
+    recall_high, detection_seconds, reset_seconds, acknowledge_seconds, alone, first, near_misses,
+    short_lived, at_night, flapping, per_week (episodes).
     """
     key = ["alertname", "severity"]
     found = false_positive_rates(judged).merge(needed, how="left", on=key)
@@ -94,8 +95,9 @@ def rule_history(
 ) -> pd.DataFrame:
     """What each alert rule of a file did over a window, the ones to look at first.
 
-    `rules`: alertname, file, line. A rule 'fires nearly always' where one label set fired for the share `always` of the
-    window or more. Without an episode or pending stretch of any rule nothing is known: the server may not keep ALERTS.
+    `rules`: alertname, file, line. A rule 'fires nearly always' where one label set fired for the
+    share `always` of the window or more. Without an episode or pending stretch of any rule nothing
+    is known: the server may not keep ALERTS.
 
     Columns: alertname, file, line, answer, episodes, pendings, firing_share, last_fired.
     """
@@ -120,11 +122,13 @@ def rule_history(
 def cofiring_pairs(episodes: pd.DataFrame, window: Window, *, since: pd.Timestamp) -> pd.DataFrame:
     """Of each rule's episodes, how many began while another rule fired, one row per ordered pair that ever did.
 
-    Another rule counts where it fires within 5 minutes of the begin, for the same tenant or for all. A pair is linked
-    where that holds for at least 3 episodes and half of them, and twice as often as chance would have it: `expected`
-    is the share of the window, from `since` on, in which the other rule fires, so widened.
+    Another rule counts where it fires within 5 minutes of the begin, for the same tenant or for
+    all. A pair is linked where that holds for at least 3 episodes and half of them, and twice as
+    often as chance would have it: `expected` is the share of the window, from `since` on, in which
+    the other rule fires, so widened.
 
-    Columns: alertname, other, episodes (of the first), together, share, expected, linked; the largest share first.
+    Columns: alertname, other, episodes (of the first), together, share, expected, linked; the
+    largest share first.
     """
     begin = window.start if pd.isna(since) else max(window.start, since)
     span = (window.end - begin).total_seconds() * 1e6

@@ -142,8 +142,8 @@ def cost_faults(cost_hours: pd.DataFrame, tenant_hours: pd.DataFrame, *, currenc
     """What is wrong with the samples of a cost gauge of rates, one row per cause and currency.
 
     `tenant_hours` are of a metric that every living tenant has. 'too small' is a denormal number,
-    'currency' a label that is none of ISO 4217's codes; 'left behind' a last value kept, unchanged, for
-    a day or more after the tenant's own last sample, while others are still seen.
+    'currency' a label that is none of ISO 4217's codes; 'left behind' a last value kept, unchanged,
+    for a day or more after the tenant's own last sample, while others are still seen.
 
     Columns: cause, tenants, examples, hours, start, end, amount, currency.
     """

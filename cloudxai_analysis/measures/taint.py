@@ -24,13 +24,15 @@ def tainted_stretches(
 ) -> pd.DataFrame:
     """Stretches in a window in which tenants may be missing from a process: from its first refusal to its end.
 
-    A process that was refused once stays without the tenant until it starts anew, since a full process admits nobody.
-    `steps` of the rejection counter name the refused in builds whose counter carries `tenant`. `tenants` are the real
-    ones (tenant, first_seen, last_seen), `generated` the names that are none. Missing at least are tenants first seen
-    within ten minutes after the next start; at most those that the counter names, else as many as requests, unless
-    these are more than the tenants seen in the stretch.
+    A process that was refused once stays without the tenant until it starts anew, since a full
+    process admits nobody. `steps` of the rejection counter name the refused in builds whose counter
+    carries `tenant`. `tenants` are the real ones (tenant, first_seen, last_seen), `generated` the
+    names that are none. Missing at least are tenants first seen within ten minutes after the next
+    start; at most those that the counter names, else as many as requests, unless these are more
+    than the tenants seen in the stretch.
 
-    Columns: job, instance, start, last_refusal, until, over, rejections, missing_least, missing_most.
+    Columns: job, instance, start, last_refusal, until, over, rejections, missing_least,
+    missing_most.
     """
     end = pd.Timestamp(window.end)
     frame = with_text(refusals, TARGET).sort_values("end", ignore_index=True)

@@ -1,8 +1,8 @@
 """Time seen: each sample stands for the time to the next scrape, and nothing stands for what nobody scraped.
 
-Samples are weighed by time, so that another scrape interval, or a slow target beside a quick one, changes no number.
-A sample holds until the next one of its series, and for at most 2.5 local steps: the usual time from one scrape to the
-next around it.
+Samples are weighed by time, so that another scrape interval, or a slow target beside a quick one,
+changes no number. A sample holds until the next one of its series, and for at most 2.5 local steps:
+the usual time from one scrape to the next around it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ Floats = NDArray[np.float64]
 def holds(samples: pd.DataFrame, *, only: float | None = None) -> pd.DataFrame:
     """How long each sample stands for its series: one row a sample that has a value, by series and time.
 
-    `samples` have series_id, time and value; a missing value, such as a staleness marker, ends what holds. With `only`
-    just the samples of that value have a row.
+    `samples` have series_id, time and value; a missing value, such as a staleness marker, ends what
+    holds. With `only` just the samples of that value have a row.
 
-    Columns: those of `samples`, start (its time), end, step (seconds from scrape to scrape around it; 0 where unknown).
+    Columns: those of `samples`, start (its time), end, step (seconds from scrape to scrape around
+    it; 0 where unknown).
     """
     time, series = _micros(samples["time"]), samples["series_id"].to_numpy()
     order = np.lexsort((time, series))

@@ -1,9 +1,10 @@
 """Time to cap: when a process is likely to hold as many tenants as it may, with what that stands on.
 
-What grows is the number of tenants that a process has seen since its start. So the real tenants that arrive each day
-are forecast, and added to all labels held now. Three assumptions: the process does not restart (a restart frees all
-labels), no more generated names come, and the coming days arrive like those of the history, whose changes of pace the
-widened intervals allow for. A campaign that came once is no pace: see `one_off_days`.
+What grows is the number of tenants that a process has seen since its start. So the real tenants
+that arrive each day are forecast, and added to all labels held now. Three assumptions: the process
+does not restart (a restart frees all labels), no more generated names come, and the coming days
+arrive like those of the history, whose changes of pace the widened intervals allow for. A campaign
+that came once is no pace: see `one_off_days`.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ def daily_arrivals(
 ) -> pd.DataFrame:
     """Tenants that the `fullest` process (job, instance) saw for the first time since its start, by whole day.
 
-    Before its first day the process is the one of the job that held most: rollouts give new names. In the first 24
-    hours of a process only tenants count that are new to the job. Unknown are the arrivals of the job's first day and
-    of a restart's, of an uncovered day and the day after it, and of a day that begins with `cap` tenants held.
+    Before its first day the process is the one of the job that held most: rollouts give new names.
+    In the first 24 hours of a process only tenants count that are new to the job. Unknown are the
+    arrivals of the job's first day and of a restart's, of an uncovered day and the day after it,
+    and of a day that begins with `cap` tenants held.
 
     Columns: day, arrivals, held, one_off.
     """
@@ -74,10 +76,11 @@ def daily_arrivals(
 def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
     """The day, or two or three neighbouring ones, whose arrivals the other days do not explain: a campaign, no pace.
 
-    `arrivals` by day, NaN unknown. The other days' mean and variance make a negative binomial distribution (Poisson
-    where the variance is not over the mean); the stretch that is least likely under it is one-off where that is less
-    likely than one in a thousand over all days. Of two days or more one must have followed: else it may be a new pace.
-    What came twice or at each month's start is in the other days' variance, and is no one-off.
+    `arrivals` by day, NaN unknown. The other days' mean and variance make a negative binomial
+    distribution (Poisson where the variance is not over the mean); the stretch that is least likely
+    under it is one-off where that is less likely than one in a thousand over all days. Of two days
+    or more one must have followed: else it may be a new pace. What came twice or at each month's
+    start is in the other days' variance, and is no one-off.
     """
     from scipy.special import betainc
 
@@ -118,11 +121,11 @@ def time_to_cap(
 ) -> pd.DataFrame:
     """When the `fullest` process (job, instance, held) first passes the cap, over simulated paths, as one row.
 
-    `expected` is how many tenants come back to a process at once, so that a fresh one is not thought empty. It is
-    refusing where the last of the `refusals` lies in the hour before `end`.
+    `expected` is how many tenants come back to a process at once, so that a fresh one is not
+    thought empty. It is refusing where the last of the `refusals` lies in the hour before `end`.
 
-    Columns: answer, held, generated, one_off, one_off_day, cap, since, from_day, earliest95, earliest80, median,
-    latest80, latest95, within, horizon_days, model, days_known.
+    Columns: answer, held, generated, one_off, one_off_day, cap, since, from_day, earliest95,
+    earliest80, median, latest80, latest95, within, horizon_days, model, days_known.
     """
     last, one_off, held = daily["day"].max(), daily[daily["one_off"]], int(fullest["held"].sum())
     own = arrivals.merge(fullest[TARGET], on=TARGET)

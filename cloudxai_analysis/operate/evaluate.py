@@ -71,8 +71,8 @@ def own_weeks(
 ) -> dict[str, Any]:
     """What is found in the last weeks of a lake as they are, and of events planted into copies.
 
-    For each week and size there are `copies` in memory, each with an event of every kind. Neither the
-    lake nor the ledger is written to. Raises NoData where the lake holds none of the weeks.
+    For each week and size there are `copies` in memory, each with an event of every kind. Neither
+    the lake nor the ledger is written to. Raises NoData where the lake holds none of the weeks.
     """
     settled, snapshot = asked.environment, open_lake(asked.environment.lake).snapshot()
     extent = snapshot.extent()

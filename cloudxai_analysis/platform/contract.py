@@ -101,7 +101,8 @@ class Contract(_Promised):
     def columns(self, metric: Metric) -> dict[str, tuple[str, ...]]:
         """The columns of a metric's frames, and the labels that each is made of: `tenant`, `job`, `instance` always so.
 
-        What tells the processes of a job apart is the column `instance`, whatever the platform calls it.
+        What tells the processes of a job apart is the column `instance`, whatever the platform
+        calls it.
         """
         found: dict[str, tuple[str, ...]] = {}
         for name in metric.labels + metric.optional_labels:

@@ -228,8 +228,9 @@ class Environment(_Table):
 def project_folder() -> Path:
     """The folder at which the settings' relative paths start, wherever the command is run, as by cron from `/`.
 
-    That of the file in `CLOUDXAI_SETTINGS`; else the nearest, from the working one upward, with `cloudxai.toml`, or
-    with `notebooks/` and `pyproject.toml`; else the project that this package lies in; else the working one.
+    That of the file in `CLOUDXAI_SETTINGS`; else the nearest, from the working one upward, with
+    `cloudxai.toml`, or with `notebooks/` and `pyproject.toml`; else the project that this package
+    lies in; else the working one.
 
     Raises RefusedForSecurity where another user may have put there what was only found, not named.
     """

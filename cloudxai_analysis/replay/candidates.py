@@ -64,7 +64,8 @@ class Variant(NamedTuple):
 class LeftSide(NamedTuple):
     """The points of a rule's left side by alert, as far as the loosest of `levels` lets them through.
 
-    `comparison` is None where the whole expression was asked for; `evaluated` says which of the steps took place.
+    `comparison` is None where the whole expression was asked for; `evaluated` says which of the
+    steps took place.
     """
 
     batch: SeriesBatch
@@ -129,7 +130,8 @@ def loosest(thresholds: Iterable[float], comparison: str) -> float:
 def variants(side: LeftSide, present: Variant) -> list[Variant]:
     """The present rule, first, and all combinations of settings around it.
 
-    Of the runs at the present threshold, the lengths give `for`, and the gaps between them `keep_firing_for`.
+    Of the runs at the present threshold, the lengths give `for`, and the gaps between them
+    `keep_firing_for`.
     """
     found, seconds = side.runs(present.threshold), side.steps.step / 1000
     same = found.series[1:] == found.series[:-1]
@@ -146,8 +148,8 @@ def candidates(
 ) -> pd.DataFrame:
     """One row for each variant, the present rule first.
 
-    Columns: threshold (NaN where it cannot be varied), for_seconds, keep_firing_for_seconds, judged (False where it
-    fired far more than the present rule), frontier (bool), and those of `quality`.
+    Columns: threshold (NaN where it cannot be varied), for_seconds, keep_firing_for_seconds, judged
+    (False where it fired far more than the present rule), frontier (bool), and those of `quality`.
     """
     by_level = {level: side.runs(level) for level in {variant.threshold for variant in variants}}
     found = [
@@ -166,9 +168,9 @@ def candidates(
 def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: str, variants: int) -> pd.DataFrame:
     """One row for each variant of a rule, the first being 0; `judged` as `Truth.judge` gives it.
 
-    Columns: variant, episodes, trials (alert groups judged), true_positives, false_positives, unjudged (episodes), rate
-    (of false positives), low, high (95 % interval), incidents (that name the rule), caught, misses, detection_seconds,
-    reset_seconds (medians), pages_a_week (episodes).
+    Columns: variant, episodes, trials (alert groups judged), true_positives, false_positives,
+    unjudged (episodes), rate (of false positives), low, high (95 % interval), incidents (that name
+    the rule), caught, misses, detection_seconds, reset_seconds (medians), pages_a_week (episodes).
     """
     # A name of its own for each variant, so that one call of each measure does for all.
     named = judged.assign(alertname=judged["variant"].astype("str"), severity="").astype({"severity": "str"})
@@ -204,7 +206,8 @@ def frontier(candidates: pd.DataFrame) -> Mask:
 def proposal(candidates: pd.DataFrame) -> int:
     """The row of the candidate to propose; 0 where none misses no more incidents and is false less.
 
-    Of several the one that detects soonest, changes least, wakes people least; without incidents none.
+    Of several the one that detects soonest, changes least, wakes people least; without incidents
+    none.
     """
     present = candidates.iloc[0]
     fires = candidates["true_positives"] + candidates["false_positives"] > 0

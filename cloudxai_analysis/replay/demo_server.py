@@ -1,7 +1,7 @@
 """A Prometheus of our own over the demo's samples, as long as a replay lasts, on the loopback.
 
-The samples go in by remote write, in order of time, into one block that is never cut: ten times as fast as by promtool,
-which parses text. Nothing of this is ever done to a server that is watched.
+The samples go in by remote write, in order of time, into one block that is never cut: ten times as
+fast as by promtool, which parses text. Nothing of this is ever done to a server that is watched.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What Prometheus makes of a rule's expression over time, and how far that is what the server fired.
 
-The states are those of `rules/alerting.go` in Prometheus 2.42: an alert is pending from its first evaluation, fires
-from the first one at least `for` later, goes on firing until the expression has been without it for `keep_firing_for`,
-and begins anew after that. Evaluations are counted on the group's grid of due times; where the server was down the
-expression gives nothing, and what a restarted server restores from ALERTS_FOR_STATE is not replayed.
+The states are those of `rules/alerting.go` in Prometheus 2.42: an alert is pending from its first
+evaluation, fires from the first one at least `for` later, goes on firing until the expression has
+been without it for `keep_firing_for`, and begins anew after that. Evaluations are counted on the
+group's grid of due times; where the server was down the expression gives nothing, and what a
+restarted server restores from ALERTS_FOR_STATE is not replayed.
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ def episodes(
 ) -> pd.DataFrame:
     """The episodes of a window, as `measures.alerts.episodes` makes them of the ALERTS that the rule would have left.
 
-    `variants` are the firings of a rule under several settings, `labels` the alerts' label sets by series. `markers`
-    False joins firings at most two intervals apart, as where a source hides staleness markers.
+    `variants` are the firings of a rule under several settings, `labels` the alerts' label sets by
+    series. `markers` False joins firings at most two intervals apart, as where a source hides
+    staleness markers.
 
     Columns: variant (place in `variants`), and those of the measure, by variant and `fired_at`.
     """
@@ -137,12 +139,13 @@ def agreement(
 ) -> pd.DataFrame:
     """Each episode that the server fired, or that only replay has.
 
-    Two are the same where label set, first and last firing evaluation are. Set apart are those that the window cuts or
-    that touch a stretch of `down` or the `settle_seconds` after it, in which a server restores its alerts; and those
-    that differ with an `unsettled` evaluation within `settle_seconds` of an edge.
+    Two are the same where label set, first and last firing evaluation are. Set apart are those that
+    the window cuts or that touch a stretch of `down` or the `settle_seconds` after it, in which a
+    server restores its alerts; and those that differ with an `unsettled` evaluation within
+    `settle_seconds` of an edge.
 
-    Columns: status ('same', 'other' (only the server fired at these evaluations), 'extra' (only replay), 'apart'),
-    alertname, severity, tenant, instance, fired_at, resolved_at.
+    Columns: status ('same', 'other' (only the server fired at these evaluations), 'extra' (only
+    replay), 'apart'), alertname, severity, tenant, instance, fired_at, resolved_at.
     """
     # Counted from the server's own evaluations, rounding moves nothing into a neighbouring one.
     zero = (fired if len(fired) else replayed)["fired_at"].min()
@@ -173,7 +176,8 @@ def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:
 def unsettled(times: Places, scrapes: SeriesBatch) -> Places:
     """The evaluations during a scrape, whose samples bear the time of its begin and were not there yet.
 
-    `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long it took.
+    `scrapes` are samples of `scrape_duration_seconds`: each says when a scrape began and how long
+    it took.
     """
     took = np.where(np.isfinite(scrapes.values), scrapes.values, 0.0)
     next_one = np.searchsorted(times, scrapes.times, side="right")

@@ -31,9 +31,10 @@ Named = Callable[[Labels], dict[str, str]]
 class History:
     """One window of a server's past, asked for `rules`; the server is asked for each thing once.
 
-    `server` evaluates PromQL; ALERTS is read from `watched` (the same source, or the demo behind its server). Each
-    method raises UsageError where series of an expression make the same alert, and the errors of sources where the
-    server does not answer, answers wrongly or in part, or does not take the expression.
+    `server` evaluates PromQL; ALERTS is read from `watched` (the same source, or the demo behind
+    its server). Each method raises UsageError where series of an expression make the same alert,
+    and the errors of sources where the server does not answer, answers wrongly or in part, or does
+    not take the expression.
     """
 
     def __init__(
@@ -182,8 +183,9 @@ def alert_samples(
 ) -> pd.DataFrame:
     """Samples of ALERTS of one rule, told from others of its name by its labels, as `measures.alerts` takes them.
 
-    Columns: series_id, alert (a number for each alert, whatever its state and replica), time, value (NaN of a staleness
-    marker), alertname, alertstate, severity, tenant, job, instance ('' where absent).
+    Columns: series_id, alert (a number for each alert, whatever its state and replica), time, value
+    (NaN of a staleness marker), alertname, alertstate, severity, tenant, job, instance ('' where
+    absent).
     """
     own = _of(alerts, lambda labels: labels.get("alertname") == rule.name)
     carried = {name for labels in own.labels for name in labels}

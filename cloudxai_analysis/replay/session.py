@@ -42,7 +42,8 @@ class Session:
     def compared(self, *, only: Sequence[str] = (), vary: bool = True) -> list[RuleReplay]:
         """Each rule, or `only` some, beside what is proposed for it; `vary` replays its candidates, too.
 
-        Raises UsageError where `only` names a rule that is not there, and the source's errors where it does not answer.
+        Raises UsageError where `only` names a rule that is not there, and the source's errors where
+        it does not answer.
         """
         known = {rules[0][1].name for rules in self.beside}
         if missing := [name for name in only if name not in known]:
@@ -95,9 +96,10 @@ def opened(
 ) -> Iterator[Session]:
     """The last `weeks` weeks up to the window's end, or to `now`, ready to be replayed.
 
-    `given` are the rules to replay; without any those that the server has loaded, of the demo the reference ones. For
-    the demo a Prometheus of our own runs as long as this is open. Raises UsageError where there is no rule to replay,
-    or nothing that evaluates PromQL (`NeedsServer`), and the source's errors.
+    `given` are the rules to replay; without any those that the server has loaded, of the demo the
+    reference ones. For the demo a Prometheus of our own runs as long as this is open. Raises
+    UsageError where there is no rule to replay, or nothing that evaluates PromQL (`NeedsServer`),
+    and the source's errors.
     """
     end = min(window.end, now)
     span = Window(end - weeks * WEEK, end, window.name if weeks == 1 else "")

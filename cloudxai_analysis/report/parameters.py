@@ -68,8 +68,8 @@ def _declared(source: str) -> Iterator[Parameter]:
 def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given parameters in the types that the notebook declares; text is read as the declared type.
 
-    Raises a UsageError where a name is unknown (the near miss is named), a value is not of its type or a URL with a
-    password, and NotebookFailed where the notebook cannot be read.
+    Raises a UsageError where a name is unknown (the near miss is named), a value is not of its type
+    or a URL with a password, and NotebookFailed where the notebook cannot be read.
     """
     known, checked = read_parameters(notebook), {}
     for name, value in given.items():

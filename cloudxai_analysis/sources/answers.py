@@ -29,8 +29,9 @@ class NoSuchEndpoint(Declined):
 def checked(response: requests.Response, *, say: Callable[[object], str]) -> dict[str, Any]:
     """The document of an answer whose body is read; `say` makes a server's words fit to show.
 
-    Source: Prometheus docs, HTTP API, 'Format overview'; VictoriaMetrics adds `isPartial`. Raises RefusedForSecurity
-    where the server redirects elsewhere, SourceAnswerError where the answer is none, in part or with warnings.
+    Source: Prometheus docs, HTTP API, 'Format overview'; VictoriaMetrics adds `isPartial`. Raises
+    RefusedForSecurity where the server redirects elsewhere, SourceAnswerError where the answer is
+    none, in part or with warnings.
     """
     if 300 <= response.status_code < 400 and "Location" in response.headers:
         raise _redirected(response, say)

@@ -1,7 +1,8 @@
 """What a server tells of itself and of its series: build, names, labels, types, and what of the contract it has.
 
-Each raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where the server does not answer, or wrongly.
-Source: Prometheus docs, HTTP API, 'Getting label names', 'Querying label values', 'Querying metric metadata'.
+Each raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where the server does not
+answer, or wrongly. Source: Prometheus docs, HTTP API, 'Getting label names', 'Querying label
+values', 'Querying metric metadata'.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The hot loops of remote read: where chunks lie in a stretch of frames, and their samples.
 
-Importing it imports numba. Whatever the bytes say, the answer is a table or a fault's number, never a read past the
-stretch: its last `PADDING` bytes are filler that a step of the decoder may look at and never get past.
+Importing it imports numba. Whatever the bytes say, the answer is a table or a fault's number, never
+a read past the stretch: its last `PADDING` bytes are filler that a step of the decoder may look at
+and never get past.
 """
 
 from __future__ import annotations
@@ -112,9 +113,10 @@ def _index_part(data: Any, at: Any, end: Any, row: Any, chunks: Any, chunk: Any)
 def index_frames(data: Any, largest: Any, frames: Any, parts: Any, chunks: Any) -> Any:
     """List the whole frames in `data`, the parts of series in them and their chunks.
 
-    Fills the three tables and returns their numbers of rows and the place up to which frames are whole; the first
-    number is `BROKEN` where there is no frame of at most `largest` bytes. Sources: Prometheus, remote read API,
-    'Streamed chunks' (uvarint size, CRC-32C, message); Protocol Buffers, 'Encoding'.
+    Fills the three tables and returns their numbers of rows and the place up to which frames are
+    whole; the first number is `BROKEN` where there is no frame of at most `largest` bytes. Sources:
+    Prometheus, remote read API, 'Streamed chunks' (uvarint size, CRC-32C, message); Protocol
+    Buffers, 'Encoding'.
     """
     end = np.int64(len(data) - PADDING)
     at = frame = part = chunk = np.int64(0)
@@ -171,9 +173,9 @@ def _sixty_four(data: Any, position: Any) -> Any:
 def decode_parts(data: Any, parts: Any, chunks: Any, times: Any, values: Any, ends: Any) -> Any:  # noqa: PLR0912, PLR0915
     """Decode the XOR chunks of each part in turn.
 
-    `times` and `values` (as bits) hold room for what the chunks say they have, and `ends` gets where a part's samples
-    end in them. Returns -1, or the first chunk that is broken. Source: Prometheus, 'Chunks' disk format, 'XOR chunk
-    data'; after Pelkonen et al., 'Gorilla', VLDB 2015.
+    `times` and `values` (as bits) hold room for what the chunks say they have, and `ends` gets
+    where a part's samples end in them. Returns -1, or the first chunk that is broken. Source:
+    Prometheus, 'Chunks' disk format, 'XOR chunk data'; after Pelkonen et al., 'Gorilla', VLDB 2015.
     """
     out = np.int64(0)
     for part in range(len(parts)):

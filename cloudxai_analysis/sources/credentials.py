@@ -28,8 +28,8 @@ def settled_credentials(
 ) -> Credentials:
     """The credentials of an environment, its paths starting at `folder`; `user` and `password` are the URL's.
 
-    Raises UsageError where the configuration has a mistake or something is given twice, RefusedForSecurity where the
-    server's certificate is not to be verified.
+    Raises UsageError where the configuration has a mistake or something is given twice,
+    RefusedForSecurity where the server's certificate is not to be verified.
     """
     file = settings.http_config_file
     config = HttpConfig() if file is None else read_http_config(folder / file)
@@ -49,7 +49,8 @@ def settled_credentials(
 class Credentials(AuthBase):
     """The credentials of one server; files are read at each request, so what is new in them holds at once.
 
-    Making a request raises UsageError where a file cannot be read, or holds nothing that can be sent.
+    Making a request raises UsageError where a file cannot be read, or holds nothing that can be
+    sent.
     """
 
     def __init__(self, config: HttpConfig | None = None, *, tenant: str | None = None) -> None:

@@ -110,7 +110,8 @@ class HttpConfig(_Table):
 def read_http_config(file: Path) -> HttpConfig:
     """The configuration in the YAML file, its relative paths starting at the file's folder.
 
-    Raises UsageError where the file cannot be read or has a mistake; the line names the key, and never a value.
+    Raises UsageError where the file cannot be read or has a mistake; the line names the key, and
+    never a value.
     """
     try:
         config: HttpConfig = HttpConfig.model_validate(parsed_yaml(content_of(file)), context=file.parent)
@@ -137,7 +138,8 @@ def content_of(file: Path) -> bytes:
 def parsed_yaml(content: bytes) -> Any:
     """Dicts with text keys, lists, texts (`007` is '007'), and None where nothing is given.
 
-    Raises ValueError with the line of an anchor, alias, tag, key that is there twice or deep nest, and no word of it.
+    Raises ValueError with the line of an anchor, alias, tag, key that is there twice or deep nest,
+    and no word of it.
     """
     try:
         events = yaml.parse(content, Loader=yaml.CBaseLoader)

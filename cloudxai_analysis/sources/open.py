@@ -18,8 +18,9 @@ _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:
 def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> DemoSource | ServerSource:
     """The source at `url`: the demo, or a server reached as the environment's `http_config` and `tenant` say.
 
-    Nothing is asked yet. A user and password in the URL are used and never shown. Raises UsageError where URL or
-    access has a mistake, RefusedForSecurity where the certificate is not to be verified.
+    Nothing is asked yet. A user and password in the URL are used and never shown. Raises UsageError
+    where URL or access has a mistake, RefusedForSecurity where the certificate is not to be
+    verified.
     """
     scheme = url.partition(":")[0].lower()
     if scheme == "demo":

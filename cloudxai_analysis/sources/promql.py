@@ -72,8 +72,8 @@ def quoted(text: str) -> str:
 def selector(metric: str, matchers: Labels) -> str:
     """The series called `metric` whose labels equal `matchers`: `{__name__="up",job="cloudxai"}`.
 
-    The name is a matcher too, because in that place any text can stand. Raises UsageError where a label's name cannot
-    be one. Source: Prometheus docs, 'Instant vector selectors'.
+    The name is a matcher too, because in that place any text can stand. Raises UsageError where a
+    label's name cannot be one. Source: Prometheus docs, 'Instant vector selectors'.
     """
     for name in matchers:
         if not _LABEL_NAME.fullmatch(name) or name == "__name__":
@@ -93,9 +93,10 @@ def seconds_text(milliseconds: int) -> str:
 def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
     """What a PromQL expression gives at a moment: a column a label, "" where absent, and `value` (float64).
 
-    A scalar is one row without labels. prometheus-api-client asks, over the source's own session, so its deadlines and
-    refusals hold. Raises UsageError where the moment has no time zone or the expression gives ranges, histograms or a
-    label called `value`; SourceUnreachable, SourceAnswerError, RefusedForSecurity as the session does.
+    A scalar is one row without labels. prometheus-api-client asks, over the source's own session,
+    so its deadlines and refusals hold. Raises UsageError where the moment has no time zone or the
+    expression gives ranges, histograms or a label called `value`; SourceUnreachable,
+    SourceAnswerError, RefusedForSecurity as the session does.
     """
     from prometheus_api_client import PrometheusConnect
 
@@ -124,8 +125,9 @@ def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
 def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
     """What a PromQL expression gives at each step, by series: labels with any `__name__`, times, values.
 
-    The server evaluates it (Prometheus docs, HTTP API, 'Range queries'), fewer steps at once where it finds them too
-    many. Raises UsageError where it gives native histograms, and whatever `session.ask` does.
+    The server evaluates it (Prometheus docs, HTTP API, 'Range queries'), fewer steps at once where
+    it finds them too many. Raises UsageError where it gives native histograms, and whatever
+    `session.ask` does.
     """
     found: dict[str, list[_Series]] = {}
     begin, width = 0, MOST_STEPS

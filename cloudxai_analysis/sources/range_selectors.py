@@ -83,10 +83,10 @@ class RangeSelectors:
     def whole(self, stretch: Stretch, read: Callable[[int], Assembly]) -> SeriesBatch:
         """The batch of what `read` gives, once that is no less than what the server counts.
 
-        What is less or ends garbled is asked for anew, count and all, up to `limits.retries` times: while
-        Prometheus 2.42 compacts blocks, it counts for some seconds a sample that no way of reading gives, or
-        looks for chunks in a block that is gone. Emptiness is believed only after the index and a second count
-        agree. Raises SourceAnswerError where it stays so.
+        What is less or ends garbled is asked for anew, count and all, up to `limits.retries` times:
+        while Prometheus 2.42 compacts blocks, it counts for some seconds a sample that no way of
+        reading gives, or looks for chunks in a block that is gone. Emptiness is believed only after
+        the index and a second count agree. Raises SourceAnswerError where it stays so.
         """
         for attempt in range(self.session.retries + 1):
             if attempt:

@@ -40,7 +40,8 @@ _FIRST_NUMBER, _SECOND_NUMBER = 1 << 3, 2 << 3
 class RemoteRead:
     """A server's raw samples by `POST /api/v1/read`; `ranges` is the same server, which counts.
 
-    Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read API'.
+    Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read
+    API'.
     """
 
     def __init__(self, ranges: RangeSelectors, limits: Limits) -> None:
@@ -96,8 +97,8 @@ class RemoteRead:
     def _own_labels(self, stretch: Stretch) -> dict[str, Labels] | None:
         """By how remote read gives them, label sets of series that have an external label themselves.
 
-        None where remote read cannot tell: two series look the same once external labels are added, or a
-        matcher names one, which it takes for the server.
+        None where remote read cannot tell: two series look the same once external labels are added,
+        or a matcher names one, which it takes for the server.
         """
         if not self.external_labels.keys().isdisjoint(stretch.matchers):
             return None
@@ -135,7 +136,8 @@ class RemoteRead:
 def request(metric: str, matchers: Labels, start_ms: int, end_ms: int) -> bytes:
     """The body that asks for the chunks in `[start_ms, end_ms)` of series with these labels.
 
-    A matcher without a type is an equality. Source: Prometheus docs, 'Remote read API', its definitions.
+    A matcher without a type is an equality. Source: Prometheus docs, 'Remote read API', its
+    definitions.
     """
     query = bytes([_FIRST_NUMBER]) + _number(start_ms) + bytes([_SECOND_NUMBER]) + _number(end_ms - 1)
     for name, value in {"__name__": metric, **matchers}.items():

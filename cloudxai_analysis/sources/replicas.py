@@ -21,10 +21,11 @@ _Samples = tuple[NDArray[np.int64], NDArray[np.float64]]
 def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Window, *, counter: bool) -> SeriesBatch:
     """The batch without its replica labels: of series that are then the same, one, in the window.
 
-    The replica that comes first by its labels is followed; the others only fill its gaps, more than 2.5 of its steps
-    long, so that every moment counts once. Where a counter's filling lies below the value before it or above the one
-    after, though the filling replica itself saw no reset between, a clock is off, not the counter: those samples are
-    left out. (Thanos' querier, too, stays with one replica until it has a gap.)
+    The replica that comes first by its labels is followed; the others only fill its gaps, more than
+    2.5 of its steps long, so that every moment counts once. Where a counter's filling lies below
+    the value before it or above the one after, though the filling replica itself saw no reset
+    between, a clock is off, not the counter: those samples are left out. (Thanos' querier, too,
+    stays with one replica until it has a gap.)
     """
     groups: dict[str, tuple[Labels, list[tuple[str, int]]]] = {}
     for index, labels in enumerate(batch.labels):

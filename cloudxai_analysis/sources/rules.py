@@ -14,8 +14,8 @@ from cloudxai_analysis.sources.promql import Asked
 class AlertingRule:
     """One alerting rule; durations are in seconds, `interval_seconds` its group's (None: the usual one).
 
-    Where it comes from a server, `last_evaluation` is when its group was last evaluated, in milliseconds, and `health`
-    how that went ('ok', 'err', 'unknown').
+    Where it comes from a server, `last_evaluation` is when its group was last evaluated, in
+    milliseconds, and `health` how that went ('ok', 'err', 'unknown').
     """
 
     name: str

@@ -26,8 +26,8 @@ def canonical_labels(labels: Labels) -> str:
 class SeriesBatch:
     """Raw samples of one metric: series `i` owns the samples from `offsets[i]` to `offsets[i + 1]`.
 
-    `labels` leave out `__name__`; `times` are int64 milliseconds since the epoch, ascending within a series, without
-    doubles; `values` are float64 with every bit kept, staleness markers included.
+    `labels` leave out `__name__`; `times` are int64 milliseconds since the epoch, ascending within
+    a series, without doubles; `values` are float64 with every bit kept, staleness markers included.
     """
 
     metric: str
@@ -74,7 +74,8 @@ class Source(Protocol):
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """The raw samples of `metric` in a half-open window, of series whose labels equal `matchers`.
 
-        Raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where it does not answer, wrongly or in part.
+        Raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where it does not answer,
+        wrongly or in part.
         """
 
 

@@ -44,8 +44,9 @@ class Stretch:
     def range_selector(self) -> str:
         """The samples asked for, as PromQL to be evaluated at the stretch's last millisecond.
 
-        Up to Prometheus 2 a range holds both of its ends, since 3.0 the later one only (migration guide, 'Range
-        selectors and lookback exclude samples coinciding with the left boundary'): this one is never too short.
+        Up to Prometheus 2 a range holds both of its ends, since 3.0 the later one only (migration
+        guide, 'Range selectors and lookback exclude samples coinciding with the left boundary'):
+        this one is never too short.
         """
         return f"{self.selector}[{self.end - self.start}ms]"
 
@@ -83,9 +84,9 @@ class Notes:
 class Assembly:
     """A batch in the making: no more than may be held, and nothing that was not asked for.
 
-    Labels of `leave_out` are dropped where they have just that value; `own` says, by canonical label sets,
-    which series have such a label themselves. `given` counts samples and histograms, markers left out, and
-    `left_out` those that are in no batch, by the words for it.
+    Labels of `leave_out` are dropped where they have just that value; `own` says, by canonical
+    label sets, which series have such a label themselves. `given` counts samples and histograms,
+    markers left out, and `left_out` those that are in no batch, by the words for it.
     """
 
     def __init__(

@@ -51,7 +51,8 @@ class ServerSource:
     def describe(self) -> dict[str, Any]:
         """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way.
 
-        Raises UsageError where the settings name a way that is not offered, and what the session does.
+        Raises UsageError where the settings name a way that is not offered, and what the session
+        does.
         """
         way, why = self._chosen
         version = status(self, "buildinfo").get("version", "unknown")

@@ -58,9 +58,10 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
 class ObservingSession(requests.Session):
     """A session with one server: GET, and POST to those endpoints of the API that only read.
 
-    Every request has a deadline, a byte cap and bounded retries; TLS is verified, no redirect is followed, no cookie
-    kept, and nothing is taken from the machine's environment. What comes back is checked, or an error of ours.
-    A UsageError says at once that a file of certificates cannot be used.
+    Every request has a deadline, a byte cap and bounded retries; TLS is verified, no redirect is
+    followed, no cookie kept, and nothing is taken from the machine's environment. What comes back
+    is checked, or an error of ours. A UsageError says at once that a file of certificates cannot be
+    used.
     """
 
     def __init__(self, base: str, *, limits: Limits, credentials: Credentials) -> None:
@@ -86,8 +87,9 @@ class ObservingSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """The checked answer to a request; what a caller says about time-outs, TLS or redirects does not count.
 
-        Raises RefusedForSecurity where it could change the server, goes to another one or is redirected there;
-        SourceUnreachable without an answer in time, after every retry; SourceAnswerError where the answer is wrong.
+        Raises RefusedForSecurity where it could change the server, goes to another one or is
+        redirected there; SourceUnreachable without an answer in time, after every retry;
+        SourceAnswerError where the answer is wrong.
         """
         del kwargs
 
@@ -100,8 +102,8 @@ class ObservingSession(requests.Session):
     def ask(self, what: str, endpoint: str, fields: Mapping[str, Any] | None = None, *, read: Callable[[Any], T]) -> T:
         """What `read` makes of the `data` of an answer to `api/v1/` and `endpoint`; every error begins with `what`.
 
-        Fields are posted, where the endpoint may be posted to. What `read` trips over is an answer of a wrong shape.
-        Raises as `send`, and where the answer comes with a remark.
+        Fields are posted, where the endpoint may be posted to. What `read` trips over is an answer
+        of a wrong shape. Raises as `send`, and where the answer comes with a remark.
         """
 
         def data(response: requests.Response, body: Iterator[bytes]) -> T:
@@ -123,8 +125,9 @@ class ObservingSession(requests.Session):
     ) -> T:
         """What `read` makes of the answer to `api/v1/` and `endpoint`, which comes in pieces; `data` is posted.
 
-        The answer must begin within the request's time-out and end within the total deadline; `read` raises errors of
-        ours, whose message goes on from 'Source http://host'. Raises as `send`.
+        The answer must begin within the request's time-out and end within the total deadline;
+        `read` raises errors of ours, whose message goes on from 'Source http://host'. Raises as
+        `send`.
         """
         method, url = "POST" if "data" in fields else "GET", f"{self.base}/api/v1/{endpoint}"
         with asking(what):

@@ -24,8 +24,8 @@ _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 def in_time(line: socket.socket, seconds: float) -> Iterator[None]:
     """Shut a line down when its time is over, whatever is being read from it, and raise TimeoutError then.
 
-    A socket's own time-out begins anew with each byte, and http.client reads heads, the sizes of chunks, their
-    extensions and trailers line by line.
+    A socket's own time-out begins anew with each byte, and http.client reads heads, the sizes of
+    chunks, their extensions and trailers line by line.
     """
     ended = Event()
 
@@ -108,8 +108,8 @@ def pools_of(credentials: Credentials, *, tls: bool) -> PoolManager:
 def _context(config: TlsConfig) -> ssl.SSLContext:
     """A context that takes nothing from the machine's environment, not even a file for key logs.
 
-    A named authority is trusted instead of the bundled ones, and may stand anywhere above the server's certificate, as
-    with Prometheus.
+    A named authority is trusted instead of the bundled ones, and may stand anywhere above the
+    server's certificate, as with Prometheus.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and name
     context.hostname_checks_common_name = False

@@ -28,8 +28,9 @@ _BARE_INFINITY = re.compile(rb"([+-])Inf(?=[],])")
 class Export:
     """A VictoriaMetrics by `POST /api/v1/export`; `ranges` is its Prometheus API, which counts.
 
-    What it exports as `null` is a staleness marker: it drops every other NaN when it is written (in its source,
-    `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON line format'.
+    What it exports as `null` is a staleness marker: it drops every other NaN when it is written (in
+    its source, `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON
+    line format'.
     """
 
     def __init__(self, ranges: RangeSelectors) -> None:

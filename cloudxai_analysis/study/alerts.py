@@ -32,8 +32,8 @@ _ZONE = "environment.settings.zone"
 class Watched:
     """By what the alerts of a window were seen, and so what their silence is worth.
 
-    `window` is called by how much of it was seen, which is `seconds`; `rules` had the server loaded, None where that is
-    not known; `stored` is whether any alert of the history is.
+    `window` is called by how much of it was seen, which is `seconds`; `rules` had the server
+    loaded, None where that is not known; `stored` is whether any alert of the history is.
     """
 
     window: Window

@@ -102,8 +102,8 @@ def _semantics_breaks(
 def _agreement(study: Study, ours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     """The platform's own cost windows held against ours at each covered midnight of the window.
 
-    Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons), median, worst
-    (drifts), apart (in the currency), tenant, at (of the worst).
+    Columns: gauge (metric), named (labelled window), currency, compared, unknown (comparisons),
+    median, worst (drifts), apart (in the currency), tenant, at (of the worst).
     """
     parts, start, end = [], pd.Timestamp(study.seen.start), pd.Timestamp(study.seen.end)
     for role, label in (("cost_rolling", "window"), ("cost_billing", "billing_window")):

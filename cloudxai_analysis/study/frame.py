@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from operator import attrgetter
@@ -34,10 +35,11 @@ TOPICS: dict[str, type[Topic]] = {}
 class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic lists what it has
     """What `measure` makes of what is given by name: once, at its first use.
 
-    A name is that of a frame of the same topic, else a path from the study, such as `telemetry.up`, `seen` or
-    `bounds.availability`; another `frame` or `value` is made in place, and anything else is handed on as it is. With
-    `within` only the rows whose column of this name lies in the window `over` are kept. `roles` are the metrics that
-    the measure itself reads, by their roles in the contract.
+    A name is that of a frame of the same topic, else a path from the study, such as `telemetry.up`,
+    `seen` or `bounds.availability`; another `frame` or `value` is made in place, and anything else
+    is handed on as it is. With `within` only the rows whose column of this name lies in the window
+    `over` are kept. `roles` are the metrics that the measure itself reads, by their roles in the
+    contract.
     """
 
     def __init__(
@@ -172,14 +174,17 @@ def place_of(function: Callable[..., Any]) -> str:
 def listed(word: str = "") -> pd.DataFrame:
     """Every frame, or those whose name, sentence or columns hold a word.
 
-    Columns: frame, says, columns (with their units), inputs (what it is made of), measure (the function that makes it).
+    Columns: frame, says, columns (with their units), inputs (what it is made of), measure (the
+    function that makes it).
     """
     rows = []
     for name, one in values().items():
         if isinstance(one, frame):
             columns = ", ".join(_columns(name))
             inputs = ", ".join(inputs_of(name))
-            rows.append((name, one.__doc__ or "", columns, inputs, place_of(one.measure)))
+            # Without the line, which moves with every change of the file, and with it a notebook's output.
+            made_by = re.sub(r":[0-9]+ ", " ", place_of(one.measure))
+            rows.append((name, one.__doc__ or "", columns, inputs, made_by))
     kept = [row for row in rows if word.lower() in " ".join(row[:3]).lower()]
     return pd.DataFrame(kept, columns=["frame", "says", "columns", "inputs", "measure"], dtype="str")
 

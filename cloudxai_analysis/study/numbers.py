@@ -83,8 +83,8 @@ def number(study: Study, key: str) -> float | None:
 def compared(this: Study, other: Study) -> pd.DataFrame:
     """Numbers of one study beside those of another week or environment.
 
-    Columns: number, this, other, difference (this - other; missing where they cannot be compared), why (they cannot;
-    '' where they can).
+    Columns: number, this, other, difference (this - other; missing where they cannot be compared),
+    why (they cannot; '' where they can).
     """
     rows = []
     for key in NUMBERS:

@@ -99,9 +99,10 @@ def open_study(
 ) -> Study:
     """The study of one window, on one pinned version of the environment's lake.
 
-    `pull_missing` first asks the source for what the lake lacks; `lake_version` 0 means the newest, another re-opens
-    the version that an older summary names, and asks no source. Raises a UsageError where a word or a setting is
-    wrong, NoData where the lake holds no sample of the window, and whatever the source or the lake raises.
+    `pull_missing` first asks the source for what the lake lacks; `lake_version` 0 means the newest,
+    another re-opens the version that an older summary names, and asks no source. Raises a
+    UsageError where a word or a setting is wrong, NoData where the lake holds no sample of the
+    window, and whatever the source or the lake raises.
     """
     for name, value in (("week", week), ("source", source), ("environment", environment)):
         as_text(name, value)

@@ -56,10 +56,11 @@ class Store(Protocol):
 class Study:
     """One window of one environment, opened on one lake version; `provenance` says which and whence.
 
-    `window` is the window judged; `seen` its part before `now`, and `end` where that ends; `history` begins some weeks
-    earlier and ends with `seen`, for measures that compare; `reach` goes up to a day beyond, for what begins in the
-    window and ends after it. The topics hold the frames, and `frames()` lists all of them; `made` keeps what is made of
-    them once: checks, cards, the summary.
+    `window` is the window judged; `seen` its part before `now`, and `end` where that ends;
+    `history` begins some weeks earlier and ends with `seen`, for measures that compare; `reach`
+    goes up to a day beyond, for what begins in the window and ends after it. The topics hold the
+    frames, and `frames()` lists all of them; `made` keeps what is made of them once: checks, cards,
+    the summary.
     """
 
     telemetry: Telemetry
@@ -106,10 +107,12 @@ class Study:
     def rules(self) -> pd.DataFrame | None:
         """The alerting rules that the source had loaded at the pull; None where that is not known.
 
-        Not known is it also where none is loaded and there are alerts all the same: others evaluate the rules then.
+        Not known is it also where none is loaded and there are alerts all the same: others evaluate
+        the rules then.
 
-        Columns: group, alertname, expr, for_seconds, keep_firing_for_seconds, interval_seconds (NaN: not told),
-        severity ('' without that label), health ('ok', 'err', 'unknown'; '' where not told).
+        Columns: group, alertname, expr, for_seconds, keep_firing_for_seconds, interval_seconds
+        (NaN: not told), severity ('' without that label), health ('ok', 'err', 'unknown'; '' where
+        not told).
         """
         loaded = self.store.rules
         if loaded is None or (not loaded and len(self.store.series(self.contract["alerts"].name, self.history))):
@@ -127,8 +130,8 @@ class Study:
     ) -> pd.DataFrame:
         """What the source's server gives for a PromQL expression at each step of the window.
 
-        Columns: series_id, time, value, and each label. A UsageError where the source evaluates no PromQL, else
-        whatever the server's answer raises.
+        Columns: series_id, time, value, and each label. A UsageError where the source evaluates no
+        PromQL, else whatever the server's answer raises.
         """
         source = self._source()
         if not isinstance(source, ServerSource):
@@ -158,8 +161,8 @@ class Study:
     def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
         """Raw samples of the metric that plays `role`, over the history unless a window is given.
 
-        Of any other metric the source is asked now, for the window judged unless one is given, and nothing is kept; a
-        UsageError where it has no sample of it.
+        Of any other metric the source is asked now, for the window judged unless one is given, and
+        nothing is kept; a UsageError where it has no sample of it.
         """
         if role in self.contract.metrics:
             metric = self.contract[role]

@@ -16,7 +16,8 @@ def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """Write `frame` in UTF-8, times in ISO 8601; text that a spreadsheet would run gets an apostrophe in front.
 
     The rule is OWASP's on CSV injection, full-width signs included; numbers stay numbers, negative
-    ones too. The report's folder, in which it stands, is brought to disk as a whole when it is published.
+    ones too. The report's folder, in which it stands, is brought to disk as a whole when it is
+    published.
     """
     import pandas as pd
 

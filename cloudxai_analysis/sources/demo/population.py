@@ -32,8 +32,8 @@ _RETRY_MINUTES = 5
 class Draws:
     """Named streams of random integers under one seed, the same on every machine; a stream's name decides its numbers.
 
-    Raw PCG64 output, which NumPy guarantees, and + − × ÷ of integers: a library's distributions differ between
-    versions, and its `exp` between processors.
+    Raw PCG64 output, which NumPy guarantees, and + − × ÷ of integers: a library's distributions
+    differ between versions, and its `exp` between processors.
     """
 
     def __init__(self, seed: int) -> None:
@@ -73,8 +73,8 @@ class Stay:
 class Population:
     """Every stay, and by instance the requests that its guard refused in each minute.
 
-    `residents` stay on the first instance throughout and are named by no event: an event without a tenant chooses of
-    them. Raises UsageError where two restarts of an instance overlap.
+    `residents` stay on the first instance throughout and are named by no event: an event without a
+    tenant chooses of them. Raises UsageError where two restarts of an instance overlap.
     """
 
     def __init__(self, scenario: Scenario, draws: Draws) -> None:

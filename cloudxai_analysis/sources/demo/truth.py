@@ -30,8 +30,8 @@ _INCIDENTS = {
 def truth_table(world: World, alerts: list[Trace]) -> pd.DataFrame:
     """One row per planted event as it can be seen in the samples.
 
-    Columns: kind, place (an instance, a tenant, a rule, a stem of names or 'global'), start and end (UTC), size (in the
-    unit that docs/howto/write-a-scenario.md says).
+    Columns: kind, place (an instance, a tenant, a rule, a stem of names or 'global'), start and end
+    (UTC), size (in the unit that docs/howto/write-a-scenario.md says).
     """
     planted = [*_of_processes(world), *_of_service(world), *_of_tenants(world), *_of_rules(world, alerts)]
     frame = pd.DataFrame(planted, columns=["kind", "place", "start", "end", "size"]).astype({"size": "float64"})

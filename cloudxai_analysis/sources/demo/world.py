@@ -50,8 +50,8 @@ class Served(NamedTuple):
 class World:
     """Everything that happens in the six weeks under one seed and one scenario, as arrays over minutes.
 
-    Masks by instance: `discovered` (it is a target at all), `scraped` (its scrape succeeds). `seen` is where any scrape
-    succeeds, `not_ready` where the global readiness is 0.
+    Masks by instance: `discovered` (it is a target at all), `scraped` (its scrape succeeds). `seen`
+    is where any scrape succeeds, `not_ready` where the global readiness is 0.
     """
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
