@@ -40,14 +40,14 @@ def test_after_an_entry_only_what_reads_the_ledger_is_made_anew(demo_study):
     pd.testing.assert_frame_equal(demo_study.alerts.judged, judged)
 
 
-def test_frames_are_listed_with_columns_units_inputs_and_the_line_that_makes_them(demo_study):
+def test_frames_are_listed_with_columns_units_inputs_and_the_function_that_makes_them(demo_study):
     every = demo_study.frames().set_index("frame")
     assert every["says"].str.endswith(".").all()
     assert "alerts.month" not in every.index
     outages = every.loc["readiness.outages"]
     assert outages["columns"] == "start, end, minutes [min]"
     assert outages["inputs"] == "readiness.reaching, seen"
-    assert outages["measure"].startswith("measures/readiness.py:")
+    assert outages["measure"].startswith("measures/readiness.py ")
     assert {"readiness.outages", "readiness.tenant_outages"} <= set(demo_study.frames("outage")["frame"])
     assert "readiness.outages" in set(demo_study.frames("minutes [min]")["frame"])
     with pytest.raises(UsageError, match="PromQL needs a server"):
