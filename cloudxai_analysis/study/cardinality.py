@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cloudxai_analysis.measures import cardinality as measure
-from cloudxai_analysis.measures import counters, identifiers, labels, taint
+from cloudxai_analysis.measures import counters, identifiers, labels
 from cloudxai_analysis.measures import time_to_cap as to_cap
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, hours, part, samples, value
@@ -97,7 +97,7 @@ class Cardinality(Topic):
     all_refusals = frame(measure.refusals, "history_steps", "history", says="The same, over the history.")
     refused_names = value(_refused_names, "window_steps")
     tainted = frame(
-        taint.tainted_stretches,
+        measure.tainted_stretches,
         *("all_refusals", "telemetry.starts", "rejection_steps", "lifetimes", "generated_names", "seen"),
     )
     guard = frame(measure.guard_invariants, "tenant_samples", "arrivals", "window_steps", **_STARTS, **_CAP)

@@ -16,7 +16,6 @@ from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.measures import cardinality as measure
 from cloudxai_analysis.measures.counters import counter_steps
 from cloudxai_analysis.measures.labels import label_savings, series_by_metric
-from cloudxai_analysis.measures.taint import tainted_stretches
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November
 MORNING = Window(at("09").to_pydatetime(), at("09 06:00").to_pydatetime())
@@ -344,7 +343,7 @@ def test_tenants_are_missing_from_a_refusal_on(case):
     (refused, begun, *more), expected = TAINTS[case]
     tenants, named, until = [*more, *(MANY, [], "12 00:01")[len(more) :]]
     moments = [one if " " in one else f"11 {one}" for one in begun or ["08:00"]]
-    found = tainted_stretches(
+    found = measure.tainted_stretches(
         table("instance start end rejections", *refused),
         starts(*(("a", one, one) for one in moments), until=until),
         table("instance time tenant", *((name, f"11 {clock}", who) for name, clock, who in named), step=1.0),
