@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ Stated = Mapping[str, Any]
 _NEVER = np.iinfo(np.int64).min
 
 
-class Frames:
+class Frames(ABC):
     """The frames of what holds samples; a subclass gives `_table`, each series' times in order."""
 
     def samples(
@@ -87,9 +88,9 @@ class Frames:
             }
         )
 
+    @abstractmethod
     def _table(self, kind: str, metric: str, window: Window, columns: Sequence[str]) -> tuple[pa.Table, int | None]:
         """Columns of the days that a window touches, and until when (ms) they are known, if it is said."""
-        raise NotImplementedError
 
 
 class Snapshot(Frames):

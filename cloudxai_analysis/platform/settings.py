@@ -250,7 +250,7 @@ def _refuse_strangers(*paths: Path) -> None:
     """The notebooks of a project are run with all that its user may do: nobody else may have written them."""
     for path in filter(Path.exists, paths):
         found = path.stat()
-        open_to_all = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+        open_to_all = found.st_mode & stat.S_IWOTH and not (path.is_dir() and found.st_mode & stat.S_ISVTX)
         if open_to_all or found.st_uid not in (0, os.getuid()):
             whose = "can be written by every user" if open_to_all else f"belongs to another user ({found.st_uid})"
             raise RefusedForSecurity(
