@@ -1,10 +1,10 @@
-"""A notebook's typed parameters, read and checked before any kernel starts."""
+"""A notebook, found by its name, and its typed parameters, read and checked before any kernel starts."""
 
 from __future__ import annotations
 
 import ast
 import json
-import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cloudxai_analysis.ground.errors import NotebookFailed, UsageError
-from cloudxai_analysis.platform.settings import near_miss
+from cloudxai_analysis.ground.secrets import USERINFO
+from cloudxai_analysis.platform.settings import BESIDE, Settings
+from cloudxai_analysis.words.phrases import near_miss
 
-_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_SHIPPED = Path(sys.prefix) / "share" / "cloudxai" / "notebooks"  # where a wheel puts them
 _TYPES: dict[str, Any] = {"int": int, "float": Annotated[float, Field(allow_inf_nan=False)], "bool": bool}
 
 
@@ -27,6 +29,24 @@ class Parameter:
     kind: str
     default: Any
     comment: str
+
+
+def find_notebook(settings: Settings, name: str) -> Path:
+    """The notebook at the path `name`, or called so in the settings' folder, beside the package or installed with it.
+
+    Raises
+    ------
+    UsageError
+        There is none; the near miss is named.
+    """
+    folders = [settings.notebooks, BESIDE / "notebooks", _SHIPPED]
+    places = [folder / file for folder in folders for file in (name, f"{name}.ipynb")]
+    for path in (Path(name), *places):
+        if path.is_file() and path.suffix == ".ipynb":
+            return path.absolute()
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+    looked = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    raise UsageError(f"No notebook '{name}' in {looked}.{near_miss(name, known)}")
 
 
 def read_parameters(notebook: Path) -> dict[str, Parameter]:
@@ -75,7 +95,7 @@ def checked_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, An
     for name, value in given.items():
         if name not in known:
             raise UsageError(f"Notebook {notebook.stem} has no parameter '{name}'.{near_miss(name, list(known))}")
-        if isinstance(value, str) and _PASSWORD.search(value):
+        if isinstance(value, str) and USERINFO.search(value):
             raise UsageError(
                 f"Parameter '{name}' holds a password, which the executed notebook would keep. Give the URL without "
                 "it, and name a file with it in `http_config_file` of the environment."

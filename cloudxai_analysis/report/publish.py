@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from cloudxai_analysis.ground.files import replace_whole, sync
+from cloudxai_analysis.ground.files import make_folder, replace_whole, shared, sync
 
 _BUILDING = ".building-"
 _PUBLISHED = ".published"
@@ -24,10 +24,11 @@ def building(target: Path) -> Iterator[Path]:
 
     What builds that crashed have left there is cleared away first.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     for left in target.parent.glob(f"{_BUILDING}*"):
         # The lock tells the living from the crashed; a process id would not, over reboots and containers.
-        with suppress(Timeout), FileLock(left.with_suffix(".lock"), timeout=0):
+        # A link in its place is refused by the lock, and left.
+        with suppress(OSError), FileLock(left.with_suffix(".lock"), timeout=0):
             _remove(left.with_suffix(""))
     folder = target.parent / f"{_BUILDING}{uuid.uuid4().hex[:12]}"
     with FileLock(folder.with_suffix(".lock")):
@@ -48,12 +49,13 @@ def publish(folder: Path, target: Path) -> None:
     """Make `target` the report built in `folder`, in one step; the newest three that it was before stay on disk.
 
     Everything is on disk before the step: files, their folders, then the link that is put in place
-    of the old one.
+    of the old one. It is as open to others as the caller's umask says.
     """
     for path in (*folder.rglob("*"), folder):
+        path.chmod(shared(0o777 if path.is_dir() else 0o666))
         sync(path)
     final = target.parent / _PUBLISHED / f"{target.name}-{uuid.uuid4().hex[:12]}"
-    final.parent.mkdir(exist_ok=True)
+    make_folder(final.parent)
     os.rename(folder, final)
     sync(final.parent)
     if target.is_dir() and not target.is_symlink():
@@ -77,4 +79,6 @@ def stale_file(target: Path) -> Path:
 def mark_stale(target: Path, reason: str) -> None:
     """Note beside a published report that it could not be renewed; nothing happens where none is published."""
     if target.exists():
+        if stale_file(target).is_symlink():  # which leads elsewhere
+            stale_file(target).unlink()
         replace_whole(stale_file(target), f"{' '.join(reason.split())}\n", mode=0o666)

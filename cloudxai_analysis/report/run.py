@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import hashlib
 import json
 import logging
@@ -10,7 +11,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -18,7 +18,11 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from errno import EDQUOT, EFBIG, EIO, ENOSPC, EROFS
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
+
+import psutil
 
 from cloudxai_analysis.ground import errors
 from cloudxai_analysis.ground.errors import CloudxaiError, LakeUnwritable, NotebookFailed
@@ -27,46 +31,71 @@ from cloudxai_analysis.report.parameters import checked_parameters
 # A disk that is failing, out of room, read-only, or of a size or a quota that is used up, as Python says it.
 _DISK = re.compile(rf"\[Errno ({'|'.join(map(str, (EIO, EFBIG, ENOSPC, EROFS, EDQUOT)))})\]")
 SCHEMA = Path(__file__).parents[1] / "cards" / "summary.schema.json"
+_LINK = re.compile(r"\]\((?![a-z]+:|[#/])")  # to a place told from the notebook's own
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_ROUNDS = 20  # what is ended may have begun something meanwhile
 Progress = Callable[[int, int, str], None]
-_LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "deltalake", "numba", "matplotlib", "papermill", "ipykernel")
 # Imported by name alone: the notebook's own imports then find them, and no name is there too early.
 _LOADED = ("cloudxai_analysis.cards.notebook", "cloudxai_analysis.study.opening", "matplotlib.backends.backend_svg")
 
 
 class Kernel:
-    """A Python kernel that is being started in the background, in a process group of its own."""
+    """A Python kernel that is being started in the background, and whatever its cells begin."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.starting = pool.submit(_started)
+    def __init__(self, pool: ThreadPoolExecutor, outputs: Path | None) -> None:
+        self._others = set(psutil.Process().children(recursive=True))
+        self.starting = pool.submit(_started, outputs)
 
     def end(self) -> None:
-        """End the kernel's whole process group, or a cell's own children would outlive it."""
+        """End the kernel and what its cells began, in whatever session and with whatever parent."""
         # What kept it from starting is told where the notebook runs.
-        if self.starting.exception() is None and (group := self.starting.result().group) != os.getpgid(0):
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+        self.starting.exception()
+        for _ in range(_ROUNDS):
+            left = [one for one in psutil.Process().children(recursive=True) if one not in self._others]
+            if not left:
+                return
+            for one in left:
+                with suppress(psutil.Error):
+                    one.kill()
+            psutil.wait_procs(left, timeout=1)
 
 
 @contextmanager
-def kernel_under_way() -> Iterator[Kernel]:
-    """A kernel started now, with what every notebook imports; it is gone when the block ends."""
-    with ThreadPoolExecutor(1, "kernel") as pool:
-        kernel = Kernel(pool)
+def kernel_under_way(*, outputs: Path | None = None) -> Iterator[Kernel]:
+    """A kernel started now, with what every notebook imports; it is gone when the block ends.
+
+    It works in other `outputs` than those of the settings, where they are given.
+    """
+    with ThreadPoolExecutor(1, "kernel") as pool, _adopting_orphans():
+        kernel = Kernel(pool, outputs)
         try:
             yield kernel
         finally:
             kernel.end()
 
 
-def _started() -> Any:
+@contextmanager
+def _adopting_orphans() -> Iterator[None]:
+    """Have every descendant whose own parent ends become a child of this process, as Linux can."""
+    set_by = getattr(ctypes.CDLL(None), "prctl", None)
+    if set_by:
+        set_by(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        if set_by:
+            set_by(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _started(outputs: Path | None) -> Any:
     from jupyter_client.manager import AsyncKernelManager
 
     lines = ", ".join(repr(f"__import__({name!r})") for name in _LOADED)
     arguments = ["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines=[{lines}]"]
     manager: Any = AsyncKernelManager(kernel_name="python3")
-    asyncio.run(manager.start_kernel(extra_arguments=arguments))
-    # After its shutdown the provisioner is gone, but a cell's own children may not be.
-    manager.group = manager.provisioner.pgid
+    told = {"CLOUDXAI_OUTPUTS": str(outputs)} if outputs else {}
+    asyncio.run(manager.start_kernel(extra_arguments=arguments, env=os.environ | told))
     return manager
 
 
@@ -82,8 +111,8 @@ def execute(
     """Run `notebook` with `parameters` and leave it, executed, at `target`, in `kernel` where one is under way.
 
     `progress` is called with the cell's number, cells in all, and the heading being worked on.
-    After `seconds`, or when interrupted, the kernel's whole process group is ended. Of a run that
-    fails, the notebook as far as it came stays at `target`.
+    At the end, after `seconds`, or when interrupted, the kernel and all that its cells began are
+    ended. Of a run that fails, the notebook as far as it came stays at `target`.
 
     Raises a UsageError where a parameter is wrong, before any kernel starts; NotebookFailed where a
     cell raised or was not run, the kernel died, or the time was over; and the CloudxaiError that a
@@ -98,7 +127,7 @@ def execute(
             wait([running], timeout=seconds)
             expired = not running.done()
         finally:
-            # A kernel that nbclient starts anew has another group, so once is not enough.
+            # nbclient starts a kernel anew that has gone, so once is not enough.
             while not running.done():
                 own.end()
                 wait([running], timeout=0.2)
@@ -165,24 +194,30 @@ def _papermill(
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     how = {"engine_name": "cloudxai", "progress_bar": False, "autosave_cell_every": 0, "shutdown_kernel": "immediate"}
     how |= {"kernel_name": "python3", "kernel_manager_class": Adopting, "on_cell_start": start}
-    with closing(ensure_event_loop()):
-        # It fills in what stands in braces in a path, and a parameter could lead anywhere.
-        literal = [str(path).translate({ord("{"): "{{", ord("}"): "}}"}) for path in (notebook, target)]
-        execute_notebook(*literal, parameters, **how)
+    # It fills in what stands in braces in a path, takes others for URLs, and keeps them: it gets plain names only.
+    with closing(ensure_event_loop()), TemporaryDirectory(prefix="cloudxai-") as scratch:
+        given, made = Path(scratch, "notebook.ipynb"), Path(scratch, "executed.ipynb")
+        given.write_bytes(notebook.read_bytes())
+        try:
+            literal = [str(path).translate({ord("{"): "{{", ord("}"): "}}"}) for path in (given, made)]
+            execute_notebook(*literal, parameters, **how)
+        finally:
+            if made.exists():
+                target.write_bytes(made.read_bytes())
 
 
 def _failure(error: BaseException, notebook: str, place: str, kept: str) -> BaseException:
     from papermill.exceptions import PapermillException
 
-    value = getattr(error, "evalue", str(error))
-    if _DISK.match(value):
+    value, name = getattr(error, "evalue", str(error)), getattr(error, "ename", type(error).__name__)
+    # A class that a cell made up borrows no exit code: ours render as exactly their one line.
+    if _DISK.match(value) and (name == "OSError" or isinstance(error, OSError)):
         return LakeUnwritable(f"{notebook}, {place}, could not write: {_line(value)}. Make room, and run again.")
     if isinstance(error, PapermillException):
-        name = getattr(error, "ename", type(error).__name__)
-        # Ours render as their one line; a class of the same name that a cell made up has a traceback.
-        known = getattr(errors, name, None) if len(getattr(error, "traceback", ())) == 1 else None
-        if isinstance(known, type) and issubclass(known, CloudxaiError):
-            return known(value)
+        shown = getattr(error, "traceback", ())
+        for known in (one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, CloudxaiError)):
+            if shown == [errors.rendered(known.__name__, value)]:
+                return known(value)
         return NotebookFailed(f"{notebook}, {place}, raised {name}: {_line(value)}. {kept}.")
     # nbclient's dead kernel is a RuntimeError.
     told = isinstance(error, RuntimeError | OSError | ValueError)
@@ -208,11 +243,16 @@ def _prove_and_stamp(notebook: Path, executed: Path) -> None:
             how = f"raised {raised[0]}" if raised else "was never run"
             place = f"cell {number} of the executed notebook"
             raise NotebookFailed(f"Notebook {notebook.stem}, {place}, {how}. It is kept in {executed}.")
+    away = quote(Path(os.path.relpath(notebook.parent, executed.parent)).as_posix())
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            # Its links lead to where they led from the notebook.
+            cell["source"] = _LINK.sub(f"]({away}/", "".join(cell["source"]))
     content["metadata"]["cloudxai"] = {
         "notebook": notebook.name,
         "notebook_sha256": hashlib.sha256(notebook.read_bytes()).hexdigest(),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {name: version(name) for name in LIBRARIES},
     }
     executed.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
