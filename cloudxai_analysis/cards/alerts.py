@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import Maker, Words, card
-from cloudxai_analysis.checks.alerts import BAD, GOOD, of_all, over_the_edge, rule_verdicts
+from cloudxai_analysis.cards.compose import Words, card, maker, plain
+from cloudxai_analysis.checks.alerts import BAD, GOOD, of_all, rule_verdicts, went_on
+from cloudxai_analysis.ledger.entries import COURSE
 from cloudxai_analysis.measures.rates import wilson_interval
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, short
 
-false_positives, noise, storms, flapping = (
-    Maker(f"alerts-{name}") for name in ("false-positives", "noise", "storms", "flapping")
-)
+__getattr__ = plain("alerts")
 
 
 @card("alerts-episodes")
 def episodes(study: Study, frame: pd.DataFrame) -> Words:
     """What fired in the window, and whether it was true."""
-    before = ""
     earlier = study.alerts.episodes.rename(columns={"fired_at": "start", "resolved_at": "end"})
-    for row in study.going_on(earlier).sort_values("end").tail(1).itertuples():
-        whose = f" of {short(row.tenant)}" if row.tenant else ""
-        before = f" {short(row.alertname)}{whose}, {over_the_edge(row.start, row.end, study.seen)}."
+    before = went_on(
+        study.going_on(earlier).sort_values("end"),
+        study.seen,
+        lambda row: short(row.alertname) + (f" of {short(row.tenant)}" if row.tenant else ""),
+    )
     said = ", ".join(f"{number} {judgement}" for judgement, number in frame["judgement"].value_counts().items())
     return {"before": before, "said": said}
-
-
-@card("alerts-missed")
-def missed(study: Study, _: pd.DataFrame) -> Words:
-    """Which incidents no alert told us of."""
-    return {"begun": len(study.within(study.alerts.incidents, "start"))}
 
 
 @card("alerts-rules")
@@ -72,7 +66,7 @@ def response(_: Study, frame: pd.DataFrame) -> Words:
     """How soon rules tell of an incident, how soon people take it up, and how long alerts outlast it."""
     named, caught = frame["incidents"].sum(), frame["caught"].sum()
     share = of_all(caught / named, *wilson_interval(caught, named)) if named else ""
-    return {"heading": "named" if named else "none", "named": named, "caught": caught, "share": share}
+    return {"named": named, "caught": caught, "share": share}
 
 
 @card("alerts-near-misses")
@@ -85,5 +79,9 @@ def near_misses(study: Study, frame: pd.DataFrame) -> Words:
 
 @card("incidents-ledger")
 def incidents(_: Study, frame: pd.DataFrame) -> Words:
-    """What people wrote down in the window."""
-    return {"table": frame.drop(columns=["alerts", "acknowledged_at"])}
+    """What people wrote down in the window; of the course of things, what any of them tells."""
+    untold = [name for name in COURSE if frame[name].isna().all()]
+    return {"table": frame.drop(columns=["alerts", "acknowledged_at", *untold])}
+
+
+observations, attestations = maker("incidents-observations"), maker("incidents-attestations")

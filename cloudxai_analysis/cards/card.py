@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from cloudxai_analysis.ground.window import Window
 
 LOOK_MIME = "application/vnd.cloudxai.look+json"
 SVG_MIME = "image/svg+xml"
+NARROW_MIME = "application/vnd.cloudxai.narrow+json"
+NARROW = (4.9, 3.0)  # inches of a figure that is read on a telephone, and in half of a page
 SHAPES = {"pass": "●", "warn": "▲", "fail": "■", "unknown": "◇"}
 LABELS = {
     "seen_at": "first sample (UTC)",
@@ -26,6 +29,8 @@ LABELS = {
     "trials": "alert groups",
 }
 TEXT_ROWS = 10
+# Shares, by their columns' names; but of a rule's firing, of which a percentage has no digit before its point either.
+_SHARE = re.compile(r"rate|low|high|relative|contribution|churn|availability|coverage|drift|(?!firing_)(.*_)?share")
 Cells = tuple[list[dict[str, Any]], list[list[str]]]
 
 
@@ -35,7 +40,8 @@ class Card:
 
     `key` is its anchor on the page and begins with its section; `draw` fills an Axes; `got` counts
     samples; `checks` are the verdicts that it shows; `empty` is the reason where there is nothing
-    to show; `rows` of the table are shown.
+    to show; `rows` of the table are shown; where `narrow`, the figure comes a second time, for a
+    telephone.
     """
 
     key: str
@@ -52,6 +58,7 @@ class Card:
     checks: tuple[str, ...] = ()
     empty: str = ""
     rows: int = 50
+    narrow: bool = False
 
     @property
     def alt(self) -> str:
@@ -63,15 +70,15 @@ class Card:
         """Columns and rows of the table as they are shown."""
         return table_cells(self.table.head(self.rows))
 
-    def svg(self) -> str:
+    def svg(self, *, narrow: bool = False) -> str:
         """The figure as SVG whose identifiers begin with the card's key; '' where there is none."""
         if self.draw is None:
             return ""
         from cloudxai_analysis.figures import new_axes, to_svg
 
-        axes = new_axes(*self.size)
+        axes = new_axes(*(NARROW if narrow else self.size))
         self.draw(axes)
-        return to_svg(axes.figure, self.key, self.alt)
+        return to_svg(axes.figure, f"{self.key}-n" if narrow else self.key, self.alt)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the figure, as plain data; the table holds its first `rows` rows, as text."""
@@ -91,7 +98,8 @@ class Card:
         from IPython.display import publish_display_data
 
         said = f"<p><strong>{html.escape(self.heading)}</strong><br>{html.escape(self.note)}</p>"
-        table, whole = as_frame(self.cells).head(TEXT_ROWS), len(self.table)
+        columns, rows = self.cells
+        table, whole = pd.DataFrame(rows[:TEXT_ROWS], columns=[one["label"] for one in columns]), len(self.table)
         more = f"\n… {whole - len(table)} more rows" if whole > len(table) else ""
         body = self.empty or table.to_string(index=False, max_colwidth=40) + more
         some = f"; the first {self.rows} of {whole} rows" if whole > self.rows else ""
@@ -104,8 +112,9 @@ class Card:
             }
         )
         if figure := self.svg():
+            narrow = {NARROW_MIME: self.svg(narrow=True)} if self.narrow else {}
             publish_display_data(
-                {SVG_MIME: figure, "text/html": as_image(figure, self.alt), "text/plain": self.alt},
+                {SVG_MIME: figure, "text/html": as_image(figure, self.alt), "text/plain": self.alt, **narrow},
                 metadata={"cloudxai": {"look": self.key}},
             )
 
@@ -122,12 +131,6 @@ def table_cells(frame: pd.DataFrame) -> Cells:
     ]
     texts = [_texts(frame[name]) for name in frame.columns]
     return columns, [list(row) for row in zip(*texts, strict=True)]
-
-
-def as_frame(cells: Cells) -> pd.DataFrame:
-    """The cells as text under their labels."""
-    columns, rows = cells
-    return pd.DataFrame(rows, columns=[column["label"] for column in columns])
 
 
 def html_table(cells: Cells) -> str:
@@ -151,6 +154,8 @@ def _texts(column: pd.Series) -> list[str]:
         known = column.dropna()
         whole_days = bool((known == known.dt.floor("D")).all())
         return column.dt.strftime("%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M").fillna("–").tolist()
+    if _SHARE.fullmatch(str(column.name)) and pd.api.types.is_float_dtype(column):
+        return ["–" if pd.isna(value) else f"{_text(float(100 * value))} %" for value in column]
     return [_text(value) for value in column]
 
 
@@ -162,5 +167,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.4g}"
+        # Four digits, but never fewer than all before the point: 11,657 and not 1.166e+04.
+        large = abs(value) < 1e15 and (value.is_integer() or abs(value) >= 1000)
+        return f"{value:,.0f}" if large else f"{value:,.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import Maker, Words, card
+from cloudxai_analysis.cards.compose import Words, card, plain
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count
 
-headroom, identifiers, guard = (Maker(f"cardinality-{name}") for name in ("headroom", "identifiers", "guard"))
+__getattr__ = plain("cardinality")
 
 
 @card("cardinality-tenants")
 def tenants(study: Study, frame: pd.DataFrame) -> Words:
     """Active and held tenants against the cap."""
     if frame.empty:
-        return {"heading": "none"}
+        return {}
     every, now = study.cardinality.active_tenants, frame.iloc[-1]
     real = every["tenants"] - every["generated"]
     more = int(real.iloc[-1] - real.iloc[0])
     than = f"{abs(more)} {'more' if more >= 0 else 'fewer'}{' real ones' if now['generated'] else ''}"
-    return {"heading": "seen", "now": now, "most": frame.loc[frame["tenants"].idxmax()], "more": than}
+    return {"now": now, "most": frame.loc[frame["tenants"].idxmax()], "more": than}
 
 
 @card("cardinality-time-to-cap")
@@ -31,18 +31,6 @@ def time_to_cap(study: Study, _: pd.DataFrame) -> Words:
     if chosen.empty:
         return {"note": "none"}
     return {"note": "known", "models": len(models), "test": chosen.iloc[0]}
-
-
-@card("cardinality-back-test")
-def back_test(_: Study, frame: pd.DataFrame) -> Words:
-    """How the models of the forecast did on days that are known."""
-    return {"heading": "made" if len(frame) else "none"}
-
-
-@card("cardinality-tainted")
-def tainted(_: Study, frame: pd.DataFrame) -> Words:
-    """Which numbers are short while a guard refuses labels, and by how much."""
-    return {"heading": "missing" if len(frame) else "none"}
 
 
 @card("cardinality-rejections")

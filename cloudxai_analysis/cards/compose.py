@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -16,14 +15,37 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.study.study import Study
+from cloudxai_analysis.words.phrases import near_miss
 from cloudxai_analysis.words.sentences import say
 
 MIXED = "These numbers may count twice, or mix what is apart: see the labels under Telemetry."
-# One sentence, or several by name: the card's function chooses one of them by a word called like the field.
+# One sentence, or several by name: the card's function chooses one of them by a word called like the field; else it is
+# the first, or 'none' of an empty frame.
 Sentence = str | dict[str, str]
 Words = dict[str, Any]
 Worded = Callable[[Study, pd.DataFrame], Words]
-MAKERS: dict[str, Maker] = {}
+Maker = Callable[[Study], Card]
+WORDED: dict[str, Worded] = {}
+
+
+class Tile(BaseModel):
+    """A card's number on the first screen: its key in `summary.json`, its place, and its sentences."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    place: int
+    label: str
+    unit: str
+    text: str
+    change: str
+    against: str = "on the {{ period }} before"
+    detail: str
+    check: str = ""
+    bound_text: str = ""
+    amber: float | None = None  # share of the bound from which on the tile warns of what its check still passes
+    good: str = ""
+    sums: str = ""
 
 
 class Row(BaseModel):
@@ -45,40 +67,74 @@ class Row(BaseModel):
     note: Sentence = ""
     frame: str = ""
     by: str = ""
+    over: str = "seen"
     role: str = ""
     figure: str = ""
+    varies: str = ""
     given: tuple[str, ...] = ("frame",)
     named: dict[str, str] = {}
     size: tuple[float, float] = (7.2, 3.4)
     page: bool = True
+    tile: Tile | None = None
+
+
+class Section(BaseModel):
+    """A section of the page: its title, the notebook that goes deeper, and what it shows by the cards' keys.
+
+    The heading of the card `answer` answers its question; `figures` are at most two, `tables` stand
+    open, and `evidence` is folded beside that of what was found. All else is the analysts' edition.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    notebook: str
+    answer: str = ""
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 _read = tomllib.loads(Path(__file__).with_name("cards.toml").read_text(encoding="utf-8"))
 TERMS: dict[str, dict[str, str]] = _read.pop("terms")  # words of the report: `term`, and what it means as `text`
+PAGE = TypeAdapter(dict[str, Section]).validate_python(_read.pop("sections"))  # in the page's order
 ROWS = TypeAdapter(dict[str, Row]).validate_python(_read)
-
-
-@dataclass(frozen=True)
-class Maker:
-    """What makes the card called `key`, once a study; `worded` adds words to those that every card has."""
-
-    key: str
-    worded: Worded | None = None
-
-    def __post_init__(self) -> None:
-        MAKERS[self.key] = self
-
-    def __call__(self, study: Study) -> Card:
-        if ("card", self.key) not in study.made:
-            frame = study.rows(ROWS[self.key].frame, ROWS[self.key].by)
-            words = self.worded(study, frame) if self.worded else {}
-            study.made["card", self.key] = compose(study, self.key, frame=frame, **words)
-        return study.made["card", self.key]
 
 
 def card(key: str) -> Callable[[Worded], Maker]:
     """Make a function, of a study and the row's frame, the one that adds words to the card called `key`."""
-    return lambda worded: Maker(key, worded)
+
+    def keep(worded: Worded) -> Maker:
+        WORDED[key] = worded
+        return maker(key)
+
+    return keep
+
+
+def maker(key: str) -> Maker:
+    """What makes the card called `key`, once a study; one without a function of its own is its row alone."""
+
+    def made(study: Study) -> Card:
+        if ("card", key) not in study.made:
+            frame = study.rows(ROWS[key].frame, ROWS[key].by)
+            words = WORDED[key](study, frame) if key in WORDED else {}
+            study.made["card", key] = compose(study, key, frame=frame, **words)
+        return study.made["card", key]
+
+    return made
+
+
+def plain(section: str) -> Callable[[str], Maker]:
+    """The cards of a section that are their row alone, by name: `data` is the card `cost-data`."""
+
+    def made(name: str) -> Maker:
+        key = f"{section}-{name.replace('_', '-')}"
+        if key not in ROWS:
+            own = [one.partition("-")[2].replace("-", "_") for one in ROWS if one.startswith(f"{section}-")]
+            raise AttributeError(f"The section {section} has no card '{name}'.{near_miss(name, own)}")
+        return maker(key)
+
+    return made
 
 
 def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None = None, **words: Any) -> Card:
@@ -93,12 +149,15 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
 
     def said(field: str) -> str:
         sentence: Sentence = getattr(row, field)
-        return say(sentence if isinstance(sentence, str) else sentence[words[field]], words)
+        if not isinstance(sentence, str):
+            sentence = sentence[words.get(field) or ("none" if frame.empty else next(iter(sentence)))]
+        return say(sentence, words)
 
     shown: pd.DataFrame = words["table"]
     check = judge.check(study, row.check) if row.check else None
     mixed = len(judge.told_apart(study, row.check, section)) > 0
     drawn = bool(row.figure) and len(shown) > 0 and not mixed and words.get("drawn", True)
+    drawn = drawn and (not row.varies or frame[row.varies].nunique() > 1)
     # Of a check that could not tell, just that; else no wider than what was seen.
     unknown = check is not None and check.status == "unknown"
     empty = "nothing to show, as it is not known" if unknown else said("empty")
@@ -112,7 +171,7 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
         caption=say(row.caption, words),
         definition="{term}: {text}".format(**TERMS[row.defined or row.check]),
         measure=row.measure,
-        window=study.seen,
+        window=attrgetter(row.over)(study),
         got=_samples(study, row.role) if row.role else None,
         checks=(row.check,) if row.check else (),
         empty="" if len(shown) else empty.replace("this window", study.observed.name),
@@ -122,9 +181,12 @@ def compose(study: Study, key: str, *, of: str = "", frame: pd.DataFrame | None 
 
 def _common(study: Study, row: Row, section: str) -> Words:
     common: Words = {
+        "study": study,
         "window": study.window.name,
         "observed": study.observed.name,
         "partial": study.partial,
+        "period": study.window.period,
+        "so_far": " so far" * study.partial,
         "begins": study.telemetry.begins,
         "cap": study.contract.tenant_cap,
         "currency": study.contract.currency,

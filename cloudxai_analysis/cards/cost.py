@@ -6,24 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import Maker, Words, card
-from cloudxai_analysis.cards.tiles import WHOLE
-from cloudxai_analysis.study.cost import GENERATED
+from cloudxai_analysis.cards.compose import Words, card, plain
+from cloudxai_analysis.cards.tiles import WHOLE, change_by_names
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, money, percent, signed
 
 LARGEST = 10  # tenants that are told apart from all others
 A_CENT = 0.01
-_ROWS = ("reconciliation", "agreement", "bills", "data", "semantics")
-reconciliation, agreement, bills, data, semantics = (Maker(f"cost-{name}") for name in _ROWS)
+__getattr__ = plain("cost")
 
 
 @card("cost-weeks")
 def by_week(study: Study, _: pd.DataFrame) -> Words:
     """Cost of each week of the history, and of this window."""
-    topic, movers, currency = study.cost, study.cost.cost_movers, study.contract.currency
+    topic, currency, names = study.cost, study.contract.currency, change_by_names(study)
     change, relative = topic.change
-    names = movers.loc[(movers["tenant"] == GENERATED) & (movers["currency"] == currency), "change"].sum()
     totals, share = topic.costs.groupby("currency")["cost"].sum().to_dict(), topic.covered_share
     return {
         "heading": "cost" if totals else "none",
@@ -32,6 +29,7 @@ def by_week(study: Study, _: pd.DataFrame) -> Words:
         "note": "compared" if pd.notna(relative) else "unknown",
         "change": change,
         "relative": relative,
+        "weekly": relative if study.window.period == "week" else float("nan"),
         "compared": _compared(study),
         "by_names": f", {signed(money(names, currency), names)} of it by generated names" if names else "",
     }
@@ -70,17 +68,11 @@ def month(study: Study, frame: pd.DataFrame) -> Words:
     return found | {"heading": "unknown" if nothing else heading, "row": row}
 
 
-@card("cost-budgets")
-def budgets(study: Study, _: pd.DataFrame) -> Words:
-    """How full the tenants' budgets are, and when each will be spent."""
-    return {"month": study.cost.month.name}
-
-
 @card("cost-movers")
 def movers(study: Study, frame: pd.DataFrame) -> Words:
-    """Whose cost moved most against the week before."""
+    """Whose cost moved most against the window before."""
     if frame.empty:
-        return {"heading": "unknown"}
+        return {}
     moved = abs(frame["change"].iloc[0]) >= A_CENT / 2
     return {"heading": "moved" if moved else "still", "largest": frame.iloc[0], "compared": _compared(study)}
 
@@ -92,12 +84,6 @@ def anomalies(study: Study, frame: pd.DataFrame) -> Words:
     top: Any = (sure if len(sure) else frame).nlargest(1, "excess").squeeze()
     expected = lambda: study.cost.expected_course(top["tenant"], top["currency"])  # noqa: E731 -- drawn, or not
     return {"judged": int(basis["judged"].sum()), "basis": len(basis), "largest": top, "expected": expected}
-
-
-@card("cost-billing")
-def billing(_: Study, frame: pd.DataFrame) -> Words:
-    """What the platform's own billing-window gauge says."""
-    return {"heading": "held" if len(frame) else "none"}
 
 
 @card("cost-per-tenant")

@@ -12,7 +12,7 @@ from cloudxai_analysis.study.study import Study
 def metrics(study: Study, frame: pd.DataFrame) -> Words:
     """Which metrics have most series, and how many came and left."""
     if frame.empty:
-        return {"heading": "none"}
+        return {}
     return {"heading": "begins" if study.telemetry.begins else "seen", "top": frame.iloc[0]}
 
 

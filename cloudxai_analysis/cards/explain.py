@@ -23,7 +23,7 @@ from cloudxai_analysis.study.study import Study
 
 # What stands in summary.json and is no number of the telemetry, or is made of all of them.
 _GIVEN = ("bounds", "contract", "environment", "ledger", "platform", "provenance", "schema", "window")
-_OF_CHECKS = ("banners", "considerations", "headline", "paragraph", "status")
+_OF_CHECKS = ("banners", "considerations", "headline", "not_known", "paragraph", "status")
 OTHERS = {
     **dict.fromkeys(_GIVEN, "was asked for, set, promised or written down; no telemetry makes it."),
     **dict.fromkeys(_OF_CHECKS, "is made of all checks, in cards/words.py; ask for one of them."),

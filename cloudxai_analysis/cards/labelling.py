@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,62 +13,56 @@ from cloudxai_analysis.cards import alerts
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.cards.notebook import of_place, shown_samples
+from cloudxai_analysis.checks.finding import when
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lint.expressions import Unparsed, parse
+from cloudxai_analysis.measures.counters import counter_steps
+from cloudxai_analysis.measures.readiness import check_latency
+from cloudxai_analysis.platform.contract import Metric
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import moment, short
 
 JUDGEMENTS = ("actionable", "noise", "unknown")
 PROPOSER = "cloudxai"
-ROLE_OF_TOPIC = {"readiness": "readiness", "cardinality": "rejections", "cost": "cost"}
+_STRETCH = "5min"  # in which a histogram is summed up
 _MARGIN, _BESIDE = timedelta(hours=2), timedelta(minutes=30)
 _SHOWN = ["episode", "alertname", "severity", "tenant", "instance", "pending_at", "fired_at", "resolved_at", "seconds"]
 
 
-@dataclass(frozen=True)
-class Album:
-    """Several cards shown one below the other."""
-
-    cards: tuple[Card, ...]
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display, publish_display_data
-
-        if not self.cards:
-            publish_display_data({"text/plain": "No episode of the 28 days is left to judge."})
-        for card in self.cards:
-            display(card)
-
-
 def unjudged(study: Study) -> Card:
     """The episodes of 28 days that nobody judged: what `label` takes, by the number in the column `episode`."""
-    everything = len(study.alerts.judged)
-    empty = "all" if everything else "none"
-    return compose(study, "alerts-unjudged", frame=study.alerts.unjudged[_SHOWN], everything=everything, empty=empty)
+    every = len(study.alerts.judged)
+    frame, empty = study.alerts.unjudged[_SHOWN], "all" if every else "none"
+    return compose(study, "alerts-unjudged", frame=frame, everything=every, empty=empty)
 
 
-def pictures(study: Study, most: int = 6) -> Album:
-    """The first of the unjudged episodes, each with the signal around it."""
-    return Album(tuple(picture(study, int(number)) for number in study.alerts.unjudged["episode"].head(most)))
+def pictures(study: Study, most: int = 6) -> None:
+    """Show the first of the unjudged episodes, each with the signal around it."""
+    from IPython.display import display, publish_display_data
+
+    left = study.alerts.unjudged["episode"].head(most)
+    if left.empty:
+        publish_display_data({"text/plain": "No episode of the 28 days is left to judge."})
+    display(*(picture(study, int(number)) for number in left))
 
 
 def picture(study: Study, episode: int, *, metric: str = "") -> Card:
     """One episode with the signal that its rule looks at, two hours before to two hours after.
 
-    `metric` is a role of the contract; by default the one that the rule's topic speaks of. Raises
-    UsageError where there is no such episode or role.
+    `metric` is a role of the contract; by default that of the metric in the rule's expression. Of a
+    histogram its 95th percentile is drawn. Raises UsageError where there is no such episode or role.
     """
     row = _episode(study, episode)
     fired, resolved = row["fired_at"].to_pydatetime(), row["resolved_at"].to_pydatetime()
     window = Window(fired - _MARGIN, min(resolved, study.seen.end) + _MARGIN)
     role = metric or _role(study, row)
-    described, place = study.contract[role], row["tenant"] or row["instance"]
+    place = row["tenant"] or row["instance"]
     return shown_samples(
         study,
         f"alerts-episode-{episode}",
         "episode",
-        of_place(study.samples(role, window), place),
-        described,
+        *_signal(study, role, window, place),
         window=window,
         marked=(fired, resolved),
         found=row,
@@ -88,16 +82,8 @@ def label(study: Study, episodes: int | Iterable[int], judgement: str, *, by: st
         raise UsageError(f"Judgement '{judgement}' is none of {', '.join(JUDGEMENTS)}. Nothing was written.")
     rows = [_episode(study, number) for number in (episodes if isinstance(episodes, Iterable) else [episodes])]
     said = {"kind": "label", "judgement": judgement, "summary": why, "by": by}
-    entries = [
-        {
-            **said,
-            "alertname": str(row["alertname"]),
-            "tenant": str(row["tenant"]),
-            "fired_at": row["fired_at"].to_pydatetime(),
-        }
-        for row in rows
-    ]
-    return _written(study, entries)
+    told = [row[["alertname", "tenant", "fired_at"]].to_dict() for row in rows]
+    return _written(study, [{**said, **own, "fired_at": when(own["fired_at"])} for own in told])
 
 
 def proposed(study: Study) -> Card:
@@ -123,13 +109,11 @@ def _decide(study: Study, ids: str | Iterable[str], by: str, kind: str) -> Card:
     frame = study.alerts.proposals.set_index("id", drop=False)
     if missing := [one for one in wanted or ["none named"] if one not in frame.index]:
         raise UsageError(f"There is no open proposal '{missing[0]}'. See proposed(study). Nothing was written.")
-    entries: list[Any] = [_proposal(row) for row in frame.loc[wanted].to_dict("records")]
+    entries: list[Any] = [
+        {**row, "kind": "proposal", "by": PROPOSER, "start": when(row["start"]), "end": when(row["end"])}
+        for row in frame.loc[wanted].to_dict("records")
+    ]
     return _written(study, [*entries, {"kind": kind, "proposals": wanted, "by": by}])
-
-
-def _proposal(row: dict[Any, Any]) -> dict[str, Any]:
-    start, end = row["start"].to_pydatetime(), None if pd.isna(row["end"]) else row["end"].to_pydatetime()
-    return {**row, "kind": "proposal", "by": PROPOSER, "start": start, "end": end}
 
 
 def _written(study: Study, entries: list[dict[str, Any]]) -> Card:
@@ -150,9 +134,31 @@ def _episode(study: Study, number: int) -> pd.Series:
 
 
 def _role(study: Study, row: pd.Series) -> str:
-    rule = study.contract.alerts.get(str(row["alertname"]))
-    role = ROLE_OF_TOPIC[rule.topic] if rule else "readiness" if row["tenant"] else "alerts"
-    return "tenant_readiness" if row["tenant"] and role == "readiness" else role
+    """The role of the metric that a rule looks at: by the expression that is loaded, else by the contract."""
+    name = str(row["alertname"])
+    asked: set[str] = set()
+    loaded = study.rules if study.rules is not None else pd.DataFrame(columns=["alertname", "expr"])
+    for expression in loaded.loc[loaded["alertname"] == name, "expr"]:
+        with suppress(Unparsed):
+            asked |= parse(expression).metrics
+    own = [role for role, metric in study.contract.metrics.items() if asked & set(metric.series_names)]
+    promised = study.contract.alerts.get(name)
+    usual = "tenant_readiness" if row["tenant"] else "alerts"
+    return next(iter(own), (promised and promised.signal) or usual)
+
+
+def _signal(study: Study, role: str, window: Window, place: str) -> tuple[pd.DataFrame, Metric]:
+    """Samples of a metric at a place; of a histogram its 95th percentile, since its buckets are no picture."""
+    metric = study.contract[role]
+    if metric.kind != "histogram":
+        return of_place(study.samples(role, window), place), metric
+    steps = counter_steps(
+        study.samples(role, window, suffix="_bucket"), study.telemetry.scrapes, study.telemetry.starts
+    )
+    steps = steps.assign(hour=steps["time"].dt.floor(_STRETCH), increase=steps["step"])
+    found = check_latency(of_place(steps, place)).rename(columns={"hour": "time", "seconds": "value"})
+    called = metric.model_copy(update={"name": f"95th percentile of {metric.name} over {_STRETCH}"})
+    return found.assign(series_id=0, instance=place), called
 
 
 def _beside(study: Study, row: pd.Series) -> str:

@@ -5,31 +5,33 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from pydantic import BaseModel
 
 # Each topic has written its makers into the list of all when it was imported.
-from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, readiness, telemetry  # noqa: F401
+from cloudxai_analysis.cards import alerts, cardinality, cost, drivers, overview, readiness, telemetry  # noqa: F401
 from cloudxai_analysis.cards.card import SHAPES, Card, html_table, table_cells
-from cloudxai_analysis.cards.compose import MAKERS, ROWS, compose
+from cloudxai_analysis.cards.compose import PAGE, ROWS, compose, maker
 from cloudxai_analysis.cards.summary import SUMMARY_MIME, since, summarise, summary_text
 from cloudxai_analysis.checks import Check, judge
+from cloudxai_analysis.checks.finding import ROWS as JUDGED
+from cloudxai_analysis.checks.finding import SECTIONS, when
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import WEEK, Window, week_of
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.contract import Metric
-from cloudxai_analysis.platform.settings import near_miss
 from cloudxai_analysis.study import as_text
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.csv_cells import write_csv
-from cloudxai_analysis.words.phrases import moment
+from cloudxai_analysis.words.phrases import moment, near_miss
 
 WEEKS_BACK = 13
 # Every card of the page, in its order; each leaves its whole table as a CSV beside the report.
-CARDS = tuple(MAKERS[key] for key, row in ROWS.items() if row.page)
+CARDS = tuple(maker(key) for key, row in ROWS.items() if row.page)
 _EVENTS = ["check", "kind", "place", "start", "end", "size", "unit"]
 _MARGIN = timedelta(hours=3)
 # Which metric shows an event best, by its kind; of the others that of the section.
@@ -41,7 +43,7 @@ _SECTIONS = {"telemetry": "up", "cost": "cost", "alerts": "alerts"}
 class Headline:
     """The week's verdict with its summary, the run that made it, and what changed since the week before.
 
-    `evaluation` is what `cloudxai evaluate` found out in the environment's own weeks, None where it
+    `evaluation` is what `make evaluate ENVIRONMENT=…` found out in the environment's own weeks, None where it
     was not run.
     """
 
@@ -53,6 +55,7 @@ class Headline:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         said, paragraph = self.summary["headline"], self.summary["paragraph"]
         tiles = [f"{tile['label']}: {tile['text']}" for tile in self.summary["tiles"]]
+        tiles += [self.summary["signoff"]["text"]] if "signoff" in self.summary else []
         listed = "".join(f"<li>{html.escape(line)}</li>" for line in tiles)
         title = f"<p><strong>{SHAPES[self.summary['status']]} {html.escape(said)}</strong></p>"
         evaluation = {"evaluation": self.evaluation} if self.evaluation else {}
@@ -63,28 +66,97 @@ class Headline:
         }
 
 
-def headline(study: Study, *, run: str = "") -> Headline:
-    """The week's verdict, tiles and checks, with what changed since the report published for the window before."""
-    summary = summarise(study)
-    return Headline(summary, run, since(summary, list(_earlier(study))), _plain(study.environment.evaluation))
+def headline(study: Study, *, signoff: dict[str, Any] | None = None, run: str = "") -> Headline:
+    """The week's verdict, tiles and checks, with what changed since the report published for the window before.
+
+    `signoff` is where the criteria of v1.0 stand, `Signoff(study).summary`.
+    """
+    summary = summarise(study, signoff=signoff)
+    earlier = list(earlier_summaries(study.environment.reports, study.window))
+    return Headline(summary, run, since(summary, earlier), own_evaluation(study.environment.evaluation))
 
 
-def _earlier(study: Study) -> Iterator[dict[str, Any]]:
-    """The summaries published for the weeks before, newest first; a missing or damaged one ends the chain."""
-    week = week_of(study.window.start)
+def section(study: Study, name: str) -> None:
+    """Show every card of a section of the page; figures that stand on the page are drawn a second time, for it.
+
+    Raises a UsageError where the page has no such section; near ones are named.
+    """
+    own = [key for key, row in ROWS.items() if row.page and key.partition("-")[0] == name]
+    if not own:
+        raise UsageError(f"The page has no section '{name}'.{near_miss(name, list(PAGE))}")
+    for key in own:
+        replace(maker(key)(study), narrow=name in PAGE and key in PAGE[name].figures)._ipython_display_()
+
+
+def earlier_summaries(reports: Path, window: Window) -> Iterator[dict[str, Any]]:
+    """The summaries published for the windows before, newest first; a missing or damaged one ends the chain."""
     for _ in range(WEEKS_BACK):
-        week = week_of(week.start - WEEK)
-        published = _plain(study.environment.reports / week.name / "summary.json")
+        window = window.before
+        published = earlier_summary(reports / window.name / "summary.json")
         if published is None:
             return
         yield published
 
 
-def _plain(file: Path) -> dict[str, Any] | None:
+class _Size(BaseModel):
+    size: float
+    found: int
+    runs: int
+
+
+class _Curve(BaseModel):
+    kind: str
+    unit: str
+    smallest: float | None
+    sizes: list[_Size]
+
+
+class _Week(BaseModel):
+    week: str
+    findings: list[Any]
+
+
+class _Evaluation(BaseModel):
+    """What the page needs of an evaluation; another may have been written by hand, or by another version."""
+
+    weeks: list[_Week]
+    curves: list[_Curve]
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Judged(BaseModel):
+    key: str
+    status: Literal["pass", "warn", "fail", "unknown"]
+    definition: int = 1
+
+
+class _Earlier(BaseModel):
+    """What a comparison needs of an earlier summary."""
+
+    window: _Named
+    checks: list[_Judged]
+
+
+def own_evaluation(file: Path) -> dict[str, Any] | None:
+    """What an evaluation kept in the file; None where that is nothing the page can show."""
+    return _of_shape(_Evaluation, file)
+
+
+def earlier_summary(file: Path) -> dict[str, Any] | None:
+    """The summary of a week before; None where that is nothing to compare with."""
+    return _of_shape(_Earlier, file)
+
+
+def _of_shape(shape: type[BaseModel], file: Path) -> dict[str, Any] | None:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        shape.model_validate(said)
+    except (OSError, ValueError, RecursionError):
         return None
+    return said
 
 
 def write_summary(study: Study, *, output: str = "", run: str = "") -> str:
@@ -115,8 +187,48 @@ class Verdicts:
 
 
 def verdicts(study: Study, section: str = "") -> Verdicts:
-    """The checks of one section, or of all."""
-    return Verdicts(tuple(check for check in judge.checks(study) if section in ("", check.section)))
+    """The checks of one section, or of all; a UsageError names the near ones where there is no such section."""
+    return Verdicts(_checks(study, section))
+
+
+def _checks(study: Study, section: str) -> tuple[Check, ...]:
+    if section and section not in SECTIONS:
+        raise UsageError(f"No check is in a section '{section}'.{near_miss(section, list(SECTIONS))}")
+    return tuple(check for check in judge.checks(study) if section in ("", check.section))
+
+
+@dataclass(frozen=True, repr=False)
+class WhatToDo:
+    """What the checks that do not pass ask for, the most harmful first: what, who decides, what for."""
+
+    rows: tuple[tuple[str, str, str], ...]
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return f"<p>{self!r}</p>"
+        return html_table(table_cells(pd.DataFrame(self.rows, columns=["what to do", "who decides", "what for"])))
+
+    def __repr__(self) -> str:
+        beside = [", ".join(filter(None, [who, gain and f"for {gain}"])) for _, who, gain in self.rows]
+        lines = [f"{row[0]} ({more})" if more else row[0] for row, more in zip(self.rows, beside, strict=True)]
+        return "\n".join(lines) or "Nothing: every check passes."
+
+
+def closing(study: Study, section: str = "", *, output: str = "", run: str = "") -> WhatToDo:
+    """What to do given what a section's checks found, or all; the report's files go into `output`, if that is given.
+
+    What a check cannot tell is listed with what would have to be known.
+    """
+    if output:
+        write_summary(study, output=output, run=run)
+    asking = sorted(_checks(study, section), key=lambda check: JUDGED[check.key].harm)
+    known_once = "Have this known: {}."
+    rows = [
+        (check.action or known_once.format(JUDGED[check.key].known_once), check.decides, check.gain)
+        for check in asking
+        if check.action or check.status == "unknown"
+    ]
+    return WhatToDo(tuple(rows))
 
 
 def events(study: Study, section: str) -> pd.DataFrame:
@@ -125,7 +237,7 @@ def events(study: Study, section: str) -> pd.DataFrame:
     Columns: check, kind, place (tenant, instance, rule or stem), start, end (UTC; missing where it
     is not over), size, unit. The row's label is what `samples_behind` asks for.
     """
-    own = [check for check in judge.checks(study) if check.section == section]
+    own = _checks(study, section)
     frame = pd.DataFrame([{"check": check.key, **event} for check in own for event in check.events], columns=_EVENTS)
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("start", "end")})
 
@@ -142,7 +254,7 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     role, found = metric or _SECTIONS.get(section, "tenant_readiness"), events(study, section)
     described, window, marked = study.contract[role], study.seen, None
     if tenant:
-        own, said = _of_tenant(study, role, tenant), f"{tenant} in {study.window.name}."
+        own, said = _of_tenant(study, role, study.tenant(tenant)), f"{tenant} in {study.window.name}."
     elif found.empty:
         own, said = study.samples(role, window)[:0], f"Nothing was found in the section {section}."
     elif not 0 <= event < len(found):
@@ -150,18 +262,14 @@ def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = 
     else:
         row = found.iloc[event]
         role = metric or _ROLES.get(row["kind"], role)
-        described = study.contract[role]
-        start, end = (
-            row["start"].to_pydatetime(),
-            (study.seen.end if pd.isna(row["end"]) else row["end"].to_pydatetime()),
-        )
+        described, start = study.contract[role], row["start"].to_pydatetime()
+        end = when(row["end"]) or study.seen.end
         marked, window = (start, end), Window(start - _MARGIN, max(end, start) + _MARGIN)
         own = of_place(study.samples(role, window), row["place"], stem=row["kind"] == "generated_names")
         lasting = f"{moment(start)} to {moment(end)}: {row['size']:g} {row['unit']}"
         said = f"{row['kind']} of {row['place']}, {lasting}."
-    return shown_samples(
-        study, f"{section}-samples", "samples", own, described, window=window, marked=marked, said=said
-    )
+    shown: dict[str, Any] = {"window": window, "marked": marked, "said": said}
+    return shown_samples(study, f"{section}-samples", "samples", own, described, **shown)
 
 
 def shown_samples(
@@ -174,13 +282,8 @@ def shown_samples(
 
 
 def _of_tenant(study: Study, role: str, tenant: str) -> pd.DataFrame:
-    """A tenant's samples; a name that only begins like one is another's, and refused."""
     samples = study.samples(role, study.seen)
     tenants = samples["tenant"].astype("str") if "tenant" in samples else pd.Series("", index=samples.index)
-    known = {*study.cardinality.tenant_hours["tenant"].astype("str"), *tenants} - {""}
-    if tenant not in known:
-        near = near_miss(tenant, sorted(known), most=3)
-        raise UsageError(f"No tenant '{tenant}' up to the end of {study.window.name}.{near}")
     return samples[tenants == tenant]
 
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import Maker, Words, card
+from cloudxai_analysis.cards.compose import Words, card, maker, plain
 from cloudxai_analysis.study.readiness import SLO_DAYS
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import span
 
-latency, tenant_outages, isolation = (Maker(f"readiness-{name}") for name in ("latency", "tenants", "isolation"))
-
-
-@card("readiness-availability")
-def availability(study: Study, _: pd.DataFrame) -> Words:
-    """How available the platform was, day by day."""
-    return {"week": study.readiness.availability["availability"].iloc[0]}
+__getattr__ = plain("readiness")
+tenant_outages = maker("readiness-tenants")
 
 
 @card("readiness-budget")

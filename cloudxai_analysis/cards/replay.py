@@ -10,10 +10,11 @@ import pandas as pd
 
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
+from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import project_folder
-from cloudxai_analysis.replay.demo_server import NeedsServer
+from cloudxai_analysis.replay.own_server import NeedsServer
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.session import opened
 from cloudxai_analysis.replay.written import PRESENT, RuleReplay
@@ -92,8 +93,15 @@ def overview(study: Study, replays: Replays) -> Card:
 
 
 def frontier(study: Study, replays: Replays, rule: str = "") -> Card:
-    """What a rule's threshold, `for` and `keep_firing_for` cost and win; by default the rule that is worst off."""
-    chosen = replays.rule(rule)
+    """What a rule's threshold, `for` and `keep_firing_for` cost and win.
+
+    By default of the rule to fix first, else, where none surely is or it was not replayed, of the
+    one that is worst off.
+    """
+    first = judge.find(study, "rules").words.get("first")
+    chosen = replays.rule(rule or ("" if first is None else str(first["alertname"])))
+    if not rule and not len(chosen.candidates):
+        chosen = replays.rule("")
     frame, name = chosen.candidates, chosen.name
     shown = frame[frame["frontier"]][_CANDIDATES].reset_index(drop=True) if len(frame) else frame
     found = f"{name}: {count(len(shown), 'candidate')} of {len(frame)} on the frontier."

@@ -12,7 +12,7 @@ from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import Corpus, read_corpus
-from cloudxai_analysis.lint.graph import edge_frame, looks_at_tenants, unused_metrics
+from cloudxai_analysis.lint.graph import looks_at_tenants, unused_metrics
 from cloudxai_analysis.measures.rule_quality import ALWAYS, NEVER, rule_history
 from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.study.study import Study
@@ -45,11 +45,7 @@ def faults(study: Study, paths: str) -> Card:
     frame = pd.DataFrame([asdict(finding) for finding in rows], columns=_FINDINGS)
     numbers = frame["severity"].value_counts(sort=False)
     said = ", ".join(count(number, name) for name, number in numbers.items()) or "no fault found"
-    many = (
-        f"{count(len(files.rules), 'rule')}, {count(len(files.routings), 'routing', 'routings')} and "
-        f"{count(len(files.dashboards), 'dashboard')} in {count(len(files.files), 'file')}"
-    )
-    return compose(study, "rules-faults", frame=frame, files=many, said=said)
+    return compose(study, "rules-faults", frame=frame, files=str(files), said=said)
 
 
 def history(study: Study, paths: str) -> Card:
@@ -78,8 +74,3 @@ def tainted(study: Study, paths: str) -> Card:
     rules, panels = ((names == kind).sum() for kind in ("rule", "panel"))
     heading = "tainted" if len(frame) else "none"
     return compose(study, "rules-tainted", frame=frame, heading=heading, rules=rules, panels=panels)
-
-
-def graph(study: Study, paths: str) -> pd.DataFrame:
-    """Who looks at what: source_kind, source, target_kind, target, file, line; see `lint.graph.edge_frame`."""
-    return edge_frame(corpus(study, paths))

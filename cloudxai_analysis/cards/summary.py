@@ -12,7 +12,16 @@ from importlib.metadata import version
 from typing import Any
 
 from cloudxai_analysis.cards.tiles import tiles
-from cloudxai_analysis.cards.words import banners, considerations, headline, paragraph, ranked, sentence
+from cloudxai_analysis.cards.words import (
+    banners,
+    causes,
+    considerations,
+    headline,
+    paragraph,
+    ranked,
+    sentence,
+    unknowns,
+)
 from cloudxai_analysis.checks import SECTIONS, Check, judge, week_status
 from cloudxai_analysis.checks.finding import ROWS
 from cloudxai_analysis.study.numbers import NUMBERS, number, rounded
@@ -25,16 +34,20 @@ ACTIONABLE = {"true": "yes", "standing": "yes", "false": "no", "unjudged": "not 
 GROUPS = ("new", "worse", "better", "gone", "still")
 
 
-def summarise(study: Study) -> dict[str, Any]:
-    """The content of `summary.json`, made once per study: plain data, floats at nine digits, no time of running."""
+def summarise(study: Study, *, signoff: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The content of `summary.json`, made once per study: plain data, floats at nine digits, no time of running.
+
+    `signoff` is where the criteria of v1.0 stand, as `decide.signoff` says it.
+    """
     if "summary" not in study.made:
-        study.made["summary"] = _summarised(study)
+        study.made["summary"] = _summarised(study) | ({"signoff": signoff} if signoff else {})
     return study.made["summary"]
 
 
 def _summarised(study: Study) -> dict[str, Any]:
     checks, contract = ranked(study, judge.checks(study)), study.contract
     status = week_status(checks)
+    cause_of = {check.key: cause.head.key for cause in causes(checks) for check in cause.checks}
     return {
         "schema": SCHEMA,
         "environment": study.environment.name,
@@ -47,11 +60,12 @@ def _summarised(study: Study) -> dict[str, Any]:
         },
         "status": status,
         "headline": headline(study, status, checks),
-        "paragraph": paragraph(study, checks),
+        "paragraph": paragraph(study, status, checks),
         "banners": banners(study, judge.checks(study)),
         "tiles": tiles(study),
         "template": {key: _asked(study, key) for key in TEMPLATE} | {"alerts": alerts(study)},
-        "checks": [_check(check) for check in checks],
+        "not_known": unknowns(checks),
+        "checks": [_check(check) | {"cause": cause_of.get(check.key, "")} for check in checks],
         "considerations": considerations(checks),
         "numbers": numbers(study),
         "coverage": coverage(study),
@@ -138,7 +152,7 @@ def _check(check: Check) -> dict[str, Any]:
     """A check as plain data: times in ISO 8601, floats at nine digits."""
     text = json.dumps(asdict(check), default=datetime.isoformat)
     plain = json.loads(text, parse_float=lambda digits: rounded(float(digits)), parse_constant=lambda _: None)
-    return plain | {"definition": ROWS[check.key].version}
+    return plain | {"definition": ROWS[check.key].version, "title": ROWS[check.key].title}
 
 
 def since(summary: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:

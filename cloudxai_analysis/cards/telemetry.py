@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.cards.compose import Maker, Words, card
+from cloudxai_analysis.cards.compose import Words, card, plain
 from cloudxai_analysis.study.study import Study
+
+__getattr__ = plain("telemetry")
 
 
 @card("telemetry-coverage")
@@ -14,6 +16,3 @@ def coverage(study: Study, frame: pd.DataFrame) -> Words:
     seen = frame.groupby("job")["up_minutes"].sum().min() * 60
     whole = study.seen.duration.total_seconds()
     return {"days": study.within(study.telemetry.covered, "day"), "seen": seen, "whole": whole}
-
-
-gaps, restarts, inventory = (Maker(f"telemetry-{name}") for name in ("gaps", "restarts", "inventory"))

@@ -1,12 +1,11 @@
-"""The week in words: what was found by cause, the most harmful first; headline, paragraph, banners, considerations."""
+"""The week in words: what was found by cause, the most harmful first; title, paragraph, what is not known, to do."""
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from cloudxai_analysis.checks import NEEDED, SEVERITY, Check, Status
 from cloudxai_analysis.checks.finding import ROWS
+from cloudxai_analysis.ground.window import HOUR
 from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count
@@ -21,6 +21,9 @@ from cloudxai_analysis.words.sentences import say
 
 MOST_CONSIDERATIONS = 4
 MOST_WORDS = 60
+MOST_IN_TITLE = 32
+MOST_UNKNOWN = 5
+MOST_HIT = 3
 WORDS = tomllib.loads(Path(__file__).with_name("summary.toml").read_text(encoding="utf-8"))
 _SEEN_BY_CUSTOMERS = ("outages", "tenants", "rejections", "flapping")
 _TIMED = ("identifiers", "rejections")
@@ -103,34 +106,81 @@ def _within(check: Check, head: Check) -> bool:
 
 
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
-    """The verdict as a title with what hurt most: '2026-W46: warning – …; …'."""
+    """The verdict as a title with the two causes that hurt most: 'Warning: …; …. Both are over.'."""
+    said = [in_brief(check) for check in _in_title(status, checks)]
+    words = {"status": WORDS["status"][status], "so_far": " so far" * study.partial}
+    return sentence("headline", **words, found="; ".join(said), over=_over(_in_title(status, checks), study.seen.end))
+
+
+def _in_title(status: Status, checks: list[Check]) -> list[Check]:
     by_need = sorted(checks, key=lambda check: check.key not in NEEDED)
-    found = [cause.told for cause in causes(checks)[:1]] or [next(check for check in by_need if check.status == status)]
+    found = [cause.told for cause in causes(checks)[:2]] or [next(check for check in by_need if check.status == status)]
     # Beside what hurt most stands why the week failed.
-    failed = [check for check in checks if check.status == "fail"][:1]
-    found += [check for check in failed if check not in found]
-    words = {"window": study.window.name, "status": WORDS["status"][status], "so_far": " so far" * study.partial}
-    return sentence("headline", **words, found=". ".join(map(_clause, found)))
-
-
-def paragraph(study: Study, checks: list[Check]) -> str:
-    """How much was found, what happened beside it, how much was seen, what to consider, in at most sixty words."""
-    found, share = causes(checks), study.telemetry.seen_share(study.seen)
-    number, action = sum(len(cause.checks) for cause in found), found[0].head.action if found else ""
-    said = f"{count(number, 'finding')} of {count(len(found), 'cause')}" if found else "No finding"
-    second = f"{_clause(found[1].told)}." if len(found) > 1 else ""
-    consider = sentence("consider", action=action[:1].lower() + action[1:]) if action else ""
-    told = [
-        sentence("happened", said=said, checks=checks, unknown=sum(check.status == "unknown" for check in checks)),
-        second,
-        "" if math.isnan(share) else sentence("seen", share=share),
-        consider,
+    failed = [check for check in checks if check.status == "fail" and check not in found][
+        : 1 - (found[0].status == "fail")
     ]
-    # The second finding stands further down, too; what to consider is what the reader came for.
-    for left_out in (second, consider):
-        if len(" ".join(told).split()) > MOST_WORDS:
-            told.remove(left_out)
+    found = [*found[:1], *(failed or found[1:])]
+    return found[:1] if len(" ".join(map(in_brief, found)).split()) > MOST_IN_TITLE else found
+
+
+def _over(found: list[Check], end: datetime) -> str:
+    """Whether what the title tells of is over; nothing where no end is known to tell by."""
+    if not all(check.events and check.status in ("fail", "warn") for check in found):
+        return ""
+    ends = [event["end"] for check in found for event in check.events]
+    going_on = any(one is None or one > end - HOUR for one in ends)
+    return str(WORDS["over"]["going_on" if going_on else "both" if len(found) > 1 else "one"])
+
+
+def paragraph(study: Study, status: Status, checks: list[Check]) -> str:
+    """What happened beside the title, whom it hit, and how things stood when last seen, in at most sixty words."""
+    found, titled = causes(checks), _in_title(status, checks)
+    number, unknown = sum(len(cause.checks) for cause in found), sum(check.status == "unknown" for check in checks)
+    said = f"{count(number, 'finding')} of {count(len(found), 'cause')}" if found else "No finding"
+    telling = checks if found else [check for check in checks if check.status != "unknown"]
+    beside = [in_brief(cause.told) for cause in found if cause.told not in titled]
+    hit = [WORDS["hit"][check.key] for cause in found for check in cause.checks if check.key in WORDS["hit"]]
+    whom = sentence("hit", whom=", ".join(hit[:MOST_HIT])) if hit else ""
+    for also in (f" Also: {beside[0]}." if beside else "", ""):
+        happened = sentence("happened", said=said, checks=telling, also=also) if telling else ""
+        told = [happened, whom, _stands(study, unknown)]
+        if len(" ".join(told).split()) <= MOST_WORDS:
+            break
     return " ".join(filter(None, told))
+
+
+def _stands(study: Study, unknown: int) -> str:
+    """How things stood when last seen."""
+    hours, outages = study.within(study.cardinality.headroom, "hour"), study.readiness.outages
+    if hours.empty or not study.readiness.availability["seen_minutes"].iloc[0]:
+        return sentence("unseen", unknown=unknown)
+    ready = "not ready" if outages["end"].isna().any() else "ready"
+    left, cap = int(hours["headroom"].iloc[-1]), study.contract.tenant_cap
+    return sentence("stands", ready=ready, left=left, cap=cap, unknown=unknown)
+
+
+def unknowns(checks: list[Check]) -> list[dict[str, Any]]:
+    """What nobody can tell, one row a reason, and once what it would be known; the last row names what is left over."""
+    by_reason: dict[str, list[Check]] = {}
+    for check in sorted(checks, key=lambda check: (check.key not in NEEDED, not ROWS[check.key].banner)):
+        if check.status == "unknown":
+            by_reason.setdefault(check.finding.partition(": ")[2] or check.finding, []).append(check)
+    rows = [_unknown(reason, same) for reason, same in by_reason.items()]
+    rest = [key for row in rows[MOST_UNKNOWN - 1 :] for key in row["checks"]] if len(rows) > MOST_UNKNOWN else []
+    if rest:
+        names = [ROWS[key].title for key in rest]
+        rows[MOST_UNKNOWN - 1 :] = [{"text": sentence("more_unknown", names=names), "known_once": "", "checks": rest}]
+    return rows
+
+
+def _unknown(reason: str, same: list[Check]) -> dict[str, Any]:
+    names = [ROWS[check.key].title for check in same]
+    text = same[0].finding if len(same) == 1 else sentence("several_unknown", names=names, reason=reason)
+    return {
+        "text": text[:1].upper() + text[1:],
+        "known_once": ROWS[same[0].key].known_once,
+        "checks": [check.key for check in same],
+    }
 
 
 def banners(study: Study, checks: list[Check]) -> list[dict[str, str]]:
@@ -157,25 +207,20 @@ def _banners(study: Study, checks: list[Check]) -> Iterator[tuple[str, str]]:
 
 
 def _missing(study: Study, checks: list[Check]) -> Iterator[tuple[str, str]]:
-    by_reason: dict[str, list[str]] = {}
     for check in checks:
         if check.key in ("gaps", "coverage"):
-            if check.status != "pass":
-                yield "gap", check.finding
+            if check.status in ("warn", "fail"):
+                yield "gap", f"{in_brief(check)}."
         elif check.key == "rejections" and check.status == "warn":
-            yield "taint", _tainted(study.cardinality.tainted, check.finding)
-        elif check.status == "unknown" and ROWS[check.key].banner:
-            by_reason.setdefault(check.finding.partition(": ")[2] or check.finding, []).append(check.finding)
-    for reason, same in by_reason.items():
-        yield "unknown", same[0] if len(same) == 1 else sentence("several_unknown", checks=same, reason=reason)
+            yield "taint", _tainted(study.cardinality.tainted)
 
 
-def _tainted(tainted: pd.DataFrame, finding: str) -> str:
+def _tainted(tainted: pd.DataFrame) -> str:
     """Which numbers are short by whom the guard refused, and until when."""
     if tainted.empty:
-        return sentence("refused", finding=finding)
+        return sentence("refused")
     missing = {"least": tainted["missing_least"].sum(), "most": tainted["missing_most"].sum(skipna=False)}
-    return sentence("tainted", finding=finding, first=tainted["start"].min(), last=tainted["until"].max(), **missing)
+    return sentence("tainted", first=tainted["start"].min(), last=tainted["until"].max(), **missing)
 
 
 def considerations(checks: list[Check]) -> list[dict[str, str]]:
@@ -186,6 +231,7 @@ def considerations(checks: list[Check]) -> list[dict[str, str]]:
             "effect": "; ".join(dict.fromkeys(check.size for check in cause.checks if check.size)),
             "evidence": f"#{ROWS[cause.head.key].card}",
             "decides": cause.head.decides,
+            "gain": cause.head.gain,
             "check": cause.head.key,
         }
         for cause in causes(checks)
@@ -193,6 +239,6 @@ def considerations(checks: list[Check]) -> list[dict[str, str]]:
     ][:MOST_CONSIDERATIONS]
 
 
-def _clause(check: Check) -> str:
-    """The finding up to its first semicolon: what it says, without what it adds."""
-    return check.finding.split("; ")[0].rstrip(".")
+def in_brief(check: Check) -> str:
+    """The finding as a title says it, else up to its first semicolon: what it says, without what it adds."""
+    return check.brief or check.finding.split("; ")[0].rstrip(".")

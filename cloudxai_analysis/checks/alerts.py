@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def _to_do(row: pd.Series) -> str:
     if not row["caught"]:
         return f"Drop {name}, or draft another: it caught 0 incidents, and nothing would be missed without it."
     return (
-        f"Draft a longer `for` or another threshold of {name}, and replay it over the history: it alone caught "
+        f"Draft a longer 'for' or another threshold of {name}, and replay it over the history: it alone caught "
         f"{count(row['alone'], 'incident')}."
     )
 
@@ -152,10 +153,6 @@ def storms(case: Case) -> Found:
     if every.empty:
         return _nothing(week, "alert storms", 0, period=week)
     top = largest(begun if len(begun) else every, "episodes")
-    edges = [
-        f"; a storm of {count(row.episodes, 'alert')}, {over_the_edge(row.start, row.end, week.window)}"
-        for row in before.tail(1).itertuples()
-    ]
     return found(
         "began" if len(begun) else "before",
         len(begun),
@@ -163,7 +160,7 @@ def storms(case: Case) -> Found:
         events=events_of(begun, "alert_storm", "alertname", "episodes", "episodes"),
         top=top,
         minutes=_minutes(top),
-        before="".join(edges),
+        before=went_on(before, week.window, lambda row: f"a storm of {count(row.episodes, 'alert')}"),
         episodes=every["episodes"].sum(),
         every=len(every),
         period=week,
@@ -186,11 +183,6 @@ def flapping(case: Case) -> Found:
     kind, frame, size = ("tenants", tenants, "transitions") if len(tenants) else ("alerts", alerts, "episodes")
     many = count(len(names), "tenant") if len(tenants) else f"Alerts of {count(len(names), 'tenant')}"
     top = largest(frame, size) if len(frame) else {}
-    edges = [
-        f"; the flapping of {short(row['tenant'] or row['alertname'])}, "
-        f"{over_the_edge(row['start'], row['end'], week.window)}"
-        for row in before.tail(1).to_dict("records")
-    ]
     sizes = [(tenants["transitions"].sum(), "transition"), (alerts["episodes"].sum(), "repeated alert")]
     return found(
         kind if len(frame) else "before",
@@ -201,7 +193,7 @@ def flapping(case: Case) -> Found:
         whose=f" of {short(top['tenant'])}" if len(top) and top["tenant"] else "",
         minutes=_minutes(top) if len(top) else "",
         most=f"{many} flapped in {week}, most of all: " if len(names) > 1 else "",
-        before="".join(edges),
+        before=went_on(before, week.window, lambda row: f"the flapping of {short(row.tenant or row.alertname)}"),
         size=" and ".join(count(number, noun) for number, noun in sizes if number),
         who=several(names) or "the alert",
         period=week,
@@ -223,10 +215,10 @@ def _flaps(tenants: pd.DataFrame, alerts: pd.DataFrame) -> list[dict[str, Any]]:
 def missed(case: Case) -> Found:
     """Whether incidents went without an alert: how many did."""
     study, week, frame = case.study, case.study.alerts.week, case.study.alerts.missed_incidents
-    total = len(study.within(study.alerts.incidents, "start"))
+    total = len(study.alerts.week_incidents)
     common: Words = {"total": total, "period": week}
     if frame.empty:
-        known = "told" if total else "none" if _declared(study.ledger.complete(), week.window) else "nothing"
+        known = "told" if total else "none" if declared(study.ledger.complete(), week.window) else "nothing"
         return found(known, None if known == "nothing" else 0, **common)
     if blind := week.blind("alerts for every incident"):
         return found("blind", blind=blind)
@@ -243,7 +235,7 @@ def missed(case: Case) -> Found:
     )
 
 
-def _declared(complete: pd.DataFrame, window: Window) -> bool:
+def declared(complete: pd.DataFrame, window: Window) -> bool:
     """Whether the ledger's declarations together hold the whole window."""
     known_until = pd.Timestamp(window.start)
     for row in complete.sort_values("start").itertuples():
@@ -252,13 +244,16 @@ def _declared(complete: pd.DataFrame, window: Window) -> bool:
     return bool(known_until >= pd.Timestamp(window.end))
 
 
-def over_the_edge(start: Any, end: Any, window: Window) -> str:
-    """How what began before a window went on into it: 'begun on Sun 8 Nov, 23:50 UTC, 10 minutes before …'."""
-    last = pd.Timestamp(window.end) if pd.isna(end) else min(end, pd.Timestamp(window.end))
-    before, inside = (pd.Timestamp(window.start) - start).total_seconds(), (last - window.start).total_seconds()
-    until = f"until {moment(last)}" if pd.notna(end) and end <= window.end else "and still at its end"
-    name = window.name or "the window"
-    return f"begun on {moment(start)}, {span(before)} before {name}, went on into it for {span(inside)}, {until}"
+def went_on(before: pd.DataFrame, window: Window, what: Callable[[Any], str]) -> str:
+    """Of rows that began before a window and went on into it the last: '; a storm, begun on Sun 8 Nov, 23:50 …'."""
+    said, limit = "", pd.Timestamp(window.end)
+    for row in before.tail(1).itertuples():
+        last = limit if pd.isna(row.end) else min(row.end, limit)
+        early, inside = (pd.Timestamp(window.start) - row.start).total_seconds(), last - window.start
+        until = f"until {moment(last)}" if row.end <= limit else "and still at its end"
+        said = f"; {what(row)}, begun on {moment(row.start)}, {span(early)} before {window.name}, "
+        said += f"went on into it for {span(inside.total_seconds())}, {until}"
+    return said
 
 
 def _minutes(row: Any) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest
-from cloudxai_analysis.measures.identifiers import SHAPES
+from cloudxai_analysis.checks.finding import Case, Found, Words, by_drills, events_of, finds, found, largest
+from cloudxai_analysis.measures.drills import drilled, refused_in
+from cloudxai_analysis.measures.identifiers import SHAPES, unstable_identifiers
 from cloudxai_analysis.words.phrases import count, day, moment, short
 
 _HOUR = pd.Timedelta(hours=1)
@@ -95,27 +96,50 @@ def rejections(case: Case) -> Found:
         whole = hours * _HOUR >= window.end - window.start - _HOUR
         seen = f"the {count(hours, 'hour')} in which its counter was seen"
         return found("none", 0, seen=window.name if whole else seen)
+    total, of_drills = case.rows["rejections"].sum(), _refused_in_drills(case)
+    if of_drills.sum() >= total > 0:
+        return found("drilled", total, drills=by_drills(of_drills))
     begun, top = refusals[refusals["start"] >= window.start], largest(refusals, "inside")
     told = f"most by {short(top['instance'])} from {moment(top['start'])} to {moment(top['end'])}"
     if top["inside"] < top["rejections"]:
         told += f", {top['inside']:,.0f} of {count(top['rejections'], 'refusal')} of that time in {window.name}"
     elif top["end"] >= window.end - _HOUR:
         told += ", and may go on"
+    told += f"; of them {by_drills(of_drills)}" if len(of_drills) else ""
     return found(
         "refused",
-        case.rows["rejections"].sum(),
+        total,
         since=refusals["start"].min(),
         events=events_of(begun, "rejections", "instance", "rejections", "requests"),
         periods=f" in {len(refusals)} periods" if len(refusals) > 1 else "",
         told=told,
+        lasting=(refusals["end"] - refusals["start"]).sum().total_seconds(),
     )
+
+
+def _refused_in_drills(case: Case) -> pd.Series:
+    """How many requests were refused in the course of each drill that they are of, by its summary."""
+    drills = case.study.ledger.drills()
+    if drills.empty:
+        return pd.Series(dtype="float64")
+    steps = case.study.cardinality.window_steps
+    return refused_in(steps[steps["step"] > 0], drills)
 
 
 @finds("identifiers")
 def identifiers(case: Case) -> Found:
     """Whether there are generated names: how many of stems that are new, or still hold labels at the end."""
-    names = case.study.cardinality.unstable_identifiers
+    names, drills, of_drills = case.study.cardinality.unstable_identifiers, case.study.ledger.drills(), pd.Series()
+    if len(drills):
+        every = case.study.cardinality.generated_names
+        own = drilled(every, drills, start="first_seen", end="first_seen")
+        seen = (every["last_seen"] >= case.study.seen.start) & (every["first_seen"] < case.study.seen.end)
+        of_drills = own[seen & (own != "")].value_counts(sort=False)
+        names = unstable_identifiers(every[own == ""], case.study.seen)
     of_stem = names[names[["new", "still"]].max(axis=1) >= case.bound]
+    if of_stem.empty and len(of_drills):
+        few = "; too few beside them to tell of" if len(names) else ""
+        return found("drilled", 0, drills=by_drills(of_drills), rest=few)
     if of_stem.empty:
         over = int(names["count"].sum())
         return found("gone" if over >= case.bound else "none", 0, over=over, tenants=len(case.rows))
@@ -125,6 +149,7 @@ def identifiers(case: Case) -> Found:
     rest = f", and {total - top['count']} of other stems" if len(of_stem) > 1 else ""
     if new < total:
         rest += f"; {total - new} of them came before {case.study.observed.name}, {still} still hold labels"
+    rest += f"; beside them {by_drills(of_drills)}" if len(of_drills) else ""
     return found(
         "generated",
         total,

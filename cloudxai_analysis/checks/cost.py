@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.checks.finding import Case, Found, event, events_of, finds, found, largest
-from cloudxai_analysis.ground.window import WEEK, Window
+from cloudxai_analysis.checks.finding import Case, Found, Words, by_drills, event, events_of, finds, found, largest
+from cloudxai_analysis.ground.window import DAY, WEEK, Window
+from cloudxai_analysis.measures.agreement import LEAST_AMOUNT
+from cloudxai_analysis.measures.drills import drilled, simulated, whole_hours
 from cloudxai_analysis.measures.semantics import CAUSES, LEFT_OUT, ONLY_GROWS
 from cloudxai_analysis.study.alerts import ONE_DAY
+from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, moment, money, monies, percent, rise, several, short
 
 LEAST_DAYS = 3  # covered, under which no gauge is judged by its declared semantics
-LEAST_AMOUNT = 0.5  # in the currency: the few minutes of a tenant that just came tell nothing
 _TOGETHER = "all tenants together"
 
 
@@ -23,11 +25,13 @@ def anomalies(case: Case) -> Found:
         currency=every["currency"].astype("str").where(every["currency"] != "", study.contract.currency),
         who=[short(name) if name else _TOGETHER for name in every["tenant"]],
     )
+    own = _in_drills(study, every)
+    of_drills, every = own[own != ""].value_counts(sort=False), every[own == ""]
     sure, maybe = every[every["unknown"] == ""], every[every["unknown"] != ""]
     judged, tenants = int(case.rows["judged"].sum()), len(case.rows)
     hours = int(study.within(study.telemetry.covered_hours, window=study.observed)["covered"].sum())
     if len(sure):
-        return _anomalous(sure, len(maybe))
+        return _anomalous(sure, len(maybe), f"; beside them {by_drills(of_drills)}" if len(of_drills) else "")
     if not judged:
         return found("unjudged", tenants=tenants)
     if hours * 3600 < ONE_DAY:
@@ -35,12 +39,34 @@ def anomalies(case: Case) -> Found:
     if len(maybe):
         top = largest(maybe, "excess")
         return found("rhythm", top["excess"], unit=top["currency"], top=top, maybe=len(maybe), said=_said(top))
+    if len(of_drills):
+        return found("drilled", 0, unit=study.contract.currency, drills=by_drills(of_drills))
     few = tenants - judged
     rest = f"; of {few} more too little history is known" if few else ""
     return found("none", 0, unit=study.contract.currency, judged=judged, rest=rest)
 
 
-def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
+def _in_drills(study: Study, stretches: pd.DataFrame) -> pd.Series:
+    """By which drill each stretch came about; '' of one that is no drill's.
+
+    That of all together is a drill's where, without what the tenants of drills cost in it, less is
+    left than is told.
+    """
+    drills = whole_hours(study.ledger.drills())
+    own = drilled(stretches, drills, start="start", end="end")
+    hours = study.cost.hourly_costs if len(drills) else pd.DataFrame()
+    for place, row in stretches[stretches["tenant"] == ""].iterrows() if len(drills) else ():
+        for drill in drills.itertuples():
+            inside = (hours["hour"] >= row["start"]) & (hours["hour"] < row["end"])
+            theirs = inside & simulated(hours["tenant"].astype("str"), drill.tenants)
+            cost = hours.loc[theirs & (hours["currency"] == row["currency"]), "cost"].sum()
+            held = row["start"] >= drill.start and row["end"] <= drill.end
+            if held and drill.tenants and row["excess"] - cost < study.bounds.cost_anomaly_floor:
+                own[place] = drill.summary
+    return own
+
+
+def _anomalous(sure: pd.DataFrame, maybe: int, beside: str) -> Found:
     top, of_all, said = largest(sure, "excess"), sure["tenant"] == "", _said(largest(sure, "excess"))
     to_do = f"Ask what {top['who']} ran from {moment(top['since'])}, and whether it should be billed or stopped."
     if not top["tenant"] and top["generated"] >= top["excess"] / 2:
@@ -61,7 +87,7 @@ def _anomalous(sure: pd.DataFrame, maybe: int) -> Found:
         tenants=sure.loc[~of_all, "tenant"].nunique(),
         together=", and of all together," if of_all.any() else "",
         said=said[:1].upper() + said[1:] if len(sure) == 1 and not top["tenant"] else said,
-        more=f"; {count(maybe, 'other rise')} may be a rhythm of which too little was seen" if maybe else "",
+        more=(f"; {count(maybe, 'other rise')} may be a rhythm of which too little was seen" if maybe else "") + beside,
         beyond=monies(beyond.to_dict()),
         to_do=to_do,
     )
@@ -78,6 +104,34 @@ def _said(row: pd.Series) -> str:
         f"{row['who']} cost {amounts['excess']} more than {'its' if row['tenant'] else 'their'} history explains from "
         f"{moment(row['since'])}{begun}, for {count(row['hours'], 'hour')} ({amounts['cost']} instead of "
         f"{amounts['expected']}{more}){unseen}{names}"
+    )
+
+
+@finds("unserved")
+def unserved(case: Case) -> Found:
+    """Whether tenants cost something while they were not ready: the cost of that time, in the contract's currency."""
+    study, own = case.study, case.study.contract.currency
+    every = study.within(study.cost.unserved_costs, "day")
+    tenants = every.groupby(["tenant", "currency"], as_index=False)[["cost", "amount", "rest"]].sum()
+    over, maybe = (tenants[amount > case.bound] for amount in (tenants["amount"], tenants["amount"] + tenants["rest"]))
+    value = every.loc[every["currency"] == own, "amount"].sum() if (case.rows["currency"] == own).any() else None
+    words: Words = {
+        "amounts": _totals(tenants, "amount") if len(tenants) else money(0, own),
+        "rest": f"; of {_totals(tenants, 'rest')} no readiness is known" if tenants["rest"].any() else "",
+    }
+    if over.empty:
+        return found("unseen" if len(maybe) else "little", value, unit=own, **words)
+    paid = every[every["tenant"].isin(over["tenant"]) & (every["amount"] > 0)]
+    days = paid.assign(end=paid["day"] + DAY, unit=paid["currency"])
+    return found(
+        "paid",
+        value,
+        unit=own,
+        since=paid["day"].min(),
+        events=events_of(days, "unserved_cost", "tenant", "amount", "unit", start="day"),
+        top=largest(over, "amount"),
+        tenants=len(over),
+        **words,
     )
 
 

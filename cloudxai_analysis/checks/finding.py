@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -13,9 +13,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from cloudxai_analysis.platform.settings import Bounds
+from cloudxai_analysis.words.phrases import short
 
 if TYPE_CHECKING:
-    from cloudxai_analysis.ground.window import Window
     from cloudxai_analysis.study.study import Study
 
 Status = Literal["pass", "warn", "fail", "unknown"]
@@ -32,15 +32,17 @@ OF_SECTION: dict[str, tuple[str, ...]] = {
 
 
 class Evidence(BaseModel):
-    """What stands beside a finding: its size, the samples that show it, what would disprove it, what to do, by whom."""
+    """Beside a finding: it in brief, its size and samples, what would disprove it; what to do, by whom, what for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    brief: str | None = None
     size: str | None = None
     samples: str | None = None
     disproof: str | None = None
     action: str | None = None
     decides: str | None = None
+    gain: str | None = None
 
 
 class Answer(Evidence):
@@ -56,11 +58,14 @@ class Row(Evidence):
     `frame` is what the check cannot do without, of the window by its column `by`: where it is empty
     the answer is 'nothing'. `rests_on` are roles of the contract, `counted` says that the number
     stands on counters or on all that one process has shown, `harm` ranks the checks (1 hurts
-    customers most), `version` counts what the check has meant.
+    customers most), `version` counts what the check has meant. `title` names it among others, and
+    what it cannot tell is `known_once` that is so.
     """
 
     section: Section
+    title: str
     holds: str
+    known_once: str
     against: str = "–"
     version: int = 1
     harm: int
@@ -107,6 +112,7 @@ class Row(Evidence):
 
 _read = tomllib.loads(Path(__file__).with_name("checks.toml").read_text(encoding="utf-8"))
 DOUBTS: dict[str, str] = _read.pop("doubts")  # why no check that rests on certain series can be believed
+REASONS: dict[str, str] = _read.pop("reasons")  # why each bound of the settings stands where it does
 ROWS = TypeAdapter(dict[str, Row]).validate_python(_read)
 # A week cannot pass while one of these is unknown: without them nobody knows whether the platform is stable.
 NEEDED = tuple(key for key, row in ROWS.items() if row.needed)
@@ -117,9 +123,10 @@ class Check:
     """One judged number: the finding as a sentence, the value, its bound, and the evidence.
 
     `key` is stable from week to week, as 'headroom'; `bound_key` names the setting the bound comes
-    from; `size` says how large the finding is, `since` when it began, `samples` which samples show
-    it, `disproof` what would disprove it; `action` is what people may consider, `decides` who
-    would, neither where it passes; `events` are the places and times found.
+    from; `brief` is the finding for a title, `size` says how large it is, `since` when it began,
+    `samples` which samples show it, `disproof` what would disprove it; `action` is what people may
+    consider, `decides` who would, `gain` what it would change, none of them where it passes;
+    `events` are the places and times found.
     """
 
     key: str
@@ -130,12 +137,14 @@ class Check:
     unit: str = ""
     bound: float | None = None
     bound_key: str = ""
+    brief: str = ""
     size: str = ""
     since: datetime | None = None
     samples: str = ""
     disproof: str = ""
     action: str = ""
     decides: str = ""
+    gain: str = ""
     events: tuple[dict[str, Any], ...] = ()
 
 
@@ -161,11 +170,11 @@ class Found:
     """What a check found: which of its answers, the number, since when, where; `words` fill the answer's sentence."""
 
     answer: str
-    value: float | None = None
-    since: Any = None
-    events: tuple[dict[str, Any], ...] = ()
-    unit: str = ""
-    words: dict[str, Any] = field(default_factory=dict)
+    value: float | None
+    since: Any
+    events: tuple[dict[str, Any], ...]
+    unit: str
+    words: dict[str, Any]
 
 
 Words = dict[str, Any]
@@ -212,14 +221,14 @@ def events_of(
     ]
 
 
+def by_drills(counts: pd.Series) -> str:
+    """'384 by the drill 'x' and 2 by the drill 'y'': how many of what a check counts are of which drill."""
+    return " and ".join(f"{number:,.0f} by the drill '{short(name)}'" for name, number in counts.items())
+
+
 def when(time: Any) -> datetime | None:
     """A moment as Python has it; None where it is missing."""
     return None if pd.isna(time) else pd.Timestamp(time).to_pydatetime()
-
-
-def named(window: Window) -> str:
-    """What people call the window."""
-    return window.name or str(window)
 
 
 def largest(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from cloudxai_analysis.checks import alerts, cardinality, cost, readiness, telemetry
-from cloudxai_analysis.checks.finding import DOUBTS, FINDERS, OF_SECTION, ROWS, Case, Check, Found, found, named, when
+from cloudxai_analysis.checks.finding import DOUBTS, FINDERS, OF_SECTION, ROWS, Case, Check, Found, found, when
 from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import short
@@ -19,7 +19,7 @@ TOPICS = (telemetry, cardinality, cost, alerts, readiness)
 KEYS = tuple(ROWS)
 if set(FINDERS) != set(KEYS):
     raise KeyError(f"checks.toml and the functions of the checks differ: {sorted(set(FINDERS) ^ set(KEYS))}")
-_EVIDENCE = ("size", "samples", "disproof", "action", "decides")
+_EVIDENCE = ("brief", "size", "samples", "disproof", "action", "decides", "gain")
 
 
 def bound_of(study: Study, key: str) -> float | None:
@@ -48,19 +48,20 @@ def judged(study: Study, key: str) -> Check:
     answer = row.answers[told.answer]
     status = answer.status
     words = {
-        "window": named(study.observed),
-        "whole": named(study.seen),
+        "window": study.observed.name,
+        "whole": study.seen.name,
         "end": study.seen.end,
         "cap": study.contract.tenant_cap,
         "currency": study.contract.currency,
         "bound": bound,
         "value": told.value,
+        "since": when(told.since),
         **told.words,
     }
     # The answer's own evidence, else the check's: all where people are asked, what shows it where it passes.
-    usual = {"unknown": (), "pass": _EVIDENCE[1:3]}.get(status, _EVIDENCE)
+    usual = {"unknown": (), "pass": _EVIDENCE[2:4]}.get(status, _EVIDENCE)
     beside = row.model_dump(include=set(usual)) | answer.model_dump(include=set(_EVIDENCE), exclude_none=True)
-    never = ("action", "decides") if status == "pass" else ()
+    never = ("action", "decides", "gain") if status == "pass" else ()
     return Check(
         key=key,
         section=row.section,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cloudxai_analysis.checks.alerts import over_the_edge
-from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest, named
+from cloudxai_analysis.checks.alerts import declared, went_on
+from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, finds, found, largest
 from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.study.alerts import ONE_DAY
@@ -54,7 +54,7 @@ def outages(case: Case) -> Found:
     long, before = (frame[frame["minutes"] > OUTAGE_MINUTES] for frame in (every, before))
     if long.empty and before.empty:
         whole = window.duration.total_seconds() - seen < 60
-        said = named(window) if whole else f"the {span(seen)} seen of {named(window)}"
+        said = window.name if whole else f"the {span(seen)} seen of {window.name}"
         said += f", but for {span(not_ready)}" if not_ready else ""
         if seen < ONE_DAY:
             return found("early", said=said)
@@ -192,15 +192,14 @@ def incidents(case: Case) -> Found:
     """Whether an incident is still open at the window's end: how many are."""
     study, window, complete = case.study, case.study.observed, case.study.ledger.complete()
     begun = study.alerts.incidents[study.alerts.incidents["start"] < window.end]
-    earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end").tail(1)
-    told = (f"; {short(row.id)}, {over_the_edge(row.start, row.end, window)}" for row in earlier.itertuples())
-    words: Words = {"before": "".join(told), "own": int((begun["start"] >= window.start).sum())}
-    declared = ((complete["start"] <= window.start) & (complete["end"] >= window.end)).any()
+    earlier = begun[(begun["start"] < window.start) & (begun["end"] > window.start)].sort_values("end")
+    told = went_on(earlier, window, lambda row: short(row.id))
+    words: Words = {"before": told, "own": int((begun["start"] >= window.start).sum())}
     still = begun[begun["end"].isna() | (begun["end"] > window.end)]
     if len(still):
         oldest = still.loc[still["start"].idxmin()]
         return found("still_open", len(still), since=oldest["start"], oldest=oldest, **words)
-    if begun.empty and not declared:
+    if begun.empty and not declared(complete, window):
         return found("nothing")
-    unbegun = "none_began" if words["before"] else "none_declared" if declared else "none"
+    unbegun = "none_began" if words["before"] else "none_declared" if declared(complete, window) else "none"
     return found("resolved" if words["own"] else unbegun, 0, **words)

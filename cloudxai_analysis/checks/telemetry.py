@@ -113,7 +113,7 @@ def labels(case: Case) -> Found:
     words: Words = {"metric": metrics[0], "more": more, "metrics": len(metrics), "tenant_label": tenant}
     if own.empty:
         return found("nameless", 0, **words)
-    others = [f"`{short(name)}`" for name in by_label.index[1:]]
+    others = [f"'{short(name)}'" for name in by_label.index[1:]]
     return found(
         "apart",
         len(by_label),
@@ -129,14 +129,14 @@ def labels(case: Case) -> Found:
 
 def _setting(label: str, tenant_label: str) -> str:
     """Which setting says what a label is, by what its name tells."""
-    replica = f'`replica_labels = ["{label}"]` of the environment, if several Prometheus scrape the same targets'
-    process = f'the contract\'s `process_labels`, with "{label}" added, if it tells processes apart'
+    replica = f'replica_labels = ["{label}"] of the environment, if several Prometheus scrape the same targets'
+    process = f'the contract\'s process_labels, with "{label}" added, if it tells processes apart'
     if label == f"exported_{tenant_label}":
-        tenant = f'`tenant_label = "{label}"` of the environment, if it names the tenant'
-        return f"{tenant}; or `honor_labels: true` in the scrape"
+        tenant = f'tenant_label = "{label}" of the environment, if it names the tenant'
+        return f"{tenant}; or 'honor_labels: true' in the scrape"
     if names_replica(label):
         return replica
     if label.removeprefix("exported_") in _PLACES:
-        return f"{process}; or `matchers` of the environment, for one of them alone"
+        return f"{process}; or 'matchers' of the environment, for one of them alone"
     own = "or a label of the metric in the contract, if its values are parts that add up"
-    return f"{replica}; {process}; `tenant_label`, if it names the tenant; {own}"
+    return f"{replica}; {process}; 'tenant_label', if it names the tenant; {own}"

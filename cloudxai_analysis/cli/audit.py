@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 import click
 
+from cloudxai_analysis.cli.door import hand_over, say
 from cloudxai_analysis.cli.options import settled_environment
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.words.phrases import count, plain
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint import Finding
@@ -36,7 +37,7 @@ _DOCS = "docs/audits.md"
 @click.option("--silences", default="", metavar="FILE", help="What not to tell [.cloudxai-audit.yml].")
 @click.option("--source", default="", metavar="URL", help="A server whose metrics the files are held against, too.")
 @click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
-@click.option("--scrape-seconds", type=click.FloatRange(min=0, min_open=True), help="How often [30, assumed].")
+@click.option("--scrape-seconds", type=click.FloatRange(min=0, min_open=True), help="How often [15, assumed].")
 @click.option("--most", type=click.IntRange(min=0), default=20, show_default=True, help="Places of one code.")
 def audit(
     paths: tuple[Path, ...],
@@ -66,13 +67,18 @@ def audit(
     left, hidden = silenced(audited(corpus), hushed, today=datetime.now(UTC).date())
     left = sorted(left)
     if form == "text":
-        for line in _lines(left, corpus, len(hidden), most):
-            click.echo(plain(line))
+        silenced_too = f"; {len(hidden)} silenced" if hidden else ""
+        say([*lines_by_code(left, most), f"{corpus}: {sums(left)}{silenced_too}. Codes: {_DOCS}"])
     else:
-        data = _as_data(left, corpus, len(hidden)) if form == "json" else _as_sarif(left)
-        click.echo(json.dumps(data, indent=1, ensure_ascii=True))
+        data = _as_data(left, corpus, len(hidden)) if form == "json" else as_sarif(left)
+        hand_over(f"{json.dumps(data, indent=1, ensure_ascii=True)}\n")
+    return exit_code(left, fail_on)
+
+
+def exit_code(findings: Sequence[Finding], fail_on: str) -> int:
+    """1 where a finding is as grave as --fail-on says."""
     grave = list(_LEVELS)[: ["never", *_LEVELS].index(fail_on)]
-    return 1 if any(finding.severity in grave for finding in left) else 0
+    return 1 if any(finding.severity in grave for finding in findings) else 0
 
 
 def _of_server(settled: Environment) -> dict[str, Any]:
@@ -87,8 +93,8 @@ def _of_server(settled: Environment) -> dict[str, Any]:
     return {**known, "loaded_alerts": source.rules()}
 
 
-def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int, most: int) -> list[str]:
-    """The findings by code, the gravest codes first, each with its advice once and its first places; then the sums."""
+def lines_by_code(findings: Sequence[Finding], most: int) -> list[str]:
+    """The findings by code, the gravest codes first, each with its advice once and its first places."""
     by_code: dict[tuple[int, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         by_code[list(_LEVELS).index(finding.severity), finding.code].append(finding)
@@ -100,13 +106,13 @@ def _lines(findings: Sequence[Finding], corpus: Corpus, hidden: int, most: int) 
             lines.append(f"  {finding.file}:{finding.line}:{subject} {finding.message}")
         if len(same) > most:
             lines.append(f"  and {len(same) - most} more; --most {len(same)}, or --format json, tells all")
+    return lines
+
+
+def sums(findings: Sequence[Finding]) -> str:
+    """How many there are of each weight."""
     by_weight: Counter[str] = Counter(finding.severity for finding in findings)
-    said = ", ".join(count(by_weight[weight], weight) for weight in _LEVELS if by_weight[weight]) or "no finding"
-    looked = (
-        f"{count(len(corpus.rules), 'rule')}, {count(len(corpus.routings), 'routing', 'routings')} and "
-        f"{count(len(corpus.dashboards), 'dashboard')} in {count(len(corpus.files), 'file')}"
-    )
-    return [*lines, f"{looked}: {said}{f'; {hidden} silenced' if hidden else ''}. Codes: {_DOCS}"]
+    return ", ".join(count(by_weight[weight], weight) for weight in _LEVELS if by_weight[weight]) or "no finding"
 
 
 def _as_data(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def _as_data(findings: Sequence[Finding], corpus: Corpus, hidden: int) -> dict[s
     }
 
 
-def _as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
+def as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
     """The findings in the Static Analysis Results Interchange Format, OASIS, version 2.1.0."""
     codes = {finding.code: finding for finding in findings}
     rules = [

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudxai_analysis.cli.door import hand_over, say
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.files import replace_whole
 from cloudxai_analysis.ground.window import HOUR, Window
-from cloudxai_analysis.words.phrases import count, plain, span
+from cloudxai_analysis.words.phrases import count, span
 
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.contract import Contract
@@ -62,8 +63,7 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
     if contract.tenant_label not in labels:
         lines.append(f"No series has the label '{contract.tenant_label}': name the right one in `tenant_label`.")
     lines += _rule_lines(source.rules(), rules, settled) if rules else []
-    for line in lines:
-        click.echo(plain(line))
+    say(lines)
     jobs, exported = exporting_jobs(source, contract, window, matchers), f"exported_{contract.tenant_label}"
     proposed: dict[str, Any] = {"source": source.name}
     proposed |= {} if jobs.keys() & set(contract.jobs) else {"jobs": list(jobs)}
@@ -71,7 +71,7 @@ def connect(url: str, environment: str, rules: tuple[Path, ...], write: bool, ye
     replicas = [label for label in differing if "replica" in label]
     proposed |= {"replica_labels": replicas} if replicas else {}
     text = _toml(settled.name, proposed)
-    click.echo(f"\n{text}")
+    hand_over(f"\n{text}\n")
     if write:
         _write(text, settled.name, yes=yes)
     return 0
@@ -218,4 +218,4 @@ def _write(text: str, name: str, *, yes: bool) -> None:
             f"{file} was left as it is, for it cannot be extended: {error}. Give another --environment, or add the "
             "lines above yourself."
         ) from None
-    click.echo(plain(f"Written to {file}. Next: cloudxai report --environment {name}"))
+    say([f"Written to {file}. Next: cloudxai report --environment {name}"])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudxai_analysis.cli.options import of_environment, say, write_export
+from cloudxai_analysis.cli.door import hand_over, say
+from cloudxai_analysis.cli.options import of_environment, write_export
 from cloudxai_analysis.words.phrases import count, monies
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def focus(window: str, source: str, environment: str, output: str) -> int:
     if output:
         write_export(Path(output), focus_csv(rows))
     else:
-        click.echo(focus_csv(rows), nl=False)
+        hand_over(focus_csv(rows))
     say([*_told(study, rows), *([f"Export: {output}"] if output else [])], err=True)
     return 0
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudxai_analysis.cli.options import in_environment, say
+from cloudxai_analysis.cli.door import say
+from cloudxai_analysis.cli.options import in_environment
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
 from cloudxai_analysis.words.phrases import count
 

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from cloudxai_analysis.cli.options import in_environment, say, write_export
+from cloudxai_analysis.cli.door import hand_over, say
+from cloudxai_analysis.cli.options import in_environment, write_export
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.words.phrases import count
+from cloudxai_analysis.words.phrases import count, short
 
 if TYPE_CHECKING:
     from cloudxai_analysis.ledger import Ledger
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
-_IN_COLUMNS = {"kind", "id", "tenant", "by", "written_at", "start", "at", "fired_at", "date"}
+_IN_COLUMNS = {"kind", "id", "tenant", "by", "written_at", "start", "at", "fired_at", "date", "checks"}
 _DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
 _WOULD = {**_DONE, "add": "would be added", "correct": "would be corrected"}
 
@@ -82,7 +83,7 @@ def list_entries(settled: Environment, kinds: tuple[str, ...], since: str, tenan
         say(_table(chosen, standing, later))
     for number, entry in chosen if as_json else ():
         said = {**entry.model_dump(mode="json"), "line": number, "superseded_by": later.get(number)}
-        click.echo(json.dumps(said))
+        hand_over(f"{json.dumps(said)}\n")
     return 0
 
 
@@ -115,7 +116,7 @@ def export(settled: Environment, form: str, output: str) -> int:
         write_export(Path(output), text)
         say([f"Export: {output}, {count(len(entries), 'entry', 'entries')}"], err=True)
     else:
-        click.echo(text, nl=False)
+        hand_over(text)
     return 0
 
 
@@ -126,12 +127,14 @@ def export(settled: Environment, form: str, output: str) -> int:
 @click.option("--zone", default="", metavar="ZONE", help="Zone of times that have none, such as Europe/Berlin.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and write nothing.")
 def import_file(settled: Environment, file: Path, by: str, zone: str, dry_run: bool) -> int:
-    """Import incidents and other entries from JSON, JSON Lines or CSV.
+    """Import incidents and other entries from JSON, JSON Lines or CSV, or incidents from a log in Markdown (.md).
 
     What is there already is skipped, what has changed becomes a correction. Nothing is written
-    unless every row is good.
+    unless every row is good. Of a log in Markdown, each line that belongs to no incident's field is
+    named, and nothing of it is taken.
     """
     from cloudxai_analysis.ledger.exchange import LARGEST_BYTES, planned, rows_of
+    from cloudxai_analysis.ledger.markdown_log import read_log
 
     opened = _opened(settled)
     try:
@@ -142,7 +145,12 @@ def import_file(settled: Environment, file: Path, by: str, zone: str, dry_run: b
         raise UsageError(f"'{zone}' is no time zone. Give a name like Europe/Berlin.") from None
     except OSError as error:
         raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
-    plan = planned(rows_of(content, str(file)), opened.standing(), by=by, zone=in_zone)
+    if file.suffix.lower() in (".md", ".markdown"):
+        log = read_log(content, str(file), zone=in_zone)
+        plan = [*log.refused, *planned(log.rows, opened.standing(), by=by)]
+        say(f"{file}, line {line}: not read: {short(text)}" for line, text in log.unread)
+    else:
+        plan = planned(rows_of(content, str(file)), opened.standing(), by=by, zone=in_zone)
     refused = sum(one.entry is None for one in plan)
     words = _WOULD if dry_run or refused else _DONE
     for one in plan:
@@ -170,13 +178,20 @@ def _table(chosen: Sequence[tuple[int, Entry]], standing: Standing, later: dict[
             withdrawn = standing.entries[later[number] - 1].kind == "withdrawal"
             mark = f"{'withdrawn' if withdrawn else 'superseded'} by line {later[number]}"
         told = entry.model_dump(mode="json", exclude=_IN_COLUMNS)
-        said = {name: ", ".join(value) if isinstance(value, list) else value for name, value in told.items()}
+        said = {name: _in_a_cell(value) for name, value in told.items()}
         what = "; ".join(f"{name}: {value}" for name, value in said.items() if value) or "-"
         tenant, time = getattr(entry, "tenant", "") or "-", f"{entry.time:%Y-%m-%d %H:%M}"
         rows.append((str(number), time, entry.kind, str(entry.id), tenant, entry.by, mark, what))
     widths = [min(max(map(len, column)), 48) for column in zip(*rows, strict=True)]
     for row in rows if chosen else ():
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _in_a_cell(value: object) -> object:
+    """A list as its words, and one of things with several fields as their number."""
+    if not isinstance(value, list):
+        return value
+    return str(len(value)) if any(isinstance(one, dict) for one in value) else ", ".join(value)
 
 
 def _moment(text: str) -> datetime:

@@ -1,8 +1,9 @@
-"""What the commands share: the environment and the week that they are about, lines, and exports that appear whole."""
+"""What the commands share: the environment and the week that they are about, and exports that appear whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ import click
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.files import replace_whole
-from cloudxai_analysis.words.phrases import plain
 
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
@@ -19,6 +19,37 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 WEEK = click.option(
     "--week", default="last", metavar="WEEK", help="2026-W47, 2026-11, 2026-Q4, 'last' (whole ISO week) or 'current'."
+)
+
+
+def moment(text: str, option: str) -> datetime:
+    """A time as `option` has it, such as '2026-11-12T06:00Z'; raises UsageError."""
+    try:
+        given = datetime.fromisoformat(text)
+        if given.tzinfo is not None:
+            return given.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(f"Invalid {option} '{text}'. Give a time with its zone, like 2026-11-12T06:00Z.")
+
+
+def _clock(_context: click.Context, _option: click.Parameter, text: str) -> datetime | None:
+    return moment(text, "--now").replace(second=0, microsecond=0) if text else None
+
+
+NOW = click.option(
+    "--now", default="", metavar="TIME", callback=_clock, help="A set clock, for rehearsals: 2026-11-13T06:00Z."
+)
+
+
+def _made(_context: click.Context, _option: click.Parameter, file: str) -> Any:
+    from cloudxai_analysis.report.again import read_made
+
+    return read_made(Path(file)) if file else None
+
+
+FROM = click.option(
+    "--from", "made", default="", metavar="FILE", callback=_made, help="The same report again, by its summary.json."
 )
 
 
@@ -39,15 +70,41 @@ def in_environment(command: Command) -> Command:
 
 
 def in_week(command: Command) -> Command:
-    """The same with `--week`, of a command whose first argument is what was `Asked`."""
+    """The same with `--week`, of a command whose first argument is what was `Asked`, by `NOW` where it has that."""
 
     @wraps(command)
-    def settled(week: str, source: str, environment: str, **given: Any) -> Any:
+    def settled(week: str, source: str, environment: str, now: datetime | None = None, **given: Any) -> Any:
         from cloudxai_analysis.study import settle
 
-        return command(settle(week, source=source, environment=environment), **given)
+        if made := given.get("made"):
+            if week != "last" or source or environment or now:
+                raise UsageError("--from names its own week, source and environment. Leave the others out.")
+            week, source, now = made.window.name, made.source, made.window.end
+            environment = made.summary["environment"]
+        return command(settle(week, source=source, environment=environment, now=now), **given)
 
     return WEEK(of_environment(settled))
+
+
+def one_at_a_time(command: Command) -> Command:
+    """The same, of a command that a scheduler starts: its runs are noted, and two in an environment never run at once.
+
+    It stands next to the function, below the options of the environment.
+    """
+
+    @wraps(command)
+    def noted(*first: Any, **given: Any) -> int:
+        from cloudxai_analysis.operate.runs import run_of
+
+        if given.get("only_list") or given.get("made"):  # which is no run
+            return command(*first, **given)
+        settled = first[0] if first else settled_environment(given["source"], given["environment"])
+        settled = getattr(settled, "environment", settled)
+        with run_of(command.__name__, settled.folder, lock_seconds=settled.limits.lock_seconds) as outcome:
+            outcome.code = command(*first, **given)
+        return outcome.code
+
+    return noted
 
 
 def settled_environment(source: str, environment: str) -> Environment:
@@ -58,12 +115,6 @@ def settled_environment(source: str, environment: str) -> Environment:
     from cloudxai_analysis.platform.settings import load_settings, resolve_environment
 
     return resolve_environment(load_settings(), source=source or None, name=environment or None)
-
-
-def say(lines: Iterable[str], *, err: bool = False) -> None:
-    """Lines for the terminal, which none of their words can steer."""
-    for line in lines:
-        click.echo(plain(line), err=err)
 
 
 def write_export(file: Path, text: str) -> None:

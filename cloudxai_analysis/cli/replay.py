@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from cloudxai_analysis.cli.door import hand_over, say
 from cloudxai_analysis.cli.options import of_environment
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.words.phrases import plain
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -43,12 +43,11 @@ def replay(
     asked = settle(week, source=source, environment=environment)
     suggested, faults = rules_in(proposed)
     given, wrong = rules_in(paths)
-    for finding in (*wrong, *faults):
-        click.echo(plain(f"warning: {finding.file}:{finding.line}: {finding.message}"), err=True)
+    say((f"warning: {one.file}:{one.line}: {one.message}" for one in (*wrong, *faults)), err=True)
     if paths and not given:
         raise UsageError(f"No alerting rule in {', '.join(map(str, paths))}. Give files with rules of Prometheus.")
     with opened(asked.environment, asked.window, asked.now, weeks=weeks, given=given, proposed=suggested) as session:
         found, window = session.compared(only=only, vary=vary), session.history.window
     data = json.dumps(as_data(found, window), indent=1, allow_nan=False) + "\n"
-    click.echo(data if form == "json" else as_markdown(found, window), nl=False)
+    hand_over(data if form == "json" else as_markdown(found, window))
     return 0

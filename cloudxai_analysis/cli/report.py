@@ -1,4 +1,4 @@
-"""The commands that make reports, and what they stand on: pull, report, run, params, status, evaluate, explain."""
+"""The commands that make reports, and what they stand on: pull, report, status, explain."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cloudxai_analysis.cli.connect import first_look
-from cloudxai_analysis.cli.options import WEEK, in_environment, in_week, of_environment, say
+from cloudxai_analysis.cli.door import say
+from cloudxai_analysis.cli.options import FROM, NOW, WEEK, in_environment, in_week, of_environment, one_at_a_time
 from cloudxai_analysis.ground.errors import CloudxaiError, NotebookFailed
-from cloudxai_analysis.ground.files import make_folder, written
+from cloudxai_analysis.ground.files import written
+from cloudxai_analysis.ground.secrets import hidden
 from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from cloudxai_analysis.cli.terminal import Steps
+    from cloudxai_analysis.ground.window import Window
     from cloudxai_analysis.lake.pull import Plan
     from cloudxai_analysis.platform.settings import Environment
+    from cloudxai_analysis.report.again import Made
     from cloudxai_analysis.report.run import Kernel
     from cloudxai_analysis.study import Asked
 
@@ -31,51 +36,110 @@ _NOTEBOOK = "weekly_report"
 
 @click.command()
 @in_week
+@NOW
+@FROM
 @click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
-def report(asked: Asked, fail_on: str) -> int:
-    """Pull what is missing, run the weekly notebook, and publish the report."""
-    from cloudxai_analysis.report.run import kernel_under_way
+@click.option("--edition", type=click.Choice(["page", "analyst"]), default="page", help="'analyst' adds a file to it.")
+@one_at_a_time
+def report(asked: Asked, made: Made | None, fail_on: str, edition: str) -> int:
+    """Pull what is missing, run the weekly notebook, and publish the report.
 
-    with kernel_under_way() as kernel:
-        from cloudxai_analysis.cli.terminal import show_progress
-        from cloudxai_analysis.report.publish import mark_stale
+    The page is for those who decide. With `--edition analyst` a second file, analysts_edition.html,
+    stands beside it: every card with its code, back-tests, method, glossary, bounds and provenance.
 
-        say(first_look(asked), err=True)
-        target = asked.environment.reports / asked.window.name
-        try:
-            with show_progress() as steps:
-                summary = _published(asked, target, steps, kernel)
-        except CloudxaiError as error:
-            # A disk that takes no note must not take the place of what went wrong.
-            with suppress(OSError):
-                mark_stale(target, str(error))
-            raise
+    With `--from .../summary.json` nothing is pulled or published: the report of that file is made
+    again, from the same version of the lake and the same entries of the ledger, into
+    outputs/ENVIRONMENT/again/WEEK, and held against it to the byte.
+    """
+    folder, summary = _again(asked, made) if made else _anew(asked, analyst=edition == "analyst")
     grave = sorted(summary["checks"], key=lambda check: ("fail", "warn", "unknown", "pass").index(check["status"]))
     worst = {check["section"]: check for check in reversed(grave)}
     sections = dict.fromkeys(check["section"] for check in summary["checks"])
     lines = (f"  {name:<12} {worst[name]['status']:>7}  {worst[name]['finding']}" for name in sections)
-    say([summary["headline"], *lines, f"Report: {target / _NOTEBOOK}.html"])
+    say([f"{summary['window']['name']}: {summary['headline']}", *lines, f"Report: {folder / _NOTEBOOK}.html"])
     failing = {"never": (), "fail": ("fail",), "warn": ("fail", "warn")}[fail_on]
     return 1 if summary["status"] in failing else 0
 
 
-def _published(asked: Asked, target: Path, steps: Steps, kernel: Kernel) -> dict[str, Any]:
-    """Pull, run the notebook, and publish its page; gives its summary. The last good report stays until then."""
-    from cloudxai_analysis.platform.settings import find_notebook, load_settings
-    from cloudxai_analysis.report.page import render
+def _anew(asked: Asked, *, analyst: bool) -> tuple[Path, dict[str, Any]]:
+    """Pull, and publish the report; where it lies, and its summary. The last good report stays until then.
+
+    Raises LakeDamaged where the ledger lacks entries that an earlier report was made from.
+    """
+    from cloudxai_analysis.report.run import kernel_under_way
+
+    with kernel_under_way() as kernel:
+        from cloudxai_analysis.cli.terminal import show_progress
+        from cloudxai_analysis.ledger.ledger import Ledger, published_heads
+        from cloudxai_analysis.platform.settings import load_settings
+        from cloudxai_analysis.report.parameters import find_notebook
+        from cloudxai_analysis.report.publish import mark_stale
+        from cloudxai_analysis.report.weeks import index_reports
+        from cloudxai_analysis.study.opening import refresh
+
+        say(first_look(asked), err=True)
+        settled, target = asked.environment, asked.environment.reports / asked.window.name
+        try:
+            with show_progress() as steps:
+                # Told before minutes of pulling.
+                notebook = find_notebook(load_settings(), _NOTEBOOK)
+                pulled, source = refresh(asked, progress=steps.pull)
+                Ledger(settled.ledger).verify(published_heads(settled.reports)[0])
+                pinned: dict[str, Any] = {"source": source, "lake_version": pulled.version}
+                summary = _published(notebook, settled, asked.window, target, steps, kernel, analyst=analyst, **pinned)
+        except Exception as error:
+            expected = isinstance(error, CloudxaiError)
+            # A disk that takes no note must not take the place of what went wrong.
+            with suppress(OSError):
+                mark_stale(target, str(error) if expected else hidden(f"unexpected {type(error).__name__}: {error}"))
+            raise
+    index_reports(target.parent, target.name)
+    return target, summary
+
+
+def _again(asked: Asked, made: Made) -> tuple[Path, dict[str, Any]]:
+    """Make a published report again, beside it; where it lies, and its summary. Raises as `staged` and `hold`."""
+    from cloudxai_analysis.cli.terminal import show_progress
+    from cloudxai_analysis.platform.settings import load_settings
+    from cloudxai_analysis.report.again import hold, staged
+    from cloudxai_analysis.report.page import ANALYST_FILE
+    from cloudxai_analysis.report.parameters import find_notebook
+    from cloudxai_analysis.report.run import kernel_under_way
+
+    target = asked.environment.folder / "again" / asked.window.name
+    analyst = made.file.with_name(ANALYST_FILE).is_file()
+    pinned: dict[str, Any] = {"source": made.source, "lake_version": made.lake_version}
+    with TemporaryDirectory(prefix="cloudxai-") as scratch, show_progress() as steps:
+        notebook = find_notebook(load_settings(), _NOTEBOOK)
+        there = staged(made, asked.environment, notebook, Path(scratch))
+        with kernel_under_way(outputs=Path(scratch)) as kernel:
+            summary = _published(notebook, there, asked.window, target, steps, kernel, analyst=analyst, **pinned)
+    say([f"The same, to the byte: {', '.join(hold(made, target))}."])
+    return target, summary
+
+
+def _published(
+    notebook: Path,
+    settled: Environment,
+    window: Window,
+    target: Path,
+    steps: Steps,
+    kernel: Kernel,
+    *,
+    analyst: bool,
+    **pinned: Any,
+) -> dict[str, Any]:
+    """Run the notebook on a version of the lake, and publish its page with what it was made of; gives its summary."""
+    from cloudxai_analysis.report.again import made_of, tiles_of
+    from cloudxai_analysis.report.page import ANALYST_FILE, render, render_analyst
     from cloudxai_analysis.report.publish import building, publish
     from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
-    from cloudxai_analysis.study.opening import refresh
 
-    notebook, seconds = find_notebook(load_settings(), _NOTEBOOK), asked.environment.limits.notebook_seconds
-    run, (_, source) = uuid.uuid4().hex, refresh(asked, progress=steps.pull)
+    seconds = settled.limits.notebook_seconds
+    of, run = made_of(settled, window, notebook), uuid.uuid4().hex
     with written(f"Report {target}"), building(target) as folder:
         executed = folder / f"{_NOTEBOOK}.ipynb"
-        parameters: dict[str, Any] = {
-            "week": asked.window.name,
-            "source": source,
-            "environment": asked.environment.name,
-        }
+        parameters: dict[str, Any] = {"week": window.name, "environment": settled.name, **pinned}
         parameters |= {"pull_missing": False, "output": str(folder), "run": run}
         try:
             execute(notebook, parameters, executed, seconds=seconds, progress=steps.section, kernel=kernel)
@@ -83,8 +147,13 @@ def _published(asked: Asked, target: Path, steps: Steps, kernel: Kernel) -> dict
             kept = keep_failed(executed, target.with_name(f"{target.name}.failed.ipynb"))
             raise NotebookFailed(str(error).replace(str(executed), str(kept))) from None
         summary = prove_summary(folder, run)
-        page = render(json.loads(executed.read_text(encoding="utf-8")))
+        said = {"run": run, "of": of | {"tiles": tiles_of(settled, pinned["lake_version"])}}
+        (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        content = json.loads(executed.read_text(encoding="utf-8"))
+        page = render(content, linked=ANALYST_FILE if analyst else "")
         (folder / f"{_NOTEBOOK}.html").write_text(page, encoding="utf-8")
+        if analyst:
+            (folder / ANALYST_FILE).write_text(render_analyst(content), encoding="utf-8")
         publish(folder, target)
     return summary
 
@@ -127,9 +196,10 @@ def plan_line(plan: Plan) -> str:
 @click.command()
 @in_environment
 def status(settled: Environment) -> int:
-    """Say what the lake holds and which reports are published; no source is asked."""
+    """Say what the lake holds, which reports are published, and how the last runs ended; no source is asked."""
     from cloudxai_analysis.lake.tables import open_lake
-    from cloudxai_analysis.ledger import Ledger
+    from cloudxai_analysis.ledger.ledger import Ledger, published_heads
+    from cloudxai_analysis.operate.runs import run_lines
     from cloudxai_analysis.platform.settings import settings_file
 
     said = f"empty; `{settled.command('pull')}` fills it"
@@ -141,13 +211,14 @@ def status(settled: Environment) -> int:
             f"version {snapshot.version}, {tiles['samples'].sum():,} samples of {tiles['metric'].nunique()} metrics, "
             f"{tiles['date'].min()} to {tiles['date'].max()}, from {snapshot.provenance['source']['source']}"
         )
-    entries = count(Ledger(settled.ledger).verify().entries, "entry", "entries")
+    entries = count(Ledger(settled.ledger).verify(published_heads(settled.reports)[0]).entries, "entry", "entries")
     file = settings_file()
     used = file if file.is_file() else f"none at {file}; defaults"
     say(
         [f"Environment {settled.name}, in {settled.folder}", f"Settings: {used}", f"Lake: {said}", f"Ledger: {entries}"]
     )
     say(_report_lines(settled))
+    say(run_lines(settled.folder))
     return 0
 
 
@@ -160,65 +231,12 @@ def _report_lines(settled: Environment) -> Iterator[str]:
     for file in found:
         week, stale = file.parent.name, stale_file(file.parent)
         try:
-            yield f"Report {json.loads(file.read_text(encoding='utf-8'))['headline']}"
+            yield f"Report {week}: {json.loads(file.read_text(encoding='utf-8'))['headline']}"
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             anew = settled.command("report", "--week", week)
             yield f"Report {week}: its summary.json cannot be read; `{anew}` makes it anew"
         if stale.is_file():
             yield f"  stale: {(stale.read_text(encoding='utf-8', errors='replace').splitlines() or [''])[0]}"
-
-
-@click.command()
-@click.argument("notebook")
-def params(notebook: str) -> int:
-    """Show the typed parameters of NOTEBOOK, a name like weekly_report or a path."""
-    from cloudxai_analysis.platform.settings import find_notebook, load_settings
-    from cloudxai_analysis.report.parameters import parameter_lines
-
-    say(parameter_lines(find_notebook(load_settings(), notebook)))
-    return 0
-
-
-@click.command()
-@click.argument("notebook")
-@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebook.")
-@click.option("--output", default="", metavar="FILE", help="Where it is kept; default: outputs/runs/NOTEBOOK.ipynb.")
-def run(notebook: str, parameters: tuple[tuple[str, str], ...], output: str) -> int:
-    """Run NOTEBOOK with checked parameters, and keep it executed."""
-    from cloudxai_analysis.cli.terminal import show_progress
-    from cloudxai_analysis.platform.settings import find_notebook, load_settings
-    from cloudxai_analysis.report.run import execute
-
-    settings = load_settings()
-    found = find_notebook(settings, notebook)
-    target = Path(output) if output else settings.outputs / "runs" / found.name
-    make_folder(target.parent)
-    with show_progress() as steps:
-        execute(found, dict(parameters), target, seconds=settings.limits.notebook_seconds, progress=steps.section)
-    say([f"Executed: {target}"])
-    return 0
-
-
-@click.command()
-@in_week
-@click.option("--weeks", type=click.IntRange(1), default=3, show_default=True, help="So many, ending with WEEK.")
-@click.option("--copies", type=click.IntRange(1), default=2, show_default=True, help="Of each week, for each size.")
-def evaluate(asked: Asked, weeks: int, copies: int) -> int:
-    """Plant known events into copies of your own last weeks, and say which would have been found.
-
-    Only the copies, in memory, are changed. The result is kept beside the environment's reports,
-    and the next report's method section says it.
-    """
-    from cloudxai_analysis.cli.terminal import show_progress
-    from cloudxai_analysis.operate.evaluate import lines, own_weeks, pull_weeks, write_result
-
-    with show_progress() as steps:
-        pull_weeks(asked, weeks=weeks, progress=steps.pull)
-        result = own_weeks(asked, copies=copies, weeks=weeks, progress=steps.seed)
-    say(lines(result))
-    write_result(result, asked.environment.evaluation)
-    say([f"Kept: {asked.environment.evaluation}"])
-    return 0
 
 
 @click.command()

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cloudxai_analysis.cli.door import say
+from cloudxai_analysis.words.phrases import plain
+
 
 class Steps:
     """The steps of a long command; each method is handed to the work as its progress callback."""
@@ -31,14 +34,28 @@ class Steps:
 
     def section(self, done: int, total: int, name: str) -> None:
         """Cells run of the notebook's, and the heading that is being worked on."""
-        self._advance("notebook", done, total, name)
+        self._named("notebook", done, total, name)
+
+    def load(self, done: int, total: int, name: str) -> None:
+        """Parts of a run of the harness, and what the next one does."""
+        self._named("harness", done, total, name)
+
+    def showback(self, done: int, total: int) -> None:
+        """Pages made of those asked for."""
+        self._advance("showback", done, total, "")
+        if done == total or done % 100 == 0:
+            self._line(f"showback: {done:,} of {total:,} pages")
+
+    def metrics(self, done: int, total: int) -> None:
+        """Metrics compared of those asked for."""
+        self._advance("compare", done, total, "")
+
+    def _named(self, step: str, done: int, total: int, name: str) -> None:
+        name = plain(name)
+        self._advance(step, done, total, name)
         if name and name not in self._said:
             self._said.add(name)
-            self._line(f"notebook: {name}")
-
-    def seed(self, done: int, total: int) -> None:
-        """Seeds evaluated of those asked for."""
-        self._advance("evaluate", done, total, "")
+            self._line(f"{step}: {name}")
 
     def _advance(self, step: str, done: int, total: int, detail: str) -> None:
         if step not in self._tasks:
@@ -47,7 +64,7 @@ class Steps:
 
     def _line(self, text: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(text, markup=False, highlight=False)
+            say([text], err=True)
 
 
 @contextmanager

@@ -83,8 +83,7 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
     texts = [f"{k:.0f} of {n:.0f} false" if n > 0 else "none judged" for k, n in zip(false, groups, strict=True)]
     drawn = len(lanes(ax, _rules(rates), texts=texts))
     ax.set_xlim(-0.04, 1.04)
-    ax.set_xticks(np.linspace(0, 1, 5), [f"{share} %" for share in range(0, 101, 25)])
-    ax.set_xlabel(f"dashed: bound {percent(bound, 0)}; whiskers: 95 % interval", loc="left")
+    ax.set_xticks([bound, 1], [percent(bound, 0), "100 %"])
     ax.axvline(bound, color=INK, linewidth=1.1, linestyle=(0, (6, 3)))
     rate, low, high = rates[["rate", "low", "high"]].head(drawn).to_numpy(dtype=float).T
     looks: dict[str, Any] = {"markersize": 7, "capsize": 4, "elinewidth": 1.8, "clip_on": False}
@@ -101,7 +100,7 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
         name, of = shortened(str(worst["alertname"]), _TITLE_NAME), count(worst["trials"], "alert group")
         message = f"{name} most often false: {worst['false_positives']:.0f} of {of}"
     out = left_out(drawn, len(rates), "rules")
-    return title(ax, message, f"Share of judged alert groups that were false, by rule, 28 days{out}")
+    return title(ax, message, f"False share of alert groups in 28 days, 95 % interval; dashed: the bound{out}")
 
 
 def _rules(frame: pd.DataFrame) -> list[str]:

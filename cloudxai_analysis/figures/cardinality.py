@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cloudxai_analysis.figures.course import Bound, Course, Line, course
+from cloudxai_analysis.figures.course import Bound, Line, course
 from cloudxai_analysis.figures.labels import shortened, without_port
 from cloudxai_analysis.figures.marks import Entry, left_out
 from cloudxai_analysis.figures.style import BLUE, DASHES, INK, PALETTE, empty
@@ -36,27 +35,24 @@ def tenants_and_cap(ax: Axes, active: pd.DataFrame, held: pd.DataFrame, *, cap: 
     if len(fullest):
         message = f"{now} active; {shortened(names[shown[0]], 20)} holds {fullest.iloc[0]:.0f} of {cap} labels"
 
-    def lines(_: pd.DataFrame) -> Sequence[Line]:
-        last = f"{active['tenants'].iloc[-1]:.0f} active" if len(active) else ""
-        drawn = [Line(days(active["hour"]), active["tenants"].to_numpy(dtype=float), said=last, gaps=True)]
-        for name, color, dashes in zip(shown, PALETTE[1:], DASHES[1:], strict=False):
-            own, said = held[held["instance"] == name], f"{names[name]} holds {fullest[name]:.0f}"
-            y = own["held"].to_numpy(dtype=float)
-            drawn.append(Line(days(own["hour"]), y, color, said, looks={"linestyle": dashes}))
-        return drawn
-
+    last = f"{active['tenants'].iloc[-1]:.0f} active" if len(active) else ""
+    lines = [Line(days(active["hour"]), active["tenants"].to_numpy(dtype=float), said=last, gaps=True)]
+    for name, color, dashes in zip(shown, PALETTE[1:], DASHES[1:], strict=False):
+        own, said = held[held["instance"] == name], f"{names[name]} holds {fullest[name]:.0f}"
+        looks = {"linestyle": dashes}
+        lines.append(Line(days(own["hour"]), own["held"].to_numpy(dtype=float), color, said, looks=looks))
     restarts = zip(days(events["started_at"]), started, strict=True)
-    spec = Course(
-        title=lambda _: message,
+    return course(
+        ax,
+        lines,
+        title=message,
         subtitle="Tenants by hour",
-        parts=lines,
+        more=left_out(len(shown), len(fullest), "processes"),
         bound=Bound(cap, f"cap {cap}"),
         unit="{:.0f}".format,
         whole=True,
         events=[(float(at), f"restart {names[name]}") for at, name in restarts],
-        more=left_out(len(shown), len(fullest), "processes"),
     )
-    return course(ax, pd.DataFrame({"hour": pd.concat([active["hour"], held["hour"]])}), spec)
 
 
 def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: float) -> Axes:
@@ -66,19 +62,17 @@ def headroom_over_time(ax: Axes, headroom: pd.DataFrame, *, cap: int, bound: flo
     """
     known = headroom[headroom["headroom"].notna()].astype({"headroom": float})
     least, last = known["headroom"].min(), known["headroom"].tail(1).sum()
-    said = f"{count(last, 'label')} left at the end, {least:.0f} at the least".replace("-", "−")
     at_least = days(known.nsmallest(1, "headroom")["hour"])
-    spec = Course(
-        value="headroom",
-        title=lambda _: said,
+    return course(
+        ax,
+        [Line(days(known["hour"]), known["headroom"].to_numpy(), said=f"{last:.0f} left", gaps=True)],
+        title=f"{count(last, 'label')} left at the end, {least:.0f} at the least".replace("-", "−"),
         subtitle=f"Headroom by hour under a cap of {cap}",
-        end="{:.0f} left".format,
         bound=Bound(bound, f"warn under {bound:.0f}", bad="below"),
         unit="{:.0f}".format,
         whole=True,
         events=[(at, f"least {least:.0f}, {day(moment_of(at))}, {moment_of(at):%H:%M}") for at in at_least],
     )
-    return course(ax, headroom, spec)
 
 
 def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.DataFrame, *, cap: int) -> Axes:
@@ -98,19 +92,20 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
         message = f"The cap of {row['cap']} is reached"
     elif pd.notna(row["median"]):
         message = f"The cap of {row['cap']} is likely to be reached by {day(row['median'])}"
-    spec = Course(
-        title=lambda _: message,
-        subtitle="Held tenants of the fullest process at each day's end",
-        parts=lambda frame: [
-            Line(days(frame["day"]) + 1, frame["held"].to_numpy(dtype=float), INK, step=1.0),
+    return course(
+        ax,
+        [
+            Line(days(known["day"]) + 1, known["held"].to_numpy(dtype=float), INK, step=1.0),
             Line(will, high95, foot=low95, step=1.0, looks={"alpha": 0.14}),
             Line(will, high80, said=f"90 % under {high80[-1]:.0f}", foot=low80, step=1.0, looks={"alpha": 0.3}),
             Line(will, median, said=f"median {last['median']:.0f}", step=1.0, looks={"linestyle": DASHES[1]}),
         ],
+        title=message,
+        subtitle="Held tenants of the fullest process at each day's end",
+        window=Window(known["day"].min().to_pydatetime(), (ahead["day"].max() + DAY).to_pydatetime()),
         bound=Bound(cap, f"cap {cap}"),
         unit="{:.0f}".format,
         whole=True,
-        window=Window(known["day"].min().to_pydatetime(), (ahead["day"].max() + DAY).to_pydatetime()),
         events=[(float(days(known["day"]).max()) + 1, "")],
         key=[
             Entry("as it was", {"marker": "_", "color": INK}),
@@ -119,4 +114,3 @@ def held_ahead(ax: Axes, daily: pd.DataFrame, ahead: pd.DataFrame, found: pd.Dat
             Entry("95 %", {**square, "alpha": 0.14}),
         ],
     )
-    return course(ax, known, spec)

@@ -36,7 +36,10 @@ def lanes(
     """
     shown = list(names[: max(1, int((style.figure_size(ax)[1] - top - foot) / style.LINE))])
     labels, middle, half = [shortened(name, _NAME) for name in shown], (len(shown) - 1) / 2, max(len(shown) / 2, 1.25)
-    wide = max(text_width(label, style.TEXT_SIZE) for label in labels)
+    wide, room = max(text_width(label, style.TEXT_SIZE) for label in labels), 0.4 * style.figure_size(ax)[0]
+    if wide > room:
+        labels = [shortened(name, int(_NAME * room / wide)) for name in shown]
+        wide = max(text_width(label, style.TEXT_SIZE) for label in labels)
     beside = max((text_width(text, style.SMALL_SIZE) for text in texts), default=-6.0)
     style.margins(ax, left=wide + 12, right=beside + 20, top=top, bottom=foot)
     ax.set_ylim(middle + half, middle - half)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.figures import style
-from cloudxai_analysis.figures.course import Course, Line, course
+from cloudxai_analysis.figures.course import Line, course
 from cloudxai_analysis.figures.labels import shortened
 from cloudxai_analysis.figures.lanes import bars
 from cloudxai_analysis.figures.marks import left_out
@@ -79,9 +79,8 @@ def plot(frame: pd.DataFrame, *, value: str = "", by: str = "", title: str = "")
 def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by: str, title: str) -> Axes:
     if by and frame.duplicated([by, time]).any():
         raise UsageError(f"'{by}' has several rows of one time. Name the column that tells them apart: by=…")
-    columns = {name: frame[name] for name in values}
-    if by:
-        columns = {str(name): own[values[0]] for name, own in frame.groupby(frame[by].astype(str), sort=False)}
+    parts = frame.groupby(frame[by].astype(str), sort=False)[values[0]] if by else ((one, frame[one]) for one in values)
+    columns = dict(iter(parts))
     order = sorted(columns, key=lambda name: -columns[name].max())
     said, step = f"{values[0]} by {by}" if by else ", ".join(values), usual_step(frame[time])
     lines = []
@@ -89,16 +88,16 @@ def _course(ax: Axes, frame: pd.DataFrame, time: str, values: Sequence[str], by:
         x, y = days(frame.loc[columns[name].index, time]), columns[name].to_numpy(dtype=float)
         lines.append(Line(x, y, color, shortened(name, 16), step, len(order) == 1, {"linestyle": dashes}))
     known = pd.concat([columns[name] for name in order[: len(lines)]]).dropna()
-    spec = Course(
-        title=lambda _: title or f"{shortened(said, 30)}: from {known.min():,.4g} to {known.max():,.4g}",
+    if known.empty:
+        return empty(ax)
+    return course(
+        ax,
+        lines,
+        title=title or f"{shortened(said, 30)}: from {known.min():,.4g} to {known.max():,.4g}",
         subtitle=said,
-        at=time,
-        step=step,
-        parts=lambda _: lines,
-        unit="{:,.4g}".format,
         more=left_out(len(lines), len(order), "lines"),
+        unit="{:,.4g}".format,
     )
-    return course(ax, frame if len(known) else frame[:0], spec)
 
 
 @styled

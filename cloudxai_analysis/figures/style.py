@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
@@ -102,6 +103,8 @@ def title(ax: Axes, message: str, detail: str) -> Axes:
     """
     room = figure_size(ax)[0] - 2 * _EDGE
     message, detail = one_line(message), one_line(detail)
+    if _fitting(detail, TEXT_SIZE, room) < 0.85 * TEXT_SIZE:
+        detail = re.split("[,;] ", detail, maxsplit=1)[0]  # the axis says the window, too
     x, y = from_corner(ax, _EDGE, 17)
     ax.set_title(message, loc="left", x=x, y=y, pad=0, fontsize=_fitting(message, TITLE_SIZE, room, bold=True))
     x, y = from_corner(ax, _EDGE, 34)

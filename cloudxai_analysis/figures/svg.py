@@ -21,22 +21,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _SVG = "http://www.w3.org/2000/svg"
-_ELEMENTS = frozenset(
-    (
-        *("g", "path", "text", "tspan", "defs", "use", "clipPath", "pattern", "title", "desc"),
-        *("rect", "circle", "ellipse", "line", "polyline", "polygon"),
-    )
-)
+_DRAWN = """
+g path text tspan defs use clipPath pattern title desc rect circle ellipse line polyline polygon
+"""
+_KEPT = """
+id aria-hidden focusable viewBox href x1 y1 x2 y2 rx ry
+fill fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap
+stroke-linejoin stroke-miterlimit opacity clip-path clip-rule clipPathUnits
+patternUnits patternContentUnits patternTransform
+font font-size font-weight font-style font-stretch font-variant text-anchor dominant-baseline
+"""
+_ELEMENTS = frozenset(_DRAWN.split())
 _WORDS = frozenset({"class", "role", "aria-label"})
 _COORDINATES = frozenset({"d", "x", "y", "width", "height", "transform", "points", "cx", "cy", "r"})
-_ATTRIBUTES = (_WORDS | _COORDINATES).union(
-    *[("id", "aria-hidden", "focusable", "viewBox", "href", "x1", "y1", "x2", "y2", "rx", "ry")],
-    *[("fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray")],
-    *[("stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "opacity")],
-    *[("clip-path", "clip-rule", "clipPathUnits", "patternUnits", "patternContentUnits", "patternTransform")],
-    *[("font", "font-size", "font-weight", "font-style", "font-stretch", "font-variant")],
-    *[("text-anchor", "dominant-baseline")],
-)
+_ATTRIBUTES = _WORDS | _COORDINATES | frozenset(_KEPT.split())
 _REFERENCE = re.compile(r"#([\w.:-]+)|url\(#([\w.:-]+)\)")
 # Numbers, colours, path data and transforms; what calls a function of CSS is none of them.
 _DRAWING = re.compile(r"(?:(?:matrix|translate|scale|rotate|skewX|skewY|rgb|rgba) ?\([-+.,\d\seE%]*\)|[^()\\@;])*")
@@ -45,6 +43,7 @@ _COMMAND = re.compile(" ?([MLCQz]) ?")
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _POINTS = 13  # of a sparkline
 _WIDTH, _HEIGHT, _EDGE = 104.0, 24.0, 4.0
+_ONE_OF_BOTH = ".cloudxai-figure{max-width:60rem}.cloudxai-figure svg+img{display:none}"
 _LINE = 'fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round" stroke-linecap="round"'
 
 
@@ -94,10 +93,15 @@ def allowed_svg(text: str, prefix: str) -> str:
 
 
 def as_image(svg: str, alt: str) -> str:
-    """A figure as an image on white: JupyterLab shows no SVG of a notebook not trusted yet."""
+    """A figure for a notebook: in the colours of its theme, as wide as the cell.
+
+    JupyterLab takes every SVG and style out of a notebook that is not trusted yet: there the same
+    figure stands as an image on white.
+    """
     drawn = svg.replace(">", ' color="#1c2126"><rect width="100%" height="100%" fill="#ffffff"/>', 1)
     data = base64.b64encode(drawn.encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt, quote=True)}" width="720">'
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt, quote=True)}" width="100%">'
+    return f'<div class="cloudxai-figure">{svg}{image}</div><style>{_ONE_OF_BOTH}</style>'
 
 
 def _written(root: ElementTree.Element) -> str:
@@ -147,20 +151,20 @@ def _value(name: str, value: str, prefix: str) -> str:
     return value
 
 
-def sparkline(values: Sequence[float | None]) -> str:
-    """The trend of a tile: an SVG line of the last 13 values, broken where one is unknown, with a dot at the last.
+def sparkline(values: Sequence[float | None], *, most: int = _POINTS, width: float = _WIDTH) -> str:
+    """The trend of a tile: an SVG line of the last values, 13 at most, broken where one is unknown, a dot at the last.
 
     It takes the colour of the text around it, and is hidden from screen readers: the tile says the
     same in words.
     """
-    y = np.array(values[-_POINTS:], dtype=float) / 2  # the range of two finite floats may be too large for a float
+    y = np.array(values[-most:], dtype=float) / 2  # the range of two finite floats may be too large for a float
     known, marks = np.isfinite(y), []
     if known.any():
         low, high = y[known].min(), y[known].max()
         share = (np.where(known, y, low) - low) / (high - low) if high > low else np.full(len(y), 0.5)
         height = _HEIGHT - _EDGE - share * (_HEIGHT - 2 * _EDGE)
         # A lone value stands at the right, where the newest is in every other sparkline.
-        across = _WIDTH - _EDGE - (_WIDTH - 2 * _EDGE) / max(len(y) - 1, 1) * np.arange(len(y))[::-1]
+        across = width - _EDGE - (width - 2 * _EDGE) / max(len(y) - 1, 1) * np.arange(len(y))[::-1]
         dots = [(-1, 2.5)] if known[-1] else []
         for is_known, run in groupby(range(len(y)), key=lambda place: known[place]):
             places = list(run)
@@ -173,6 +177,6 @@ def sparkline(values: Sequence[float | None]) -> str:
             f'<circle cx="{across[at]:.1f}" cy="{height[at]:.1f}" r="{r}" fill="currentColor"/>' for at, r in dots
         ]
     return (
-        f'<svg xmlns="{_SVG}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" class="sparkline" aria-hidden="true" '
+        f'<svg xmlns="{_SVG}" viewBox="0 0 {width:g} {_HEIGHT:g}" class="sparkline" aria-hidden="true" '
         f'focusable="false">{"".join(marks)}</svg>'
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.figures.course import Course, Line, Part, Unsure, course
+from cloudxai_analysis.figures.course import Line, Unsure, course
 from cloudxai_analysis.figures.labels import share_words, shortened, text_width
 from cloudxai_analysis.figures.lanes import lane_of, lanes
 from cloudxai_analysis.figures.marks import Entry, hatched, key, left_out, rectangles, say, tinted, unknown_stretches
@@ -25,8 +24,8 @@ from cloudxai_analysis.figures.style import (
     styled,
     title,
 )
-from cloudxai_analysis.figures.timeline import day_of, days, frame_words, time_axis, usual_step
-from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.figures.timeline import day_of, days, moment_of, span_words, time_axis, usual_step
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.words.phrases import count, percent
 
 if TYPE_CHECKING:
@@ -44,10 +43,8 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
     """
     if coverage.empty:
         return empty(ax)
-    worst, every = (
-        coverage.groupby("job", observed=True)["coverage"].min().sort_values(kind="stable"),
-        days(coverage["day"]),
-    )
+    every = days(coverage["day"])
+    worst = coverage.groupby("job", observed=True)["coverage"].min().sort_values(kind="stable")
     shown = lanes(ax, [str(name) for name in worst.index], top=KEY_TOP)
     ax.grid(visible=False)
     time_axis(ax, every.min(), every.max() + 1)
@@ -67,12 +64,10 @@ def coverage_by_day(ax: Axes, coverage: pd.DataFrame, *, least: float) -> Axes:
     at, rows = np.array([cell for cell in whole if cell not in there], dtype=float).reshape(-1, 2).T
     hatched(ax, at + (1 - _WIDE) / 2, rows - _TALL / 2, _WIDE, _TALL)
     square, most = {"marker": "s", "markerfacecolor": "none"}, percent(least, 0)
-    good, short = (
-        Entry(f"at least {most}", {**square, "color": BLUE}),
-        Entry(f"under {most}", {**square, "color": VERMILLION}),
-    )
+    good = Entry(f"at least {most}", {**square, "color": BLUE})
+    short = Entry(f"under {most}", {**square, "color": VERMILLION})
     key(ax, [good, short, Entry("hatched: no scrape")])
-    span, out = frame_words(coverage["day"], step=DAY), left_out(len(shown), len(worst), "jobs")
+    span, out = span_words(moment_of(every.min()), moment_of(every.max() + 1)), left_out(len(shown), len(worst), "jobs")
     return title(ax, _seen(coverage, least), f"Share of the time in which a target was up, {span} (UTC){out}")
 
 
@@ -91,25 +86,22 @@ def raw_samples(
 
     `samples`: series_id, time, value, instance.
     """
+    if not samples["value"].notna().any():
+        return empty(ax)
     most = samples.groupby("series_id")["value"].size().sort_values(ascending=False, kind="stable").index
-
-    def parts(samples: pd.DataFrame) -> Sequence[Part]:
-        drawn: list[Line] = []
-        for series, color, dashes in zip(most, PALETTE, DASHES, strict=False):
-            own = samples[samples["series_id"] == series]
-            said = shortened(str(own["instance"].iloc[0]), 16)
-            y, looks = own["value"].to_numpy(dtype=float), {"linestyle": dashes}
-            drawn.append(Line(days(own["time"]), y, color, said, 5 / 3 * usual_step(own["time"]), looks=looks))
-        x = days(samples["time"])
-        return [*drawn, Unsure(unknown_stretches(x, np.ones(len(x)), step=drawn[0].step))]
-
-    low, high = samples["value"].min(), samples["value"].max()
-    spec = Course(
-        title=lambda _: f"{count(len(samples), 'sample')} from {low:g} to {high:g}",
+    lines = []
+    for series, color, dashes in zip(most, PALETTE, DASHES, strict=False):
+        own = samples[samples["series_id"] == series]
+        said, step = shortened(str(own["instance"].iloc[0]), 16), 5 / 3 * usual_step(own["time"])
+        y, looks = own["value"].to_numpy(dtype=float), {"linestyle": dashes}
+        lines.append(Line(days(own["time"]), y, color, said, step, looks=looks))
+    x = days(samples["time"])
+    return course(
+        ax,
+        [*lines, Unsure(unknown_stretches(x, np.ones(len(x)), step=lines[0].step))],
+        title=f"{count(len(samples), 'sample')} from {samples['value'].min():g} to {samples['value'].max():g}",
         subtitle=f"{metric}, {unit}",
-        parts=parts,
         window=window,
+        more=left_out(len(lines), len(most), "series"),
         shaded=[] if marked is None else [(day_of(marked[0]), day_of(marked[1]))],
-        more=left_out(min(len(most), len(PALETTE)), len(most), "series"),
     )
-    return course(ax, samples if samples["value"].notna().any() else samples[:0], spec)

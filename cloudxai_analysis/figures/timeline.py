@@ -83,11 +83,6 @@ def window_words(window: Window) -> str:
     return f"{window.name}, {span}" if window.name else span
 
 
-def frame_words(moments: pd.Series, *, step: timedelta) -> str:
-    """The stretch that a frame's buckets of length `step` cover."""
-    return span_words(moments.min().to_pydatetime(), (moments.max() + step).to_pydatetime())
-
-
 def _said(tick: datetime, step: float) -> str:
     if step < 1:
         return f"{tick:%H:%M}"

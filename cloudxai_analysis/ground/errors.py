@@ -18,15 +18,31 @@ Every message is one line: what was asked, of which source and window, what came
 
 from __future__ import annotations
 
+from cloudxai_analysis.ground.secrets import hidden
+
+
+def rendered(name: str, said: object) -> str:
+    """The line of an error of ours, which a class that a notebook's cell makes up does not have by chance."""
+    return f"\x1b[0m{name}: {said}"
+
 
 class CloudxaiError(Exception):
     """Base of every error that a user of the suite can meet; `exit_code` is the process's exit status."""
 
     exit_code = 1
 
+    def __init__(self, said: str = "") -> None:
+        # Wherever it is shown or kept: on a terminal, in a log, a notebook, the note of a report that is stale.
+        super().__init__(hidden(said))
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in a notebook, and papermill on a terminal, in place of a traceback."""
-        return [f"{type(self).__name__}: {self}"]
+        kind = type(self)
+        if not kind.__module__.startswith(f"{__name__.partition('.')[0]}."):
+            return [f"{kind.__qualname__}: {self}"]
+        # A finer kind, which only its own room knows, ends a run as the one of these that it is.
+        known = next(one for one in kind.__mro__ if one.__module__ == __name__)
+        return [rendered(known.__name__, self)]
 
 
 class UsageError(CloudxaiError):

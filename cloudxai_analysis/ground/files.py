@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -12,12 +13,17 @@ from filelock import FileLock, Timeout
 
 from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable, RefusedForSecurity
 
+_umasks: list[int] = []  # of who called the command
+
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_DESCRIPTORS = 12  # a runtime of Rust's, and a file or two beside it
+
 
 def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600) -> None:
     """Put a file on disk in the place of the one that was there: a reader finds the old or the new one, whole.
 
-    A file that was there keeps its permissions, and a link its place; a new file has `mode`, less
-    the umask.
+    A file that was there keeps its permissions, and a link its place; a new file has `mode`, as far
+    as it may be `shared`.
 
     Raises OSError (it cannot be written; the old one is as it was).
     """
@@ -27,8 +33,7 @@ def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         with os.fdopen(os.open(unfinished, flags, mode), "wb") as stream:
-            if real.exists():
-                os.fchmod(stream.fileno(), real.stat().st_mode & 0o777)
+            os.fchmod(stream.fileno(), real.stat().st_mode & 0o775 if real.exists() else shared(mode))
             stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
@@ -40,6 +45,27 @@ def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def no_descriptors(of: str) -> LakeUnwritable:
+    """What is said where no more files may be open: nothing is wrong with what they hold."""
+    return LakeUnwritable(
+        f"{of} cannot be opened: too many open files. Nothing is damaged; raise `ulimit -n`, and run again."
+    )
+
+
+def enough_descriptors(of: str) -> None:
+    """Raise LakeUnwritable where so few files may be open that the libraries which read `of` would panic."""
+    held: list[int] = []
+    try:
+        for _ in range(_DESCRIPTORS):
+            held.append(os.dup(0 if not held else held[0]))
+    except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise no_descriptors(of) from None
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def unfinished_name(name: str) -> str:
@@ -56,19 +82,46 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path, *, mode: int = 0o755) -> None:
-    """Make a folder and those above it, which nobody else can write to under any umask.
+@contextmanager
+def private() -> Iterator[None]:
+    """Whatever the block makes is its owner's alone, under any umask, until it is `shared`."""
+    _umasks.append(os.umask(0o077))
+    try:
+        yield
+    finally:
+        os.umask(_umasks.pop())
 
-    Raises RefusedForSecurity (a link stands in its place).
-    """
+
+def shared(mode: int) -> int:
+    """What is left of a mode by the umask of who called the command; nobody else can ever write."""
+    os.umask(now := os.umask(0o077))
+    return mode & ~(_umasks or [now])[0] & ~0o022
+
+
+def no_link(folder: Path) -> Path:
+    """The folder; raises RefusedForSecurity where a link stands in its place."""
     if folder.is_symlink():
         raise RefusedForSecurity(
             f"Folder {folder} is a link, which is not followed: what is written there would lie elsewhere. Move the "
             "link away, or set `outputs` to the place that is meant."
         )
-    if not folder.parent.exists():
+    return folder
+
+
+def make_folder(folder: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and those above it, which nobody else can write to under any umask.
+
+    Raises RefusedForSecurity (a link stands in its place).
+    """
+    if not no_link(folder).parent.exists():
         make_folder(folder.parent)
-    folder.mkdir(mode, exist_ok=True)
+    try:
+        folder.mkdir(0o700)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        folder.chmod(shared(mode))
 
 
 @contextmanager

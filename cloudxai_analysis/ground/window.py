@@ -73,12 +73,31 @@ class Window:
             yield week
             week = week_of(week.end)
 
+    @property
+    def period(self) -> str:
+        """'month' or 'quarter', as the name says, else 'week'."""
+        match = _NAME.fullmatch(self.name)
+        return "quarter" if match and match[3] else "month" if match and match[4] else "week"
+
+    @property
+    def before(self) -> Window:
+        """What it is compared with: the month or the quarter before one, else the same a week earlier."""
+        last = self.start - HOUR
+        if self.period == "month":
+            return month_of(self.start)
+        if self.period == "quarter":
+            return parse_window(f"{last:%Y}-Q{(last.month + 2) // 3}")
+        start = self.start - WEEK
+        return Window(start, self.end - WEEK, week_of(start).name if _NAME.fullmatch(self.name) else "")
+
     def reach(self, weeks: int, now: datetime) -> Window:
-        """This window with that many weeks before it and up to a day after it, as far as `now`.
+        """This window with so many weeks and the one before it, and up to a day after it, as far as `now`.
 
         What begins in a window may end after it, and is told whole.
         """
-        return Window(self.start - weeks * WEEK, max(self.start, min(self.end + DAY, now)), self.name)
+        return Window(
+            min(self.start - weeks * WEEK, self.before.start), max(self.start, min(self.end + DAY, now)), self.name
+        )
 
     def with_history(self, weeks: int) -> Window:
         """This window preceded by that many weeks."""

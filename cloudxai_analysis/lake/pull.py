@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.ground.errors import NoData, SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import DAY, Window
-from cloudxai_analysis.lake.read import Snapshot, losses
+from cloudxai_analysis.lake.read import Snapshot, losses, omissions
 from cloudxai_analysis.lake.tables import Lake
-from cloudxai_analysis.lake.tiles import TileFile, TileKey, left_tile, remove_unfinished, write_tile
+from cloudxai_analysis.lake.tiles import Tile, TileFile, TileKey, left_tile, remove_unfinished, write_tile
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.replicas import LEAD_IN, merge_replicas
 from cloudxai_analysis.sources.rules import Ruled, rule_rows
-from cloudxai_analysis.sources.series import Labels, Source
+from cloudxai_analysis.sources.series import Foreseeing, Labels, Source
 
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.demo import DemoSource
     from cloudxai_analysis.sources.server import ServerSource
 
 REWIND = timedelta(hours=1)
-TILE_FORMAT = 3  # raised when the same samples would be written otherwise
+TILE_FORMAT = 4  # raised when the same samples would be written otherwise
 # At most, on disk: a sample with its share of the rollups, and a tile's files without any.
 SAMPLE_BYTES, TILE_BYTES = 12, 10_000
 Progress = Callable[[int, int, int], None]
 Shrunk = dict[TileKey, tuple[int, int]]
-Fetched = tuple[list[TileFile], bool]
+Fetched = tuple[Tile, bool]
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,16 @@ def pull(
         made = [identity, described.get("way"), contract.tenant_label, TILE_FORMAT]
         mark = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:8]
         fetch = partial(_fetch, source, lake, contract, before, identity, mark)
+        if isinstance(source, Foreseeing):
+            for metric, tiles in groupby(sorted(missing, key=lambda tile: tile.metric), key=lambda tile: tile.metric):
+                windows = [_reached(tile, identity) for tile in tiles]
+                source.foresee(metric, identity["matchers"][contract.scope_of(metric)], windows)
         fetched = _fetched(fetch, missing, concurrency, progress)
-        taken, shrunk, refused = _weighed(before, [files for files, _ in fetched])
-        lines = described.get("warnings", ())
-        warnings = (*lines, *losses(shrunk), *refused)
+        taken, shrunk, refused = _weighed(before, [tile.files for tile, _ in fetched])
+        fresh = {files[0].tile for files in taken}
+        rows = [[*tile.files[0].tile, *one] for tile, _ in fetched for one in sorted(tile.left_out.items())]
+        left_out = [row for row in rows if (row[0], row[1]) in fresh]
+        warnings = (*omissions(left_out), *losses(shrunk), *refused)
         if before and not taken:
             return Pulled(before.version, len(wanted), 0, 0, time.monotonic() - started, warnings)
         samples = sum(files[0].rows for files in taken)
@@ -195,7 +201,7 @@ def pull(
             "rules": rule_rows(source.rules()) if isinstance(source, Ruled) else None,
             **noted,
             "samples_pulled": samples,
-            "left_out": _left_out(before, {files[0].tile for files in taken}, lines),
+            "left_out": [*_staying(before, fresh), *left_out],
             "shrunk": [[*key, *counts] for key, counts in sorted(shrunk.items())],
         }
         version = lake.publish([file for files in taken for file in files], stated)
@@ -239,11 +245,16 @@ def _weighed(
     return taken, shrunk, refused
 
 
-def _left_out(before: Snapshot | None, fresh: set[TileKey], lines: Iterable[str]) -> list[list[str]]:
-    """What was left out, by metric and date: of tiles that stay, and of fresh ones."""
+def _staying(before: Snapshot | None, fresh: set[TileKey]) -> list[list[Any]]:
+    """What was left out of tiles that stay: each tile brings its own."""
     held = before.provenance.get("left_out", []) if before else []
-    stay = [[metric, date, text] for metric, date, text in held if (metric, date) not in fresh]
-    return stay + [[*tile, line] for line in lines for tile in sorted(fresh) if line.startswith(f"{tile[0]}: ")]
+    return [row for row in held if (row[0], row[1]) not in fresh]
+
+
+def _reached(tile: Wanted, identity: Mapping[str, Any]) -> Window:
+    """What is asked of the source: which replica counts at midnight depends on who was there before."""
+    lead = LEAD_IN if identity.get("replica_labels") else timedelta(0)
+    return Window(tile.window.start - lead, tile.window.end)
 
 
 def _fetch(
@@ -255,16 +266,14 @@ def _fetch(
     mark: str,
     tile: Wanted,
 ) -> Fetched:
-    """A tile's files, and whether an earlier pull had left them."""
+    """A tile, and whether an earlier pull had left it."""
     where = (tile.day, tile.asked, contract.tenant_label)
     held = before.by_tile["samples"].get(tile.key) if before else None
     least = _most(before).get(tile.key, 0)
     left = left_tile(lake.path, tile.metric, *where, identity=mark, held=held, least=least)
     if left:
         return left, True
-    replica_labels = identity.get("replica_labels", ())
-    # Which replica counts at midnight depends on who was there before.
-    asked = Window(tile.window.start - LEAD_IN, tile.window.end) if replica_labels else tile.window
+    replica_labels, asked = identity.get("replica_labels", ()), _reached(tile, identity)
     batch = source.read(tile.metric, identity["matchers"][contract.scope_of(tile.metric)], asked)
     # A sample of another day would be counted in two tiles.
     if batch.samples and not asked.start_ms <= batch.times.min() <= batch.times.max() < asked.end_ms:
@@ -286,7 +295,7 @@ def _fetched(
         samples = 0
         try:
             for done, future in enumerate(as_completed(futures), start=1):
-                samples += future.result()[0][0].rows
+                samples += future.result()[0].files[0].rows
                 if progress:
                     progress(done, len(missing), samples)
         except BaseException:

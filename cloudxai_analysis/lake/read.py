@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ class Frames(ABC):
             }
         )
 
+    @property
+    @abstractmethod
+    def rules(self) -> list[dict[str, Any]] | None:
+        """The alerting rules that the source had loaded, as `sources.rules.rule_rows` gives them; None: not known."""
+
     @abstractmethod
     def _table(self, kind: str, metric: str, window: Window, columns: Sequence[str]) -> tuple[pa.Table, int | None]:
         """Columns of the days that a window touches, and until when (ms) they are known, if it is said."""
@@ -109,7 +115,7 @@ class Snapshot(Frames):
 
     @property
     def rules(self) -> list[dict[str, Any]] | None:
-        """The alerting rules that the source had loaded, as `sources.rules.rule_rows` gives them."""
+        """As the pull stated them."""
         return self.provenance.get("rules")
 
     @property
@@ -120,9 +126,9 @@ class Snapshot(Frames):
     def warnings(self, window: Window) -> list[str]:
         """What the source left out of a window's days, and what of their samples was lost."""
         days = {day.name for day in window.days()}
-        left_out = [text for _, date, text in self.provenance.get("left_out", []) if date in days]
+        left_out = omissions(row for row in self.provenance.get("left_out", []) if row[1] in days)
         lost = losses({key: counts for key, counts in self.shrunk.items() if key[1] in days})
-        return list(dict.fromkeys([*left_out, *lost]))
+        return [*left_out, *lost]
 
     def lost(self) -> set[TileKey]:
         """The metric and date of the tiles of which a file is gone."""
@@ -152,6 +158,19 @@ class Snapshot(Frames):
             return SCHEMAS[kind].empty_table().select(columns), None
         table = pa.concat_tables([read_table(file.path(self.path), columns) for file in files])
         return table.unify_dictionaries(), max(int(file.asked.timestamp()) * 1_000 for file in files)
+
+
+def omissions(rows: Iterable[Sequence[Any]]) -> list[str]:
+    """A line on each kind of thing that was left out of a metric's tiles; rows of metric, date, what, how much."""
+    found: Counter[tuple[str, str]] = Counter()
+    lines = []
+    for metric, _, what, *counts in rows:
+        if counts:
+            found[metric, what] += counts[0]
+        else:  # a whole line, as older versions wrote it
+            lines.append(what)
+    counted = [f"{metric}: {count:,} {what}" for (metric, what), count in sorted(found.items())]
+    return [*dict.fromkeys(lines), *counted]
 
 
 def losses(shrunk: Mapping[TileKey, tuple[int, int]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,11 +25,14 @@ _CLOSED: dict[str, Any] = {
     "python_enable_replacements": False,
     "temp_directory": "",
 }
+_NONE: Mapping[str, pd.DataFrame] = {}
 _READING = ("SELECT", "EXPLAIN", "MULTI")  # the last is what a PIVOT becomes
 
 
-def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
+def query(snapshot: Snapshot, sql: str, window: Window, frames: Mapping[str, pd.DataFrame] = _NONE) -> pd.DataFrame:
     """The answer to one SQL statement over the tables `samples` and `rollups`, of the window's rows alone.
+
+    Beside them stand `frames`, each called `schema.table`.
 
     Both have `metric`, `date`, `labels` (JSON text: `labels->>'instance'`) and `tenant`; metric and
     labels are one series. `samples` has `time` and `value`, staleness markers included as NaN.
@@ -61,6 +65,10 @@ def query(snapshot: Snapshot, sql: str, window: Window) -> pd.DataFrame:
             connection.execute("SET lock_configuration = true")
             for kind, time in (("samples", "time"), ("rollups", "hour")):
                 connection.register(kind, _dataset(snapshot, kind, files, window, pc.field(time)))
+            for name, frame in frames.items():
+                connection.register(f"frame {name}", frame)
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
+                connection.execute(f'CREATE VIEW {name} AS FROM "frame {name}"')
             return connection.execute(statements[0]).df()
     except (duckdb.Error, OSError, pa.ArrowException) as error:
         # A file that went bad since comes as an error of the engine's like any other.

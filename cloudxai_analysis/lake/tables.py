@@ -21,7 +21,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
-from cloudxai_analysis.ground.files import make_folder, one_writer, sync
+from cloudxai_analysis.ground.files import enough_descriptors, make_folder, one_writer, sync
 from cloudxai_analysis.lake.read import Snapshot, Stated
 from cloudxai_analysis.lake.tiles import KINDS, SCHEMAS, TileFile
 
@@ -111,14 +111,20 @@ class Lake:
         removed = [
             RemoveAction(**_action(file), deletion_timestamp=now) for name, file in held.items() if name not in wanted
         ]
-        table.create_write_transaction(
-            [*added, *removed],
-            mode="append",
-            schema=table.schema(),
-            partition_by=[name for name, _ in KEYS],
-            commit_properties=CommitProperties(custom_metadata={_METADATA: json.dumps(metadata, sort_keys=True)}),
-        )
-        table.update_incremental()
+        try:
+            table.create_write_transaction(
+                [*added, *removed],
+                mode="append",
+                schema=table.schema(),
+                partition_by=[name for name, _ in KEYS],
+                commit_properties=CommitProperties(custom_metadata={_METADATA: json.dumps(metadata, sort_keys=True)}),
+            )
+            table.update_incremental()
+        except DeltaError as error:
+            # As where something else stands in the place of the next log; a disk that fails is an OSError.
+            raise LakeDamaged(
+                f"Lake table {folder} takes no version after {table.version()}: {_first_line(error)}. {_RESCUE}."
+            ) from None
         _sync_log(folder, table.version())
         return table.version()
 
@@ -130,6 +136,7 @@ def open_lake(path: Path) -> Lake:
 
 def open_table(folder: Path, version: int | None = None) -> DeltaTable:
     """A Delta table at a version; raises LakeDamaged where its log cannot be read."""
+    enough_descriptors(f"Lake table {folder}")
     try:
         return DeltaTable(folder, version=version)
     except (DeltaError, OSError, ValueError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import LakeDamaged
-from cloudxai_analysis.ground.files import make_folder, replace_whole, unfinished_name
+from cloudxai_analysis.ground.files import NO_DESCRIPTORS, make_folder, no_descriptors, replace_whole, unfinished_name
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.rollups import EDGES, FIELDS, FLOATS, INTEGERS, roll_up
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
@@ -33,6 +33,7 @@ SCHEMAS = {
     "rollups": pa.schema([("series_id", pa.int64()), *_SERIES, ("hour", TIME), *_COUNTS, *_FIGURES]),
 }
 ROW_GROUP = 1 << 20
+_LEFT_OUT = b"cloudxai.left_out"
 # Times in near equal steps are smaller, and faster to write, by their differences than compressed.
 _PARQUET = {
     "compression": "snappy",
@@ -70,10 +71,18 @@ class TileFile:
         return lake / self.kind / self.name
 
 
+@dataclass(frozen=True)
+class Tile:
+    """A tile that lies there, samples first, with what the source had and it has not, as in `SeriesBatch`."""
+
+    files: list[TileFile]
+    left_out: Mapping[str, int]
+
+
 def write_tile(
     lake: Path, batch: SeriesBatch, day: Window, asked: datetime, tenant_label: str, *, identity: str = "0"
-) -> list[TileFile]:
-    """Write a tile's two files, private and synced, samples first; a commit must name them.
+) -> Tile:
+    """Write a tile's two files, private and synced; a commit must name them.
 
     `asked` is up to when the day was asked for; a later pull of the same `identity` may take the
     tile up. Raises OSError where the disk is full, read-only or failing.
@@ -89,19 +98,20 @@ def write_tile(
     tables = {"samples": _sample_tables(batch, order, names), "rollups": [_rollup_table(batch, order, ids, names)]}
     written = []
     for kind, contents in tables.items():
-        data, rows = _packed(contents)
+        data, rows = _packed(contents, batch.left_out if kind == "samples" else {})
         name = f"{stem}-{hashlib.sha256(data).hexdigest()[:32]}.parquet"
         path = lake / kind / name
-        make_folder(path.parent, mode=0o700)
+        for folder in (path.parent.parent, path.parent):
+            make_folder(folder, mode=0o700)
         replace_whole(path, memoryview(data))
         written.append(TileFile(kind, batch.metric, day.name, name, rows, data.size))
-    return written
+    return Tile(written, batch.left_out)
 
 
 def left_tile(
     lake: Path, metric: str, day: Window, asked: datetime, tenant_label: str, *, identity: str,
     held: TileFile | None = None, least: int = 0,
-) -> list[TileFile] | None:  # fmt: skip
+) -> Tile | None:  # fmt: skip
     """A whole tile that lies there, of so many samples at least, asked for then or later; else None.
 
     An interrupted pull left it, or the lake holds it (`held`): its rollups are made again.
@@ -111,7 +121,7 @@ def left_tile(
         if at < asked.replace(microsecond=0) or not (own == identity or (held and path == held.path(lake))):
             continue
         try:
-            batch = _batch(metric, read_table(path, ("labels", "time", "value")))
+            batch = _batch(metric, read_table(path, ("labels", "time", "value")), _left_out(path))
         except LakeDamaged:
             continue
         if batch.samples >= least:
@@ -132,6 +142,8 @@ def checked(path: Path) -> tuple[bytes, str]:
     except FileNotFoundError:
         return b"", "missing"
     except OSError as error:
+        if error.errno in NO_DESCRIPTORS:  # says nothing of the file, which must not be set aside for it
+            raise no_descriptors(f"Lake file {path}") from None
         return b"", f"unreadable: {error.strerror or type(error).__name__}"
     named = path.stem.split("-")[-1]
     found = hashlib.sha256(content).hexdigest()[: len(named)]
@@ -188,7 +200,13 @@ def _file_word(metric: str) -> str:
     return hashlib.sha256(metric.encode()).hexdigest()[:16]
 
 
-def _batch(metric: str, table: pa.Table) -> SeriesBatch:
+def _left_out(path: Path) -> dict[str, int]:
+    """What stands in a tile's file of what it has not: so it outlives an interrupted pull."""
+    metadata = pq.read_metadata(pa.BufferReader(intact(path))).metadata or {}
+    return dict(json.loads(metadata.get(_LEFT_OUT, b"{}")))
+
+
+def _batch(metric: str, table: pa.Table, left_out: Mapping[str, int]) -> SeriesBatch:
     """The samples of a tile's file, in which each series' rows stand together."""
     labels = table.unify_dictionaries()["labels"].combine_chunks()
     times = table["time"].cast(pa.int64()).to_numpy() // 1_000
@@ -196,7 +214,7 @@ def _batch(metric: str, table: pa.Table) -> SeriesBatch:
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)] if len(codes) else [0]
     texts = labels.dictionary.to_pylist()
     series = [(json.loads(texts[codes[a]]), times[a:b], values[a:b]) for a, b in pairwise(edges)]
-    return SeriesBatch.of(metric, series)
+    return SeriesBatch.of(metric, series, left_out)
 
 
 def _sample_tables(batch: SeriesBatch, order: NDArray[np.int64], names: dict[str, pa.Array]) -> Iterator[pa.Table]:
@@ -232,13 +250,15 @@ def _spread(rows: NDArray[np.int32], columns: dict[str, pa.Array]) -> dict[str, 
     return {name: pa.DictionaryArray.from_arrays(places, column, safe=False) for name, column in columns.items()}
 
 
-def _packed(contents: Iterable[pa.Table]) -> tuple[pa.Buffer, int]:
-    """A Parquet file of the tables, a row group each, and its number of rows."""
+def _packed(contents: Iterable[pa.Table], left_out: Mapping[str, int]) -> tuple[pa.Buffer, int]:
+    """A Parquet file of the tables, a row group each, with what was left out; and its number of rows."""
     sink, writer, rows = pa.BufferOutputStream(), None, 0
     for content in contents:
         writer = writer or pq.ParquetWriter(sink, content.schema, **_PARQUET)
         writer.write_table(content, row_group_size=max(content.num_rows, 1))
         rows += content.num_rows
     if writer:
+        if left_out:
+            writer.add_key_value_metadata({_LEFT_OUT: json.dumps(dict(left_out), sort_keys=True)})
         writer.close()
     return sink.getvalue(), rows

@@ -5,84 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import datetime
 from functools import reduce
 from math import isnan
 from operator import or_
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ledger.canary import CanaryLook, Cohort
+from cloudxai_analysis.ledger.entry import Day, Entry, Link, Moment, Name, Part, Text, Told, linked
+from cloudxai_analysis.ledger.tabletop import Tabletop
 
-
-def _no_number(moment: Any) -> Any:
-    if isinstance(moment, int | float) or (isinstance(moment, str) and moment.strip().lstrip("+-").isdecimal()):
-        raise ValueError("a number is no time; give it like 2026-11-12T14:03Z")
-    return moment
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        # A frame's time has nanoseconds, which no line keeps.
-        return datetime.fromisoformat(moment.astimezone(UTC).isoformat(timespec="microseconds"))
-    except OverflowError:
-        raise ValueError(f"{moment.isoformat()} is out of range") from None
-
-
-def _linked(link: str) -> str:
-    if link and not link.lower().startswith(("https://", "http://")):
-        raise ValueError("a link begins with https:// or http://")
-    return link
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
-Day = Annotated[date, BeforeValidator(_no_number)]
-Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-Name = Annotated[str, Field(max_length=10_000), BeforeValidator(lambda name: "" if name is None else name)]
-Link = Annotated[Name, AfterValidator(_linked)]
-
-
-class Entry(BaseModel):
-    """What every entry holds; without an `id`, one is made of the fields that tell one thing from another."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    natural_key: ClassVar[tuple[str, ...]] = ()
-
-    kind: str
-    id: Text | None = None
-    written_at: Moment = Field(default_factory=lambda: datetime.now(UTC))
-    by: Text
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Entry:
-        start, end = getattr(self, "start", None), getattr(self, "end", None)
-        if start is not None and end is not None and end <= start:
-            raise ValueError(f"end {end.isoformat()} is not after start {start.isoformat()}")
-        return self
-
-    @property
-    def time(self) -> datetime:
-        """When what it speaks of began; of one that speaks of no time, when it was written."""
-        for field in ("start", "fired_at", "at"):
-            if (found := getattr(self, field, None)) is not None:
-                return found
-        day = getattr(self, "date", None)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else self.written_at
-
-    def said(self) -> dict[str, Any]:
-        """All that it says of the thing itself, whoever wrote it and when."""
-        return self.model_dump(mode="json", exclude={"written_at", "by"})
+Verdict = Literal["pass", "fail", "unknown"]
 
 
 class Planned(Entry):
@@ -114,21 +50,43 @@ class Decided(Entry):
 
 
 class Incident(_Trouble):
-    """Something went wrong for one tenant, or for all where `tenant` is ''; `end` None while it goes on."""
+    """Something went wrong for one tenant, or for all where `tenant` is ''; `end` None while it goes on.
+
+    What set it off, how it was seen, what was done at once, why it was and what is done about it is
+    told as far as people know it; `hotfix` is a link or a name, that `approved_by` approved.
+    """
 
     kind: Literal["incident"] = "incident"
     id: Text
     acknowledged_at: Moment | None = None
     scope: Literal["global", "tenant"] | None = None
+    trigger: Told = None
+    evidence: Told = None
+    immediate_action: Told = None
+    mitigated_at: Moment | None = None
+    root_cause: Told = None
+    fix: Told = None
+    hotfix: Told = None
+    approved_by: Told = None
+    follow_ups: Annotated[tuple[Text, ...] | None, BeforeValidator(lambda said: said or None)] = None
+    lessons: Told = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Incident:
         if self.scope is not None and (self.scope == "tenant") != bool(self.tenant):
             raise ValueError(f"scope '{self.scope}' does not fit tenant '{self.tenant}'")
-        if self.acknowledged_at is not None and self.acknowledged_at < self.start:
-            said = self.acknowledged_at.isoformat()
-            raise ValueError(f"acknowledged_at {said} is before start {self.start.isoformat()}")
+        for name in ("acknowledged_at", "mitigated_at"):
+            said = getattr(self, name)
+            if said is not None and said < self.start:
+                raise ValueError(f"{name} {said.isoformat()} is before start {self.start.isoformat()}")
         return self
+
+
+# What an incident tells of its course, in the order in which it went.
+COURSE = (
+    *("trigger", "evidence", "immediate_action", "mitigated_at", "root_cause"),
+    *("fix", "hotfix", "approved_by", "follow_ups", "lessons"),
+)
 
 
 class Proposal(_Trouble):
@@ -207,15 +165,148 @@ class Decision(Entry):
 
 
 class Attestation(Entry):
-    """A person's signature, kept elsewhere: who, as what, on which day, and where it is. The suite never attests."""
+    """A person's signature, kept elsewhere: who, as what, on which day, and where it is. The suite never attests.
+
+    `attests` are the keys of what it speaks for, as `decide/signoff.toml` asks for them.
+    """
 
     kind: Literal["attestation"] = "attestation"
     natural_key: ClassVar[tuple[str, ...]] = ("name", "role", "date", "link")
     name: Text
     role: Text
     date: Day
-    link: Annotated[Text, AfterValidator(_linked)]
+    link: Annotated[Text, AfterValidator(linked)]
+    attests: tuple[Text, ...] = ()
     summary: Name = ""
+
+
+class Drill(Entry):
+    """A drill or load test: what lies in its time, and is of a tenant that it simulates, is its own.
+
+    `tenants` are names, or stems that end in `*`; without any it simulates whichever come.
+    """
+
+    kind: Literal["drill"] = "drill"
+    natural_key: ClassVar[tuple[str, ...]] = ("start", "end", "tenants", "summary")
+    start: Moment
+    end: Moment
+    tenants: tuple[Text, ...] = ()
+    refused: int | None = Field(None, ge=0, description="requests that it had refused, as its own tool counted them")
+    summary: Text
+
+
+class FiredAlert(Part):
+    """An alert that began on a day; `actionable` None where nobody has judged it."""
+
+    alertname: Text
+    tenant: Name = ""
+    fired_at: Moment
+    topic: Text
+    actionable: bool | None = None
+
+
+class DayCost(Part):
+    """What the tenants cost over a window, in one currency."""
+
+    amount: Annotated[float, Field(allow_inf_nan=False)]
+    currency: Text
+    start: Moment
+    end: Moment
+
+
+class DayFinding(Part):
+    """What a check of the report found of a day."""
+
+    check: Text
+    status: Literal["warn", "fail"]
+    finding: Text
+
+
+class DayObserved(Entry):
+    """What was seen of one UTC day; None is what is not known. A part of a day is `partial`, and `why` says so."""
+
+    kind: Literal["day"] = "day"
+    natural_key: ClassVar[tuple[str, ...]] = ("date",)
+    date: Day
+    environment: Text
+    status: Literal["pass", "warn", "fail", "unknown"]
+    partial: bool
+    why: Name = ""
+    backfilled: bool = False
+    coverage: float | None = None
+    seen_minutes: float | None = None
+    ready_minutes: float | None = None
+    transitions: int | None = None
+    tenants_observed: int | None = None
+    tenants_generated: int | None = None
+    tenants_held: int | None = None
+    cap: int
+    rejections: int | None = None
+    alerts_fired: tuple[FiredAlert, ...] | None = None
+    costs: tuple[DayCost, ...] | None = None
+    cost_anomalies: int | None = None
+    metrics: dict[Text, Literal["present", "MISSING"]] | None = None
+    findings: tuple[DayFinding, ...] = ()
+    not_known: tuple[Text, ...] = ()
+    ci_status: Name = ""
+    ci_artifacts: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
+
+
+class Asserted(Part):
+    """What a night's run found of one assertion; `attempts` are the causes of those that failed before."""
+
+    id: Text
+    status: Literal["pass", "warn", "fail", "unknown", "left out"]
+    finding: Name = ""
+    attempts: tuple[Name, ...] = ()
+
+    @property
+    def flaky(self) -> bool:
+        """Whether it holds, but not at the first attempt."""
+        return bool(self.attempts) and self.status in ("pass", "warn")
+
+
+class Night(Entry):
+    """What was asserted in one night, by its date (UTC); `away` says why the source could not be asked, if so."""
+
+    kind: Literal["night"] = "night"
+    natural_key: ClassVar[tuple[str, ...]] = ("date",)
+    date: Day
+    at: Moment
+    source: Name = ""
+    checks: Annotated[tuple[Asserted, ...], Field(min_length=1, max_length=10_000)]
+    away: Name = ""
+
+
+class Harness(Entry):
+    """A run of the harness: whether each promise of the guard held under load, and the hash of its result."""
+
+    kind: Literal["harness"] = "harness"
+    natural_key: ClassVar[tuple[str, ...]] = ("at",)
+    at: Moment
+    within_cap: Verdict
+    only_at_cap: Verdict
+    counted_exactly: Verdict
+    differing: int = Field(ge=0, description="numbers of the suite that were not what the harness knew")
+    cap: int = Field(gt=0)
+    most_tenants: int = Field(gt=0, description="that were tried at once")
+    seed: int
+    fault: Name = Field("", description="the guard was broken on purpose")
+    result: Text = Field(description="SHA-256 of the file with the result")
+    summary: Name = ""
+
+
+class Sent(Entry):
+    """What was sent to a recipient about a report: `begun` before, then how it ended; `content` is its SHA-256."""
+
+    kind: Literal["sent"] = "sent"
+    natural_key: ClassVar[tuple[str, ...]] = ("report", "to", "content")
+    report: Text
+    to: Text
+    content: Text
+    state: Literal["begun", "sent", "refused", "unclear"]
+    attempt: int = Field(gt=0)
 
 
 class Withdrawal(Entry):
@@ -230,6 +321,7 @@ class Withdrawal(Entry):
 _KINDS: tuple[type[Entry], ...] = (
     *(Incident, Label, Complete, Maintenance, Deploy, Observation),
     *(Decision, Attestation, Proposal, Confirmation, Rejection, Withdrawal),
+    *(Drill, DayObserved, Night, Harness, Tabletop, Cohort, CanaryLook, Sent),
 )
 KINDS = tuple(str(kind.model_fields["kind"].default) for kind in _KINDS)
 COLUMNS = tuple(dict.fromkeys(name for kind in _KINDS for name in kind.model_fields))

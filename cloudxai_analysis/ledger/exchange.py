@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,8 +17,9 @@ from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.words.csv_cells import neutral, restored
 
 LARGEST_BYTES = 64 << 20
-_TIMES = ("start", "end", "acknowledged_at", "fired_at", "at", "written_at")
-_LISTS = ("alerts", "proposals")
+_TIMES = ("start", "end", "acknowledged_at", "mitigated_at", "fired_at", "at", "written_at")
+_LISTS = ("alerts", "attests", "proposals", "tenants", "follow_ups", "not_known", "ci_artifacts", "notes")
+_NESTED = ("answers", "alerts_fired", "costs", "metrics", "findings", "checks", "signals")
 Row = tuple[str, dict[str, Any]]
 
 
@@ -63,6 +64,8 @@ def exported(entries: Iterable[Entry], form: str) -> str:
     listed = [entry.model_dump(mode="json") for entry in entries]
     if form != "csv":
         return "".join(json.dumps(said, ensure_ascii=False) + "\n" for said in listed)
+    for said in listed:
+        said |= {name: json.dumps(said[name]) for name in _NESTED if said.get(name) is not None}
     text = io.StringIO()
     # All in quotes: the writer would leave a lone carriage return without, and break the row.
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -73,8 +76,9 @@ def exported(entries: Iterable[Entry], form: str) -> str:
 def _imported(place: str, data: dict[str, Any], standing: Standing, by: str, zone: ZoneInfo | None) -> Imported:
     try:
         given = {"kind": "incident", "written_at": datetime.now(UTC), **data}
-        given |= {name: _in_zone(given[name], zone) for name in _TIMES if name in given}
+        given |= {name: in_zone(given[name], zone) for name in _TIMES if name in given}
         given |= {name: _listed(given[name]) for name in _LISTS if name in given}
+        given |= {name: _nested(given[name]) for name in _NESTED if name in given}
         given["by"] = given.get("by") or by
         if not given["by"]:
             raise ValueError("by: nobody is named; give --by NAME")
@@ -165,7 +169,18 @@ def _listed(cell: Any) -> Any:
     return [name.strip() for name in cell.split(";") if name.strip()]
 
 
-def _in_zone(value: Any, zone: ZoneInfo | None) -> Any:
+def _nested(cell: Any) -> Any:
+    try:
+        return json.loads(cell) if isinstance(cell, str) else cell
+    except (ValueError, RecursionError):
+        raise ValueError("what is made of several parts is JSON in its cell") from None
+
+
+def in_zone(value: Any, zone: tzinfo | None) -> Any:
+    """The moment that a text names, in `zone` where it names none; what is no such text stays as it is.
+
+    Raises ValueError (neither it nor `zone` says the zone, or the clocks change then).
+    """
     if not isinstance(value, str):
         return value
     try:
@@ -178,7 +193,7 @@ def _in_zone(value: Any, zone: ZoneInfo | None) -> Any:
         raise ValueError(f"{value} is in no time zone; give --zone, such as Europe/Berlin or UTC")
     first, second = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
     if first.utcoffset() != second.utcoffset():
-        raise ValueError(f"{value} is no one moment in {zone.key}, whose clocks change then; give its offset")
+        raise ValueError(f"{value} is no one moment in {zone}, whose clocks change then; give its offset")
     return first
 
 

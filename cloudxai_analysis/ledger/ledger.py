@@ -18,7 +18,19 @@ from pydantic import BaseModel
 
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.files import one_writer, replace_whole
-from cloudxai_analysis.ledger.entries import Complete, Entry, Label, Planned, checked, parsed
+from cloudxai_analysis.ledger.entries import (
+    COURSE,
+    Attestation,
+    Complete,
+    DayObserved,
+    Drill,
+    Entry,
+    Label,
+    Observation,
+    Planned,
+    checked,
+    parsed,
+)
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.platform.published import published_summaries
 
@@ -28,7 +40,14 @@ if TYPE_CHECKING:
 _RESCUE = "Restore the file from a copy; entries are only ever added by the suite."
 _TIME = "datetime64[us, UTC]"
 _TYPES = {"start": _TIME, "end": _TIME, "acknowledged_at": _TIME, "fired_at": _TIME, "written_at": _TIME}
-_TYPES["alerts"] = "object"
+_TYPES |= {
+    "alerts": "object",
+    "tenants": "object",
+    "follow_ups": "object",
+    "mitigated_at": _TIME,
+    "at": _TIME,
+    "date": _TIME,
+}
 _TROUBLE = ("id", "start", "end", "tenant", "alerts", "severity", "summary", "source")
 
 
@@ -54,12 +73,16 @@ class Ledger:
         return self.append_all([entry])[0]
 
     def append_all(
-        self, entries: Iterable[Mapping[str, Any] | BaseModel], *, unless_known: bool = False
+        self,
+        entries: Iterable[Mapping[str, Any] | BaseModel],
+        *,
+        unless_known: bool = False,
+        unless_current: bool = False,
     ) -> list[Entry]:
         """Write several entries, all or none, and return them as kept; when this returns they are on disk.
 
         With `unless_known`, one that says what an entry under the same `id` said before is left
-        out.
+        out; with `unless_current`, one that says what the entry that counts under it says.
 
         Raises UsageError (an entry is of no known kind, a field is unknown, missing or wrong, or it
         does not fit what is there); LakeDamaged (the ledger is damaged; nothing was written);
@@ -71,7 +94,9 @@ class Ledger:
             before, digests = self._read()
             standing, kept = Standing.of(before), []
             for entry in given:
-                if not unless_known or standing.version_like(entry) is None:
+                now = standing.current(str(entry.id)) if unless_current else None
+                known = unless_known and standing.version_like(entry) is not None
+                if not known and (now is None or now.said() != entry.said()):
                     standing.admit(entry)
                     kept.append(entry)
             if kept:
@@ -92,6 +117,11 @@ class Ledger:
     def entries(self) -> list[Entry]:
         """Every entry, in the order written; raises LakeDamaged where a line is not the one that was written."""
         return list(self._read()[0])
+
+    def lines(self) -> dict[str, bytes]:
+        """The line of the last entry under each `id`, as it stands in the file; raises as `entries`."""
+        entries = self._read()[0]
+        return {str(entry.id): line for entry, line in zip(entries, (self._content or b"").split(b"\n"), strict=False)}
 
     def standing(self) -> Standing:
         """Which of the entries count, and what superseded the others."""
@@ -123,9 +153,11 @@ class Ledger:
         """Incidents that people wrote and proposals that they confirmed, one row per `id` as last written, by start.
 
         Columns: id, start, end (NaT while it goes on), tenant ('' for all), alerts (tuple of rule
-        names; empty for any), severity, summary, source, acknowledged_at (NaT where not known).
+        names; empty for any), severity, summary, source, acknowledged_at (NaT where not known), and its
+        course, missing where nobody wrote it: trigger, evidence, immediate_action, mitigated_at,
+        root_cause, fix, hotfix, approved_by, follow_ups (tuple), lessons.
         """
-        return _by_start(_frame(map(dict, self.standing().incidents()), *_TROUBLE, "acknowledged_at"))
+        return _by_start(_frame(map(dict, self.standing().incidents()), *_TROUBLE, "acknowledged_at", *COURSE))
 
     def proposals(self) -> pd.DataFrame:
         """What jobs took for incidents, by start; only one whose `state` is 'confirmed' is an incident.
@@ -150,6 +182,29 @@ class Ledger:
     def stretches(self) -> pd.DataFrame:
         """Maintenance and deploys: kind, start, end, tenant ('' for all), summary."""
         return _frame(map(dict, self.standing().counting(Planned)), "kind", "start", "end", "tenant", "summary")
+
+    def drills(self) -> pd.DataFrame:
+        """Drills and load tests, by start.
+
+        Columns: id, start, end, tenants (names or stems ending in `*`; empty for any), refused (NaN
+        where not counted), summary.
+        """
+        columns = ("id", "start", "end", "tenants", "refused", "summary")
+        found = _by_start(_frame(map(dict, self.standing().counting(Drill)), *columns))
+        return found.astype({"refused": "float64"})
+
+    def observations(self) -> pd.DataFrame:
+        """What people saw at a time: at, tenant ('' for all), summary, link, by."""
+        return _frame(map(dict, self.standing().counting(Observation)), "at", "tenant", "summary", "link", "by")
+
+    def attestations(self) -> pd.DataFrame:
+        """What people have signed elsewhere: date, name, role, summary, link, by."""
+        columns = ("date", "name", "role", "summary", "link", "by")
+        return _frame(map(dict, self.standing().counting(Attestation)), *columns)
+
+    def days(self) -> list[DayObserved]:
+        """The days that were observed, as last written, in their order."""
+        return sorted(self.standing().counting(DayObserved), key=lambda day: day.date)
 
     def provenance(self) -> dict[str, Any]:
         """How many `entries` the ledger holds, the SHA-256 of the last line (`head`), and that of all (`sha256`)."""

@@ -100,7 +100,7 @@ class Standing:
             if one.state != "confirmed":
                 written.pop(name, None)
             elif name not in written:
-                data = one.proposal.model_dump(exclude={"kind", "evidence", "by"})
+                data = one.proposal.model_dump(exclude={"kind", "by"})
                 written[name] = Incident(**data, by=one.decided_by)
         return [entry for name, entry in written.items() if name not in self.withdrawn]
 

@@ -47,10 +47,10 @@ def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
 def _form(corpus: Corpus, others: set[str]) -> list[Finding]:
     """Whether servers take the files, by the word of their own tools; of what is not theirs nobody can say."""
     groups = [(file, node) for file, node in corpus.groups if file not in others]
-    routings = [one for one in corpus.routings if one.root is not None and one.file not in others]
+    routings = [one for one in corpus.routings if one.routed and one.file not in others]
     findings = rule_form(groups)
     for routing in routings:
-        findings += routing_form(routing.file, routing.tree)
+        findings += routing_form(routing.file, routing.tree, silent=routing.silent)
     for tool, files in (("promtool", [file for file, _ in groups]), ("amtool", [one.file for one in routings])):
         if files and not version_of(tool):
             said = f"{tool} is not installed: whether a server takes these files was not checked."

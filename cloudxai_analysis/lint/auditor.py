@@ -9,7 +9,7 @@ from cloudxai_analysis.lint import Finding, findings_of, found
 from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
 from cloudxai_analysis.lint.facts import Facts, Inference
 from cloudxai_analysis.lint.metrics import Metrics
-from cloudxai_analysis.lint.rules import language_of
+from cloudxai_analysis.lint.rules import PLACEHOLDER, language_of
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
@@ -31,7 +31,6 @@ class Asked:
     use: Use
     inference: Inference
     scrape_seconds: float | None
-    evaluation_seconds: float
 
     @property
     def metrics(self) -> Metrics:
@@ -47,18 +46,17 @@ class Auditor:
     """Audits of expressions by what contract, recording rules and a server say of metrics."""
 
     def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
         self.metrics = Metrics(corpus.contract, corpus.rules, names=corpus.known_metrics, types=corpus.metric_types)
         self.inference = Inference(self.metrics)
         self.scrape_seconds = corpus.scrape_seconds
-        self.evaluation_seconds = float(corpus.contract.evaluation_interval_seconds)
 
-    def findings(
-        self, text: str, file: str, line: int, subject: str, use: Use, *, evaluation_seconds: float | None = None
-    ) -> tuple[Term | None, list[Finding]]:
+    def findings(self, text: str, file: str, line: int, subject: str, use: Use) -> tuple[Term | None, list[Finding]]:
         """The expression, None where it is none that can be read, and every fault that it has by itself."""
+        self.inference.file = file
         if not text.strip():
             return None, []
-        if "{{" in text or "[[" in text:
+        if "{{" in text or "[[" in text or PLACEHOLDER.fullmatch(text):
             return None, [found("files/templated", "The expression holds a template.", file, line, subject)]
         try:
             root = parse(text)
@@ -68,8 +66,7 @@ class Auditor:
                 return None, [found("files/other-language", said, file, 1)]
             said = f"The parser of these audits cannot read it: {error}."
             return None, [found("promql/unread", said, file, line, subject)]
-        evaluation = evaluation_seconds or self.evaluation_seconds
-        asked = Asked(root, use, self.inference, self.scrape_seconds, evaluation)
+        asked = Asked(root, use, self.inference, self.scrape_seconds)
         findings = findings_of(root, asked, of="expression", file=file, line=line, subject=subject)
         for term in root.walk():
             findings += findings_of(term, asked, of=term.form, file=file, line=line, subject=subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,20 @@ from cloudxai_analysis.lint.documents import Node, documents_in, read_tree
 from cloudxai_analysis.lint.routing import Routing, load_routing
 from cloudxai_analysis.lint.rules import Rule, group_lists, language_of, load_rules
 from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.words.phrases import count
 
 SUFFIXES = frozenset({".yml", ".yaml", ".json", ".rules"})
 MOST_FILES = 20_000
 _HERE = Path()
 # What a file of ours surely says, whatever it is: all the words of one of these.
-_WORDS = (
-    *((b"expr",), (b'"panels"',), (b"contactPoints",), (b"receiver", b"route"), (b"receivers", b"_configs")),
-    *((b"Secret", b"alertmanager"), (b'"elements"', b'"layout"')),
+_WORDS = tuple(
+    tuple(re.compile(word) for word in words.split())
+    for words in (
+        *(rb"\bexpr\b", rb'"panels"', rb"contactPoints", rb"\breceiver\b \broute\b", rb"\breceivers\b _configs\b"),
+        *(rb"Secret alertmanager", rb'"elements" "layout"', rb'"cells" "nbformat"'),
+    )
 )
+_OF_HELM = re.compile(r"\{\{-?\s*(?:\.(?:Values|Release|Chart)\b|include\s|tpl\s)")
 _NOT_LOOKED_INTO = frozenset({"node_modules", "__pycache__", "vendor"})
 
 
@@ -50,6 +56,12 @@ class Corpus:
     files: list[str] = field(default_factory=list)
     templated: set[str] = field(default_factory=set)
 
+    def __str__(self) -> str:
+        return (
+            f"{count(len(self.rules), 'rule')}, {count(len(self.routings), 'routing', 'routings')} and "
+            f"{count(len(self.dashboards), 'dashboard')} in {count(len(self.files), 'file')}"
+        )
+
     def add(self, tree: Node, file: str) -> bool:
         """Take in one document; whether it holds anything that these audits know."""
         if is_others(tree):
@@ -74,6 +86,9 @@ class Corpus:
             self.routings += [routing] if routing is not None else []
             self.dashboards += [dashboard] if dashboard is not None else []
             self.templated |= {file for one in rules if one.templated}
+            for filled in routing.tree.walk() if routing else ():
+                if _OF_HELM.search(filled.text()):
+                    self.note(found("files/templated", "Helm fills a value of it.", file, filled.line))
             return bool(rules or routing or dashboard)
         return True
 
@@ -105,7 +120,7 @@ def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE
         A path does not exist, or there is no file to audit, or there are more than 20,000.
     """
     corpus = Corpus(contract, **known)
-    for path, named in _files([root / path for path in paths]).items():
+    for path, named in files_at([root / path for path in paths]).items():
         file = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
         corpus.read(path, file, named=named)
     if not corpus.files:
@@ -118,8 +133,8 @@ def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE
 
 
 def is_others(tree: Node) -> bool:
-    """Whether a document is surely no business of ours: a test of promtool, a collector, an API's or Sloth's words."""
-    tests = tree.has("tests") and (tree.has("rule_files") or tree.has("evaluation_interval"))
+    """Whether a document is surely no business of ours: a test of rules or charts, a collector, an API's or Sloth's."""
+    tests = tree.has("tests") and any(map(tree.has, ("rule_files", "evaluation_interval", "suite", "templates")))
     collects = isinstance(tree.get("receivers").value, dict) and tree.has("exporters")
     return tests or collects or any(tree.has(key) for key in ("openapi", "swagger", "slos"))
 
@@ -144,12 +159,15 @@ def not_audited(tree: Node) -> str:
     return f"Rules in the language of {sorted(other)[0]}" if other and rules else ""
 
 
-def _files(paths: Sequence[Path]) -> dict[Path, bool]:
-    """Each file once, and whether it was named itself."""
+def files_at(paths: Sequence[Path], suffixes: Collection[str] = SUFFIXES) -> dict[Path, bool]:
+    """Each file once, and whether it was named itself; of a folder those that end so and may be ours.
+
+    Raises UsageError where a path does not exist or holds too many.
+    """
     files: dict[Path, bool] = {}
     for path in paths:
         if path.is_dir():
-            files = dict.fromkeys(_inside(path), False) | files
+            files = dict.fromkeys(_inside(path, suffixes), False) | files
         elif path.exists() or path.is_symlink():
             files[path] = True
         else:
@@ -159,11 +177,11 @@ def _files(paths: Sequence[Path]) -> dict[Path, bool]:
     return files
 
 
-def _inside(folder: Path) -> Iterator[Path]:
+def _inside(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     """Files below a folder in a stable order; hidden ones and those of package managers are not looked at."""
     for path in sorted(folder.rglob("*")):
         passed = any(part.startswith(".") or part in _NOT_LOOKED_INTO for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not passed and not path.is_dir() and _seems_ours(path):
+        if path.suffix.lower() in suffixes and not passed and not path.is_dir() and _seems_ours(path):
             yield path
 
 
@@ -173,4 +191,4 @@ def _seems_ours(path: Path) -> bool:
         text = path.read_bytes()
     except OSError:
         return True
-    return any(all(word in text for word in words) for words in _WORDS)
+    return any(all(word.search(text) for word in words) for words in _WORDS)

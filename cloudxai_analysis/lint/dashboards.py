@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, product
@@ -11,51 +12,43 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudxai_analysis.lint import Finding, found
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.documents import Node
-from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import STAND_IN, Term, Unparsed, parse
 from cloudxai_analysis.lint.metrics import NAMES
 from cloudxai_analysis.lint.rules import language_of
+from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
 
-STAND_IN = "grafana_variable_"
 _STAND_INS = re.compile(rf"{STAND_IN}(\w+)")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?:\.[^:^}]+)?(?::([^}]+))?\}|\[\[(\w+?)(?:\.[^:^\]]+)?(?::([^\]]+))?\]\]")
 _QUOTED = re.compile(r""""(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|`[^`]*`?""", re.DOTALL)
 _OTHER_SOURCES, _BUILT_IN = NAMES["grafana"]["other_sources"], NAMES["grafana"]["built_in"]
 _MOST_TRIALS = 81
-# Who counts tenants, or ranks them, means all of them.
-_MEAN_ALL = frozenset({"count", "group", "topk", "bottomk", "count_values"})
-
-
-class Plain(NamedTuple):
-    """A text without variables; `certain` unless a variable stood for a name, a number or a function."""
-
-    text: str
-    variables: tuple[str, ...]
-    certain: bool
+_COPIED = ("repeatPanelId", "repeatRowId")  # of a repeat that was saved, and that Grafana makes anew
 
 
 class Query(NamedTuple):
-    """One query of a Prometheus in a panel, as it stands there and with Grafana's variables replaced.
+    """One query of a Prometheus in a panel, with Grafana's variables replaced.
 
-    `repeat` are the variables of which every repeat of the panel has one value.
+    It is `certain` unless a variable stood for a name, a number or a function; `repeat` are the
+    variables of which every repeat of the panel has one value; `target` is where it is written.
     """
 
     panel: str
-    expr: str
     line: int
-    plain: Plain
     repeat: frozenset[str]
+    text: str
+    certain: bool
+    target: Node
 
 
 class Dashboard(NamedTuple):
-    """One dashboard; `labels` are those whose values its variables take, of which `several` may have several."""
+    """One dashboard; `several` are those of its variables that may have several values."""
 
     file: str
     title: str
     queries: list[Query]
-    labels: dict[str, str]
     several: frozenset[str]
 
 
@@ -73,7 +66,6 @@ def load_dashboard(tree: Node, file: str) -> Dashboard | None:
         file,
         body.get("title").text(),
         [query for panel, repeat in _panels(body, frozenset()) for query in _queries(panel, sources, repeat)],
-        {name: _label(node) for name, node in variables.items()},
         frozenset(name for name, node in variables.items() if node.get("multi").value or node.get("includeAll").value),
     )
 
@@ -81,13 +73,6 @@ def load_dashboard(tree: Node, file: str) -> Dashboard | None:
 def _is_body(node: Node) -> bool:
     panels = isinstance(node.get("panels").value, list) or isinstance(node.get("rows").value, list)
     return panels and any(node.has(key) for key in ("title", "templating", "schemaVersion", "uid", "time", "refresh"))
-
-
-def _label(node: Node) -> str:
-    """The label whose values a variable takes, as label_values(SELECTOR, LABEL)."""
-    query = node.get("query")
-    text = (query.text() or query.get("query").text() or node.get("definition").text()).strip()
-    return text[:-1].rpartition(",")[2].strip() if text.startswith("label_values(") else ""
 
 
 def _panels(node: Node, repeat: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
@@ -98,6 +83,8 @@ def _panels(node: Node, repeat: frozenset[str]) -> Iterator[tuple[Node, frozense
     """
     of_row: frozenset[str] = frozenset()
     for inside in (*node.get("rows").items(), *node.get("panels").items()):
+        if any(inside.get(key).value is not None for key in _COPIED):
+            continue
         own = frozenset({inside.get("repeat").text(), inside.get("repeatByRow").text()}) - {""}
         if inside.get("type").text() == "row":
             of_row = own
@@ -111,7 +98,7 @@ def _queries(panel: Node, sources: dict[str, str], repeat: frozenset[str]) -> It
         expr = target.get("expr")
         other = any(_is_other(place.get("datasource"), sources) for place in (panel, target))
         if expr.text().strip() and not other and language_of(expr.text()) != "LogQL":
-            yield Query(name, expr.text(), expr.line, without_variables(expr.text()), repeat)
+            yield Query(name, expr.line, repeat, *without_variables(expr.text()), target)
 
 
 def _is_other(node: Node, sources: dict[str, str]) -> bool:
@@ -131,28 +118,26 @@ def _name(one: re.Match[str]) -> str:
     return one[1] or one[2] or one[4]
 
 
-def without_variables(text: str) -> Plain:
-    """The PromQL text with plain PromQL in place of Grafana's variables.
+def without_variables(text: str) -> tuple[str, bool]:
+    """The PromQL text with plain PromQL in place of Grafana's variables, and whether that is certain.
 
     A duration stands in inside of brackets, a text inside of quotes, and everywhere else what can
     be parsed there: a number, a name, or a function.
     """
     quoted = [one.span() for one in _QUOTED.finditer(text)]
     parts: list[list[str]] = []
-    names: list[str] = []
     certain, end = True, 0
     for one in _VARIABLE.finditer(text):
         name, (start, stop) = _name(one), one.span()
         in_quotes = any(first < start < last for first, last in quoted)
         if name.isdigit() or (in_quotes and text[start - 1] == "\\"):
             continue
-        names.append(name)
         instead = STAND_IN + name if in_quotes else _number_or_duration(name, text[:start], text[stop:])
         certain = certain and bool(instead)
         parts += [[text[end:start]], [instead] if instead else _names_or_numbers(name, text[:start], text[stop:])]
         end = stop
     trials = list(islice(map("".join, product(*parts, [text[end:]])), _MOST_TRIALS))
-    return Plain(next(filter(_can_be_parsed, trials), trials[0]), tuple(names), certain)
+    return next(filter(_can_be_parsed, trials), trials[0]), certain
 
 
 def _number_or_duration(name: str, before: str, after: str) -> str:
@@ -178,39 +163,30 @@ def _can_be_parsed(text: str) -> bool:
 
 def dashboard_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
     """Every fault of the corpus' dashboards, of their queries included."""
-    label = corpus.contract.tenant_label
     findings: list[Finding] = []
     for one in corpus.dashboards:
-        ignoring: list[tuple[Query, Finding]] = []
-        # The variables by which a tenant is chosen.
-        chosen = {name for name, of in one.labels.items() if label in (of, name.lower())}
+        as_text: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
         for query in one.queries:
             place = (one.file, query.line, f"panel '{query.panel}'")
-            root, faults = auditor.findings(query.plain.text, *place, "panel")
+            root, faults = auditor.findings(query.text, *place, "panel")
             findings += [
                 replace(fault, message=_STAND_INS.sub(r"$\1", fault.message))
                 for fault in faults
                 if _is_meant(fault, query)
             ]
-            if root is None:
-                continue
-            for said in _compared_as_text(root, one.several - query.repeat):
-                findings.append(found("dashboards/several-values", said, *place))
-            for term in _of_tenants(root, auditor):
-                values = [matcher.value for matcher in term.matchers if matcher.name == label]
-                names = {value.removeprefix(STAND_IN) for value in values if STAND_IN in value}
-                chosen |= names
-                said = f"Its query of {term.name} does not select by '{label}'."
-                ignoring += [(query, found("dashboards/ignores-tenant", said, *place))] if not names else []
-        findings += [fault for query, fault in ignoring if chosen and chosen.isdisjoint(query.plain.variables)]
+            for said in _compared_as_text(root, one.several - query.repeat) if root is not None else ():
+                as_text[said].append(place)
+        for said, places in as_text.items():
+            more = f" So do {count(len(places) - 1, 'other query', 'other queries')}." if len(places) > 1 else ""
+            findings.append(found("dashboards/several-values", f"{said}{more}", *places[0]))
     return findings
 
 
 def _is_meant(fault: Finding, query: Query) -> bool:
     """Whether a fault is the query's own, not that of what stands in for a variable, which nobody has chosen yet."""
     if fault.code == "promql/unread":
-        return query.plain.certain and STAND_IN not in fault.message
-    return STAND_IN not in fault.message or (query.plain.certain and fault.code != "promql/selects-nothing")
+        return query.certain and STAND_IN not in fault.message
+    return STAND_IN not in fault.message or (query.certain and fault.code != "promql/selects-nothing")
 
 
 def _compared_as_text(root: Term, several: frozenset[str]) -> Iterator[str]:
@@ -218,22 +194,3 @@ def _compared_as_text(root: Term, several: frozenset[str]) -> Iterator[str]:
         name = matcher.value.removeprefix(STAND_IN)
         if name != matcher.value and matcher.operator in ("=", "!=") and name in several:
             yield f'{matcher.name}{matcher.operator}"${name}", of which several can be chosen.'
-
-
-def _of_tenants(term: Term, auditor: Auditor) -> Iterator[Term]:
-    """The selectors of tenants' series that are not only counted or ranked."""
-    if term.form == "selector" and shows_tenants(term.name, auditor):
-        yield term
-    if term.does not in _MEAN_ALL:
-        for part in term.parts:
-            yield from _of_tenants(part, auditor)
-
-
-def shows_tenants(name: str, auditor: Auditor) -> bool:
-    """Whether the series of that name are the contract's, or recorded from them, and told apart by tenant."""
-    metrics = auditor.metrics
-    label = metrics.contract.tenant_label
-    if name in metrics.recorded:
-        return label in auditor.inference.recorded(name).labels.sure
-    metric = metrics.promised(name)
-    return metric is not None and not {label, "tenant"}.isdisjoint(metric.labels)

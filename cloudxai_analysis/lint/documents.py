@@ -18,7 +18,7 @@ LARGEST_BYTES = 64 << 20
 DEEPEST = 60
 MOST_VALUES = 5_000_000  # values that the aliases of one file may stand for
 Scalar = str | int | float | bool | None
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What JSON may hold and YAML takes otherwise.
 _NO_YAML = str.maketrans({"\t": " ", "\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
 _SURROGATES = re.compile(r"((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)|\\.")
@@ -37,13 +37,16 @@ _OURS = ("groups:", "receivers:", '"panels"', "route:")  # what a text inside a 
 class Node:
     """A value with the line on which it stands; a mapping also knows the lines of its keys.
 
-    `size` is how many values it stands for, itself included.
+    `size` is how many values it stands for, itself included; `start` and `end` are where a scalar
+    stands in the text that was read.
     """
 
     value: Scalar | list[Node] | dict[str, Node]
     line: int
     key_lines: dict[str, int] = field(default_factory=dict)
     size: int = 1
+    start: int = 0
+    end: int = 0
 
     def get(self, *keys: str) -> Node:
         """The value under these keys, one inside the other; what is missing is None on the line of what is there."""
@@ -139,7 +142,6 @@ def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = Fals
         if as_json:
             json.loads(text)
             text = _SURROGATES.sub(_unescaped, text.translate(_NO_YAML))
-        _refuse_too_deep(text)
         reader = _Reader(file, first_line)
         return [reader.node(root) for root in yaml.compose_all(text, Loader=_Loader)], reader.findings
     except json.JSONDecodeError as error:
@@ -154,16 +156,21 @@ def read_text(text: str, file: str, *, first_line: int = 1, as_json: bool = Fals
         return [], [found("files/broken", f"It is no YAML: {problem}.", file, line + first_line)]
 
 
-def _refuse_too_deep(text: str) -> None:
-    """The composer is recursive: what could exhaust its stack never gets there."""
+class _Loader(_Base):
+    """The composer is recursive: what could exhaust its stack is refused. Tags are nobody's question here."""
+
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                raise _marked(f"nested deeper than {DEEPEST} levels", event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+
+    def descend_resolver(self, parent: Any, _: Any) -> None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _marked(f"nested deeper than {DEEPEST} levels", parent)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+    def resolve(self, *_: Any) -> str:
+        return ""
 
 
 class _Reader:
@@ -179,7 +186,8 @@ class _Reader:
         """What PyYAML's node stands for."""
         line = source.start_mark.line + self._first_line
         if isinstance(source, yaml.ScalarNode):
-            return Node(source.value if source.style else resolved(source.value), line)
+            value = source.value if source.style else resolved(source.value)
+            return Node(value, line, start=source.start_mark.index, end=source.end_mark.index)
         if id(source) not in self._read:
             self._read[id(source)] = source, None
             node = self._list(source, line) if isinstance(source, yaml.SequenceNode) else self._mapping(source, line)
@@ -222,16 +230,16 @@ def documents_in(tree: Node, file: str) -> Iterator[tuple[Node, list[Finding]]]:
     """A document, and those that it carries as texts or in a list, each with what is wrong with its text."""
     for resource in (tree, *tree.get("items").items()) if tree.get("kind").text().endswith("List") else (tree,):
         yield resource, []
-        for text, line, as_json in _texts(resource):
+        for text, node, as_json in carried(resource):
             # The text of a block begins on the line after its sign; a quoted one begins on its own.
             is_block = "\n" in text and not file.lower().endswith(".json")
-            documents, faults = read_text(text, file, first_line=line + is_block, as_json=as_json)
+            documents, faults = read_text(text, file, first_line=node.line + is_block, as_json=as_json)
             yield from ((document, []) for document in documents)
-            yield Node(None, line), faults
+            yield Node(None, node.line), faults
 
 
-def _texts(resource: Node) -> Iterator[tuple[str, int, bool]]:
-    """The texts of a resource that are files of ours, each with its line, and whether it is JSON."""
+def carried(resource: Node) -> Iterator[tuple[str, Node, bool]]:
+    """The texts of a resource that are files of ours, each with the value it stands in, and whether it is JSON."""
     kind = resource.get("kind").text()
     entries = [*resource.get("data").pairs(), *resource.get("stringData").pairs()]
     for name, node in entries if kind in ("ConfigMap", "Secret") else ():
@@ -242,10 +250,10 @@ def _texts(resource: Node) -> Iterator[tuple[str, int, bool]]:
             except ValueError:
                 continue
         if any(word in text for word in _OURS):
-            yield text, node.line, name.lower().endswith(".json")
+            yield text, node, name.lower().endswith(".json")
     dashboard = resource.get("spec", "json")
     if kind == "GrafanaDashboard" and isinstance(dashboard.value, str):
-        yield dashboard.value, dashboard.line, True
+        yield dashboard.value, dashboard, True
 
 
 def resolved(text: str) -> Scalar:

@@ -13,6 +13,7 @@ import promql_parser as promql
 
 from cloudxai_analysis.lint.matchers import Matcher, Operator
 
+STAND_IN = "grafana_variable_"  # what a dashboard's variable is read as begins like this
 LONGEST = 100_000  # characters
 MOST_OPERATORS = 150
 DEEPEST = 60  # brackets inside each other

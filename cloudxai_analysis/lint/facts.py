@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from math import inf, isfinite
 
-from cloudxai_analysis.lint.expressions import COMPARISONS, DIFFERENCES, RATES, Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import COMPARISONS, DIFFERENCES, RATES, STAND_IN, Term, Unparsed, parse
 from cloudxai_analysis.lint.metrics import BY_NAME, NAMES, Kind, Metrics
 from cloudxai_analysis.lint.rules import Rule
 
@@ -34,9 +34,11 @@ class Labels:
         return Labels(only, self.lacks.union(labels), self.sure.difference(labels))
 
     def kept(self, labels: frozenset[str]) -> Labels:
-        """What is left when only these are kept; who names a label expects it to be there."""
-        there = frozenset(filter(self.may_have, labels))
-        return Labels(there, NOTHING, there)
+        """What is left when only these are kept; who names a label expects it to be there.
+
+        That one is not there is told where it is named, and not again of what stands around it.
+        """
+        return Labels(labels, NOTHING, frozenset(filter(self.may_have, labels)))
 
     def added(self, *labels: str) -> Labels:
         """What it is when these are put in."""
@@ -66,8 +68,7 @@ class Facts:
     """What is sure of one part: its labels, that no value is below `low` or above `high`, and more.
 
     `kind` is 'counter' where its values are those of counters, if added up; `because` says where
-    that is known from; `filtered` is whether it can be empty because a condition in it does not
-    hold.
+    that is known from.
     """
 
     labels: Labels = Labels()
@@ -77,7 +78,6 @@ class Facts:
     because: str = ""
     metric: str = ""
     aggregated: bool = False
-    filtered: bool = False
     scalar: bool = False
 
     @property
@@ -103,25 +103,27 @@ class Facts:
 
 
 class Inference:
-    """Facts of the parts of expressions, inferred from what is known of metrics."""
+    """Facts of the parts of expressions that stand in `file`, inferred from what is known of metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
         self._recorded: dict[str, Facts] = {}
         self._deep = 0
-        self._known: dict[int, tuple[Term, Facts]] = {}
+        self._known: dict[tuple[int, str], tuple[Term, Facts]] = {}
+        self.file = ""
 
     def of(self, term: Term) -> Facts:
         """What is sure of the term."""
-        if id(term) not in self._known:
+        key = id(term), self.file
+        if key not in self._known:
             # The term is kept with it: no other can get its identity.
-            self._known[id(term)] = (term, self._infer(term))
-        return self._known[id(term)][1]
+            self._known[key] = (term, self._infer(term))
+        return self._known[key][1]
 
     def recorded(self, name: str) -> Facts:
         """What is sure of the series that the corpus's rules record under that name, but for long chains."""
         if name not in self._recorded:
-            self._recorded[name] = Facts(filtered=True)  # rules may record each other
+            self._recorded[name] = Facts()  # rules may record each other
             self._deep += 1
             if self._deep <= _LONGEST_CHAIN:
                 facts = reduce(_either, map(self._of_rule, self.metrics.recorded[name]))
@@ -131,10 +133,12 @@ class Inference:
         return self._recorded[name]
 
     def _of_rule(self, rule: Rule) -> Facts:
+        asked, self.file = self.file, rule.file
         try:
             facts = self.of(parse(rule.expr))
         except Unparsed:
-            facts = Facts(filtered=True)
+            facts = Facts()
+        self.file = asked
         return replace(facts, labels=facts.labels.added(*rule.labels))
 
     def _infer(self, term: Term) -> Facts:
@@ -159,13 +163,15 @@ class Inference:
         name, metrics = term.name, self.metrics
         if name in metrics.recorded:
             facts = self.recorded(name)
+            # Another server may have recorded it, and what is federated gets labels on its way.
+            if any(one.file != self.file for one in metrics.recorded[name]):
+                facts = replace(facts, labels=Labels(sure=facts.labels.sure))
         else:
             (only, sure), (kind, because), promised = metrics.labels(name), metrics.kind(name), metrics.promised(name)
             low, high = (0.0, inf) if kind == "counter" and because != BY_NAME else _ANY
             if promised is not None and promised.unit == "1":
                 low, high = _TRUTH
-            unsure = ":" in name or not name or name.startswith("ALERTS")
-            facts = Facts(Labels(only, NOTHING, sure), low, high, kind, because, filtered=unsure)
+            facts = Facts(Labels(only, NOTHING, sure), low, high, kind, because)
         labels = facts.labels
         if term.alternatives:
             labels = Labels(labels.only)
@@ -173,7 +179,9 @@ class Inference:
             if one.operator == "=" and not one.value:
                 labels = labels.without(one.name)
             elif one.operator != "!~" and one.accepts("") is False:
-                labels = labels.added(one.name)
+                # The pattern that is chosen in a dashboard may be that of all values, and of none.
+                chosen = one.operator == "=~" and STAND_IN in one.value
+                labels = labels if chosen else labels.added(one.name)
         return replace(facts, labels=labels, metric=name)
 
     def _call(self, term: Term) -> Facts:
@@ -186,7 +194,7 @@ class Inference:
             facts = replace(facts, kind="gauge" if name in RATES | DIFFERENCES else "", because=f"it is a {name}()")
         if name in ("absent", "absent_over_time"):
             selected = (one.name for one in vectors[0].matchers if one.operator == "=" and one.value)
-            return replace(facts, labels=Labels(NOTHING).added(*selected), filtered=True)
+            return replace(facts, labels=Labels(NOTHING).added(*selected))
         if name == "histogram_quantile":
             return replace(facts, labels=inside.labels.without("le"))
         if name in ("label_replace", "label_join") and len(term.parts) > 1:
@@ -205,22 +213,22 @@ class Inference:
         return replace(_bounded(name, inside), labels=labels, kind=kind, aggregated=True, scalar=False)
 
     def _operation(self, term: Term, left: Facts, right: Facts) -> Facts:
-        labels, filtered = _joined(term, left, right), left.filtered or right.filtered
+        labels = _joined(term, left, right)
         if term.name == "or":
             return replace(_either(left, right), labels=labels)
         if term.name in ("and", "unless"):
-            return replace(left, labels=labels, filtered=True)
+            return replace(left, labels=labels)
         scalar = left.scalar and right.scalar
         if term.as_bool:
-            return Facts(labels, *_TRUTH, filtered=filtered, scalar=scalar)
+            return Facts(labels, *_TRUTH, scalar=scalar)
         if term.name in COMPARISONS:
             # What is left is the vector's values, also where the number stands on its left.
-            return replace(right if left.scalar else left, labels=labels, filtered=True)
+            return replace(right if left.scalar else left, labels=labels)
         kind, origin = _kind_of_arithmetic(term.name, left, right)
         low, high = _ANY
         if term.name in ("+", "*", "/") and min(left.low, right.low) >= 0:
             low, high = 0.0, 1.0 if term.name == "/" and _is_share(*term.parts) else inf
-        return replace(origin, labels=labels, low=low, high=high, kind=kind, filtered=filtered, scalar=scalar)
+        return replace(origin, labels=labels, low=low, high=high, kind=kind, scalar=scalar)
 
 
 def _bounded(name: str, inside: Facts) -> Facts:
@@ -276,5 +284,4 @@ def _either(one: Facts, other: Facts) -> Facts:
         high=max(one.high, other.high),
         kind=one.kind if one.kind == other.kind else "",
         aggregated=one.aggregated or other.aggregated,
-        filtered=one.filtered and other.filtered,
     )

@@ -14,7 +14,7 @@ from cloudxai_analysis.lint.matchers import Matcher, contradiction
 from cloudxai_analysis.lint.metrics import NAMES, meant
 from cloudxai_analysis.lint.rules import duration_text
 
-USUAL_SCRAPE_SECONDS = 30.0
+ASSUMED_SCRAPE_SECONDS = 15.0  # often enough for most who write short ranges
 _MEANS = frozenset(
     {"avg_over_time", "sum_over_time", "stddev_over_time", "stdvar_over_time", "quantile_over_time", "mad_over_time"}
 )
@@ -22,6 +22,10 @@ _OF_EVENTS = re.compile(
     r"request|err|fail|drop|retr|reject|restart|byte|second|packet|hit|miss|timeout|message|event|operation|quer|read"
     r"|writ|call|attempt|transition|evict|_bucket$|_count$|_sum$"
 )
+_OF_PROCESS = ("instance", "pod")
+_OF_EACH = re.compile(r"_sum$|second|duration|latency|_time(?:_|$)|_ms(?:_|$)|bytes")
+# The time of the last event never falls, and its rate tells whether there was another one.
+_MOMENT = re.compile(r"_time(?:stamp)?(?:_seconds)?$")
 # That nothing was counted yet is a state, and it ends with the first count; the other two say that something was.
 _NOTHING_YET = frozenset({("==", 0.0), ("!=", 0.0), ("<", 1.0), ("<=", 0.0)})
 _SOMETHING = frozenset({(">", 0.0), ("!=", 0.0), (">=", 1.0)})
@@ -66,7 +70,7 @@ def _raw_counter(side: Term, sign: str, bound: float, term: Term, asked: Asked) 
     facts = asked.facts(side)
     sums = side.does == "/" and all(part.form == "aggregation" for part in side.parts)
     share = sums and all(asked.facts(part).kind == "counter" for part in side.parts)
-    if (sign, bound) in _NOTHING_YET or not (facts.kind == "counter" or share):
+    if asked.use != "alert" or (sign, bound) in _NOTHING_YET or not (facts.kind == "counter" or share):
         return
     # A side of an `and` gives the other its meaning.
     ands = [one.parts for one in asked.root.walk() if one.does == "and"]
@@ -81,12 +85,14 @@ def _raw_counter(side: Term, sign: str, bound: float, term: Term, asked: Asked) 
 @rule("call")
 def _over_a_range(term: Term, asked: Asked) -> Iterator[Said]:
     name = term.name
+    # Of what is only counted the values are nobody's question.
+    counted = any(one.does in ("count", "group") and term in one.parts for one in asked.root.walk())
     for part in term.parts:
         if part.form != "subquery" and part.seconds is None:
             continue
         shown, facts = part.parts[0] if part.form == "subquery" else part, asked.facts(part)
         what = f"{name}() of {shown}, which is a {facts.kind}, {facts.because}."
-        if name in RATES | {"resets"} and facts.kind == "gauge":
+        if name in RATES | {"resets"} and facts.kind == "gauge" and not (counted or _MOMENT.search(facts.metric)):
             yield Said("promql/rate-of-gauge", what, assumed=facts.assumed)
         elif name in RATES | {"resets"} and facts.kind == "counter" and facts.aggregated:
             said = f"{name}() of counters that were added up or otherwise aggregated before: {shown}."
@@ -98,12 +104,11 @@ def _over_a_range(term: Term, asked: Asked) -> Iterator[Said]:
 
 
 def _short_range(term: Term, metric: str, seconds: float, asked: Asked) -> Iterator[Said]:
-    recorded = metric in asked.metrics.recorded or ":" in metric
-    interval = asked.evaluation_seconds if recorded else asked.scrape_seconds or USUAL_SCRAPE_SECONDS
+    interval = asked.scrape_seconds or ASSUMED_SCRAPE_SECONDS
     need = 2 if term.name in RATES | DIFFERENCES else 1
-    if seconds < need * interval:
+    if seconds < need * interval and ":" not in metric:
         said = f"{term}: {duration_text(seconds)} is shorter than {need} × the interval of {duration_text(interval)}."
-        yield Said("promql/short-range", said, assumed=asked.scrape_seconds is None and not recorded)
+        yield Said("promql/short-range", said, assumed=asked.scrape_seconds is None)
 
 
 @rule("call")
@@ -126,16 +131,23 @@ def _quantile(term: Term, asked: Asked) -> Iterator[Said]:
 @rule("aggregation")
 def _aggregated(term: Term, asked: Asked) -> Iterator[Said]:
     inside = term.parts[0]
-    labels = asked.facts(inside).labels
-    for label in sorted(term.labels) if term.grouping == "by" else ():
-        if not labels.may_have(label):
-            yield Said("promql/lost-label", f"{term.name} by ({label}), but {inside} has no label '{label}'.")
-    of_summary = inside.form == "selector" and any(matcher.name == "quantile" for matcher in inside.matchers)
+    labels, left = asked.facts(inside).labels, asked.facts(term).labels
+    # Who asks for one value of a label groups by it for the form's sake.
+    fixed = {matcher.name for one in inside.selectors for matcher in one.matchers if matcher.operator == "="}
+    lost = sorted(label for label in term.labels - fixed if term.grouping == "by" and not labels.may_have(label))
+    if lost:
+        said = " and ".join(f"'{label}'" for label in lost)
+        yield Said("promql/lost-label", f"{term.name} by ({', '.join(lost)}), but {inside} has no label {said}.")
+    # The least and the greatest of each are no quantiles that a mean is wrong of.
+    quantiles = [matcher.value for matcher in inside.matchers if matcher.name == "quantile"]
+    of_summary = inside.form == "selector" and any(value not in ("0", "1") for value in quantiles)
     if term.name not in ("sum", "avg"):
         return
-    if of_summary or inside.does == "histogram_quantile":
+    # What keeps apart each process, or every label that there is, adds up nothing.
+    apart = any(map(left.may_have, _OF_PROCESS)) or (labels.only is not None and all(map(left.may_have, labels.only)))
+    if not apart and (of_summary or inside.does == "histogram_quantile"):
         yield Said("promql/aggregated-quantile", f"{term.name}() of quantiles: {inside}.")
-    if asked.use == "alert" and _idle_divisor(inside, asked):
+    if asked.use == "alert" and _idle_divisor(inside):
         said = f"{term.name}() of {inside}: where one divisor is 0, the whole {term.name} is NaN."
         yield Said("promql/nan", said)
 
@@ -145,19 +157,21 @@ def _fires_without_traffic(term: Term, asked: Asked) -> Iterator[Said]:
     """An alert on a quotient over a bound: what is divided by 0 is infinite, and over every bound."""
     (quotient, outer), bound = _unscaled(term.parts[0]), asked.facts(term.parts[1]).number
     over = asked.use == "alert" and term.name in (">", ">=") and not term.as_bool
-    if not over or bound is None or not _idle_divisor(quotient, asked):
+    if not over or bound is None or not _idle_divisor(quotient):
         return
     (part, inner), whole = _unscaled(quotient.parts[0]), quotient.parts[1]
     beside = [side for one in asked.root.walk() if one.does in ("and", "unless") for side in one.parts]
     guarded = any(whole.metrics & side.metrics for side in beside if term not in side.walk())
-    # Under a bound of 1 it is a part of a whole: nothing of nothing is NaN, which is over no bound.
-    if bound >= outer * inner and _counts(part) and not part.metrics & whole.metrics and not guarded:
+    # Under a bound of 1 it is a part of a whole, and how long or large each was is a mean: nothing of nothing is NaN,
+    # which is over no bound.
+    apart = not (part.metrics & whole.metrics or any(map(_OF_EACH.search, part.metrics)))
+    if bound >= outer * inner and _counts(part) and apart and not guarded:
         yield Said("promql/infinite", f"{quotient}: with nothing to divide by, it is +Inf, and over every bound.")
 
 
-def _idle_divisor(term: Term, asked: Asked) -> bool:
-    """Whether it divides by the rate of a counter, which is 0 while nothing happens, and is not left out then."""
-    return term.does == "/" and _counts(term.parts[1]) and not asked.facts(term.parts[1]).filtered
+def _idle_divisor(term: Term) -> bool:
+    """Whether it divides by the rate of a counter, which is 0 while nothing happens."""
+    return term.does == "/" and _counts(term.parts[1])
 
 
 def _counts(term: Term) -> bool:
@@ -186,7 +200,7 @@ def _metric(term: Term, asked: Asked) -> Iterator[Said]:
         yield Said("promql/not-on-server", f"The server has no series of {name} today.")
     if new_name and new_name not in asked.root.metrics:
         yield Said("promql/renamed-metric", f"Metric {name} is called {new_name} from v1.0 on.")
-    if now:
+    if now and now.partition("{")[0] not in asked.root.metrics:
         yield Said("promql/removed-metric", f"{name} is exported no more; its exporter says {now}.", assumed=True)
 
 

@@ -1,24 +1,17 @@
-"""Who looks at what: from the metric to the rule, the route and the receiver, and from the metric to the panel."""
+"""Who looks at what: from the metric to the rule and the panel."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.corpus import Corpus
-from cloudxai_analysis.lint.dashboards import STAND_IN, shows_tenants
-from cloudxai_analysis.lint.expressions import Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import STAND_IN, Term, Unparsed, parse
 from cloudxai_analysis.lint.matchers import Matcher
-from cloudxai_analysis.lint.routing_faults import ends, shapes
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _STAND_INS = re.compile(rf"{STAND_IN}[a-zA-Z0-9]+")
-_EDGE = ["source_kind", "source", "target_kind", "target", "file", "line"]
-Edge = tuple[str, str, str, str, str, int]
 
 
 class Look(NamedTuple):
@@ -29,32 +22,6 @@ class Look(NamedTuple):
     metric: str
     file: str
     line: int
-
-
-def edge_frame(corpus: Corpus) -> pd.DataFrame:
-    """Every step from metric to receiver or panel; alerts go to each route at which they can end.
-
-    Columns: source_kind, source, target_kind, target, file (text), line (where it is written).
-    """
-    import pandas as pd
-
-    return pd.DataFrame(list(dict.fromkeys(_edges(corpus))), columns=_EDGE)
-
-
-def _edges(corpus: Corpus) -> Iterator[Edge]:
-    for look, expression in _looks(corpus):
-        for metric in sorted(expression.metrics):
-            yield "metric", metric, look.kind, look.name, look.file, look.line
-    for rule in corpus.rules:
-        if rule.kind == "record":
-            yield "rule", rule.name, "metric", rule.name, rule.file, rule.line
-    alerts = shapes(corpus.rules, Auditor(corpus).inference)
-    for routing in corpus.routings:
-        for shape in alerts if routing.root else ():
-            for route, _ in ends(routing.root, shape):  # type: ignore[arg-type]
-                yield "rule", shape.rule.name, "route", f"{routing.file}:{route.line}", routing.file, route.line
-        for route in routing.routes():
-            yield "route", f"{routing.file}:{route.line}", "receiver", route.receiver, routing.file, route.line
 
 
 def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> list[tuple[str, float, bool]]:
@@ -87,15 +54,25 @@ def looks_at_tenants(corpus: Corpus) -> list[Look]:
         look._replace(metric=metric)
         for look, expression in _looks(corpus)
         for metric in sorted(expression.metrics)
-        if shows_tenants(metric, auditor)
+        if _shows_tenants(metric, auditor)
     ]
+
+
+def _shows_tenants(name: str, auditor: Auditor) -> bool:
+    """Whether the series of that name are the contract's, or recorded from them, and told apart by tenant."""
+    metrics = auditor.metrics
+    label = metrics.contract.tenant_label
+    if name in metrics.recorded:
+        return label in auditor.inference.recorded(name).labels.sure
+    metric = metrics.promised(name)
+    return metric is not None and not {label, "tenant"}.isdisjoint(metric.labels)
 
 
 def _looks(corpus: Corpus) -> Iterator[tuple[Look, Term]]:
     """Every rule and panel, its metric left open, with its expression, where that can be read."""
     looks = [(Look("rule", rule.name, "", rule.file, rule.line), rule.expr) for rule in corpus.rules]
     looks += [
-        (Look("panel", f"{board.title} / {query.panel}", "", board.file, query.line), query.plain.text)
+        (Look("panel", f"{board.title} / {query.panel}", "", board.file, query.line), query.text)
         for board in corpus.dashboards
         for query in board.queries
     ]

@@ -13,6 +13,7 @@ _DEEPEST_SEARCH = 12
 _TEXTS = frozenset({"expr", "for", "labels", "annotations"})
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?\Z")
 _SECONDS = (365 * 86400.0, 7 * 86400.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
+PLACEHOLDER = re.compile(r"\s*<[^<>]*>\s*")  # what people are to fill in
 # Query languages that are no PromQL, by what only they write.
 _LANGUAGES = {
     "LogQL": re.compile(
@@ -55,7 +56,8 @@ class Rule:
     def templated(self) -> bool:
         """Whether a part of it is made by a chart's template, so that nothing of it can be called missing."""
         texts = (self.name, self.expr, *self.labels.values())
-        return any("{{" in text and "$" not in text for text in texts) or isinstance(self.node.get("expr").value, dict)
+        filled = any(("{{" in text and "$" not in text) or PLACEHOLDER.fullmatch(text) for text in texts)
+        return filled or isinstance(self.node.get("expr").value, dict)
 
 
 def load_rules(tree: Node, file: str) -> list[Rule]:

@@ -104,20 +104,26 @@ def _cleaned(node: Node) -> Node:
     return Node(kept, node.line, node.key_lines)
 
 
-def routing_form(file: str, tree: Node) -> list[Finding]:
-    """What amlint finds in Alertmanager's configuration, and why amtool refuses it."""
+def routing_form(file: str, tree: Node, *, silent: bool) -> list[Finding]:
+    """What amlint finds in Alertmanager's configuration, and why amtool refuses it.
+
+    Of a `silent` one, of which no receiver sends anything, no single receiver is told.
+    """
     from amlint.explains import ALSO_CAUGHT_BY_AMTOOL
 
     tool, refusal = version_of("amtool"), _refusal(tree)
     findings: dict[Finding, None] = {}
     for one in _amlint(tree):
         refused = one.code in ALSO_CAUGHT_BY_AMTOOL
-        if one.code in _NAMES["not_told"] or (refused and refusal == ""):
+        # Of a receiver that is meant to send nothing, as by its name, amlint only informs.
+        meant = one.code == "empty-receiver" and (silent or one.level == "info")
+        if one.code in _NAMES["not_told"] or meant or (refused and refusal == ""):
             continue
         said = " ".join(one.msg.split()).replace(" — ", ": ")
         line, subject = _where(tree, one.where, said)
-        # Where amtool is too old to say, amlint may be, too.
-        doubtful = refused and refusal is None and bool(tool)
+        # Where amtool is too old to say, amlint may be, too; and `global` may have a key that is newer than both.
+        told = any(key.startswith(f"{one.code.partition('-')[0]}_") for key in tree.get("global").key_lines)
+        doubtful = refused and (told or (refusal is None and bool(tool)))
         findings[found(code_of("amlint", one.code), said, file, line, subject, assumed=doubtful)] = None
     if refusal and not any("refuses" in finding.why for finding in findings):
         lines = [(int(one["line"]), one["said"]) for one in map(_OF_LINE.fullmatch, refusal.split("\n")) if one]

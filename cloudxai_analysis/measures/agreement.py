@@ -1,8 +1,4 @@
-"""Our costs held against what others say: the platform's own cost windows, and bills.
-
-A rolling window w at the midnight t stands for (t − w, t], a billing window for its start to t.
-They are held against ours only where every day is covered: a gap lowers both sums, each in its way.
-"""
+"""Our costs held against what others say: the platform's own cost windows, and bills."""
 
 from __future__ import annotations
 
@@ -17,11 +13,11 @@ import pandas as pd
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, month_of, parse_window
 from cloudxai_analysis.measures.cost import currencies, tenant_costs
-from cloudxai_analysis.measures.frames import TIME, as_text, typed, types
+from cloudxai_analysis.measures.frames import TIME, as_text, sure, typed, types
 
 _DAY = pd.Timedelta(days=1)
 _LATE = pd.Timedelta(minutes=5)  # before midnight, for a gauge's last sample
-_MATERIAL = 0.5  # of the currency, under which no drift is the worst
+LEAST_AMOUNT = 0.5  # of the currency: the few minutes of a tenant that just came tell nothing
 _HOURS_OF = {"h": 1, "d": 24, "w": 168}
 
 
@@ -30,19 +26,27 @@ def cost_agreement(
 ) -> pd.DataFrame:
     """A gauge of cost windows held against our own costs, at each midnight that ends a covered day.
 
-    `ours` as of `hourly_costs`; of the rollups `gauge` each series' last sample within 5 minutes of
-    midnight, in `currency` where it names none; `covered` (day, covered). `label` is 'window'
-    ('7d') or 'billing_window' ('2026-10', '2026-Q4', or 'current': the month of the day that ends).
+    `ours` as of `hourly_costs`; `gauge` are rollups, in `currency` where they name none; `covered`
+    (day, covered). `label` is 'window' ('7d') or 'billing_window' ('2026-10', '2026-Q4',
+    'current').
 
-    Columns: at, tenant, window, currency, ours, theirs, drift, known. Not known are windows with an
-    uncovered day or of no whole days, missing samples, and tenants of the last day.
+    Columns: at, tenant, window, currency, ours, theirs, drift, known.
     """
-    keys = [label, "at", "tenant", "currency"]
-    days = pd.DatetimeIndex(covered.loc[covered["covered"].astype(bool), "day"])
+    days = pd.DatetimeIndex(sure(covered))
+    costs = ours.assign(day=ours["hour"].dt.floor("D"), cost=ours["cost"].where(np.isfinite(ours["cost"]), np.inf))
+    daily = costs.pivot_table(index="day", columns=["tenant", "currency"], values="cost", aggfunc="sum", observed=True)
     theirs = _at_midnight(gauge, days + _DAY, label, currency)
-    spans = _spans(theirs, days, label)
-    frame = theirs.merge(_own(ours, spans, label), how="outer", on=keys).merge(spans, on=[label, "at"])
-    frame["ours"] = frame["ours"].fillna(0.0).where(frame["whole"])
+    parts = []
+    for name, of_window in theirs.groupby(label):
+        for at in (days + _DAY)[days + _DAY >= of_window["at"].min()]:
+            start = _start(str(name), at, label)
+            whole = at - start == ((days >= start) & (days < at)).sum() * _DAY
+            sums = daily[(daily.index >= start) & (daily.index < at)].sum()
+            own = sums[(sums != 0) & whole].rename("ours").reset_index()
+            both = of_window[of_window["at"] == at].merge(own, how="outer", on=["tenant", "currency"])
+            if start != at:
+                parts.append(both.assign(**{label: name}, at=at, ours=both["ours"].fillna(0.0) if whole else np.nan))
+    frame = pd.concat([theirs[:0].assign(ours=0.0), *parts], ignore_index=True)
     first = ours.groupby("tenant")["hour"].min()
     young = frame["at"] - pd.to_datetime(frame["tenant"].map(first[first > first.min()].to_dict()), utc=True) <= _DAY
     frame["known"] = np.isfinite(frame["ours"] + frame["theirs"]) & ~young
@@ -63,7 +67,7 @@ def agreement_counts(held: pd.DataFrame, *, label: str) -> pd.DataFrame:
         rows=("at", "size"), compared=("known", "sum"), median=("drift", "median")
     )
     known = held[held["known"]].rename(columns={"drift": "worst"}).assign(apart=lambda own: abs(own.ours - own.theirs))
-    order = known.assign(material=known["apart"] >= _MATERIAL, size=known["worst"].abs())
+    order = known.assign(material=known["apart"] >= LEAST_AMOUNT, size=known["worst"].abs())
     order = order.sort_values(["material", "size"], ascending=False, kind="stable").drop_duplicates(keys)
     counts = counts.join(order.set_index(keys)[["worst", "apart", "tenant", "at"]]).reset_index()
     schema = types("currency compared unknown median worst apart tenant at") | {"unknown": "int64"}
@@ -79,20 +83,6 @@ def _at_midnight(gauge: pd.DataFrame, ends: pd.DatetimeIndex, label: str, curren
     return frame.groupby([label, "at", "tenant", "currency"], as_index=False)["theirs"].sum(skipna=False)
 
 
-def _spans(theirs: pd.DataFrame, days: pd.DatetimeIndex, label: str) -> pd.DataFrame:
-    """When each window began at each midnight since its first sample, and whether it is covered."""
-    spans = [
-        {label: name, "at": at, "start": _start(str(name), at, label)}
-        for name, since in theirs.groupby(label)["at"].min().items()
-        for at in days + _DAY
-        if at >= since
-    ]
-    frame = typed(spans, {label: "str", "at": TIME, "start": TIME})
-    inside = [((days >= start) & (days < at)).sum() for start, at in zip(frame["start"], frame["at"], strict=True)]
-    frame["whole"] = frame["at"] - frame["start"] == pd.to_timedelta(inside, unit="D")
-    return frame[frame["start"] != frame["at"]]
-
-
 def _start(name: str, at: pd.Timestamp, label: str) -> Any:
     """NaT where the name says no whole days, the midnight itself where it lies outside."""
     if label == "window":
@@ -106,20 +96,8 @@ def _start(name: str, at: pd.Timestamp, label: str) -> Any:
     return window.start if window.start < at <= window.end else at
 
 
-def _own(ours: pd.DataFrame, spans: pd.DataFrame, label: str) -> pd.DataFrame:
-    costs = ours.assign(day=ours["hour"].dt.floor("D"), cost=ours["cost"].where(np.isfinite(ours["cost"]), np.inf))
-    daily = costs.groupby(["day", "tenant", "currency"])["cost"].sum().unstack(["tenant", "currency"])
-    parts = [typed([], {label: "str", **types("at tenant currency ours")})]
-    for span in spans[spans["whole"]].itertuples():
-        total = daily[(daily.index >= span.start) & (daily.index < span.at)].sum()
-        parts.append(total[total != 0].rename("ours").reset_index().assign(at=span.at, **{label: getattr(span, label)}))
-    return pd.concat(parts, ignore_index=True)
-
-
 def reconciliation(costs: pd.DataFrame, other: pd.DataFrame, *, end: datetime) -> pd.DataFrame:
-    """Our integrated estimate held against what another gauge says, for the tenants that both know.
-
-    `other` as of `window_costs`; samples over an hour before `end` are left out.
+    """Our estimate held against a gauge of the hour before `end`, for the tenants that both know.
 
     Columns: tenant, currency, estimate, other, drift; the largest drift first.
     """

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TIME, as_text, combinations, mapped, micros, typed, types
+from cloudxai_analysis.measures.frames import TIME, mapped, micros, typed, types
 
 _LABELS = ["alertname", "severity", "tenant", "job", "instance"]
 _GAPS = types("start end")
@@ -29,8 +29,7 @@ def episodes(
 ) -> pd.DataFrame:
     """Unbroken firings of one alert, by `fired_at`.
 
-    `alerts` are samples of ALERTS, NaN a staleness marker. `alert`, where the frame has it, says
-    which series are one alert, as those of an HA pair's replicas; else each label set is one.
+    `alerts` are samples of ALERTS, NaN a staleness marker, with `alert` as `identified` gives it.
     Samples at most two intervals apart, of all rules or by rule ('' all others), are one stretch,
     unless a marker lies between. Firings of one activation by `for_state`, samples of
     ALERTS_FOR_STATE, are one episode, as is what goes on right after one of the server's `gaps`.
@@ -74,44 +73,23 @@ def _over(stretches: pd.DataFrame) -> pd.Series:
 def _stretches(alerts: pd.DataFrame, state: str, interval_seconds: float | Mapping[str, float]) -> pd.DataFrame:
     """Unbroken stretches of one state of one alert, by begin: its labels, alert, first, last, interval, ended."""
     kept = alerts[(alerts["alertstate"] == state).to_numpy()]
-    frame = kept.iloc[np.lexsort((kept["time"].to_numpy(), kept["series_id"].to_numpy()))].reset_index(drop=True)
-    marker = frame["value"].isna().to_numpy()
+    frame = kept.iloc[np.lexsort((micros(kept["time"]), kept["series_id"].to_numpy()))].reset_index(drop=True)
+    marker = frame["value"].isna()
     known = interval_seconds if isinstance(interval_seconds, Mapping) else {"": interval_seconds}
     seconds = mapped(frame["alertname"], known, known[""]).astype("float64")
     near = frame["time"].diff() <= pd.to_timedelta(2 * seconds, unit="s")
-    goes_on = (frame["series_id"] == frame["series_id"].shift()) & near
-    stretch = np.cumsum(~(goes_on.to_numpy() & ~np.append(True, marker[:-1])))
+    goes_on = (frame["series_id"] == frame["series_id"].shift()) & near & ~marker.shift(fill_value=True)
+    stretch = (~goes_on).cumsum()
     # A marker ends its stretch, since nothing goes on after it; alone, it is none.
-    ended = pd.Series(marker).groupby(stretch).last()
-    sample = frame[~marker]
-    begin = ~pd.Series(stretch[~marker]).duplicated().to_numpy()
-    first, number = sample.index[begin], stretch[~marker][begin]
-    rows = pd.DataFrame({name: _label(frame, name).take(first) for name in _LABELS})
-    rows["first"] = frame["time"].take(first).array
-    rows["last"] = sample["time"].groupby(stretch[~marker]).last().array
-    rows["ended"] = ended.reindex(number).to_numpy(dtype=bool)
-    rows["interval"] = seconds[first].array
-    rows["alert"] = frame["alert"].to_numpy()[first] if "alert" in frame else _label_sets(rows)
-    if "alert" in frame:
-        rows = _replicas_as_one(rows)
-    place, _ = combinations(rows, _LABELS)
-    return rows.iloc[np.lexsort((place, rows["first"].to_numpy()))].reset_index(drop=True)
-
-
-def _label_sets(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """A number for each row's label set: the same for pending and firing series, since it is made of the text."""
-    own = pd.DataFrame({name: _label(frame, name) for name in _LABELS})
-    return pd.util.hash_pandas_object(own, index=False).to_numpy().astype(np.int64)
-
-
-def _label(frame: pd.DataFrame, name: str) -> pd.Categorical:
-    """A label as categories of text, '' where the alert does not carry it."""
-    if name not in frame:
-        return pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int8), [""])
-    own = frame[name]
-    if not isinstance(own.dtype, pd.CategoricalDtype) or own.isna().any():
-        return pd.Categorical(own.astype("str").fillna(""))
-    return pd.Categorical.from_codes(own.cat.codes, as_text(pd.Series(own.cat.categories)))
+    opens = frame[~marker & ~stretch.mask(marker).duplicated()]
+    rows = opens.assign(
+        **{name: opens[name].astype("str").fillna("") if name in opens else "" for name in _LABELS},
+        first=opens["time"],
+        last=frame["time"][~marker].groupby(stretch).last().array,
+        ended=marker.groupby(stretch).last()[stretch[opens.index]].to_numpy(dtype=bool),
+        interval=seconds[opens.index],
+    )
+    return _replicas_as_one(rows).sort_values(["first", *_LABELS], ignore_index=True)
 
 
 def _replicas_as_one(rows: pd.DataFrame) -> pd.DataFrame:
@@ -126,10 +104,11 @@ def _replicas_as_one(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pending_before(firing: pd.DataFrame, pending: pd.DataFrame) -> pd.Series:
-    """The row of the pending stretch that ended right before each firing; missing for none."""
-    ended = pending[["alert", "last"]].rename_axis("row").reset_index().sort_values("last", kind="stable")
-    keys = {"left_on": "first", "right_on": "last", "by": "alert"}
-    joined = pd.merge_asof(firing[["first", "alert", "interval"]], ended, allow_exact_matches=False, **keys)
+    """The row of the pending stretch that each firing ended, or one replica's of it; missing for none."""
+    began = pending[["alert", "first", "last"]].rename_axis("row").reset_index().rename(columns={"first": "began"})
+    began = began.sort_values("began", kind="stable")
+    keys = {"left_on": "first", "right_on": "began", "by": "alert"}
+    joined = pd.merge_asof(firing[["first", "alert", "interval"]], began, allow_exact_matches=False, **keys)
     near = (joined["first"] - joined["last"]).dt.total_seconds() <= 2 * joined["interval"]
     return joined["row"].where(near)
 
@@ -140,8 +119,10 @@ def _active_at(firing: pd.DataFrame, for_state: pd.DataFrame | None) -> pd.Serie
         return pd.Series(pd.NaT, index=firing.index, dtype=TIME)
     known = for_state[for_state["value"].notna()]
     active = pd.DataFrame({"first": known["time"], "active_at": pd.to_datetime(known["value"], unit="s", utc=True)})
-    active["alert"] = known["alert"] if "alert" in known else _label_sets(known)
-    joined = pd.merge_asof(firing[["first", "alert"]], active.sort_values("first"), on="first", by="alert")
+    active["alert"] = known["alert"]
+    # Of replicas that are active at one moment, that which has been for longest.
+    active = active.sort_values(["first", "active_at"], ascending=[True, False])
+    joined = pd.merge_asof(firing[["first", "alert"]], active, on="first", by="alert")
     return joined["active_at"].astype(TIME)
 
 

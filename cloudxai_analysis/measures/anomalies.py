@@ -1,11 +1,4 @@
-"""Stretches that cost a tenant, or all tenants together, more than their own calendar explains.
-
-An hour, or a day together, beyond what `expectation` allows leads a stretch, which is followed both
-ways while the cost stays nearer to its own level than to the expected one. What came on two
-occasions in five weeks of history is the calendar's; what came on one, or to other tenants, may be.
-All together are the tenants that came before the weeks of history, and generated names: what
-newcomers cost is told by their coming. `docs/definitions.md` has the whole rule.
-"""
+"""Stretches that cost a tenant, or all together, more than their own calendar explains."""
 
 from __future__ import annotations
 
@@ -90,8 +83,8 @@ def cost_anomalies(grid: Grid, *, floor: float, hour_floor: float) -> pd.DataFra
     told = [row for row in found if row["tenant"] != TOGETHER]
     for row in found:
         if row["tenant"] == TOGETHER and _explained(row, told) < row["excess"] / 2:
-            own = grid.generated & (grid.keys["currency"] == row["currency"]).to_numpy()
-            told = [*told, row | {"generated": float(np.nansum(grid.cost[own, row["place"]]))}]
+            names = grid.generated[grid.generated.index == row["currency"]].to_numpy()
+            told = [*told, row | {"generated": float(np.nansum(names[:, row["place"]]))}]
     return typed(told, cost_anomalies).sort_values(["start", "tenant"], ignore_index=True)
 
 
@@ -121,7 +114,8 @@ def anomaly_basis(grid: Grid) -> pd.DataFrame:
     weeks = np.hstack([np.isfinite(grid.history(monday)).sum(axis=1) for monday in grid.mondays()])
     known = pd.DataFrame(np.where(np.isfinite(grid.cost[:, grid.mondays().start :]), weeks, np.nan)).median(axis=1)
     frame = grid.keys.assign(weeks=known)[(grid.keys["tenant"] != TOGETHER) & known.notna()]
-    frame = frame.groupby("tenant", as_index=False)["weeks"].max()
+    brief = grid.brief[grid.brief["last"] >= grid.mondays().start].assign(weeks=0.0)
+    frame = pd.concat([frame, brief[["tenant", "currency", "weeks"]]]).groupby("tenant", as_index=False)["weeks"].max()
     return typed(frame.assign(judged=frame["weeks"] >= LEAST_WEEKS), anomaly_basis)
 
 
@@ -210,7 +204,8 @@ class _Week:
         # Who had it twice has a rhythm, which tells nothing of the others, unless most have one.
         others = (self.grid.keys["tenant"] != TOGETHER) & self.grid.keys["currency"].eq(self.grid.keys["currency"][row])
         others &= others.index != row
-        if alike[others].any(axis=1).sum() < _MOST * others.sum():
+        brief = (self.grid.brief["currency"] == self.grid.keys["currency"][row]).sum()
+        if alike[others].any(axis=1).sum() < _MOST * (others.sum() + brief):
             others &= ~_twice(alike, hours)
         had = alike[others].any(axis=0)
         begun, ended = self.grid.time(self.first + part.start), self.grid.time(self.first + part.stop)

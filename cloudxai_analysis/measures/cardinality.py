@@ -1,4 +1,4 @@
-"""Tenant labels: how many are active and held, how near the cap, who comes and goes, what the guard does."""
+"""Tenant labels: who is active and held, how near the cap, who comes and goes, what the guard does."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cloudxai_analysis.ground.window import WEEK, Window, week_of
+from cloudxai_analysis.ground.window import Window, week_of
 from cloudxai_analysis.measures.counters import readable
-from cloudxai_analysis.measures.frames import TARGET, TIME, typed, with_text
+from cloudxai_analysis.measures.frames import TARGET, TIME, sure, typed, with_text
 from cloudxai_analysis.measures.identifiers import names_in
 
 _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
@@ -32,11 +32,7 @@ def active_tenants(hours: pd.DataFrame, generated: Collection[str] = ()) -> pd.D
 
 
 def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """When each process first saw each tenant since it began.
-
-    Where a target has no start, all its samples are of one process. A tenant that is there before
-    and after a restart comes again with the restart's first sample. Behind an address of several
-    processes nobody arrives.
+    """When each process first saw each tenant since it began; none behind a shared address.
 
     Columns: job, instance, started_at, tenant, seen_at, last_seen.
     """
@@ -56,11 +52,9 @@ def tenant_arrivals(hours: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lives(arrivals: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """Processes by time: job, instance, started_at (1970: unknown), begin, whole (seen from its start).
+    """Processes by time: job, instance, started_at (1970: unknown), begin, whole (seen from it).
 
-    From its start on a process holds nothing, even if no tenant comes for hours; of one that was
-    there before, nothing is known until a tenant comes. Whole is one that showed a tenant, or
-    itself, within an hour of its start.
+    Of one that was there before the telemetry, nothing is known until a tenant comes.
     """
     alone = starts.loc[starts["processes"] == 1, [*TARGET, "started_at", "seen_at"]].rename(columns={"seen_at": "own"})
     both = pd.concat([arrivals, alone]).fillna({"started_at": _LONG_AGO})
@@ -75,7 +69,7 @@ def _lives(arrivals: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _held_at(moments: pd.DataFrame, arrivals: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """`moments` (job, instance, time) by time, with `held` and `whole` of the process there; begin NaT before any."""
+    """`moments` (job, instance, time) by time, with begin, `held` and `whole` of the process there."""
     found = pd.merge_asof(
         moments.sort_values("time"), _lives(arrivals, starts), left_on="time", right_on="begin", by=TARGET
     )
@@ -87,10 +81,7 @@ def _held_at(moments: pd.DataFrame, arrivals: pd.DataFrame, starts: pd.DataFrame
 
 
 def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -> pd.DataFrame:
-    """Distinct tenants that each process had seen since its start, at the end of every hour of the window.
-
-    A process is there from its start until it is seen no more; without a start to the last hour
-    with a tenant. Where no tenant ever came, nobody knows.
+    """Distinct tenants that each process had seen since its start, at the end of every hour.
 
     Columns: job, instance, hour, held.
     """
@@ -114,10 +105,7 @@ def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -
 
 
 def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The smallest, over processes, of `cap` minus held tenants, hour by hour.
-
-    `shown` as `guard_invariants` gives it: without a scrape that shows more tenants than the cap
-    nothing is below 0.
+    """The smallest, over processes, of `cap` minus held tenants by hour; `shown` as of `guard_invariants`.
 
     Columns: hour, headroom, job, instance, held.
     """
@@ -130,17 +118,16 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
 
 
 def busiest(hours: pd.DataFrame, *, end: pd.Timestamp) -> int:
-    """How many tenants one process shows in an hour: of each hour's busiest one, the median over the day to `end`."""
+    """How many tenants the busiest process shows in an hour: the median over the day to `end`."""
     recent = hours[(hours["samples"] > 0) & (hours["hour"] >= end - _DAY) & (hours["hour"] < end)]
     shown = recent.groupby(["hour", *TARGET], observed=True)["tenant"].nunique()
     return int(shown.groupby("hour").max().median()) if len(shown) else 0
 
 
 def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
-    """Tenants that came and left against the day before, as a share of the tenants of either day.
+    """Who came and left against the day before, as a share of all on either of two covered days.
 
-    Columns: day, tenants, came, left, churn; came, left and churn are NaN unless the day and the
-    one before it are `covered`.
+    Columns: day, tenants, came, left, churn.
     """
     there = hours.loc[hours["samples"] > 0, ["hour", "tenant"]]
     seen = there.groupby(there["hour"].dt.floor("D"))["tenant"].agg(set)
@@ -154,13 +141,13 @@ def tenant_churn(hours: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
     return typed(rows, tenant_churn)
 
 
-def tenant_sets(hours: pd.DataFrame, week: Window, *, begins: bool = False) -> pd.DataFrame:
-    """The tenants of a week and of the one before, each in one set; 'unknown' for 'new' where the telemetry `begins`.
+def tenant_sets(hours: pd.DataFrame, window: Window, *, begins: bool = False) -> pd.DataFrame:
+    """Tenants of a window and of the one before, each in one set; none is 'new' where the telemetry `begins`.
 
     Columns: tenant, set, first_seen, last_seen.
     """
-    there = hours[(hours["samples"] > 0) & (hours["hour"] < week.end)]
-    now, before = there["hour"] >= week.start, there["hour"] < week.start - WEEK
+    there = hours[(hours["samples"] > 0) & (hours["hour"] < window.end)]
+    now, before = there["hour"] >= window.start, there["hour"] < window.before.start
     kind = there.assign(now=now, earlier=before, last=~now & ~before).groupby("tenant", observed=True)
     span = kind.agg(
         first_seen=("first_ts", "min"),
@@ -176,7 +163,7 @@ def tenant_sets(hours: pd.DataFrame, week: Window, *, begins: bool = False) -> p
 def tenant_cohorts(
     hours: pd.DataFrame, covered: pd.DataFrame, window: Window, *, begin: pd.Timestamp | None = None
 ) -> pd.DataFrame:
-    """Of those who came in a week, how many were still seen in each week after it, up to the window's end.
+    """Of those who came in a week, how many were still seen in each week after it.
 
     Those of the week in which the telemetry begins (at `begin`, else with the first tenant) were
     already there.
@@ -190,7 +177,7 @@ def tenant_cohorts(
     seen["start"] = seen.groupby("tenant")["week"].transform("min")
     weeks = pd.date_range(seen["week"].min(), window.end, freq="7D", unit="us", inclusive="left")
     present = pd.crosstab(seen["start"], seen["week"]).reindex(columns=weeks, fill_value=0).astype("float64")
-    present.loc[:, ~weeks.isin(_week(covered.loc[covered["covered"].astype(bool), "day"]))] = np.nan
+    present.loc[:, ~weeks.isin(_week(sure(covered)))] = np.nan
     found = present.rename_axis(columns="week").melt(value_name="present", ignore_index=False).reset_index()
     found = found[found["week"] >= found["start"]].sort_values(["start", "week"], ignore_index=True)
     found["tenants"] = found["start"].map(seen.groupby("start")["tenant"].nunique())
@@ -206,7 +193,7 @@ def _week(times: pd.Series) -> pd.Series:
 
 
 def tenant_lifetimes(hours: pd.DataFrame, *, end: pd.Timestamp, begin: pd.Timestamp | None = None) -> pd.DataFrame:
-    """How long each tenant has been seen, from its first sample to its last; gone is who was not for a day.
+    """How long each tenant has been seen, first sample to last; gone is who was not for a day.
 
     Columns: tenant, first_seen, last_seen, days, gone, already_there; the longest first.
     """
@@ -220,7 +207,7 @@ def tenant_lifetimes(hours: pd.DataFrame, *, end: pd.Timestamp, begin: pd.Timest
 
 
 def rejections(steps: pd.DataFrame) -> pd.DataFrame:
-    """Requests that each process's guard refused, by hour; `steps` of its counter as `counter_steps` gives them.
+    """Requests that each process's guard refused, by hour; `steps` as of `counter_steps`.
 
     Columns: hour, job, instance, rejections.
     """
@@ -229,7 +216,7 @@ def rejections(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusals(steps: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Stretches in which a process's guard refused, no further than an hour apart, that overlap a window.
+    """Stretches in which a process's guard refused, an hour apart at most, that overlap a window.
 
     Columns: job, instance, start, end, rejections, inside; by start.
     """
@@ -247,11 +234,10 @@ def refusals(steps: pd.DataFrame, window: Window) -> pd.DataFrame:
 def guard_invariants(
     tenant_samples: pd.DataFrame, arrivals: pd.DataFrame, steps: pd.DataFrame, *, cap: int, starts: pd.DataFrame
 ) -> pd.DataFrame:
-    """The guard's two promises, per process: never more tenants than the cap, and refusals only at the cap.
+    """The guard's promises, per process: never more tenants than the cap, refusals only at the cap.
 
-    What each process showed, held and refused is laid side by side scrape by scrape. A refusal
-    below the cap by a process that is older than the telemetry decides nothing: it may hold more
-    than was seen.
+    A refusal below the cap by a process that is older than the telemetry decides nothing: it may
+    hold more than was seen.
 
     Columns: job, instance, most_tenants, most_at, within_cap, rejections, below_cap, below_cap_at,
     only_at_cap.
@@ -260,22 +246,20 @@ def guard_invariants(
     shown = with_text(shown.reset_index(), TARGET)
     rows = _held_at(shown.merge(_refusing(steps), how="outer", on=[*TARGET, "time"]), arrivals, starts)
     below = (rows["step"] > 0) & (rows["held"] < cap)
-    rows["early"], rows["unsure"] = below & rows["whole"], below & ~rows["whole"]
-    most = rows["tenants"] == rows.groupby(TARGET)["tenants"].transform("max")
-    rows["most_at"] = rows["time"].where(most)
-    rows["below"], rows["below_at"] = rows["step"].where(rows["early"]), rows["time"].where(rows["early"])
+    early, most = below & rows["whole"], rows["tenants"] == rows.groupby(TARGET)["tenants"].transform("max")
+    rows = rows.assign(unsure=below & ~rows["whole"], most_at=rows["time"].where(most))
+    rows["below_cap"], rows["below_cap_at"] = rows["step"].where(early), rows["time"].where(early)
     found = rows.groupby(TARGET, as_index=False).agg(
         most_tenants=("tenants", "max"),
-        most_at=("most_at", "min"),
         rejections=("step", "sum"),
-        below_cap=("below", "sum"),
-        below_cap_at=("below_at", "min"),
-        early=("early", "any"),
+        below_cap=("below_cap", "sum"),
         unsure=("unsure", "any"),
+        **{name: (name, "min") for name in ("most_at", "below_cap_at")},
     )
     found["most_tenants"] = found["most_tenants"].fillna(0)
-    judged = (found["rejections"] > 0) & (found["early"] | ~found["unsure"])
-    found["only_at_cap"] = (~found["early"]).astype("boolean").where(judged)
+    broken = found["below_cap"] > 0
+    judged = (found["rejections"] > 0) & (broken | ~found["unsure"])
+    found["only_at_cap"] = (~broken).astype("boolean").where(judged)
     return typed(found.assign(within_cap=found["most_tenants"] <= cap), guard_invariants)
 
 
@@ -293,14 +277,11 @@ def tainted_stretches(
     generated: pd.DataFrame,
     window: Window,
 ) -> pd.DataFrame:
-    """Stretches in a window in which tenants may be missing from a process: from its first refusal to its end.
+    """Stretches in which tenants may be missing from a process: from its first refusal to its end.
 
-    A process that was refused once stays without the tenant until it starts anew, since a full
-    process admits nobody. `steps` of the rejection counter name the refused in builds whose counter
-    carries `tenant`. `tenants` are the real ones (tenant, first_seen, last_seen), `generated` the
-    names that are none. Missing at least are tenants first seen within ten minutes after the next
-    start; at most those that the counter names, else as many as requests, unless these are more
-    than the tenants seen in the stretch.
+    `steps` of the rejection counter name the refused in builds whose counter carries `tenant`.
+    `tenants` are the real ones (tenant, first_seen, last_seen), `generated` the names that are
+    none.
 
     Columns: job, instance, start, last_refusal, until, over, rejections, missing_least,
     missing_most.

@@ -1,21 +1,17 @@
-"""What the tenants cost: by hour, day, week and month, who moved, and where a month may end.
-
-Of days that are not covered what was seen is spent, and no forecast learns from them.
-"""
+"""What the tenants cost: by hour, day, week and month, who moved, and where a month may end."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import WEEK, Window, week_of
+from cloudxai_analysis.ground.window import Window, week_of
 from cloudxai_analysis.measures.forecast import Forecast, forecast_sums
-from cloudxai_analysis.measures.frames import TIME, summed, typed
+from cloudxai_analysis.measures.frames import TIME, summed, sure, typed, with_text
 
 Semantics = Literal["rate", "cumulative", "window_total"]
 
@@ -60,11 +56,10 @@ def without_overhang(hours: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
 def hourly_costs(
     hours: pd.DataFrame, *, semantics: Semantics | None, currency: str, rates: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
-    """Cost of each tenant in each hour: of a `rate` the integral, else the increase.
+    """Cost of each tenant in each hour that holds amounts: of a `rate` the integral, else the increase.
 
-    An hour of NaN alone has no row, nor one that holds no amounts. `rates` says how many units of
-    `currency` one of another is worth; what it does not know stays. Raises UsageError where the
-    gauge is a `window_total`, which says nothing of single hours, or has no declared semantics.
+    `rates` says how many units of `currency` one of another is worth; what it does not know stays.
+    Raises UsageError where the gauge is neither 'rate' nor 'cumulative'.
 
     Columns: tenant, currency, hour, cost.
     """
@@ -105,6 +100,28 @@ def tenant_costs(hourly: pd.DataFrame, window: Window) -> pd.DataFrame:
     inside = hourly[(hourly["hour"] >= window.start) & (hourly["hour"] < window.end)]
     costs = typed(summed(inside, _WHOSE, "cost"), tenant_costs)
     return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
+
+
+def unserved_costs(hourly: pd.DataFrame, tenant_hours: pd.DataFrame) -> pd.DataFrame:
+    """What tenants cost by UTC day while not ready: each hour's cost by the share of its samples that say so.
+
+    `tenant_hours` are hourly rollups of the tenants' readiness. A day of which all cost was served has no row.
+
+    Columns: day, tenant, currency, cost (of the whole day), amount (of it, while not ready), rest (of
+    it, in hours of whose readiness nothing is known).
+    """
+    there = with_text(tenant_hours[tenant_hours["samples"] > 0], ["tenant"])
+    told = there.groupby(["tenant", "hour"], as_index=False)[["sum", "samples"]].sum()
+    costs = with_text(hourly, _WHOSE).merge(told, how="left", on=["tenant", "hour"])
+    not_ready = 1 - (costs["sum"] / costs["samples"]).clip(0, 1)
+    costs = costs.assign(
+        day=costs["hour"].dt.floor("D"),
+        amount=costs["cost"] * not_ready,
+        rest=costs["cost"].where(not_ready.isna(), 0.0),
+    )
+    days = costs.groupby(["day", *_WHOSE])[["cost", "amount", "rest"]].sum().reset_index()
+    found = typed(days[(days["amount"] > 0) | (days["rest"] > 0)], unserved_costs)
+    return found.sort_values(["amount", "tenant", "day"], ascending=[False, True, True], ignore_index=True)
 
 
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
@@ -159,14 +176,17 @@ def _by(costs: pd.DataFrame, key: str) -> pd.DataFrame:
 def same_hours(
     hourly: pd.DataFrame, window: Window, covered: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, set[str], int]:
-    """Costs by tenant over a window and a week before, of the hours that are covered in both.
+    """Costs by tenant over a window and the one before it, of the hours that are covered in both.
 
-    `covered` (hour, covered). Given are both costs (tenant, currency, cost), the tenants that were
-    there for under 95 % of those hours in either, and the number of hours.
+    Each hour stands beside the one as long after the start of the window before. `covered` (hour,
+    covered). Given are both costs (tenant, currency, cost), the tenants that were there for only a
+    part of those hours, and the number of hours.
     """
-    sure = covered.loc[covered["covered"].astype(bool), "hour"]
-    now = sure[(sure >= window.start) & (sure < window.end) & (sure - WEEK).isin(sure)]
-    sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - WEEK)]
+    known, apart = sure(covered, "hour"), window.start - window.before.start
+    # A month may be longer than the one before it.
+    alike = (known - apart).isin(known) & (known - apart < window.start)
+    now = known[(known >= window.start) & (known < window.end) & alike]
+    sides = [hourly[hourly["hour"].isin(hours)] for hours in (now, now - apart)]
     there = pd.concat([side.groupby("tenant", observed=True)["hour"].nunique() for side in sides])
     part = set(there.index[there < _PART * len(now)].astype("str"))
     costs, before = (typed(summed(side, _WHOSE, "cost"), tenant_costs) for side in sides)
@@ -205,55 +225,46 @@ def concentration(costs: pd.DataFrame) -> pd.DataFrame:
     return typed(rows, concentration)
 
 
-@dataclass(frozen=True)
-class _Month:
-    """A daily cost in a month, `until` the last day that was seen; `covered` (day, covered)."""
+def _spent(by_day: pd.Series, month: Window, until: pd.Timestamp) -> pd.Series:
+    """What a daily cost had come to in a month by the end of each of its days before `until`."""
+    day = by_day.index
+    return by_day[(day >= month.start) & (day < min(until, pd.Timestamp(month.end)))].cumsum()
 
-    by_day: pd.Series
-    covered: pd.DataFrame
-    month: Window
-    until: pd.Timestamp
 
-    @property
-    def sure(self) -> pd.DatetimeIndex:
-        return pd.DatetimeIndex(self.covered.loc[self.covered["covered"].astype(bool), "day"])
-
-    def passed(self) -> pd.Series:
-        day = self.by_day.index
-        return self.by_day[(day >= self.month.start) & (day < min(self.until, pd.Timestamp(self.month.end)))].cumsum()
-
-    def forecast(self) -> tuple[dict[str, Any], Forecast]:
-        days = pd.DatetimeIndex(self.covered.loc[self.covered["day"] < self.until, "day"]).sort_values()
-        history = self.by_day.reindex(days, fill_value=0.0).astype("float64").where(days.isin(self.sure))
-        left = max((pd.Timestamp(self.month.end) - self.until) // _DAY, 0)
-        end = min(self.until, pd.Timestamp(self.month.end))
-        so_far = pd.date_range(self.month.start, end, freq="D", inclusive="left", unit="us")
-        spent, found = float(self.passed().iloc[-1:].sum()), forecast_sums(history.to_numpy(), days=left)
-        sums = np.maximum(found.paths[-1], 0.0) if found.known else np.array([np.nan if left else 0.0])
-        return {
-            "spent": spent,
-            "days_left": left,
-            "days_unknown": int((~so_far.isin(self.sure)).sum()),
-            "days_known": int(history.notna().sum()),
-            "model": found.model,
-            **{name: spent + float(np.quantile(sums, share)) for name, share in _QUANTILES.items()},
-        }, found
+def _ahead(
+    by_day: pd.Series, covered: pd.DataFrame, month: Window, until: pd.Timestamp
+) -> tuple[dict[str, Any], Forecast]:
+    past = covered[covered["day"] < until].sort_values("day")
+    history = by_day.reindex(pd.DatetimeIndex(past["day"]), fill_value=0.0).astype("float64")
+    history = history.where(past["covered"].to_numpy(dtype=bool))
+    left = max((pd.Timestamp(month.end) - until) // _DAY, 0)
+    end = min(until, pd.Timestamp(month.end))
+    so_far = pd.date_range(month.start, end, freq="D", inclusive="left", unit="us")
+    spent, found = float(_spent(by_day, month, until).iloc[-1:].sum()), forecast_sums(history.to_numpy(), days=left)
+    sums = np.maximum(found.paths[-1], 0.0) if found.known else np.array([np.nan if left else 0.0])
+    return {
+        "spent": spent,
+        "days_left": left,
+        "days_unknown": int(history.reindex(so_far).isna().sum()),
+        "days_known": int(history.notna().sum()),
+        "model": found.model,
+        "pace": float(history.dropna().tail(14).mean()),
+        **{name: spent + float(np.quantile(sums, share)) for name, share in _QUANTILES.items()},
+    }, found
 
 
 def month_projection(daily: pd.DataFrame, covered: pd.DataFrame, month: Window, *, until: pd.Timestamp) -> pd.DataFrame:
     """What all tenants are likely to have cost at the end of a month, one row per currency.
 
-    `daily` as of `costs_by_day`, over some weeks; `until` is the end of the last whole day that was
-    seen. With under 21 covered days of history only what was spent is known.
+    `daily` as of `costs_by_day`, over some weeks; `covered` (day, covered); `until` is the end of
+    the last whole day that was seen.
 
     Columns: currency, until, spent, days_unknown, days_left, low95, low80, median, high80, high95,
     model, days_known.
     """
-    rows = []
-    for currency, own in daily.groupby("currency", observed=True):
-        known, _ = _Month(own.groupby("day")["cost"].sum(), covered, month, until).forecast()
-        rows.append(known | {"currency": currency, "until": until})
-    return typed(rows, month_projection)
+    by_currency = daily.groupby("currency", observed=True)
+    months = {unit: _ahead(own.groupby("day")["cost"].sum(), covered, month, until)[0] for unit, own in by_currency}
+    return typed([row | {"currency": unit, "until": until} for unit, row in months.items()], month_projection)
 
 
 def month_course(
@@ -263,9 +274,9 @@ def month_course(
 
     Columns: day, spent, covered.
     """
-    own = _Month(daily[daily["currency"] == currency].groupby("day")["cost"].sum(), covered, month, until)
-    found = own.passed().rename("spent").reset_index()
-    return typed(found.assign(covered=found["day"].isin(own.sure)), month_course)
+    found = _spent(daily[daily["currency"] == currency].groupby("day")["cost"].sum(), month, until)
+    found = found.rename("spent").reset_index()
+    return typed(found.assign(covered=found["day"].isin(sure(covered))), month_course)
 
 
 def budget_course(
@@ -283,31 +294,24 @@ def budget_course(
     spent_on, days_unknown; the fullest first.
     """
     own = daily[(daily["currency"] == currency) & (daily["day"] < until) & daily["tenant"].isin(budgets)]
-    table = own.pivot_table(index="day", columns="tenant", values="cost", aggfunc="sum", observed=True)
-    nothing = pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
-    rows = [
-        {"tenant": name, "currency": currency}
-        | _budget(_Month(table.get(name, nothing).dropna(), covered, month, until), budget)
-        for name, budget in budgets.items()
-    ]
+    rows = []
+    for name, budget in budgets.items():
+        by_day = own[own["tenant"] == name].set_index("day")["cost"]
+        row, found = _ahead(by_day, covered, month, until)
+        row |= {"tenant": name, "currency": currency, "budget": budget, "spent_share": row["spent"] / budget}
+        rows.append(row | _lasts(_spent(by_day, month, until), row, found, until))
     found = typed(rows, budget_course)
     return found.sort_values(["spent_share", "tenant"], ascending=[False, True], ignore_index=True)
 
 
-def _budget(own: _Month, budget: float) -> dict[str, Any]:
-    recent, passed = own.sure[own.sure < own.until][-14:], own.passed()
-    pace = float(own.by_day.reindex(recent, fill_value=0.0).mean()) if len(recent) else np.nan
-    row, found = own.forecast()
-    row |= {"budget": budget, "spent_share": row["spent"] / budget, "pace": pace}
-    if row["spent"] >= budget:
-        return row | {"answer": "spent", "spent_on": passed.index[(passed >= budget).argmax()]}
-    daily = (
-        np.median(np.maximum(found.paths, 0.0), axis=1) if found.known else pace * np.arange(1, row["days_left"] + 1)
-    )
-    ahead = row["spent"] + daily
+def _lasts(spent: pd.Series, row: dict[str, Any], found: Forecast, until: pd.Timestamp) -> dict[str, Any]:
+    if row["spent"] >= row["budget"]:
+        return {"answer": "spent", "spent_on": spent.index[(spent >= row["budget"]).argmax()]}
+    at_pace = row["pace"] * np.arange(1, row["days_left"] + 1)
+    ahead = row["spent"] + (np.median(np.maximum(found.paths, 0.0), axis=1) if found.known else at_pace)
+    over = ahead >= row["budget"]
     if np.isnan(ahead).any():
-        return row | {"answer": "unknown"}
-    over = ahead >= budget
-    if not over.any():
-        return row | {"answer": "will last"}
-    return row | {"answer": "will be spent", "spent_on": own.until + int(over.argmax()) * _DAY}
+        return {"answer": "unknown"}
+    return (
+        {"answer": "will be spent", "spent_on": until + over.argmax() * _DAY} if over.any() else {"answer": "will last"}
+    )

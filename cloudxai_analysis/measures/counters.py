@@ -1,12 +1,4 @@
-"""Increases of counters: every step between two samples, and what a series' first sample adds; one rule for all.
-
-A series' first sample counts its value where its target was scraped before without it, or its
-process began after the first scrape of its job: then it rose from 0 since. Else it counts nothing,
-for nobody knows since when. A series that takes over, in the same process, from one that ended and
-has the same labels of the contract goes on from its value: other labels of it have changed, or the
-address, or the spelling of `le`. Nothing is read of an address behind which several processes
-answer.
-"""
+"""Increases of counters: the steps between two samples, and what a series' first one adds."""
 
 from __future__ import annotations
 
@@ -20,10 +12,9 @@ _LABELS = ["category", "object", "str"]
 
 
 def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """Each sample of counters with its step from the one before; a fall is a reset and counts the value after it.
+    """Each sample of counters with its step from the one before; after a reset its value.
 
-    `scrapes` are the successful ones. What is no count (NaN, infinity, under 0, over 2^53) is
-    skipped over.
+    `scrapes` are the successful ones. What is no count is skipped over.
 
     Columns: those of `samples`, before (time of the sample or scrape before, or the process's
     start; NaT unknown), step (0 where nothing is known), sorted by series and time.
@@ -40,7 +31,7 @@ def counter_steps(samples: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataF
 
 
 def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """Hourly rollups of counters whose `increase` has what a series' first sample adds; no unreadable addresses."""
+    """Hourly rollups of counters whose `increase` has what a series' first sample adds."""
     frame = readable(hours, starts, at="first_ts")
     frame["increase"] = frame["increase"].where(frame["increase"].between(0, _EXACT), 0.0)
     seen = frame[frame["samples"] > 0]
@@ -55,7 +46,7 @@ def counted_hours(hours: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFra
 
 
 def _one_spelling(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Buckets without those that are there at the same time under another spelling of `le`; the fuller one stays."""
+    """Of buckets there at the same time under two spellings of `le` the fuller one."""
     fuller = with_text(frame, ["le"]).sort_values("increase", ascending=False, kind="stable")
     bucket = [fuller["hour"], *(_spelled_once(fuller[name], name) for name in labels)]
     top = fuller.groupby(bucket)[["le", "first_ts", "last_ts"]].transform("first")
@@ -73,7 +64,7 @@ def readable(frame: pd.DataFrame, starts: pd.DataFrame, *, at: str) -> pd.DataFr
 
 
 def _first_steps(firsts: pd.DataFrame, ends: pd.DataFrame, scrapes: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    """`before` and `step` of the first sample of each series; `ends` are the last ones of all series."""
+    """`before` and `step` of each series' first sample; `ends` are the last ones of all."""
     earliest = with_text(pd.concat([scrapes[["job", "time"]], firsts[["job", "time"]]]), ["job"])
     begin = earliest.groupby("job")["time"].min().rename("begin")
     # Most series begin with their job's first scrape, and say nothing.
@@ -98,7 +89,7 @@ def _with_start(samples: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _continue(first: pd.DataFrame, ends: pd.DataFrame) -> None:
-    """Set the step of each series that takes over from one that ended; of several the latest, the lowest first."""
+    """Set the step of each series that takes over from one that ended, the latest and lowest first."""
     labels = [name for name in first.select_dtypes(_LABELS) if name != "instance"]
     for frame in (first, ends):
         address = frame["instance"].where(frame["started_at"].isna(), frame["started_at"].astype("str"))

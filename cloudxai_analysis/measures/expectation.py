@@ -1,10 +1,4 @@
-"""What a row of hourly costs lets expect of the week after it, and how far it strays.
-
-Expected is the median, over the five weeks before, of the same hour of the week, each carried
-forward by the row's trend (Theil and Sen). Strays are learnt from those weeks, each held against
-the others, as logarithms, on which noise that grows with the cost is even. Neighbouring hours are
-allowed, too: clocks change, and jobs do not start to the minute.
-"""
+"""What a row of hourly costs lets expect of the week after it, and how far it strays."""
 
 from __future__ import annotations
 
@@ -18,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.measures.frames import sure, with_text
 
 Floats = NDArray[np.float64]
 WEEKS = 5  # of history
@@ -25,6 +20,7 @@ LEAST_WEEKS = 3  # of them known
 WEEK, DAY = 168, 24  # hours
 HOUR = pd.Timedelta(hours=1)
 TOGETHER = ""  # the tenant of a row that is all tenants of a currency together
+_WHOSE = ["tenant", "currency"]
 _SIGMA = 1.4826  # MAD of a normal distribution to its standard deviation
 _QUIET = 0.05  # of a row's mean cost: below it, differences are not taken for multiples
 _STEEPEST = 0.25  # trend a week, as a logarithm
@@ -35,7 +31,8 @@ class Grid:
     """Hourly costs in ISO weeks, NaN where none is known, from six before the window's first."""
 
     keys: pd.DataFrame  # tenant, currency
-    generated: NDArray[np.bool_]  # rows
+    brief: pd.DataFrame  # tenant, currency, last: who has fewer hours than a week has, of whom nothing is expected
+    generated: pd.DataFrame  # what generated names cost together: currencies × hours
     start: pd.Timestamp
     cost: Floats  # rows × hours
     covered: NDArray[np.bool_]  # hours
@@ -70,10 +67,9 @@ class Expected:
 
 
 def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame, generated: Collection[str]) -> Grid:
-    """Costs (tenant, currency, hour, cost) of a window's weeks and six before, and totals.
+    """Costs (tenant, currency, hour, cost) of a window's weeks and six before, with totals.
 
-    `covered` (hour, covered). Totals are of `generated` names and of tenants that cost something
-    `LEAST_WEEKS` before the window's first week: all others are newcomers.
+    `covered` (hour, covered).
     """
     first, end = pd.Timestamp(window.start), pd.Timestamp(window.end)
     start = first.floor("D") - pd.Timedelta(days=first.day_of_week, weeks=WEEKS + 1)
@@ -83,20 +79,28 @@ def grid_of(costs: pd.DataFrame, window: Window, covered: pd.DataFrame, generate
         return np.asarray((hour - start) // HOUR, dtype=np.int64)
 
     inside = (costs["hour"] >= start) & (costs["hour"] < end) & (costs["tenant"] != TOGETHER)
-    own = costs[inside].assign(at=place(costs.loc[inside, "hour"]))
-    table = own.pivot(index=["tenant", "currency"], columns="at", values="cost").reindex(columns=range(width))
-    named = table.index.get_level_values("tenant").isin(list(generated))
-    known = np.isfinite(table.to_numpy()[:, : (WEEKS + 1 - LEAST_WEEKS) * WEEK + 1]).any(axis=1)
-    totals = table[known | named].groupby(level="currency").sum(min_count=1)
+    own = with_text(costs[inside], _WHOSE).assign(at=place(costs.loc[inside, "hour"]))
+    hours, named = own.groupby(_WHOSE)["at"], own["tenant"].isin(list(generated))
+    known = hours.transform("min") <= (WEEKS + 1 - LEAST_WEEKS) * WEEK
+    # A row an hour for each of 100,000 tenants that were seen once would fill the memory.
+    brief = hours.transform("size") < WEEK
+    table = own[~brief].pivot(index=_WHOSE, columns="at", values="cost").reindex(columns=range(width))
+    totals = _together(own[known | named], width)
     keys = pd.concat([table.index.to_frame(index=False), totals.index.to_frame(index=False).assign(tenant=TOGETHER)])
     return Grid(
         keys=keys.reset_index(drop=True),
-        generated=np.append(named, np.zeros(len(totals), dtype=bool)),
+        brief=own[brief].groupby(_WHOSE, as_index=False).agg(last=("at", "max")),
+        generated=_together(own[named], width),
         start=start,
         cost=np.vstack([table.to_numpy(), totals.to_numpy()]),
-        covered=np.isin(np.arange(width), place(covered.loc[covered["covered"].astype(bool), "hour"])),
+        covered=np.isin(np.arange(width), place(sure(covered, "hour"))),
         window=slice((first - start) // HOUR, -((start - end) // HOUR)),
     )
+
+
+def _together(costs: pd.DataFrame, width: int) -> pd.DataFrame:
+    """What they cost together: currencies × hours."""
+    return costs.groupby(["currency", "at"])["cost"].sum().unstack("at").reindex(columns=range(width))
 
 
 def expect(history: Floats) -> Expected:

@@ -1,11 +1,9 @@
 """Forecasts of daily numbers, tenants that arrive or costs that accrue, as simulated sums.
 
-Coming days are drawn from the history's, all alike ('steady') or recent ones more often ('recent'),
-each with and without a rhythm of the week; each path from its own resample, which carries what is
-unknown of the mean (Efron and Tibshirani, 1993, 'An Introduction to the Bootstrap'). The model with
-the least pinball loss in a back-test is taken, its intervals stretched until 80 % of the tested
-sums lie in them (split conformal prediction: Lei et al., 2018, JASA 113). Weeks do not show how a
-pace changes over months, so each path's pace wanders: much over 90 days, hardly over 7.
+Each path has its own resample, which carries what is unknown of the mean (Efron and Tibshirani,
+1993, 'An Introduction to the Bootstrap'); intervals are stretched by split conformal prediction
+(Lei et al., 2018, JASA 113). Weeks do not show how a pace changes over months, so each path's pace
+wanders.
 """
 
 from __future__ import annotations

@@ -108,6 +108,11 @@ def with_text(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return frame.assign(**{name: as_text(frame[name]) for name in columns})
 
 
+def sure(covered: pd.DataFrame, by: str = "day") -> pd.Series:
+    """The days, or hours, that are covered, of a frame as `telemetry.covered_periods` gives it."""
+    return covered.loc[covered["covered"].astype(bool), by]
+
+
 def micros(times: pd.Series) -> NDArray[np.int64]:
     """Times in microseconds since the epoch."""
     return times.to_numpy("datetime64[us]").astype(np.int64)

@@ -1,4 +1,4 @@
-"""Tenant labels that are generated: they look it (a stem and a UUID, a time, a counter …), and they behave like it."""
+"""Tenant labels that are generated: they look it (a stem and a UUID, a time …), and behave so."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from cloudxai_analysis.measures.frames import typed
 
 
 class Shape(NamedTuple):
-    """A form that programs give to names: how people call it, how many make a group, how many at once are a burst.
-
-    People do number their tenants, so a run of numbers says less than a hex string: it takes more
-    of them.
-    """
+    """A form of made-up names: how people call it, how many make a group, how many a burst."""
 
     words: str
     few: int = 3
@@ -62,14 +58,6 @@ _MOST = 0.5  # share of a group from which on what is true of some names is take
 def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """Tenant labels that look generated and behave like it, over all that was read.
 
-    Labels look generated where three or more (counters: twelve) share a stem and a shape. They
-    behave like it where five (counters: twelve) of them were first seen within ten minutes, or
-    within an hour of the start of refusals; or where at least half of the stem's names, three or
-    more (twelve), were gone within two days or with the process that they came to. If that is so
-    for half of those that came, it is taken to be so for all that came. None is a name that was
-    seen by a process that began over two days after it came. When a name came is not known in the
-    first hour of all, after a gap, and where its process is older than what was seen of it.
-
     Columns: tenant, stem, shape, first_seen, last_seen, why; by first_seen.
     """
     looks = _parts(list(arrivals["tenant"].unique()))
@@ -89,7 +77,7 @@ def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.
 
 
 def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """By tenant: first_seen, last_seen, came (it is known when), outlived (its first process), short (it was gone)."""
+    """By tenant: first_seen, last_seen, came (known when), outlived (its first process), short (gone)."""
     rows = arrivals.assign(began=arrivals["started_at"].fillna(pd.Timestamp(0, tz="UTC")))
     run = rows.groupby(["job", "instance", "began"], observed=True)
     begin, rows["end"] = run["seen_at"].transform("min"), run["last_seen"].transform("max")
@@ -108,7 +96,7 @@ def _lives(arrivals: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(own: pd.DataFrame, shape: Shape) -> pd.Series:
-    """Of the names of one stem and shape, by first_seen, what each does that generated ones do; '' where nothing."""
+    """What each name of one stem and shape, by first_seen, does that generated ones do; '' nothing."""
     came, short = own["came"] & ~own["outlived"], own["short"] & ~own["outlived"]
     why = pd.Series("", index=own.index)
     if short.sum() >= max(shape.few, _MOST * len(own)):
@@ -124,7 +112,7 @@ def _why(own: pd.DataFrame, shape: Shape) -> pd.Series:
 
 
 def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """The generated names that were seen in a window, by stem and shape; `names` as `generated_names` gives them.
+    """Generated names seen in a window, by stem and shape; `names` as of `generated_names`.
 
     Columns: stem, shape, count, new, still, examples, first_seen, last_seen; the largest first.
     """
@@ -142,7 +130,7 @@ def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
 
 
 def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
-    """Bursts of generated names of one stem: three or more, each first seen within an hour of the one before.
+    """Bursts of generated names of one stem: three or more, an hour apart at most.
 
     Columns: stem, shape, start, end, names; by start.
     """
@@ -155,14 +143,14 @@ def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
 
 
 def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:
-    """Those of `names` that are generated, or have stem and shape of some that `generated_names` found."""
+    """Those of `names` with the stem and shape of some that `generated_names` found."""
     groups = set(zip(generated["stem"], generated["shape"], strict=True))
     known = _parts(list(names.astype("str").unique()))
     return {row.tenant for row in known.itertuples() if (row.stem, row.shape) in groups}
 
 
 def _parts(names: list[str]) -> pd.DataFrame:
-    """Of each label its tenant, stem and shape ('' none), by what stands first in it of all that may be generated.
+    """Tenant, stem and shape ('' none) of each label, by what stands first in it that looks generated.
 
     One that ends like three hex strings, but by chance in digits alone, is like them. Words of both
     cases and digits (base 62, base 64) are not told from names.

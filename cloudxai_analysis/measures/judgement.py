@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -175,7 +173,16 @@ def proposed_incidents(outages: pd.DataFrame, tenant_outages: pd.DataFrame) -> p
     inside = (micros(single["start"])[:, np.newaxis] >= micros(everybody["start"])) & (
         _ends(single)[:, np.newaxis] <= _ends(everybody)
     )
-    rows = [_proposal(row) for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()]
+    rows = [
+        {
+            "id": "-".join(filter(None, ["proposed", f"{row.start:%Y%m%dT%H%M%SZ}", row.tenant])),
+            "alerts": (),
+            "summary": f"{row.tenant or 'the whole platform'} not ready",
+            "evidence": f"{row.dips} {'period' if row.dips == 1 else 'periods'}, {row.minutes:g} min",
+            **{"start": row.start, "end": row.end, "tenant": row.tenant, "severity": "", "source": "readiness dips"},
+        }
+        for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()
+    ]
     return typed(rows, proposed_incidents).sort_values(["start", "id"], ignore_index=True)
 
 
@@ -208,16 +215,6 @@ def _together(outages: pd.DataFrame) -> pd.DataFrame:
         dips=("start", "size"),
         minutes=("minutes", "sum"),
     )
-
-
-def _proposal(row: Any) -> dict[str, object]:
-    parts = ["proposed", f"{row.start:%Y%m%dT%H%M%SZ}", row.tenant]
-    return {
-        **{"id": "-".join(filter(None, parts)), "start": row.start, "end": row.end, "tenant": row.tenant},
-        **{"alerts": (), "severity": "", "source": "readiness dips"},
-        "summary": f"{row.tenant or 'the whole platform'} not ready",
-        "evidence": f"{row.dips} {'period' if row.dips == 1 else 'periods'}, {row.minutes:g} min",
-    }
 
 
 def _ends(incidents: pd.DataFrame) -> NDArray[np.int64]:

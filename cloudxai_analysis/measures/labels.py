@@ -22,7 +22,7 @@ def names_replica(label: str) -> bool:
 
 
 def alike(series: pd.DataFrame, *, known: Collection[str]) -> pd.DataFrame:
-    """Series of one metric that agree in all `known` labels with another one; `series` have series_id and labels.
+    """Series (series_id, labels) of one metric that agree in all `known` labels with another one.
 
     Columns: series_id, labels, group.
     """
@@ -32,10 +32,9 @@ def alike(series: pd.DataFrame, *, known: Collection[str]) -> pd.DataFrame:
 
 
 def crowded(alike: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
-    """Of `alike` the groups of which two series or more were there in one hour, for five minutes or longer.
+    """Of `alike` the groups of which two series were there together for five minutes of an hour.
 
-    `hours` are the rollups of the metric; being there counts from an hour's first sample to its
-    last.
+    `hours` are the rollups of the metric.
 
     Columns: those of `alike`, and hour (in which two of the group were longest there together).
     """
@@ -52,9 +51,7 @@ def unexpected_labels(
 ) -> pd.DataFrame:
     """The labels outside of `known` that tell series apart at the same time, one row each.
 
-    `found` as `crowded` gives it; `samples` of the metric in its hours, with series_id and time. A
-    series that only follows another, as at a rollout that changes a label, is the same one going
-    on.
+    `found` as `crowded` gives it; `samples` of the metric in its hours, with series_id and time.
 
     Columns: metric, label, values, series, start.
     """
@@ -81,8 +78,7 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
     """Series of each metric, with those that came and those that left in a window; the most first.
 
     `series` has one row per series: metric, labels (JSON), first_seen, last_seen, samples, from
-    before the window on. A series has left if its last sample is over an hour older than the newest
-    of all.
+    before the window on.
 
     Columns: metric, series, share, tenants, samples, newcomers, leavers, churn, first_seen,
     last_seen.
@@ -101,10 +97,7 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
 
 
 def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.DataFrame:
-    """How many series each label of each metric makes, and how many would be left without it; the largest saving first.
-
-    Dropping a label merges the series that differ in it alone. `needed` are labels that the
-    platform is about.
+    """How many series each label of each metric makes; the largest saving first.
 
     Columns: metric, label, values, series, without, saving, saving_share, needed.
     """

@@ -164,15 +164,15 @@ def design_effect(hits: NDArray[np.float64], sizes: NDArray[np.float64]) -> floa
 
 def _opens_group(judged: pd.DataFrame) -> pd.Series:
     """True at the first episode of each alert group, which takes in those of its rule and judgement up to 60 min on."""
-    opens = pd.Series(False, index=judged.index)
-    for _, group in judged.groupby([*_RULE, "judgement"], observed=True):
-        ordered = group["fired_at"].sort_values()
-        begun = micros(ordered)
-        place = 0
-        while place < len(begun):
-            opens[ordered.index[place]] = True
-            place = int(np.searchsorted(begun, begun[place] + _HOUR, side="right"))
-    return opens
+    ordered = judged.sort_values("fired_at", kind="stable")
+    kinds = ordered[[*_RULE, "judgement"]].itertuples(index=False, name=None)
+    opened: dict[tuple[str, ...], int] = {}
+    opens = []
+    for kind, begun in zip(kinds, micros(ordered["fired_at"]), strict=True):
+        opens.append(kind not in opened or begun > opened[kind] + _HOUR)
+        if opens[-1]:
+            opened[kind] = begun
+    return pd.Series(opens, index=ordered.index, dtype=bool).reindex(judged.index)
 
 
 def _rate(episodes: pd.DataFrame, opens: pd.Series) -> dict[str, object]:

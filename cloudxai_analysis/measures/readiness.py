@@ -1,4 +1,4 @@
-"""Readiness: availability, the error budget and how fast it burns, outages of the platform and its tenants."""
+"""Readiness: availability, the error budget and how fast it burns, outages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TARGET, as_text, columns_of, typed, with_text
+from cloudxai_analysis.measures.frames import TARGET, TIME, as_text, typed, with_text
 from cloudxai_analysis.measures.time_seen import holds, joined, seconds_before, seconds_within, sweep
 
 OUTAGE_MINUTES = 1.1  # what lasted no longer is counted, and is no outage to be told: one scrape a minute may fail
@@ -28,11 +28,10 @@ _DAY, _HOUR, _MINUTE = pd.Timedelta(days=1), pd.Timedelta(hours=1), pd.Timedelta
 
 
 def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
-    """The platform's readiness over time: the least of its instances, not ready where all targets are down.
+    """The platform's readiness: the least of its instances, not ready where all targets are down.
 
-    `samples` of the global gauge, staleness markers included; `states` as `telemetry.job_states`
-    gives them. What an instance said holds until its next scrape, a marker or a failed scrape. Down
-    counts a job that ever exported the gauge; where none did, any.
+    `samples` of the global gauge, staleness markers included; `states` as of
+    `telemetry.job_states`, of which those count that ever exported the gauge; where none did, any.
 
     Columns: start, end, ready; neighbouring stretches, and what lies in none of them is unknown.
     """
@@ -50,10 +49,10 @@ def global_readiness(samples: pd.DataFrame, up: pd.DataFrame, states: pd.DataFra
 
 
 def availability(readiness: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Availability over a window, as one row: the share of the time seen in which the platform was ready.
+    """Availability over a window, as one row: the share of the time seen that was ready.
 
-    The window counts from the first time that anything is known of it. What nobody saw is neither
-    up nor down: `low` takes all of it for down, `high` for up.
+    The window counts from the first time that anything is known of it. `low` takes what nobody saw
+    for down, `high` for up.
 
     Columns: since, availability, low, high, seen_minutes, not_ready_minutes, unknown_minutes,
     seen_share.
@@ -97,9 +96,7 @@ def rolling_availability(readiness: pd.DataFrame, *, days: int = 30) -> pd.DataF
 
 
 def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.DataFrame:
-    """What an objective allows over a window, and what is used of it, as one row.
-
-    The budget is (1 - slo) of the window's time (Google, Site Reliability Engineering, chapter 3).
+    """What an objective allows over a window and what is used, as one row (Google, SRE, chapter 3).
 
     Columns: availability, allowed_minutes, used_minutes, remaining_share.
     """
@@ -111,32 +108,29 @@ def error_budget(readiness: pd.DataFrame, window: Window, *, slo: float) -> pd.D
 
 
 def burn_rates(readiness: pd.DataFrame, *, slo: float, at: pd.Timestamp) -> pd.DataFrame:
-    """How many times faster than allowed the error budget burns before `at`, over the Workbook's pairs of windows.
+    """How many times too fast the budget burns before `at`, over the Workbook's pairs of windows.
 
     Columns: threshold, long_hours, burn_long, burn_short, burning.
     """
-    rows = []
-    for threshold, long, short in PAIRS:
-        burns = _burns(readiness, pd.DatetimeIndex([at]), (threshold, long, short), slo).iloc[0]
-        burning = burns["burning"] if burns.notna().all() else pd.NA
-        rows.append((threshold, long / _HOUR, burns["long"], burns["short"], burning))
-    return typed(rows, burn_rates)
+    parts = [_burns(readiness, pd.DatetimeIndex([at]), pair, slo) for pair in PAIRS]
+    found = pd.concat(parts).rename(columns={"long": "burn_long", "short": "burn_short"})
+    known = found[["burn_long", "burn_short"]].notna().all(axis=1)
+    return typed(found.assign(burning=found["burning"].astype("boolean").where(known)).reset_index(), burn_rates)
 
 
 def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days: int = 30) -> pd.DataFrame:
-    """Stretches of a window in which the budget burnt faster than a pair's threshold, judged at each minute.
+    """Stretches of a window in which the budget burnt faster than a pair's threshold, by minute.
 
     Columns: threshold, long_hours, start, end, most, budget_share.
     """
     now = pd.date_range(window.start, window.end, freq="min", unit="us", inclusive="right")
     parts = []
-    for threshold, long, short in PAIRS:
-        burns = _burns(readiness, now, (threshold, long, short), slo)
-        burns = burns.assign(at=now, next=now.to_series().shift(-1).array)
+    for pair in PAIRS:
+        burns = _burns(readiness, now, pair, slo).assign(at=now, next=now.to_series().shift(-1).array)
         found = burns[burns["burning"]].groupby((~burns["burning"]).cumsum())
         found = found.agg(start=("at", "first"), end=("next", lambda after: after.iloc[-1]), most=("long", "max"))
-        share = found["most"] * (long / (days * _DAY))
-        parts.append(found.assign(threshold=threshold, long_hours=long / _HOUR, budget_share=share))
+        share = found["most"] * (pair[1] / (days * _DAY))
+        parts.append(found.assign(threshold=pair[0], long_hours=pair[1] / _HOUR, budget_share=share))
     found = typed(parts, burn_stretches)
     return found.sort_values(["start", "threshold"], ascending=[True, False], ignore_index=True)
 
@@ -144,34 +138,38 @@ def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days:
 def _burns(
     readiness: pd.DataFrame, now: pd.DatetimeIndex, pair: tuple[float, pd.Timedelta, pd.Timedelta], slo: float
 ) -> pd.DataFrame:
-    """Rates over a pair's `long` and `short` window, and where both are over its threshold as `burning`.
+    """Rates over a pair's `long` and `short` window; `burning` where both are over its threshold.
 
     A rate is the share of the time seen before each of `now` that was not ready, as a multiple of
     what is allowed. One lost scrape burns nothing.
     """
-    found, lost = pd.DataFrame(index=range(len(now))), np.zeros(len(now))
-    for name, over in (("short", pair[2]), ("long", pair[1])):
+    threshold, long, short = pair
+    found, lost = pd.DataFrame({"threshold": threshold, "long_hours": long / _HOUR}, range(len(now))), np.empty(0)
+    for name, over in (("short", short), ("long", long)):
         down = readiness[readiness["ready"] == 0]
         lost, seen = (seconds_before(part, now) - seconds_before(part, now - over) for part in (down, readiness))
         found[name] = np.divide(lost, seen * (1 - slo), out=np.full(len(now), np.nan), where=seen > 0)
-    over_both = (found["short"] > pair[0]) & (found["long"] > pair[0])
-    return found.assign(burning=over_both & (lost > OUTAGE_MINUTES * 60))
+    return found.assign(burning=(found[["short", "long"]] > threshold).all(axis=1) & (lost > OUTAGE_MINUTES * 60))
 
 
 def outages(readiness: pd.DataFrame) -> pd.DataFrame:
-    """When the platform was not ready: from the first scrape that showed it to the first that showed it ready again.
+    """When the platform was not ready: from the scrape that showed it to the next that did not.
 
     What nobody saw ends no outage, and counts for none of its minutes.
 
     Columns: start, end, minutes.
     """
-    down = (readiness["ready"] == 0).to_numpy()
-    number = (~down).cumsum()[down]
-    own = readiness[down].assign(minutes=lambda frame: (frame["end"] - frame["start"]) / _MINUTE)
-    found = own.groupby(number).agg(start=("start", "first"), minutes=("minutes", "sum"))
-    # The stretch that follows is the one with the next number.
-    ready = readiness["start"][~down].reset_index(drop=True)
-    return typed(found.assign(end=ready.reindex(found.index).to_numpy()).reset_index(drop=True), outages)
+    return typed(_outages(readiness, pd.Series("", readiness.index)), outages)
+
+
+def _outages(readiness: pd.DataFrame, of: pd.Series) -> pd.DataFrame:
+    """The same of each that `of` names, row by row, whose stretches stand together by time."""
+    down, other = readiness["ready"] == 0, of != of.shift()
+    rows = readiness.assign(of=of, next=readiness["start"].groupby(of).shift(-1))
+    rows["minutes"] = (rows["end"] - rows["start"]) / _MINUTE
+    number = (down & (other | ~down.shift(fill_value=False))).cumsum()[down]
+    ends = {"end": ("next", lambda following: following.iloc[-1]), "minutes": ("minutes", "sum")}
+    return rows[down].groupby(number).agg(of=("of", "first"), start=("start", "first"), **ends)
 
 
 def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
@@ -182,46 +180,55 @@ def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
     keys = ["tenant", "instance"]
     known = samples.loc[samples["value"].notna(), ["time", "value", *keys]]
     gauge = known.assign(series_id=known.groupby(keys, observed=True).ngroup())
-    low = gauge["series_id"].isin(gauge.loc[gauge["value"] == 0, "series_id"].unique())
-    gauge = gauge[low].sort_values(["series_id", "time"], ignore_index=True)
-    down, other = gauge["value"] == 0, gauge["series_id"].diff().ne(0)
-    gauge["outage"] = (down & (other | ~down.shift(fill_value=False))).cumsum()
-    gauge["next"] = gauge.groupby("series_id")["time"].shift(-1)
-    held = holds(gauge, only=0.0)
-    held["minutes"] = (held["end"] - held["start"]) / _MINUTE
-    apart = held.groupby("outage").agg(
-        **{name: (name, "first") for name in (*keys, "start")},
-        end=("next", lambda after: after.iloc[-1]),
-        minutes=("minutes", "sum"),
-    )
-    return _together(typed(apart, dict.fromkeys(keys, "str") | columns_of(outages)))
-
-
-def _together(apart: pd.DataFrame) -> pd.DataFrame:
-    """Outages of one tenant that overlap, as one."""
-    rows = apart.sort_values(["tenant", "start", "instance"], ignore_index=True)
-    rows["end"] = rows["end"].fillna(_NEVER)
+    low = gauge[gauge["series_id"].isin(gauge.loc[gauge["value"] == 0, "series_id"])]
+    if low.empty:
+        return typed([], tenant_outages)
+    held = holds(low).rename(columns={"value": "ready"})
+    names = with_text(low.drop_duplicates("series_id"), keys).set_index("series_id")[keys]
+    rows = _outages(held, held["series_id"]).join(names, on="of").reset_index(drop=True)
+    rows["end"] = _told_again(rows, held.groupby("series_id")["end"].max(), known)
+    # One that goes on to the data's end holds whatever follows.
+    rows = rows.assign(end=rows["end"].fillna(_NEVER)).sort_values(["tenant", "start", "instance"], ignore_index=True)
     reached = rows.groupby("tenant")["end"].cummax().groupby(rows["tenant"]).shift()
-    group = (~(rows["start"] <= reached)).cumsum()
-    rows["minutes"] += (rows["start"] - rows.groupby(group)["start"].transform("first")) / _MINUTE
-    found = rows.groupby(group).agg(
-        tenant=("tenant", "first"),
-        instances=("instance", "nunique"),
-        start=("start", "first"),
-        end=("end", "max"),
-        minutes=("minutes", "max"),
+    apart = rows.groupby((~(rows["start"] <= reached)).cumsum())
+    found = apart.agg(
+        tenant=("tenant", "first"), instances=("instance", "nunique"), start=("start", "first"), end=("end", "max")
     )
     found["end"] = found["end"].where(found["end"] < _NEVER)
-    return typed(found, tenant_outages).sort_values(["start", "tenant"], ignore_index=True)
+    found = found.sort_values(["start", "tenant"], ignore_index=True)
+    return typed(found.assign(minutes=_seen_minutes(with_text(held, ["tenant"]), found)), tenant_outages)
+
+
+def _told_again(outages: pd.DataFrame, held_until: pd.Series, known: pd.DataFrame) -> pd.Series:
+    """Their ends; where the instance went while not ready, the tenant's next sample, of another one."""
+    # Where no outage has an end, there is no time to infer a type from.
+    ends = pd.to_datetime(outages["end"], utc=True).astype(TIME)
+    gone = outages.assign(gone=outages["of"].map(held_until), row=outages.index)[ends.isna()].sort_values("gone")
+    told = with_text(known, ["tenant"])[["tenant", "time"]].sort_values("time")
+    after = pd.merge_asof(
+        gone, told, left_on="gone", right_on="time", by="tenant", direction="forward", allow_exact_matches=False
+    )
+    return ends.fillna(pd.Series(after["time"].array, index=after["row"]).astype(TIME))
+
+
+def _seen_minutes(held: pd.DataFrame, outages: pd.DataFrame) -> pd.Series:
+    """How long each was seen: a minute that two instances tell counts once, one that none tells not at all."""
+    down = held[held["ready"] == 0].sort_values("start", kind="stable", ignore_index=True)
+    reached = down.groupby("tenant")["end"].cummax().groupby(down["tenant"]).shift()
+    begin = down["start"].where(~(reached > down["start"]), reached)
+    minutes = ((down["end"] - begin) / _MINUTE).clip(lower=0.0)
+    whose = pd.merge_asof(
+        down[["tenant", "start"]], outages.reset_index()[["index", "tenant", "start"]], on="start", by="tenant"
+    )
+    return minutes.groupby(whose["index"]).sum().reindex(outages.index, fill_value=0.0)
 
 
 def isolation_breaches(
     global_outages: pd.DataFrame, tenant_outages: pd.DataFrame, *, seen: int, end: pd.Timestamp
 ) -> pd.DataFrame:
-    """For each global outage, which tenants were not ready with it, and whether it came from one of them.
+    """For each global outage, which tenants were not ready with it, and whether one made it.
 
-    `seen` is the number of tenants. A tenant goes with an outage if its own began from five minutes
-    before to a minute after, and if they overlap by half. What has not ended lasts to `end`.
+    `seen` is the number of tenants. What has not ended lasts to `end`.
 
     Columns: start, end, verdict, tenants, seen, nearest, lead_seconds, overlap.
     """
@@ -245,10 +252,9 @@ def isolation_breaches(
 
 
 def transitions(steps: pd.DataFrame) -> pd.DataFrame:
-    """Flips of the global readiness by hour.
+    """Flips of the global readiness by hour; what several instances may show counts once.
 
-    `steps` as `counters.counter_steps` gives them. Steps of several instances that may show the
-    same flips, since their times overlap, count once: those of the instance that saw most.
+    `steps` as `counters.counter_steps` gives them.
 
     Columns: hour, transitions.
     """
@@ -263,10 +269,7 @@ def transitions(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.DataFrame:
-    """A quantile of the readiness check's duration by hour, over all instances.
-
-    Prometheus' `histogram_quantile` (promql/quantile.go): linear within the bucket that holds the
-    quantile, the last finite bound where it lies beyond, and nothing without a bucket `+Inf`.
+    """A quantile of the readiness check's duration by hour, as Prometheus' promql/quantile.go does.
 
     Columns: hour, seconds; an hour without a check has no row.
     """
@@ -291,7 +294,7 @@ def check_latency(bucket_hours: pd.DataFrame, *, quantile: float = 0.95) -> pd.D
 
 
 def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
-    """Availability of each tenant, each hour weighed by the time that its samples span; the least available first.
+    """Availability of each tenant, hours weighed by the time that samples span; the least first.
 
     Columns: tenant, samples, availability, transitions.
     """

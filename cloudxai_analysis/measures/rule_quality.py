@@ -13,7 +13,7 @@ from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.frames import columns_of, micros, typed
 from cloudxai_analysis.measures.judgement import first_catches, near_misses, recall
 from cloudxai_analysis.measures.noise import LABEL_SET, at_night, flapping, weekly_noise
-from cloudxai_analysis.measures.rates import alert_groups, false_positive_rates
+from cloudxai_analysis.measures.rates import alert_groups, false_positive_rates, further_needed
 
 PAGE_WEIGHT, NIGHT_WEIGHT = 3, 6  # of a false alert group, where one that wakes nobody counts 1
 NEVER, PENDING, ALWAYS = "never fired", "pending, never fired", "fires nearly always"
@@ -58,15 +58,15 @@ def rule_overview(
     judged: pd.DataFrame,
     incidents: pd.DataFrame,
     pendings: pd.DataFrame,
-    needed: pd.DataFrame,
     *,
     paging: Collection[str],
     zone: str,
     days: float,
+    share: float,
 ) -> pd.DataFrame:
     """All that is known of each rule that fired in `days` days, the one whose false alert groups weigh most first.
 
-    `needed` with alertname, severity and `needed`, as `rates.further_needed` says.
+    `needed` is told by `rates.further_needed` for this share.
 
     Columns: alertname, severity, paging, weight, episodes, trials, false_positives, false_at_night,
     rate, low, high, design_effect, needed, judged_share, incidents, caught, recall, recall_low,
@@ -74,7 +74,8 @@ def rule_overview(
     short_lived, at_night, flapping, per_week (episodes).
     """
     key = ["alertname", "severity"]
-    found = false_positive_rates(judged).merge(needed, how="left", on=key)
+    rates = false_positive_rates(judged)
+    found = rates.assign(needed=further_needed(rates, share=share))
     found = found.merge(weekly_noise(judged, zone=zone)[[*key, "short_lived", "at_night"]], how="left", on=key)
     named = recall(judged, incidents).rename(columns={"low": "recall_low", "high": "recall_high"})
     named = named.drop(columns=["caught", "reset", "acknowledged"])

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cloudxai_analysis.measures.cost import MOST, Semantics, currencies
-from cloudxai_analysis.measures.frames import as_text, mapped, typed
+from cloudxai_analysis.measures.frames import as_text, mapped, sure, typed
 
 FINDINGS = ONLY_GROWS, FALLS = "only_grows", "falls_in_window"
 CAUSES = {
@@ -30,16 +30,10 @@ _HOUR = pd.Timedelta(hours=1)
 def semantics_breaks(
     samples: pd.DataFrame, starts: pd.DataFrame, covered: pd.DataFrame, *, semantics: Semantics | None
 ) -> pd.DataFrame:
-    """Tenants whose cost gauge behaves unlike its declared semantics.
+    """Tenants whose cost gauge behaves unlike its declared semantics, as docs/definitions.md says.
 
-    A fall within two scrapes of a start of its process is a restart and counts for nothing.
-
-    * 'only_grows', of a `rate`: a stretch without a fall, with 20 rises, on 3 covered days; of several
-      the one with the most rises. It looks cumulative.
-    * 'falls_in_window', of a `cumulative` gauge: from the first to the last fall within its billing
-      window (the label; without one the UTC month). One over a gap is none: the tenant had left.
-
-    A `window_total` may rise and fall: nothing is found.
+    A fall over a gap is none: the tenant had left. The billing window is the label; without one the
+    UTC month.
 
     Columns: tenant, finding, rises, falls, start, end; one row per tenant.
     """
@@ -58,14 +52,12 @@ def semantics_breaks(
 
 def _near_start(falls: pd.DataFrame, starts: pd.DataFrame, *, within: pd.Timedelta) -> NDArray[np.bool_]:
     """Whether a process start lies between the falling sample and the one before, or near them."""
-    target = ["job", "instance"]
-    began = starts.assign(at=starts["started_at"].astype("datetime64[us, UTC]")).astype(dict.fromkeys(target, "str"))
-    until = (falls["time"] + within).astype("datetime64[us, UTC]")
-    asked = falls[target].astype("str").assign(at=until, since=falls["before"] - within, place=range(len(falls)))
-    last = pd.merge_asof(
-        asked.sort_values("at"), began[[*target, "at", "started_at"]].sort_values("at"), on="at", by=target
-    )
-    return (last["started_at"] > last["since"]).to_numpy()[last["place"].argsort()]
+    near = np.zeros(len(falls), dtype=bool)
+    since, until = falls["before"] - within, falls["time"] + within
+    for row in starts.itertuples():
+        own = (falls["job"] == row.job) & (falls["instance"] == row.instance)
+        near |= (own & (since < row.started_at) & (until >= row.started_at)).to_numpy()
+    return near
 
 
 def _only_grows(steps: pd.DataFrame, falls: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +66,7 @@ def _only_grows(steps: pd.DataFrame, falls: pd.DataFrame, covered: pd.DataFrame)
     rises = run[steps["step"] > 0].value_counts()
     rises = rises[rises >= _RISES]
     own = steps.assign(run=run, day=steps["time"].dt.floor("D"))[run.isin(rises.index)]
-    own["day"] = own["day"].where(own["day"].isin(covered.loc[covered["covered"].astype(bool), "day"]))
+    own["day"] = own["day"].where(own["day"].isin(sure(covered)))
     found = own.groupby("run").agg(
         tenant=("tenant", "first"), start=("time", "min"), end=("time", "max"), days=("day", "nunique")
     )
@@ -103,7 +95,7 @@ def suspects(hours: pd.DataFrame, *, semantics: Semantics | None) -> set[str]:
 def able_to_tell(hours: pd.DataFrame, covered: pd.DataFrame) -> set[str]:
     """The tenants whose gauge would have shown a break: seen on enough days, and changing."""
     days = hours["hour"].dt.floor("D")
-    own = hours[(hours["samples"] > 0) & days.isin(covered.loc[covered["covered"].astype(bool), "day"])]
+    own = hours[(hours["samples"] > 0) & days.isin(sure(covered))]
     by_tenant = own.assign(day=days).groupby("tenant", observed=True)
     enough = (by_tenant["changes"].sum() >= _RISES) & (by_tenant["day"].nunique() >= _DAYS)
     return set(enough.index[enough].astype("str"))
@@ -112,8 +104,8 @@ def able_to_tell(hours: pd.DataFrame, covered: pd.DataFrame) -> set[str]:
 def growing_hours(hours: pd.DataFrame, *, least_hours: int = 13, least_rises: int = _RISES) -> NDArray[np.bool_]:
     """Which rollups of a rate belong to a stretch that only grows, and so show no cost.
 
-    That is a break, or may become one. The falls of a single hour, as of a restart, do not end a
-    stretch. A rhythm of day and night falls at least every 13 hours.
+    The falls of a single hour, as of a restart, do not end a stretch. A rhythm of day and night
+    falls at least every 13 hours.
     """
     if not len(hours):
         return np.zeros(0, dtype=bool)
@@ -141,9 +133,7 @@ def growing_since(breaks: pd.DataFrame, hours: pd.DataFrame) -> pd.DataFrame:
 def cost_faults(cost_hours: pd.DataFrame, tenant_hours: pd.DataFrame, *, currency: str) -> pd.DataFrame:
     """What is wrong with the samples of a cost gauge of rates, one row per cause and currency.
 
-    `tenant_hours` are of a metric that every living tenant has. 'too small' is a denormal number,
-    'currency' a label that is none of ISO 4217's codes; 'left behind' a last value kept, unchanged,
-    for a day or more after the tenant's own last sample, while others are still seen.
+    `tenant_hours` are of a metric that every living tenant has.
 
     Columns: cause, tenants, examples, hours, start, end, amount, currency.
     """

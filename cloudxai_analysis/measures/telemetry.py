@@ -1,4 +1,4 @@
-"""The telemetry itself: what was scraped of what was expected, where it has holes, which processes began."""
+"""The telemetry itself: what was scraped of what was expected, its holes, processes that began."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SURGE_SECONDS = 3600  # a rollout has more targets for no longer
 
 
 def job_states(held: pd.DataFrame) -> pd.DataFrame:
-    """When at least one target of a job was up, and when all that were scraped were down; else nobody knows.
+    """When one target of a job was up, and when all that were scraped were down; else nobody knows.
 
     Columns: job, start, end, state; neighbouring stretches of one state are one.
     """
@@ -31,9 +31,6 @@ def job_states(held: pd.DataFrame) -> pd.DataFrame:
 
 def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *, period: str = "D") -> pd.DataFrame:
     """Coverage of each job by day, or by another `period`: the share of the time in which a target of it was up.
-
-    A job's time counts from its first sample to the window's end, never to a target's own last
-    sample.
 
     Columns: job, day, expected_minutes, up_minutes, down_minutes, coverage, failed_share.
     """
@@ -55,8 +52,7 @@ def scrape_coverage(states: pd.DataFrame, held: pd.DataFrame, window: Window, *,
 def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) -> pd.DataFrame:
     """Stretches without any sample of `up`: of a target that was scraped before and after, and of a whole job.
 
-    A job's gap lasts until the next target's sample, or to `end`, and is left out where its
-    targets' own gaps tell it.
+    A job's gap is left out where its targets' own gaps tell it.
 
     Columns: job, instance, start, end, seconds, missing.
     """
@@ -82,8 +78,7 @@ def fewer_targets(held: pd.DataFrame, window: Window) -> pd.DataFrame:
     """Jobs of which fewer targets are scraped at the window's end than before, with the one that went first.
 
     `before` is the largest number that was scraped side by side for an hour in all, so that a
-    rollout's surge is none. Whether a target was taken away, or is only out of sight, nothing
-    tells.
+    rollout's surge is none.
 
     Columns: job, instance, before, instances (at the end), end.
     """
@@ -125,11 +120,9 @@ def seen_share(covered: pd.DataFrame, window: Window) -> float:
 
 
 def process_starts(starts: pd.DataFrame, up: pd.DataFrame) -> pd.DataFrame:
-    """Each process that was seen, by target and time.
+    """Each process that was seen, by target and time; several behind one address are one row.
 
-    `starts` are samples of `process_start_time_seconds`. A start that moves by at most two seconds,
-    and not to after the sample before, is the same process. Starts that come back after others are
-    several processes behind one address, and one row.
+    `starts` are samples of `process_start_time_seconds`.
 
     Columns: job, instance, started_at, seen_at, until, processes, restarted.
     """

@@ -1,9 +1,4 @@
-"""Time seen: each sample stands for the time to the next scrape, and nothing stands for what nobody scraped.
-
-Samples are weighed by time, so that another scrape interval, or a slow target beside a quick one,
-changes no number. A sample holds until the next one of its series, and for at most 2.5 local steps:
-the usual time from one scrape to the next around it.
-"""
+"""Time seen: each sample stands for the time to the next scrape, and nothing stands for what nobody scraped."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import TIME
+from cloudxai_analysis.measures.frames import TIME, micros
 
 STEPS = 2.5
 _AROUND = 30  # steps before and after a sample that say what is usual there
@@ -25,24 +20,23 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def holds(samples: pd.DataFrame, *, only: float | None = None) -> pd.DataFrame:
+def holds(samples: pd.DataFrame) -> pd.DataFrame:
     """How long each sample stands for its series: one row a sample that has a value, by series and time.
 
     `samples` have series_id, time and value; a missing value, such as a staleness marker, ends what
-    holds. With `only` just the samples of that value have a row.
+    holds.
 
     Columns: those of `samples`, start (its time), end, step (seconds from scrape to scrape around
     it; 0 where unknown).
     """
-    time, series = _micros(samples["time"]), samples["series_id"].to_numpy()
-    order = np.lexsort((time, series))
-    time, series, value = time[order], series[order], samples["value"].to_numpy(dtype="float64")[order]
+    frame = samples.sort_values(["series_id", "time"], kind="stable", ignore_index=True)
+    time, series = micros(frame["time"]), frame["series_id"].to_numpy()
     ahead = np.full(len(time), _NEVER)
     ahead[:-1] = np.where(series[1:] == series[:-1], np.diff(time), _NEVER)
-    rows = np.flatnonzero(~np.isnan(value) if only is None else value == only)
+    rows = np.flatnonzero(frame["value"].notna())
     step = _local_steps(ahead, rows)
     end = moments(time[rows] + np.minimum(ahead[rows], (STEPS * step).astype("int64")))
-    found = samples.iloc[order[rows]].reset_index(drop=True)
+    found = frame.iloc[rows].reset_index(drop=True)
     return found.assign(start=found["time"], end=end, step=step / 1e6)
 
 
@@ -82,7 +76,7 @@ def sweep(spans: pd.DataFrame, weights: Sequence[NDArray[np.bool_]]) -> pd.DataF
 
     Columns: start, end, and 0, 1, … for the number of each kind.
     """
-    start, end = _micros(spans["start"]), _micros(spans["end"])
+    start, end = micros(spans["start"]), micros(spans["end"])
     real = end > start
     knots, place = np.unique(np.concatenate([start[real], end[real]]), return_inverse=True)
     found = pd.DataFrame({"start": moments(knots[:-1]), "end": moments(knots[1:])})
@@ -107,7 +101,7 @@ def seconds_before(stretches: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
     """Seconds of the stretches, which do not overlap, that lie before each of the moments `at`."""
     if stretches.empty:
         return np.zeros(len(at))
-    start, end = _micros(stretches["start"]), _micros(stretches["end"])
+    start, end = micros(stretches["start"]), micros(stretches["end"])
     knots = np.column_stack([start, end]).ravel() - start[0]
     total = np.cumsum(np.column_stack([np.zeros_like(start), end - start]).ravel())
     return np.interp((at.as_unit("us").asi8 - start[0]).astype("float64"), knots, total) / 1e6
@@ -121,7 +115,3 @@ def seconds_within(stretches: pd.DataFrame, edges: pd.DatetimeIndex) -> Floats:
 def moments(microseconds: Integers) -> pd.Series:
     """Times in UTC from microseconds since the epoch."""
     return pd.Series(microseconds.astype("datetime64[us]")).dt.tz_localize("UTC")
-
-
-def _micros(times: pd.Series) -> Integers:
-    return times.to_numpy("datetime64[us]").astype("int64")

@@ -1,11 +1,4 @@
-"""Time to cap: when a process is likely to hold as many tenants as it may, with what that stands on.
-
-What grows is the number of tenants that a process has seen since its start. So the real tenants
-that arrive each day are forecast, and added to all labels held now. Three assumptions: the process
-does not restart (a restart frees all labels), no more generated names come, and the coming days
-arrive like those of the history, whose changes of pace the widened intervals allow for. A campaign
-that came once is no pace: see `one_off_days`.
-"""
+"""Time to cap: when a process is likely to hold as many tenants as it may, with what that stands on."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.forecast import Floats, Forecast, forecast_sums
-from cloudxai_analysis.measures.frames import TARGET, columns_of, typed
+from cloudxai_analysis.measures.frames import TARGET, columns_of, sure, typed
 
 HORIZON_DAYS = 90
 _DAY, _HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
@@ -39,9 +32,7 @@ def daily_arrivals(
     """Tenants that the `fullest` process (job, instance) saw for the first time since its start, by whole day.
 
     Before its first day the process is the one of the job that held most: rollouts give new names.
-    In the first 24 hours of a process only tenants count that are new to the job. Unknown are the
-    arrivals of the job's first day and of a restart's, of an uncovered day and the day after it,
-    and of a day that begins with `cap` tenants held.
+    What docs/definitions.md calls unknown is NaN.
 
     Columns: day, arrivals, held, one_off.
     """
@@ -67,8 +58,8 @@ def daily_arrivals(
         if name in before or begin.floor("D") == first_day.min():
             found.loc[mine & (whole == begin.floor("D")), "arrivals"] = np.nan
         before.add(name)
-    sure = whole.isin(covered.loc[covered["covered"].astype(bool), "day"])
-    known = sure & np.append([True], sure[:-1]) & ~(found["held"].shift() >= cap) & found["held"].notna()
+    seen = whole.isin(sure(covered))
+    known = seen & np.append([True], seen[:-1]) & ~(found["held"].shift() >= cap) & found["held"].notna()
     found["arrivals"] = found["arrivals"].where(known)
     return typed(found.assign(one_off=one_off_days(found["arrivals"].to_numpy())).reset_index(), daily_arrivals)
 
@@ -76,11 +67,8 @@ def daily_arrivals(
 def one_off_days(arrivals: Floats) -> NDArray[np.bool_]:
     """The day, or two or three neighbouring ones, whose arrivals the other days do not explain: a campaign, no pace.
 
-    `arrivals` by day, NaN unknown. The other days' mean and variance make a negative binomial
-    distribution (Poisson where the variance is not over the mean); the stretch that is least likely
-    under it is one-off where that is less likely than one in a thousand over all days. Of two days
-    or more one must have followed: else it may be a new pace. What came twice or at each month's
-    start is in the other days' variance, and is no one-off.
+    `arrivals` by day, NaN unknown. Of two days or more one must have followed: else it may be a new
+    pace.
     """
     from scipy.special import betainc
 
@@ -122,7 +110,7 @@ def time_to_cap(
     """When the `fullest` process (job, instance, held) first passes the cap, over simulated paths, as one row.
 
     `expected` is how many tenants come back to a process at once, so that a fresh one is not
-    thought empty. It is refusing where the last of the `refusals` lies in the hour before `end`.
+    thought empty.
 
     Columns: answer, held, generated, one_off, one_off_day, cap, since, from_day, earliest95,
     earliest80, median, latest80, latest95, within, horizon_days, model, days_known.
@@ -173,9 +161,6 @@ def paths_to_cap(forecast: Forecast, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def first_passage(sums: Floats, room: float) -> Floats:
-    """For each path the day, from 1 on, on which its sum first reaches `room`; infinite where it never does.
-
-    Tenants are whole and paths are not: a sum of half a tenant less is rounded up to it.
-    """
+    """For each path the day, from 1 on, on which its sum first reaches `room`; infinite where it never does."""
     reached = sums >= room - 0.5
     return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1.0, np.inf)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.platform.tables import checked, tables_of
 from cloudxai_analysis.words.phrases import span
 
 DEFAULT_CONTRACT = Path(__file__).with_name("contract.toml")
+NEXT_CONTRACT = Path(__file__).with_name("contract-1.0.toml")
 
 
 class _Promised(BaseModel):
@@ -43,13 +45,14 @@ class Metric(_Promised):
 
 
 class AlertRule(_Promised):
-    """One promised alert rule: the topic it speaks of, and whether it wakes someone."""
+    """One promised alert rule: the topic it speaks of, the role of the metric it looks at, whether it wakes someone."""
 
     topic: Literal["readiness", "cardinality", "cost"]
     severity: str
     paging: bool
     for_seconds: int
     help: str
+    signal: str = ""
 
 
 class Contract(_Promised):
@@ -73,6 +76,12 @@ class Contract(_Promised):
         if role not in self.metrics:
             raise UsageError(f"Contract of {self.platform} has no role '{role}'. It has {', '.join(self.metrics)}.")
         return self.metrics[role]
+
+    @property
+    def promised(self) -> dict[str, Metric]:
+        """The metrics that this version of the platform exports: not those of a later one."""
+        own = _version(self.platform_version)
+        return {role: metric for role, metric in self.metrics.items() if _version(metric.since) <= own}
 
     def differences(self, loaded: Iterable[Mapping[Any, Any]]) -> list[str]:
         """How loaded rules (`Study.rules`, row by row) differ from those that the contract promises."""
@@ -145,20 +154,24 @@ def joined(parts: Sequence[str]) -> str:
     return "/".join(parts) if any(parts) else ""
 
 
+def _version(text: str) -> tuple[int, ...]:
+    """A version to compare: 1.10 is after 1.9."""
+    return tuple(int(number) for number in re.findall(r"\d+", text))
+
+
 @cache
 def load_contract(path: Path = DEFAULT_CONTRACT) -> Contract:
-    """The contract kept in the TOML file at `path`.
+    """The contract kept in the TOML file at `path`, or what it changes of the one beside it that it is `based_on`.
 
     Raises
     ------
     UsageError
         The file cannot be read, is no TOML, or a key of it is unknown, missing or of the wrong type.
     """
-    try:
-        return Contract.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"Contract {path} cannot be read: {error}. Point `contract` at a TOML file.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"Contract {path}, key '{where}': {first['msg']}.") from None
+    how = {"of": "Contract", "otherwise": "Point `contract` at a TOML file."}
+    told = tables_of(path, **how)
+    if base := told.pop("based_on", None):
+        below = tables_of(path.parent / str(base), **how)
+        told = below | told | {"metrics": {**below["metrics"], **told.get("metrics", {})}}
+    rows: dict[str, type[BaseModel]] = {"metrics": Metric, "alerts": AlertRule}
+    return checked(told, Contract, of=f"Contract {path}", rows=rows)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
 import stat
-import sys
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,17 +18,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
+from cloudxai_analysis.ground.files import no_link
+from cloudxai_analysis.ground.secrets import bare
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
+from cloudxai_analysis.words.phrases import near_miss
 
 DEMO_SOURCE = "demo://"
 Way = Literal["auto", "remote_read", "export", "range_selectors"]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 SETTINGS_FILE = "cloudxai.toml"
 _PREFIX = "CLOUDXAI_"
-_MOST_KNOWN = 20
-_BESIDE = Path(__file__).resolve().parents[2]
-_SHIPPED = Path(sys.prefix) / "share" / "cloudxai" / "notebooks"  # where a wheel puts them
+BESIDE = Path(__file__).resolve().parents[2]
 
 
 class _Table(BaseModel):
@@ -63,12 +62,17 @@ class Limits(_Table):
     connect_timeout_seconds: float = Field(5, gt=0, description="one connection to the source")
     total_deadline_seconds: float = Field(600, gt=0, description="one request with all its retries")
     retries: int = Field(4, ge=0, description="further attempts after a failure that may pass")
-    response_bytes: int = Field(512 * 1024 * 1024, gt=0, description="largest answer that is read")
+    response_bytes: int = Field(512 * 1024 * 1024, gt=0, description="largest answer that is read as it comes")
+    text_bytes: int = Field(64 * 1024 * 1024, gt=0, description="largest answer in one piece of JSON; labels of a read")
     frame_bytes: int = Field(32 * 1024 * 1024, gt=0, description="largest frame of a remote read")
+    samples: int = Field(100_000_000, gt=0, description="samples of one metric on one day")
+    series: int = Field(100_000, gt=0, description="series of one metric on one day")
+    labels: int = Field(500, gt=0, description="labels of one series")
     concurrency: int = Field(2, ge=1, le=32, description="tiles asked of the source at the same time")
     notebook_seconds: float = Field(1800, gt=0, description="one notebook, from kernel start to last cell")
     table_rows: int = Field(50, gt=0, description="rows of a table in the report; the CSV has all")
     lock_seconds: float = Field(10, ge=0, description="wait for another run on the same lake")
+    nightly_retry_seconds: float = Field(60, ge=0, description="all further attempts of one night's assertions")
 
 
 class Bill(_Table):
@@ -104,25 +108,41 @@ class Exchange(_Table):
 class EnvironmentSettings(_Table):
     """One watched platform: where its telemetry comes from, and what holds for it alone."""
 
-    source: str | None = None
+    source: str | None = Field(None, description="`http(s)://` URL of the server, or `demo://`")
     matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of scraped series")
     rule_matchers: dict[str, str] = Field(default_factory=dict, description="label = value, of ALERTS")
     jobs: tuple[str, ...] = Field((), description="jobs that export the platform's metrics, if not the contract's")
     tenant_label: str | None = Field(None, description="label that holds the tenant, if not the contract's")
-    tenant_cap: int | None = Field(None, gt=0)
-    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    tenant_cap: int | None = Field(None, gt=0, description="the guard's cap where it is not the contract's")
+    currency: str | None = Field(
+        None,
+        pattern=r"^[A-Z]{3}$",
+        description="currency of cost gauges without a `currency` label, where it is not the contract's",
+    )
     zone: str = Field("UTC", description="time zone of those on call, for alerts at night")
     way: Way = Field("auto", description="how samples are read: the fastest that the server offers, or one of them")
     replica_labels: tuple[str, ...] = Field((), description="labels that tell the replicas of an HA pair apart")
     rewind_minutes: int = Field(60, ge=0, description="how late samples may come; a younger day is pulled again")
     history_weeks: int = Field(5, ge=1, le=52, description="weeks pulled before the reported one")
-    tenant: str | None = Field(None, description="the tenant to read, sent as X-Scope-OrgID")
+    tenant: str | None = Field(None, description="the tenant to read, sent as X-Scope-OrgID: one, as Mimir allows")
     budgets: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict, description="tenant = amount for a calendar month, in the environment's currency"
     )
-    bills: tuple[Bill, ...] = Field((), description="totals from elsewhere: start, end, amount, currency, source")
-    exchange: Exchange | None = Field(None, description="rates into the environment's currency: rates, as_of, source")
+    bills: tuple[Bill, ...] = Field(
+        (), description="totals from elsewhere: start, end (left out), amount, currency, source"
+    )
+    exchange: Exchange | None = Field(
+        None, description="rates: rates, as_of, source; without them no amount is converted"
+    )
     http_config_file: Path | None = Field(None, description="YAML file of credentials, TLS and headers")
+    nightly: Path | None = Field(None, description="TOML file of nightly assertions of one's own")
+    canary: Path | None = Field(None, description="TOML file of the stages and signals of one's own rollout")
+    send: Path | None = Field(None, description="TOML file of who gets digests, and who gets errors")
+    weekly_log: Path | None = Field(None, description="folder of the weekly log, if not beside the reports")
+    reports_url: str | None = Field(
+        None, pattern=r"^https?://[^\s@]+$", description="where the reports' folder is served, for links in digests"
+    )
+    rules: tuple[Path, ...] = Field((), description="files or folders of the rules that the server should have loaded")
 
     @field_validator("tenant")
     @classmethod
@@ -160,10 +180,15 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    outputs: Path = Path("outputs")
-    notebooks: Path = Path("notebooks")
-    contract: Path = DEFAULT_CONTRACT
-    default_environment: str | None = None
+    outputs: Path = Field(Path("outputs"), description="folder of lakes, ledgers and reports")
+    notebooks: Path = Field(Path("notebooks"), description="folder of the notebooks")
+    contract: Path = Field(
+        DEFAULT_CONTRACT, description="the metrics to expect, by role; another platform is another file"
+    )
+    load_hosts: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1", "localhost"), description="hosts with platforms that `cloudxai harness` may load"
+    )
+    default_environment: str | None = Field(None, description="environment where neither a name nor a source is given")
     environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
     bounds: Bounds = Bounds()
     limits: Limits = Limits()
@@ -195,8 +220,8 @@ class Environment(_Table):
 
     @property
     def folder(self) -> Path:
-        """Where the environment's lake, ledger and reports lie, and what `cloudxai evaluate` found out."""
-        return self.outputs / self.name
+        """Where the environment's lake, ledger and reports lie, and what an evaluation of its own weeks found out."""
+        return no_link(self.outputs / self.name)
 
     @property
     def lake(self) -> Path:
@@ -218,10 +243,15 @@ class Environment(_Table):
         """File of what was found out in its own weeks."""
         return self.folder / "evaluation.json"
 
+    @property
+    def harness(self) -> Path:
+        """File of the last run of the harness."""
+        return self.folder / "harness.json"
+
     def command(self, *words: str) -> str:
         """A command line that means this environment: 'cloudxai report --environment beta'."""
         known = bool(self.settings.source) or self.name == "demo"
-        source = re.sub(r"(?<=//)[^/@\s]+@", "", self.source)
+        source = bare(self.source)
         return shlex.join(["cloudxai", *words, "--environment", self.name, *(() if known else ("--source", source))])
 
 
@@ -237,10 +267,10 @@ def project_folder() -> Path:
     here = Path.cwd()
     if named := os.environ.get(f"{_PREFIX}SETTINGS"):
         return (here / named).parent
-    for folder in (here, *here.parents, _BESIDE):
+    for folder in (here, *here.parents, BESIDE):
         found = folder / SETTINGS_FILE, folder / "notebooks"
         if found[0].is_file() or (found[1].is_dir() and (folder / "pyproject.toml").is_file()):
-            if folder != _BESIDE:  # whose code runs already
+            if folder != BESIDE:  # whose code runs already
                 _refuse_strangers(folder, *found)
             return folder
     return here
@@ -334,19 +364,10 @@ def environment_name(source: str) -> str:
         parts = urlsplit(source)
         place = f"{parts.hostname or ''}-{parts.port or ''}{parts.path}"
     except ValueError:
-        shown = re.sub(r"//.*@", "//<secret>@", source)
-        raise UsageError(f"Invalid source '{shown}'. A source is demo:// or a URL like http://host:9090.") from None
+        raise UsageError(f"Invalid source '{source}'. A source is demo:// or a URL like http://host:9090.") from None
     if parts.scheme == "demo":
         place = "-".join(["demo", *(f"{key}-{value}" for key, value in parse_qsl(parts.query))])
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-")[:100] or "unnamed"
-
-
-def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
-    """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
-    if near := difflib.get_close_matches(word, known, n=most):
-        return f" Did you mean {' or '.join(map(repr, near))}?"
-    rest = ", …" if len(known) > _MOST_KNOWN else ""
-    return f" Known: {', '.join(known[:_MOST_KNOWN])}{rest}." if known else ""
 
 
 def _refuse_unknown_variables() -> None:
@@ -366,21 +387,3 @@ def _one_line(error: ValidationError, file: Path) -> str:
     tables: dict[str, type[BaseModel]] = {"bounds": Bounds, "limits": Limits, "environments": EnvironmentSettings}
     model = tables.get(path[0], Settings) if len(path) > 1 else Settings
     return f"Unknown key '{key}' {place}.{near_miss(path[-1], list(model.model_fields))}"
-
-
-def find_notebook(settings: Settings, name: str) -> Path:
-    """The notebook at the path `name`, or called so in the settings' folder, beside the package or installed with it.
-
-    Raises
-    ------
-    UsageError
-        There is none; the near miss is named.
-    """
-    folders = [settings.notebooks, _BESIDE / "notebooks", _SHIPPED]
-    places = [folder / file for folder in folders for file in (name, f"{name}.ipynb")]
-    for path in (Path(name), *places):
-        if path.is_file() and path.suffix == ".ipynb":
-            return path.absolute()
-    known = sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
-    looked = ", ".join(str(folder) for folder in dict.fromkeys(folders))
-    raise UsageError(f"No notebook '{name}' in {looked}.{near_miss(name, known)}")

@@ -6,13 +6,9 @@ fast as by promtool, which parses text. Nothing of this is ever done to a server
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import cramjam
@@ -20,14 +16,23 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
-from cloudxai_analysis.ground.errors import SourceUnreachable, UsageError
+from cloudxai_analysis.ground.errors import SourceUnreachable
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.replay.own_server import own_server
 from cloudxai_analysis.sources.series import SeriesBatch, Source
 
-SERVER = "prometheus"
-_READY_SECONDS = 30.0
 _SLICE_MS = 6 * 3_600_000  # of samples in one request
 _BLOCK = "2400h"  # equal bounds as long as the demo keep all samples in one block, in any order
+_OPTIONS = (
+    "--storage.tsdb.retention.time=100y",
+    f"--storage.tsdb.min-block-duration={_BLOCK}",
+    f"--storage.tsdb.max-block-duration={_BLOCK}",
+    "--web.enable-remote-write-receiver",
+)
+_NEEDED = (
+    "Replay needs a server, because PromQL is evaluated by a server and never by code of ours: install Prometheus "
+    "(Debian package prometheus), or give --source the URL of one."
+)
 _HEADERS = {
     "Content-Type": "application/x-protobuf",
     "Content-Encoding": "snappy",
@@ -36,61 +41,18 @@ _HEADERS = {
 _SAMPLE = np.dtype([("head", "u1", 3), ("value", "<f8"), ("tag", "u1"), ("time", "u1", 6)])
 
 
-class NeedsServer(UsageError):
-    """Nothing is installed that could evaluate PromQL for the demo."""
-
-
 @contextmanager
 def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Iterator[str]:
     """The base URL of a Prometheus that holds the source's samples of these metrics in the window.
 
     Raises NeedsServer where none is installed, SourceUnreachable where it does not start.
     """
-    if shutil.which(SERVER) is None:
-        raise NeedsServer(
-            "Replay needs a server, because PromQL is evaluated by a server and never by code of ours: install "
-            "Prometheus (Debian package prometheus), or give --source the URL of one."
-        )
-    with tempfile.TemporaryDirectory(prefix="cloudxai-replay-") as folder, _running(Path(folder)) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="cloudxai-replay-") as folder,
+        own_server(Path(folder), {"global": {}}, needed=_NEEDED, options=_OPTIONS) as url,
+    ):
         _load(url, [source.read(metric, {}, window) for metric in metrics])
         yield url
-
-
-@contextmanager
-def _running(folder: Path) -> Iterator[str]:
-    (folder / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [
-        SERVER,
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        "--storage.tsdb.retention.time=100y",
-        f"--storage.tsdb.min-block-duration={_BLOCK}",
-        f"--storage.tsdb.max-block-duration={_BLOCK}",
-        "--web.enable-remote-write-receiver",
-        f"--web.listen-address={address}",
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 - our own words only
-    try:
-        _wait(process, f"http://{address}", folder / "log")
-        yield f"http://{address}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with suppress(requests.RequestException):
-            if requests.get(f"{url}/-/ready", timeout=5).status_code == 200:
-                return
-        time.sleep(0.03)
-    said = " ".join(log.read_text(encoding="utf-8", errors="replace").split()[-40:])
-    raise SourceUnreachable(f"The Prometheus for the demo did not start: {said}. Try `{SERVER} --version`.")
 
 
 def _load(url: str, batches: list[SeriesBatch]) -> None:

@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.lint import Finding
-from cloudxai_analysis.lint.documents import Node, documents_in, read_tree
+from cloudxai_analysis.lint.corpus import read_corpus
 from cloudxai_analysis.lint.expressions import TURNED, Term, Unparsed, parse
-from cloudxai_analysis.lint.rules import group_lists, load_rules
 from cloudxai_analysis.lint.tools import rule_form
+from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.rules import AlertingRule
 
-_ENDINGS = frozenset({".yml", ".yaml", ".json", ".rules"})
 _DURATIONS = ("for_seconds", "keep_firing_for_seconds", "interval_seconds")
 _KEPT = ("name", "expr", "labels", "annotations", "group", "file", *_DURATIONS)
 
 
-def rules_in(paths: Iterable[Path]) -> tuple[list[AlertingRule], list[Finding]]:
-    """The alerting rules in files and folders, and what is wrong with those; raises UsageError of a missing path."""
-    rules: list[AlertingRule] = []
-    findings: list[Finding] = []
-    groups: list[tuple[str, Node]] = []
-    for file in _files(paths):
-        trees, faults = read_tree(file)
-        findings += faults
-        for document, wrong in (one for tree in trees for one in documents_in(tree, str(file))):
-            findings += wrong
-            groups += [(str(file), Node({"groups": found}, found.line)) for found in group_lists(document)]
-            rules += [
-                AlertingRule(**{name: getattr(rule, name) for name in _KEPT})
-                for rule in load_rules(document, str(file))
-                if rule.kind == "alert" and rule.name and rule.expr.strip()
-            ]
-    return rules, findings + rule_form(groups)
-
-
-def _files(paths: Iterable[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"Rule file {path} does not exist. Give files or folders with rules.")
-        inside = sorted(file for file in path.rglob("*") if file.suffix in _ENDINGS and file.is_file())
-        found += inside if path.is_dir() else [path]
-    return found
+def rules_in(paths: Sequence[Path]) -> tuple[list[AlertingRule], list[Finding]]:
+    """The alerting rules in files and folders, and what is wrong with those; raises what `read_corpus` does."""
+    if not paths:
+        return [], []
+    corpus = read_corpus(paths, contract=load_contract())
+    rules = [
+        AlertingRule(**{name: getattr(rule, name) for name in _KEPT})
+        for rule in corpus.rules
+        if rule.kind == "alert" and rule.name and rule.expr.strip()
+    ]
+    return rules, corpus.findings + rule_form(corpus.groups)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.replay.candidates import Truth, Variant, candidates, proposal, quality, variants
 from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.episodes import agreement_counts
-from cloudxai_analysis.replay.history import WARM_UP, History
+from cloudxai_analysis.replay.history import WARM_UP, History, Named
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.written import PRESENT, RuleReplay, Variants, drafted, reason
 from cloudxai_analysis.sources.open import open_source
@@ -103,34 +103,53 @@ def opened(
     """
     end = min(window.end, now)
     span = Window(end - weeks * WEEK, end, window.name if weeks == 1 else "")
-    settings, contract = environment.settings, environment.contract
-    origin = open_source(environment.source, limits=environment.limits, settings=settings)
-    server: Any = origin
+    origin = open_source(environment.source, limits=environment.limits, settings=environment.settings)
     ledger = Ledger(environment.ledger)
+    if isinstance(origin, SeededSource):
+        ledger.seed(origin.ledger_entries())
+        rules = list(given) or rules_in([project_folder() / "reference" / "rules"])[0]
+    else:
+        rules = list(given) or loaded_rules(origin)
+    if not rules:
+        raise UsageError(f"Source {origin.name} has loaded no alerting rule. Give rule files.")
+    names = environment.contract.series_names()
+    with past(environment, span, [*rules, *proposed], origin=origin, names=names) as history:
+        yield Session(history, Truth.of(ledger, span), _beside(rules, proposed), environment.limits.concurrency)
+
+
+@contextmanager
+def past(
+    environment: Environment,
+    span: Window,
+    rules: Sequence[AlertingRule],
+    *,
+    origin: Any,
+    names: Iterable[str],
+    named: Named | None = None,
+) -> Iterator[History]:
+    """A source's past, ready to be asked for rules: of the demo with a Prometheus of our own as long as this is open.
+
+    `names` are those of series that a seeded source has, `named` tells tenant and process from an
+    alert's labels, by default as the contract does. Raises as `opened` does.
+    """
+    settings, contract, server = environment.settings, environment.contract, origin
+    seeded = isinstance(origin, SeededSource)
     with ExitStack() as running:
-        if isinstance(origin, SeededSource):
-            ledger.seed(origin.ledger_entries())
-            rules = list(given) or rules_in([project_folder() / "reference" / "rules"])[0]
-            asked = "\n".join(rule.expr for rule in (*rules, *proposed))
-            metrics = [name for name in contract.series_names() if name in asked]
+        if seeded:
+            asked = "\n".join(rule.expr for rule in rules)
             long = Window(span.start - WARM_UP - _LONGEST_RANGE, span.end)
-            url = running.enter_context(demo_server(origin, metrics, long))
+            url = running.enter_context(demo_server(origin, [name for name in names if name in asked], long))
             server = open_source(url, limits=environment.limits, settings=settings)
-        else:
-            rules = list(given) or loaded_rules(server)
-        if not rules:
-            raise UsageError(f"Source {origin.name} has loaded no alerting rule. Give rule files.")
-        history = History(
+        yield History(
             server,
             origin,
             span,
-            [*rules, *proposed],
+            rules,
             evaluation_seconds=contract.evaluation_interval_seconds,
             rule_matchers=settings.rule_matchers,
             replica_labels=settings.replica_labels,
-            named=contract.named,
+            named=named or contract.named,
         )
-        yield Session(history, Truth.of(ledger, span), _beside(rules, proposed), environment.limits.concurrency)
 
 
 def _beside(rules: Sequence[AlertingRule], proposed: Sequence[AlertingRule]) -> list[Variants]:

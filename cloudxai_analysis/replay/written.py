@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import shutil
-import subprocess
-import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.lint.documents import read_text
 from cloudxai_analysis.lint.rules import duration_text
+from cloudxai_analysis.lint.tools import rule_form, version_of
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.rules import split
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -23,7 +21,6 @@ from cloudxai_analysis.words.markdown import markdown_code, markdown_table, mark
 from cloudxai_analysis.words.phrases import NO_DATA, count, plain
 
 PRESENT = "present"
-LINTER = "promtool"
 _NUMBERS = {
     **{"false_positives": "false positives", "trials": "of judged", "unjudged": "not judged", "misses": "missed"},
     **{"incidents": "of incidents", "detection_seconds": "detection", "pages_a_week": "pages a week"},
@@ -71,12 +68,21 @@ class RuleReplay:
 def drafted(rule: AlertingRule, variant: Variant, reason: str) -> Draft:
     """The rule with a variant's threshold, `for` and `keep_firing_for`, as a linted rule file.
 
-    An unchanged threshold leaves the expression as people wrote it.
+    An unchanged threshold leaves the expression as people wrote it. What changed stands in an
+    annotation `proposed`, since those that people wrote may tell the numbers of before.
     """
     parts, (threshold, waits, keeps) = split(rule.expr), variant
     varied = parts is not None and threshold is not None and threshold != parts.threshold
     expr = parts.at(threshold) if varied else rule.expr  # type: ignore[union-attr, arg-type]
-    text = rule_file(replace(rule, expr=expr, for_seconds=waits, keep_firing_for_seconds=keeps), reason)
+    changes = {
+        "threshold": (f"{parts.threshold:g}" if parts else "", f"{threshold:g}" if varied else ""),
+        "for": (duration_text(rule.for_seconds), duration_text(waits)),
+        "keep_firing_for": (duration_text(rule.keep_firing_for_seconds), duration_text(keeps)),
+    }
+    said = ", ".join(f"{name} {was} → {now}" for name, (was, now) in changes.items() if now and was != now)
+    annotations = rule.annotations | ({"proposed": said} if said else {})
+    better = replace(rule, expr=expr, for_seconds=waits, keep_firing_for_seconds=keeps, annotations=annotations)
+    text = rule_file(better, reason)
     return Draft(text, *linted(text))
 
 
@@ -131,15 +137,12 @@ def rule_file(rule: AlertingRule, reason: str) -> str:
 
 
 def linted(text: str) -> tuple[str, str]:
-    """What `promtool check rules` says of a rule file: 'passed', 'failed' or 'not linted', and its words."""
-    if shutil.which(LINTER) is None:
-        return "not linted", f"{LINTER} is not installed (Debian package prometheus)"
-    with tempfile.TemporaryDirectory(prefix="cloudxai-lint-") as folder:
-        (Path(folder) / "rules.yml").write_text(text, encoding="utf-8")
-        command = [LINTER, "check", "rules", "rules.yml"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
-    said = plain(" ".join((done.stdout + done.stderr).split()))
-    return ("passed" if done.returncode == 0 else "failed"), said
+    """What promtool says of a rule file: 'passed', 'failed' or 'not linted', and its words."""
+    if not version_of("promtool"):
+        return "not linted", "promtool is not installed (Debian package prometheus)"
+    documents, wrong = read_text(text, "draft")
+    found = [*wrong, *rule_form([("draft", one) for one in documents])]
+    return ("failed" if found else "passed"), plain(" ".join(one.message for one in found))
 
 
 def seconds_text(seconds: float, *, none: str) -> str:

@@ -11,11 +11,17 @@ import requests
 
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, SourceAnswerError
 
-MOST_VALUES = 20_000_000  # in one document of JSON: each takes some 60 bytes as an object of Python's
+MOST_VALUES = 8_000_000  # in one document of JSON: each takes some 60 bytes as an object of Python's
+TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_LONGEST_WORDS = 4_096
 
 
 class TooManySamples(SourceAnswerError):
     """The server will not load so many samples at once; a shorter stretch may do."""
+
+
+class Momentary(SourceAnswerError):
+    """The server is too busy or failing, or its answer was cut short: the same question may do later."""
 
 
 class Declined(SourceAnswerError):
@@ -57,7 +63,11 @@ def checked(response: requests.Response, *, say: Callable[[object], str]) -> dic
 
 def one_line(text: object, *, most: int = 200) -> str:
     """Words of a server, printable, on one line and not endless."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(str(text).split()))
+    try:
+        said = str(text)[:_LONGEST_WORDS]
+    except RecursionError:
+        said = "(nested too deeply to be shown)"
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(said.split()))
     return line if len(line) <= most else f"{line[:most]}…"
 
 
@@ -97,7 +107,9 @@ def _failed(status: int, words: str, *, answers: bool) -> SourceAnswerError:
     elif status == 422 and any(word in words.lower() for word in ("too many", "exceed", "limit")):
         kind, do = TooManySamples, "Narrow the matchers, or raise the server's query limits."
     elif status == 429:
-        do = "It is too busy: run again later."
+        kind, do = Momentary, "It is too busy: run again later."
+    elif status in TRANSIENT:
+        kind = Momentary
     elif 400 <= status < 500:
         kind, do = Declined, "Check the matchers and the URL; if they are right, look at the server's log."
     return kind(f"answered HTTP {status}{words}. {do}")

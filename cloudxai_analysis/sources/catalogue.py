@@ -11,7 +11,9 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cloudxai_analysis.ground.errors import NoData, SourceAnswerError
+import numpy as np
+
+from cloudxai_analysis.ground.errors import NoData, SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import HOUR, Window
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.answers import one_line
@@ -33,12 +35,22 @@ def metric_names(source: Asked) -> list[str]:
 
 def metric_types(source: Asked) -> dict[str, str]:
     """The type of each metric that a target of the server tells it, as 'counter'; of what it tells twice, nothing."""
+    return {name: told["type"] for name, told in metric_metadata(source).items() if "type" in told}
 
-    def read(data: Any) -> dict[str, set[str]]:
-        return {name: {one["type"] for one in told} for name, told in data.items()}
 
-    types = source.session.ask("Asked for the types of its metrics", "metadata", read=read)
-    return {name: kinds.pop() for name, kinds in types.items() if len(kinds) == 1}
+def metric_metadata(source: Asked) -> dict[str, dict[str, str]]:
+    """The `type`, `unit` and `help` of each metric, as its targets tell them; nothing of what differs."""
+
+    def read(data: Any) -> dict[str, dict[str, set[str]]]:
+        return {
+            name: {
+                key: {one[key] for one in told} for key in ("type", "unit", "help") if all(key in one for one in told)
+            }
+            for name, told in data.items()
+        }
+
+    found = source.session.ask("Asked for the types of its metrics", "metadata", read=read)
+    return {name: {key: ones.pop() for key, ones in told.items() if len(ones) == 1} for name, told in found.items()}
 
 
 def words_in(source: Asked, endpoint: str, selectors: list[str], window: Window) -> list[str]:
@@ -95,9 +107,11 @@ def oldest(source: ServerSource, chosen: str, window: Window) -> datetime | None
     span = f"{round((window.end - window.start) / HOUR)}h:1h"
     try:
         found = promql(source, f"min(min_over_time(timestamp({chosen})[{span}]))", window.end)
-    except SourceAnswerError:
+    except (SourceAnswerError, UsageError):
         return None
-    return datetime.fromtimestamp(float(found["value"].iloc[0]), UTC) if len(found) else None
+    seconds = found["value"].iloc[0] if len(found) else np.nan
+    inside = window.start.timestamp() <= seconds < window.end.timestamp()
+    return datetime.fromtimestamp(seconds, UTC) if inside else None
 
 
 def labels_of(source: ServerSource, contract: Contract, window: Window, matchers: Labels) -> list[str]:

@@ -6,21 +6,21 @@ import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from pydantic import SecretStr
 from requests.auth import AuthBase
 
 from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
+from cloudxai_analysis.ground.secrets import LEAST_CHARACTERS, hidden, keep
 from cloudxai_analysis.platform.settings import EnvironmentSettings
-from cloudxai_analysis.sources.http_config import BasicAuth, HttpConfig, content_of, read_http_config
+from cloudxai_analysis.sources.http_config import BasicAuth, HttpConfig, content_of, read_http_config, tell_if_open
 
 TENANT_HEADER = "X-Scope-OrgID"
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?")
 _FRAMING = re.compile(r"host|connection|upgrade|transfer-encoding|te|trailer|expect|content-.*", re.IGNORECASE)
-_LEAST_REPEATED = 8  # a shorter word can stand in samples by chance
 
 
 def settled_credentials(
@@ -57,7 +57,6 @@ class Credentials(AuthBase):
         self.config = config or HttpConfig()
         self._tenant = tenant
         self._secrets: set[str] = set()
-        self._sent: set[bytes] = set()
 
     def __repr__(self) -> str:
         return "<secret>"
@@ -77,18 +76,23 @@ class Credentials(AuthBase):
             if name.lower() == TENANT_HEADER.lower() and re.search("[|,]", value):
                 raise UsageError(f"Header {name} would read two tenants. Give one.")
             request.headers[name] = value
-        self._sent.update(map(str.encode, request.headers.get("Authorization", "").split()[1:]))
         return request
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         for name, header in self.config.http_headers.items():
-            given = [self._text(text, None) for text in (*header.values, *header.secrets)]
-            yield name, ", ".join([*given, *(self._text(None, file) for file in header.files)])
+            said = [_text(text, None) for text in header.values]
+            secret = [_text(text, None) for text in header.secrets] + [_text(None, file) for file in header.files]
+            if name.lower() != TENANT_HEADER.lower():  # which stands in reports by right
+                self._keep(said, of="")
+                self._keep(secret, of=f"The secret of header {name}")
+            yield name, ", ".join([*said, *secret])
         if basic := self.config.basic_auth:
-            user = self._text(basic.username, basic.username_file)
-            yield "Authorization", self._both(user, self._text(basic.password, basic.password_file))
+            user = _text(basic.username, basic.username_file)
+            yield "Authorization", self._both(user, _text(basic.password, basic.password_file), "The password")
         elif token := self.config.token:
-            yield "Authorization", f"{token.type} {self._text(token.credentials, token.credentials_file)}"
+            secret = [_text(token.credentials, token.credentials_file)]
+            self._keep(secret, of="The token")
+            yield "Authorization", f"{token.type} {secret[0]}"
 
     def proxy(self) -> tuple[str | None, dict[str, str]]:
         """The proxy's URL without its user and password, and the headers that it alone is told."""
@@ -98,37 +102,42 @@ class Credentials(AuthBase):
         url, both = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", (parts.username, parts.password)
         if both == (None, None):
             return url, {}
-        return url, {"Proxy-Authorization": self._both(*(unquote(one or "") for one in both))}
+        user, password = (unquote(one or "") for one in both)
+        return url, {"Proxy-Authorization": self._both(user, password, "The proxy's password")}
 
     def hide(self, text: str) -> str:
         """`text` with every secret that was sent so far replaced by `<secret>`."""
-        for secret in sorted(self._secrets.copy(), key=len, reverse=True):
-            text = text.replace(secret, "<secret>")
-        return text
+        return hidden(text, self._secrets)
 
     def repeatable(self) -> list[bytes]:
-        """What was sent as `Authorization` so far, without its type, as far as it is long enough to be known again."""
-        return [word for word in self._sent.copy() if len(word) >= _LEAST_REPEATED]
+        """Every form of what was sent so far to be let in, as an answer may repeat it."""
+        return [form.encode("utf-8", "surrogatepass") for form in self._secrets.copy()]
 
-    def _both(self, user: str, password: str) -> str:
+    def _both(self, user: str, password: str, of: str) -> str:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-        for secret in (user, password, pair):
-            self._keep(secret)
+        # A user is no secret, and may be a word like `prometheus`; without a password it is a token.
+        self._keep([password] if password else [], of=of)
+        self._keep([pair, *([] if password else [user])], of="")
         return f"Basic {pair}"
 
-    def _text(self, given: SecretStr | None, file: Path | None) -> str:
-        """What is given, or what the file holds now."""
-        text = given.get_secret_value() if given is not None else ""
-        if file is not None:
-            try:
-                text = content_of(file).decode().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is no text"
-                raise UsageError(f"File {file}, named by the file of access, cannot be read: {why}.") from None
-        self._keep(text)
-        return text
+    def _keep(self, secrets: list[str], *, of: str) -> None:
+        """Hide them from now on; raises UsageError where one that is `of` something is too short for that."""
+        for secret in secrets:
+            if of and 0 < len(secret) < LEAST_CHARACTERS:
+                raise UsageError(
+                    f"{of} has fewer than {LEAST_CHARACTERS} characters: where a server repeats it, it could not be "
+                    "told from ordinary words, and hidden. Give it a longer one."
+                )
+            self._secrets |= keep(secret)
 
-    def _keep(self, secret: str) -> None:
-        # A server may repeat a part only, such as the token without the 'Bearer' that a header gives before it.
-        words = {secret, *(word for word in secret.split() if len(word) > 3)} - {""}
-        self._secrets.update(form for word in words for form in (word, quote(word), quote(word, safe="")))
+
+def _text(given: SecretStr | None, file: Path | None) -> str:
+    """What is given, or what the file holds now."""
+    if file is None:
+        return given.get_secret_value() if given is not None else ""
+    try:
+        tell_if_open(file)
+        return content_of(file).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"File {file}, named by the file of access, cannot be read: {why}.") from None

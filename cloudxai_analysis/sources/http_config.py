@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import stat
@@ -16,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from cloudxai_analysis.ground.errors import UsageError
 
 _LARGEST_BYTES, _DEEPEST = 1 << 20, 50
+_LOG = logging.getLogger(__name__)
+_TOLD: set[Path] = set()
 
 AnchoredPath = Annotated[Path, AfterValidator(lambda path, info: (info.context or Path()) / path)]
 
@@ -121,7 +124,18 @@ def read_http_config(file: Path) -> HttpConfig:
         raise UsageError(f"File {file} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise UsageError(f"File {file}{error}.") from None
+    if _holds_secret(config):
+        tell_if_open(file)
     return config
+
+
+def _holds_secret(table: object) -> bool:
+    """Whether a secret itself is given anywhere in it, and not only the file with one."""
+    if isinstance(table, BaseModel):
+        return any(_holds_secret(value) for value in dict(table).values())
+    if isinstance(table, dict | tuple):
+        return any(map(_holds_secret, table.values() if isinstance(table, dict) else table))
+    return isinstance(table, SecretStr)
 
 
 def content_of(file: Path) -> bytes:
@@ -133,6 +147,13 @@ def content_of(file: Path) -> bytes:
     if len(content) > _LARGEST_BYTES:
         raise OSError(errno.EFBIG, f"it is larger than {_LARGEST_BYTES:,} bytes")
     return content
+
+
+def tell_if_open(file: Path) -> None:
+    """Warn, once, of a file with credentials that every user of the machine can read."""
+    if file.absolute() not in _TOLD and file.stat().st_mode & stat.S_IROTH:
+        _TOLD.add(file.absolute())
+        _LOG.warning("File %s holds credentials, and every user can read it. Take that right away: chmod o-r.", file)
 
 
 def parsed_yaml(content: bytes) -> Any:

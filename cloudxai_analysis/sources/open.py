@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, project_folder
+from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, project_folder, settings_file
 
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.demo import DemoSource
@@ -30,13 +30,16 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> D
     if scheme not in ("http", "https"):
         raise UsageError(f"The source is neither the demo nor an http(s) URL. {_FORMS}.")
     from cloudxai_analysis.sources.credentials import settled_credentials
+    from cloudxai_analysis.sources.http_config import tell_if_open
     from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.sources.session import ObservingSession
 
     base, user, password = _address(url)
+    if user is not None and url == settings.source and settings_file().is_file():
+        tell_if_open(settings_file())
     credentials = settled_credentials(settings, project_folder(), user=user, password=password)
     session = ObservingSession(base, limits=limits, credentials=credentials)
-    return ServerSource(session, limits=limits, way=settings.way, tenant=settings.tenant)
+    return ServerSource(session, way=settings.way, tenant=settings.tenant)
 
 
 def _address(url: str) -> tuple[str, str | None, str]:

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.sources.answers import TooManySamples, one_line
+from cloudxai_analysis.sources.answers import MOST_VALUES, TooManySamples, one_line
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
-from cloudxai_analysis.sources.session import ObservingSession, asking
+from cloudxai_analysis.sources.session import MISSHAPEN, ObservingSession, asking
 
 MOST_STEPS = 2_000  # asked for at once; Prometheus refuses more than 11,000
 # Prometheus' bits of a NaN that is no staleness marker; JSON says 'NaN' only.
 NORMAL_NAN_BITS = 0x7FF8000000000001
 # Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over it.
 WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
+_NOT_ONE_NUMBER = {"values", "histogram", "histograms"}
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NUMBERS = re.compile(r"[0-9+\-.eEInfNa]*")
 
@@ -105,21 +106,27 @@ def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
     client = PrometheusConnect(url=source.name, session=source.session)
     asked = f"Asked for {one_line(expression)} at {time.isoformat()}"
     fields = {"time": time.isoformat(), "timeout": source.session.patience, **WHOLE_ANSWERS}
-    with asking(asked):
-        result = client.custom_query(expression, params=fields)
-    if len(result) == 2 and isinstance(result[1], str):
-        result = [{"metric": {}, "value": result}]
     try:
-        if any("value" not in item or "value" in item["metric"] for item in result):
+        with asking(asked):
+            result = client.custom_query(expression, params=fields)
+        if len(result) == 2 and isinstance(result[1], str):
+            result = [{"metric": {}, "value": result}]
+        if any(item.keys() & _NOT_ONE_NUMBER or "value" in item["metric"] for item in result):
             raise UsageError(
                 f"{asked}: it gives ranges, histograms or a label called 'value'. Use an expression with one number "
                 "a series, and label_replace for the label; raw samples come from the source's `read`."
             )
-        labels, values = [item["metric"] for item in result], [float(item["value"][1]) for item in result]
-    except (KeyError, IndexError, TypeError, ValueError):
+        labels, values = [texts_of(item["metric"]) for item in result], [float(item["value"][1]) for item in result]
+    except MISSHAPEN:
         raise SourceAnswerError(f"{asked}: source {source.name} answered with values that are no numbers.") from None
-    frame = pd.DataFrame(labels, index=range(len(values))).fillna("")
-    return frame.reindex(columns=sorted(frame.columns)).assign(value=pd.Series(values, dtype="float64"))
+    names = sorted(set().union(*labels))
+    if len(names) > source.session.limits.labels or len(names) * len(labels) > MOST_VALUES:
+        raise SourceAnswerError(
+            f"{asked}: source {source.name} gave {len(labels):,} series with {len(names):,} different labels, more "
+            "than a table may have. Leave labels out with `by`, or raise `limits.labels`."
+        )
+    columns = {name: [one.get(name, "") for one in labels] for name in names}
+    return pd.DataFrame({**columns, "value": np.array(values, dtype=np.float64)}, index=range(len(values)))
 
 
 def promql_range(source: Asked, expression: str, steps: Steps) -> SeriesBatch:
@@ -171,6 +178,13 @@ def matrix(data: Any) -> list[Any]:
     return result
 
 
+def texts_of(labels: dict[str, Any]) -> dict[str, str]:
+    """The labels of a series in an answer; ValueError where they are none."""
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise ValueError
+    return labels
+
+
 def _evaluated(source: Asked, expression: str, part: Steps) -> list[_Series]:
     first, last = (seconds_text(part.first + number * part.step) for number in (0, part.count - 1))
     fields = {"query": expression, "start": first, "end": last, "step": seconds_text(part.step)}
@@ -186,13 +200,12 @@ def _points(item: dict[str, Any], part: Steps) -> _Series:
     """One series; ValueError where it has other times than were asked for, or no proper labels."""
     if item.get("histograms"):
         raise UsageError("it gives native histograms. Use an expression with one number a series.")
-    labels = item["metric"]
     times, values = pairs_of(item["values"])
     # A server that aligns start and end to its own steps would give other moments.
     aligned = np.isin(times, part.times).all() and np.all(np.diff(times) > 0)
-    if not aligned or not all(isinstance(value, str) for value in labels.values()):
+    if not aligned:
         raise ValueError
-    return labels, times.astype(np.int64), values
+    return texts_of(item["metric"]), times.astype(np.int64), values
 
 
 def _escaped(character: str) -> str:

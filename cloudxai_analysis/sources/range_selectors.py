@@ -1,19 +1,19 @@
-"""Raw samples by range selectors, which every server answers; and counts of samples."""
+"""Raw samples by range selectors, which every server answers; and what makes any reading a whole one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import TooManySamples
+from cloudxai_analysis.sources.counts import Counts
 from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, matrix, pairs_of
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.sources.series_parts import MOST_SAMPLES, Assembly, Notes, Stretch
+from cloudxai_analysis.sources.series_parts import Assembly, Stretch
 from cloudxai_analysis.sources.session import ObservingSession
 
 SAMPLES_PER_ANSWER = 500_000
@@ -31,7 +31,7 @@ class RangeSelectors:
 
     def __init__(self, session: ObservingSession, *, samples_per_answer: int = SAMPLES_PER_ANSWER) -> None:
         self.session = session
-        self.notes = Notes()
+        self.counts = Counts(session)
         self._samples_per_answer = samples_per_answer
 
     def about(self) -> dict[str, Any]:
@@ -42,34 +42,12 @@ class RangeSelectors:
         """The stretch's samples; raises what `session.ask` and `whole` do."""
 
         def assembly(counted: int) -> Assembly:
-            found = Assembly(stretch)
+            found = Assembly(stretch, self.session.limits)
             for part in stretch.parts(-(-counted // self._samples_per_answer)):
                 self._collect(part, found)
             return found
 
         return self.whole(stretch, assembly)
-
-    def count(self, stretch: Stretch, *, cut: int = 0) -> int:
-        """The server's count of samples in the stretch without its first `cut` milliseconds, markers left out.
-
-        Up to Prometheus 2 the sample of the millisecond before the stretch may be among them.
-        """
-        if stretch.end - stretch.start <= cut:  # PromQL has no range of no length
-            return 0
-        query = f"sum(count_over_time({replace(stretch, start=stretch.start + cut).range_selector}))"
-        try:
-            count = sum(self._ask(stretch, query, lambda data: [int(float(one["value"][1])) for one in data["result"]]))
-        except TooManySamples:
-            if stretch.end - stretch.start == 1:
-                raise
-            # No sample may be counted in both halves.
-            return sum(self.count(half, cut=1) for half in stretch.parts(2))
-        if count > MOST_SAMPLES:
-            raise SourceAnswerError(
-                f"{stretch}: source {self.session.base} has {count:,} samples, more than {MOST_SAMPLES:,}. Narrow the "
-                "matchers."
-            )
-        return count
 
     def label_sets(self, stretch: Stretch, selectors: Sequence[str]) -> list[Labels]:
         """The label sets, without the name, of the stretch's series that a selector matches."""
@@ -88,24 +66,22 @@ class RangeSelectors:
         reading gives, or looks for chunks in a block that is gone. Emptiness is believed only after
         the index and a second count agree. Raises SourceAnswerError where it stays so.
         """
-        for attempt in range(self.session.retries + 1):
+        for attempt in range(self.session.limits.retries + 1):
             if attempt:
                 time.sleep(2 ** (attempt - 1))
-            counted = self.count(stretch)
+            counted = self.counts.count(stretch) if attempt else self.counts.before(stretch).samples
             try:
                 assembly = read(counted)
             except Garbled:
-                if attempt == self.session.retries:
+                if attempt == self.session.limits.retries:
                     raise
                 continue
             if not assembly.given and not counted and self.label_sets(stretch, [stretch.selector]):
-                counted = self.count(stretch)
+                counted = self.counts.count(stretch)
             if assembly.given < counted:
-                counted = self.count(stretch, cut=1)
+                counted = self.counts.count(stretch, cut=1)
             if assembly.given >= counted:
-                batch = assembly.batch()
-                self.notes.add(stretch.metric, assembly.left_out)
-                return batch
+                return assembly.batch()
         raise SourceAnswerError(
             f"{stretch}: source {self.session.base} counted {counted:,} samples and gave {assembly.given:,}. "
             "A partial answer is not taken for a whole one: run again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -12,11 +13,10 @@ import numpy as np
 import requests
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
-from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.http_config import parsed_yaml
-from cloudxai_analysis.sources.promql import selector
+from cloudxai_analysis.sources.promql import selector, texts_of
 from cloudxai_analysis.sources.range_selectors import Garbled, RangeSelectors
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.series_parts import Assembly, Stretch
@@ -32,6 +32,8 @@ HEADERS = {
 # Encodings besides XOR, whose samples can be counted: integer and float histograms.
 _HISTOGRAMS = (2, 3)
 _STREAMED_XOR_CHUNKS = 1
+_GLOBAL = re.compile(r"^global:.*\n?(?:[ \t#].*\n?|\n)*", re.MULTILINE)
+_LONGEST_SECTION = 100_000
 # Tags of protobuf: the field's number and its wire type, 0 for numbers, 2 for what has a length.
 _FIRST, _SECOND, _THIRD = (number << 3 | 2 for number in (1, 2, 3))
 _FIRST_NUMBER, _SECOND_NUMBER = 1 << 3, 2 << 3
@@ -44,9 +46,9 @@ class RemoteRead:
     API'.
     """
 
-    def __init__(self, ranges: RangeSelectors, limits: Limits) -> None:
+    def __init__(self, ranges: RangeSelectors) -> None:
         self._ranges = ranges
-        self._largest_frame = limits.frame_bytes
+        self._limits = ranges.session.limits
 
     def about(self) -> dict[str, Any]:
         """What the provenance says of this way."""
@@ -75,9 +77,9 @@ class RemoteRead:
                     f"answered remote read with '{one_line(content)}' instead of frames. "
                     "Check the URL and its path; a login page or a proxy may stand before the server."
                 )
-            found = Assembly(stretch, leave_out=self.external_labels, own=own)
+            found = Assembly(stretch, self._limits, leave_out=self.external_labels, own=own)
             for data, frames, parts, chunks in self._indexed(body):
-                _decode(data, frames, parts, chunks, found)
+                _decode(data, frames, parts, chunks, found, self._limits.labels)
             return found
 
         message = request(stretch.metric, stretch.matchers, stretch.start, stretch.end)
@@ -118,7 +120,7 @@ class RemoteRead:
             data = np.frombuffer(raw + bytes(kernels.PADDING), dtype=np.uint8)
             if len(data) > kernels.ROW_BYTES * len(tables[1]):
                 tables = _tables(2 * len(data))
-            frames, parts, chunks, whole = kernels.index_frames(data, self._largest_frame, *tables)
+            frames, parts, chunks, whole = kernels.index_frames(data, self._limits.frame_bytes, *tables)
             rest = raw[whole:]
             if frames < 0:
                 break
@@ -128,7 +130,7 @@ class RemoteRead:
             words = rest[:200].replace(b"\n", b" ").decode(errors="replace")
             said = f": {one_line(words)}" if words.isascii() and words.isprintable() else ""
             raise Garbled(
-                f"sent something that is no frame of at most {self._largest_frame:,} bytes, after {seen:,} whole "
+                f"sent something that is no frame of at most {self._limits.frame_bytes:,} bytes, after {seen:,} whole "
                 f"frames{said}. The answer is not taken for whole: look at the server's log, and run again."
             )
 
@@ -147,12 +149,12 @@ def request(metric: str, matchers: Labels, start_ms: int, end_ms: int) -> bytes:
     return bytes(cramjam.snappy.compress_raw(asked))
 
 
-def labels_of(encoded: bytes) -> dict[str, str]:
-    """The labels of a series from their part of its message; ValueError where they are none."""
+def labels_of(encoded: bytes, most: int) -> dict[str, str]:
+    """The labels of a series from their part of its message, one more than `most` at most; ValueError of none."""
     labels: dict[str, str] = {}
     at = 0
     try:
-        while at < len(encoded):
+        while at < len(encoded) and len(labels) <= most:
             tag, inner, at = _piece(encoded, at, len(encoded))
             texts = {_FIRST: "", _SECOND: ""}
             while inner < at:
@@ -167,8 +169,10 @@ def labels_of(encoded: bytes) -> dict[str, str]:
     return labels
 
 
-def _decode(data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.ndarray, found: Assembly) -> None:
-    """Add the samples of the frames to what was found."""
+def _decode(
+    data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.ndarray, found: Assembly, most: int
+) -> None:
+    """Add the samples of the frames to what was found; a series has `most` labels."""
     for start, end, crc in frames.tolist():
         if google_crc32c.value(data[start:end].tobytes()) != crc:
             raise SourceAnswerError(
@@ -181,7 +185,7 @@ def _decode(data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.
         else:
             found.left_out[f"chunks of the unknown encoding {kind} were left out."] += 1
     room = int(parts[:, kernels.PART_SAMPLES].sum())
-    found.reserve(room)
+    found.reserve(room, max(len(frames) - len(parts), 0))
     times, values, ends = np.empty(room, np.int64), np.empty(room, np.float64), np.empty(len(parts), np.int64)
     if kernels.decode_parts(data, parts, chunks, times, values.view(np.uint64), ends) >= 0:
         raise SourceAnswerError(
@@ -192,7 +196,7 @@ def _decode(data: np.ndarray, frames: np.ndarray, parts: np.ndarray, chunks: np.
     edges = parts[:, [kernels.PART_LABELS, kernels.PART_LABELS_END]].tolist()
     for (start, stop), end in zip(edges, ends.tolist(), strict=True):
         try:
-            labels = labels_of(data[start:stop].tobytes())
+            labels = labels_of(data[start:stop].tobytes(), most)
         except ValueError:
             labels = {}
         found.add(labels, times[begin:end], values[begin:end])
@@ -246,7 +250,8 @@ def _content_type(response: requests.Response) -> str:
 
 
 def _external_labels(data: Any) -> Labels:
-    labels = parsed_yaml(data["yaml"].encode())["global"].get("external_labels") or {}
-    if not all(isinstance(value, str) for value in labels.values()):
+    """Those of a configuration, whose other sections are passed over unread: they can be long, and are anybody's."""
+    sections = _GLOBAL.findall(data["yaml"])
+    if len(sections) != 1 or len(sections[0]) > _LONGEST_SECTION:
         raise ValueError
-    return dict(labels)
+    return texts_of(parsed_yaml(sections[0].encode())["global"].get("external_labels") or {})

@@ -39,7 +39,7 @@ def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Wi
             merged = _filled(merged, (batch.times[piece], batch.values[piece]), counter=counter)
         inside = (merged[0] >= window.start_ms) & (merged[0] < window.end_ms)
         series.append((own, merged[0][inside], merged[1][inside]))
-    return SeriesBatch.of(batch.metric, series)
+    return SeriesBatch.of(batch.metric, series, batch.left_out)
 
 
 def _filled(followed: _Samples, other: _Samples, *, counter: bool) -> _Samples:

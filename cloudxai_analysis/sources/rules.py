@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.promql import Asked
+
+MOST_RULES = 10_000  # each pull keeps them
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class AlertingRule:
     """One alerting rule; durations are in seconds, `interval_seconds` its group's (None: the usual one).
 
     Where it comes from a server, `last_evaluation` is when its group was last evaluated, in
-    milliseconds, and `health` how that went ('ok', 'err', 'unknown').
+    milliseconds, and `health` how that went ('ok', 'err', 'unknown'), `error` in the server's words.
     """
 
     name: str
@@ -29,6 +32,7 @@ class AlertingRule:
     file: str = ""
     last_evaluation: int | None = None
     health: str = ""
+    error: str = ""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -44,19 +48,20 @@ class Ruled(Protocol):
         """The alerting rules that are loaded; None where it cannot say."""
 
 
-def loaded_rules(source: Asked) -> list[AlertingRule]:
-    """The alerting rules that the server has loaded, in its order; raises what `session.ask` does.
+def loaded_rules(source: Asked, *, kind: Literal["alert", "record"] = "alert") -> list[AlertingRule]:
+    """The rules of a kind that the server has loaded, in its order; raises what `session.ask` does.
 
-    Source: Prometheus docs, HTTP API, 'Rules'; the server gives expressions in its own writing.
+    Of a recording rule there is what it has in common with an alerting one. Source: Prometheus
+    docs, HTTP API, 'Rules'; the server gives expressions in its own writing.
     """
-    return source.session.ask(
-        "Asked for its rules",
-        "rules",
-        {"type": "alert"},
-        read=lambda data: [
-            _loaded(rule, group) for group in data["groups"] for rule in group["rules"] if rule["type"] == "alerting"
-        ],
-    )
+
+    def read(data: Any) -> list[AlertingRule]:
+        told = [(rule, group) for group in data["groups"] for rule in group["rules"] if rule["type"] == f"{kind}ing"]
+        if len(told) > MOST_RULES:
+            raise SourceAnswerError(f"has {len(told):,} {kind}ing rules, more than the {MOST_RULES:,} that are read.")
+        return [_loaded(rule, group) for rule, group in told]
+
+    return source.session.ask("Asked for its rules", "rules", {"type": kind}, read=read)
 
 
 def rule_rows(rules: Iterable[AlertingRule] | None) -> list[dict[str, Any]] | None:
@@ -87,4 +92,5 @@ def _loaded(rule: dict[str, Any], group: dict[str, Any]) -> AlertingRule:
         file=str(group.get("file") or ""),
         last_evaluation=None if never else round(datetime.fromisoformat(evaluated).timestamp() * 1000),
         health=str(rule.get("health") or ""),
+        error=str(rule.get("lastError") or ""),
     )

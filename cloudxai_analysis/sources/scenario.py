@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model, field_validator
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.tables import checked
 
 EXTENT = Window(datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=UTC), "the demo's six weeks")
 MINUTES = int(EXTENT.duration.total_seconds()) // 60
@@ -104,9 +105,4 @@ def named_scenario(name: str) -> Scenario:
 
 def checked_scenario(content: dict[str, Any], where: str) -> Scenario:
     """The scenario that plain data describe; raises UsageError, which names the key."""
-    try:
-        return Scenario.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UsageError(f"Scenario {where}, key '{key}': {first['msg']}.") from None
+    return checked(content, Scenario, of=f"Scenario {where}")

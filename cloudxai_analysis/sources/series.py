@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,6 +29,7 @@ class SeriesBatch:
 
     `labels` leave out `__name__`; `times` are int64 milliseconds since the epoch, ascending within
     a series, without doubles; `values` are float64 with every bit kept, staleness markers included.
+    `left_out` says what the source had and the batch has not, and how much: "samples ...": 12.
     """
 
     metric: str
@@ -35,9 +37,15 @@ class SeriesBatch:
     offsets: NDArray[np.int64]
     times: NDArray[np.int64]
     values: NDArray[np.float64]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, metric: str, series: Sequence[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]) -> SeriesBatch:
+    def of(
+        cls,
+        metric: str,
+        series: Sequence[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]],
+        left_out: Mapping[str, int] = MappingProxyType({}),
+    ) -> SeriesBatch:
         """A batch of series as (labels, times, values); those without a sample are left out."""
         kept = [item for item in series if len(item[1])]
         lengths = np.array([len(times) for _, times, _ in kept], dtype=np.int64)
@@ -47,6 +55,7 @@ class SeriesBatch:
             offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)]),
             times=np.concatenate([np.empty(0, dtype=np.int64), *(times for _, times, _ in kept)]),
             values=np.concatenate([np.empty(0, dtype=np.float64), *(values for _, _, values in kept)]),
+            left_out=left_out,
         )
 
     @property
@@ -77,6 +86,14 @@ class Source(Protocol):
         Raises SourceUnreachable, SourceAnswerError or RefusedForSecurity where it does not answer,
         wrongly or in part.
         """
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A source that does some things for many readings at once."""
+
+    def foresee(self, metric: str, matchers: Labels, windows: Iterable[Window]) -> None:
+        """Take note of what `read` will be called for; nothing is asked yet."""
 
 
 @runtime_checkable

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -15,14 +14,14 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
+from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import one_line
 from cloudxai_analysis.sources.promql import seconds_text, selector
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
 
 DOUBLES_LEFT_OUT = "samples stood beside another one of the same time with another value; the first was kept."
 HISTOGRAMS_LEFT_OUT = "native histogram samples were left out; only classic ones are read."
-MOST_SAMPLES = 500_000_000  # of one metric in one window: 8 GB in memory
-MOST_PARTS = 2_000_000  # 1 GB besides
+MOST_PARTS = 2_000_000  # pieces of series in one read: 1 GB of objects
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,15 @@ class Stretch:
     """A metric, its matchers and milliseconds `[start, end)`; `window` is the one people asked for."""
 
     metric: str
-    matchers: Labels
+    matchers: Labels = field(hash=False)
     window: Window
     start: int
     end: int
+
+    @classmethod
+    def of(cls, metric: str, matchers: Labels, window: Window) -> Stretch:
+        """All of a window."""
+        return cls(metric, matchers, window, window.start_ms, window.end_ms)
 
     @property
     def selector(self) -> str:
@@ -66,19 +70,9 @@ class Stretch:
         return f"Asked for {one_line(self.selector)} in {self.window}"
 
 
-class Notes:
-    """What was left out while reading, counted by metric; `lines` is a living list."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._lock = Lock()
-
-    def add(self, metric: str, left_out: Mapping[str, int]) -> None:
-        """Count what happened to samples of a metric; the words go on from '`metric`: 12 '."""
-        with self._lock:
-            self._counts.update({(metric, what): count for what, count in left_out.items() if count})
-            self.lines[:] = [f"{name}: {count:,} {what}" for (name, what), count in sorted(self._counts.items())]
+def too_many(most: int, what: str, limit: str) -> str:
+    """How a limit of the settings is said, and what is to be done."""
+    return f"{most:,} {what}. Narrow the matchers, or raise `limits.{limit}`."
 
 
 class Assembly:
@@ -92,28 +86,34 @@ class Assembly:
     def __init__(
         self,
         stretch: Stretch,
+        limits: Limits,
         *,
         leave_out: Labels = MappingProxyType({}),
         own: Mapping[str, Labels] = MappingProxyType({}),
     ) -> None:
         self.given = 0
         self.left_out: Counter[str] = Counter()
-        self._stretch = stretch
+        self._stretch, self._limits = stretch, limits
         self._leave_out, self._own = leave_out.items(), own
-        self._parts = self._samples = 0
+        self._parts = self._samples = self._text = 0
         self._series: dict[str, tuple[Labels, list[NDArray[np.int64]], list[NDArray[np.float64]]]] = {}
 
-    def reserve(self, samples: int) -> None:
-        """Raise SourceAnswerError where one more part of so many samples is more than may be held."""
-        self._parts += 1
-        if self._samples + samples > MOST_SAMPLES or self._parts > MOST_PARTS:
-            raise SourceAnswerError(
-                f"sent more than {MOST_SAMPLES:,} samples or {MOST_PARTS:,} pieces of series. Narrow the matchers."
-            )
+    def reserve(self, samples: int, pieces: int = 1) -> None:
+        """Raise SourceAnswerError where so many more samples in so many pieces are more than may be held."""
+        self._parts += pieces
+        if self._parts > MOST_PARTS:
+            raise SourceAnswerError(f"sent more than {MOST_PARTS:,} pieces of series. Narrow the matchers.")
+        self._within("samples", self._samples + samples, "samples")
+
+    def _within(self, limit: str, found: int, what: str) -> None:
+        most = getattr(self._limits, limit)
+        if found > most:
+            raise SourceAnswerError(f"sent more than {too_many(most, what, limit)}")
 
     def add(self, labels: Mapping[str, Any], times: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Take the samples of a series, named by its labels, that lie in the stretch."""
         self.reserve(len(times))
+        self._within("labels", len(labels), "labels of one series")
         inside = (times >= self._stretch.start) & (times < self._stretch.end)
         if not inside.all():
             times, values = times[inside], values[inside]
@@ -122,7 +122,12 @@ class Assembly:
         self._samples += len(times)
         self.given += int(np.count_nonzero(values.view(np.int64) != STALENESS_MARKER_BITS))
         own = self._asked_labels(labels)
-        _, all_times, all_values = self._series.setdefault(canonical_labels(own), (own, [], []))
+        canonical = canonical_labels(own)
+        if canonical not in self._series:
+            self._text += len(canonical)
+            self._within("text_bytes", self._text, "bytes of labels")
+            self._within("series", len(self._series) + 1, "series")
+        _, all_times, all_values = self._series.setdefault(canonical, (own, [], []))
         all_times.append(times)
         all_values.append(values)
 
@@ -134,7 +139,7 @@ class Assembly:
     def batch(self) -> SeriesBatch:
         """The series in the order in which they came; of samples with one time the first is kept."""
         merged = [(labels, *self._merged(times, values)) for labels, times, values in self._series.values()]
-        return SeriesBatch.of(self._stretch.metric, merged)
+        return SeriesBatch.of(self._stretch.metric, merged, +self.left_out)
 
     def _asked_labels(self, given: Mapping[str, Any]) -> Labels:
         asked = {"__name__": self._stretch.metric, **self._stretch.matchers}

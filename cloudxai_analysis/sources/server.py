@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.platform.settings import Way as WayName
 from cloudxai_analysis.sources.answers import Declined
 from cloudxai_analysis.sources.catalogue import status
-from cloudxai_analysis.sources.promql import Steps, promql_range, selector
 from cloudxai_analysis.sources.range_selectors import RangeSelectors
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.sources.remote_read import RemoteRead
     from cloudxai_analysis.sources.victoria_metrics import Export
 
-_DAY_MS = 86_400_000
-
 
 class ServerSource:
     """Prometheus, Mimir, Thanos, VictoriaMetrics, or what speaks their API; it is only ever read.
@@ -34,12 +30,9 @@ class ServerSource:
     VictoriaMetrics' export, else range selectors, which all of them answer.
     """
 
-    def __init__(
-        self, session: ObservingSession, *, limits: Limits, way: WayName = "auto", tenant: str | None = None
-    ) -> None:
+    def __init__(self, session: ObservingSession, *, way: WayName = "auto", tenant: str | None = None) -> None:
         self.session = session
         self._tenant = tenant
-        self._limits = limits
         self._way = way
         self._ranges = RangeSelectors(session)
 
@@ -49,7 +42,7 @@ class ServerSource:
         return self.session.base
 
     def describe(self) -> dict[str, Any]:
-        """Provenance; `warnings` is a living list, `chosen` says why samples are read in this way.
+        """Provenance; `chosen` says why samples are read in this way.
 
         Raises UsageError where the settings name a way that is not offered, and what the session
         does.
@@ -57,14 +50,15 @@ class ServerSource:
         way, why = self._chosen
         version = status(self, "buildinfo").get("version", "unknown")
         described = {**way.about(), "source": self.name, "version": version, "chosen": why}
-        described["warnings"] = self._ranges.notes.lines
         return described if self._tenant is None else {**described, "tenant": self._tenant}
 
     def clock(self) -> datetime:
         """What time it is at the server, by its own `time()`; raises what the session does."""
 
         def moment(data: Any) -> datetime:
-            return datetime.fromtimestamp(float(data["result"][1]), UTC)
+            # VictoriaMetrics gives a series where Prometheus gives a scalar.
+            told = data["result"] if data["resultType"] == "scalar" else data["result"][0]["value"]
+            return datetime.fromtimestamp(float(told[1]), UTC)
 
         return self.session.ask("Asked for its time", "query", {"query": "time()"}, read=moment)
 
@@ -88,17 +82,17 @@ class ServerSource:
 
     def counts(self, metric: str, matchers: Labels, days: Sequence[Window]) -> list[tuple[int, int]]:
         """Series and samples of `metric` on each day, as the server counts them, markers left out."""
-        ends = [day.end_ms - 1 for day in days]
-        # Before Prometheus 3.0 a range holds its left end: a millisecond less counts no sample twice.
-        steps = Steps(min(ends), _DAY_MS, (max(ends) - min(ends)) // _DAY_MS + 1)
-        over = f"count_over_time({selector(metric, matchers)}[{_DAY_MS - 1}ms])"
-        found = [promql_range(self, f"{how}({over})", steps) for how in ("count", "sum")]
-        series, samples = (dict(zip(batch.times.tolist(), batch.values.tolist(), strict=True)) for batch in found)
-        return [(round(series.get(end, 0)), round(samples.get(end, 0))) for end in ends]
+        stretches = [Stretch.of(metric, matchers, day) for day in days]
+        series, samples = (self._ranges.counts.by_day(stretches, how) for how in ("count", "sum"))
+        return list(zip(series, samples, strict=True))
+
+    def foresee(self, metric: str, matchers: Labels, windows: Iterable[Window]) -> None:
+        """As `Foreseeing.foresee`."""
+        self._ranges.counts.foresee([Stretch.of(metric, matchers, window) for window in windows])
 
     def read(self, metric: str, matchers: Labels, window: Window) -> SeriesBatch:
         """As `Source.read`; UsageError where a matcher names no label; raises what `describe` does."""
-        stretch = Stretch(metric, matchers, window, window.start_ms, window.end_ms)
+        stretch = Stretch.of(metric, matchers, window)
         if not (stretch.selector and stretch.start < stretch.end):  # a selector refuses what names no label
             return SeriesBatch.of(metric, [])
         return self._chosen[0].read(stretch)
@@ -125,7 +119,7 @@ class ServerSource:
         from cloudxai_analysis.sources.remote_read import RemoteRead
         from cloudxai_analysis.sources.victoria_metrics import Export
 
-        way = RemoteRead(self._ranges, self._limits) if name == "remote_read" else Export(self._ranges)
+        way = RemoteRead(self._ranges) if name == "remote_read" else Export(self._ranges)
         try:
             return way if way.offered() else None
         except Declined:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Timeout, exceptions
@@ -22,14 +23,16 @@ from cloudxai_analysis.ground.errors import (
     UsageError,
 )
 from cloudxai_analysis.platform.settings import Limits
-from cloudxai_analysis.sources.answers import checked, one_line
+from cloudxai_analysis.sources.answers import TRANSIENT, Momentary, TooManySamples, checked, one_line
 from cloudxai_analysis.sources.credentials import Credentials
 from cloudxai_analysis.sources.transport import in_time, pools_of
 
 POSTED = frozenset({"query", "query_range", "series", "labels", "read", "export"})
-TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 16
+
+# What reading a document of another shape than was asked for, or nested too deeply, trips over.
+MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 T = TypeVar("T")
 # What takes a body in pieces, and begins anew when it is called again: an answer cut short is asked for once more.
@@ -69,13 +72,12 @@ class ObservingSession(requests.Session):
         self.base = _normal(base)
         # The server, too, gives up when nobody waits any longer: a query costs it nothing after that.
         self.patience = f"{round(limits.request_timeout_seconds * 1000)}ms"
-        self.retries = limits.retries
         self.auth = credentials
         self.trust_env = False
         # Unpacked on purpose: packing costs the server more than half of its speed, at every rate above 7 MB/s.
         self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"})
         self._credentials = credentials
-        self._limits = limits
+        self.limits = limits
         with self._named():
             self._pools = pools_of(credentials, tls=self.base.startswith("https:"))
 
@@ -83,6 +85,16 @@ class ObservingSession(requests.Session):
         """Close every connection."""
         self._pools.clear()
         super().close()
+
+    @contextmanager
+    def narrowed(self, text_bytes: int) -> Iterator[None]:
+        """In the block no answer in one piece of JSON may be larger; TooManySamples where one is."""
+        before = self.limits
+        self.limits = before.model_copy(update={"text_bytes": min(before.text_bytes, text_bytes)})
+        try:
+            yield
+        finally:
+            self.limits = before
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """The checked answer to a request; what a caller says about time-outs, TLS or redirects does not count.
@@ -112,7 +124,7 @@ class ObservingSession(requests.Session):
                 raise SourceAnswerError(f"answered with a remark: '{self._say(infos)}'. Look at the metric's type.")
             try:
                 return read(document.get("data"))
-            except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+            except MISSHAPEN:
                 raise SourceAnswerError(
                     "answered with what is not what Prometheus gives for it. Check the URL."
                 ) from None
@@ -145,8 +157,30 @@ class ObservingSession(requests.Session):
         return one_line(self._credentials.hide(str(words)))
 
     def _document(self, response: requests.Response, body: Iterator[bytes]) -> dict[str, Any]:
-        response._content = b"".join(body)
-        return checked(response, say=self._say)
+        response._content = self._joined(body)
+        document = checked(response, say=self._say)
+        if b"\\" in response.content and (secrets := self._credentials.repeatable()):
+            # JSON has several spellings of one text.
+            try:
+                told = orjson.dumps(document)
+            except TypeError:
+                raise SourceAnswerError("answered with what is nested too deeply to be read.") from None
+            if any(secret in told for secret in secrets):
+                raise _repeated()
+        return document
+
+    def _joined(self, body: Iterator[bytes]) -> bytes:
+        """A body in one piece, which takes many times its size once it is read."""
+        pieces, size, most = [], 0, self.limits.text_bytes
+        for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                raise TooManySamples(
+                    f"sent more than {most:,} bytes in one piece of JSON. Narrow the matchers, or raise "
+                    "`limits.text_bytes`."
+                )
+        return b"".join(pieces)
 
     def _refuse_writes(self, request: requests.PreparedRequest) -> None:
         url, base = urlsplit(str(request.url)), urlsplit(self.base)
@@ -162,7 +196,7 @@ class ObservingSession(requests.Session):
     def _persistent(self, request: requests.PreparedRequest, read: Read[T]) -> T:
         """What `read` makes of the first whole answer; urllib3 decides what is worth another attempt, and when."""
         self._refuse_writes(request)
-        retries, deadline = self._limits.retries, time.monotonic() + self._limits.total_deadline_seconds
+        retries, deadline = self.limits.retries, time.monotonic() + self.limits.total_deadline_seconds
         retry = Retry(
             total=retries,
             connect=min(retries, 2),  # a closed port should be told soon, not after every backoff
@@ -196,7 +230,7 @@ class ObservingSession(requests.Session):
     ) -> tuple[requests.Response, T | None]:
         """The answer, and what `read` makes of it where it is none of a failure."""
         left = max(deadline - time.monotonic(), 0.001)
-        limits = self._limits
+        limits = self.limits
         raw: Any = self._pools.urlopen(
             str(request.method),
             str(request.url),
@@ -216,7 +250,7 @@ class ObservingSession(requests.Session):
         try:
             if response.status_code == 200:
                 return response, read(response, body)
-            response._content = b"".join(body)
+            response._content = self._joined(body)
             return response, None
         except exceptions.ProtocolError as error:
             raise CutShort(str(error)) from None
@@ -237,14 +271,14 @@ class ObservingSession(requests.Session):
                 # `read1` gives what has come; `read` would wait for a full chunk.
                 while chunk := raw.read1(_CHUNK_BYTES):
                     size += len(chunk)
-                    if size > self._limits.response_bytes:
+                    if size > self.limits.response_bytes:
                         raise SourceAnswerError(
-                            f"sent more than {self._limits.response_bytes:,} bytes. Narrow the matchers, or raise "
+                            f"sent more than {self.limits.response_bytes:,} bytes. Narrow the matchers, or raise "
                             "`limits.response_bytes`."
                         )
                     seen = last + chunk if secrets else b""
                     if any(secret in seen for secret in secrets):
-                        raise RefusedForSecurity("repeats the credentials in its answer, of which nothing is kept.")
+                        raise _repeated()
                     last = seen[-overlap:] if overlap else b""
                     yield chunk
         except TimeoutError:
@@ -255,7 +289,7 @@ class ObservingSession(requests.Session):
     def _typed(self, failure: Exception | None) -> CloudxaiError:
         cause = re.split(r"[:\]] ", self._say(getattr(failure, "original_error", failure)))[-1]
         words = next(words for kind, words in _FAILURES if isinstance(failure, kind))
-        error = SourceAnswerError if isinstance(failure, CutShort) else SourceUnreachable
+        error = Momentary if isinstance(failure, CutShort) else SourceUnreachable
         return error(words.format(cause=cause, proxy=self._credentials.proxy()[0]))
 
 
@@ -266,6 +300,13 @@ def asking(what: str) -> Iterator[None]:
         yield
     except CloudxaiError as error:
         raise type(error)(f"{what}: {error}") from None
+
+
+def _repeated() -> RefusedForSecurity:
+    return RefusedForSecurity(
+        "repeats the credentials in its answer, of which nothing is kept. Look at what stands between; where the "
+        "secret is a word of the data, choose another."
+    )
 
 
 def _normal(base: str) -> str:

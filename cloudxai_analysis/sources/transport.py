@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.http_config import TlsConfig, content_of
+from cloudxai_analysis.sources.http_config import TlsConfig, content_of, tell_if_open
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -121,6 +121,8 @@ def _context(config: TlsConfig) -> ssl.SSLContext:
     try:
         for key in config.given("ca_file", "cert_file", "key_file"):
             content_of(getattr(config, key))  # OpenSSL would wait for a FIFO
+            if key == "key_file":
+                tell_if_open(getattr(config, key))
         key = "ca_file"
         context.load_verify_locations(config.ca_file or DEFAULT_CA_BUNDLE_PATH)
         key = "cert_file"

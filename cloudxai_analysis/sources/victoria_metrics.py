@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import one_line
@@ -21,6 +22,7 @@ PRECISION = (
     "VictoriaMetrics stores decimals of one scale for up to 8,192 samples: integers and short decimals are exact, "
     "other values within 1e-11 of the largest beside them (of themselves, where all are of one magnitude); -0 is 0"
 )
+_OWN_DIGITS, _OWN_INTEGERS, _OF_THE_LARGEST = 2e-12, 4e-16, 2e-18
 # Releases differ: infinite values come bare, which is no JSON, or as words.
 _BARE_INFINITY = re.compile(rb"([+-])Inf(?=[],])")
 
@@ -50,7 +52,7 @@ class Export:
         """The stretch's samples; raises what `session.receive` and `RangeSelectors.whole` do."""
 
         def assembly(body: Iterator[bytes]) -> Assembly:
-            found = Assembly(stretch)
+            found = Assembly(stretch, self._ranges.session.limits)
             for line in _lines(body):
                 found.add(*_decoded(line))
             return found
@@ -61,6 +63,19 @@ class Export:
     def _receive(self, what: str, fields: dict[str, str], read: Any) -> Any:
         data = {**fields, **WHOLE_ANSWERS}
         return self._ranges.session.receive(what, "export", data=data, read=lambda _, body: read(body))
+
+
+def needed_neighbour(values: NDArray[np.float64], stored: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How large a value of the same 8,192 samples must be for storage to make of values what is `stored`.
+
+    0 where none must be: a value keeps twelve digits of its own, and an integer below 2^53 all of
+    them. One scale for many leaves each eighteen digits of the largest. In its source:
+    `positiveFloatToDecimalSlow` and `CalibrateScale` of lib/decimal.
+    """
+    whole = (values == np.floor(values)) & (np.abs(values) < 2.0**53)
+    with np.errstate(invalid="ignore"):  # infinite minus infinite
+        beyond = np.abs(values - stored) - np.where(whole, _OWN_INTEGERS, _OWN_DIGITS) * np.abs(values)
+        return np.nan_to_num(np.maximum(beyond, 0) / _OF_THE_LARGEST, nan=np.inf, posinf=np.inf)
 
 
 def _lines(body: Iterator[bytes]) -> Iterator[bytes]:

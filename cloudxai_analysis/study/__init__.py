@@ -13,19 +13,24 @@ from cloudxai_analysis.sources.scenario import EXTENT
 
 @dataclass(frozen=True)
 class Asked:
-    """An environment with everything settled, a window of it, and the time that it is there."""
+    """An environment with everything settled, a window of it, and the time that it is there, if need be a set one."""
 
     environment: Environment
     window: Window
     now: datetime
+    set_clock: bool = False
 
 
-def settle(week: str = "last", *, source: str = "", environment: str = "") -> Asked:
-    """The environment and the window that these words name; a UsageError where one is wrong, or in the future."""
+def settle(week: str = "last", *, source: str = "", environment: str = "", now: datetime | None = None) -> Asked:
+    """The environment and the window that these words name; a UsageError where one is wrong, or in the future.
+
+    `now` is a set clock in place of the machine's, or of the demo's.
+    """
     settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     # The demo's clock stands at its end; any other's is ours, in whole minutes so that a pull can be repeated.
-    now = EXTENT.end if settled.source.startswith(DEMO_SOURCE) else datetime.now(UTC).replace(second=0, microsecond=0)
-    return Asked(settled, named_window(week, now), now)
+    seeded = EXTENT.end if settled.source.startswith(DEMO_SOURCE) else None
+    clock = now or seeded or datetime.now(UTC).replace(second=0, microsecond=0)
+    return Asked(settled, named_window(week, clock), clock, set_clock=now is not None)
 
 
 def as_text(parameter: str, value: object) -> str:

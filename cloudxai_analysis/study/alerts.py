@@ -82,7 +82,9 @@ def _of_rules(study: Study, role: str) -> pd.DataFrame | None:
     if role not in study.contract.metrics:
         return None
     found = study.samples(role, study.reach, markers=True)
-    series = study.store.series(study.contract[role].name, study.reach)
+    # One numbering of both metrics' alerts, of which either may lack some.
+    known = (study.contract[one].name for one in ("alerts", FOR_STATE) if one in study.contract.metrics)
+    series = pd.concat([study.store.series(name, study.reach) for name in known])
     return measure.identified(found, series, replica_labels=study.environment.settings.replica_labels)
 
 
@@ -105,11 +107,6 @@ def _interval_seconds(rules: pd.DataFrame | None, intervals: pd.DataFrame, usual
     return {"": usual, **told.set_index("alertname")["interval_seconds"].astype("float64").to_dict()}
 
 
-def _judged(episodes: pd.DataFrame, incidents: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    """Episodes of the history with their judgement."""
-    return judgement.judged(episodes, incidents, ledger.labels(), ledger.complete())
-
-
 def _unjudged(judged: pd.DataFrame, paging: Collection[str]) -> pd.DataFrame:
     """Episodes of the 28 days that nobody judged, those of paging rules first, the latest first."""
     left = judged[judged["judgement"] == "unjudged"].sort_values("fired_at", ascending=False, kind="stable")
@@ -129,15 +126,6 @@ def _paging_rules(contract: Contract, rules: pd.DataFrame | None, episodes: pd.D
     return tuple(name for name, pages in wakes.items() if pages)
 
 
-def _rule_overview(
-    judged: Any, incidents: Any, pendings: Any, found: pd.DataFrame, month: Watched, *, share: float, **how: Any
-) -> pd.DataFrame:
-    """All that is known of each rule, over 28 days."""
-    needed = found[["alertname", "severity"]].assign(needed=rates.further_needed(found, share=share))
-    days = max(month.seconds / DAY.total_seconds(), 1.0)
-    return quality.rule_overview(judged, incidents, pendings, needed, days=days, **how)
-
-
 def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: Watched) -> pd.DataFrame:
     """Alert storms of the 28 days, and of what is known beyond them."""
     fired = episodes["fired_at"]
@@ -155,9 +143,9 @@ def _tenant_dips(study: Study, hours: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([readiness.tenant_outages(part) for part in parts], ignore_index=True)
 
 
-def _proposals(dips: pd.DataFrame, tenant_dips: pd.DataFrame, incidents: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    """What the readiness lets take for incidents of the 28 days, and nobody has decided on."""
-    return judgement.not_known(judgement.proposed_incidents(dips, tenant_dips), incidents, ledger.proposals())
+def _attested(attestations: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
+    """What people had signed by the end of the window."""
+    return attestations[attestations["date"] < end].reset_index(drop=True)
 
 
 class Alerts(Topic):
@@ -193,7 +181,10 @@ class Alerts(Topic):
     )
     pendings = frame(measure.pendings, "alert_samples", interval_seconds="interval_seconds")
     incidents = frame(Ledger.incidents, "ledger")
-    judged_history = frame(_judged, "episodes", "incidents", "ledger")
+    labels, complete = frame(Ledger.labels, "ledger"), frame(Ledger.complete, "ledger")
+    observations = frame(Ledger.observations, "ledger")
+    attestations = frame(_attested, frame(Ledger.attestations, "ledger"), "end")
+    judged_history = frame(judgement.judged, "episodes", "incidents", "labels", "complete")
     judged = part("judged_history", "fired_at", "alert_window", says="Episodes of the 28 days with their judgement.")
     week_episodes = part("judged", "fired_at", says="Judged episodes that began in the window.")
     unjudged = frame(_unjudged, "judged", "paging_rules")
@@ -204,11 +195,12 @@ class Alerts(Topic):
     week_incidents = part("incidents", "start", says="Incidents that began in the window.")
     recall = frame(judgement.recall, "judged", "judged_incidents")
     rule_overview = frame(
-        _rule_overview,
-        *("judged", "judged_incidents", "pendings", "false_positives", "month"),
-        share="bounds.false_positive_rate",
-        zone=_ZONE,
+        quality.rule_overview,
+        *("judged", "judged_incidents", "pendings"),
         paging="paging_rules",
+        zone=_ZONE,
+        days=value(lambda month: max(month.seconds / DAY.total_seconds(), 1.0), "month"),
+        share="bounds.false_positive_rate",
     )
     judged_weeks = value(_judged_weeks, "history", "telemetry.first_seen")
     weekly_rates = frame(rates.weekly_rates, "judged_history", "judged_weeks")
@@ -231,4 +223,7 @@ class Alerts(Topic):
         over="alert_window",
         roles=("tenant_readiness",),
     )
-    proposals = frame(_proposals, "dips", "tenant_dips", "incidents", "ledger")
+    proposals = frame(
+        judgement.not_known,
+        *(frame(judgement.proposed_incidents, "dips", "tenant_dips"), "incidents", frame(Ledger.proposals, "ledger")),
+    )

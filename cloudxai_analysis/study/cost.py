@@ -11,6 +11,7 @@ from cloudxai_analysis.ground.window import WEEK, Window, month_of
 from cloudxai_analysis.measures import agreement as agreements
 from cloudxai_analysis.measures import anomalies, counters, semantics, telemetry
 from cloudxai_analysis.measures import cost as measure
+from cloudxai_analysis.measures.frames import sure
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.study.frame import Topic, frame, hours, just, part, value
 
@@ -57,8 +58,7 @@ def _pooled(costs: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
 def _per_tenant(daily: pd.DataFrame, names: Collection[str], covered: pd.DataFrame) -> pd.DataFrame:
     """Cost per real tenant by day, over the history; unknown of a day that is not covered."""
     found = measure.cost_per_tenant(_real(daily, names))
-    sure = found["day"].isin(covered.loc[covered["covered"].astype(bool), "day"])
-    return found.assign(cost_per_tenant=found["cost_per_tenant"].where(sure))
+    return found.assign(cost_per_tenant=found["cost_per_tenant"].where(found["day"].isin(sure(covered))))
 
 
 def _groups(costs: pd.DataFrame, names: Collection[str], refused_names: Collection[str]) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], n
 
 
 def _change(movers: pd.DataFrame, currency: str) -> tuple[float, float]:
-    """What all cost more than a week before, in the environment's currency and as a share, else NaN."""
+    """What all cost more than in the window before, in the environment's currency and as a share, else NaN."""
     own = movers[movers["currency"] == currency]
     change, before = float(own["change"].sum()), float(own["before"].sum())
     return (change, change / before) if before > 0 else (float("nan"), float("nan"))
@@ -136,6 +136,7 @@ class Cost(Topic):
     daily_costs = frame(measure.costs_by_day, "hourly_costs", says="Cost by day and tenant, over the history.")
     weekly_costs = frame(measure.weekly_costs, "daily_costs")
     costs = frame(measure.tenant_costs, "hourly_costs", "seen", says="Cost by tenant, in the window.")
+    unserved_costs = frame(measure.unserved_costs, "hourly_costs", "cardinality.tenant_hours")
     real_costs = frame(_real, "costs", _NAMES)
     pooled_costs = frame(_pooled, "costs", _NAMES)
     covered_share = value(telemetry.seen_share, _COVERED, "seen")
@@ -197,5 +198,5 @@ class Cost(Topic):
 
     def expected_course(self, tenant: str, currency: str) -> pd.DataFrame:
         """A tenant's cost by hour, or that of all together (''), beside what its history lets expect."""
-        floor = self.study.bounds.cost_anomaly_floor
+        tenant, floor = tenant and self.study.tenant(tenant), self.study.bounds.cost_anomaly_floor
         return anomalies.expected_costs(self.grid, tenant=tenant, currency=currency, floor=floor)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,7 +17,6 @@ from cloudxai_analysis.measures.frames import described
 if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
 
-Made = TypeVar("Made")
 ANY_METRIC = "*"
 
 
@@ -32,7 +31,7 @@ class Topic:
 TOPICS: dict[str, type[Topic]] = {}
 
 
-class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic lists what it has
+class value:  # noqa: N801 -- read like a function where a topic lists what it has
     """What `measure` makes of what is given by name: once, at its first use.
 
     A name is that of a frame of the same topic, else a path from the study, such as `telemetry.up`,
@@ -44,7 +43,7 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
 
     def __init__(
         self,
-        measure: Callable[..., Made],
+        measure: Callable[..., Any],
         *given: Any,
         within: str = "",
         over: str = "seen",
@@ -60,13 +59,7 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
     def __set_name__(self, owner: type[Topic], name: str) -> None:
         self.name = name
 
-    @overload
-    def __get__(self, topic: None, owner: type[Topic]) -> value[Made]: ...
-
-    @overload
-    def __get__(self, topic: Topic, owner: type[Topic]) -> Made: ...
-
-    def __get__(self, topic: Topic | None, owner: type[Topic]) -> value[Made] | Made:
+    def __get__(self, topic: Topic | None, owner: type[Topic]) -> Any:
         if topic is None:
             return self
         try:
@@ -75,7 +68,7 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
             error.add_note(f"while making {owner.__name__.lower()}.{self.name} of {', '.join(self.inputs)}")
             raise
 
-    def made(self, topic: Topic) -> Made:
+    def made(self, topic: Topic) -> Any:
         """It, made anew for a topic of a study."""
         given = [_found(topic, one) for one in self.given]
         named = {key: _found(topic, one) for key, one in self.named.items()}
@@ -94,26 +87,25 @@ class value(Generic[Made]):  # noqa: N801 -- read like a function where a topic 
         return tuple(dict.fromkeys([*found, *(f"role {role}" for role in self.roles)]))
 
 
-class frame(value[Made]):  # noqa: N801 -- as above
+class frame(value):  # noqa: N801 -- as above
     """A `value` that is a table, and so listed in `study.frames`."""
 
 
-def just(given: Made) -> value[Made]:
+def just(given: str) -> value:
     """A text that is handed on as it is, and no name."""
     return value(lambda: given)
 
 
-def samples(role: str, window: str = "history", *, says: str = "", **how: Any) -> frame[Any]:
-    """Raw samples of the metric that plays a role, over a window of the study."""
-    return frame(lambda study, over: study.samples(role, over, **how), "study", window, says=says, roles=(role,))
+def read(what: str, role: str, window: str = "history", *, says: str = "", **how: Any) -> frame:
+    """The `samples` or hourly rollups, `hours`, of the metric that plays a role, over a window of the study."""
+    made = lambda study, over: getattr(study, what)(role, over, **how)  # noqa: E731
+    return frame(made, "study", window, says=says, roles=(role,))
 
 
-def hours(role: str, window: str = "history", *, says: str = "", **how: Any) -> frame[Any]:
-    """Hourly rollups of the metric that plays a role, over a window of the study."""
-    return frame(lambda study, over: study.hours(role, over, **how), "study", window, says=says, roles=(role,))
+samples, hours = partial(read, "samples"), partial(read, "hours")
 
 
-def part(name: str, within: str, over: str = "seen", *, says: str) -> frame[Any]:
+def part(name: str, within: str, over: str = "seen", *, says: str) -> frame:
     """The rows of another frame that lie in a window of the study."""
     return frame(same, name, within=within, over=over, says=says)
 
@@ -132,7 +124,7 @@ def _found(topic: Topic, given: Any) -> Any:
 
 
 @cache
-def values() -> dict[str, value[Any]]:
+def values() -> dict[str, value]:
     """All that the topics hold, frames and single values, as `topic.name`."""
     return {
         f"{topic}.{name}": one

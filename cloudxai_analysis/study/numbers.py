@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from cloudxai_analysis.study.study import Study
 
 
-def _total(study: Study) -> float:
-    """What the window cost in the contract's own currency: several are never added up."""
-    own = study.cost.costs[study.cost.costs["currency"] == study.contract.currency]
-    return float(own["cost"].sum()) if len(own) else math.nan
+def totals(study: Study) -> dict[str, float]:
+    """What the window cost, by currency: several are never added up."""
+    sums = study.cost.costs.groupby("currency", observed=True)["cost"].sum()
+    return {str(currency): float(amount) for currency, amount in sums.items()}
 
 
 def _of_set(study: Study, name: str) -> float:
@@ -50,7 +50,7 @@ NUMBERS: dict[str, Callable[[Any], float]] = {
     "cardinality.tenants_returning": lambda study: _of_set(study, "returning"),
     "cardinality.tenants_stayed": lambda study: _of_set(study, "stayed"),
     "cardinality.tenants_lost": lambda study: _of_set(study, "lost"),
-    "cost.total": _total,
+    "cost.total": lambda study: totals(study).get(study.contract.currency, math.nan),
     "cost.top10_share": _first("cost.concentration", "top10_share"),
     "cost.gini": _first("cost.concentration", "gini"),
     "alerts.episodes": lambda study: len(study.alerts.week_episodes),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from cloudxai_analysis.ground.errors import NoData, UsageError
 from cloudxai_analysis.ground.window import Window, named_window
 from cloudxai_analysis.lake.pull import Plan, Pulled, estimate, pull, wanted_tiles
+from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
@@ -19,7 +22,24 @@ from cloudxai_analysis.study import Asked, as_text, settle
 from cloudxai_analysis.study.study import Study
 
 _CLOCKS_MAY_DIFFER = timedelta(minutes=2)
+_TOLD = 50  # times that a cell tells how far a pull has come
 Progress = Callable[[int, int, int], None]
+
+
+def earlier_clock(asked: Asked) -> datetime:
+    """What time it is by the earlier of two clocks, ours and the source's; raises whatever the source raises."""
+    settled = asked.environment
+    return _judged(open_source(settled.source, limits=settled.limits, settings=settled.settings), asked.now)[0]
+
+
+def _judged(origin: Source, now: datetime) -> tuple[datetime, timedelta]:
+    """The time by which days are over, and how far our clock is ahead of a server's."""
+    if not isinstance(origin, ServerSource):
+        seeded = origin.extent()
+        return (min(now, seeded.end) if seeded else now), timedelta()
+    ahead = now - origin.clock()
+    # A day is over once it is over here and there: one that still grows would be taken for whole.
+    return (now - ahead if ahead > _CLOCKS_MAY_DIFFER else now), ahead
 
 
 def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, str]:
@@ -29,9 +49,8 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
     """
     settled, settings, limits = asked.environment, asked.environment.settings, asked.environment.limits
     origin = open_source(settled.source, limits=limits, settings=settings)
-    ahead = asked.now - origin.clock() if isinstance(origin, ServerSource) else timedelta()
-    # A day is over once it is over here and there: one that still grows would be taken for whole.
-    now = asked.now - ahead if ahead > _CLOCKS_MAY_DIFFER else asked.now
+    now, ahead = _judged(origin, asked.now)
+    apart = abs(ahead) > _CLOCKS_MAY_DIFFER
     window = asked.window.reach(settings.history_weeks, now)
     pulled = pull(
         origin,
@@ -48,7 +67,8 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
         lock_seconds=limits.lock_seconds,
         noted={
             "found_jobs": _found_jobs(origin, settled, Window(window.start, min(window.end, now))),
-            "clock_ahead_seconds": round(ahead.total_seconds()) if abs(ahead) > _CLOCKS_MAY_DIFFER else 0,
+            # A clock that was set is not one that is wrong.
+            "clock_ahead_seconds": round(ahead.total_seconds()) if apart and not asked.set_clock else 0,
         },
     )
     if isinstance(origin, SeededSource):
@@ -109,16 +129,60 @@ def open_study(
     if not isinstance(pull_missing, bool) or not isinstance(lake_version, int):
         raise UsageError("Parameter 'pull_missing' is True or False, and 'lake_version' a whole number.")
     if pull_missing and not lake_version:
-        refresh(settle(week, source=source, environment=environment))
+        refresh(settle(week, source=source, environment=environment), progress=_told_in_a_cell())
     settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     snapshot = open_lake(settled.lake).snapshot(lake_version or None)
     # What was seen ends where the pull ended, whatever time it is now: the same version gives the same report.
     now = datetime.fromisoformat(snapshot.provenance["now"])
-    window = named_window(week, now)
+    return _with_data(study_on(snapshot, settled, named_window(week, now), now=now))
+
+
+def _told_in_a_cell() -> Progress | None:
+    """A pull's progress as one line under a notebook's cell, written over; None where no notebook looks on."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if not hasattr(shell, "kernel"):
+        return None
+    from IPython.display import display
+
+    line: list[Any] = []
+
+    def tell(done: int, total: int, samples: int) -> None:
+        if done < total and done * _TOLD // total == (done - 1) * _TOLD // total:
+            return
+        said = {"text/plain": f"Pulled {done:,} of {total:,} tiles of metric and day: {samples:,} samples."}
+        if line:
+            line[0].update(said, raw=True)
+        else:
+            line.append(display(said, raw=True, display_id=True))
+
+    return tell
+
+
+def study_at(asked: Asked, *, progress: Progress | None = None) -> Study:
+    """The study of a window as it is by the clock of `asked`, which may be a set one; raises as `open_study`."""
+    refresh(asked, progress=progress)
+    snapshot = open_lake(asked.environment.lake).snapshot()
+    # A lake that was pulled later than a clock that was set knows more than that clock.
+    now = min(asked.now, datetime.fromisoformat(snapshot.provenance["now"]))
+    return _with_data(study_on(snapshot, asked.environment, asked.window, now=now))
+
+
+def _with_data(study: Study) -> Study:
+    settled = study.environment
+    if not study.telemetry.inventory["samples"].sum():
+        raise NoData(
+            f"Window {study.window} of environment '{settled.name}' holds no sample of the {settled.contract.platform} "
+            f"contract. Choose another week (see `{settled.command('status')}`) or check the matchers."
+        )
+    return study
+
+
+def study_on(snapshot: Snapshot, settled: Environment, window: Window, *, now: datetime) -> Study:
+    """The study of a window, as it was seen at `now`, on one version of the environment's lake."""
     provenance = {
         "source": snapshot.provenance["source"],
         "lake": {"rollups": snapshot.version, "samples": snapshot.samples_version},
-        "warnings": snapshot.warnings(window.with_history(settled.settings.history_weeks)),
+        "warnings": snapshot.warnings(window.reach(settled.settings.history_weeks, window.end)),
     }
     if ahead := snapshot.provenance.get("clock_ahead_seconds"):
         provenance["clock_ahead_seconds"] = ahead
@@ -127,10 +191,4 @@ def open_study(
         if not settled.settings.jobs:
             contract = settled.contract.model_copy(update={"jobs": tuple(jobs)})
             settled = settled.model_copy(update={"contract": contract})
-    study = Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now, provenance=provenance)
-    if not study.telemetry.inventory["samples"].sum():
-        raise NoData(
-            f"Window {window} of environment '{settled.name}' holds no sample of the {settled.contract.platform} "
-            f"contract. Choose another week (see `{settled.command('status')}`) or check the matchers."
-        )
-    return study
+    return Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now, provenance=provenance)

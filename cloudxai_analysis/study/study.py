@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.read import Snapshot
+from cloudxai_analysis.lake.read import Frames, Snapshot
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.platform.contract import Metric, joined
@@ -26,31 +26,17 @@ from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study.alerts import Alerts
 from cloudxai_analysis.study.cardinality import Cardinality
 from cloudxai_analysis.study.cost import Cost
-from cloudxai_analysis.study.frame import TOPICS, listed, roots_of, values
+from cloudxai_analysis.study.frame import TOPICS, frame, listed, roots_of, values
 from cloudxai_analysis.study.numbers import compared
 from cloudxai_analysis.study.readiness import Readiness
 from cloudxai_analysis.study.telemetry import Telemetry
+from cloudxai_analysis.words.phrases import near_miss
 
 TOPICS |= {"telemetry": Telemetry, "cardinality": Cardinality, "cost": Cost, "alerts": Alerts, "readiness": Readiness}
 _RULES = {
     **dict.fromkeys(("group", "alertname", "expr", "severity", "health"), "str"),
     **dict.fromkeys(("for_seconds", "keep_firing_for_seconds", "interval_seconds"), "float64"),
 }
-
-
-class Store(Protocol):
-    """What a study reads: the lake's snapshot, or the same reads straight from a source."""
-
-    @property
-    def rules(self) -> list[dict[str, Any]] | None: ...
-
-    def samples(
-        self, metric: str, window: Window, labels: Sequence[str] = (), *, markers: bool = False
-    ) -> pd.DataFrame: ...
-
-    def hours(self, metric: str, window: Window, labels: Sequence[str] = ()) -> pd.DataFrame: ...
-
-    def series(self, metric: str, window: Window) -> pd.DataFrame: ...
 
 
 class Study:
@@ -74,7 +60,7 @@ class Study:
         self,
         environment: Environment,
         window: Window,
-        store: Store,
+        store: Frames,
         *,
         ledger: Ledger,
         now: datetime,
@@ -85,13 +71,16 @@ class Study:
         self.window, self.now = window, now
         self.seen = Window(window.start, min(window.end, now), window.name)
         self.end = pd.Timestamp(self.seen.end)
-        self.history = self.seen.with_history(environment.settings.history_weeks)
         self.reach = window.reach(environment.settings.history_weeks, now)
+        self.history = Window(self.reach.start, self.seen.end, window.name)
         self.ledger, self.store = ledger, store
         self.provenance = provenance or {}
         self.made: dict[Any, Any] = {}
         for name, topic in TOPICS.items():
             setattr(self, name, topic(self))
+
+    def __repr__(self) -> str:
+        return f"{self.window}, environment {self.environment.name}"
 
     @property
     def partial(self) -> bool:
@@ -141,24 +130,34 @@ class Study:
 
     def compare(self, other: Study) -> pd.DataFrame:
         """The same numbers of another week or environment beside this one's; see `numbers.compared`."""
+        if not isinstance(other, Study):
+            raise UsageError(f"A study is compared with a study, not with {other!r}. Open it with open_study.")
         return compared(self, other)
 
     def sql(self, statement: str) -> pd.DataFrame:
-        """The answer to one SQL statement over the window's raw samples and hourly rollups; see `lake.sql.query`."""
+        """The answer to one SQL statement over the window's raw samples and hourly rollups; see `lake.sql.query`.
+
+        Each frame is a view by its name, as `cost.costs`: what a report says is what SQL counts of it.
+        """
         from cloudxai_analysis.lake.sql import query
 
         if not isinstance(self.store, Snapshot):
             raise UsageError("SQL needs a lake, and this study reads its source directly. Open it with open_study.")
-        return query(self.store, statement, self.seen)
+        said = statement.replace('"', "").lower()
+        named = [name for name, one in values().items() if isinstance(one, frame) and name in said]
+        frames = {name: made for name in named if (made := self.rows(name)) is not None}
+        return query(self.store, statement, self.seen, frames)
 
     def hours(self, role: str, window: Window | None = None, *, suffix: str = "") -> pd.DataFrame:
         """Hourly rollups of the metric that plays `role`, over the history unless a window is given."""
         metric = self.contract[role]
-        columns = self.contract.columns(metric) | ({"le": ("le",)} if suffix == "_bucket" else {})
+        columns = self._columns(metric, suffix)
         frame = self.store.hours(metric.name + suffix, window or self.history, _labels(columns))
         return self._own(frame, metric, columns)
 
-    def samples(self, role: str, window: Window | None = None, *, markers: bool = False) -> pd.DataFrame:
+    def samples(
+        self, role: str, window: Window | None = None, *, markers: bool = False, suffix: str = ""
+    ) -> pd.DataFrame:
         """Raw samples of the metric that plays `role`, over the history unless a window is given.
 
         Of any other metric the source is asked now, for the window judged unless one is given, and
@@ -166,8 +165,9 @@ class Study:
         """
         if role in self.contract.metrics:
             metric = self.contract[role]
-            columns = self.contract.columns(metric)
-            frame = self.store.samples(metric.name, window or self.history, _labels(columns), markers=markers)
+            columns = self._columns(metric, suffix)
+            name, over = metric.name + suffix, window or self.history
+            frame = self.store.samples(name, over, _labels(columns), markers=markers)
             return self._own(frame, metric, columns)
         source, window = self._source(), window or self.seen
         found = _batch_frame(source.read(role, self.environment.settings.matchers, window))
@@ -186,6 +186,15 @@ class Study:
         own = [json.loads(labels).get("job", "") in self.contract.jobs for labels in found["labels"]]
         return found[pd.Series(own, dtype=bool)].reset_index(drop=True)
 
+    def tenant(self, name: str) -> str:
+        """The name of a tenant that was seen up to the window's end; a UsageError names the near ones of another."""
+        seen = (self.cardinality.tenant_hours["tenant"], self.cost.cost_hours["tenant"])
+        known = {*pd.concat([one.astype("str") for one in seen])} - {""}
+        if name not in known:
+            near = near_miss(name, sorted(known), most=3)
+            raise UsageError(f"No tenant '{name}' up to the end of {self.window.name}.{near}")
+        return name
+
     def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of `frame`, with start and end, that began before the window and were not over when it began."""
         over = frame["end"].isna() | (frame["end"] > self.seen.start)
@@ -194,6 +203,10 @@ class Study:
     def within(self, frame: pd.DataFrame, column: str = "hour", window: Window | None = None) -> pd.DataFrame:
         """The rows of `frame` whose `column` lies in the window, or in another one."""
         window = window or self.seen
+        if column not in frame:
+            raise UsageError(
+                f"The frame has no column '{column}' to tell its rows' time by.{near_miss(column, [*frame])}"
+            )
         inside = (frame[column] >= window.start) & (frame[column] < window.end)
         return frame[inside].reset_index(drop=True)
 
@@ -214,6 +227,9 @@ class Study:
         if {"tenant", self.contract.tenant_label} & set(metric.labels):
             own &= frame["tenant"] != ""
         return frame if own.all() else frame[own].reset_index(drop=True)
+
+    def _columns(self, metric: Metric, suffix: str) -> dict[str, tuple[str, ...]]:
+        return {**self.contract.columns(metric), **({"le": ("le",)} if suffix == "_bucket" else {})}
 
     def _source(self) -> Any:
         settled = self.environment

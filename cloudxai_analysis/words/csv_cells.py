@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Behind what a program may drop as it reads: apostrophes of ours, NUL and other controls, a byte order mark.
+_WOULD_RUN = re.compile("'*(?:[\t\r\n]|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def write_csv(frame: pd.DataFrame, file: Path) -> None:
@@ -50,4 +52,4 @@ def restored(cell: str) -> str:
 
 def _would_run(text: str) -> bool:
     # Text that has an apostrophe of its own there gets a second one, so that the way back is the only one.
-    return text.lstrip("'").startswith(_STARTS)
+    return _WOULD_RUN.match(text) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,7 @@ from datetime import datetime
 
 NO_DATA = "no data"
 LONGEST_NAME = 60
+_MOST_KNOWN = 20
 _LARGEST = 1e15  # from here on the digits of a float are no longer those of the number
 
 
@@ -106,7 +108,7 @@ def several(names: Iterable[str], *, most: int = 3) -> str:
 
 def plain(text: str) -> str:
     """`text` for a terminal: what would steer it, turn the text round, or is no UTF-8, becomes a replacement."""
-    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf", "Cs") else sign for sign in text)
+    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") else sign for sign in text)
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -123,3 +125,11 @@ def _digits(number: float, digits: int = 0) -> str:
 
 def _missing(number: float | None) -> bool:
     return number is None or math.isnan(number)
+
+
+def near_miss(word: str, known: list[str], *, most: int = 1) -> str:
+    """' Did you mean 'x'?' where known words are near, at most so many, else the known ones as far as they are few."""
+    if near := difflib.get_close_matches(word, known, n=most):
+        return f" Did you mean {' or '.join(map(repr, near))}?"
+    rest = ", …" if len(known) > _MOST_KNOWN else ""
+    return f" Known: {', '.join(known[:_MOST_KNOWN])}{rest}." if known else ""

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,9 +88,8 @@ class Population:
             down = [event.span for event in scenario.of("restart") if event.instance == instance]
             if any(later.start <= earlier.stop for earlier, later in pairwise(down)):
                 raise UsageError(f"Scenario {scenario.name}: restarts of {instance} overlap. Plant them apart.")
-            door = _Door(instance, draws, down)
             bursts = [event for event in scenario.of("burst") if event.instance == instance]
-            door.open([wish for wish in wishes if wish.instance == instance], bursts)
+            door = _Door(instance, draws, down, [wish for wish in wishes if wish.instance == instance], bursts)
             self.restarts[instance], self.refused[instance] = down, door.refused
             self.stays += door.stays
 
@@ -121,20 +120,20 @@ class Population:
 
 
 class _Door:
-    """One instance's guard: at most `CAP` distinct labels in the life of a process, whoever comes first."""
+    """One instance's guard: at most `CAP` distinct labels in the life of a process, whoever comes first.
 
-    def __init__(self, instance: str, draws: Draws, down: list[slice]) -> None:
+    Everybody comes in the order of their minutes; a process ends before anybody asks it.
+    """
+
+    def __init__(self, instance: str, draws: Draws, down: list[slice], wishes: list[Stay], bursts: list[Any]) -> None:
         self.instance, self.draws, self.down = instance, draws, down
         self.stays: list[Stay] = []
         self.refused: Integers = np.zeros(MINUTES, dtype=np.int64)
         self._held: set[str] = set()
         self._open: dict[str, Stay] = {}
         self._queue: list[tuple[int, int, int, Any]] = []
-        self._order = 0
-
-    def open(self, wishes: list[Stay], bursts: list[Any]) -> None:
-        """Let everybody come in the order of their minutes; a process ends before anybody asks it."""
-        for stretch in self.down:
+        self._order = count(1)
+        for stretch in down:
             self._at(stretch.start, 0, stretch)
         for wish in sorted(wishes, key=lambda wish: (wish.start, wish.tenant)):
             self._at(wish.start, 1, wish)
@@ -148,8 +147,7 @@ class _Door:
             self._close(tenant, MINUTES)
 
     def _at(self, minute: int, rank: int, guest: Any) -> None:
-        self._order += 1
-        heapq.heappush(self._queue, (minute, rank, self._order, guest))
+        heapq.heappush(self._queue, (minute, rank, next(self._order), guest))
 
     def _restart(self, stretch: slice, minute: int, _: int) -> None:
         for stay in list(self._open.values()):
@@ -159,7 +157,7 @@ class _Door:
         self._held.clear()
 
     def _ask(self, wish: Stay, minute: int, order: int) -> None:
-        answered = self._answers_at(minute)
+        answered = next((stretch.stop for stretch in self.down if stretch.start <= minute < stretch.stop), minute)
         if minute >= wish.end:
             return
         if answered > minute:
@@ -171,21 +169,18 @@ class _Door:
             self._at(minute + self.draws.one(f"retry/{self.instance}/{order}", 2, _RETRY_MINUTES), 1, wish)
 
     def _flood(self, event: Any, minute: int, _: int) -> None:
-        if self._answers_at(minute) == minute:
-            for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
-                name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
-                if self._admit(name, minute):
-                    self._open[name] = Stay(name, self.instance, minute, MINUTES, generated=True)
-
-    def _answers_at(self, minute: int) -> int:
-        return next((stretch.stop for stretch in self.down if stretch.start <= minute < stretch.stop), minute)
+        if any(stretch.start <= minute < stretch.stop for stretch in self.down):
+            return
+        for hexed in self.draws.below(f"burst/{event.at.isoformat()}/{minute}", 2**31, event.per_minute):
+            name = f"{event.stem}{int(hexed) * 2 + 1:08x}"
+            if self._admit(name, minute):
+                self._open[name] = Stay(name, self.instance, minute, MINUTES, generated=True)
 
     def _admit(self, tenant: str, minute: int) -> bool:
         admitted = tenant in self._held or len(self._held) < CAP
         if admitted:
             self._held.add(tenant)
-        else:
-            self.refused[minute] += 1
+        self.refused[minute] += not admitted
         return admitted
 
     def _close(self, tenant: str, minute: int) -> None:

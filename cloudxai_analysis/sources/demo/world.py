@@ -232,9 +232,9 @@ class World:
     def _buckets(self) -> list[Trace]:
         found = []
         for instance in INSTANCES:
-            within, there = np.cumsum(self.checks(instance), axis=1), self.scraped[instance]
-            for index, bound in enumerate(LE):
-                labels, minutes, values = _trace(instance, there, self._counted(instance, within[:, index]) / 1)
+            within = np.cumsum(self.checks(instance), axis=1).T
+            for steps, bound in zip(within, LE, strict=True):
+                labels, minutes, values = _trace(instance, self.scraped[instance], self._counted(instance, steps) / 1)
                 found.append(({**labels, "le": bound}, minutes, values))
         return found
 

@@ -1,0 +1,192 @@
+"""What a migration leaves on disk: patched copies, rules that bridge two names, a schema file of the changes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from cloudxai_analysis.decide.migration import Migrated
+from cloudxai_analysis.decide.rewriting import Plan, rewriting
+from cloudxai_analysis.ground.errors import UsageError
+from cloudxai_analysis.ground.files import make_folder, no_link, replace_whole, shared, written
+from cloudxai_analysis.lint.documents import Node, documents_in, read_text
+from cloudxai_analysis.lint.rules import group_lists
+from cloudxai_analysis.lint.tools import rule_form
+from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.words.phrases import plain
+
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+BRIDGES = {"old-from-new.rules.yml": "the new version runs", "new-from-old.rules.yml": "the old version runs"}
+
+
+def unbridged(name: str, plan: Plan) -> str:
+    """Why no rule can make the series of that name from what they are called now; '' where one can."""
+    move = plan.move(name)
+    told = [said for _, said in plan.told(name)]
+    gone = sorted(old for old, new in move.labels.items() if not new)
+    if told:
+        return told[0]
+    if gone:
+        return f"Label {', '.join(gone)} is gone, or its values are others: what it held cannot be made again."
+    if move.new == name:
+        return "It keeps its name, so that one server cannot hold both. Read with the factor or label instead."
+    if not (_NAME.fullmatch(name) and _NAME.fullmatch(move.new)):
+        return "Its name is none that a rule can record on every server."
+    return (
+        "" if all(map(_LABEL.fullmatch, (*move.labels, *move.labels.values()))) else "A label's name is no plain one."
+    )
+
+
+def bridge(plan: Plan, *, when: str) -> str:
+    """A rule file that records each old name from the new one, with what cannot be bridged as comments."""
+    names = dict.fromkeys(row.old for row in plan.changes if row.old)
+    left = {name: why for name in names if (why := unbridged(name, plan))}
+    lines = [
+        f"# For as long as {when} and something reads the names that it does not export. A recorded series is one",
+        "# evaluation late, and begins when the rule is loaded: till then a range that reaches back is incomplete.",
+        *(f"# Not bridged: {plain(name)}. {plain(' '.join(why.split()))}" for name, why in left.items()),
+        "groups:" if len(left) < len(names) else "groups: []",
+    ]
+    if len(left) < len(names):
+        lines += ["  - name: migration", "    rules:"]
+    for name in (name for name in names if name not in left):
+        lines += [
+            f"      - record: {json.dumps(name)}",
+            f"        expr: {json.dumps(_bridged(name, plan), ensure_ascii=False)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _bridged(name: str, plan: Plan) -> str:
+    expression = rewriting(name, plan).of(name)
+    for old, new in plan.move(name).labels.items():
+        copied = f'label_replace({expression}, "{old}", "$1", "{new}", "(.*)")'
+        expression = f'label_replace({copied}, "{new}", "", "", "")'
+    return expression
+
+
+def schema(plan: Plan, old: Contract, new: Contract) -> str:
+    """The changes as an OpenTelemetry schema file 1.1.0; what its words do not know stands in comments.
+
+    A histogram is one metric there, not the three series that Prometheus has of it. Source:
+    https://opentelemetry.io/docs/specs/otel/schemas/file_format_v1.1.0/
+    """
+    import yaml
+
+    moves = {name: plan.move(name) for name in dict.fromkeys(row.old for row in plan.changes if row.old)}
+    whole = {name: re.sub(r"_(bucket|count|sum)\Z", "", name) for name in moves}
+    base = {name: whole[name] if f"{whole[name]}_bucket" in moves else name for name in moves}
+    to = {name: move.new.removesuffix(name.removeprefix(base[name])) for name, move in moves.items()}
+    renamed = {base[name]: to[name] for name in moves if base[name] != to[name]}
+    labels: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, move in moves.items():
+        if known := tuple((was, now) for was, now in move.labels.items() if now):
+            labels.setdefault(known, []).append(to[name])
+    changes: list[dict[str, object]] = [{"rename_metrics": renamed}] if renamed else []
+    for one, metrics in labels.items():
+        changes.append({"rename_attributes": {"attribute_map": dict(one), "apply_to_metrics": sorted(set(metrics))}})
+    was, now = _version(old), _version(new)
+    said = {
+        "file_format": "1.1.0",
+        "schema_url": f"https://schemas.example.com/{re.sub(r'[^a-z0-9]+', '-', new.platform.lower())}/{now}",
+        "versions": {was: None, now: {"metrics": {"changes": changes}} if changes else None},
+    }
+    notes = [
+        f"{row.kind}: {row.old or row.new}{f', {row.note}' if row.note else ''}"
+        for row in plan.changes
+        if row.kind != "renamed"
+    ]
+    notes += [
+        f"factor: {move.new} is {move.factor:.6g} times {name}" for name, move in moves.items() if move.factor != 1
+    ]
+    comments = [f"# {plain(' '.join(note.split()))}\n" for note in notes]
+    head = "# Put the address at which you publish this file in place of the example host.\n"
+    return head + "".join(comments) + yaml.safe_dump(said, sort_keys=False, allow_unicode=True).replace(": null", ":")
+
+
+def _numbers(contract: Contract) -> list[int]:
+    return [int(number) for number in _version(contract).split(".")]
+
+
+def _version(contract: Contract) -> str:
+    """A contract's version with its three numbers."""
+    return ".".join([*re.findall(r"\d+", contract.platform_version), "0", "0", "0"][:3])
+
+
+def write(
+    files: Sequence[Migrated], paths: Sequence[Path], plan: Plan, folder: Path, *, old: Contract, new: Contract
+) -> list[str]:
+    """Write the copies, the bridges and the schema file to a new folder; the names of all files in it.
+
+    Raises
+    ------
+    UsageError
+        The folder is there, two files would have one name, or promtool refuses what it did not refuse before.
+    RefusedForSecurity, LakeUnwritable
+        A link stands in the folder's place; it cannot be written. In every case nothing is.
+    """
+    contents: dict[str, bytes] = {}
+    for file in files:
+        if file.content is not None:
+            name = f"patched/{_below(file.path, paths)}"
+            if name in contents:
+                raise UsageError(f"Two files would be written as {name}. Give their folders one by one.")
+            contents[name] = file.content
+    for (name, when), towards in zip(BRIDGES.items(), (plan, plan.back()), strict=True):
+        contents[name] = bridge(towards, when=when).encode("utf-8", "replace")
+    forth = _numbers(old) <= _numbers(new)
+    ordered = (plan, old, new) if forth else (plan.back(), new, old)
+    contents[f"schema-{_version(ordered[2])}.yaml"] = schema(*ordered).encode("utf-8", "replace")
+    _refuse_broken(files, {name: contents[name].decode() for name in BRIDGES})
+    with written(f"Folder {folder}"):
+        _publish(contents, folder)
+    return list(contents)
+
+
+def _publish(contents: dict[str, bytes], folder: Path) -> None:
+    """All files under their names in a folder that appears whole."""
+    if no_link(folder).exists():
+        raise UsageError(f"Folder {folder} is there already, and nothing is overwritten. Choose another --output.")
+    make_folder(folder.parent)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for name, content in contents.items():
+            make_folder((unfinished / name).parent)
+            replace_whole(unfinished / name, content, mode=0o644)
+        unfinished.chmod(shared(0o755))
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _below(path: Path, paths: Sequence[Path]) -> str:
+    """A file's name from the folder that it was found in; its own where it was named itself."""
+    root = next(one for one in paths if path == one or path.is_relative_to(one))
+    return path.name if path == root else (Path(root.resolve().name) / path.relative_to(root)).as_posix()
+
+
+def _refuse_broken(files: Sequence[Migrated], bridges: dict[str, str]) -> None:
+    """Raise UsageError where promtool refuses what would be written, and not for what it refuses now."""
+    own = [file for file in files if file.content is not None]
+    before = [(file.path.as_posix(), file.path.read_bytes().decode(file.encoding)) for file in own]
+    after = [(file.path.as_posix(), (file.content or b"").decode(file.encoding)) for file in own]
+    known = _refusals(before)
+    for name, said in _refusals([*after, *bridges.items()]):
+        if (name, said) not in known:
+            raise UsageError(
+                f"promtool refuses what {name} would become: {said} Nothing was written; change it by hand."
+            )
+
+
+def _refusals(texts: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    documents = []
+    for name, text in texts:
+        trees, _ = read_text(text, name, as_json=name.endswith((".json", ".ipynb")))
+        carried = (document for tree in trees for document, _ in documents_in(tree, name))
+        documents += [(name, Node({"groups": one}, one.line)) for document in carried for one in group_lists(document)]
+    return [(finding.file, finding.message) for finding in rule_form(documents)]
