@@ -6,26 +6,42 @@ import ipaddress
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 import servers
+from clean_command import Done
 from hostile_server import Hostile, hostile_server
 
+from cloudxai_analysis.ground import secrets
 from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.study.study import Study
 
+if TYPE_CHECKING:
+    from killed_pull import Mortals
+
 IN_CI = os.environ.get("CI") == "true"
 hypothesis.settings.register_profile("check", max_examples=10, deadline=None)
-hypothesis.settings.register_profile("quick", max_examples=200 if IN_CI else 50, deadline=None, derandomize=IN_CI)
+hypothesis.settings.register_profile("quick", max_examples=100 if IN_CI else 50, deadline=None, derandomize=IN_CI)
 hypothesis.settings.register_profile("soak", max_examples=20_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+SLOW = set((Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split())
 WAITING = ("server", "needs", "notebook", "browser", "slow")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what `slow.txt` names: a file, a class, a test, or one case of it."""
+    names = item.nodeid.partition("[")[0].split("::")
+    if SLOW & {item.nodeid, *accumulate(names, "{}::{}".format)}:
+        item.add_marker("slow")
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,6 +61,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if servers.tools_may_be_missing():
             pytest.skip(said)
         pytest.fail(said, pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test sends as a secret is hidden in no other test's lines."""
+    monkeypatch.setattr(secrets, "_kept", {*secrets._kept})
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,13 +95,77 @@ def loopback_only() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo's folder of outputs, for commands of this process that are given no other setting."""
+    (tmp_path / "cloudxai.toml").write_text("")
+    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(tmp_path / "cloudxai.toml"))
+    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
+    return tmp_path / "outputs" / "demo"
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """A function that gives a command in this process, where a new one proves nothing."""
+    from cloudxai_analysis.cli import main
+
+    def given(*words: str) -> Done:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*words])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        if ended.value.code == 130:  # who ends the tests ends whichever command runs in their process
+            raise KeyboardInterrupt
+        return Done(int(ended.value.code or 0), said.out.split("\n")[:-1], said.err.split("\n")[:-1])
+
+    return given
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Mortals]:
+    """A function whose each call is the life of one process, which may end as a test wants."""
+    from killed_pull import mortals
+
+    with mortals() as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a process of `mortals(ON_A_DISK)` has a disk of its own."""
+    from killed_pull import ON_A_DISK
+
+    folder = tmp_path_factory.mktemp("disk")
+    tried = subprocess.run([*ON_A_DISK, folder, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"mounting is not permitted here: {tried.stderr.strip()}")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def demo_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The demo's last week, for all tests that only read it."""
-    from cloudxai_analysis.operate.evaluate import study_of
+    from _own_weeks import study_of
+
     from cloudxai_analysis.sources.demo import DemoSource
 
     return study_of(DemoSource(), tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser."""
+    from playwright.sync_api import sync_playwright
+
+    if (chromium := shutil.which("chromium")) is None:
+        missing = pytest.skip if servers.tools_may_be_missing() else pytest.fail
+        missing("Chromium (Debian package chromium) is not installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
-"""A small HTTP server on the loopback that answers as badly as a test wants."""
+"""A small HTTP server on the loopback that answers as badly as a test wants, or passes on what it is asked."""
 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ssl import SSLContext
 from threading import Event, Thread
@@ -18,17 +20,22 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: _Server
+    body = b""
 
     def do_GET(self) -> None:
         self._play({})
 
+    def do_CONNECT(self) -> None:
+        self.close_connection = True
+        self._play({})
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(errors="replace")
-        self._play({name: values[0] for name, values in parse_qs(body).items()})
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._play({name: values[0] for name, values in parse_qs(self.body.decode(errors="replace")).items()})
 
     def _play(self, fields: dict[str, str]) -> None:
         hostile = self.server.hostile
-        hostile.seen.append(Request(self.command, urlsplit(self.path).path, dict(self.headers), fields))
+        hostile.seen.append(Request(self.command, urlsplit(self.path).path, dict(self.headers), fields, self.path))
         try:
             hostile.script(self, fields)
         except (BrokenPipeError, ConnectionResetError):
@@ -65,6 +72,7 @@ class Request:
     path: str
     headers: dict[str, str]
     fields: dict[str, str]
+    target: str
 
 
 @dataclass
@@ -110,6 +118,38 @@ def hostile_server(tls: SSLContext | None = None) -> Iterator[Hostile]:
     server.hostile = Hostile(f"{scheme}://127.0.0.1:{server.server_port}", lambda handler, _: handler.say(b"no", 404))
     with serving(server, server.hostile.over):
         yield server.hostile
+
+
+@contextmanager
+def loopback_proxy() -> Iterator[Hostile]:
+    """A proxy: it passes requests on, and opens tunnels for TLS."""
+    with hostile_server() as proxy:
+        proxy.script = _pass_on
+        yield proxy
+
+
+def _pass_on(handler: Handler, _: Mapping[str, str]) -> None:
+    if handler.command != "CONNECT":
+        target, kind = urlsplit(handler.path), {"Content-Type": handler.headers.get("Content-Type", "")}
+        with closing(HTTPConnection(target.netloc)) as there:
+            there.request(handler.command, target.path, handler.body, kind)
+            answer = there.getresponse()
+            handler.say(answer.read(), answer.status, Content_Type=answer.getheader("Content-Type", ""))
+        return
+    host, port = handler.path.rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as there:
+        handler.head()
+        back = Thread(target=_pump, args=(there, handler.connection))
+        back.start()
+        _pump(handler.connection, there)
+        back.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 def vector(*values: object) -> dict[str, Any]:

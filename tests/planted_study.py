@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
 import pytest
 from small_platform import study_of
 
@@ -19,21 +18,6 @@ from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.study.study import Study
 
 WEEK = parse_window("2026-W46")
-TIME = "datetime64[us, UTC]"
-_TIMES = {"start", "end", "since", "hour", "day", "fired_at", "started_at", "spent_on", "at"}
-
-
-def at(text: str, day: int = 0) -> pd.Timestamp:
-    """'2026-11-10 09:48', or '09:48' of a day of November."""
-    return pd.Timestamp(f"2026-11-{day:02d} {text}" if day else text, tz="UTC")
-
-
-def table(columns: Any, *rows: Any, **more: Any) -> pd.DataFrame:
-    """A frame of rows as tuples or dictionaries, its times in UTC; `columns` as names parted by blanks, or as a row."""
-    frame = pd.DataFrame(list(rows), columns=columns.split() if isinstance(columns, str) else list(columns))
-    for name in _TIMES & set(frame):
-        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").astype(TIME)
-    return frame.assign(**more)
 
 
 @dataclass(frozen=True)

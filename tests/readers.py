@@ -47,7 +47,7 @@ class Reader:
 
     def read(self, metric: str, matchers: dict[str, str], window: Window) -> SeriesBatch:
         """The samples in the window."""
-        return self.way.read(Stretch(metric, matchers, window, window.start_ms, window.end_ms))
+        return self.way.read(Stretch.of(metric, matchers, window))
 
 
 def session_of(url: str, how: Limits = QUICK, **config: Any) -> ObservingSession:
@@ -67,7 +67,7 @@ def reader(url: str, way: str, *, most: int = SAMPLES_PER_ANSWER, **limits: Any)
     ranges = RangeSelectors(session, samples_per_answer=most)
     ways = {
         "range_selectors": lambda: ranges,
-        "remote_read": lambda: RemoteRead(ranges, limited),
+        "remote_read": lambda: RemoteRead(ranges),
         "export": lambda: Export(ranges),
     }
     return Reader(ways[way](), ranges)
@@ -115,7 +115,7 @@ def serving(
             handler.say(body, Content_Type=content or BODIES[way])
         elif handler.path.endswith("/series"):
             handler.document({"status": "success", "data": list(known)})
-        elif fields.get("query", "").startswith("sum(count_over_time("):
+        elif fields.get("query", "").startswith(("sum(count_over_time(", "count(count_over_time(")):
             handler.document(vector(str(count)) if count else vector())
         elif handler.path.endswith("/query"):
             handler.document(samples or matrix())

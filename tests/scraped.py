@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import numpy as np
 import servers
+from hostile_server import hostile_server
+
+from cloudxai_analysis.sources.series import SeriesBatch
 
 METRICS = """# TYPE readiness_state gauge
 readiness_state 1
@@ -27,31 +30,26 @@ tenant_label_rejections_total 0
 """
 
 
+def history(step: int, scrapes: int, **target: str) -> Iterator[SeriesBatch]:
+    """What so many scrapes of `METRICS`, so many seconds apart, gave until a moment ago."""
+    end = int(time.time()) * 1000 - 5_000
+    times = np.arange(end - 1000 * step * scrapes, end, 1000 * step, dtype=np.int64)
+    found: dict[str, list[Any]] = {}
+    for name, labels, value in re.findall(r"^(\w+)(?:{(.*)})? (\d+)$", f"{METRICS}up 1\n", re.MULTILINE):
+        own = dict(re.findall(r'(\w+)="(\w+)"', labels))
+        found.setdefault(name, []).append(({**target, **own}, times, np.full(len(times), float(value))))
+    return (SeriesBatch.of(name, series) for name, series in found.items())
+
+
 @contextmanager
 def exporter(text: str | Callable[[], str] = METRICS) -> Iterator[str]:
     """A target that exposes `text`, or what it gives at each scrape; gives its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = (text if isinstance(text, str) else text()).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing is logged."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with hostile_server() as server:
+        server.script = lambda handler, _: handler.say(
+            (text if isinstance(text, str) else text()).encode(), Content_Type="text/plain; version=0.0.4"
+        )
+        yield server.url.removeprefix("http://")
 
 
 @contextmanager

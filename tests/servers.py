@@ -67,22 +67,6 @@ def prometheus(folder: Path, *, config: str = "global: {}\n", options: Sequence[
 
 
 @contextmanager
-def alertmanager(
-    folder: Path, *, config: str = "route: {receiver: none}\nreceivers: [{name: none}]\n"
-) -> Iterator[Server]:
-    """An Alertmanager that notifies nobody unless `config` says so."""
-    (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
-    command = [
-        "prometheus-alertmanager",
-        f"--config.file={folder / 'alertmanager.yml'}",
-        f"--storage.path={folder / 'data'}",
-        "--cluster.listen-address=",
-    ]
-    with _running(folder, command, "--web.listen-address={}") as server:
-        yield server
-
-
-@contextmanager
 def victoria_metrics(folder: Path, *, options: Sequence[str] = ()) -> Iterator[Server]:
     """A single-node VictoriaMetrics that keeps what it is given."""
     command = [

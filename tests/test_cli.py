@@ -3,87 +3,48 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
-from resource import RLIM_INFINITY, RLIMIT_FSIZE, setrlimit
 
 import nbformat
 import pytest
+from clean_command import COMMAND, PROJECT, Done, clean, cloudxai, several
 
-PROJECT = Path(__file__).parent.parent
-
-
-def cloudxai(
-    *arguments: str, outputs: Path, limit: int = RLIM_INFINITY, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, with its outputs in a folder of the test, and no file over `limit`."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "cloudxai_analysis.cli", *arguments],
-        env={**clean, "CLOUDXAI_OUTPUTS": str(outputs), **environment},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (limit, limit)),
-    )
-
-
-def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What was said of the mistake: one line, no traceback."""
-    said = [line for line in done.stderr.splitlines() if line.startswith("cloudxai: ")]
-    assert len(said) == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    return said[0]
+WEEK = "demo/reports/2026-W46"
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def good(tmp_path_factory) -> tuple[Path, list[str]]:
     """A folder with the demo's report, and what the command said."""
     outputs = tmp_path_factory.mktemp("good")
     done = cloudxai("report", outputs=outputs)
     assert done.returncode == 0, done.stderr
-    return outputs, done
+    return outputs, done.stdout.splitlines()
 
 
 @pytest.fixture
 def published(good, tmp_path) -> Path:
     """A copy of that folder, to spoil."""
-    shutil.copytree(good[0], tmp_path / "outputs", symlinks=True)
-    return tmp_path / "outputs"
-
-
-def without_times(page: bytes) -> bytes:
-    return re.sub(rb"<dt>Wall time</dt><dd>[^<]*</dd>", b"", page)
+    return shutil.copytree(good[0], tmp_path / "outputs", symlinks=True)
 
 
 def report_of(outputs: Path) -> bytes:
-    return (outputs / "demo" / "reports" / "2026-W46" / "weekly_report.html").read_bytes()
+    return (outputs / WEEK / "weekly_report.html").read_bytes()
 
 
 @pytest.mark.notebook
 def test_report_leaves_page_notebook_summary_and_tables(good):
-    outputs, done = good
-    folder = outputs / "demo" / "reports" / "2026-W46"
-    assert {path.name for path in folder.iterdir()} >= {
-        "weekly_report.html",
-        "weekly_report.ipynb",
-        "summary.json",
-        "data",
-    }
+    outputs, lines = good
+    folder = outputs / WEEK
+    assert (folder / "weekly_report.html").is_file()
+    assert (folder / "weekly_report.ipynb").is_file()
     assert len(list((folder / "data").glob("*.csv"))) > 25
-    lines = done.stdout.splitlines()
     summary = json.loads((folder / "summary.json").read_text())
-    assert lines[0] == summary["headline"]
-    assert lines[-1] == f"Report: {folder / 'weekly_report.html'}"
+    assert (lines[0], lines[-1]) == (f"2026-W46: {summary['headline']}", f"Report: {folder / 'weekly_report.html'}")
     gravest: dict[str, str] = {}
     for status in ("pass", "unknown", "warn", "fail"):
         gravest |= {check["section"]: status for check in summary["checks"] if check["status"] == status}
@@ -91,25 +52,21 @@ def test_report_leaves_page_notebook_summary_and_tables(good):
 
 
 @pytest.mark.notebook
-def test_the_same_again_pulls_nothing_and_gives_the_same_bytes(good, published):
-    outputs, _ = good
-    before = {path: path.stat().st_mtime_ns for path in (published / "demo" / "lake").rglob("*.parquet")}
-    folder = published / "demo" / "reports" / "2026-W46"
-    page, summary = report_of(outputs), (folder / "summary.json").read_bytes()
-    done = cloudxai("report", outputs=published)
-    assert done.returncode == 0, done.stderr
-    assert "pull:" not in done.stderr
-    assert {path: path.stat().st_mtime_ns for path in (published / "demo" / "lake").rglob("*.parquet")} == before
-    assert (folder / "summary.json").read_bytes() == summary
-    assert without_times(report_of(published)) == without_times(page)
+def test_the_same_again_is_the_same_and_a_week_before_makes_a_since_and_fail_on_an_exit_code(good, published):
+    def shown(outputs: Path) -> tuple[bytes, bytes]:
+        page = re.sub(rb"<dt>Wall time</dt><dd>[^<]*</dd>", b"", report_of(outputs))
+        return page, (outputs / WEEK / "summary.json").read_bytes()
 
-
-@pytest.mark.notebook
-def test_the_week_before_makes_a_since_and_fail_on_turns_the_verdict_into_the_exit_code(published):
-    assert cloudxai("report", "--week", "2026-W45", outputs=published).returncode == 0
-    assert cloudxai("report", "--week", "2026-W46", "--fail-on", "warn", outputs=published).returncode == 1
+    lake = published / "demo" / "lake"
+    before = {path: path.stat().st_mtime_ns for path in lake.rglob("*.parquet")}
+    (done,) = several(["report"], outputs=published)
+    assert (done.code, [line for line in done.err if "pull:" in line]) == (0, [])
+    assert {path: path.stat().st_mtime_ns for path in lake.rglob("*.parquet")} == before
+    assert shown(published) == shown(good[0])
+    later = several(["report", "--week", "2026-W45"], ["report", "--fail-on", "warn"], outputs=published)
+    assert [done.code for done in later] == [0, 1]
     page = report_of(published).decode()
-    assert "Compared with 2026-W45" in page
+    assert "Compared with the report of 2026-W45" in page
     assert "Still there" in page  # the cost gauge that contradicts its declaration, since W44
 
 
@@ -120,6 +77,7 @@ MISTAKES = [
     (["report", "--week", "soon"], 2, "Invalid window"),
     (["report", "--source", "demo://?sed=3"], 2, "no keys but `seed`"),
     (["report", "--source", "ftp://host"], 2, "demo://"),
+    (["report", "--source", "http://127.0.0.1:1"], 3, "127.0.0.1:1"),
     (["report", "--environment", "dem"], 2, "Did you mean 'demo'?"),
     (["run", "weekly_report", "-p", "wek", "2026-W46"], 2, "Did you mean 'week'?"),
     (["run", "weekly_report", "-p", "lake_version", "seven"], 2, "no int"),
@@ -129,74 +87,73 @@ MISTAKES = [
 
 
 @pytest.mark.notebook
-@pytest.mark.parametrize(("arguments", "code", "part"), MISTAKES)
-def test_a_mistake_is_one_line_and_the_last_good_report_stays(good, arguments, code, part):
+def test_a_mistake_is_one_line_and_the_last_good_report_stays(good):
     before = report_of(good[0])
-    done = cloudxai(*arguments, outputs=good[0])
-    assert (done.returncode, part in one_line(done)) == (code, True), done.stderr
+    found = several(*(words for words, *_ in MISTAKES), outputs=good[0], CLOUDXAI_LIMITS__RETRIES="0")
+    for done, (words, code, said) in zip(found, MISTAKES, strict=True):
+        assert (words, done.code, said in done.line) == (words, code, True), done
     assert report_of(good[0]) == before
 
 
-def test_misspelt_key_of_the_settings(tmp_path):
-    file = tmp_path / "cloudxai.toml"
-    file.write_text("[bounds]\nheadrom_share = 0.2\n")
-    done = cloudxai("status", outputs=tmp_path, CLOUDXAI_SETTINGS=str(file))
-    assert done.returncode == 2
-    assert "Did you mean 'headroom_share'?" in one_line(done)
-
-
-def test_the_line_comes_even_where_no_traceback_can_be_kept(tmp_path):
-    outputs, elsewhere = tmp_path / "outputs", tmp_path / "elsewhere"
-    outputs.write_text("a file where the folder should be")
-    done = cloudxai("run", "weekly_report", outputs=outputs)
-    assert (done.returncode, "The traceback could not be kept in" in one_line(done)) == (1, True)
-    # Nor is a link followed, that somebody put there.
-    outputs.unlink()
-    outputs.mkdir()
-    (outputs / "runs").write_text("")
-    (outputs / "cloudxai.log").symlink_to(elsewhere)
-    done = cloudxai("run", "weekly_report", outputs=outputs)
-    assert (done.returncode, "The traceback could not be kept in" in one_line(done)) == (1, True)
-    (outputs / "cloudxai.log").unlink()
-    done = cloudxai("run", "weekly_report", outputs=outputs)
-    assert f"The traceback is in {outputs / 'cloudxai.log'}." in one_line(done)
-    assert ("Traceback" in (outputs / "cloudxai.log").read_text(), elsewhere.exists()) == (True, False)
-    (outputs / "runs").unlink()
-    (outputs / "runs").symlink_to(tmp_path)
-    done = cloudxai("run", "weekly_report", outputs=outputs)
-    assert (done.returncode, "is a link, which is not followed" in one_line(done)) == (8, True)
-
-
-def test_unreachable_source(tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    done = cloudxai("report", "--source", f"http://127.0.0.1:{port}", outputs=tmp_path, CLOUDXAI_LIMITS__RETRIES="0")
-    assert done.returncode == 3
-    assert f"127.0.0.1:{port}" in one_line(done)
+def test_a_traceback_is_kept_and_a_link_in_the_place_of_the_runs_is_not_followed(outputs, command, tmp_path):
+    runs, log = outputs.parent / "runs", outputs.parent / "cloudxai.log"
+    outputs.parent.mkdir()
+    runs.write_text("")
+    done = command("run", "weekly_report")
+    assert (done.code, f"The traceback is in {log}." in done.line, "Traceback" in log.read_text()) == (1, True, True)
+    runs.unlink()
+    runs.symlink_to(tmp_path)
+    done = command("run", "weekly_report")
+    assert (done.code, "is a link, which is not followed" in done.line) == (8, True)
 
 
 def test_a_url_that_is_no_prometheus(tmp_path, hostile):
     hostile.script = lambda handler, _: handler.say(b"<html>Log in, please</html>", Content_Type="text/html")
-    source = hostile.url.replace("http://", "http://joe:hunter2@")
-    done = cloudxai("report", "--week", "2026-W46", "--source", source, outputs=tmp_path)
-    assert done.returncode == 4, done.stderr
-    assert "127.0.0.1" in one_line(done)
-    assert "hunter2" not in done.stderr + done.stdout
+    source = hostile.url.replace("http://", "http://joe:hunter2hunter2@")
+    (done,) = several(["report", "--week", "2026-W46", "--source", source], outputs=tmp_path)
+    assert (done.code, "127.0.0.1" in done.line) == (4, True), done
+    assert "hunter2" not in "".join(done.out + done.err)
 
 
-@pytest.mark.notebook
-def test_damaged_lake(published):
-    victim = max((published / "demo" / "lake" / "rollups").rglob("*.parquet"), key=lambda path: path.stat().st_size)
+def spoiled(folder: Path, code: str, *, place: int = 8) -> str:
+    """A notebooks' folder whose weekly report runs `code` in its middle, or in another place."""
+    folder.mkdir()
+    notebook = nbformat.read(PROJECT / "notebooks" / "weekly_report.ipynb", as_version=4)
+    notebook.cells.insert(place, nbformat.v4.new_code_cell(code))
+    nbformat.write(notebook, folder / "weekly_report.ipynb")
+    return str(folder)
+
+
+def flip_largest(outputs: Path) -> str:
+    victim = max((outputs / "demo/lake/rollups").rglob("*.parquet"), key=lambda path: path.stat().st_size)
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 0xFF
     victim.write_bytes(content)
-    before = report_of(published)
-    done = cloudxai("report", outputs=published)
-    assert done.returncode == 5, done.stderr
-    assert victim.name in one_line(done)
+    return victim.name
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("fault", ["a cell", "a tile", "1 KB a file", "100 KB a file"])
+def test_after_a_fault_the_last_good_report_stays_and_is_marked_stale(published, tmp_path, fault):
+    """A dead kernel stands for every fault of a cell; a limit on the size of files for a disk that takes no more."""
+    before, reports = report_of(published), published / "demo" / "reports"
+    if fault == "a cell":
+        code = "import os; os.kill(os.getpid(), 9)"
+        notebooks, ended, said = spoiled(tmp_path / "notebooks", code), 6, "weekly_report"
+        done, status = several(["report"], ["status"], outputs=published, CLOUDXAI_NOTEBOOKS=notebooks)
+        assert (reports / "2026-W46.failed.ipynb").is_file()
+        assert "stale" in "".join(status.out)
+    elif fault == "a tile":
+        ended, said = 5, flip_largest(published)
+        (done,) = several(["report"], outputs=published)
+    else:
+        told = cloudxai("report", outputs=published, limit=int(fault.split()[0]) << 10)
+        done, ended, said = Done(told.returncode, [], told.stderr.split("\n")), 5, "File too large"
+        assert "cannot be written" in done.line or "could not write" in done.line
+    assert (done.code, said in done.line) == (ended, True), done
     assert report_of(published) == before
-    assert (published / "demo" / "reports" / "2026-W46.stale").read_text()
+    assert said in (reports / "2026-W46.stale").read_text()
+    assert not list(reports.glob(".building-*"))
 
 
 def gone(pid: str) -> bool:
@@ -207,38 +164,6 @@ def gone(pid: str) -> bool:
         return True
 
 
-def spoiled(folder: Path, code: str) -> Path:
-    """A notebooks' folder whose weekly report runs `code` in its middle."""
-    folder.mkdir()
-    notebook = nbformat.read(PROJECT / "notebooks" / "weekly_report.ipynb", as_version=4)
-    notebook.cells.insert(8, nbformat.v4.new_code_cell(code))
-    nbformat.write(notebook, folder / "weekly_report.ipynb")
-    return folder
-
-
-@pytest.mark.notebook
-@pytest.mark.parametrize(
-    ("code", "part"),
-    [
-        ("1 / 0", "ZeroDivisionError"),
-        ("import sys; sys.exit(0)", "weekly_report"),
-        ("import os; os.kill(os.getpid(), 9)", "weekly_report"),
-    ],
-)
-def test_a_notebook_that_fails_is_not_published(published, tmp_path, code, part):
-    before = report_of(published)
-    done = cloudxai("report", outputs=published, CLOUDXAI_NOTEBOOKS=str(spoiled(tmp_path / "notebooks", code)))
-    assert done.returncode == 6, done.stderr
-    assert part in one_line(done)
-    assert report_of(published) == before
-    reports = published / "demo" / "reports"
-    assert part in (reports / "2026-W46.stale").read_text()
-    assert (reports / "2026-W46.failed.ipynb").is_file()
-    assert not list(reports.glob(".building-*"))
-    status = cloudxai("status", outputs=published)
-    assert "stale" in status.stdout
-
-
 @pytest.mark.notebook
 def test_a_notebook_that_hangs_is_ended_with_its_children(published, tmp_path):
     mark = tmp_path / "child"
@@ -247,14 +172,11 @@ def test_a_notebook_that_hangs_is_ended_with_its_children(published, tmp_path):
         f"child = subprocess.Popen(['sleep', '300']); open({str(mark)!r}, 'w').write(str(child.pid))\n"
         "time.sleep(300)"
     )
-    done = cloudxai(
-        "report",
-        outputs=published,
-        CLOUDXAI_NOTEBOOKS=str(spoiled(tmp_path / "notebooks", code)),
-        CLOUDXAI_LIMITS__NOTEBOOK_SECONDS="15",
-    )
-    assert done.returncode == 6
-    assert "15 s" in one_line(done)
+    notebooks = spoiled(tmp_path / "notebooks", code, place=2)
+    given = {"CLOUDXAI_NOTEBOOKS": notebooks, "CLOUDXAI_LIMITS__NOTEBOOK_SECONDS": "15"}
+    (done,) = several(["report"], outputs=published, **given)
+    assert (done.code, "was ended after 15 s, at cell" in done.line) == (6, True), done
+    assert "`limits.notebook_seconds`" in done.line
     assert gone(mark.read_text())
 
 
@@ -263,57 +185,37 @@ def test_a_notebook_that_hangs_is_ended_with_its_children(published, tmp_path):
 def test_interrupting_ends_the_kernel_and_says_so(published, tmp_path, how):
     mark = tmp_path / "kernel"
     code = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(300)"
-    environment = {
-        **os.environ,
-        "CLOUDXAI_OUTPUTS": str(published),
-        "CLOUDXAI_NOTEBOOKS": str(spoiled(tmp_path / "notebooks", code)),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cloudxai_analysis.cli", "report"],
-        env=environment,
-        cwd=PROJECT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    while not (mark.exists() and mark.read_text()):
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(how)
-    _, said = process.communicate(timeout=60)
+    given = clean(CLOUDXAI_OUTPUTS=str(published), CLOUDXAI_NOTEBOOKS=spoiled(tmp_path / "notebooks", code, place=2))
+    with subprocess.Popen([*COMMAND, "report"], env=given, cwd="/", stderr=subprocess.PIPE, text=True) as process:
+        while not (mark.exists() and mark.read_text()):
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(how)
+        _, said = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "interrupted" in said
     assert gone(mark.read_text())
 
 
-def test_params_show_name_type_default_and_comment(tmp_path):
-    done = cloudxai("params", "weekly_report", outputs=tmp_path)
-    assert done.returncode == 0, done.stderr
-    week = next(line for line in done.stdout.splitlines() if "week: str" in line)
+def test_params_show_name_type_default_and_comment(outputs, command):
+    (week,) = (line for line in command("params", "weekly_report").out if "week: str" in line)
     assert "'last'" in week
     assert "2026-W46" in week
 
 
-def test_status_of_an_empty_environment(tmp_path):
+def test_status_of_an_empty_environment(outputs, command):
     """What it says to run next means the environment that was asked about, and tells no password."""
-    done = cloudxai("status", outputs=tmp_path)
-    assert done.returncode == 0
-    assert "Lake: empty; `cloudxai pull --environment demo` fills it" in done.stdout
-    assert "Reports: none; `cloudxai report --environment demo` makes one" in done.stdout
-    other = cloudxai("status", "--source", "http://ada:secret@prom:9090", outputs=tmp_path)
-    assert "`cloudxai pull --environment prom-9090 --source http://prom:9090` fills it" in other.stdout
-    assert "secret" not in other.stdout
+    told = "\n".join(command("status").out)
+    assert "Lake: empty; `cloudxai pull --environment demo` fills it" in told
+    assert "Reports: none; `cloudxai report --environment demo` makes one" in told
+    other = "\n".join(command("status", "--source", "http://ada:secretly@prom:9090").out)
+    assert "`cloudxai pull --environment prom-9090 --source http://prom:9090` fills it" in other
+    assert "secret" not in other
 
 
-@pytest.mark.notebook
-@pytest.mark.parametrize("kilobytes", [1, 100])
-def test_a_disk_that_takes_no_more_ends_in_its_line_and_the_last_good_report_is_marked_stale(published, kilobytes):
-    """A limit on the size of files stands for the disk: of the page, the executed notebook, and any table."""
-    before = report_of(published)
-    done = cloudxai("report", outputs=published, limit=kilobytes << 10)
-    assert (done.returncode, "cannot be written" in one_line(done) or "could not write" in one_line(done)) == (5, True)
-    assert report_of(published) == before
-    reports = published / "demo" / "reports"
-    assert "File too large" in (reports / "2026-W46.stale").read_text()
-    assert not list(reports.glob(".building-*"))
+def test_a_command_leaves_the_signals_of_its_caller_as_they_were(command):
+    """What is sent to a process after a command of it is over is not for that command."""
+    endings = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(one) for one in endings]
+    assert command("--version").code == 0
+    assert [signal.getsignal(one) for one in endings] == before

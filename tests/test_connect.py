@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 import servers
 from clean_command import cloudxai
-from scraped import METRICS, exporter, scraping
+from scraped import exporter, history, scraping
 
 from cloudxai_analysis.cards.words import banners
 from cloudxai_analysis.checks import judge
@@ -39,12 +38,15 @@ def settings(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def beta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """A platform under a job that the contract does not know, with rules of its own."""
+    folder = tmp_path_factory.mktemp("beta")
     with exporter() as target:
         jobs = [
             {"job_name": "other", "static_configs": [{"targets": ["127.0.0.1:1"]}]},
             {"job_name": JOB, "static_configs": [{"targets": [target]}]},
         ]
-        with scraping(tmp_path_factory.mktemp("beta"), jobs, rules=RULES) as server:
+        # A report looks at whole minutes: three of them lie behind.
+        servers.load_openmetrics(folder, history(1, 180, job=JOB, instance=target), block_hours=2)
+        with scraping(folder, jobs, rules=RULES, scrapes=185) as server:
             yield server
 
 
@@ -110,7 +112,6 @@ def test_what_it_writes_is_read_back_and_leaves_the_rest(beta: servers.Server, s
 @pytest.mark.notebook
 def test_a_report_on_an_unknown_server_says_in_three_lines_what_it_is(beta: servers.Server, settings: Path) -> None:
     words = ("--week", "current", "--source", beta.url)
-    time.sleep(62 - time.time() % 60)  # a report looks at whole minutes
     done = cloudxai("report", *words, settings=settings)
     assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.splitlines() if line.startswith((beta.url, "Of the", "Alerting"))]
@@ -173,17 +174,13 @@ def test_pairs_moved_labels_and_a_job_with_nothing_of_the_contract_are_named(tmp
 
 @pytest.mark.needs("victoria-metrics")
 def test_a_victoria_metrics_is_looked_at_in_the_same_way(tmp_path: Path, settings: Path) -> None:
-    def labelled(row: str) -> str:
-        name, value = row.rsplit(" ", 1)
-        metric, _, own = name.partition("{")
-        labels = ['job="platform"', 'instance="a"', *filter(None, [own.rstrip("}")])]
-        return f"{metric}{{{','.join(labels)}}} {value}"
-
     with servers.victoria_metrics(tmp_path) as server:
-        now = int(time.time()) * 1000
-        rows = [labelled(line) for line in [*METRICS.splitlines(), "up 1"] if not line.startswith("#")]
-        text = "\n".join(f"{row} {at}" for at in range(now - 600_000, now - 60_000, 30_000) for row in rows)
-        urlopen(Request(f"{server.url}/api/v1/import/prometheus", data=text.encode())).close()
+        for batch in history(30, 19, job="platform", instance="a"):
+            for place, labels in enumerate(batch.labels):
+                own = slice(*batch.offsets[place : place + 2])
+                series = {"metric": {"__name__": batch.metric, **labels}, "values": batch.values[own].tolist()}
+                body = json.dumps({**series, "timestamps": batch.times[own].tolist()})
+                urlopen(Request(f"{server.url}/api/v1/import", data=body.encode())).close()
         urlopen(f"{server.url}/internal/force_flush").close()
         done = cloudxai("connect", server.url, settings=settings)
     assert done.returncode == 0, done.stderr

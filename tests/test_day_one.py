@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,17 +10,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import servers
+from small_platform import pulled
 from statsmodels.stats.proportion import proportion_confint
 
 from cloudxai_analysis.cards import labelling
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.pull import pull
-from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
-from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.study.study import Study
 
@@ -52,21 +50,16 @@ def gauge(dips: list[tuple[int, int]]) -> tuple[list[int], list[float]]:
 
 def world() -> Iterator[SeriesBatch]:
     dips: dict[str, list[tuple[int, int]]] = {"a": [], "b": [], "c": [], "": []}
-    fired = []
+    fired: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(list)
     for rule, tenant, first, length, dipped in PLAYED:
         at, wait = minute(first), PENDING[rule]
-        if dipped:
-            dips[tenant].append((at - wait, at + length))
+        dips[tenant] += [(at - wait, at + length)] * dipped
         labels = {"alertname": rule, "severity": SEVERITY[rule], "job": "cloudxai"}
         labels |= {"tenant": tenant, "instance": INSTANCE["instance"]} if tenant else {}
         for state, begin, end in (("pending", at - wait, at), ("firing", at, at + length)):
-            times = [DAYS.start_ms + 60_000 * place for place in range(begin, end)]
-            fired.append((labels | {"alertstate": state}, times))
-    joined: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for labels, times in fired:
-        joined.setdefault(tuple(sorted(labels.items())), []).extend(times)
-    alerts = [servers.series(dict(labels), times, [1.0] * len(times)) for labels, times in joined.items()]
-    yield SeriesBatch.of("ALERTS", alerts)
+            own = fired[tuple(sorted({**labels, "alertstate": state}.items()))]
+            own += [DAYS.start_ms + 60_000 * place for place in range(begin, end)]
+    yield SeriesBatch.of("ALERTS", [servers.series(dict(of), at, [1.0] * len(at)) for of, at in fired.items()])
     tenants = [servers.series(INSTANCE | {"tenant": name}, *gauge(dips[name])) for name in ("a", "b", "c")]
     yield SeriesBatch.of("tenant_readiness_state", tenants)
     yield SeriesBatch.of("readiness_state", [servers.series(INSTANCE, *gauge(dips[""]))])
@@ -76,14 +69,7 @@ def world() -> Iterator[SeriesBatch]:
 @pytest.fixture
 def study(start_prometheus: Callable[..., servers.Server], tmp_path: Path) -> Study:
     """A study of what was pulled from the server, with a ledger in which nothing stands."""
-    server = start_prometheus(world())
-    settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
-    lake = open_lake(tmp_path / "lake")
-    source = open_source(server.url, limits=Limits(), settings=EnvironmentSettings())
-    pull(source, lake, settled.contract, DAYS, now=DAYS.end)
-    ledger = Ledger(tmp_path / "ledger" / "incidents.jsonl")
-    settled = settled.model_copy(update={"source": server.url})
-    return Study(settled, DAYS, lake.snapshot(), ledger=ledger, now=DAYS.end)
+    return pulled(start_prometheus(world()).url, tmp_path, DAYS)
 
 
 def rates(study: Study) -> dict[str, tuple[int, int, int]]:
@@ -123,11 +109,10 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     # The rest is labelled, each with its picture.
     left = study.alerts.unjudged.set_index("tenant")["episode"]
     assert sorted(left.index) == ["a", "b", "c"]
-    album = labelling.pictures(study)
-    assert [look.key for look in album.cards] == [
-        f"alerts-episode-{number}" for number in study.alerts.unjudged["episode"]
-    ]
-    assert album.cards[-1].svg().startswith("<svg")
+    last = study.alerts.unjudged["episode"].iloc[-1]
+    shown = labelling.picture(study, last)
+    assert shown.key == f"alerts-episode-{last}"
+    assert shown.svg().startswith("<svg")
     labelling.label(study, [left["b"], left["c"]], "noise", by="ada", why="a test of theirs")
     shown = labelling.label(study, left["a"], "actionable", by="ada")
 
@@ -143,7 +128,6 @@ def test_from_an_empty_ledger_to_the_rates_of_a_table(study: Study) -> None:
     assert judge.check(study, "false_positives").status == "unknown"
     assert shown.heading.startswith("2 of 5 alert groups of rules that wake someone in the 3 days seen of the 28 days")
     assert labelling.unjudged(study).empty == "every episode of the 28 days is judged"
-    assert labelling.pictures(study).cards == ()
 
     # A study opened afterwards says the same, and the chain holds.
     again = Study(study.environment, DAYS, study.store, ledger=Ledger(study.ledger.path), now=DAYS.end)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import click
-import house
+import drawn
+import pytest
+import yaml
 
 from cloudxai_analysis.cards.compose import TERMS
-from cloudxai_analysis.checks import judge
+from cloudxai_analysis.checks.finding import ROWS, Status
 from cloudxai_analysis.cli import main_group
 from cloudxai_analysis.ground import errors
-from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.contract import load_contract
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +34,9 @@ def table(page: str, header: str) -> list[list[str]]:
     return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in rows[1].splitlines()]
 
 
-def test_the_picture_is_drawn_from_the_imports() -> None:
-    assert house.drawn(page := house.PAGE.read_text(encoding="utf-8")) == page, "run: python tests/house.py"
+@pytest.mark.parametrize("page", drawn.DRAWN, ids=lambda page: page.name)
+def test_what_the_docs_say_twice_is_drawn_from_where_it_stands(page: Path) -> None:
+    assert drawn.drawn(page) == page.read_text(encoding="utf-8"), "run: python tests/drawn.py"
 
 
 def test_rooms_in_the_docs_are_the_layers_and_every_module_is_in_one() -> None:
@@ -75,7 +77,6 @@ def test_definitions_hold_the_contracts_metrics_and_rules_every_check_and_the_re
     for row, (name, rule) in zip(table(DEFINITIONS, "rule"), contract.alerts.items(), strict=True):
         assert row[:4] == [name, rule.topic, rule.severity, "yes" if rule.paging else "no"]
         assert int((re.findall(r"for (\d+) s$", row[4]) or [0])[0]) == rule.for_seconds
-    assert {row[0] for row in table(DEFINITIONS, "check")} == set(judge.KEYS)
     page = " ".join(DEFINITIONS.split()).lower()
     for key, entry in TERMS.items():
         for word in re.split(r",| and ", entry["term"].lower()):
@@ -110,21 +111,13 @@ def test_every_command_has_its_page_and_those_in_the_docs_exist_with_their_optio
     for page, text in PAGES.items():
         for line in re.findall(r"(?:^|`|/)cloudxai ((?:[a-z]|--)[^`\n']*)", text, re.MULTILINE):
             words = line.split()
-            if page.name == "README.md" or page.parent.name == "howto":
+            if page.name in ("README.md", "migration.md") or page.parent.name == "howto":
                 explained |= {tuple(words[:1]), tuple(words[:2])}
             options = next((known[key] for length in (2, 1) if (key := tuple(words[:length])) in known), None)
             assert options is not None or words[0] in main_group.commands or words[0][:2] == "--", f"{page}: {line}"
             used = {word.partition("=")[0] for word in words if word.startswith("--")}
             assert used <= (options or set()) | {"--help", "--version"}, f"{page}: {line}"
     assert set(known) <= explained
-
-
-def test_ledger_entries_in_the_docs_are_accepted(tmp_path: Path) -> None:
-    page = PAGES[ROOT / "docs" / "howto" / "add-an-incident-to-the-ledger.md"]
-    ledger = Ledger(tmp_path / "incidents.jsonl")
-    for text in re.findall(r"'(\{.*?\})'", page, re.DOTALL):
-        ledger.append(json.loads(text))
-    assert [entry.model_dump()["kind"] for entry in ledger.entries()] == ["incident", "label", "complete"]
 
 
 def test_each_fault_names_tests_that_exist() -> None:
@@ -155,10 +148,24 @@ def test_every_error_has_its_promised_exit_code_and_the_docs_say_what_it_means()
     members, page = dict(inspect.getmembers(errors, inspect.isclass)), PAGES[ROOT / "docs" / "faults.md"]
     assert {name: error.exit_code for name, error in members.items()} == CODES
     assert all(issubclass(error, errors.CloudxaiError) for error in members.values())
-    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    rows = table(page, "code")
     assert sorted(int(row[0]) for row in rows) == [0, *sorted(set(CODES.values())), 130]
-    assert all(meaning.strip() and action.strip() for _, meaning, action in rows)
+    assert all(len(list(filter(None, row))) == 5 for row in rows)
     for name, code in list(CODES.items())[1:]:
         section = re.search(rf"^## {code} [^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
         assert section, f"docs/faults.md has no section for exit code {code}"
         assert f"`{name}`" in section[0], f"docs/faults.md does not name {name} under exit code {code}"
+
+
+def test_the_runbook_has_an_entry_for_each_alert_check_verdict_and_exit_code_and_each_is_whole() -> None:
+    """The alerts are those of the reference rules; nothing has two entries."""
+    _, *parts = re.split(r"^##+ (.+)$", PAGES[ROOT / "docs" / "runbook.md"], flags=re.MULTILINE)
+    entries = {name: text for name, text in zip(parts[::2], parts[1::2], strict=True) if "**Means.**" in text}
+    rules = yaml.safe_load((ROOT / "reference" / "rules" / "cloudxai.rules.yml").read_text(encoding="utf-8"))
+    alerts = [rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
+    codes = [row[0] for row in table(PAGES[ROOT / "docs" / "faults.md"], "code")]
+    assert len(parts[::2]) == len(set(parts[::2]))
+    assert sorted(entries) == sorted([*alerts, *ROWS, *get_args(Status), *codes])
+    for name, text in entries.items():
+        assert re.findall(r"^\*\*(\w[\w ]*)\.\*\* \S", text, re.MULTILINE)[:2] == ["Means", "First look"], name
+        assert {"Do", "Stop"} <= set(re.findall(r"^\*\*(\w+)\.\*\* \S", text, re.MULTILINE)), name

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from small_platform import demo_of, demo_study_of, event
 
 from cloudxai_analysis.cards import cardinality as looks
 from cloudxai_analysis.cards.words import banners
 from cloudxai_analysis.checks import judge
-from cloudxai_analysis.operate import evaluate
-from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.scenario import checked_scenario
+from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.study.cost import GENERATED
 
 # Forty names in ten minutes, and sixteen that began to come the week before; all stay, since no process restarts.
-NIGHT = {"kind": "burst", "at": "2026-11-08T23:56:00Z", "minutes": 8, "per_minute": 2, "stem": "job-"}
-BURST = {"kind": "burst", "at": "2026-11-11T09:00:00Z", "minutes": 10, "per_minute": 4, "stem": "req-"}
+NIGHT = event("burst", "11-08T23:56", 8, per_minute=2, stem="job-", instance="cloudxai-1:8080")
+BURST = event("burst", "11-11T09:00", 10, per_minute=4, stem="req-")
 
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     """The platform with the bursts, and the same without."""
-    events = [[{**NIGHT, "instance": "cloudxai-1:8080"}, BURST], []]
-    sources = [DemoSource(1, checked_scenario({"name": "bursts", "events": some}, "test")) for some in events]
-    return [evaluate.study_of(source, tmp_path_factory.mktemp("names")) for source in sources]
+    sources, week = (demo_of(NIGHT, BURST, seed=1), demo_of(seed=1)), parse_window("2026-W46")
+    return [demo_study_of(source, tmp_path_factory.mktemp("names"), week) for source in sources]
 
 
 def test_what_is_said_of_tenants_is_what_it_would_be_without_the_generated_names(studies):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from clean_command import cloudxai
 
-PROJECT = Path(__file__).parent.parent
+from cloudxai_analysis.words.csv_cells import restored
+
 NAMES = {
     "cost_spike": "<img src=x onerror=alert(1)>",
     "flapping_tenant": "</style><script>alert(2)</script>",
@@ -34,47 +32,63 @@ def folder(tmp_path_factory) -> Path:
     ]
     (scratch / "hostile.toml").write_text("\n".join(events), encoding="utf-8")
     source = f"demo://?seed=3&scenario={scratch / 'hostile.toml'}"
-    done = subprocess.run(
-        [sys.executable, "-m", "cloudxai_analysis.cli", "report", "--environment", "hostile", "--source", source],
-        env={**os.environ, "CLOUDXAI_OUTPUTS": str(scratch / "outputs")},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("--environment", "hostile", "--source", source, "--edition", "analyst")
+    done = cloudxai("report", *words, outputs=scratch / "outputs")
     assert done.returncode == 0, done.stderr
     assert "\u202e" not in done.stdout
     return scratch / "outputs" / "hostile" / "reports" / "2026-W46"
 
 
-def test_the_page_runs_and_asks_nothing_and_shows_each_name(folder):
+def test_the_page_runs_and_asks_nothing_and_shows_each_name(folder, browser):
     said: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        args = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=args)
-        page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((folder / "weekly_report.html").as_uri())
-        text = page.evaluate("document.body.textContent")
-        active = page.evaluate("document.querySelectorAll('script, img, iframe, [onload], [onerror]').length")
-        links = page.evaluate("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")
-        first = page.evaluate(
-            "[...document.querySelectorAll('.tiles .value, .template dd, h1')].map(it => it.textContent)"
-        )
-        browser.close()
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((folder / "weekly_report.html").as_uri())
+    text = page.evaluate("document.body.textContent")
+    active = page.evaluate("document.querySelectorAll('script, img, iframe, [onload], [onerror]').length")
+    links = page.evaluate("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")
+    first = page.evaluate("[...document.querySelectorAll('.tiles .value, .lead, h1')].map(it => it.textContent)")
     assert (said, len(asked), active) == ([], 1, 0)
-    assert all(link.startswith(("#", "data/")) for link in links)
+    assert all(link.startswith(("#", "data/", "data:text/csv;base64,", "analysts_edition.html")) for link in links)
+    page.goto((folder / "analysts_edition.html").as_uri())
+    text += page.evaluate("document.body.textContent")
+    assert (said, len(asked)) == ([], 2)
     for name in NAMES.values():
         assert name in text.replace("\u00a0", " "), name
     # Every number of the first screen is in the summary.
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    numbers = [*summary["tiles"], *(one for key, one in summary["template"].items() if key != "alerts")]
-    texts = {" ".join(text.split()) for text in (summary["headline"], *(number["text"] for number in numbers))}
+    told = (summary["headline"], summary["paragraph"], *(tile["text"] for tile in summary["tiles"]))
+    texts = {" ".join(text.split()) for text in told}
     assert {" ".join(shown.replace("\u00a0", " ").split()) for shown in first} <= texts
-    assert len(first) >= 10
+    assert len(first) == 6
+
+
+def test_a_tenants_own_page_runs_nothing_has_one_shape_and_shows_its_name(folder, browser):
+    outputs = folder.parents[2]
+    source = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["provenance"]["source"]["source"]
+    done = cloudxai("showback", "--week", "2026-W46", "--environment", "hostile", "--source", source, outputs=outputs)
+    assert done.returncode == 0, done.stderr
+    pages = outputs / "hostile" / "showback" / "2026-W46"
+    with (pages.parent / "2026-W46.csv").open(encoding="utf-8") as index:
+        whose = {restored(row["tenant"]): row["file"] for row in csv.DictReader(index)}
+    assert {file.name for file in pages.iterdir()} == set(whose.values())
+    said: list[str] = []
+    asked: list[str] = []
+    page = browser.new_page(java_script_enabled=True)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    for name in NAMES.values():
+        page.goto((pages / whose[name]).as_uri())
+        heading = page.evaluate("document.querySelector('h1').textContent")
+        active = page.evaluate("document.querySelectorAll('script, img, iframe, a, [onload], [onerror]').length")
+        assert (heading, active, said) == (name, 0, [])
+        others = set(whose) - {name}
+        assert not [other for other in others if other in page.evaluate("document.body.textContent")]
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert len(asked) == len(NAMES)
 
 
 def test_a_spreadsheet_finds_no_formula(folder):

@@ -10,16 +10,10 @@ import pandas as pd
 import pytest
 import servers
 from servers import series
+from small_platform import opened, pulled
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.pull import pull
-from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.platform.contract import load_contract
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, Settings, resolve_environment
-from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeriesBatch
-from cloudxai_analysis.study.study import Study
 
 DAY = Window(datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
 FIRST = DAY.start_ms
@@ -42,16 +36,6 @@ def ready(labels: dict[str, str], metric: str = "readiness_state") -> SeriesBatc
     return SeriesBatch.of(metric, [series(labels, [FIRST, FIRST + 60_000], [1, 1])])
 
 
-def studied(source, lake: Path, window: Window = DAY) -> Study:
-    pull(source, open_lake(lake), load_contract(), window, now=window.end)
-    settled = resolve_environment(Settings.model_construct(), source="http://127.0.0.1:1", name="beta")
-    return Study(settled, window, open_lake(lake).snapshot(), ledger=Ledger(lake / "ledger"), now=window.end)
-
-
-def opened(url: str):
-    return open_source(url, limits=Limits(), settings=EnvironmentSettings())
-
-
 @pytest.mark.server
 def test_what_is_loaded_at_the_pull_is_kept_and_beats_what_the_contract_says(
     start_prometheus: Callable[..., servers.Server], tmp_path: Path
@@ -62,7 +46,7 @@ def test_what_is_loaded_at_the_pull_is_kept_and_beats_what_the_contract_says(
     fired = SeriesBatch.of("ALERTS", [series(alert, [FIRST + 15_000 * step for step in range(5)], [1] * 5)])
     config = f"rule_files: ['{tmp_path / 'mine.rules.yml'}']\n"
     server = start_prometheus([ready(labels), fired], config=config)
-    study = studied(opened(server.url), tmp_path / "lake")
+    study = pulled(server.url, tmp_path, DAY)
     rules = study.rules
     assert rules is not None
     assert rules[["group", "alertname", "for_seconds", "severity"]].values.tolist() == [
@@ -93,13 +77,13 @@ def test_a_server_without_rules_is_no_server_whose_rules_are_elsewhere(
     start_prometheus: Callable[..., servers.Server], tmp_path: Path
 ) -> None:
     labels = {"job": "cloudxai", "instance": "a"}
-    rules = studied(opened(start_prometheus([ready(labels)]).url), tmp_path / "none").rules
+    rules = pulled(start_prometheus([ready(labels)]).url, tmp_path / "none", DAY).rules
     assert rules is not None
     assert rules.empty
     # There are alerts, so somebody evaluates rules, and it is not this server.
     firing = {**labels, "alertname": "ServiceNotReady", "alertstate": "firing"}
     elsewhere = start_prometheus([ready(labels), ready(firing, "ALERTS")])
-    assert studied(opened(elsewhere.url), tmp_path / "elsewhere").rules is None
+    assert pulled(elsewhere.url, tmp_path / "elsewhere", DAY).rules is None
 
 
 @pytest.mark.needs("victoria-metrics")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import re
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import nbformat
 import pytest
+from clean_command import PROJECT, run
 
 from cloudxai_analysis.report.parameters import read_parameters
 
-PROJECT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
-LONGEST_CELL = 15
+LONGEST_CELL, MOST_CELLS = 15, 30
 
 
 @pytest.mark.notebook
@@ -23,14 +21,8 @@ def test_papermill_runs_one_to_its_end(tmp_path):
     given = {"week": "2026-W46", "source": "demo://", "output": str(tmp_path / "written")}
     words = [word for name, value in given.items() for word in ("-p", name, value)]
     notebook, executed = PROJECT / "notebooks" / "01_telemetry.ipynb", tmp_path / "out.ipynb"
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", str(notebook), str(executed), *words],
-        env={**os.environ, "CLOUDXAI_OUTPUTS": str(tmp_path / "outputs")},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "papermill", str(notebook), str(executed), *words]
+    done = run(*command, CLOUDXAI_OUTPUTS=str(tmp_path / "outputs"))
     assert done.returncode == 0, done.stderr[-2000:]
     cells = nbformat.read(executed, as_version=4).cells
     assert all(cell.execution_count for cell in cells if cell.cell_type == "code" and cell.source.strip())
@@ -39,14 +31,18 @@ def test_papermill_runs_one_to_its_end(tmp_path):
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_its_rhythm_its_parameters_and_its_outputs(notebook):
-    """Starts with a question, ends with what to do; text before code; cells short, without loops or helpers.
+    """Starts with a question, ends with what to do; text before code; cells few and short, without loops or helpers.
 
     The one function that a notebook may hold is a card of the analyst's own. Each cell was run, in order, without an
     error or a warning: nbval was seen to pass a cell whose magic does not exist. Each parameter is typed and has a
-    comment.
+    comment, and each link leads to a file.
     """
     cells = nbformat.read(notebook, as_version=4).cells
+    assert len(cells) <= MOST_CELLS
     assert cells[0].source.startswith("# ")
+    text = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
+    assert [link for link in links if not (notebook.parent / link).is_file()] == []
     assert "What to do next" in "".join(cell.source for cell in cells if cell.cell_type == "markdown")
     code = [(before, cell) for before, cell in pairwise(cells) if cell.cell_type == "code"]
     for before, cell in code:

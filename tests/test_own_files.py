@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from clean_command import cloudxai
 
+from cloudxai_analysis.cards.notebook import earlier_summary, own_evaluation
 from cloudxai_analysis.cli.main import main
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT
 
@@ -51,7 +54,8 @@ def other_values(whole: bytes) -> bytes:
 DEEP = "[" * 50_000
 SHAPES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
-    "torn": lambda whole: whole[: len(whole) * 2 // 3],
+    "torn": lambda whole: whole[: len(whole) * 2 // 3].rstrip()[:-1],  # never between two lines
+    "cut between two lines": lambda whole: whole[: whole.rstrip().rfind(b"\n") + 1],
     "no text": lambda whole: b"\xff\xfe\x00" + whole[:50],
     "a list": lambda _: b"[]\n",
     "a number": lambda _: b"7\n",
@@ -80,7 +84,10 @@ COMMANDS = [
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with settings, a contract, a lake of the demo's week, and what a report of it leaves behind."""
     folder = tmp_path_factory.mktemp("project")
-    (folder / "cloudxai.toml").write_text('outputs = "outputs"\ncontract = "contract.toml"\n')
+    own = (
+        'outputs = "outputs"\ncontract = "contract.toml"\n[environments.demo]\nsource = "demo://"\nhistory_weeks = 1\n'
+    )
+    (folder / "cloudxai.toml").write_text(own)
     shutil.copy(DEFAULT_CONTRACT, folder / "contract.toml")
     (folder / "silences.yml").write_text("[]\n")
     (folder / "rules.yml").write_text("groups: []\n")
@@ -120,3 +127,100 @@ def test_a_file_of_our_own_that_is_not_what_it_should_be_ends_in_one_line(
             assert "Traceback" not in "".join(told), where
         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink(missing_ok=True)
         file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pull_over_such_a_file_ends_in_one_line_or_makes_it_good(
+    project: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each in a copy, for a pull may mend what it finds."""
+    for number, shape in enumerate((*SHAPES, *PLACES)):
+        copy = tmp_path / str(number)
+        shutil.copytree(project, copy, copy_function=os.link)
+        monkeypatch.setenv("CLOUDXAI_SETTINGS", str(copy / "cloudxai.toml"))
+        file = next(iter(sorted((copy / "outputs" if "/" in FILES[name] else copy).glob(FILES[name]))))
+        whole = file.read_bytes()
+        file.unlink()
+        if shape in PLACES:
+            PLACES[shape](file)
+        else:
+            file.write_bytes(SHAPES[shape](whole))
+        with pytest.raises(SystemExit) as ended:
+            main(["pull", "--week", WEEK])
+        told = capsys.readouterr().err.splitlines()
+        where = f"{name} as {shape}: {told}"
+        assert ended.value.code in (0, 2, 5, 8), where
+        assert sum(line.startswith("cloudxai: ") for line in told) == (ended.value.code != 0), where
+        assert not any("Traceback" in line or line.startswith("cloudxai: unexpected") for line in told), where
+        shutil.rmtree(copy)
+
+
+@pytest.fixture(scope="module")
+def reported(project: Path) -> Path:
+    """The project with a good report of its week."""
+    done = cloudxai("report", "--week", WEEK, settings=project / "cloudxai.toml")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    ("name", "shape", "code"),
+    [
+        ("ledger", "torn", 5),
+        ("ledger", "cut between two lines", 5),
+        ("ledger", "a folder", 5),
+        ("summary", "other values", 0),
+        ("evaluation", "deep JSON", 0),
+        ("log of rollups", "empty", 5),
+        ("tile", "torn", 5),
+        ("lock", "a folder", 5),
+        ("settings", "deep TOML", 2),
+        ("contract", "a list", 2),
+    ],
+)
+def test_a_report_over_such_a_file_is_made_or_leaves_the_last_good_one(
+    reported: Path, name: str, shape: str, code: int, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(reported, copy, symlinks=True)
+    file = next(iter(sorted((copy / "outputs" if "/" in FILES[name] else copy).glob(FILES[name]))))
+    page = copy / "outputs" / REPORT / "weekly_report.html"
+    whole, good = file.read_bytes(), page.read_bytes()
+    file.unlink()
+    if shape in PLACES:
+        PLACES[shape](file)
+    else:
+        file.write_bytes(SHAPES[shape](whole))
+    done = cloudxai("report", "--week", WEEK, settings=copy / "cloudxai.toml")
+    told = done.stderr.splitlines()
+    assert done.returncode == code, told
+    assert sum(line.startswith("cloudxai: ") for line in told) == (code != 0), told
+    assert not any("Traceback" in line or line.startswith("cloudxai: unexpected") for line in told), told
+    assert b"2026-W46" in page.read_bytes() if code == 0 else page.read_bytes() == good
+
+
+def test_an_evaluation_that_the_page_cannot_show_is_none(tmp_path: Path) -> None:
+    """A report is made without it."""
+    size = {"size": 2.0, "runs": 4, "found": 3}
+    curve = {"kind": "cost_spike", "check": "cost", "unit": "x", "smallest": None, "sizes": [size]}
+    whole = {"weeks": [{"week": WEEK, "findings": []}], "curves": [curve], "copies": 2}
+    file = tmp_path / "evaluation.json"
+    assert own_evaluation(file) is None
+    file.write_text(json.dumps(whole))
+    assert own_evaluation(file) == whole
+    others = [{**whole, "weeks": {}}, {**whole, "curves": [{**curve, "sizes": [1]}]}, {"curves": []}, {}, [], 7, None]
+    for text in (*map(json.dumps, others), *(shape(file.read_bytes()) for shape in SHAPES.values())):
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        assert own_evaluation(file) is None, text[:80]
+
+
+def test_an_earlier_summary_that_is_none_ends_the_comparison(tmp_path: Path) -> None:
+    file, check = tmp_path / "summary.json", {"key": "churn", "status": "pass", "finding": "fine"}
+    whole = {"window": {"name": WEEK}, "checks": [check], "headline": "all is well"}
+    file.write_text(json.dumps(whole))
+    assert earlier_summary(file) == whole
+    others = [{**whole, "window": WEEK}, {**whole, "checks": [{**check, "status": "fine"}]}, {"checks": [1]}, {}, [], 7]
+    for text in (*map(json.dumps, others), *(shape(file.read_bytes()) for shape in SHAPES.values())):
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        assert earlier_summary(file) is None, text[:80]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _memory import MemorySnapshot
+from _planted import KINDS, Copy, plant
 
 from cloudxai_analysis.ground.window import DAY, Window, parse_window
-from cloudxai_analysis.lake.memory import MemorySnapshot
-from cloudxai_analysis.operate.planted import KINDS, Copy, _Planter, plant
-from cloudxai_analysis.platform.contract import load_contract
+from cloudxai_analysis.platform.contract import Contract, load_contract
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.demo.population import INSTANCES
 from cloudxai_analysis.sources.scenario import Scenario
@@ -28,7 +28,6 @@ CHECKS, COST, TENANTS = ("readiness_check_duration_seconds_count", "tenant_cost_
 REFUSED, TENANT_FLIPS = "tenant_label_rejections_total", "tenant_readiness_transitions_total"
 METRICS = (READY, FLIPS, UP, START, CHECKS, COST, TENANTS, REFUSED, TENANT_FLIPS, "ALERTS")
 Series = dict[tuple[str, ...], dict[int, float]]
-Planting = tuple[Copy, Any]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +35,12 @@ def frames() -> MemorySnapshot:
     return MemorySnapshot(DemoSource(3, Scenario(name="clean")))
 
 
-def copied(frames: MemorySnapshot) -> Planting:
-    copy = Copy(frames, Window(WEEK.start - DAY, WEEK.end))
-    return copy, _Planter(copy, CONTRACT, WEEK, np.random.default_rng(7))
+def copied(frames: MemorySnapshot, *seed: int, contract: Contract = CONTRACT) -> Copy:
+    return Copy(frames, Window(WEEK.start - DAY, WEEK.end), contract, WEEK, list(seed or (7,)))
 
 
 @pytest.fixture
-def planting(frames: MemorySnapshot) -> Planting:
+def copy(frames: MemorySnapshot) -> Copy:
     return copied(frames)
 
 
@@ -53,13 +51,22 @@ def held(copy: Copy, metric: str) -> Series:
     }
 
 
-def differing(frames: MemorySnapshot, copy: Copy, metric: str) -> Series:
+@pytest.fixture(scope="module")
+def before(frames: MemorySnapshot) -> Copy:
+    """A copy that nothing is planted into."""
+    return copied(frames)
+
+
+def differing(before: Copy, copy: Copy, metric: str) -> Series:
     """By series of the copy: at which times its value is another than it was, and which."""
-    was = held(copied(frames)[0], metric)
-    found = {
-        labels: {t: value for t, value in now.items() if was.get(labels, {}).get(t) != value}
-        for labels, now in held(copy, metric).items()
-    }
+    was = {tuple(labels.values()): (t, v) for labels, t, v in before.held(metric)}
+    found: Series = {}
+    for labels, t, v in copy.held(metric):
+        times, values = was.get(tuple(labels.values()), (t[:0], v[:0]))
+        if not (np.array_equal(t, times) and np.array_equal(v, values, equal_nan=True)):
+            own = dict(zip(times.tolist(), values.tolist(), strict=True))
+            now = zip(t.tolist(), v.tolist(), strict=True)
+            found[tuple(labels.values())] = {at: value for at, value in now if own.get(at) != value}
     return {labels: values for labels, values in found.items() if values}
 
 
@@ -77,37 +84,26 @@ def differing(frames: MemorySnapshot, copy: Copy, metric: str) -> Series:
     ],
 )
 def test_a_copy_holds_just_the_event_that_is_asked_for(
-    frames: MemorySnapshot, planting: Planting, kind: str, size: float, changed: dict[str, int]
+    before: Copy, copy: Copy, kind: str, size: float, changed: dict[str, int]
 ) -> None:
-    copy, planter = planting
-    for metric in (UP, COST):
-        assert copy.samples(metric, WEEK, ("tenant",)).equals(frames.samples(metric, WEEK, ("tenant",)))
-    assert getattr(planter, kind)(WEEK.start_ms if kind == "semantics_break" else AT, size)
-    found = {metric: len(differing(frames, copy, metric)) for metric in METRICS}
-    assert {metric: series for metric, series in found.items() if series} == changed
+    assert getattr(copy, kind)(WEEK.start_ms if kind == "semantics_break" else AT, size)
+    found = {metric: differing(before, copy, metric) for metric in METRICS}
+    assert {metric: len(series) for metric, series in found.items() if series} == changed
+    if kind == "readiness_incident":
+        assert [*found[READY].values()] == [{AT + n * MINUTE: 0.0 for n in range(5)}] * 2
+        for series in found[FLIPS].values():
+            assert series[AT + 5 * MINUTE] - series[AT + 4 * MINUTE] == 1
+    if kind == "cost_spike":
+        ((name, raised),) = found[COST].items()
+        assert (min(raised), max(raised), len(raised)) == (AT, AT + 359 * MINUTE, 360)
+        assert raised[AT] == pytest.approx(1.5 * held(before, COST)[name][AT])
 
 
-def test_an_outage_is_five_zeros_and_a_spike_six_hours(frames: MemorySnapshot, planting: Planting) -> None:
-    copy, planter = planting
-    planter.readiness_incident(AT, 5)
-    (zeros, _) = differing(frames, copy, READY).values()
-    assert zeros == {AT + n * MINUTE: 0.0 for n in range(5)}
-    for series in differing(frames, copy, FLIPS).values():
-        assert series[AT + 5 * MINUTE] - series[AT + 4 * MINUTE] == 1
-    planter.cost_spike(AT, 0.5)
-    ((series, raised),) = differing(frames, copy, COST).items()
-    assert (min(raised), max(raised), len(raised)) == (AT, AT + 359 * MINUTE, 360)
-    assert raised[AT] == pytest.approx(1.5 * held(copied(frames)[0], COST)[series][AT])
-
-
-def test_a_restart_is_failed_scrapes_a_new_start_and_counters_from_0(
-    frames: MemorySnapshot, planting: Planting
-) -> None:
-    copy, planter = planting
-    place = planter.restart(AT, 4)
+def test_a_restart_is_failed_scrapes_a_new_start_and_counters_from_0(before: Copy, copy: Copy) -> None:
+    place = copy.restart(AT, 4)
     down = [AT + n * MINUTE for n in range(4)]
-    assert differing(frames, copy, UP) == {(place, "cloudxai"): dict.fromkeys(down, 0.0)}
-    (starts,) = differing(frames, copy, START).values()
+    assert differing(before, copy, UP) == {(place, "cloudxai"): dict.fromkeys(down, 0.0)}
+    (starts,) = differing(before, copy, START).values()
     assert set(starts.values()) == {(AT + 4 * MINUTE) / 1000 - 10}
     (own,) = [values for labels, values in held(copy, CHECKS).items() if place in labels]
     assert not set(down) & set(own)
@@ -115,32 +111,32 @@ def test_a_restart_is_failed_scrapes_a_new_start_and_counters_from_0(
     assert own[AT + 4 * MINUTE] == 6
 
 
-def test_generated_names_arrive_within_ten_minutes_and_stay_until_their_process_ends(planting: Planting) -> None:
-    copy, planter = planting
+def test_generated_names_arrive_within_ten_minutes_and_stay_until_their_process_ends(copy: Copy) -> None:
     # Not in the cap of 100 beside those who are there.
-    assert not planter.generated_names(AT, 90)
-    stem = planter.generated_names(AT, 20)
+    assert not copy.generated_names(AT, 90)
+    stem = copy.generated_names(AT, 20)
     names = [sorted(times) for labels, times in held(copy, TENANTS).items() if labels[-1].startswith(stem)]
     assert len(names) == 20
     assert all(AT <= times[0] <= AT + 10 * MINUTE and times[-1] == WEEK.end_ms - MINUTE for times in names)
-    assert {planter.restart(AT + hours * 60 * MINUTE, 4) for hours in range(12, 24)} == set(INSTANCES)
-    stem = planter.generated_names(AT, 5)
+    assert {copy.restart(AT + hours * 60 * MINUTE, 4) for hours in range(12, 24)} == set(INSTANCES)
+    stem = copy.generated_names(AT, 5)
     (end,) = {max(times) for labels, times in held(copy, TENANTS).items() if labels[-1].startswith(stem)}
     assert end < AT + 24 * 60 * MINUTE
 
 
-def test_refusals_come_once_the_guard_is_full(frames: MemorySnapshot, planting: Planting) -> None:
-    copy, planter = planting
-    place = planter.rejections(AT, 16)
+def test_refusals_come_once_the_guard_is_full(before: Copy, copy: Copy) -> None:
+    place = copy.rejections(AT, 16)
     assert len({labels for labels in held(copy, TENANTS) if place in labels}) >= CONTRACT.tenant_cap
-    ((series, refused),) = differing(frames, copy, REFUSED).items()
+    ((series, refused),) = differing(before, copy, REFUSED).items()
     assert series[0] == place
     assert min(refused) > AT + 10 * MINUTE
     assert max(refused.values()) == 16 == refused[WEEK.end_ms - MINUTE]
 
 
 def test_events_of_one_copy_lie_apart_and_others_come_with_another_seed(frames: MemorySnapshot) -> None:
-    copies = [list(plant(copied(frames)[0], CONTRACT, WEEK, size=2, seed=seed)) for seed in (1, 1, 2)]
+    for metric in (UP, COST):
+        assert copied(frames).samples(metric, WEEK, ("tenant",)).equals(frames.samples(metric, WEEK, ("tenant",)))
+    copies = [list(plant(copied(frames, seed, 2), size=2)) for seed in (1, 1, 2)]
     assert copies[0] == copies[1] != copies[2]
     for rows in copies:
         assert [(row["kind"], row["size"]) for row in rows] == [
@@ -149,8 +145,8 @@ def test_events_of_one_copy_lie_apart_and_others_come_with_another_seed(frames: 
         starts = sorted(row["start"] for row in rows)
         assert all((b - a).total_seconds() >= 3 * 3600 for a, b in pairwise(starts))
         assert all(WEEK.start <= start < WEEK.end for start in starts)
-    nowhere = Copy(frames, Window(WEEK.end, WEEK.end + DAY))
-    assert list(plant(nowhere, CONTRACT, Window(WEEK.end, WEEK.end + 7 * DAY), size=4, seed=1)) == []
+    after = Window(WEEK.end, WEEK.end + 7 * DAY)
+    assert list(plant(Copy(frames, Window(WEEK.end, WEEK.end + DAY), CONTRACT, after, [1, 4]), size=4)) == []
 
 
 class Strange(DemoSource):
@@ -166,15 +162,17 @@ class Strange(DemoSource):
 
 def test_a_platform_with_other_labels_and_markers_which_stay_what_they_are() -> None:
     contract = CONTRACT.model_copy(update={"tenant_label": "customer", "process_labels": ("job", "pod")})
-    copy = Copy(MemorySnapshot(Strange(3, Scenario(name="clean"))), Window(WEEK.start - DAY, WEEK.end))
-    rows = {row["kind"]: row for row in plant(copy, contract, WEEK, size=2, seed=1)}
+    frames = MemorySnapshot(Strange(3, Scenario(name="clean")))
+    copy = copied(frames, 1, 2, contract=contract)
+    rows = {row["kind"]: row for row in plant(copy, size=2)}
     assert list(rows) == list(KINDS)
     assert {rows[kind]["place"] for kind in ("restart", "scrape_gap", "rejections")} <= set(INSTANCES)
     customers = {labels["customer"] for labels, _, _ in copy.held(COST)}
     assert {rows[kind]["place"] for kind in ("flapping_tenant", "cost_spike", "semantics_break")} <= customers
     other = CONTRACT.model_copy(update={"jobs": ("another",)})
-    assert list(plant(copy, other, WEEK, size=2, seed=1)) == []
-    _Planter(copy, contract, WEEK, np.random.default_rng(7)).readiness_incident(AT, 5)
+    assert list(plant(copied(frames, contract=other), size=2)) == []
+    copy = copied(frames, contract=contract)
+    copy.readiness_incident(AT, 5)
     for _, times, values in copy.held(READY):
         there = values[(times >= AT) & (times < AT + 5 * MINUTE)]
         assert there[[0, 2, 3, 4]].tolist() == [0, 0, 0, 0]

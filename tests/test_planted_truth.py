@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_platform import study_over
+from _own_weeks import FOUND_BY
+from small_platform import demo_of, demo_study_of, event
 
 from cloudxai_analysis.checks import judge, week_status
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.lake.memory import MemorySnapshot
-from cloudxai_analysis.operate.evaluate import FOUND_BY
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.scenario import checked_scenario
 from cloudxai_analysis.study.study import Study
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -23,11 +21,6 @@ FIRST, SECOND = "cloudxai-0:8080", "cloudxai-1:8080"
 APART = {"cost_spike": HOUR}
 # Rises are counted in whole hours before the recent samples; a cost is held against what history lets expect.
 SIZE_OFF = {"cost_spike": 0.10, "semantics_break": 0.01}
-
-
-def event(kind: str, moment: str, minutes: int | None = None, **details: Any) -> dict[str, Any]:
-    lasting = {} if minutes is None else {"minutes": minutes}
-    return {"kind": kind, "at": datetime.fromisoformat(f"2026-{moment}").replace(tzinfo=UTC), **lasting, **details}
 
 
 # What is planted, by a name for people: the week reported, and the scenario with its seed, or the events.
@@ -47,8 +40,8 @@ CASES: dict[str, tuple[Any, ...]] = {
         "2026-W45",
         event("burst", "11-07T22:00", 10, per_minute=1, stem="job."),
         event("readiness_incident", "11-03T04:00", 90),
+        event("cost_spike", "11-05T13:30", 600, factor=5.0, tenant="=cmd()"),
     ),
-    "spike-of-a-formula": ("2026-W45", event("cost_spike", "11-05T13:30", 600, factor=5.0, tenant="=cmd()")),
     "w44": ("2026-W44", event("scrape_gap", "10-31T11:00", 4), event("alert_storm", "10-27T18:00", 5, tenants=12)),
     "w46-restarts-and-edges": (
         "2026-W46",
@@ -63,8 +56,8 @@ CASES: dict[str, tuple[Any, ...]] = {
         event("readiness_incident", "11-14T23:58", 5),
         event("false_alert", "11-13T02:00", 30),
         event("false_alert", "11-11T02:00", 8, alertname="ReadinessLatencyHigh", instance=SECOND),
+        event("cost_spike", "11-10T22:00", 240, factor=2.0),
     ),
-    "spike-over-midnight": ("2026-W46", event("cost_spike", "11-10T22:00", 240, factor=2.0)),
     "gauge-that-only-grows": ("2026-W46", event("semantics_break", "11-05T07:00", growth=0.1)),
 }
 
@@ -72,13 +65,8 @@ CASES: dict[str, tuple[Any, ...]] = {
 def opened(name: str, folder: Path) -> tuple[list[dict[Any, Any]], Window, Study]:
     """All that was planted, and the study of the week reported."""
     week, planted = parse_window(CASES[name][0]), CASES[name][1:]
-    if isinstance(planted[0], str):
-        source = DemoSource.from_url(planted[0])
-    else:
-        source = DemoSource(5, checked_scenario({"name": "planted", "events": list(planted)}, "the test"))
-    study = study_over(MemorySnapshot(source), folder, week, now=week.end)
-    study.ledger.seed(source.ledger_entries())
-    return source.truth().to_dict("records"), week, study
+    source = DemoSource.from_url(planted[0]) if isinstance(planted[0], str) else demo_of(*planted)
+    return source.truth().to_dict("records"), week, demo_study_of(source, folder, week)
 
 
 def held_against(row: dict[Any, Any], week: Window, study: Study) -> None:

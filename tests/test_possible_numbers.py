@@ -15,14 +15,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from small_platform import Written, study_of
+from small_platform import Written, demo_of, demo_study_of, event, study_of
 
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.operate import evaluate
 from cloudxai_analysis.report.run import SCHEMA
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.scenario import KINDS, checked_scenario
+from cloudxai_analysis.sources.scenario import KINDS
 from cloudxai_analysis.study.study import Study
 
 WEEK = parse_window("2026-W46")
@@ -196,24 +195,23 @@ def every_kind() -> DemoSource:
     """One event of each kind, one after the other."""
     kinds = [kind for kind in KINDS if kind != "arrival"]
     events = [{"kind": kind, "at": WEEK.start + timedelta(hours=16 * n)} for n, kind in enumerate(kinds)]
-    return DemoSource(7, checked_scenario({"name": "all", "events": events}, "test"))
+    return demo_of(*events, seed=7)
 
 
 def edges() -> DemoSource:
     """Events that overlap one another, gaps and the week's edges."""
-    at = WEEK.start - timedelta(minutes=15)
-    events = [
-        {"kind": "burst", "at": at, "minutes": 45, "per_minute": 40, "stem": "sess-"},
-        {"kind": "readiness_incident", "at": at, "minutes": 45},
-        {"kind": "scrape_gap", "at": at + timedelta(minutes=30), "minutes": 90},
-        {"kind": "restart", "at": at + timedelta(minutes=40), "minutes": 5},
-        {"kind": "alert_storm", "at": WEEK.end - timedelta(minutes=5), "tenants": 16, "minutes": 4},
-        {"kind": "cost_spike", "at": WEEK.end - timedelta(hours=1), "minutes": 60, "factor": 50},
-    ]
-    return DemoSource(3, checked_scenario({"name": "edges", "events": events}, "test"))
+    return demo_of(
+        event("burst", "11-08T23:45", 45, per_minute=40, stem="sess-"),
+        event("readiness_incident", "11-08T23:45", 45),
+        event("scrape_gap", "11-09T00:15", 90),
+        event("restart", "11-09T00:25", 5),
+        event("alert_storm", "11-15T23:55", 4, tenants=16),
+        event("cost_spike", "11-15T23:00", 60, factor=50),
+        seed=3,
+    )
 
 
 @pytest.mark.parametrize("source", [None, every_kind(), edges()], ids=["nothing", "all", "edges"])
 def test_no_impossible_number_of_nothing_of_every_event_and_of_edges(source: DemoSource | None, tmp_path: Path) -> None:
-    study = evaluate.study_of(source, tmp_path) if source else study_of({}, tmp_path, WEEK)
+    study = demo_study_of(source, tmp_path, WEEK) if source else study_of({}, tmp_path, WEEK)
     assert held_against(study) == []

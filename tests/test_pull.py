@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import servers
+from _memory import MemorySnapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.cli.report import plan_line
 from cloudxai_analysis.ground.errors import NoData, SourceAnswerError, SourceUnreachable, UsageError
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
-from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.lake.pull import Pulled, estimate, pull, wanted_tiles
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+from clean_command import run
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cloudxai_analysis"
@@ -32,6 +33,15 @@ def test_each_module_is_one_idea_and_what_is_public_has_a_docstring() -> None:
         assert len(text.splitlines()) <= 400, path
         assert ast.get_docstring(tree), f"{path} has no docstring"
         assert list(undocumented(tree.body)) == [], path
+
+
+def test_what_is_called_slow_is_there() -> None:
+    listed = (ROOT / "tests" / "slow.txt").read_text(encoding="utf-8").split()
+    assert listed == sorted(set(listed))
+    for name in listed:
+        file, *within = name.partition("[")[0].split("::")
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert [part for part in within if not re.search(rf"(def|class) {part}\b", text)] == [], name
 
 
 # Named apart from their slashes, so that this file does not name one itself.
@@ -60,11 +70,20 @@ def test_no_file_names_a_place_on_one_machine() -> None:
         assert [line[:120] for line in lines if place.search(line)] == [], path
 
 
-def test_help_answers_before_anything_heavy_is_imported() -> None:
-    heavy = ("scipy", "statsmodels", "matplotlib", "papermill", "numba", "deltalake", "pyarrow", "pandas", "numpy")
-    look = f"import sys; import cloudxai_analysis.cli;print([name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+HEAVY = ("scipy", "statsmodels", "matplotlib", "papermill", "numba", "deltalake", "pyarrow", "pandas", "numpy")
+ENTRY = '{"kind": "decision", "at": "2026-11-12T14:03Z", "summary": "stay", "by": "on-call"}'
+
+
+def test_quick_commands_answer_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "entry.json").write_text(ENTRY.replace("stay", "go"), encoding="utf-8")
+    orders = ["--help"], ["add", ENTRY], ["list"], ["verify"], ["export"], ["import", str(tmp_path / "entry.json")]
+    look = "print([name for name in sys.argv[1].split() if name in sys.modules], file=sys.stderr)"
+    code = "import sys\nfrom cloudxai_analysis.cli import main\n" + look
+    for order in orders:
+        words = order if order == ["--help"] else ["ledger", *order]
+        code += f"\ntry:\n    main({words})\nexcept SystemExit as ended:\n    assert not ended.code\n{look}"
+    done = run(sys.executable, "-c", code, " ".join(HEAVY), CLOUDXAI_OUTPUTS=str(tmp_path / "outputs"))
+    assert (done.returncode, set(done.stderr.splitlines())) == (0, {"[]"}), done.stderr
 
 
 def test_package_carries_what_is_not_code() -> None:

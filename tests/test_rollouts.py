@@ -17,15 +17,11 @@ import pytest
 import servers
 from remote_write import remote_write
 from remote_write import series as written
+from small_platform import pulled, study_over
 
 from cloudxai_analysis.checks import judge
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.lake.pull import pull
-from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.contract import load_contract
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, EnvironmentSettings, Limits, Settings, resolve_environment
-from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS
 from cloudxai_analysis.study.study import Study
 
@@ -153,16 +149,11 @@ def opened(url: str, request, tmp_path_factory) -> Callable[..., Study]:
     """A function that opens a study of the days, as they were at a moment, for some jobs."""
     way = request.node.callspec.params["url"] if hasattr(request.node, "callspec") else "auto"
     folder: Path = tmp_path_factory.mktemp("outputs")
-    lake = open_lake(folder / "lake")
-    settings = EnvironmentSettings(way=way)
-    source = open_source(url, limits=Limits(), settings=settings)
-    pull(source, lake, load_contract(), DAYS, now=DAYS.end + timedelta(days=1))
+    store = pulled(url, folder, DAYS, now=DAYS.end + timedelta(days=1), way=way).store
 
     def study(now: datetime = DAYS.end, jobs: tuple[str, ...] = ("cloudxai",)) -> Study:
-        settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
-        contract = settled.contract.model_copy(update={"jobs": jobs, "tenant_cap": 30})
-        settled = settled.model_copy(update={"source": url, "contract": contract})
-        return Study(settled, DAYS, lake.snapshot(), ledger=Ledger(folder / "ledger.jsonl"), now=now)
+        contract = load_contract().model_copy(update={"jobs": jobs, "tenant_cap": 30})
+        return study_over(store, folder, DAYS, now=now, contract=contract)
 
     return study
 

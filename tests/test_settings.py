@@ -6,27 +6,23 @@ import os
 import re
 from pathlib import Path
 from shutil import copyfile
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-import annotated_types
 import pytest
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT
 from cloudxai_analysis.platform.settings import (
     Bounds,
     EnvironmentSettings,
-    Exchange,
     Limits,
     Settings,
-    find_notebook,
     load_settings,
     project_folder,
     resolve_environment,
 )
+from cloudxai_analysis.report.parameters import find_notebook
 
 REPOSITORY = Path(__file__).parents[1]
 EXAMPLE = REPOSITORY / "cloudxai.toml.example"
@@ -129,11 +125,7 @@ def test_what_a_stranger_may_have_put_above_is_not_taken_unless_it_is_named(
         ("[limits]\nretries = -1", "Invalid value of 'limits.retries'"),
         ('[environments.beta]\nzone = "Mars/Olympus"', "'Mars/Olympus' is no time zone; give a name like"),
         ('[environments.beta]\nzone = "../../passwd"', "is no time zone"),
-        (
-            '[environments.beta]\ntenant = "a|b"',
-            "Invalid value of 'environments.beta.tenant' .* would read two tenants",
-        ),
-        ('[environments.beta]\ntenant = "a b"', "Invalid value of 'environments.beta.tenant' .* 1 to 150 letters"),
+        ('[environments.beta]\ntenant = "a|b"', "of 'environments.beta.tenant' .* would read two tenants"),
         ('[environments.beta]\nheaders = { A = "b" }', "Unknown key 'environments.beta.headers'"),
         ('[environments.beta.http_config]\nbearer_token = "x"', "Unknown key 'environments.beta.http_config' "),
         ("[environments.beta]\nhistory_weeks = 53", "Invalid value of 'environments.beta.history_weeks'"),
@@ -270,52 +262,3 @@ def test_example_environment_works_when_taken_out_of_its_comments(folder: Path) 
     assert chosen.settings.tenant == "beta"
     assert chosen.settings.http_config_file == Path("secrets/http.yml")
     assert load_settings().environments["staging"].http_config_file == Path("secrets/staging.yml")
-
-
-KINDS: dict[Any, str] = {
-    **{float: "number", int: "whole number", Path: "path", str: "text", Literal: "text"},
-    **{dict: "table", Exchange: "table", tuple: "list"},
-}
-SIGNS = {annotated_types.Gt: ">", annotated_types.Ge: "≥", annotated_types.Lt: "<", annotated_types.Le: "≤"}
-EDGES = ("gt", "ge", "lt", "le")
-OF_EACH: tuple[tuple[type[BaseModel], str], ...] = (
-    (Settings, ""),
-    (EnvironmentSettings, "environments.NAME."),
-    (Bounds, "bounds."),
-    (Limits, "limits."),
-)
-
-
-def table_row(key: str, field: FieldInfo) -> tuple[str, str, str, str]:
-    """Key, kind, default and allowed values of one setting, as the docs' table shows them."""
-    optional = isinstance(field.annotation, UnionType)
-    kind = get_args(field.annotation)[0] if optional else get_origin(field.annotation) or field.annotation
-    limits = [
-        f"{SIGNS[type(item)]} {next(float(getattr(item, edge)) for edge in EDGES if hasattr(item, edge)):g}"
-        for item in field.metadata
-        if type(item) in SIGNS
-    ]
-    patterns = [f"`{item.pattern}`" for item in field.metadata if getattr(item, "pattern", None)]
-    choices = [f"`{choice}`" for choice in get_args(field.annotation)] if kind is Literal else []
-    default = field.get_default(call_default_factory=True)
-    shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-    if default == DEFAULT_CONTRACT:
-        shown = "the package's `platform/contract.toml`"
-    return f"`{key}`", KINDS[kind], "" if default in (None, {}, ()) else shown, ", ".join(limits + patterns + choices)
-
-
-def test_docs_table_lists_every_setting_with_its_default_and_bounds() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    section = page[page.index("## Every setting") : page.index("## Credentials")]
-    lines = re.findall(r"^\| (`.*) \|$", section, re.MULTILINE)
-    shown = [[cell.strip() for cell in line.split(" | ")] for line in lines]
-    expected = [
-        (table_row(prefix + name, field), field.description or "")
-        for model, prefix in OF_EACH
-        for name, field in model.model_fields.items()
-        if name not in ("environments", "bounds", "limits")
-    ]
-    assert [tuple(cells[:4]) for cells in shown] == [row for row, _ in expected]
-    for cells, (_, description) in zip(shown, expected, strict=True):
-        assert cells[4], f"{cells[0]} has no meaning in {PAGE.name}"
-        assert cells[4].startswith(description), f"{cells[0]} means '{description}' in the code"

@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 import servers
 from platforms import Pod, batches
+from small_platform import pulled, says
 
-from cloudxai_analysis.checks import Check, judge
-from cloudxai_analysis.ground.window import parse_window
-from cloudxai_analysis.lake.pull import pull
-from cloudxai_analysis.lake.tables import open_lake
-from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, Settings, resolve_environment
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.window import DAY, parse_window
+from cloudxai_analysis.platform.settings import EnvironmentSettings
 from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.study.study import Study
 
@@ -44,6 +41,8 @@ PLATFORMS = {
     "down": [pod("a:80", down=EVERY_DAY), pod("b:80", down=EVERY_DAY)],
     "renamed": [pod("a:80", end=at("11T00:10")), pod("c:80", start=at("11T23:50"))],
     "gone": [pod("a:80", end=at("11T12:00")), pod("b:80", down=((at("11T12:00"), END),))],
+    "vanished": [pod("a:80", end=at("15T01:00")), pod("b:80", end=at("15T01:00"))],
+    "halved": [pod("a:80"), pod("b:80", end=at("13T12:00"))],
     "brief": [
         pod("a:80"),
         pod("b:80", start=at("11T12:00"), end=at("11T12:05"), down=((at("11T12:02"), at("11T12:03")),)),
@@ -71,91 +70,85 @@ def opened(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> 
     @cache
     def of(name: str, week: str = "2026-W46") -> Study:
         folder, window = tmp_path_factory.mktemp(name), parse_window(week)
-        own = EnvironmentSettings(source=server.url, matchers={"cluster": name})
-        settings = Settings.model_construct(outputs=folder, environments={name: own})
-        settled = resolve_environment(settings, source=None, name=name)
-        reach, lake = window.reach(settled.settings.history_weeks, END), open_lake(settled.lake)
-        source = open_source(server.url, limits=Limits(), settings=own)
-        pull(source, lake, settled.contract, reach, now=END, matchers=own.matchers)
-        ledger = Ledger(folder / "ledger.jsonl")
-        ledger.seed([{"kind": "deploy", "by": "ada", "start": at("10T01:55"), "end": at("10T03:05")}])
-        return Study(settled, window, open_lake(settled.lake).snapshot(), ledger=ledger, now=END)
+        reach = window.reach(EnvironmentSettings().history_weeks, END)
+        study = pulled(server.url, folder, window, now=END, reach=reach, matchers={"cluster": name})
+        study.ledger.seed([{"kind": "deploy", "by": "ada", "start": at("10T01:55"), "end": at("10T03:05")}])
+        return study
 
     return of
 
 
-def minutes(study: Study) -> list[float]:
-    return study.readiness.outages["minutes"].round(1).tolist()
-
-
-def check(study: Study, key: str) -> Check:
-    return judge.check(study, key)
-
-
-@pytest.mark.parametrize("name", ["slower", "uneven"])
-def test_an_hour_not_ready_is_an_hour_whatever_the_scrape_interval(opened: Callable[..., Study], name: str) -> None:
-    study = opened(name)
-    assert minutes(study) == [60.0]
-    # Of the fourteen days seen: 1 - 60 / 20,160.
-    availability = check(study, "availability")
-    assert availability.status == "fail"
-    assert availability.value == pytest.approx(0.997024, abs=5e-6)
-    assert study.telemetry.covered.set_index("day")["covered"].loc[W46.start :].all()
-    assert check(study, "coverage").status == check(study, "gaps").status == "pass"
-
-
-def test_all_targets_down_is_not_ready_and_a_noted_deploy_excuses_nothing(opened: Callable[..., Study]) -> None:
-    study = opened("down")
-    assert minutes(study) == [60.0] * 7
-    assert check(study, "availability").status == "fail"
-    assert check(study, "burn").status == "warn"
-    assert "used up" in check(study, "burn").finding
-    assert "not ready 7 times, longest for 60 minutes" in check(study, "outages").finding
-
-
-def test_a_day_without_any_pod_is_a_gap_of_the_job(opened: Callable[..., Study]) -> None:
-    study = opened("renamed")
-    gaps = check(study, "gaps")
-    assert gaps.status == "warn"
-    assert gaps.finding.startswith("No target of cloudxai was scraped for 23.6 hours from Wed 11 Nov, 00:11 UTC")
-    covered = study.telemetry.covered.set_index("day")["covered"].loc[W46.start :]
-    assert covered.tolist() == [True, True, False, True, True, True, True]
+# Minutes of each outage, which days of the week are covered, and what is said by which check.
+SAID: dict[str, tuple[list[float], str, list[str]]] = {
+    # An hour is an hour whatever the scrape interval: of the fourteen days seen 1 - 60 / 20,160.
+    **{
+        name: ([60.0], "1111111", ["availability fail 99.702 % of the 14 days seen", "coverage,gaps pass"])
+        for name in ("slower", "uneven")
+    },
+    # A deploy that is noted excuses nothing. Each scrape was tried: that is no gap; 72 minutes uncover a day.
+    "down": (
+        *([60.0] * 7, "1111111"),
+        [
+            *("availability fail", "burn warn used up", "gaps,coverage pass"),
+            "outages warn not ready 7 times, longest for 60 minutes",
+        ],
+    ),
     # What nobody saw is neither up nor down, and decides here.
-    assert minutes(study) == []
-    assert check(study, "availability").status == "unknown"
-    assert "between 92.964 % and 100" in check(study, "availability").finding
-    assert check(study, "outages").status == "unknown"
+    "renamed": (
+        *([], "1101111"),
+        [
+            "gaps warn No target of cloudxai was scraped for 23.6 hours from Wed 11 Nov, 00:11 UTC",
+            *("availability unknown between 92.964 % and 100", "outages unknown"),
+        ],
+    ),
+    # From Wednesday noon to the end of the day after the week, as far as was read.
+    "gone": (
+        *([5.5 * 1440], "1100000"),
+        ["availability fail", "coverage warn", "burn warn The error budget burns 1,000.0 times faster than allowed"],
+    ),
+    # Of the week's last 23 hours nobody knows anything; nothing of the whole week is said of them.
+    "vanished": (
+        *([], "1111110"),
+        [
+            "coverage warn 1 of 7 days",
+            "gaps warn No target of cloudxai was scraped for 47 hours from Sun 15 Nov, 01:01 UTC",
+            *("availability unknown between", "outages unknown"),
+        ],
+    ),
+    "halved": (
+        [],
+        "1111111",
+        ["coverage,availability,outages pass", "gaps pass b:80 is no target any more from Fri 13 Nov, 12:0"],
+    ),
+    # A failed scrape of a pod that lived for minutes uncovers no day.
+    "brief": ([], "1111111", ["coverage,gaps,outages,availability pass"]),
+    "edge": ([45.0], "1111111", []),
+}
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_a_platform_is_said_as_it_was(opened: Callable[..., Study], name: str) -> None:
+    (minutes, covered, expected), study = SAID[name], opened(name)
+    assert study.readiness.outages["minutes"].tolist() == pytest.approx(minutes, rel=4e-4)
+    days = study.telemetry.covered.set_index("day")["covered"].loc[W46.start : W46.end - DAY]
+    assert "".join(map(str, days.astype(int))) == covered
+    says(study, expected)
 
 
 def test_down_to_the_end_is_no_whole_budget_and_no_labels_left(opened: Callable[..., Study]) -> None:
     study = opened("gone")
-    # From Wednesday noon to the end of the day after the week, as far as was read.
-    assert minutes(study) == [pytest.approx(5.5 * 1440, abs=3)]
-    assert check(study, "availability").status == "fail"
     assert study.readiness.error_budget["remaining_share"].iloc[0] < 0
-    assert check(study, "coverage").status == "warn"
-    assert check(study, "burn").finding.startswith("The error budget burns 1,000.0 times faster than allowed")
     told = [one.finding for one in judge.checks(study)]
     assert not [finding for finding in told if "100 %" in finding and "too fast" not in finding]
 
 
-def test_a_failed_scrape_of_a_pod_that_lived_for_minutes_uncovers_no_day(opened: Callable[..., Study]) -> None:
-    study = opened("brief")
-    assert study.telemetry.covered["covered"].all()
-    assert minutes(study) == []
-    assert {check(study, key).status for key in ("coverage", "gaps", "outages", "availability")} == {"pass"}
-
-
-def test_an_outage_over_the_weeks_end_is_whole_in_its_week_and_named_by_the_next(
-    opened: Callable[..., Study],
-) -> None:
-    assert minutes(opened("edge")) == [45.0]
+def test_an_outage_over_the_weeks_end_is_named_by_the_next(opened: Callable[..., Study]) -> None:
     following = opened("edge", "2026-W47")
-    assert minutes(following) == []
-    assert check(following, "outages").finding == (
+    assert following.readiness.outages.empty
+    assert judge.check(following, "outages").finding == (
         "The platform was not ready for the first 25 minutes, in an outage of 45 minutes that began Sun 15 Nov, "
         "23:40 UTC."
     )
     # 45 of 43.2 minutes: the budget is used up, which is no pass, and nobody says that it was ready all the time.
-    assert "used up: 45 minutes of 43 minutes" in check(following, "burn").finding
+    assert "used up: 45 minutes of 43 minutes" in judge.check(following, "burn").finding
     assert "all the time" not in str([one.finding for one in judge.checks(following)])

@@ -8,13 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from small_platform import demo_of, demo_study_of, event
 
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.cards.words import by_harm, causes, grave
 from cloudxai_analysis.checks import Check
-from cloudxai_analysis.operate import evaluate
-from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.scenario import checked_scenario
+from cloudxai_analysis.ground.window import parse_window
 
 
 def at(day: int, hour: int = 0) -> datetime:
@@ -73,14 +72,11 @@ def test_findings_rank_by_harm_and_those_of_one_cause_are_one_with_one_action() 
 
 def test_a_critical_outage_leads_over_few_labels_left_and_no_action_asks_for_what_is_done(tmp_path: Path) -> None:
     """36 of the month's 43 minutes, critical in the ledger, beside 11 labels left and nobody refused."""
-    events = [
-        {"kind": "burst", "at": at(10, 9), "minutes": 10, "per_minute": 4, "stem": "req-"},
-        {"kind": "readiness_incident", "at": at(12, 10), "minutes": 36},
-    ]
-    scenario = checked_scenario({"name": "outage-and-names", "events": events}, "this test")
-    summary = summarise(evaluate.study_of(DemoSource(7, scenario), tmp_path))
-    assert summary["headline"] == (
-        "2026-W46: warning – The platform was not ready for 36 minutes from Thu 12 Nov, 10:00 UTC"
+    names = event("burst", "11-10T09:00", 10, per_minute=4, stem="req-")
+    source = demo_of(names, event("readiness_incident", "11-12T10:00", 36), seed=7)
+    summary = summarise(demo_study_of(source, tmp_path, parse_window("2026-W46")))
+    assert summary["headline"].startswith(
+        "Warning: the platform was not ready for 36 minutes from Thu 12 Nov, 10:00 UTC; "
     )
     assert summary["checks"][0]["key"] == "outages"
     asked = {item["check"]: item["text"] for item in summary["considerations"]}

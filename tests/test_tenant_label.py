@@ -10,17 +10,13 @@ from typing import Any
 
 import pytest
 import servers
-from small_platform import study_of, study_over
+from small_platform import pulled, study_of
 
 from cloudxai_analysis.cards.summary import summarise
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.lake.pull import pull
-from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT, Contract, load_contract
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
 
 WEEK = parse_window("2026-W46")
@@ -66,10 +62,8 @@ def _renamed(labels: Labels) -> Labels:
 def test_a_tenant_by_another_name_gives_the_same_numbers(
     label: str, plain: dict[str, Any], renaming_server: servers.Server, tmp_path: Path
 ) -> None:
-    source = open_source(renaming_server.url, limits=Limits(), settings=EnvironmentSettings())
-    lake, contract = open_lake(tmp_path / "lake"), load_contract().model_copy(update={"tenant_label": label})
-    pull(source, lake, contract, SEEN, now=SEEN.end)
-    found = summarise(study_over(lake.snapshot(), tmp_path, WEEK, now=SEEN.end, contract=contract))
+    contract = load_contract().model_copy(update={"tenant_label": label})
+    found = summarise(pulled(renaming_server.url, tmp_path, WEEK, now=SEEN.end, contract=contract))
     assert {key: found[key] for key in SAME} == {key: plain[key] for key in SAME}
     assert found["numbers"]["cardinality.active_tenants_most"] > 40
 

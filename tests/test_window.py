@@ -126,6 +126,23 @@ def test_what_begins_in_a_window_is_looked_for_up_to_a_day_beyond(now: str, end:
 
 
 @pytest.mark.parametrize(
+    ("name", "before", "period"),
+    [
+        ("2026-W46", "2026-W45", "week"),
+        ("2027-W01", "2026-W53", "week"),
+        ("2026-03", "2026-02", "month"),
+        ("2026-01", "2025-12", "month"),
+        ("2026-Q4", "2026-Q3", "quarter"),
+        ("2026-Q1", "2025-Q4", "quarter"),
+    ],
+)
+def test_each_is_compared_with_its_like(name: str, before: str, period: str) -> None:
+    window = parse_window(name)
+    assert (window.before, window.period) == (parse_window(before), period)
+    assert window.reach(5, window.end).start == min(window.before.start, window.start - 5 * WEEK)
+
+
+@pytest.mark.parametrize(
     ("now", "last", "current"),
     [
         ("2026-11-18T12:00", "2026-W46", "2026-W47"),

@@ -25,7 +25,7 @@ NOTHING = pd.DataFrame({"tenant": pd.Series(dtype="str"), "n": pd.Series(dtype="
     [
         *(
             ({"tenant": [f"{start}{FORMULA}", "acme"]}, [["tenant"], [f"'{start}{FORMULA}"], ["acme"]])
-            for start in ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+            for start in (*"=+-@\t\r\n＝＋－＠", "\x00=", "\ufeff\x1b-")
         ),
         # Numbers stay numbers, unknown stays empty, times are ISO 8601 in UTC.
         (

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.cards import alerts, labelling
+from cloudxai_analysis.cards import alerts, cost, labelling
 from cloudxai_analysis.cards import rules as audits
-from cloudxai_analysis.cards.notebook import events, samples_behind
+from cloudxai_analysis.cards.notebook import WhatToDo, closing, events, samples_behind, verdicts
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.sources.demo import DemoSource
@@ -55,22 +55,7 @@ def test_the_report_names_the_rule_to_fix_first(demo_study: Study) -> None:
     assert card.checks == ("rules",)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        *(alerts.rules, alerts.trend, alerts.together, alerts.response, alerts.near_misses, alerts.storms),
-        *(labelling.unjudged, labelling.proposed),
-    ],
-)
-def test_each_card_has_a_finding_a_note_and_an_alternative(make: Any, demo_study: Study) -> None:
-    card = make(demo_study)
-    assert card.heading.endswith(".")
-    assert card.note.endswith(".") != card.table.empty
-    assert card.alt == f"{card.heading} {card.note}".strip()
-    assert bool(card.empty) == card.table.empty
-
-
-def test_a_picture_shows_the_signal_of_the_rules_topic_and_a_deploy_beside_it(study: Study) -> None:
+def test_a_picture_shows_the_signal_of_the_rule_and_a_deploy_beside_it(study: Study) -> None:
     breach, guard = (
         study.alerts.judged.query(f"alertname == '{name}'").iloc[0]
         for name in (BREACH, "TenantLabelCardinalityExceeded")
@@ -86,6 +71,11 @@ def test_a_picture_shows_the_signal_of_the_rules_topic_and_a_deploy_beside_it(st
     refused = labelling.picture(study, int(guard["episode"]))
     assert "tenant_label_rejections_total" in refused.caption
     assert set(refused.table["instance"]) == {guard["instance"]}
+    slow = study.alerts.judged.query(f"alertname == '{SLOW}'").iloc[0]
+    signal = labelling.picture(study, int(slow["episode"])).table
+    during = signal["time"].between(slow["pending_at"], slow["resolved_at"], inclusive="left")
+    # The rule fires where the 95th percentile is over 200 ms for five minutes.
+    assert signal.loc[during, "value"].median() > 0.2 > signal.loc[~during, "value"].median()
     assert "Samples of up" in labelling.picture(study, int(breach["episode"]), metric="up").caption
     with pytest.raises(UsageError, match="no role 'weather'"):
         labelling.picture(study, int(breach["episode"]), metric="weather")
@@ -133,6 +123,34 @@ def test_what_does_not_exist_is_named(demo_study: Study, section: str, asked: An
         samples_behind(demo_study, section, **asked)
 
 
+@pytest.mark.parametrize(
+    ("mistaken", "message"),
+    [
+        (lambda study: events(study, "costs"), r"No check is in a section 'costs'\. Did you mean 'cost'\?"),
+        (lambda study: verdicts(study, "readines"), r"Did you mean 'readiness'\?"),
+        (lambda study: study.cost.expected_course("marlin-yacht", "EUR"), r"Did you mean .*'marlin-yachts'"),
+        (lambda study: study.within(study.cost.costs), r"The frame has no column 'hour' .* Known: tenant, currency"),
+        (lambda study: study.compare("2026-W45"), r"compared with a study, not with '2026-W45'\. .* open_study"),
+    ],
+)
+def test_a_mistaken_word_is_one_line_that_names_the_near_ones(demo_study: Study, mistaken: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        mistaken(demo_study)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(AttributeError, match=r"has no card 'movrs'\. Did you mean 'movers'\?"):
+        cost.movrs(demo_study)
+
+
+def test_what_to_do_is_what_the_checks_found(demo_study: Study) -> None:
+    """The demo's readiness has one thing to do, and a section in which all is well has none."""
+    told = closing(demo_study, "readiness")
+    asked = [check for check in verdicts(demo_study, "readiness").checks if check.status != "pass"]
+    assert len(told.rows) == len(asked) > 0
+    for check in asked:
+        assert check.action in repr(told)
+    assert repr(WhatToDo(())) == "Nothing: every check passes."
+
+
 RULES = """\
 groups:
   - name: beta
@@ -167,7 +185,5 @@ def test_rules_of_files_are_audited_and_held_against_what_fired(demo_study: Stud
     assert set(tainted.table["name"]) == {BREACH}
     assert tainted.table["start"].iloc[0].strftime("%dT%H:%M") == "10T09:48"
     assert "1 rule and 0 panels undercounted" in tainted.heading
-    graph = audits.graph(demo_study, files)
-    assert ["metric", "tenant_readiness_state", "rule", BREACH] in graph.iloc[:, :4].values.tolist()
     with pytest.raises(UsageError, match="No file or folder"):
         audits.faults(demo_study, "nowhere/rules")

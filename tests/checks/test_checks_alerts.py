@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from alert_frames import incidents, pendings, spaced
-from planted_study import WEEK, Planted, at, table
+from by_hand import at, incidents, pendings, spaced, table
+from planted_study import WEEK, Planted
 
 from cloudxai_analysis.checks.alerts import rule_verdicts
 from cloudxai_analysis.ground.window import Window
@@ -27,8 +27,8 @@ BLIND = replace(SEEN_MONTH, seconds=0.0)
 UNSTORED = {"rules": None, "stored": False}
 COMPLETE = (WEEK.start, WEEK.end)
 ENDLESS = "x\ny" + "z" * 5000
-STORM = (at("09:18", 11), at("09:31", 11), 16, "Breach")
-FLAPS = ("acme", at("13:29", 11), at("14:09", 11), 160)
+STORM = (at("11 09:18"), at("11 09:31"), 16, "Breach")
+FLAPS = ("acme", at("11 13:29"), at("11 14:09"), 160)
 
 
 def storms(*rows: Any, episodes: int = 3, before: Any = (), watched: Watched = SEEN) -> Planted:
@@ -90,14 +90,12 @@ def noise(*rates: Any, false_at: Any = (), watched: Watched = SEEN_MONTH) -> Pla
 def rules(*named: Any, watched: Watched = SEEN_MONTH, paging: Any = ("Page",)) -> Planted:
     """The check over the rules called (name, judgements), one episode every two hours from midnight on."""
     judged = pd.concat([spaced(), *(spaced(*said, alertname=name) for name, said in named)], ignore_index=True)
-    known = rate.false_positive_rates(judged)
-    needed = known[["alertname", "severity"]].assign(needed=rate.further_needed(known, share=0.25))
-    overview = rule_overview(judged, incidents(), pendings(), needed, paging=paging, zone="UTC", days=28)
+    overview = rule_overview(judged, incidents(), pendings(), paging=paging, zone="UTC", days=28, share=0.25)
     return Planted("rules", {"alerts.rule_overview": overview, "alerts.judged": judged, "alerts.month": watched})
 
 
 def _storms_rows() -> list[Planted]:
-    late = (at("23:55", 8), at("00:15", 9), 26, "Breach")
+    late = (at("08 23:55"), at("09 00:15"), 26, "Breach")
     early = "Too early to tell whether there were alert storms: "
     whether = "Whether there were alert storms is unknown: "
     # Seven minutes of data, and servers that never stored an alert: 'nothing fired' was said of both.
@@ -115,8 +113,8 @@ def _storms_rows() -> list[Planted]:
             value=1.0,
             events=(("alert_storm", "Breach", 16.0, "episodes"),),
         ),
-        storms(STORM, (at("12:00", 11), at("12:10", 11), 30, "B")).says(
-            "warn", "2 alert storms in 2026-W46: 30 alerts began…", since=at("09:18", 11)
+        storms(STORM, (at("11 12:00"), at("11 12:10"), 30, "B")).says(
+            "warn", "2 alert storms in 2026-W46: 30 alerts began…", since=at("11 09:18")
         ),
         storms().says("pass", "The 3 alert episodes of 2026-W46 came in no storm."),
         storms(episodes=0).says("pass", "No alert began in 2026-W46, so none came in a storm."),
@@ -127,15 +125,15 @@ def _storms_rows() -> list[Planted]:
             "2026-W46, went on into it for 15 minutes, until Mon 9 Nov, 00:15 UTC.",
             value=0.0,
             events=(),
-            since=at("23:55", 8),
+            since=at("08 23:55"),
         ),
         storms((*STORM[:3], ENDLESS)).says("warn"),
     ]
 
 
 def _flapping_rows() -> list[Planted]:
-    same = ("TenantFlapping", "acme", 3, at("13:35", 11), at("14:20", 11))
-    other = ("TenantReadinessBreach", "zeta", 4, at("10:00", 11), at("10:50", 11))
+    same = ("TenantFlapping", "acme", 3, at("11 13:35"), at("11 14:20"))
+    other = ("TenantReadinessBreach", "zeta", 4, at("11 10:00"), at("11 10:50"))
     counted = ("flapping_tenant", "acme", 160.0, "transitions")
     return [
         flapping(FLAPS).says(
@@ -152,16 +150,16 @@ def _flapping_rows() -> list[Planted]:
             "warn",
             "2 tenants flapped in 2026-W46, most of all: acme flipped…",
             events=(("flapping_tenant", "zeta", 4.0, "episodes"), counted),
-            since=at("10:00", 11),
+            since=at("11 10:00"),
         ),
-        flapping(told=[("ReadinessLatencyHigh", "", 5, at("10:00", 11), at("10:40", 11))]).says(
+        flapping(told=[("ReadinessLatencyHigh", "", 5, at("11 10:00"), at("11 10:40"))]).says(
             "warn",
             "ReadinessLatencyHigh fired 5 times in 40 minutes from Wed 11 Nov, 10:00 UTC.",
             value=0.0,
             events=(),
-            action="Find out why the alert wavered, and draft a longer `for`.",
+            action="Find out why the alert wavered, and draft a longer 'for'.",
         ),
-        flapping(before=[("", "acme", 4, at("23:50", 8), at("00:20", 9))]).says(
+        flapping(before=[("", "acme", 4, at("08 23:50"), at("09 00:20"))]).says(
             "warn",
             "0 tenants began to flap in 2026-W46; the flapping of acme, begun on Sun 8 Nov, 23:50…went on into it for "
             "20 minutes…",
@@ -176,26 +174,26 @@ def _flapping_rows() -> list[Planted]:
 
 
 def _missed_rows() -> list[Planted]:
-    lost = ("INC-9", at("15:08", 11), pd.NaT, "acme", "slow", "")
-    half = at("00:00", 12)
+    lost = ("INC-9", at("11 15:08"), pd.NaT, "acme", "slow", "")
+    half = at("12 00:00")
     declared = [
         ("unknown", []),
         ("pass", [COMPLETE]),
         ("pass", [(half, WEEK.end), (WEEK.start, half)]),
-        ("unknown", [(WEEK.start, at("00:00", 11)), (half, WEEK.end)]),
-        ("unknown", [(at("00:00", 10), WEEK.end)]),
+        ("unknown", [(WEEK.start, at("11 00:00")), (half, WEEK.end)]),
+        ("unknown", [(at("10 00:00"), WEEK.end)]),
     ]
     return [
-        missed(("INC-8", at("15:08", 9), at("15:12", 9), "", "not ready", "ServiceNotReady")).says(
+        missed(("INC-8", at("09 15:08"), at("09 15:12"), "", "not ready", "ServiceNotReady")).says(
             "warn",
             "1 of 2 incidents in 2026-W46 went without an alert, the first on Mon 9 Nov, 15:08 UTC for the whole "
             "platform; ServiceNotReady was pending and never fired.",
             value=1.0,
-            since=at("15:08", 9),
-            action="Shorten `for`…",
+            since=at("09 15:08"),
+            action="Shorten the 'for'…",
         ),
-        missed(lost).says("warn", "…for tenant acme.", action="Shorten `for`…"),
-        missed(("I", at("15:08", 11), pd.NaT, ENDLESS, "s", ENDLESS)).says("warn"),
+        missed(lost).says("warn", "…for tenant acme.", action="Shorten the 'for'…"),
+        missed(("I", at("11 15:08"), pd.NaT, ENDLESS, "s", ENDLESS)).says("warn"),
         missed(lost, watched=replace(SEEN, **UNSTORED)).says("unknown"),
         missed().says("pass", "Every incident of the ledger in 2026-W46 raised an alert: 2."),
         missed(complete=()).says("pass", disproof="an incident that nobody wrote down"),

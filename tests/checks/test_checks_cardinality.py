@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
-from planted_study import Planted, at, table
+from by_hand import at, table
+from planted_study import Planted
 
 INSTANCE = "cloudxai-0:8080"
 GUARD = {
-    **{"job": "cloudxai", "instance": INSTANCE, "most_tenants": 95, "most_at": at("12:00", 10), "within_cap": True},
+    **{"job": "cloudxai", "instance": INSTANCE, "most_tenants": 95, "most_at": at("10 12:00"), "within_cap": True},
     **{"rejections": 384.0, "below_cap": 0.0, "below_cap_at": pd.NaT, "only_at_cap": True},
 }
 REQ = {
     **{"stem": "req-", "shape": "hex", "count": 53, "new": 53, "still": 0},
-    **{"examples": ("req-0c1d2e3f", "req-1a2b3c4d"), "first_seen": at("09:40", 10), "last_seen": at("19:01", 10)},
+    **{"examples": ("req-0c1d2e3f", "req-1a2b3c4d"), "first_seen": at("10 09:40"), "last_seen": at("10 19:01")},
 }
-BEFORE = {**REQ, "first_seen": at("23:30", 8)}
+BEFORE = {**REQ, "first_seen": at("08 23:30")}
 STRETCH = (INSTANCE, "2026-11-10 09:48", "2026-11-10 19:01", 384.0)
 WHOLE_WEEK = [(f"2026-11-{9 + number // 24:02} {number % 24:02}:00", 0.0) for number in range(168)]
 
@@ -57,6 +59,32 @@ def identifiers(*rows: dict[str, Any], tenants: int = 110) -> Planted:
     return Planted("identifiers", frames, settings={"unstable_identifiers": 3})
 
 
+DRILL = {"kind": "drill", "start": "2026-11-10T09:00Z", "end": "2026-11-10T20:00Z", "summary": "load"}
+
+
+def in_a_drill(row: Planted, **frames: pd.DataFrame) -> Planted:
+    """The same, with a drill in the ledger and the frames that tell what is of it."""
+    own = {f"cardinality.{name}": frame for name, frame in frames.items()}
+    return replace(row, frames={**row.frames, **own}, entries=(DRILL,))
+
+
+def steps(*rows: Any) -> pd.DataFrame:
+    """Steps of the refusals' counter: (sample before, sample, how many were refused)."""
+    return table("before time step", *rows)
+
+
+def named(*days: str) -> pd.DataFrame:
+    """Generated names that came at these moments and were there until the evening of the same day."""
+    rows = [(f"req-{number}", "req-", "hex", at(day), at(f"{day[:2]} 19:01")) for number, day in enumerate(days)]
+    return pd.DataFrame(rows, columns=["tenant", "stem", "shape", "first_seen", "last_seen"])
+
+
+IN_IT, AFTER_IT = (
+    ("2026-11-10 09:47", "2026-11-10 09:48", 384.0),
+    ("2026-11-10 19:59", "2026-11-10 20:01", 2.0),
+)
+
+
 def churn(*days: Any) -> Planted:
     """One (came, left, churn) a day from Monday on; None where unknown."""
     rows = [day or (None, None, None) for day in days]
@@ -65,7 +93,7 @@ def churn(*days: Any) -> Planted:
     return Planted("churn", {"cardinality.churn": frame}, settings={"daily_churn": 0.25})
 
 
-START, ENDS = at("00:00", 15), ("earliest95", "earliest80", "median", "latest80", "latest95")
+START, ENDS = at("15 00:00"), ("earliest95", "earliest80", "median", "latest80", "latest95")
 FORECAST = {
     **{"answer": "forecast", "held": 80, "generated": 0, "one_off": 0.0, "one_off_day": pd.NaT, "cap": 100},
     **{"since": pd.NaT, "from_day": START, "within": 0.9, "horizon_days": 90, "days_known": 40},
@@ -84,14 +112,30 @@ def time_to_cap(*days: int, seen: bool = True, **changed: Any) -> Planted:
 # Whole labels: 7.5 are 8, 4.5 are 5, and 0.07 x 100 is 7 though floats make a little more of it.
 BOUNDS = [(100, 0.07, 7), (100, 0.29, 29), (50, 0.15, 8), (30, 0.15, 5), (100, 0.0, 0)]
 QUIET = {"rejections": 0.0, "only_at_cap": pd.NA}
-EARLY = {"only_at_cap": False, "below_cap": 7.0, "below_cap_at": at("08:00", 10)}
+EARLY = {"only_at_cap": False, "below_cap": 7.0, "below_cap_at": at("10 08:00")}
 OVER = {"most_tenants": 104, "within_cap": False}
 HELD = "The guard held in 2026-W46: at most 95 tenants of 100 at one scrape, and "
 REFUSED = "requests of new tenants refused in 2026-W46"
 GENERATED = "53 tenant labels look generated: "
 AT_EDGE = [(INSTANCE, "2026-11-08 23:30", "2026-11-09 01:10", 100.0, 42.0)]
 LATE = [(INSTANCE, "2026-11-15 23:30", "2026-11-16 00:30", 100.0, 60.0)]
+TWO_MORE = [(INSTANCE, "2026-11-10 09:48", "2026-11-10 20:01", 386.0)]
 ROWS = [
+    in_a_drill(rejections(STRETCH), window_steps=steps(IN_IT)).says(
+        "pass", "The guard refused 384 requests in 2026-W46, all in a drill: 384 by the drill 'load'.", value=384.0
+    ),
+    in_a_drill(rejections(*TWO_MORE, hours=[("2026-11-10 09:00", 386.0)]), window_steps=steps(IN_IT, AFTER_IT)).says(
+        "warn", "386 requests of new tenants refused in 2026-W46…; of them 384 by the drill 'load'.", value=386.0
+    ),
+    in_a_drill(identifiers(REQ), generated_names=named(*["10 09:40"] * 4)).says(
+        "pass", "The generated names in 2026-W46 are of drills: 4 by the drill 'load'.", value=0.0
+    ),
+    in_a_drill(identifiers(REQ), generated_names=named(*["10 09:40"] * 4, "12 10:00")).says(
+        "pass", "…; too few beside them to tell of."
+    ),
+    in_a_drill(identifiers(REQ), generated_names=named("10 09:40", *["12 10:00"] * 3)).says(
+        "warn", "3 tenant labels look generated: …, first Thu 12 Nov, 10:00 UTC; beside them 1 by the drill 'load'."
+    ),
     headroom(60, 40, 54).says(
         "pass", "54 tenant labels of 100 left at the end of 2026-W46, never fewer than 40.", value=54.0, bound=15.0
     ),
@@ -101,7 +145,7 @@ ROWS = [
         "warn",
         "cloudxai-0:8080 had only 2 tenant labels left on Wed 11 Nov; 20 of 100 were left at the end of 2026-W46.",
         size="2 hours under 15 labels",
-        since=at("10:00", 9),
+        since=at("09 10:00"),
     ),
     headroom(10, 0, 0, 54).says(
         "warn", "cloudxai-0:8080 had no tenant label left for 2 hours on Mon 9 Nov; 54 of 100…"
@@ -126,7 +170,7 @@ ROWS = [
         "fail",
         "cloudxai-0:8080 exported 104 tenants at Tue 10 Nov, 12:00 UTC, 4 more than its cap of 100.",
         value=1.0,
-        since=at("12:00", 10),
+        since=at("10 12:00"),
     ),
     guard(EARLY).says(
         "fail",
@@ -148,7 +192,7 @@ ROWS = [
         f"384 {REFUSED}, most by cloudxai-0:8080 from Tue 10 Nov, 09:48 UTC to Tue 10 Nov, 19:01 UTC.",
         value=384.0,
         size="384 refused requests",
-        since=at("09:48", 10),
+        since=at("10 09:48"),
         events=(("rejections", INSTANCE, 384.0, "requests"),),
     ),
     rejections(STRETCH, ("cloudxai-1:8080", "2026-11-12 09:00", "2026-11-12 09:01", 2.0)).says(
@@ -200,7 +244,7 @@ ROWS = [
     ),
     identifiers(tenants=0).says("unknown", "…no tenant was seen in 2026-W46.", value=None),
     churn((1, 0, 0.1), (9, 3, 0.2501), (0, 0, 0.0)).says(
-        "warn", "25 % churn on Tue 10 Nov: 9 tenants came, 3 left.", value=0.2501, since=at("00:00", 10)
+        "warn", "25 % churn on Tue 10 Nov: 9 tenants came, 3 left.", value=0.2501, since=at("10 00:00")
     ),
     churn((1, 0, 0.1), (9, 3, 0.25), (0, 0, 0.0)).says(
         "pass", "At most 25 % of the tenants came or went from one day to the next.", value=0.25
@@ -224,7 +268,7 @@ ROWS = [
         "simulated courses do, and no plausible date lies within 90 days.",
         value=None,
     ),
-    time_to_cap(20, 30, 40, generated=40, one_off=25.0, one_off_day=at("00:00", 11)).says(
+    time_to_cap(20, 30, 40, generated=40, one_off=25.0, one_off_day=at("11 00:00")).says(
         "pass",
         "…it holds 80 of 100 labels (40 generated); the earliest plausible date is Sat 5 Dec; 25 tenants of Wed 11 Nov "
         "are taken for a one-off.",
@@ -235,14 +279,14 @@ ROWS = [
         value=None,
     ),
     time_to_cap(seen=False).says("unknown", "…no process exported a tenant."),
-    time_to_cap(answer="refusing", since=at("09:48", 10), held=100).says(
+    time_to_cap(answer="refusing", since=at("10 09:48"), held=100).says(
         "warn", "cloudxai-0:8080 refuses new tenants since Tue 10 Nov, 09:48 UTC: the cap is reached.", value=0.0
     ),
-    time_to_cap(answer="at the cap", since=at("09:48", 10)).says(
+    time_to_cap(answer="at the cap", since=at("10 09:48")).says(
         "warn", "…holds all 100 tenant labels since…", value=0.0
     ),
     # 88 labels are left, and it refuses all the same: that is the guard's fault, and no cap that is reached.
-    time_to_cap(answer="refusing", since=at("00:20", 9), held=12).says(
+    time_to_cap(answer="refusing", since=at("09 00:20"), held=12).says(
         "unknown", "…refuses new tenants since Mon 9 Nov, 00:20 UTC, and has shown 12 of 100…", value=None
     ),
 ]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from planted_study import WEEK, Planted, at, table
+from _memory import MemorySnapshot
+from by_hand import at, table
+from planted_study import WEEK, Planted
+from small_platform import study_over
 
-from cloudxai_analysis.ground.window import Window, parse_window
+from cloudxai_analysis.ground.window import DAY, Window, parse_window
+from cloudxai_analysis.measures.cost import unserved_costs
 from cloudxai_analysis.measures.semantics import CAUSES
+from cloudxai_analysis.sources.demo import DemoSource
 
 HOURS = pd.DataFrame({"hour": pd.date_range("2026-11-09", periods=168, freq="h", tz="UTC", unit="us"), "covered": True})
 COVERED = pd.DataFrame({"day": pd.date_range("2026-10-12", "2026-11-15", tz="UTC", unit="us"), "covered": True})
 FEW = COVERED.assign(covered=COVERED["day"] >= pd.Timestamp("2026-11-14", tz="UTC"))
 HOLES = COVERED.assign(covered=COVERED["day"] != pd.Timestamp("2026-11-12", tz="UTC"))
-NAN, ENDLESS, MIDNIGHT = float("nan"), "x\ny" + "z" * 5000, at("00:00", 12)
+NAN, ENDLESS, MIDNIGHT = float("nan"), "x\ny" + "z" * 5000, at("12 00:00")
 SPIKE = {
-    **{"tenant": "acme", "currency": "", "since": at("09:00", 13), "start": at("09:00", 13), "end": at("15:00", 13)},
+    **{"tenant": "acme", "currency": "", "since": at("13 09:00"), "start": at("13 09:00"), "end": at("13 15:00")},
     **{"hours": 6, "unseen": 0, "cost": 36.0, "expected": 12.0, "excess": 24.0, "score": 48.0},
     **{"generated": NAN, "unknown": ""},
 }
@@ -25,7 +32,7 @@ TOTAL = {**SPIKE, "tenant": "", "excess": 580.0, "expected": 1000.0, "cost": 158
 RHYTHM = {**SPIKE, "unknown": "the like came once before"}
 GROWS = {
     **{"tenant": "flat", "finding": "only_grows", "rises": 214, "falls": 0},
-    **{"start": at("00:00", 2), "end": at("23:59", 15), "metric": "tenant_cost_estimate"},
+    **{"start": at("02 00:00"), "end": at("15 23:59"), "metric": "tenant_cost_estimate"},
 }
 FALLS = {**GROWS, "tenant": "b", "finding": "falls_in_window", "rises": 5, "falls": 900}
 DRIFTED = {"tenant": "acme", "currency": "EUR", "estimate": 90.0, "other": 100.0, "drift": -0.1}
@@ -48,6 +55,13 @@ def anomalies(*spikes: Any, judged: Any = (True, True), covered: pd.DataFrame = 
     basis = pd.DataFrame({"tenant": range(len(judged)), "judged": list(judged)}).astype({"judged": bool})
     frames = {"cost.cost_stretches": table(SPIKE, *spikes), "cost.anomaly_basis": basis}
     return Planted("anomalies", {**frames, "telemetry.covered_hours": covered}, settings={"cost_anomaly_floor": 0.5})
+
+
+def in_a_drill(row: Planted, tenant: str, *, cost: float = 0.0) -> Planted:
+    """The same, with a drill of one tenant, which cost so much in its first hour."""
+    drill = {"kind": "drill", "start": "2026-11-13T09:10Z", "end": "2026-11-13T14:30Z", "tenants": [tenant]}
+    hours = pd.DataFrame({"tenant": [tenant], "currency": ["EUR"], "hour": [at("13 09:00")], "cost": [cost]})
+    return replace(row, frames={**row.frames, "cost.hourly_costs": hours}, entries=({**drill, "summary": "load"},))
 
 
 def semantics(*breaks: Any, amounts: Any = (5, 6), covered: Any = COVERED, told: Any = ("t0", "t1")) -> Planted:
@@ -87,14 +101,34 @@ def says(text: str) -> str:
     return f"…{text}…"
 
 
-OTTER = ("otter", "EUR", 500.0, 200.0, "will be spent", at("00:00", 28))
+def unserved(*rows: tuple[str, float, float | None], currency: str = "EUR") -> Planted:
+    """A row per tenant: what its one hour cost, and how many of the hour's 60 samples were ready; None without any."""
+    hour = at("13 09:00")
+    costs = [(tenant, currency, hour, cost) for tenant, cost, _ in rows]
+    told = [(tenant, hour, ready, 60) for tenant, _, ready in rows if ready is not None]
+    hourly = table("tenant currency hour cost", *costs)
+    found = unserved_costs(hourly, table("tenant hour sum samples", *told))
+    frames = {"cost.hourly_costs": hourly, "cost.unserved_costs": found}
+    return Planted("unserved", frames, settings={"cost_hour_floor": 0.5})
+
+
+OTTER = ("otter", "EUR", 500.0, 200.0, "will be spent", at("28 00:00"))
 GAUGE = ("r", "7d", "EUR", 80, 0)
+OF_LOAD = "What cost more in 2026-W46 than its history explains is of drills: 1 by the drill 'load'."
 ROWS = [
+    in_a_drill(anomalies(SPIKE), "acme").says("pass", OF_LOAD, value=0.0, events=()),
+    in_a_drill(anomalies(SPIKE), "other").says("warn", "acme cost 24.00 EUR more…+200 %)."),
+    in_a_drill(anomalies(SPIKE, {**SPIKE, "tenant": "b"}), "acme").says(
+        "warn", "b cost 24.00 EUR more…; beside them 1 by the drill 'load'."
+    ),
+    # Without the drill's tenant less than 0.5 EUR would be left of it all, or more.
+    in_a_drill(anomalies(TOTAL), "acme", cost=579.6).says("pass", OF_LOAD),
+    in_a_drill(anomalies(TOTAL), "acme", cost=579.4).says("warn", "All tenants together cost 580 EUR more…"),
     anomalies(SPIKE).says(
         "warn",
         "acme cost 24.00 EUR more than its history explains from Fri 13 Nov, 09:00 UTC, for 6 hours (36.00 EUR instead "
         "of 12.00 EUR, +200 %).",
-        **{"value": 24.0, "unit": "EUR", "bound": 0.5, "bound_key": "cost_anomaly_floor", "since": at("09:00", 13)},
+        **{"value": 24.0, "unit": "EUR", "bound": 0.5, "bound_key": "cost_anomaly_floor", "since": at("13 09:00")},
         events=(("cost_spike", "acme", 24.0, "EUR"),),
     ),
     # Currencies are not added up.
@@ -124,6 +158,22 @@ ROWS = [
     anomalies(judged=()).says("unknown", "No tenant exported a cost estimate…"),
     anomalies(judged=(False, False)).says("unknown", "…none of 2 tenants has three…"),
     anomalies({**SPIKE, "tenant": ENDLESS}).says("warn", events=(("cost_spike", ENDLESS, 24.0, "EUR"),)),
+    # 15 of 60 minutes not ready of 8 EUR are 2 EUR, 30 of 60 of 6 EUR are 3 EUR; c was ready.
+    unserved(("acme", 8.0, 45.0), ("b", 6.0, 30.0), ("c", 5.0, 60.0)).says(
+        "warn",
+        "2 tenants cost over 0.50 EUR in 2026-W46 while not ready, b most with 3.00 EUR of its 6.00 EUR; all together "
+        "5.00 EUR.",
+        **{"value": 5.0, "unit": "EUR", "bound": 0.5, "since": MIDNIGHT + DAY},
+        events=(("unserved_cost", "b", 3.0, "EUR"), ("unserved_cost", "acme", 2.0, "EUR")),
+    ),
+    unserved(("acme", 8.0, 59.0), ("b", 0.3, None)).says("pass", "…0.13 EUR…none of them over 0.50 EUR; of 0.30 EUR…"),
+    unserved(("acme", 8.0, 60.0)).says("pass", "…0.00 EUR in 2026-W46 while…", value=0.0),
+    unserved(("acme", 8.0, None)).says(
+        "unknown", "…0.00 EUR are known; of 8.00 EUR no readiness is known.", value=None
+    ),
+    # Another currency is no part of the environment's own sum.
+    unserved(("acme", 8.0, 30.0), currency="USD").says("warn", "…acme most with 4.00 USD…", value=None),
+    unserved().says("unknown", "…no tenant exported a cost estimate."),
     semantics(GROWS).says(
         "warn",
         "The cost gauge of flat shows 214 rises and no fall from Mon 2 Nov, 00:00 UTC to Sun 15 Nov, 23:59 UTC, though "
@@ -164,8 +214,6 @@ ROWS = [
     ),
     agreement().says("unknown", "…it exports none."),
     conservation().says("unknown", "Whether the tenants' 90.00 EUR of 2026-W46 are the whole cost is unknown…"),
-    # A window without a name is said by its times.
-    conservation(window=Window(WEEK.start, WEEK.end)).says("unknown", "…2026-11-09 00:00 to 2026-11-16 00:00 UTC…"),
     *(conservation(total).says(status) for total, status in ((94.0, "pass"), (80.0, "warn"), (0.0, "unknown"))),
     conservation(100.0).says(
         "warn",
@@ -209,3 +257,17 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_it_is_said(row: Planted) -> None:
     row.holds()
+
+
+def test_what_a_planted_incident_cost_is_that_of_its_minutes(tmp_path: Path) -> None:
+    source = DemoSource.from_url("demo://?seed=1")
+    study = study_over(MemorySnapshot(source), tmp_path, WEEK, now=WEEK.end)
+    costs, ready = (study.samples(role, WEEK) for role in ("cost", "tenant_readiness"))
+    minutes = costs.merge(ready, on=["instance", "tenant", "time"], suffixes=("", "_ready"))
+    # Minute by minute, at the rate of that minute.
+    by_hand = minutes[minutes["value_ready"] == 0].groupby("tenant", observed=True)["value"].sum() / 60
+    found = study.within(study.cost.unserved_costs, "day").groupby("tenant")["amount"].sum()
+    assert found.to_dict() == pytest.approx(by_hand.to_dict(), rel=0.1, abs=0.01)
+    incidents = [entry for entry in source.ledger_entries() if entry["kind"] == "incident" and entry.get("tenant")]
+    own = [entry["tenant"] for entry in incidents if entry["start"] >= WEEK.start]
+    assert found.idxmax() in own

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from planted_study import WEEK, Planted, at, table
+from by_hand import at, table
+from planted_study import WEEK, Planted
 
 from cloudxai_analysis.ground.window import Window
 
@@ -174,7 +175,7 @@ ROWS = [
     # What was never seen to end is not ready only for as long as it was seen so; an hour was not seen of the third.
     *(
         outages(before=[("2026-11-08 23:40", end, 45)], not_ready=25, seen=seen).says(
-            "warn", f"The platform was not ready {PART}.", value=25.0, events=(), since=at("23:40", 8)
+            "warn", f"The platform was not ready {PART}.", value=25.0, events=(), since=at("08 23:40")
         )
         for end, seen in [("2026-11-09 00:25", 7 * DAY), (None, 25), ("2026-11-09 01:25", 7 * DAY - 60)]
     ),
@@ -246,7 +247,7 @@ ROWS = [
         "2 incidents still open at the end of 2026-W46: INC-1, since Wed 11 Nov, 09:00 UTC.",
         value=2.0,
         size="2 open incidents",
-        since=at("09:00", 11),
+        since=at("11 09:00"),
         action="Close INC-1…",
     ),
     incidents(("INC-1", "2026-11-15 23:00", "2026-11-16 00:00")).says("pass"),
@@ -266,7 +267,7 @@ ROWS = [
     ),
     incidents(("INC-1", "2026-11-02", "2026-11-03"), entries=()).says("pass", "No incident in 2026-W46."),
     incidents(entries=()).says("unknown", UNSURE, value=None),
-    incidents(entries=[{**COMPLETE, "start": at("00:00", 10)}]).says("unknown", UNSURE),
+    incidents(entries=[{**COMPLETE, "start": at("10 00:00")}]).says("unknown", UNSURE),
     incidents(("x\n" + "y" * 5000, "2026-11-10", None)).says("warn"),
 ]
 

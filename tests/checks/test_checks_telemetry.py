@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from planted_study import WEEK, Planted, at, table
+from by_hand import at, table
+from planted_study import WEEK, Planted
 
 from cloudxai_analysis.ground.window import Window
 
@@ -49,7 +50,8 @@ def restarts(*rows: Any, planned: Any = (), starts: Any = (START,)) -> Planted:
         "telemetry.starts": table("instance started_at", *starts),
     }
     entries = [
-        {"kind": kind, "start": at(start, 10), "end": at(end, 10), "tenant": who} for kind, start, end, who in planned
+        {"kind": kind, "start": at(f"10 {start}"), "end": at(f"10 {end}"), "tenant": who}
+        for kind, start, end, who in planned
     ]
     return Planted("restarts", frames, entries=tuple(entries))
 
@@ -78,7 +80,7 @@ ROWS = [
     coverage(1.0, 1.0, 0.9499, 1.0, 0.5, 1.0, 1.0).says(
         "warn",
         "2 of 7 days of 2026-W46 not covered, the least with 12 hours of 24 hours; 92.14 % of the time…",
-        since=at("00:00", 11),
+        since=at("11 00:00"),
         size="2 uncovered days",
     ),
     # Of Monday and Tuesday there is no row, though the telemetry began long before.
@@ -99,14 +101,14 @@ ROWS = [
     coverage(began="2026-11-09").says(
         "unknown", "Too early to tell: scraped for the first time on Mon 9 Nov, 00:00 UTC.", value=None, bound=0.95
     ),
-    coverage(began=None).says("unknown", "No sample of `up` for the contract's jobs in 2026-W46: nobody…", value=None),
+    coverage(began=None).says("unknown", "No sample of 'up' for the contract's jobs in 2026-W46: nobody…", value=None),
     gaps().says("pass", "No gap in the scrapes of 1 job in the 7 days of 2026-W46.", value=0.0, events=()),
     gaps(GAP).says(
         "warn",
         "cloudxai-1:8080 was not scraped for 51 minutes from Wed 11 Nov, 14:19 UTC.",
         value=50.0,
         size="50 scrapes missing",
-        since=at("14:19", 11),
+        since=at("11 14:19"),
         events=(("scrape_gap", "cloudxai-1:8080", 50.0, "scrapes"),),
     ),
     # Two hours in which nobody was scraped weigh more than a day in which others stood in.
@@ -117,10 +119,10 @@ ROWS = [
         "warn",
         "No target of cloudxai was scraped for 2 hours from Thu 12 Nov, 10:00 UTC, the longest of 2 gaps.",
         action="Find out why cloudxai was no target from Thu 12 Nov, 10:00 UTC.",
-        since=at("03:00", 10),
+        since=at("10 03:00"),
         events=(("scrape_gap", "cloudxai-0:8080", 1439.0, "scrapes"), ("scrape_gap", "cloudxai", 119.0, "scrapes")),
     ),
-    gaps(seen=0).says("unknown", "…there are no two samples of `up` to tell by."),
+    gaps(seen=0).says("unknown", "…there are no two samples of 'up' to tell by."),
     gaps(("cloudxai", ENDLESS, *GAP[2:])).says("warn", events=(("scrape_gap", ENDLESS, 50.0, "scrapes"),)),
     restarts(START, planned=[("deploy", "18:00", "18:40", "")]).says("pass"),
     restarts(START, planned=[("maintenance", "19:30", "20:00", "")]).says("pass"),
@@ -130,7 +132,7 @@ ROWS = [
         "warn",
         "cloudxai-0:8080 restarted on Tue 10 Nov, 19:03 UTC, and no deploy or maintenance in the ledger says why.",
         value=1.0,
-        since=at("19:03:48", 10),
+        since=at("10 19:03:48"),
         events=(("restart", START[0], 1.0, "restart"),),
     ),
     restarts().says("pass", "No process restarted in 2026-W46.", value=0.0),
@@ -138,18 +140,18 @@ ROWS = [
     labels().says("pass", "No label outside of the contract tells series apart at the same time in 2026-W46."),
     labels(tenants=0).says(
         "warn",
-        "No series of tenant_readiness_state has the label `tenant` in 2026-W46: they are no tenant's, and in no "
+        "No series of tenant_readiness_state has the label 'tenant' in 2026-W46: they are no tenant's, and in no "
         "number.",
         size="1 metric",
     ),
     labels(CLUSTER, ("cost", "x", "pod", ("p", ""), 2, "2026-11-10 00:00")).says(
         "warn",
         "Series of tenant_cost_estimate that the contract takes for one are several at a time, told apart by "
-        "`cluster` (a, b); so do `pod`: sums may count twice, or mix what is apart.",
+        "'cluster' (a, b); so do 'pod': sums may count twice, or mix what is apart.",
         value=2.0,
         size="10 series",
-        since=at("00:00", 9),
-        action="Say what `cluster` is: …or `matchers` of the environment, for one of them alone.",
+        since=at("09 00:00"),
+        action="Say what 'cluster' is: …or 'matchers' of the environment, for one of them alone.",
     ),
     labels(series=0).says("unknown", "…there is no series of the contract."),
 ]

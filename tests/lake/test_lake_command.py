@@ -5,65 +5,44 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clean_command import Done, several
 from killed_pull import age
 
-from cloudxai_analysis.cli import main
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
 from cloudxai_analysis.lake.tables import log_file, open_lake
 from cloudxai_analysis.lake.tiles import write_tile
 from cloudxai_analysis.sources.series import SeriesBatch
 
-
-@dataclass
-class Done:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: list[str]
-    err: list[str]
+ONE_WEEK = '{"demo": {"source": "demo://", "history_weeks": 1}}'
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Outputs with the demo's first two weeks and the day after them: 240 tiles."""
-    folder = tmp_path_factory.mktemp("command")
-    (folder / "cloudxai.toml").write_text("[environments.demo]\nhistory_weeks = 1\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLOUDXAI_SETTINGS", str(folder / "cloudxai.toml"))
-        patch.setenv("CLOUDXAI_OUTPUTS", str(folder / "outputs"))
-        with pytest.raises(SystemExit) as ended:
-            main(["pull", "--week", "2026-W42"])
-    assert ended.value.code == 0
-    return folder
+    outputs = tmp_path_factory.mktemp("command") / "outputs"
+    (done,) = several(["pull", "--week", "2026-W42"], outputs=outputs, CLOUDXAI_ENVIRONMENTS=ONE_WEEK)
+    assert done.code == 0, done
+    return outputs
 
 
 @pytest.fixture
-def lake(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(first / "outputs", tmp_path / "outputs")
-    monkeypatch.setenv("CLOUDXAI_SETTINGS", str(first / "cloudxai.toml"))
-    monkeypatch.setenv("CLOUDXAI_OUTPUTS", str(tmp_path / "outputs"))
-    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
-    return tmp_path / "outputs" / "demo" / "lake"
+def lake(first: Path, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLOUDXAI_ENVIRONMENTS", ONE_WEEK)
+    shutil.copytree(first, outputs.parent)
+    return outputs / "lake"
 
 
 @pytest.fixture
-def cloudxai(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    def run(*words: str) -> Done:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([*words] if words[0] == "pull" else ["lake", *words])
-        said = capfd.readouterr()
-        assert "Traceback" not in said.err
-        return Done(int(ended.value.code or 0), said.out.splitlines(), said.err.splitlines())
-
-    return run
+def cloudxai(command: Callable[..., Done]) -> Callable[..., Done]:
+    return lambda *words: command(*(() if words[0] == "pull" else ("lake",)), *words)
 
 
 def spoil(lake: Path, kind: str, date: str, metric: str = "up") -> Path:
@@ -79,7 +58,7 @@ def plant(lake: Path, hours: int, asked: int) -> None:
     times = day.start_ms + np.arange(hours, dtype=np.int64) * 3_600_000
     batch = SeriesBatch.of("up", [({"job": "cloudxai"}, times, np.ones(hours))])
     opened = open_lake(lake)
-    opened.publish(write_tile(lake, batch, day, day.end + asked * HOUR, "tenant"), opened.snapshot().provenance)
+    opened.publish(write_tile(lake, batch, day, day.end + asked * HOUR, "tenant").files, opened.snapshot().provenance)
 
 
 def test_status(lake: Path, cloudxai: Callable[..., Done]) -> None:
@@ -187,3 +166,18 @@ def test_mistakes_are_one_line_and_another_run_is_waited_for(
     for word, code in (("status", 0), ("verify", 2), ("vacuum", 2)):
         done = cloudxai(word)
         assert (done.code, " empty" in "".join([*done.out, *done.err]), lake.exists()) == (code, True, False)
+
+
+@pytest.mark.parametrize("words", [["status"], ["verify"], ["vacuum"], ["pull"]], ids=lambda words: words[0])
+def test_too_few_files_that_may_be_open_are_no_damage(lake: Path, words: list[str]) -> None:
+    """Under any such limit a command ends well or in one line, and sets nothing aside."""
+    before = {path for path in lake.rglob("*") if path.is_file()}
+    command = [sys.executable, "-m", "cloudxai_analysis.cli", *(words if words == ["pull"] else ["lake", *words])]
+    for most in (10, 14, 20):
+        done = subprocess.run(
+            ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh", *command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 5), done
+        assert (done.returncode == 0) or (done.stderr.startswith("cloudxai: ") and len(done.stderr.splitlines()) == 1)
+        assert "panic" not in done.stderr
+    assert before <= {path for path in lake.rglob("*") if path.is_file()}

@@ -33,7 +33,7 @@ def lake(tmp_path: Path) -> Lake:
 def tile(lake: Lake, day: Window, value: float, *, hours: int = 24) -> list[TileFile]:
     """A day of one sample, asked for up to so many hours."""
     batch = SeriesBatch.of("m", [({"a": "b"}, np.array([day.start_ms]), np.array([value]))])
-    return write_tile(lake.path, batch, day, day.start + timedelta(hours=hours), "tenant")
+    return write_tile(lake.path, batch, day, day.start + timedelta(hours=hours), "tenant").files
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_each_step_is_on_disk_before_the_next(tmp_path: Path) -> None:
     """What a power cut may leave: no tile without its bytes, no commit without its tiles, no publication of neither."""
     calls = ["strace", "-f", "-qq", "-y", "-e", "trace=fsync,rename,linkat", "-o", tmp_path / "calls"]
     lake = tmp_path / "lake"
-    subprocess.run([*calls, sys.executable, "-c", PULL, lake, Path(__file__).parent], check=True)
+    subprocess.run([*calls, sys.executable, "-c", PULL, lake, Path(__file__).parents[1]], check=True)
     told = re.findall(
         rf"(fsync|rename|linkat)\([^\n]*?{lake}(/[^>\"]*|)(?:[^\n]*{lake}(/[^\"]*))?", (tmp_path / "calls").read_text()
     )

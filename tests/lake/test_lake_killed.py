@@ -6,16 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from killed_pull import Mortals, damaged, fingerprint, look, mortals, pull_days
+from clean_command import COMMAND, clean
+from killed_pull import ON_A_DISK, Mortals, damaged, fingerprint, look, mortals, pull_days, refused
 
 from cloudxai_analysis.ground.errors import LakeLocked, LakeUnwritable
 from cloudxai_analysis.lake.tables import open_lake
@@ -23,12 +21,6 @@ from cloudxai_analysis.lake.tables import open_lake
 KILLED = -signal.SIGKILL
 MOMENTS = 200
 IN_A_ROW = 4
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Mortals]:
-    with mortals() as program:
-        yield program
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +84,6 @@ def test_killed_at_a_step(
     comes_to(path, nothing, new)
 
 
-@pytest.mark.slow
 def test_killed_at_random_moments(before: Path, tmp_path: Path, old: str, new: str) -> None:
     """Several kills in a row on one lake, so that each meets what others left, and the last one comes to its end."""
     seed = int.from_bytes(os.urandom(4))
@@ -152,18 +143,17 @@ def test_the_lock_of_a_dead_writer_is_free(run: Mortals, path: Path, old: str, n
     comes_to(path, old, new)
 
 
-@pytest.mark.slow
 def test_a_reader_beside_a_writer_reads_its_own_version(run: Mortals, path: Path) -> None:
     lake = open_lake(path)
     held = lake.snapshot()
     first = fingerprint(held)
-    writer = run.begin("grow", path, 20)
+    writer = run.begin("grow", path, 10)
     seen: dict[int, set[str]] = {}
     until = time.monotonic() + 120
-    while lake.snapshot().version < 21 and time.monotonic() < until:
+    while lake.snapshot().version < 11 and time.monotonic() < until:
         snapshot = lake.snapshot()
         seen.setdefault(snapshot.version, set()).update((fingerprint(snapshot), fingerprint(held)))
-    assert run.end(writer)["result"] == 21
+    assert run.end(writer)["result"] == 11
     assert len(seen) > 1
     for version, words in seen.items():
         assert words == {first, look(str(path), version)}
@@ -183,13 +173,6 @@ def test_a_file_that_cannot_be_written(run: Mortals, path: Path, old: str, new: 
     comes_to(path, old, new)
 
 
-def refused(met: dict[str, Any], cause: str) -> None:
-    """One line with the system's own word, and exit code 5."""
-    assert (met["kind"], met["code"], met["status"]) == ("LakeUnwritable", 5, 0)
-    assert cause in met["said"]
-    assert not {"\n", "\x1b"} & set(met["said"])
-
-
 def test_what_the_holder_of_the_lock_cannot_write_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LakeUnwritable, match=r"cannot be written: Not a directory \(.*file/lake\)"):
@@ -202,31 +185,15 @@ def test_what_the_holder_of_the_lock_cannot_write_is_one_line(tmp_path: Path) ->
         raise OSError(said)
 
 
-# --- a disk of its own in memory, which nobody outside of the process sees, and which goes with it ---
-
-ON_A_DISK = ["unshare", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size=8m none "$0" && exec "$@"']
-on_a_disk = [pytest.mark.needs("unshare", "mount"), pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the disk is mounted."""
-    folder = tmp_path_factory.mktemp("disk")
-    tried = subprocess.run([*ON_A_DISK, folder, "true"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"mounting is not permitted here: {tried.stderr.strip()}")
-    return folder
-
-
 class TestOnADisk:
     """A disk that is full or read-only: the old lake as it was, and all well once there is room."""
 
-    pytestmark = on_a_disk
+    pytestmark = pytest.mark.needs("unshare", "mount")
 
     def test_full_at_any_point_and_read_only(self, disk: Path, old: str, new: str) -> None:
         causes = set()
         with mortals([*ON_A_DISK, str(disk)]) as run:
-            for kilobytes in (0, 24, *range(60, 140, 4)):
+            for kilobytes in (0, 24, *range(60, 140, 8)):
                 path = disk / f"with-{kilobytes}"
                 assert run("pull_days", path, 2, hours=34)["result"] == 1
                 run("free", disk, kilobytes)
@@ -264,10 +231,9 @@ class TestOnADisk:
         "$@" pull; echo "exit $?"
         "$@" lake verify; echo "exit $?"
         """
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDXAI_", "PROMETHEUS_"))}
         done = subprocess.run(
-            [*ON_A_DISK[:-1], commands, disk, sys.executable, "-m", "cloudxai_analysis.cli"],
-            env={**clean, "CLOUDXAI_OUTPUTS": str(disk / "outputs")},
+            [*ON_A_DISK[:-1], commands, disk, *COMMAND],
+            env=clean(CLOUDXAI_OUTPUTS=str(disk / "outputs")),
             capture_output=True,
             text=True,
             timeout=240,

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from _memory import MemorySnapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.window import DAY, HOUR, Window
-from cloudxai_analysis.lake.memory import MemorySnapshot
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import Lake, open_lake
 from cloudxai_analysis.lake.tiles import TileFile, series_ids, write_tile
@@ -57,7 +57,7 @@ def written(path: Path, batch: SeriesBatch) -> list[TileFile]:
             times, values = batch.times[low:high], batch.values[low:high]
             inside = (times >= day.start_ms) & (times < day.end_ms)
             series.append((labels, times[inside], values[inside]))
-        files += write_tile(path, SeriesBatch.of(batch.metric, series), day, day.end, "tenant")
+        files += write_tile(path, SeriesBatch.of(batch.metric, series), day, day.end, "tenant").files
     return files
 
 

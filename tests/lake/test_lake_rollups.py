@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -27,9 +27,6 @@ TEN = 20_000 * DAY + 10 * HOUR  # 10:00 of some day
 SUMS = ["sum", "integral", "increase"]
 EXACT = [name for name in FIELDS if name not in SUMS]
 
-# An example of these costs pandas some 20 ms.
-FEW = settings(max_examples=max(25, settings().max_examples // 4))
-
 Points = Sequence[tuple[int, float]]
 
 
@@ -44,36 +41,6 @@ def batch(points: Points, more: Sequence[Points] = ()) -> SeriesBatch:
 def frame(points: Points, *, bucket_ms: int = HOUR) -> pd.DataFrame:
     rolled = roll_up(batch(points), bucket_ms=bucket_ms)
     return pd.DataFrame(rolled).rename(columns={"series": "series_id"})
-
-
-def every_minute(*values: float, start: int = TEN) -> Points:
-    return [(start + number * MINUTE, value) for number, value in enumerate(values)]
-
-
-def one(points: Points) -> dict[str, float]:
-    rows = frame(points)
-    assert len(rows) == 1
-    return rows.iloc[0].to_dict()
-
-
-def test_fields_of_an_hour_of_a_counter_with_resets() -> None:
-    row = one(every_minute(5, 7, 3, 3, 1))
-    assert {name: row[name] for name in ("samples", "first", "last", "min", "max", "sum")} == {
-        "samples": 5, "first": 5, "last": 1, "min": 1, "max": 7, "sum": 19,
-    }  # fmt: skip
-    # 5 to 7 is 2, the falls to 3 and to 1 count the values after them.
-    assert (row["increase"], row["resets"], row["changes"]) == (2 + 3 + 0 + 1, 2, 3)
-    assert row["integral"] == (5 + 7 + 3 + 3) * 60  # the last value's hold is left open
-    assert (row["first_ts"], row["last_ts"]) == (TEN, TEN + 4 * MINUTE)
-    assert (row["first_point_ts"], row["last_point_ts"], row["last_point_is_value"]) == (TEN, TEN + 4 * MINUTE, 1)
-
-
-def test_markers_and_nan_are_skipped_over_end_the_hold_and_are_counted_apart() -> None:
-    row = one(every_minute(1, NAN, 4, MARKER, 6, MARKER))
-    assert (row["samples"], row["nan_samples"], row["stale_markers"]) == (3, 1, 2)
-    assert (row["sum"], row["min"], row["max"], row["increase"], row["changes"]) == (11, 1, 6, 5, 2)
-    assert row["integral"] == (1 + 4 + 6) * 60
-    assert (row["last_ts"], row["last_point_ts"], row["last_point_is_value"]) == (TEN + 4 * MINUTE, TEN + 5 * MINUTE, 0)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +64,6 @@ def test_markers_and_nan_are_skipped_over_end_the_hold_and_are_counted_apart() -
 )
 def test_hold_of_a_value(points: Points, integrals: list[float]) -> None:
     assert join_hours(frame(points))["integral"].tolist() == integrals
-
-
-def test_step_over_the_hour_belongs_to_the_later_one() -> None:
-    rows = join_hours(frame([(TEN + 59 * MINUTE, 2), (TEN + HOUR, 3), (TEN + HOUR + MINUTE, 5), (TEN + 3 * HOUR, 1)]))
-    assert rows["increase"].tolist() == [0, 1 + 2, 1]
-    assert rows["resets"].tolist() == [0, 0, 1]
-    assert rows["changes"].tolist() == [0, 2, 1]
 
 
 def test_series_do_not_touch_each_other() -> None:
@@ -188,16 +148,6 @@ def test_rollup_is_the_definition(points: Points) -> None:
     same(found, pd.DataFrame([by_the_definition(points)]), size_of(points))
 
 
-@FEW
-@given(points_of_a_series())
-def test_hours_add_up_to_the_whole(points: Points) -> None:
-    hours, whole = join_hours(frame(points)), by_the_definition(points)
-    assert hours["samples"].sum() == whole["samples"]
-    assert hours["resets"].sum() == whole["resets"]
-    assert hours["changes"].sum() == whole["changes"]
-    assert_allclose(hours["increase"].sum(), whole["increase"], rtol=1e-12, atol=1e-12 * size_of(points))
-
-
 def hold_by_hour(points: Points, until: int) -> dict[int, float]:
     """The integral of each hour with points, every value held by hand."""
     hours = {time // HOUR for time, _ in points}
@@ -216,11 +166,23 @@ def hold_by_hour(points: Points, until: int) -> dict[int, float]:
     return held
 
 
-@FEW
+# An example of this costs pandas some 20 ms.
+@settings(max_examples=max(25, settings().max_examples // 4))
 @given(points_of_a_series(), st.integers(1, 600_000))
-def test_integral_of_each_hour_is_the_hold_by_hand(points: Points, after: int) -> None:
-    until = points[-1][0] + after
+@example([(TEN, 1.0), (TEN + HOUR, NAN), (TEN + 2 * HOUR, 4.0), (TEN + 4 * HOUR, 2.0)], 1)  # over an hour without any
+def test_hours_add_up_to_the_whole_and_each_holds_its_own_part(points: Points, after: int) -> None:
+    until, whole = points[-1][0] + after, by_the_definition(points)
     hours = join_hours(frame(points), until_ms=until)
-    expected = hold_by_hour(points, until)
-    assert (hours["hour"] // HOUR).tolist() == list(expected)
-    assert_allclose(hours["integral"], list(expected.values()), rtol=1e-12, atol=1e-12 * size_of(points))
+    counts = ["samples", "resets", "changes"]
+    assert hours[counts].sum().tolist() == [whole[name] for name in counts]
+    held = hold_by_hour(points, until)
+    assert (hours["hour"] // HOUR).tolist() == list(held)
+    near = {"rtol": 1e-12, "atol": 1e-12 * size_of(points)}
+    assert_allclose(hours["integral"], list(held.values()), **near)
+    assert_allclose(hours["increase"].sum(), whole["increase"], **near)
+    # A step over the hour belongs to the later one.
+    values = [(time, value) for time, value in points if not math.isnan(value)]
+    rises = dict.fromkeys(held, 0.0)
+    for (_, before), (time, value) in pairwise(values):
+        rises[time // HOUR] += value - before if value >= before else value
+    assert_allclose(hours["increase"], list(rises.values()), **near)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from clean_command import run
 from killed_pull import START, pull_days
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
@@ -20,8 +20,6 @@ from cloudxai_analysis.lake.sql import query
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.lake.tiles import write_tile
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
-
-duckdb = pytest.importorskip("duckdb")
 
 ALL = Window(START, START + 3 * DAY)
 TENANTS = [
@@ -86,7 +84,7 @@ def test_hostile_tenants_stay_what_they_are(tmp_path: Path) -> None:
     at, marker = np.array([day.start_ms]), np.array([0x7FF0000000000002], dtype=np.uint64).view(np.float64)
     parts = [({"tenant": name, "a.b'": "x"}, at, np.ones(1) * n) for n, name in enumerate(TENANTS)]
     batch = SeriesBatch.of("m'\"; --", [*parts, ({"tenant": "stale"}, at, marker)])
-    lake.publish(write_tile(lake.path, batch, day, day.end, "tenant"), {})
+    lake.publish(write_tile(lake.path, batch, day, day.end, "tenant").files, {})
     hostile = lake.snapshot()
     sql = "SELECT labels, labels->>'tenant' AS named, tenant, value FROM samples WHERE tenant <> 'stale' ORDER BY value"
     found = query(hostile, sql, ALL)
@@ -110,17 +108,13 @@ def test_hostile_tenants_stay_what_they_are(tmp_path: Path) -> None:
 
 def test_times_are_in_utc_wherever_the_machine_stands(pulled: Path) -> None:
     look = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
-        "from test_lake_sql import ALL; from cloudxai_analysis.lake.sql import query;"
-        "from cloudxai_analysis.lake.tables import open_lake;"
+        "import sys; from pathlib import Path; from cloudxai_analysis.lake.sql import query;"
+        "from cloudxai_analysis.lake.tables import open_lake; from cloudxai_analysis.ground.window import parse_window;"
         "sql = \"SELECT min(time)::VARCHAR AS a, min(date_trunc('day', time))::VARCHAR AS b FROM samples\";"
-        "print(query(open_lake(Path(sys.argv[1])).snapshot(), sql, ALL).iloc[0].tolist())"
+        "lake = open_lake(Path(sys.argv[1])).snapshot(); print(*query(lake, sql, parse_window('2026-10')).iloc[0])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", look, pulled, Path(__file__).parent],
-        capture_output=True, text=True, check=True, env={"TZ": "America/New_York"}, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert done.stdout == "['2026-10-05 00:00:00+00', '2026-10-05 00:00:00+00']\n"
+    done = run(sys.executable, "-c", look, str(pulled), TZ="America/New_York")
+    assert done.stdout == "2026-10-05 00:00:00+00 2026-10-05 00:00:00+00\n", done.stderr
 
 
 READING = "The lake is only read: give one SELECT"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from deltalake import DeltaTable
-from killed_pull import LATER, START, Mortals, Steady, age, contract, damaged, look, mortals, pull_days
+from killed_pull import LATER, START, Mortals, Steady, age, contract, damaged, look, pull_days
 
-from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, SourceUnreachable, UsageError
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.lake.pull import Pulled, pull
 from cloudxai_analysis.lake.tables import Lake, log_file, open_lake
@@ -23,15 +24,10 @@ from cloudxai_analysis.lake.tiles import KINDS
 from cloudxai_analysis.lake.upkeep import published_versions, set_aside, set_aside_torn
 from cloudxai_analysis.lake.upkeep import vacuum as run_vacuum
 from cloudxai_analysis.report.publish import building, publish
+from cloudxai_analysis.sources.series import SeriesBatch
 
 DAYS = [f"2026-10-{day:02}" for day in range(5, 9)]
 FOUR = Window(START, START + 4 * DAY)
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Mortals]:
-    with mortals() as program:
-        yield program
 
 
 @pytest.fixture(scope="module")
@@ -164,23 +160,54 @@ def test_what_the_source_no_longer_has_is_told_until_it_comes_back(lake: Lake) -
     assert (lake.snapshot().shrunk, lake.snapshot().warnings(FOUR)) == ({}, [])
 
 
-class Noted(Steady):
-    """A source that left something out of `up`."""
+class Leaving(Steady):
+    """A source that leaves three histograms a day out of `up`, and may fail after so many reads."""
 
-    def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "warnings": ["up: 3 histograms were left out."]}
+    def __init__(self, *, fails_from: int = 10**9, **how: Any) -> None:
+        super().__init__(**how)
+        self._fails_from = fails_from
+
+    def read(self, metric: str, matchers: Any, window: Window) -> SeriesBatch:
+        if len(self.asked) >= self._fails_from:
+            raise SourceUnreachable("Source steady:// does not answer.")
+        batch = super().read(metric, matchers, window)
+        return replace(batch, left_out={"histograms were left out.": 3}) if metric == "up" else batch
 
 
 def test_what_the_source_left_out_is_said_of_its_days_until_they_are_pulled_anew(tmp_path: Path) -> None:
     lake = open_lake(tmp_path / "lake")
-    first, second = Window(START, START + DAY), Window(START + DAY, START + 2 * DAY)
-    pull_again(lake, Noted(), first)
-    pull_again(lake, Steady(), second)
-    snapshot = lake.snapshot()
-    assert (snapshot.warnings(first), snapshot.warnings(second)) == (["up: 3 histograms were left out."], [])
+    one, two = Window(START, START + DAY), Window(START, START + 2 * DAY)
+    said = {one: ["up: 3 histograms were left out."], two: ["up: 6 histograms were left out."]}
+    third = Window(START + 2 * DAY, START + 3 * DAY)
+    assert list(pull_again(lake, Leaving(), two).warnings) == said[two]
+    pull_again(lake, Steady(), third)
+
+    def told() -> list[list[str]]:
+        return [lake.snapshot().warnings(window) for window in (one, two, third)]
+
+    assert told() == [said[one], said[two], []]
+    # A rollup that is lost is made again of the samples, whose file says it, in whatever folder the lake lies now.
+    file_of(lake, "rollups", "up", DAYS[0]).unlink()
+    lake = open_lake(lake.path.rename(tmp_path / "moved"))
+    run_vacuum(lake, [], older_than=timedelta(hours=1))
+    pull_again(lake, Steady(), third)
+    assert told() == [said[one], said[two], []]
+    # What comes anew speaks for itself.
     file_of(lake, "samples", "up", DAYS[0]).unlink()
-    pull_again(lake, Steady(), second)
-    assert lake.snapshot().warnings(first) == []
+    pull_again(lake, Steady(), third)
+    assert told() == [[], said[one], []]
+
+
+def test_what_an_interrupted_pull_left_out_is_said_by_the_one_that_takes_its_tiles_up(tmp_path: Path) -> None:
+    lake = open_lake(tmp_path / "lake")
+    for fails_from in (3, 5):
+        with pytest.raises(SourceUnreachable):
+            pull_again(lake, Leaving(fails_from=fails_from), concurrency=1)
+    source = Steady()
+    done = pull_again(lake, source, concurrency=1)
+    left = 4 - [metric for metric, _ in source.asked].count("up")
+    assert (done.tiles_resumed, left > 0) == (8, True)
+    assert list(done.warnings) == lake.snapshot().warnings(FOUR) == [f"up: {3 * left} histograms were left out."]
 
 
 def test_samples_that_the_source_forgot_are_not_replaced_by_fewer(tmp_path: Path) -> None:
@@ -234,7 +261,6 @@ def test_a_log_that_must_not_go_is_told_and_left(lake: Lake, version: int, publi
     assert files() == before
 
 
-@pytest.mark.slow
 def test_a_damaged_checkpoint_is_set_aside(lake: Lake) -> None:
     for kind in KINDS:
         DeltaTable(lake.path / kind).create_checkpoint()

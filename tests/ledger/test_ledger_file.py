@@ -9,17 +9,13 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hypothesis import given
-from hypothesis import strategies as st
-from mortal_writer import MortalWriter, mortal_writer
-from written import COMPLETE, DEPLOY, EVERY_KIND, NOISE, OUTAGE
+from killed_pull import ON_A_DISK, Mortals, mortals, refused
+from written import COMPLETE, DEPLOY, EVERY_KIND, NOISE, OBSERVATION, OUTAGE
 
 from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, LakeUnwritable, RefusedForSecurity, UsageError
 from cloudxai_analysis.ledger import Head, Ledger
@@ -59,7 +55,6 @@ def test_each_line_names_the_hash_of_the_line_before_and_carries_its_own(ledger:
     assert ledger.provenance() == {"entries": 3, "head": digests[2], "sha256": hashlib.sha256(text).hexdigest()}
 
 
-@pytest.mark.slow
 def test_every_changed_byte_is_found() -> None:
     whole = lines_of(TEN[:5], "")
     lines = whole.splitlines(keepends=True)
@@ -73,31 +68,6 @@ def test_every_changed_byte_is_found() -> None:
         swapped = [*lines[:first], lines[first + 1], lines[first], *lines[first + 2 :]]
         doubled, removed = [*lines[: first + 1], *lines[first:]], lines[:first] + lines[first + 1 :]
         assert not any(unnoticed(b"".join(changed), whole) for changed in (swapped, doubled, removed))
-
-
-_times = st.integers(0, 10**9).map(lambda second: datetime.fromtimestamp(10**9 + second, UTC))
-_entries = st.one_of(
-    st.builds(
-        lambda name, start, text: {**OUTAGE, "id": name, "start": start, "end": None, "summary": text},
-        *(st.text(min_size=1, max_size=20), _times, st.text(max_size=30)),
-    ),
-    st.builds(
-        lambda start, minutes: {**DEPLOY, "start": start, "end": start + timedelta(minutes=minutes)},
-        *(_times, st.integers(1, 10_000)),
-    ),
-)
-
-
-@given(entries=st.lists(_entries, min_size=1, max_size=8), data=st.data())
-def test_random_entries_and_random_damage(entries: list[dict], data: st.DataObject) -> None:
-    kept = [checked(entry) for entry in entries]
-    whole = lines_of(kept, "")
-    assert read_lines(whole, NOWHERE)[0] == kept
-    place = data.draw(st.integers(0, len(whole) - 1))
-    changed = whole[:place] + data.draw(st.binary(max_size=20)) + whole[place + data.draw(st.integers(0, 20)) :]
-    # A cut between two lines leaves a whole shorter ledger, which only those who knew the longer one can tell.
-    if changed != whole and not (whole.startswith(changed) and changed[-1:] in (b"", b"\n")):
-        assert not unnoticed(changed, whole)
 
 
 def _forged(text: bytes) -> bytes:
@@ -175,17 +145,10 @@ def test_a_cut_tail_and_a_rewritten_whole_are_found_by_who_knew_better(ledger: L
         ledger.verify(known[:2])
 
 
-@pytest.fixture(scope="module")
-def write() -> Iterator[MortalWriter]:
-    with mortal_writer() as program:
-        yield program
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["die", "full"])
 @pytest.mark.parametrize(("entries", "step"), [([NOISE], 3), ([NOISE, COMPLETE], 9)], ids=["one", "several"])
 def test_killed_or_full_at_each_byte_of_an_append(
-    ledger: Ledger, write: MortalWriter, how: str, entries: list, step: int
+    ledger: Ledger, run: Mortals, how: str, entries: list, step: int
 ) -> None:
     ledger.append(OUTAGE)
     before = ledger.path.read_bytes()
@@ -193,15 +156,16 @@ def test_killed_or_full_at_each_byte_of_an_append(
     other.append_all([OUTAGE, *entries])
     whole = other.path.read_bytes()
     for limit in range(0, len(whole), step):
-        status, error = write(ledger.path, entries, how=how, limit=limit)
+        spoilt = {"cut_at": [limit]} if how == "die" else {"limit": ("FSIZE", limit)}
+        met = run("append", ledger.path, entries, spoilt=spoilt)
         if how == "die":
-            assert (status, error) == (-signal.SIGXFSZ, None)
+            assert met == {"status": -signal.SIGXFSZ}
         else:
-            assert (status, error[0]) == (0, "LakeUnwritable")
-            assert "cannot be written: File too large" in error[1]
-            assert "What was there before stays" in error[1]
+            refused(met, "cannot be written: File too large")
+            assert "What was there before stays" in met["said"]
         assert ledger.path.read_bytes() == before
-    assert write(ledger.path, entries, how=how, limit=len(whole)) == (0, None)
+    spoilt = {"limit": ("FSIZE", len(whole))}
+    assert run("append", ledger.path, entries, spoilt=spoilt) == {"result": len(entries), "status": 0}
     assert ledger.path.read_bytes() == whole
     left = {path.name for path in ledger.path.parent.iterdir() if path.suffix != ".lock"}
     assert left == {"incidents.jsonl", "undisturbed.jsonl"}
@@ -286,51 +250,27 @@ def test_a_link_to_a_ledger_elsewhere_stays_a_link_and_one_of_a_lock_is_refused(
     assert not (tmp_path / "lock").exists()
 
 
-ON_A_DISK = """
-mount -t tmpfs -o size=64k none "$0"
-exec "$@" "$0"
-"""
-FILLED = """
-import json, os, subprocess, sys
-from pathlib import Path
-from cloudxai_analysis.ground.errors import LakeUnwritable
-from cloudxai_analysis.ledger import Ledger
-disk = Path(sys.argv[1])
-path = disk / "ledger" / "incidents.jsonl"
-entry = {"kind": "observation", "at": "2026-11-10T10:00Z", "by": "ada"}
-met, number = [], 0
-for batch in (1, 2):
-    while True:
-        before = path.read_bytes() if path.exists() else b""
-        try:
-            kept = Ledger(path).append_all([{**entry, "summary": f"{number} {part}" * 40} for part in range(batch)])
-            number += 1
-        except LakeUnwritable as error:
-            assert path.read_bytes() == before
-            Ledger(path).verify()
-            met.append(str(error))
-            break
-subprocess.run(["mount", "-o", "remount,size=1m,ro", disk], check=True)
-try:
-    Ledger(path).append_all([{**entry, "summary": "one"}, {**entry, "summary": "two"}])
-except LakeUnwritable as error:
-    met.append(str(error))
-assert path.read_bytes() == before
-subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-Ledger(path).append({**entry, "summary": "room again"})
-print(json.dumps([met, number, Ledger(path).head().entries]))
-"""
-
-
-@pytest.mark.slow
 @pytest.mark.needs("unshare", "mount")
-def test_a_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
-    mounted = ["unshare", "--map-root-user", "--mount", "sh", "-c", ON_A_DISK, str(tmp_path)]
-    done = subprocess.run([*mounted, sys.executable, "-c", FILLED], capture_output=True, text=True, check=False)
-    if "mount" in done.stderr and "Traceback" not in done.stderr:
-        pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
-    assert not done.stderr
-    met, written, entries = json.loads(done.stdout)
-    assert ["No space left on device" in said for said in met] == [True, True, False]
-    assert ["Read-only file system" in said for said in met] == [False, False, True]
-    assert entries == written + 1 > 20
+def test_a_disk_that_is_full_or_read_only(disk: Path) -> None:
+    path, written = disk / "ledger" / "incidents.jsonl", 0
+
+    def entries(many: int) -> list[dict]:
+        return [{**OBSERVATION, "summary": f"{written} {part} " * 100} for part in range(many)]
+
+    with mortals([*ON_A_DISK, str(disk)]) as run:
+        for many in (1, 2):
+            run("free", disk, 24)
+            while "result" in (met := run("append", path, entries(many))):
+                written += many
+                before = run("held", path)["result"]
+            refused(met, "No space left on device")
+            assert (run("held", path)["result"], before["verified"]) == (before, written)
+            run("free", disk, -1)
+            assert run("append", path, entries(many)) == {"result": many, "status": 0}
+            written += many
+        before = run("held", path)
+        run("remount", disk, "ro")
+        refused(run("append", path, entries(2)), "Read-only file system")
+        assert run("held", path) == before
+        run("remount", disk, "rw")
+        assert (run("append", path, entries(2))["result"], run("held", path)["result"]["entries"]) == (2, written + 2)

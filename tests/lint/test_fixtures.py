@@ -27,7 +27,7 @@ FAULTY = [path for path in FILES if ".repaired." not in path.name and path.name 
 EXPECTED: dict[str, list[str]] = json.loads((FIXTURES / "dashboards" / "expected.json").read_text(encoding="utf-8"))
 _MARK = re.compile(rb"# expect: (\S+)(?: (\d+))?\s*$")
 # What everyone's alerts may lack, where the files are about something else.
-POLICY = {"rules/no-absent", "rules/differs-from-contract"}
+POLICY = {"rules/differs-from-contract"}
 # What no file alone can show: a server's answers, a tool that is missing, a file that cannot be read, silences.
 NOT_IN_FILES = {
     *("audit/expired-silence", "audit/unused-silence", "files/form-unchecked", "files/nothing-to-audit"),

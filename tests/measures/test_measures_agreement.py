@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import at, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,37 +16,26 @@ from cloudxai_analysis.ground.window import DAY, Window, parse_window
 from cloudxai_analysis.measures import agreement
 from cloudxai_analysis.measures.agreement import agreement_counts
 
-TYPES = {"tenant": "str", "currency": "str", "hour": "datetime64[us, UTC]", "cost": "float64"}
-
-
-def utc(times: Any) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(list(times), utc=True, format="ISO8601")).as_unit("us")
-
 
 def costs(*rows: tuple, currency: str = "EUR") -> pd.DataFrame:
     """One row per (tenant, hour, cost)."""
-    found = pd.DataFrame(rows, columns=["tenant", "hour", "cost"])
-    return found.assign(hour=utc(found["hour"]), currency=currency).astype(TYPES)
+    return table("tenant hour cost", *rows, currency=currency).astype({"cost": "float64"})
 
 
 def steady(tenant: str, first: str, last: str, cost: float = 1.0, **more: Any) -> pd.DataFrame:
     """The same cost in every hour from one day to another, both included, as '11-09'."""
-    hours = pd.date_range(f"2026-{first}", f"2026-{last} 23:00", freq="h", tz="UTC")
-    return costs(*[(tenant, hour.isoformat(), cost) for hour in hours], **more)
+    return costs(*[(tenant, hour, cost) for hour in pd.date_range(at(first), at(f"{last} 23:00"), freq="h")], **more)
 
 
 def gauge(*rows: tuple, label: str = "window", currency: str = "EUR") -> pd.DataFrame:
     """One rollup per (tenant, label's value, time of the last sample, its value)."""
-    found = pd.DataFrame(rows, columns=["tenant", label, "last_ts", "last"])
-    times = utc(f"2026-{time}" for time in found["last_ts"])
-    found = found.assign(
-        last_ts=times, hour=times.floor("h"), samples=30, series_id=range(len(found)), currency=currency
-    )
-    return found.astype({"tenant": "category", label: "category", "currency": "category", "last": "float64"})
+    found = table(f"tenant {label} last_ts last", *rows, currency=currency, samples=30, text=False)
+    found = found.assign(hour=found["last_ts"].dt.floor("h"), series_id=range(len(found)))
+    return found.astype({label: "category", "currency": "category", "last": "float64"})
 
 
 def covered(first: str, last: str, but: str = "") -> pd.DataFrame:
-    days = pd.date_range(f"2026-{first}", f"2026-{last}", freq="D", tz="UTC").as_unit("us")
+    days = pd.date_range(at(first), at(last), freq="D", unit="us")
     return pd.DataFrame({"day": days, "covered": days.strftime("%m-%d") != but})
 
 
@@ -190,7 +180,7 @@ def test_counts_say_how_many_were_compared_and_where_it_was_worst() -> None:
     assert agreement_counts(cents, label="window")["tenant"].tolist() == ["bolt", ""]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 23), st.floats(0.01, 1e6)), min_size=1, max_size=40),
     st.integers(1, 4),

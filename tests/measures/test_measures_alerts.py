@@ -3,134 +3,119 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pandas as pd
 import pytest
-from alert_frames import TIME, at, table
+from by_hand import TIME, at, table
 
 from cloudxai_analysis.ground.window import parse_window
 from cloudxai_analysis.measures import alerts
 
 WEEK = parse_window("2026-W46")  # 9 to 16 November
-NAME = 'a"b,\n=c</td>'
 
 
-def firing(first: str, minutes: int, *, state: str = "firing", marker: bool = False, **labels: str) -> pd.DataFrame:
-    """One sample a minute for that many minutes, and a staleness marker."""
-    frame = pd.DataFrame({"time": pd.date_range(at(first), periods=minutes + marker, freq="min", unit="us")})
-    frame["value"] = [1.0] * minutes + [float("nan")] * marker
-    own = {"alertname": "Breach", "severity": "page", "tenant": "acme", "job": "", "instance": "", **labels}
-    frame["series_id"] = hash((state, *own.values())) % 2**62
+def firing(first: str, minutes: int, tenant: str = "acme", *, state: str = "firing", **labels: str) -> pd.DataFrame:
+    """One sample a minute for that many minutes."""
+    frame = pd.DataFrame({"time": pd.date_range(at(first), periods=minutes, freq="min", unit="us"), "value": 1.0})
+    own = {"alertname": "Breach", "severity": "page", "tenant": tenant, "job": "", "instance": "", **labels}
+    frame["series_id"], frame["alert"] = hash((state, *own.values())) % 2**62, hash((*own.values(),)) % 2**62
     return frame.assign(
         **{label: pd.Categorical([text] * len(frame)) for label, text in {**own, "alertstate": state}.items()}
     )
-
-
-def pending(first: str, minutes: int, **labels: str) -> pd.DataFrame:
-    return firing(first, minutes, state="pending", **labels)
-
-
-def active(since: str, first: str, minutes: int = 5) -> pd.DataFrame:
-    """ALERTS_FOR_STATE: since when the alert is active, in whole seconds, one sample a minute."""
-    return firing(first, minutes).assign(value=float(at(since).timestamp()), series_id=7)
 
 
 def samples(*frames: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(frames).sort_values(["series_id", "time"], ignore_index=True)
 
 
-def found(*frames: pd.DataFrame, **more: Any) -> pd.DataFrame:
-    return alerts.episodes(samples(*frames), interval_seconds=60, window=WEEK, **more)
+def written(text: str) -> pd.DataFrame:
+    """Samples as 'state, first, minutes, tenant', parted by commas; 'ended' has a staleness marker at its end."""
+    frames = [firing("10:00", 0)]
+    for one in text.split(", ") if text else ():
+        state, first, minutes, *tenant = one.split(" ", 3)
+        frame = firing(first.replace("T", " "), int(minutes), *tenant, state=state.replace("ended", "firing"))
+        frames.append(frame.assign(value=[1.0] * (len(frame) - 1) + [float("nan")]) if state == "ended" else frame)
+    return samples(*frames)
 
 
-BEFORE, AFTER = firing("10:00", 5), firing("11:00", 5)
-HOLE = table("start end", (), [("10:05", "10:59")])
-ONE, TWO = [pd.concat([active("09:58", "10:00"), active(since, "11:00")]) for since in ("09:58", "10:58")]
-LATE, EARLY = "2026-11-15 23:55", "2026-11-09 00:0"
-# Samples, gaps, ALERTS_FOR_STATE; then tenant, pending, fired, resolved, seconds unseen, cut at the start and the end.
-EPISODES = {
+def active(*spans: tuple[str, str]) -> pd.DataFrame:
+    """ALERTS_FOR_STATE: since when the alert is active, in whole seconds, for five minutes from a time on."""
+    return samples(*(firing(first, 5).assign(value=at(since).timestamp(), series_id=7) for since, first in spans))
+
+
+HOLE = {"gaps": table("start end", ("10:05", "10:59"))}
+ONE = {"for_state": active(("09:58", "10:00"), ("09:58", "11:00"))}
+TWO = {"for_state": active(("09:58", "10:00"), ("10:58", "11:00"))}
+BOTH, EARLY = "firing 10:00 5, firing 11:00 5", "2026-11-09 00:0"
+# Samples, what else is given; then tenant, pending, fired, resolved, seconds unseen, and which ends are cut off.
+EPISODES: dict[str, tuple[str, dict[str, pd.DataFrame], list[str]]] = {
     # Pending at 10:00 and 10:01, firing from 10:02 to 10:06, so resolved by 10:07.
-    "one": ([pending("10:00", 2), firing("10:02", 5)], {}, [("acme", "10:00", "10:02", "10:07", 0, "")]),
-    "further apart": (
-        [firing("10:00", 3), firing("10:05", 3)],
-        {},
-        [("acme", None, "10:00", "10:03", 0, ""), ("acme", None, "10:05", "10:08", 0, "")],
-    ),
-    "a staleness marker": (
-        [firing("10:00", 3, marker=True), firing("10:04", 3)],
-        {},
-        [("acme", None, "10:00", "10:03", 0, ""), ("acme", None, "10:04", "10:07", 0, "")],
-    ),
+    "one": ("pending 10:00 2, firing 10:02 5", {}, ["acme 10:00 10:02 10:07 0"]),
+    "further apart": ("firing 10:00 3, firing 10:05 3", {}, ["acme - 10:00 10:03 0", "acme - 10:05 10:08 0"]),
+    "a staleness marker": ("ended 10:00 4, firing 10:04 3", {}, ["acme - 10:00 10:03 0", "acme - 10:04 10:07 0"]),
     "label sets": (
-        [firing("10:01", 3, tenant="b c"), firing("10:01", 3, tenant="b"), firing("10:00", 3)],
+        "firing 10:01 3 b c, firing 10:01 3 b, firing 10:00 3",
         {},
-        [
-            (who, None, first, end, 0, "")
-            for who, first, end in (("acme", "10:00", "10:03"), ("b", "10:01", "10:04"), ("b c", "10:01", "10:04"))
-        ],
+        ["acme - 10:00 10:03 0", "b - 10:01 10:04 0", "b c - 10:01 10:04 0"],
     ),
-    "the window's start": ([firing(EARLY + "0", 5)], {}, [("acme", None, EARLY + "0", EARLY + "5", 0, "start")]),
+    "the window's start": ("firing 2026-11-09T00:00 5", {}, [f"acme - {EARLY}0 {EARLY}5 0 start"]),
     "pending in it": (
-        [pending(EARLY + "0", 1), firing(EARLY + "1", 3)],
+        "pending 2026-11-09T00:00 1, firing 2026-11-09T00:01 3",
         {},
-        [("acme", EARLY + "0", EARLY + "1", EARLY + "4", 0, "")],
+        [f"acme {EARLY}0 {EARLY}1 {EARLY}4 0"],
     ),
-    "the window's end": ([firing(LATE, 5)], {}, [("acme", None, LATE, "2026-11-16 00:00", 0, "end")]),
+    "the window's end": ("firing 2026-11-15T23:55 5", {}, ["acme - 2026-11-15 23:55 2026-11-16 00:00 0 end"]),
     # The last sample at 10:04, the next at 11:00: 55 minutes of evaluations are missing between them.
-    "over a gap": ([BEFORE, AFTER], {"gaps": HOLE}, [("acme", None, "10:00", "11:05", 55 * 60, "")]),
+    "over a gap": (BOTH, HOLE, ["acme - 10:00 11:05 3300"]),
     # Pending again after the restart, as a server whose rule has a `for` makes it.
     "pending after a gap": (
-        [BEFORE, pending("11:00", 2), firing("11:02", 5)],
-        {"gaps": HOLE},
-        [("acme", None, "10:00", "11:07", 57 * 60, "")],
+        "firing 10:00 5, pending 11:00 2, firing 11:02 5",
+        *(HOLE, ["acme - 10:00 11:07 3420"]),
     ),
-    "not back after a gap": ([BEFORE], {"gaps": HOLE}, [("acme", None, "10:00", "10:05", 0, "end")]),
-    "there after a gap": ([AFTER], {"gaps": HOLE}, [("acme", None, "11:00", "11:05", 0, "start")]),
-    "began after a gap": (
-        [pending("11:00", 2), firing("11:02", 5)],
-        {"gaps": HOLE},
-        [("acme", "11:00", "11:02", "11:07", 0, "")],
-    ),
+    "not back after a gap": ("firing 10:00 5", HOLE, ["acme - 10:00 10:05 0 end"]),
+    "there after a gap": ("firing 11:00 5", HOLE, ["acme - 11:00 11:05 0 start"]),
+    "began after a gap": ("pending 11:00 2, firing 11:02 5", HOLE, ["acme 11:00 11:02 11:07 0"]),
     "another's after a gap": (
-        [BEFORE, firing("11:00", 5, tenant="b")],
-        {"gaps": HOLE},
-        [("acme", None, "10:00", "10:05", 0, "end"), ("b", None, "11:00", "11:05", 0, "start")],
+        "firing 10:00 5, firing 11:00 5 b",
+        *(HOLE, ["acme - 10:00 10:05 0 end", "b - 11:00 11:05 0 start"]),
     ),
-    "one activation": ([BEFORE, AFTER], {"for_state": ONE}, [("acme", "09:58", "10:00", "11:05", 55 * 60, "")]),
-    "two activations": (
-        [BEFORE, AFTER],
-        {"for_state": TWO},
-        [("acme", "09:58", "10:00", "10:05", 0, ""), ("acme", "10:58", "11:00", "11:05", 0, "")],
-    ),
+    "one activation": (BOTH, ONE, ["acme 09:58 10:00 11:05 3300"]),
+    "two activations": (BOTH, TWO, ["acme 09:58 10:00 10:05 0", "acme 10:58 11:00 11:05 0"]),
     # A rule without `for` is active since it fired, and was not pending.
-    "no for": ([BEFORE], {"for_state": active("10:00", "10:00")}, [("acme", None, "10:00", "10:05", 0, "")]),
+    "no for": ("firing 10:00 5", {"for_state": active(("10:00", "10:00"))}, ["acme - 10:00 10:05 0"]),
     "active before the window": (
-        [firing(EARLY + "0", 5)],
-        {"for_state": active("2026-11-08 23:00", EARLY + "0")},
-        [("acme", "2026-11-08 23:00", EARLY + "0", EARLY + "5", 0, "start")],
+        "firing 2026-11-09T00:00 5",
+        {"for_state": active(("2026-11-08 23:00", f"{EARLY}0"))},
+        [f"acme 2026-11-08 23:00 {EARLY}0 {EARLY}5 0 start"],
     ),
-    "hostile names": ([firing("10:00", 3, tenant=NAME)], {}, [(NAME, None, "10:00", "10:03", 0, "")]),
-    "markers alone": ([firing("10:00", 3).assign(value=float("nan"))], {}, []),
-    "nothing": ([BEFORE[:0]], {}, []),
+    "active since the window's start": (
+        *("firing 2026-11-09T00:00 5", {"for_state": active((f"{EARLY}0", f"{EARLY}0"))}),
+        [f"acme - {EARLY}0 {EARLY}5 0"],
+    ),
+    "hostile names": ('firing 10:00 3 a"b\n=c</td>', {}, ['a"b\n=c</td> - 10:00 10:03 0']),
+    "markers alone": ("ended 10:00 1", {}, []),
+    "nothing": ("", {}, []),
 }
 
 
 @pytest.mark.parametrize("case", EPISODES)
 def test_episodes_by_hand(case: str) -> None:
-    frames, how, expected = EPISODES[case]
-    ours = found(*frames, **how)
-    ours["cut"] = [
-        " ".join(n for n, cut in zip(("start", "end"), row, strict=True) if cut)
-        for row in ours[["cut_start", "cut_end"]].values
-    ]
-    rows = [(who, at(since), at(first), at(end), unseen, cut) for who, since, first, end, unseen, cut in expected]
-    columns = ["tenant", "pending_at", "fired_at", "resolved_at", "unseen_seconds", "cut"]
-    for row, by_hand in zip(ours[columns].itertuples(index=False, name=None), rows, strict=True):
-        assert [None if pd.isna(one) else one for one in row] == [None if pd.isna(one) else one for one in by_hand]
+    text, how, expected = EPISODES[case]
+    ours = alerts.episodes(written(text), interval_seconds=60, window=WEEK, **how)
+    moments = ours[["pending_at", "fired_at", "resolved_at"]]
+    assert set(moments.dtypes.astype(str)) == {TIME}
+    told = moments.apply(
+        lambda column: column.dt.strftime("%Y-%m-%d %H:%M").str.removeprefix("2026-11-11 ").fillna("-")
+    )
+    rows = zip(
+        ours["tenant"], *told.T.to_numpy(), ours["unseen_seconds"], ours["cut_start"], ours["cut_end"], strict=True
+    )
+    assert [
+        " ".join([*words, f"{unseen:g}", *(["start"] if first else []), *(["end"] if last else [])])
+        for *words, unseen, first, last in rows
+    ] == expected
     assert ours["episode"].tolist() == list(range(1, len(ours) + 1))
     assert (ours["seconds"] == (ours["resolved_at"] - ours["fired_at"]).dt.total_seconds()).all()
-    assert {str(ours[name].dtype) for name in columns[1:4]} == {TIME}
 
 
 def test_replicas_of_one_alert_and_intervals_by_rule() -> None:
@@ -140,25 +125,37 @@ def test_replicas_of_one_alert_and_intervals_by_rule() -> None:
     assert ours[["fired_at", "resolved_at"]].values.tolist() == [[at("10:00"), at("10:06:30")]]
 
 
-LONG, SHORT = pending("10:00", 30, tenant="long"), pending("10:05", 2, tenant="short")
+LONG, SHORT = "pending 10:00 30 long", "pending 10:05 2 short"
+
+
+def test_replicas_that_fire_an_evaluation_apart_are_pending_since_the_first_of_them_is() -> None:
+    """One evaluates at 10:00 what the other does not see before 10:01: neither by ALERTS nor by ALERTS_FOR_STATE."""
+    later = [firing("10:01", 2, state="pending", replica="b"), firing("10:03", 3, replica="b")]
+    both = samples(firing("10:00", 2, state="pending"), firing("10:02", 3), *later)
+    both["alert"] = 1
+    known = samples(
+        *(firing(at_, 5).assign(value=at(at_).timestamp(), series_id=n) for n, at_ in enumerate(("10:00", "10:01")))
+    )
+    for rows in (both, both[both["alertstate"] == "firing"]):
+        found = alerts.episodes(rows, interval_seconds=60, window=WEEK, for_state=known.assign(alert=1))
+        assert list(found[["pending_at", "fired_at", "resolved_at"]].itertuples(index=False, name=None)) == [
+            (at("10:00"), at("10:02"), at("10:06"))
+        ]
 
 
 @pytest.mark.parametrize(
-    ("frames", "waited"),
+    ("text", "waited"),
     [
-        ([pending("10:00", 2), firing("10:02", 5)], []),
-        (
-            [pending("12:00", 2, tenant="b"), firing("12:02", 2, tenant="b"), pending("11:00", 4)],
-            [("acme", "11:00", "11:04")],
-        ),
+        ("pending 10:00 2, firing 10:02 5", []),
+        ("pending 12:00 2 b, firing 12:02 2 b, pending 11:00 4", [["acme", "11:00", "11:04"]]),
         # The order by end differs from the order by begin.
-        ([LONG, SHORT, firing("10:30", 2, tenant="long")], [("short", "10:05", "10:07")]),
-        ([LONG, SHORT, firing("10:07", 2, tenant="short")], [("long", "10:00", "10:30")]),
-        ([BEFORE[:0]], []),
+        (f"{LONG}, {SHORT}, firing 10:30 2 long", [["short", "10:05", "10:07"]]),
+        (f"{LONG}, {SHORT}, firing 10:07 2 short", [["long", "10:00", "10:30"]]),
+        ("", []),
     ],
 )
-def test_pending_that_fired_is_no_near_miss(frames: list[pd.DataFrame], waited: list) -> None:
-    ours = alerts.pendings(samples(*frames), interval_seconds=60)[["tenant", "pending_at", "ended_at"]]
+def test_pending_that_fired_is_no_near_miss(text: str, waited: list) -> None:
+    ours = alerts.pendings(written(text), interval_seconds=60)[["tenant", "pending_at", "ended_at"]]
     assert ours.values.tolist() == [[who, at(first), at(end)] for who, first, end in waited]
 
 

@@ -219,6 +219,18 @@ def test_two_covered_weeks_of_history_are_too_few():
     assert anomaly_basis(grid_of(hours_of(np.ones(168)))).empty  # gone before the window
 
 
+def test_tenants_that_were_seen_for_under_a_week_are_unjudged_and_fill_no_memory():
+    briefly = [hours_of([1.0], tenant=f"t{number}", first=MONDAY + number, series=number + 2) for number in range(50)]
+    grid = grid_of(joined(hours_of(steady((SPIKE, 6, 6.0))), *briefly), generated=("t1", "t2"))
+    assert len(grid.cost) == 2  # the one that stays, and all together
+    basis = anomaly_basis(grid).set_index("tenant")
+    assert basis["judged"].to_dict() == {"acme": True, **{f"t{number}": False for number in range(50)}}
+    # Two generated names of 1 EUR make all together dearer, and are told with it.
+    told = cost_anomalies(grid, floor=0.5, hour_floor=25.0).set_index("tenant")
+    assert told["generated"].to_dict() == {"acme": pytest.approx(np.nan, nan_ok=True), "": 2.0}
+    assert grid.generated.loc["EUR"].sum() == 2.0
+
+
 def test_the_expected_course_is_the_one_the_anomalies_are_judged_by():
     grid = grid_of(hours_of(steady((SPIKE, 6, 6.0))))
     course = expected_costs(grid, tenant="acme", currency="EUR", floor=0.5)

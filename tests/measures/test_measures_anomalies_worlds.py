@@ -130,7 +130,6 @@ def hours_before(monday: str) -> pd.DatetimeIndex:
     return pd.date_range(pd.Timestamp(monday, tz="UTC") - pd.Timedelta(weeks=5), periods=HOURS, freq="h", unit="us")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("maker", WORLDS, ids=lambda maker: maker.__name__)
 def test_a_healthy_world_has_at_most_one_false_week_in_twenty(maker: Callable[..., Costs]) -> None:
     false = set()

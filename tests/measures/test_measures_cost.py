@@ -41,8 +41,7 @@ def costs_of(**costs):
         # Hours of the window alone, the largest tenant first.
         (
             hours_of(("small", 0, 1), ("large", 167, 2), ("large", -1, 1), ("large", 168, 1)),
-            {},
-            [["large", "EUR", 2.0], ["small", "EUR", 1.0]],
+            *({}, [["large", "EUR", 2.0], ["small", "EUR", 1.0]]),
         ),
         # On two processes; in two currencies, one of them the contract's; in small letters; without a label.
         (hours_of(("acme", 0, 1), ("acme", 0, 0.5)), {}, [["acme", "EUR", 1.5]]),
@@ -52,8 +51,7 @@ def costs_of(**costs):
         # 10 USD at 0.9 are 9 EUR; with the tenant's 1 EUR they are one row. Nobody gave a rate for JPY.
         (
             hours_of(("a", 0, 1), ("a", 0, 10), ("b", 0, 500), currency=["EUR", "USD", "JPY"]),
-            {"rates": {"USD": 0.9}},
-            [["b", "JPY", 500.0], ["a", "EUR", 10.0]],
+            *({"rates": {"USD": 0.9}}, [["b", "JPY", 500.0], ["a", "EUR", 10.0]]),
         ),
         # Of NaN alone nothing is known, which is no cost of 0.
         (hours_of(("idle", 0, 0), ("broken", 0, 0), samples=[60, 0]), {}, [["idle", "EUR", 0.0]]),
@@ -119,6 +117,27 @@ def test_weeks_are_held_against_each_other_over_hours_that_are_covered_in_both()
     assert cost.same_hours(hourly, WEEK, covered.assign(covered=hour >= MONDAY))[-1] == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "hours", "costs", "before"),
+    [
+        # By day since January began: March 1 to 28 beside February, whose days cost a tenth of their number; and of a
+        # quarter its 90 days beside the last quarter's first 90, which cost nothing.
+        ("2026-03", 28 * 24, sum(range(60, 88)) * 2.4, sum(range(32, 60)) * 2.4),
+        ("2026-02", 28 * 24, sum(range(32, 60)) * 2.4, sum(range(1, 29)) * 2.4),
+        ("2026-Q1", 90 * 24, sum(range(1, 91)) * 2.4, 0.0),
+    ],
+)
+def test_a_month_is_held_against_a_month_and_a_quarter_against_a_quarter(name, hours, costs, before):
+    hour = pd.Series(pd.date_range("2025-10-01", "2026-04-01", freq="h", tz="UTC", unit="us", inclusive="left"))
+    day = (hour.dt.floor("D") - pd.Timestamp("2025-12-31", tz="UTC")).dt.days
+    hourly = pd.DataFrame({"tenant": "a", "currency": "EUR", "hour": hour, "cost": day.clip(lower=0) / 10})
+    covered = pd.DataFrame({"hour": hour, "covered": True})
+    now, then, part, compared = cost.same_hours(hourly, parse_window(name), covered)
+    assert (compared, part) == (hours, set())
+    assert now["cost"].sum() == pytest.approx(costs)
+    assert then["cost"].sum() == pytest.approx(before)
+
+
 def test_movers_know_who_came_and_left_and_their_contributions_add_up():
     """EUR: 15 before, 18 now. USD from nothing has no relative change."""
     now = pd.concat([costs_of(up=12.0, came=5.0, same=1.0), costs_of(new=0.5).assign(currency="USD")])
@@ -161,20 +180,6 @@ def test_window_costs_take_the_last_sample_of_each_labelled_window():
     assert found["at"].iloc[1] == MONDAY + 168 * HOUR - pd.Timedelta(minutes=1)
 
 
-def test_no_hours_give_empty_frames_of_the_same_types():
-    def all_of(hours):
-        hourly, windows = hourly_of(hours), cost.window_costs(hours.assign(window="7d"), window_label="window")
-        costs, daily = cost.tenant_costs(hourly, WEEK), cost.costs_by_day(hourly)
-        yield from (hourly, costs, daily, windows, cost.weekly_costs(daily), cost.cost_movers(costs, costs))
-        yield from (cost.concentration(costs), cost.cost_per_tenant(daily))
-
-    full = hours_of(("a", 0, 1))
-    for found, like in zip(all_of(full.iloc[:0]), all_of(full), strict=True):
-        assert found.empty
-        assert found.dtypes.equals(like.dtypes)
-        assert len(like) == 1
-
-
 # The month's course: October ends on the 31st, 42 days from 5 October end with 15 November.
 NOVEMBER, OCTOBER = parse_window("2026-11"), parse_window("2026-10")
 UNTIL = pd.Timestamp("2026-11-16", tz="UTC")
@@ -198,18 +203,14 @@ def covered(*missing):
     [
         # 15 days of November at 10 are spent, 15 are left: 300 at the end.
         (
-            daily_of(a=4.0, b=6.0),
-            (),
-            NOVEMBER,
+            *(daily_of(a=4.0, b=6.0), (), NOVEMBER),
             {"spent": 150, "days_left": 15, "days_unknown": 0, "days_known": 42, **dict.fromkeys(ENDS, 300)},
         ),
         # A month that is over is what was spent; the telemetry begins on the 5th: four days of October are unknown.
         (daily_of(a=2.0), (), OCTOBER, {"spent": 54, "days_left": 0, "days_unknown": 4, **dict.fromkeys(ENDS, 54)}),
         # Uncovered days are counted, and what was seen of them is spent; they teach nothing.
         (
-            daily_of(a=np.where(np.arange(42) == 30, 1.0, 10.0)),
-            (30,),
-            NOVEMBER,
+            *(daily_of(a=np.where(np.arange(42) == 30, 1.0, 10.0)), (30,), NOVEMBER),
             {"spent": 141, "days_unknown": 1, "days_known": 41, "median": 291},
         ),
         # Too short a history projects nothing.
@@ -244,9 +245,7 @@ def test_the_course_adds_up_from_the_months_start():
     [
         # 150 spent by the 15th at 10 a day: 200 is reached on the 20th; without a forecast at the pace of 14 days.
         (
-            {"a": 10.0},
-            200,
-            (),
+            *({"a": 10.0}, 200, ()),
             {"answer": "will be spent", "spent": 150, "spent_share": 0.75, "pace": 10, "spent_on": 20, "median": 300},
         ),
         ({"a": 10.0}, 200, range(25), {"answer": "will be spent", "spent_on": 20, "median": np.nan}),

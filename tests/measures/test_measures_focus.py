@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudxai_analysis.ground.errors import UsageError
@@ -90,6 +90,7 @@ def test_what_is_no_currency_is_refused_by_name(currency):
         exported(daily_of(("2026-10-01", "acme", "XOF", 1.0), ("2026-10-01", "bolt", currency, 1.0)))
 
 
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(

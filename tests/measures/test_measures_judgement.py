@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
-from alert_frames import at, complete, episodes, incidents, labels, pendings, table
+from by_hand import at, complete, episodes, incidents, labels, pendings, said, table
 
 from cloudxai_analysis.measures import judgement
 
@@ -19,67 +21,52 @@ def judged(found: pd.DataFrame, truth: pd.DataFrame = ONE, said: pd.DataFrame | 
     return judgement.judged(found, truth, labels() if said is None else said, declared)
 
 
-def fired(*rows: tuple, **more) -> pd.DataFrame:
-    """Episodes of (fired_at, minutes, alertname, tenant)."""
+def fired(*rows: Any, **more: Any) -> pd.DataFrame:
+    """Episodes of (fired_at, minutes, alertname, tenant), the last of them as usual where they are left out."""
     rows = [(*row, *(5, "Breach", "acme")[len(row) - 1 :]) for row in rows]
     return episodes(*((name, clock, minutes, "", tenant) for clock, minutes, name, tenant in rows), **more)
 
 
+def at_clocks(clocks: str, **more: Any) -> pd.DataFrame:
+    return fired(*((clock,) for clock in clocks.split()), **more)
+
+
+CUT = {"cut_start": True}
+NOISE = labels(("10:00", "noise"))
 SCOPES = incidents(("named", "10:00", None, "", ("Other",)), ("theirs", "10:00", None, "b", ()))
-VERDICTS = {
+ALL = fired(("10:00",), ("10:00", 5, "Other"), ("10:00", 5, "Breach", "b"), ("10:00", 5, "Breach", ""))
+LAST = labels(("10:00", "noise"), ("10:01", "actionable"))
+NEAREST = labels(("10:00:30", "noise"), ("10:00:01", "actionable"))
+BEFORE = fired(("09:30", 90), ("08:59", 120), ("09:40", 10), ("09:40", 11))
+HOSTILE = fired(("10:00", 5, "Breach", NAME), ("12:00", 5, "Breach", NAME))
+THEIRS = incidents(("I", "10:00", "10:20", NAME)), labels(("12:00", "noise", "Breach", NAME))
+NOBODY = incidents()
+LEDGER, INCIDENT, LABEL = "false ledger", "true incident", "false label"
+# Episodes; incidents, labels and for when the ledger is complete; then the judgement of each and by what.
+VERDICTS: dict[str, tuple[pd.DataFrame, tuple[pd.DataFrame, ...], list[str]]] = {
     "widened by 10 and 30 minutes, half open": (
-        fired(("09:44",), ("09:50",), ("10:49",), ("10:50",)),
-        (ONE, labels(), DONE),
-        ["false ledger", "true incident", "true incident", "false ledger"],
+        at_clocks("09:44 09:50 10:49 10:50"),
+        *((ONE, labels(), DONE), [LEDGER, INCIDENT, INCIDENT, LEDGER]),
     ),
-    "nobody declared it": (fired(("10:00",), ("14:00",)), (ONE,), ["true incident", "unjudged "]),
+    "nobody declared it": (at_clocks("10:00 14:00"), (ONE,), [INCIDENT, "unjudged "]),
     # The second began over an hour before, the third had ended when the widened incident began.
-    "already firing": (
-        fired(("09:30", 90), ("08:59", 120), ("09:40", 10), ("09:40", 11)),
-        (ONE, labels(), DONE),
-        ["standing incident", "false ledger", "false ledger", "standing incident"],
-    ),
-    "it goes on": (fired(("23:59",)), (incidents(("I", "10:00", None)),), ["true incident"]),
-    "scope": (
-        fired(("10:00",), ("10:00", 5, "Other"), ("10:00", 5, "Breach", "b"), ("10:00", 5, "Breach", "")),
-        (SCOPES,),
-        ["unjudged ", "true incident", "true incident", "unjudged "],
-    ),
-    "a label beats an incident": (fired(("10:00",)), (ONE, labels(("10:00", "noise"))), ["false label"]),
-    "the last label counts": (
-        fired(("10:00",)),
-        (ONE, labels(("10:00", "noise"), ("10:01", "actionable"))),
-        ["true label"],
-    ),
-    "a label of nobody's": (fired(("10:00",)), (ONE, labels(("10:00", "unknown")), DONE), ["unjudged label"]),
-    "a label within a minute": (fired(("10:00",)), (ONE, labels(("10:02", "noise"))), ["true incident"]),
-    "the nearest of two": (
-        fired(("10:00:00", 0.1), ("10:00:30", 0.1)),
-        (incidents(), labels(("10:00:30", "noise"), ("10:00:01", "actionable"))),
-        ["true label", "false label"],
-    ),
-    "two instances at one moment": (
-        fired(("10:00",), ("10:00",)),
-        (incidents(), labels(("10:00", "noise"))),
-        ["false label", "false label"],
-    ),
+    "already firing": (BEFORE, (ONE, labels(), DONE), ["standing incident", LEDGER, LEDGER, "standing incident"]),
+    "it goes on": (at_clocks("23:59"), (incidents(("I", "10:00", None)),), [INCIDENT]),
+    "scope": (ALL, (SCOPES,), ["unjudged ", INCIDENT, INCIDENT, "unjudged "]),
+    "a label beats an incident": (at_clocks("10:00"), (ONE, NOISE), [LABEL]),
+    "the last label counts": (at_clocks("10:00"), (ONE, LAST), ["true label"]),
+    "a label of nobody's": (at_clocks("10:00"), (ONE, labels(("10:00", "unknown")), DONE), ["unjudged label"]),
+    "a label within a minute": (at_clocks("10:00"), (ONE, labels(("10:02", "noise"))), [INCIDENT]),
+    "the nearest of two": (fired(("10:00", 0.1), ("10:00:30", 0.1)), (NOBODY, NEAREST), ["true label", LABEL]),
+    "two instances at one moment": (at_clocks("10:00 10:00"), (NOBODY, NOISE), [LABEL, LABEL]),
     "declared half open": (
-        fired(("12:00",), ("13:00",)),
-        (incidents(), labels(), complete("12:00", "13:00")),
-        ["false ledger", "unjudged "],
+        at_clocks("12:00 13:00"),
+        *((NOBODY, labels(), complete("12:00", "13:00")), [LEDGER, "unjudged "]),
     ),
-    "cut off by the window's start": (fired(("10:00",), cut_start=True), (ONE, labels(), DONE), ["unjudged "]),
-    "cut off and labelled": (
-        fired(("10:00",), cut_start=True),
-        (incidents(), labels(("10:00", "noise"))),
-        ["false label"],
-    ),
-    "hostile names": (
-        fired(("10:00", 5, "Breach", NAME), ("12:00", 5, "Breach", NAME)),
-        (incidents(("I", "10:00", "10:20", NAME)), labels(("12:00", "noise", "Breach", NAME))),
-        ["true incident", "false label"],
-    ),
-    "nothing": (fired(), (ONE, labels(("10:00", "noise")), DONE), []),
+    "cut off by the window's start": (at_clocks("10:00", **CUT), (ONE, labels(), DONE), ["unjudged "]),
+    "cut off and labelled": (at_clocks("10:00", **CUT), (NOBODY, NOISE), [LABEL]),
+    "hostile names": (HOSTILE, THEIRS, [INCIDENT, LABEL]),
+    "nothing": (fired(), (ONE, NOISE, DONE), []),
 }
 
 
@@ -119,20 +106,13 @@ def test_recall_and_times_by_hand() -> None:
     assert judgement.recall(judged(fired(), truth), incidents()).empty
 
 
-@pytest.mark.parametrize(
-    ("cut_end", "reset"),
-    [
-        # The last of three was resolved four minutes after the incident's end.
-        ([False, False, False], 240.0),
-        ([False, False, True], None),  # it still fires
-        ([True, False, False], 240.0),  # one that a gap cut off was over when those after it fired
-    ],
-)
-def test_the_reset_is_that_of_the_last_alert_and_unknown_while_it_fires(cut_end: list, reset: float | None) -> None:
+def test_the_reset_is_that_of_the_last_alert_and_unknown_while_it_fires() -> None:
     truth = incidents(("long", "10:00", "19:00", "", ("Breach",)))
-    found = fired(("10:02", 27), ("14:00", 10), ("18:50", 14)).assign(cut_end=cut_end)
-    row = judgement.recall(judged(found, truth), truth).iloc[0]
-    assert (row["caught"], None if np.isnan(row["reset_seconds"]) else row["reset_seconds"]) == (1, reset)
+    # The last of three was resolved four minutes after the end; one that a gap cut off was over when those fired.
+    for cut_end, reset in (((0, 0, 0), 240.0), ((0, 0, 1), np.nan), ((1, 0, 0), 240.0)):
+        found = fired(("10:02", 27), ("14:00", 10), ("18:50", 14)).assign(cut_end=np.array(cut_end, dtype=bool))
+        row = judgement.recall(judged(found, truth), truth).iloc[0]
+        assert (row["caught"], row["reset_seconds"]) == pytest.approx((1, reset), nan_ok=True)
 
 
 WAITING = pendings(
@@ -167,11 +147,13 @@ def test_missed_incidents_and_near_misses() -> None:
 
 FLAPS = [(f"10:{minute:02d}", f"10:{minute + 1:02d}", 1, "acme") for minute in range(0, 40, 2)]
 LATER = [("11:09", "11:12", 3, "acme"), ("12:00", "12:05", 5, "acme"), ("10:05", "10:09", 4, "b")]
+OPEN = [("10:00", None, 5, "a"), ("18:00", "18:10", 10, "a"), ("18:00", "18:10", 10, "b")]
+GLOBAL = [("10:00", "10:20", 20)]
 
 
 def proposed(everybody: list, single: list) -> pd.DataFrame:
     """Of outages as (start, end, minutes, tenant)."""
-    outages, tenants = (table("start end minutes tenant", ("",), rows) for rows in (everybody, single))
+    outages, tenants = (table("start end minutes tenant", *rows, usual=("",)) for rows in (everybody, single))
     return judgement.proposed_incidents(outages.astype({"minutes": float}), tenants.astype({"minutes": float}))
 
 
@@ -179,35 +161,23 @@ def proposed(everybody: list, single: list) -> pd.DataFrame:
     ("everybody", "single", "expected"),
     [
         # Dips of one tenant within half an hour are one proposal.
-        (
-            [],
-            [*FLAPS, *LATER],
-            [
-                ("acme", "10:00", "11:12", "21 periods, 23 min"),
-                ("b", "10:05", "10:09", "1 period, 4 min"),
-                ("acme", "12:00", "12:05", "1 period, 5 min"),
-            ],
-        ),
+        ([], [*FLAPS, *LATER], ["acme 10:00 11:12 21 23", "b 10:05 10:09 1 4", "acme 12:00 12:05 1 5"]),
         # A single failed scrape is none, and a tenant's dip in a global one neither.
         ([("10:00", "10:01", 1)], [("14:00", "14:02", 2, "acme")], []),
-        (
-            [("10:00", "10:20", 20)],
-            [("10:00", "10:20", 20, "a"), ("10:10", "10:40", 30, NAME)],
-            [("", "10:00", "10:20", "1 period, 20 min"), (NAME, "10:10", "10:40", "1 period, 30 min")],
-        ),
+        (GLOBAL, [(*GLOBAL[0], "a"), ("10:10", "10:40", 30, "<b>")], [" 10:00 10:20 1 20", "<b> 10:10 10:40 1 30"]),
         # What goes on has no end and takes in what follows.
-        (
-            [],
-            [("10:00", None, 5, "a"), ("18:00", "18:10", 10, "a"), ("18:00", "18:10", 10, "b")],
-            [("a", "10:00", None, "2 periods, 15 min"), ("b", "18:00", "18:10", "1 period, 10 min")],
-        ),
+        ([], OPEN, ["a 10:00 None 2 15", "b 18:00 18:10 1 10"]),
         ([], [], []),
     ],
 )
-def test_dips_are_proposed(everybody: list, single: list, expected: list) -> None:
-    found = proposed(everybody, single)
-    told = found[["tenant", "start", "end", "evidence"]].astype(object).where(lambda frame: frame.notna(), None)
-    assert told.values.tolist() == [[who, at(start), end and at(end), why] for who, start, end, why in expected]
+def test_dips_are_proposed(everybody: list, single: list, expected: list[str]) -> None:
+    rows = [line.split(" ") for line in expected]
+    evidence = [f"{many} period{'s' * (many != '1')}, {minutes} min" for *_, many, minutes in rows]
+    told = said(proposed(everybody, single), "tenant start end evidence")
+    clocks = [[who, *(end if end == "None" else f"11 {end}" for end in ends)] for who, *ends, _, _ in rows]
+    assert [[str(cell) for cell in row] for row in told] == [
+        [*row, why] for row, why in zip(clocks, evidence, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(

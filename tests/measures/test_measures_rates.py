@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from alert_frames import at, episodes, spaced
+from by_hand import at, episodes, spaced
 from scipy.stats import binomtest, t
 from statsmodels.stats.proportion import proportion_confint
 

@@ -252,6 +252,9 @@ def test_an_outage_runs_until_the_platform_is_seen_ready(rows, found):
         # A gap counts 2.5 steps; NaN is no sample.
         ([("t@a", "1" * 40 + "00.....00" + "1" * 40)], [(40, 49, "t", 1, 2 - 1 + 2.5 + 2)]),
         ([("t@a", "1" * 10 + "0x0" + "1" * 10)], [(10, 13, "t", 1, 3)]),
+        # A pod that goes while not ready: its tenant's next sample, of the new pod, ends it or goes on with it.
+        ([("t@a", "1100"), ("t@b", "." * 8 + "1110011")], [(2, 8, "t", 1, 3.5), (11, 13, "t", 1, 2)]),
+        ([("t@a", "1100"), ("t@b", "." * 8 + "0011")], [(2, 10, "t", 2, 3.5 + 2)]),
     ],
 )
 @pytest.mark.parametrize("text", [True, False])

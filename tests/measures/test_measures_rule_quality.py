@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from alert_frames import at, episodes, incidents, pendings
+from by_hand import at, episodes, incidents, pendings
 
 from cloudxai_analysis.ground.window import Window, parse_window
-from cloudxai_analysis.measures import rates, rule_quality
+from cloudxai_analysis.measures import rule_quality
 from cloudxai_analysis.measures.rule_quality import ALWAYS, FIRED, NEVER, PENDING, UNKNOWN, rule_history
 
 WEEK = parse_window("2026-W46")
@@ -44,10 +44,8 @@ def test_an_overview_puts_everything_of_a_rule_beside_each_other() -> None:
         ("A", "10:02", 30), ("A", "23:00", 2, "false"), ("B", "15:00", 4, "false"), ("C", "16:00", 4, "unjudged")
     )
     waiting = pendings(("B", "12:01", "12:03"))
-    known = rates.false_positive_rates(found)
-    needed = known[["alertname", "severity"]].assign(needed=rates.further_needed(known, share=0.25))
-    how = {"paging": ("A",), "zone": "UTC", "days": 28}
-    frame = rule_quality.rule_overview(found, truth, waiting, needed, **how)
+    how = {"paging": ("A",), "zone": "UTC", "days": 28, "share": 0.25}
+    frame = rule_quality.rule_overview(found, truth, waiting, **how)
     rows = frame.set_index("alertname")
     expected = {
         "A": {
@@ -61,7 +59,7 @@ def test_an_overview_puts_everything_of_a_rule_beside_each_other() -> None:
     assert frame["alertname"].tolist() == list(expected)
     for name, values in expected.items():
         assert rows.loc[name, list(values)].to_dict() == values
-    assert rule_quality.rule_overview(found[:0], truth, waiting, needed[:0], **how).empty
+    assert rule_quality.rule_overview(found[:0], truth, waiting, **how).empty
 
 
 RULES = pd.DataFrame({"alertname": ["Seen", "Stuck", "Quiet", "Nearly"], "file": "a.yml", "line": [3, 9, 15, 21]})

@@ -97,15 +97,6 @@ def test_a_job_is_covered_while_one_of_its_targets_is_up_and_has_a_gap_where_non
     assert gaps(*series)["missing"].tolist() == missing
 
 
-def test_a_gap_is_told_with_both_its_ends_and_by_its_target_alone():
-    """Last at 05:59, next at 06:50: 51 min apart, 50 scrapes missing. The target's own gap tells the job's."""
-    found = gaps(("a", without(DAY, "09 06:00", "09 06:50")))
-    assert said(found, "instance start end seconds missing") == [["a", "09 05:59", "09 06:50", 3060.0, 50]]
-    # Of a job whose targets have new names each time nobody has a gap but the job.
-    apart = gaps(("a", every(60, hours=6)), ("b", every(60, "09 06:30", 17.5)))
-    assert said(apart, "instance start end") == [["", "09 06:01", "09 06:30"]]
-
-
 def test_a_job_is_expected_from_its_first_scrape_to_the_windows_end_by_day_and_by_hour():
     """Its only target is gone from Monday noon on: it never comes back, and no day of the rest is covered."""
     found = coverage(("a", every(60, hours=12)), days=3)
@@ -228,11 +219,9 @@ def test_a_sample_holds_until_the_next_one_for_two_and_a_half_steps_at_most(time
     assert since(holds(samples((times, values)))["end"]) == found
 
 
-def test_series_keep_their_own_steps_and_only_rows_of_one_value_are_given():
+def test_series_keep_their_own_steps():
     assert since(holds(samples(([0, 60, 120, 180],), ([0],)))["end"])[-1] == 150  # the others' usual step
     assert since(holds(samples((range(0, 600, 15),), (range(0, 600, 60),)))["end"])[-2:] == [540, 690]
-    low = holds(samples(([0, 60, 120, 180, 240], [1, 0, 0, 1, 1])), only=0.0)
-    assert (since(low["start"]), since(low["end"]), low["step"].tolist()) == ([60, 120], [120, 180], [60, 60])
 
 
 # Gauges of one scrape interval: runs of at least 40 scrapes, which say what is usual, with gaps between them.
@@ -288,16 +277,7 @@ def test_every_second_is_counted_as_often_as_a_sample_stands_for_it(drawn, chanc
     assert (np.diff(seconds_before(low, edges)) >= 0).all()
 
 
-def test_nothing_in_is_nothing_out_and_stretches_of_one_state_that_touch_are_one():
-    held = holds(samples(([0],))[:0])
-    assert held.columns.tolist() == ["series_id", "time", "value", "start", "end", "step"]
-    course = sweep(held, [np.ones(0, dtype=bool)])
-    assert (course.columns.tolist(), len(course)) == (["start", "end", 0], 0)
-    assert seconds_within(held, pd.DatetimeIndex(moments([0, 60, 120]))).tolist() == [0, 0]
-    nothing = [coverage(), gaps(), measure.job_states(holds(up_of())), measure.process_starts(up_of(), up_of())]
-    nothing += [measure.inventory({}), measure.covered_periods(coverage(), jobs=["cloudxai"], end=at("10"))]
-    assert all(frame.empty and len(frame.columns) for frame in nothing)
-    # Unknown between two, or another state, parts them.
+def test_stretches_of_one_state_that_touch_are_one_and_another_or_none_between_parts_them():
     frame = pd.DataFrame({"start": moments([0, 10, 20, 40, 50]), "end": moments([10, 20, 30, 50, 60])})
     found = joined(frame.assign(state=["up", "up", None, "up", "down"]), "state")
     assert [*zip(since(found["start"]), since(found["end"]), found["state"], strict=True)] == [

@@ -82,12 +82,8 @@ HISTORIES = {
         *(4, (), 100, [4, 5, 6, 7], [None, 1, 1, 1]),
     ),
     "days that begin at the cap are censored": (
-        arrivals((0, 4), (1, 2)),
-        4,
-        (),
-        6,
-        [4, 6, 6, 6],
-        [None, 2, None, None],
+        *(arrivals((0, 4), (1, 2)), 4, (), 6),
+        *([4, 6, 6, 6], [None, 2, None, None]),
     ),
 }
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from small_platform import opened
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
+from cloudxai_analysis.lint.tools import version_of
 from cloudxai_analysis.replay.candidates import Variant
 from cloudxai_analysis.replay.rules import rules_in, split
 from cloudxai_analysis.replay.written import drafted, linted
-from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import promql
 from cloudxai_analysis.sources.rules import AlertingRule
 
@@ -50,7 +50,7 @@ def test_what_is_broken_is_a_finding_and_the_rest_is_read(tmp_path: Path) -> Non
     rules, findings = rules_in([tmp_path / "a.yml", tmp_path / "b.yml"])
     assert [rule.name for rule in rules] == ["Down"]
     assert {finding.code for finding in findings} == {"files/broken"}
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match="No file or folder"):
         rules_in([tmp_path / "c.yml"])
 
 
@@ -81,8 +81,7 @@ def test_a_comparison_with_a_number_is_split(expression: str, parts: tuple | Non
     "expression", ["sum(vector(3)) by (y) / vector(2) > 1", "0.5 < vector(1)", "-vector(3) > -10", "(vector(0) == 0)"]
 )
 def test_the_server_takes_both_for_the_same(expression: str, prometheus: Any) -> None:
-    source: Any = open_source(prometheus.url, limits=Limits(), settings=EnvironmentSettings())
-    parts, at = split(expression), datetime(2026, 11, 9, tzinfo=UTC)
+    source, parts, at = opened(prometheus.url), split(expression), datetime(2026, 11, 9, tzinfo=UTC)
     assert parts is not None
     whole, again = promql(source, expression, at), promql(source, parts.at(parts.threshold), at)
     assert len(whole) == 1
@@ -103,22 +102,23 @@ SLOW = AlertingRule(
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize(
-    ("variant", "changed"),
+    ("variant", "changed", "proposed"),
     [
         (
             Variant(0.25, 90, 600),
             {"expr": '(rate(a{x="\\""}[5m])) > 0.25', "for": "1m30s", "keep_firing_for": "10m"},
+            "threshold 0.2 → 0.25, for 5m → 1m30s, keep_firing_for 0s → 10m",
         ),
         # An unchanged threshold leaves the text as people wrote it.
-        (Variant(0.2, 0, 0), {"expr": WRITTEN}),
+        (Variant(0.2, 0, 0), {"expr": WRITTEN}, "for 5m → 0s"),
     ],
 )
-def test_a_draft_reads_back_as_the_rule_with_only_that_changed(variant: Variant, changed: dict) -> None:
+def test_a_draft_reads_back_as_the_rule_with_only_that_changed(variant: Variant, changed: dict, proposed: str) -> None:
     draft = drafted(SLOW, variant, "because\nof this: # and that")
     assert draft.text.startswith("# because of this: # and that\ngroups:\n")
     (group,) = yaml.safe_load(draft.text)["groups"]
     assert (group["name"], group["interval"], draft.lint) == ("latency", "30s", "passed")
-    kept = {"alert": "Slow", "labels": SLOW.labels, "annotations": SLOW.annotations}
+    kept = {"alert": "Slow", "labels": SLOW.labels, "annotations": {**SLOW.annotations, "proposed": proposed}}
     assert group["rules"] == [{**kept, **changed}]
 
 
@@ -127,4 +127,6 @@ def test_promtool_s_refusal_is_told_without_our_paths_and_its_absence_too(monkey
     status, said = linted(yaml.safe_dump({"groups": [{"name": "a", "rules": [{"alert": "Broken", "expr": "sum("}]}]}))
     assert (status, "unclosed left parenthesis" in said, "/tmp" in said) == ("failed", True, False)  # noqa: S108
     monkeypatch.setenv("PATH", "/nowhere")
+    version_of.cache_clear()
     assert linted("groups: []\n")[0] == "not linted"
+    version_of.cache_clear()

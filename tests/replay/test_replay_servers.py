@@ -14,28 +14,23 @@ import servers
 import ten_rules
 import vmalert
 from click.testing import CliRunner
+from small_platform import opened
 
 from cloudxai_analysis.cards import replay as cards
 from cloudxai_analysis.cli.replay import replay
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lint.tools import version_of
-from cloudxai_analysis.operate import evaluate
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits
-from cloudxai_analysis.replay.demo_server import NeedsServer, demo_server
+from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.episodes import agreement_counts
 from cloudxai_analysis.replay.history import History
+from cloudxai_analysis.replay.own_server import NeedsServer
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.sources.demo import DemoSource
-from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.study.study import Study
 
 # The week in which a burst fills a process, a tenant flaps, pages are false, and the platform is not ready once.
 WEEK = parse_window("2026-W46")
-
-
-def opened(url: str) -> Any:
-    return open_source(url, limits=Limits(), settings=EnvironmentSettings())
 
 
 def written(folder: Path, text: str, name: str = "beta.rules.yml") -> Path:
@@ -144,7 +139,7 @@ def test_what_is_read_shows_foreign_text_as_text(run: Any) -> None:
 @pytest.mark.parametrize(
     ("file", "error", "said"),
     [
-        ("missing.yml", UsageError, r"Rule file missing\.yml does not exist"),
+        ("missing.yml", UsageError, r"No file or folder 'missing\.yml'"),
         ("empty.yml", UsageError, r"No alerting rule in empty\.yml"),
         ("beta.rules.yml", NeedsServer, "Replay needs a server"),
     ],
@@ -158,31 +153,26 @@ def test_mistakes_are_one_line(run: Any, monkeypatch: pytest.MonkeyPatch, file: 
     version_of.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return evaluate.study_of(DemoSource(), tmp_path_factory.mktemp("replay"))
-
-
 @pytest.mark.server
-def test_each_card_says_what_was_found(study: Study, tmp_path: Path) -> None:
-    replays = cards.replayed(study, rules=str(written(tmp_path, RULES)), weeks=1)
-    agreement, overview, frontier = (card(study, replays) for card in CARDS)
+def test_each_card_says_what_was_found(demo_study: Study, tmp_path: Path) -> None:
+    replays = cards.replayed(demo_study, rules=str(written(tmp_path, RULES)), weeks=1)
+    agreement, overview, frontier = (card(demo_study, replays) for card in CARDS)
     assert agreement.heading == "4 of 4 episodes were replayed as the server fired them (100.0 %)."
     assert overview.heading == "1 rule of 3 could be better on these weeks."
     assert "Unknown: Broken" in overview.note
     assert frontier.heading.startswith("TenantReadinessBreach: ")
     assert "false positives 2 → 0" in frontier.note
     assert "for: 4m" in cards.drafts(replays)
-    assert cards.frontier(study, replays, "ServiceNotReady").heading.startswith("ServiceNotReady: ")
+    assert cards.frontier(demo_study, replays, "ServiceNotReady").heading.startswith("ServiceNotReady: ")
 
 
 def test_without_a_server_each_card_says_what_it_needs(
-    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     version_of.cache_clear()
-    replays = cards.replayed(study, rules=str(written(tmp_path, RULES)))
-    for shown in (card(study, replays) for card in CARDS):
+    replays = cards.replayed(demo_study, rules=str(written(tmp_path, RULES)))
+    for shown in (card(demo_study, replays) for card in CARDS):
         assert shown.heading.startswith("Unknown: ")
         assert "Replay needs a server" in shown.empty
     assert "Replay needs a server" in cards.drafts(replays)

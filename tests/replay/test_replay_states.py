@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from alert_frames import TIME, table, times
+from by_hand import TIME, table, times
 from hypothesis import given
 
 from cloudxai_analysis.ground.errors import UsageError
@@ -86,7 +86,7 @@ def alerts_frame(seen: list[tuple[int, str]], count: int) -> pd.DataFrame:
     frame["series_id"] = frame["alertstate"].map({"pending": 1, "firing": 2}).astype("int64")
     at = ZERO + MINUTE * frame["time"].astype("int64")
     frame["time"] = pd.to_datetime(at, unit="ms", utc=True).dt.as_unit("us")
-    frame = frame.assign(alertname="A", severity="page", tenant="t0").astype({"alertstate": "str"})
+    frame = frame.assign(alertname="A", severity="page", tenant="t0", alert=1).astype({"alertstate": "str"})
     return frame.sort_values(["series_id", "time"], ignore_index=True)
 
 
@@ -141,7 +141,7 @@ def test_firings_by_the_minute(row: str, minutes: tuple[int, int], given: dict, 
 def by_minute(spans: list, **more: Any) -> pd.DataFrame:
     """Episodes of the rule A as (tenant, first minute, end minute)."""
     clocks = [(who, f"12:{first:02d}:00.411", f"12:{end:02d}:00.411") for who, first, end in spans]
-    frame = table("tenant fired_at resolved_at", (), clocks, alertname="A", severity="page", instance="")
+    frame = table("tenant fired_at resolved_at", *clocks, alertname="A", severity="page", instance="")
     return frame.assign(pending_at=times([None] * len(frame)), cut_start=False, **{"cut_end": False, **more})
 
 
@@ -172,7 +172,7 @@ def test_each_episode_beside_the_other_s(live: list, ours: list, also: dict, sta
     found = agreement(
         by_minute(live, cut_end=also.get("cut_end", False)),
         by_minute(ours),
-        table("start end", (), also.get("down", [])),
+        table("start end", *also.get("down", [])),
         interval_seconds=60,
         settle_seconds=120,
         unsettled=np.array(late, dtype=np.int64),

@@ -24,8 +24,11 @@ START, END = "2026-11-09T00:00:00+00:00", "2026-11-16T00:00:00+00:00"
 
 def check(key: str, section: str, status: str, finding: str, **more: Any) -> dict[str, Any]:
     """A check as `summary.json` holds it."""
-    texts = dict.fromkeys(("unit", "bound_key", "size", "samples", "disproof", "action", "decides"), "")
+    texts = dict.fromkeys(
+        ("unit", "bound_key", "size", "samples", "disproof", "action", "decides", "gain", "brief"), ""
+    )
     blank = {**texts, "value": None, "bound": None, "since": None, "definition": 1, "events": []}
+    blank |= {"title": key.replace("_", " "), "cause": key if status in ("fail", "warn") else ""}
     return {**blank, "key": key, "section": section, "status": status, "finding": finding, **more}
 
 
@@ -33,8 +36,8 @@ def tile(key: str, **more: Any) -> dict[str, Any]:
     """A tile as `summary.json` holds it: 54 of 100 labels left, 2 fewer than last week."""
     said = {"label": "Tenant labels left", "text": "54 of 100", "detail": "least in the window: 0", "missing": ""}
     bound = {"bound": 15, "bound_text": "warn under 15", "good": "up", "status": "warn"}
-    change = {"change_week": -2.0, "change_week_text": "-2", "no_change": ""}
-    course = {"median4": 56.0, "median4_text": "56 of 100", "spark": [60.0, None, 56.0, 54.0]}
+    change = {"change_week": -2.0, "change_week_text": "-2", "no_change": "", "against": "on the week before"}
+    course = {"median4": 56.0, "spark": [60.0, None, 56.0, 54.0]}
     link = {"link": "cardinality-headroom"}
     return {"key": key, "value": 54.0, "unit": "labels", **said, **bound, **change, **course, **link, **more}
 
@@ -54,14 +57,14 @@ def summary(name: str = "acme") -> dict[str, Any]:
     }
     alert = {"alertname": "TenantFlapping", "tenant": name, "fired_at": "2026-11-11T13:32:00+00:00", "minutes": 45.0}
     provenance = {"source": {"source": "demo://"}, "lake": {"rollups": 4, "samples": 3}, "warnings": []}
-    advice = {"text": f"Ask {name} why.", "effect": "10 hours", "evidence": "#cardinality-headroom"}
+    advice = {"text": f"Ask {name} why.", "effect": "10 hours", "evidence": "#cardinality-headroom", "gain": "room"}
     return {
         "schema": "1",
         "environment": "demo",
         "platform": "CloudxAi 0.9",
         "window": {"name": "2026-W46", "start": START, "end": END, "partial_until": None},
         "status": "warn",
-        "headline": f"2026-W46: warning – {found}",
+        "headline": f"Warning: {found}.",
         "paragraph": f"1 of 3 checks asks for attention. {found}. Consider: ask {name} why.",
         "banners": [{"kind": "taint", "text": f"Numbers of {name} undercount."}],
         "tiles": [tile("headroom"), unknown, tile("coverage", status="pass"), tile("availability", status="fail")],
@@ -72,6 +75,7 @@ def summary(name: str = "acme") -> dict[str, Any]:
             },
             "alerts": [{**alert, "judgement": "true", "actionable": "yes"}],
         },
+        "not_known": [{"text": "No total is configured.", "known_once": "one is", "checks": ["conservation"]}],
         "checks": [
             headroom,
             check("conservation", "cost", "unknown", "No total is configured."),
@@ -122,6 +126,7 @@ def notebook(
     bundles = (
         {SUMMARY: head},
         {LOOK: look("cardinality-headroom", name)},
+        {LOOK: look("cardinality-tenants", name, checks=[], caption=f"Tenants beside {name}")},
         {SVG: figure},
         *({LOOK: it} for it in looks),
     )

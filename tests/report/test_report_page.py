@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from executed import FIGURE, HOSTILE, SVG, look, notebook, summary
+from executed import FIGURE, HOSTILE, SUMMARY, SVG, check, look, notebook, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudxai_analysis.cards.summary import summary_sha256
 from cloudxai_analysis.ground.errors import NotebookFailed
-from cloudxai_analysis.report.page import named, readable, render, said
+from cloudxai_analysis.report.page import named, readable, render, render_analyst, said
 
 
 class Document(HTMLParser):
@@ -47,41 +47,51 @@ def shown(*args: Any, **how: Any) -> Document:
     return Document(render(notebook(*args, **how)))
 
 
+def analysts(*args: Any, **how: Any) -> Document:
+    return Document(render_analyst(notebook(*args, **how)))
+
+
 def test_the_page_says_the_verdict_its_numbers_and_how_it_was_made_and_no_secret() -> None:
     page = shown()
     assert [tag for tag, _ in page.elements].count("h1") == 1
     for words in (
-        "2026-W46: warning – acme took the last tenant label",
+        "Warning: acme took the last tenant label.",
         "6.95 of 7 days seen",
         "Undercount. Numbers of acme undercount.",
         "54 of 100 Warning warn under 15",
-        "-2 on last week, worse",
-        "4-week median 56 of 100",
+        "-2 on the week before, worse",
         "no data Unknown",
         "nobody knows what acme cost",
-        "Rejections in the week385",
-        "There is no report of the week before",
-        "Drafts, ranked by weight; people decide.",
-        "was not measured yet: run cloudxai evaluate --environment",
-        "cloudxai run 02_cardinality -p week 2026-W46 -p environment demo -p source demo:// -p lake_version 4",
-        *(summary_sha256(summary()), "http://host:9090", "weekly_report.ipynb, sha256 " + "1" * 64),
-        "Python 3.11.7, pandas 3.0.1",
+        "This is the first report, so no check can be compared.",
+        "The platform team. Why: 10 hours. What for: room.",
+        "No total is configured. Known once one is.",
+        "Drafts; people decide.",
+        "was not measured yet: run make evaluate ENVIRONMENT=",
+        "cloudxai lab 02_cardinality -p week 2026-W46 -p environment demo -p source demo:// -p lake_version 4",
+        "cloudxai explain headroom --week 2026-W46 --environment demo",
+        "--edition analyst",
+        *(summary_sha256(summary()), "weekly_report.ipynb, sha256 " + "1" * 64),
     ):
         assert words in page.text, words
-    assert "secret" not in page.text
+    told = analysts().text
+    for words in ("Rejections in the week385", "http://host:9090", "Python 3.11.7, pandas 3.0.1", "Glossary"):
+        assert words in told, words
+    assert "secret" not in page.text + told
+    assert 'href="analysts_edition.html"' in render(notebook(), linked="analysts_edition.html")
 
 
 def test_every_link_leads_somewhere_and_no_id_stands_twice() -> None:
-    page = shown()
-    ids = page.all("id")
-    assert len(ids) == len(set(ids))
-    inside = [link for link in page.all("href") if link.startswith("#")]
-    assert {link.removeprefix("#") for link in inside} <= set(ids)
-    assert all(link.startswith("data/") or link == "data:," for link in page.all("href") if link not in inside)
+    for page in (shown(), analysts()):
+        ids = page.all("id")
+        assert len(ids) == len(set(ids))
+        inside = [link for link in page.all("href") if link.startswith("#")]
+        assert {link.removeprefix("#") for link in inside} <= set(ids)
+        others = [link for link in page.all("href") if link not in inside]
+        assert all(link.startswith(("data/", "data:,", "data:text/csv", "weekly_report.html")) for link in others)
     item = {"check": "conservation", "status": "unknown", "was": "warn", "finding": "No total."}
     told = render(notebook(since={"before": "2026-W45", "still": [{**item, "redefined": True, "weeks": 2}]}))
     # What no look shows leads to its section.
-    assert re.search(r'<a href="#cost">No total\.</a>', told)
+    assert re.search(r'<a href="#cost">conservation</a>', told)
     assert "(2 reports in a row)" in told
     assert "(what it means changed since that report)" in told
 
@@ -107,6 +117,7 @@ def test_a_hostile_name_stands_everywhere_as_its_own_text(name: str) -> None:
     kept = [(tag, sorted(attributes)) for tag, attributes in plain.elements if tag not in ("bdi", "span")]
     assert [(tag, sorted(attributes)) for tag, attributes in hostile.elements if tag not in ("bdi", "span")] == kept
     assert hostile.text.count(" ".join(name.split())) >= plain.text.count("acme")
+    assert analysts(name).text.count(" ".join(name.split())) >= analysts("acme").text.count("acme")
     assert text_of(named(name)) == name
     assert text_of(said(f"{name} took 3 labels.")) == f"{name} took 3 labels."
 
@@ -146,21 +157,21 @@ def test_what_no_document_may_hold_is_replaced() -> None:
 def test_a_figure_is_drawn_with_ids_of_its_own_and_without_what_acts() -> None:
     hostile = FIGURE.replace("<defs>", "<script>alert(1)</script><defs>").replace("<text", "<text onclick='x()'")
     page = render(notebook(figure=hostile))
-    assert '<path id="cardinality-headroom-p1" d="M0 0L9 9" />' in page
-    assert '<use href="#cardinality-headroom-p1"' in page
+    assert '<path id="cardinality-tenants-p1" d="M0 0L9 9" />' in page
+    assert '<use href="#cardinality-tenants-p1"' in page
     assert "<script" not in page
     assert "onclick" not in page
     lines = notebook()
-    lines["cells"][2]["outputs"][0]["data"][SVG] = FIGURE.splitlines(keepends=True)
+    lines["cells"][3]["outputs"][0]["data"][SVG] = FIGURE.splitlines(keepends=True)
     assert render(lines) == render(notebook())
 
 
 def test_each_section_and_each_look_has_its_place_once_and_says_what_it_lacks() -> None:
-    sections = ["telemetry", "cardinality", "cost", "alerts", "readiness", "incidents"]
-    page = shown()
-    assert [name for name in page.all("id") if name in sections] == sections
-    assert page.text.count("This section has no finding") == 5
-    more = shown(
+    sections = ["incidents", "readiness", "cardinality", "cost", "alerts", "telemetry"]
+    for page in (shown(), analysts()):
+        assert [name for name in page.all("id") if name in sections] == sections
+        assert page.text.count("This section has no finding") == 7
+    more = analysts(
         "acme",
         look("cardinality-headroom"),
         look("canary-latency", checks=[]),
@@ -171,6 +182,39 @@ def test_each_section_and_each_look_has_its_place_once_and_says_what_it_lacks() 
     assert more.all("id").count("cardinality-headroom") == 1
     for words in ("No rows: no tenant exported a cost.", "the first 50 of 1,234 rows", "data/cost-tenants.csv"):
         assert words in more.text
+
+
+def test_a_table_of_the_page_is_short_and_the_whole_of_it_stands_inside_the_file() -> None:
+    """Twelve rows of 30, seven columns of nine; all of both are in the link, and no cell is a formula."""
+    columns = [{"name": f"c{n}", "label": f"c{n}", "numeric": False} for n in range(9)]
+    rows = [["=1+1", *map(str, range(8))], *([str(n)] * 9 for n in range(29))]
+    page = shown("acme", look("cost-weeks", columns=columns, rows=rows, total_rows=30, checks=[]))
+    assert "the first 12 of 30 rows, 7 of 9 columns" in page.text
+    (link,) = [link for link in page.all("href") if link.startswith("data:text/csv") and len(link) > 400]
+    lines = base64.b64decode(link.partition(",")[2]).decode().splitlines()
+    assert (len(lines), lines[0], lines[1]) == (31, "c0,c1,c2,c3,c4,c5,c6,c7,c8", "'=1+1,0,1,2,3,4,5,6,7")
+    part = shown("acme", look("cost-weeks", total_rows=1234, checks=[]))
+    assert "data/cost-weeks.csv" in part.text
+
+
+def test_findings_of_one_cause_are_one_and_nothing_that_is_not_known_or_wrong_is_left_out() -> None:
+    content = notebook()
+    given = content["cells"][0]["outputs"][0]["data"][SUMMARY]["summary"]
+    names = check(
+        "identifiers", "cardinality", "warn", "53 names look generated.", cause="identifiers", size="53 labels"
+    )
+    given["checks"] += [
+        names,
+        check("rejections", "cardinality", "warn", "384 requests refused.", cause="identifiers"),
+        check("anomalies", "cost", "fail", "679 EUR too much.", cause="identifiers"),
+        check("churn", "cardinality", "unknown", "Churn is unknown: no day."),
+        check("gaps", "telemetry", "warn", "A gap of an hour."),
+    ]
+    text = Document(render(content)).text
+    assert "53 names look generated. Of the same cause: rejections." in text
+    assert "679 EUR too much. Its cause: identifiers." in text
+    assert "A gap of an hour." in text
+    assert "Not known: churn." in text
 
 
 def test_the_method_section_says_what_would_be_found_on_this_platform() -> None:
@@ -185,7 +229,7 @@ def test_the_method_section_says_what_would_be_found_on_this_platform() -> None:
     ]
     findings = [{"check": "restarts", "status": "warn", "finding": HOSTILE[1]}]
     weeks = [{"week": "2026-W46", "findings": findings}, {"week": "2026-W45", "findings": []}]
-    text = shown(evaluation={"environment": "prod", "weeks": weeks, "curves": curves}).text
+    text = analysts(evaluation={"environment": "prod", "weeks": weeks, "curves": curves}).text
     assert "planted into copies of 2026-W45, 2026-W46." in text
     assert "these weeks have 1 (2026-W46), 0 (2026-W45) findings" in text
     assert "readiness incident2 minutes1: 1 of 6, 2: 6 of 6" in text.replace(" readiness", "readiness")

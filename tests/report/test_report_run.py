@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
-import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -15,7 +13,7 @@ import pytest
 from executed import summary
 
 from cloudxai_analysis.ground.errors import NoData, NotebookFailed, UsageError
-from cloudxai_analysis.report.run import execute, keep_failed, kernel_under_way, prove_summary
+from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
 
 pytestmark = pytest.mark.notebook
 PARAMETERS = "rows: int = 1  # how many\nfolder: str = ''"
@@ -82,41 +80,46 @@ def test_braces_in_a_path_stay_braces_and_a_cells_own_class_borrows_no_exit_code
     assert {path.name for path in folder.iterdir()} == {"small.ipynb", "{week}.ipynb"}
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "class NoData(Exception):\n    def _render_traceback_(self): return [f'NoData: {self}']\nraise NoData('mine')",
+        "from cloudxai_analysis.ground import errors\nclass NoData(errors.NoData): ...\nraise NoData('mine')",
+        "class Full(Exception): ...\nraise Full('[Errno 28] mine')",
+    ],
+)
+def test_what_a_cell_makes_up_borrows_no_exit_code_however_it_looks(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(NotebookFailed, match=r"raised (NoData|Full): .*mine\."):
+        execute(written(tmp_path, cell), {}, tmp_path / "out.ipynb", seconds=60)
+
+
 def test_an_error_of_ours_keeps_its_line_and_its_exit_code(tmp_path: Path) -> None:
     cell = "from cloudxai_analysis.ground.errors import NoData\nraise NoData('Window 2026-W46 is empty.')"
     with pytest.raises(NoData, match=r"^Window 2026-W46 is empty\.$"):
         execute(written(tmp_path, cell), {}, tmp_path / "out.ipynb", seconds=60)
 
 
-def test_after_the_deadline_the_kernel_and_its_children_are_gone(tmp_path: Path) -> None:
-    cell = (
-        "import subprocess, time, pathlib\nchild = subprocess.Popen(['sleep', '300'])\n"
-        "pathlib.Path(folder, 'child').write_text(str(child.pid))\ntime.sleep(300)"
-    )
-    notebook, target = written(tmp_path, cell), tmp_path / "out.ipynb"
-    said = r" at cell 4 of .* `limits\.notebook_seconds`\.$"
-    with kernel_under_way() as kernel:
-        kernel.starting.result()
-        with pytest.raises(NotebookFailed, match=f"was ended after 15 s,{said}"):
-            execute(notebook, {"folder": str(tmp_path)}, target, seconds=15, kernel=kernel)
-    assert not alive(int((tmp_path / "child").read_text()))
+BEGUN = """
+import subprocess, sys, pathlib
+forked = "import os, time, sys\\nif os.fork(): os._exit(0)\\nos.setsid()\\nif os.fork(): os._exit(0)\\n"
+forked += "open(sys.argv[1], 'w').write(str(os.getpid()))\\ntime.sleep(300)"
+own = subprocess.Popen(["sleep", "300"], start_new_session=True)
+subprocess.run([sys.executable, "-c", forked, folder + "/orphan"], env={}, close_fds=True)
+pathlib.Path(folder, "own").write_text(str(own.pid))
+"""
 
 
-def test_interrupted_it_ends_the_kernel_and_says_so(tmp_path: Path) -> None:
-    cell = "import os, time, pathlib\npathlib.Path(folder, 'kernel').write_text(str(os.getpid()))\ntime.sleep(300)"
-    script = (
-        "import sys\nfrom pathlib import Path\nfrom cloudxai_analysis.report.run import execute\n"
-        "notebook = Path(sys.argv[1])\n"
-        "try: execute(notebook, {'folder': sys.argv[2]}, notebook.with_name('out.ipynb'), seconds=60)\n"
-        "except KeyboardInterrupt: sys.exit(130)\n"
-    )
-    notebook, told = written(tmp_path, cell), tmp_path / "kernel"
-    with subprocess.Popen([sys.executable, "-c", script, notebook, tmp_path]) as run:
-        while not (told.is_file() and told.read_text()):
-            time.sleep(0.05)
-        run.send_signal(signal.SIGINT)
-        assert run.wait(30) == 130
-    assert not alive(int(told.read_text()))
+@pytest.mark.parametrize("end", ["", "import time; time.sleep(300)", "import os; os.kill(os.getpid(), 9)"])
+def test_what_a_cell_began_in_a_session_of_its_own_does_not_outlive_the_run(tmp_path: Path, end: str) -> None:
+    """Nor an orphan without a word of the run in its environment; what the caller began itself goes on."""
+    notebook = written(tmp_path, f"{BEGUN}\nwhile not pathlib.Path(folder, 'orphan').exists(): ...\n{end}")
+    with subprocess.Popen(["sleep", "300"], start_new_session=True) as ours:
+        with nullcontext() if not end else pytest.raises(NotebookFailed):
+            execute(notebook, {"folder": str(tmp_path)}, tmp_path / "out.ipynb", seconds=10 if "sleep" in end else 60)
+        left = [name for name in ("own", "orphan") if alive(int((tmp_path / name).read_text()))]
+        ended = ours.poll()
+        ours.kill()
+    assert (left, ended) == ([], None)
 
 
 def test_a_wrong_parameter_starts_no_kernel(tmp_path: Path) -> None:

@@ -70,6 +70,9 @@ def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
 def test_the_schema_takes_a_summary_needs_every_key_and_refuses_what_is_none() -> None:
     Draft202012Validator.check_schema(VALIDATOR.schema)
     VALIDATOR.validate(summary())
+    # What is noted of a source only where it is so.
+    noted = {"clock_ahead_seconds": -420, "found_jobs": ["beta"]}
+    VALIDATOR.validate({**summary(), "provenance": {**summary()["provenance"], **noted}})
     for key in summary():
         without = {name: value for name, value in summary().items() if name != key}
         assert [error.message for error in VALIDATOR.iter_errors(without)] == [f"'{key}' is a required property"]

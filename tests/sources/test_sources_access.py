@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_server import Handler, Hostile, vector
-from loopback_proxy import loopback_proxy
+from hostile_server import Handler, Hostile, loopback_proxy, vector
 from readers import QUICK, ask
 
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
@@ -89,29 +88,37 @@ def test_anything_else_is_refused_in_one_line_that_does_not_repeat_it(url: str) 
 @pytest.mark.parametrize(
     ("config", "header", "value"),
     [
-        ("bearer_token: abc", "Authorization", "Bearer abc"),
-        ("bearer_token_file: one", "Authorization", "Bearer first"),
-        ("basic_auth: {username: joe, password: 007}", "Authorization", basic("joe", "007")),
-        ("basic_auth: {username: jürgen, password: 'pä:ß'} # told", "Authorization", basic("jürgen", "pä:ß")),
-        ("basic_auth:\n  username: true\n  password: 'null'", "Authorization", basic("true", "null")),
+        ("bearer_token: abcdefgh", "Authorization", "Bearer abcdefgh"),
+        ("bearer_token_file: one", "Authorization", "Bearer first-word"),
+        ("basic_auth: {username: joe, password: 00700700}", "Authorization", basic("joe", "00700700")),
+        ("basic_auth: {username: jürgen, password: 'pä:ßpä:ß'} # told", "Authorization", basic("jürgen", "pä:ßpä:ß")),
+        ("http_headers:\n  X-Key:\n    values: [true, 'null']", "X-Key", "true, null"),
         ("basic_auth: {username: joe, password: ~}", "Authorization", basic("joe", "")),
-        ("basic_auth: {username_file: one, password_file: sub/two}", "Authorization", basic("first", "second")),
-        ("authorization: {type: Token, credentials: a b}", "Authorization", "Token a b"),
-        ("follow_redirects: false\nenable_http2: no\nauthorization: {credentials: abc}", "Authorization", "Bearer abc"),
         (
-            "http_headers: {X-Key: {values: [a], secrets: [b c], files: [one, sub/two]}}",
-            "X-Key",
-            "a, b c, first, second",
+            "basic_auth: {username_file: one, password_file: sub/two}",
+            "Authorization",
+            basic("first-word", "second-word"),
         ),
-        ("http_headers: {X-Scope-OrgID: {files: [one]}}", "X-Scope-OrgID", "first"),
+        ("authorization: {type: Token, credentials: a b c d e}", "Authorization", "Token a b c d e"),
+        (
+            "follow_redirects: false\nenable_http2: no\nauthorization: {credentials: abcdefgh}",
+            "Authorization",
+            "Bearer abcdefgh",
+        ),
+        (
+            "http_headers: {X-Key: {values: [a], secrets: [b c d e f], files: [one, sub/two]}}",
+            "X-Key",
+            "a, b c d e f, first-word, second-word",
+        ),
+        ("http_headers: {X-Scope-OrgID: {files: [one]}}", "X-Scope-OrgID", "first-word"),
         ({}, "X-Scope-OrgID", "007"),
     ],
 )
 def test_what_is_configured_is_sent(hostile: Hostile, tmp_path: Path, config: str, header: str, value: str) -> None:
     """Every value is its own text, and relative paths begin where the file lies."""
     hostile.script = lambda handler, _: handler.document(vector("1"))
-    file_of(tmp_path, " first\n", "access/one")
-    file_of(tmp_path, "second\n", "access/sub/two")
+    file_of(tmp_path, " first-word\n", "access/one")
+    file_of(tmp_path, "second-word\n", "access/sub/two")
     with session_of(hostile.url, tmp_path, config, **({} if config else {"tenant": "007"})) as session:
         ask(session)
     assert hostile.seen[-1].headers[header] == value
@@ -180,9 +187,9 @@ def test_a_mistake_in_the_file_is_one_line_without_a_value(tmp_path: Path, confi
         ("authorization: {credentials_file: file}", b"\xff\xfe", "it is no text"),
         ("authorization: {credentials_file: file}", b"x" * ((1 << 20) + 1), "larger than 1,048,576 bytes"),
         ("authorization: {credentials_file: file}", b" \n", "Header Authorization has no value that can be sent"),
-        ("authorization: {credentials_file: file}", b"gehe\nim", "has line breaks"),
+        ("authorization: {credentials_file: file}", b"gehe\nimnis", "has line breaks"),
         ("http_headers: {X-Scope-OrgID: {files: [file]}}", b"gehe|im", "would read two tenants"),
-        ("http_headers: {X: {files: [file]}}", "gehé".encode(), "Header X has no value that can be sent"),
+        ("http_headers: {X: {files: [file]}}", "gehégehé".encode(), "Header X has no value that can be sent"),
         ("http_headers: {X-Scope-OrgID: {values: [a, gehe]}}", b"", "would read two tenants"),
         ('http_headers: {X: {values: ["gehe\\r\\nX-Other: 1"]}}', b"", "has line breaks or foreign characters"),
         ("http_headers: {X Key: {values: [gehe]}}", b"", "'X Key' is given twice, or set by the suite itself"),
@@ -254,7 +261,7 @@ BEARING: list[dict[str, Any]] = [
     {"basic_auth": {"username": "joe", "password_file": "secret"}},
     {"authorization": {"credentials": SECRET}},
     {"authorization": {"type": "Token", "credentials_file": "secret"}},
-    {"authorization": {"credentials": "other"}, "http_headers": {"X-Key": {"secrets": [SECRET]}}},
+    {"authorization": {"credentials": "otherother"}, "http_headers": {"X-Key": {"secrets": [SECRET]}}},
 ]
 
 
@@ -267,11 +274,58 @@ def echo(handler: Handler, _: Mapping[str, str]) -> None:
 
 def echo_as_a_label(handler: Handler, _: Mapping[str, str]) -> None:
     """A series of which a label is what was sent, in pieces that end within it."""
-    body = json.dumps({"status": "success", "data": [{"a": handler.headers["Authorization"]}]}).encode()
+    body = json.dumps({"status": "success", "data": [{"a": " ".join(handler.headers.values())}]}).encode()
     handler.head(Content_Length=str(len(body)))
     for at in range(0, len(body), 7):
         handler.wfile.write(body[at : at + 7])
         handler.wfile.flush()
+
+
+def echo_spelt(handler: Handler, _: Mapping[str, str]) -> None:
+    """The same, with every sign as its number, which JSON allows."""
+    text = "".join(f"\\u{ord(sign):04x}" for sign in " ".join(handler.headers.values()))
+    handler.say(f'{{"status": "success", "data": [{{"a": "{text}"}}]}}'.encode())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"basic_auth": {"username": "joe", "password": "seven77"}},
+        {"bearer_token": "seven77"},
+        {"authorization": {"credentials_file": "secret"}},
+        {"http_headers": {"X-Key": {"secrets": ["seven77"]}}},
+        {"http_headers": {"X-Key": {"files": ["secret"]}}},
+        {"proxy_url": "http://joe:seven77@127.0.0.1:1"},
+    ],
+)
+def test_a_secret_that_could_not_be_hidden_is_refused(hostile: Hostile, tmp_path: Path, config: object) -> None:
+    """It would be masked out of ordinary words; the name of a user is no secret, and may be one."""
+    file_of(tmp_path, "seven77\n", "access/secret")
+    with pytest.raises(UsageError, match=r"has fewer than 8 characters.*longer one") as refused:
+        ask(session_of(hostile.url, tmp_path, config))
+    assert ("seven77" in str(refused.value), hostile.seen) == (False, [])
+    hostile.script = lambda handler, _: handler.document({"status": "error", "error": "no joe here"}, 400)
+    with pytest.raises(CloudxaiError, match="'no joe here'"):
+        ask(session_of(hostile.url, tmp_path, {"basic_auth": {"username": "joe", "password": "eight888"}}))
+
+
+def test_files_of_credentials_that_everybody_can_read_are_told(
+    hostile: Hostile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile.script = lambda handler, _: handler.document(vector("1"))
+    named = file_of(tmp_path, "long-enough", "access/token")
+    for mode, config, told in (
+        (0o600, {"bearer_token_file": "token"}, []),
+        (0o644, {"bearer_token_file": "token"}, [named]),
+        (0o644, {"bearer_token": "long-enough"}, [tmp_path / "access" / "http.yml"]),
+    ):
+        caplog.clear()
+        named.chmod(mode)
+        ask(session_of(hostile.url, tmp_path, config))
+        assert [line for line in caplog.messages if "every user can read it" in line] == [
+            f"File {file} holds credentials, and every user can read it. Take that right away: chmod o-r."
+            for file in told
+        ]
 
 
 @pytest.mark.parametrize("config", BEARING)
@@ -286,8 +340,8 @@ def test_no_secret_is_ever_shown_or_kept(
         with pytest.raises(CloudxaiError) as told:
             ask(session)
         raised = [told.value]
-        if "http_headers" not in config:
-            hostile.script = echo_as_a_label
+        for script in (echo_as_a_label, echo_spelt):
+            hostile.script = script
             with pytest.raises(RefusedForSecurity, match="repeats the credentials") as kept:
                 session.ask("Asked for labels", "series", {}, read=lambda data: data)
             raised.append(kept.value)
@@ -309,7 +363,7 @@ def test_the_proxys_password_is_not_shown_either(
     caplog.set_level(logging.DEBUG)
     hostile.script = lambda handler, _: handler.document(vector("1"))
     with loopback_proxy() as proxy:
-        table = {"proxy_url": f"http://joe:ge-heim%2Fwort@127.0.0.1:{proxy.port}"}
+        table = {"proxy_url": proxy.url.replace("//", "//joe:ge-heim%2Fwort@")}
         with session_of(hostile.url, tmp_path, table) as session:
             ask(session)
             shown = repr(vars(session)) + session._credentials.hide("ge-heim/wort ge-heim%2Fwort")
@@ -317,7 +371,7 @@ def test_the_proxys_password_is_not_shown_either(
         ask(gone)
     shown += "".join(traceback.format_exception(told.value)) + caplog.text
     sent = basic("joe", "ge-heim/wort")
-    assert proxy.seen[0][2]["Proxy-Authorization"] == sent
+    assert proxy.seen[0].headers["Proxy-Authorization"] == sent
     assert not re.search(f"ge-heim|{sent.split()[1]}", shown)
 
 

@@ -159,8 +159,6 @@ AT = ZERO / 1000
             [(AT + 30, "1")], [(AT - 60, "1")], [(AT, "1"), (AT, "1")], [(AT, "one")],
         )),
         (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "not what Prometheus gives"),
-        (b'{"status":"error","error":"x"}', "status 'error'"),
-        (b"<html>login</html>", "a login page"),
         (given_points((AT, "1"))[:-4], "broken or foreign JSON"),
     ],
 )  # fmt: skip

@@ -26,6 +26,7 @@ from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.promql import NORMAL_NAN_BITS
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, SeriesBatch
+from cloudxai_analysis.sources.series_parts import DOUBLES_LEFT_OUT, HISTOGRAMS_LEFT_OUT
 
 HOSTILE_TEXTS = (
     'say "no"',
@@ -191,8 +192,9 @@ def test_a_victoria_metrics_gives_what_it_keeps(victoria: Server) -> None:
     assert (ended.times - START_MS).tolist() == [0, 60_000, 120_000]
     assert ended.values.view(np.int64)[1] == STALENESS_MARKER_BITS
     assert (broken.values.tolist(), (broken.times - START_MS).tolist()) == ([1.5, 2.5], [0, 120_000])
-    assert source.read("doubled", {}, WEEK).values.tolist() in ([1.0], [2.0])
-    assert any(line.startswith("doubled: 1 samples stood beside") for line in source.ranges.notes.lines)
+    doubled = source.read("doubled", {}, WEEK)
+    assert doubled.values.tolist() in ([1.0], [2.0])
+    assert dict(doubled.left_out) == {DOUBLES_LEFT_OUT: 1}
 
 
 def test_the_demo_keeps_the_same_promises() -> None:
@@ -398,9 +400,9 @@ def test_a_range_holds_each_millisecond_exactly_under_every_version_of_prometheu
 def test_native_histograms_are_counted_named_and_left_out(hostile: Hostile) -> None:
     samples = matrix(up(*FINE, histograms=[[S, {}], [S + 1, {}], [S + 2, {}]]))
     source = serving(hostile, "range_selectors", count=5, samples=samples)
-    for _ in range(2):
-        assert source.read("up", {}, TWO_DAYS).samples == 2
-    assert source.ranges.notes.lines == ["up: 6 native histogram samples were left out; only classic ones are read."]
+    for _ in range(2):  # each reading says its own
+        batch = source.read("up", {}, TWO_DAYS)
+        assert (batch.samples, dict(batch.left_out)) == (2, {HISTOGRAMS_LEFT_OUT: 3})
 
 
 GOOD = line({"__name__": "m", "a": "1"}, "[1,2]", [START_MS, START_MS + 1])

@@ -23,6 +23,7 @@ from cloudxai_analysis.ground.errors import CloudxaiError, SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.sources.remote_read import request
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.series_parts import DOUBLES_LEFT_OUT, HISTOGRAMS_LEFT_OUT
 
 MARKER = 0x7FF0000000000002
 CONFIG = """
@@ -35,7 +36,6 @@ ANY_BITS = st.one_of(
     st.sampled_from([MARKER, 0x7FF8000000000001, 0xFFF8000000000000, 0x7FF0000000000000, 1 << 63, 0, 1]),
     st.integers(-(2**40), 2**40).map(lambda n: struct.unpack("<Q", struct.pack("<d", n / 8))[0]),
 )
-ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 pytestmark = pytest.mark.server
 
@@ -163,8 +163,8 @@ def test_a_tenant_called_as_an_external_label_says_stays_a_tenant(start_promethe
 
 
 def test_native_histograms_are_counted_named_and_left_out(source: Reader) -> None:
-    assert source.read("native", {}, WEEK).samples == 0
-    assert "native: 5 native histogram samples were left out; only classic ones are read." in source.ranges.notes.lines
+    batch = source.read("native", {}, WEEK)
+    assert (batch.samples, dict(batch.left_out)) == (0, {HISTOGRAMS_LEFT_OUT: 5})
 
 
 # --- answers that were cut, changed or made up; what is cut and changed came from the real server ---
@@ -253,7 +253,10 @@ ONE = xor_chunk(START_MS, 0.0)
         (frame(field(1, LABELS + ONE)) + b"query timed out\n", "after 1 whole frames: query timed out"),
         (varint(1 << 40) + b"1234" + bytes(100), "no frame of at most 33,554,432 bytes, after 0 whole"),
         # 65,535 samples are said to be in each of 8,000 chunks of two bytes: nothing is made ready for them.
-        (frame(field(1, LABELS + 8_000 * chunk(1, START_MS, b"\xff\xff"))), "more than 500,000,000 samples"),
+        (
+            frame(field(1, LABELS + 8_000 * chunk(1, START_MS, b"\xff\xff"))),
+            r"more than 100,000,000 samples\. .* raise `limits\.samples`",
+        ),
     ],
 )
 def test_a_wrong_message_is_named(hostile: Hostile, body: bytes, said: str) -> None:
@@ -263,11 +266,11 @@ def test_a_wrong_message_is_named(hostile: Hostile, body: bytes, said: str) -> N
 
 def test_what_is_left_out_is_named_and_a_page_is_refused(hostile: Hostile) -> None:
     source = serving(hostile, "remote_read", frame(field(1, LABELS + xor_chunk(START_MS, 0.0, kind=9))))
-    assert asked(source).samples == 0
-    assert source.ranges.notes.lines == ["large: 1 chunks of the unknown encoding 9 were left out."]
+    batch = asked(source)
+    assert (batch.samples, dict(batch.left_out)) == (0, {"chunks of the unknown encoding 9 were left out.": 1})
     later = frame(field(1, LABELS + xor_chunk(START_MS, 2.0) + xor_chunk(START_MS, 1.0)))
     source = serving(hostile, "remote_read", frame(field(1, LABELS + xor_chunk(START_MS, 1.0))) + later)
-    assert asked(source).values.tolist() == [1.0]
-    assert source.ranges.notes.lines[0].startswith("large: 1 samples stood beside another one of the same time")
+    batch = asked(source)
+    assert (batch.values.tolist(), dict(batch.left_out)) == ([1.0], {DOUBLES_LEFT_OUT: 1})
     with pytest.raises(SourceAnswerError, match="answered remote read with 'text/html' instead of frames"):
         asked(serving(hostile, "remote_read", b"<html>login</html>", content="text/html"))

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from certificates import Authority, Certificate, new_authority, server_context
-from hostile_server import Hostile, hostile_server, vector
-from loopback_proxy import loopback_proxy
+from hostile_server import Handler, Hostile, hostile_server, loopback_proxy, vector
 from readers import QUICK, ask, session_of
 
 from cloudxai_analysis.ground.errors import SourceUnreachable, UsageError
@@ -162,7 +161,7 @@ def test_a_proxy_is_used_and_none_is_taken_from_the_environment(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with loopback_proxy() as proxy:
         assert asked(hostile.url, proxy_url=proxy.url) == vector("1")
-        assert [(method, target) for method, target, _ in proxy.seen] == [("POST", f"{hostile.url}/api/v1/query")]
+        assert [(one.method, one.target) for one in proxy.seen] == [("POST", f"{hostile.url}/api/v1/query")]
         assert hostile.seen[0].fields == {"query": "up"}
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
     monkeypatch.delenv("NO_PROXY")
@@ -175,24 +174,30 @@ def test_a_proxy_opens_a_tunnel_and_sees_no_credential(
 ) -> None:
     tls = {"ca_file": authority.file, "cert_file": client.file, "key_file": client.key}
     with serving(server_context(certificate, clients=authority)) as server, loopback_proxy() as proxy:
-        config = {"proxy_url": f"http://joe:wort@127.0.0.1:{proxy.port}", "tls_config": tls}
-        assert asked(server.url, **config, authorization={"credentials": "geheim"}) == vector("1")
+        config = {"proxy_url": proxy.url.replace("//", "//joe:wortwort@"), "tls_config": tls}
+        assert asked(server.url, **config, authorization={"credentials": "geheimes"}) == vector("1")
         assert "self-signed" in refusal(server.url, proxy_url=proxy.url)
-    method, target, headers = proxy.seen[0]
-    assert (method, target) == ("CONNECT", server.url.removeprefix("https://"))
-    assert headers["Proxy-Authorization"] == "Basic am9lOndvcnQ="
-    assert "Authorization" not in headers
-    assert server.seen[0].headers["Authorization"] == "Bearer geheim"
+    through = proxy.seen[0]
+    assert (through.method, through.target) == ("CONNECT", server.url.removeprefix("https://"))
+    assert through.headers["Proxy-Authorization"] == "Basic am9lOndvcnR3b3J0"
+    assert "Authorization" not in through.headers
+    assert server.seen[0].headers["Authorization"] == "Bearer geheimes"
     assert "Proxy-Authorization" not in server.seen[0].headers
+
+
+def drip(handler: Handler, _: object) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while not handler.server.hostile.over.wait(0.02):
+        handler.wfile.write(b"z")
 
 
 def test_a_proxy_that_does_not_serve_is_named(certificate: Certificate) -> None:
     with serving(server_context(certificate)) as server:
         with loopback_proxy() as proxy:
-            proxy.refuses = True
+            proxy.script = lambda handler, _: handler.send_error(407)
             said = refusal(server.url, proxy_url=proxy.url)
             assert re.search(rf"not reached through the proxy {proxy.url}: .*407", said)
-            proxy.refuses, proxy.drips = False, True
+            proxy.script = drip
             quick = QUICK.model_copy(update={"connect_timeout_seconds": 0.3, "retries": 0})
             assert "no answer in time" in refusal(server.url, quick, proxy_url=proxy.url)
         for url in (server.url, server.url.replace("https", "http")):

@@ -1,13 +1,17 @@
 """The frames of a study by name: each is made of what is there, is listed, and made anew when the ledger grows."""
 
+from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import pandas as pd
 import pytest
+from small_platform import study_of
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.ground.window import DAY, Window, parse_window
+from cloudxai_analysis.measures.frames import columns_of
 from cloudxai_analysis.study.alerts import FOR_STATE
 from cloudxai_analysis.study.frame import ANY_METRIC, Topic, frame, inputs_of, roots_of, value, values
 
@@ -27,6 +31,17 @@ def test_everything_is_made_of_frames_that_are_there_roles_of_the_contract_and_s
             for attribute in rest:
                 held = getattr(held, attribute)
     assert {"telemetry.up", "role up", "role readiness", "readiness.reaching"} <= roots_of("readiness.outages")
+
+
+def test_of_a_platform_without_a_sample_every_frame_has_the_columns_and_types_that_its_measure_tells(tmp_path):
+    nothing, told = study_of({}, tmp_path, parse_window("2026-W46")), 0
+    for name, one in values().items():
+        found = attrgetter(name)(nothing)
+        with suppress(ValueError, KeyError, AttributeError):  # those of another frame, or a single value
+            if columns := columns_of(one.measure):
+                assert found.dtypes.astype("str").to_dict() == columns, name
+                told += 1
+    assert told > 40
 
 
 def test_after_an_entry_only_what_reads_the_ledger_is_made_anew(demo_study):
