@@ -1,6 +1,6 @@
 """How often the suite is wrong by itself: false findings on healthy platforms, and the smallest events that it finds.
 
-Every world of tests/worlds.toml is played with as many seeds; what its `told` does not name and a check yet warns of or
+Every world of `_worlds.toml` is played with as many seeds; what its `told` does not name and a check yet warns of or
 fails is a false finding. A world that differs from the clean one in costs and calendar alone has that one's other
 checks, of the same seed: they read the same samples. Into six of the worlds events of each kind and of five sizes are
 planted, three at a time of each, anywhere in the last week but one: over one another, over gaps and over the week's
@@ -19,19 +19,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from _own_weeks import curves, findings, planted_findings, side_by_side, write_result
+from _planted import SIZES
+from _worlds import world_study, worlds
+from rich.progress import track
+
+from cloudxai_analysis.checks import judge
+from cloudxai_analysis.ground.window import HOUR, week_of
+from cloudxai_analysis.measures.rates import wilson_interval
+from cloudxai_analysis.study.study import Study
+
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(PROJECT / "tests")]
-
-from rich.progress import track  # noqa: E402
-from worlds import world_study, worlds  # noqa: E402
-
-from cloudxai_analysis.checks import judge  # noqa: E402
-from cloudxai_analysis.ground.window import HOUR, week_of  # noqa: E402
-from cloudxai_analysis.measures.rates import wilson_interval  # noqa: E402
-from cloudxai_analysis.operate.evaluate import curves, findings, planted_findings, side_by_side, write_result  # noqa: E402
-from cloudxai_analysis.operate.planted import SIZES  # noqa: E402
-from cloudxai_analysis.study.study import Study  # noqa: E402
-
 RESULT = PROJECT / "cloudxai_analysis" / "operate" / "evaluation.json"
 PLANTED_IN = ("clean", "office_hours", "hourly_noise", "few_tenants", "rollouts", "busy_and_true")
 CLEAN = "clean"

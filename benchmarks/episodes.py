@@ -80,8 +80,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     given = parser.parse_args()
     frame = year()
-    known = frame.assign(alert=frame["series_id"])
-    for_state = known.assign(value=known["active"])
+    frame = frame.assign(alert=frame["series_id"])
+    for_state = frame.assign(value=frame["active"])
     up = pd.DataFrame({"time": pd.date_range(YEAR.start, YEAR.end, freq="min", inclusive="left", unit="us")})
     hole = up["time"].between(YEAR.start + 100 * DAY, YEAR.start + 100 * DAY + pd.Timedelta(minutes=20))
     gaps = pd.DataFrame({"start": [up["time"][hole].iloc[0]], "end": [up["time"][hole].iloc[-1]]}).astype(TIME)
@@ -91,10 +91,10 @@ def main() -> None:
     runs: dict[str, Callable[[], Any]] = {
         "alerts.episodes": lambda: alerts.episodes(frame, interval_seconds=60, window=YEAR),
         "alerts.episodes, as a study": lambda: alerts.episodes(
-            known, interval_seconds=intervals, window=YEAR, gaps=gaps
+            frame, interval_seconds=intervals, window=YEAR, gaps=gaps
         ),
         "alerts.episodes, with ALERTS_FOR_STATE": lambda: alerts.episodes(
-            known, interval_seconds=intervals, window=YEAR, gaps=gaps, for_state=for_state
+            frame, interval_seconds=intervals, window=YEAR, gaps=gaps, for_state=for_state
         ),
         "alerts.pendings": lambda: alerts.pendings(frame, interval_seconds=60),
         "alerts.evaluation_intervals": lambda: alerts.evaluation_intervals(frame, default_seconds=60),
