@@ -46,7 +46,8 @@ def study_of(source: DemoSource, folder: Path, *, settings: Settings | None = No
     ledger = Ledger(folder / "ledger.jsonl")
     ledger.seed(source.ledger_entries())
     now = source.extent().end
-    return Study(settled, last_whole_week(now), MemorySnapshot(source), ledger=ledger, now=now)
+    provenance = {"source": source.describe(), "lake": {"rollups": 1, "samples": 1}, "warnings": []}
+    return Study(settled, last_whole_week(now), MemorySnapshot(source), ledger=ledger, now=now, provenance=provenance)
 
 
 def findings(study: Study, keys: Sequence[str] = judge.KEYS) -> list[dict[str, str]]:

@@ -84,10 +84,10 @@ def _platform() -> Study:
     return study_of(series, Path(gettempdir()), WEEK)
 
 
-def study_with(folder: Path, *written: dict[str, Any], rules: Path = ROUTING) -> Study:
+def study_with(folder: Path, *written: dict[str, Any], rules: Path | None = ROUTING) -> Study:
     """That study over these entries and this file of routing; those that were made before are of no more use."""
     study = _platform()
-    own = study.environment.settings.model_copy(update={"rules": (rules,)})
+    own = study.environment.settings.model_copy(update={"rules": (rules,) if rules else ()})
     told = {"settings": own, "outputs": folder, "source": "http://127.0.0.1:9", "name": "beta"}
     study.environment = study.environment.model_copy(update=told)
     study.ledger = Ledger(study.environment.ledger)

@@ -66,7 +66,8 @@ def study_over(
     """The study of one window of these frames, with an empty ledger, by the settings' defaults."""
     settled = resolve_environment(Settings.model_construct(), source=DEMO_SOURCE, name="demo")
     settled = settled.model_copy(update={"contract": contract or load_contract(), "outputs": folder})
-    return Study(settled, window, store, ledger=Ledger(folder / "ledger.jsonl"), now=now)
+    provenance = {"source": {"kind": "x", "source": "x"}, "lake": {"rollups": 1, "samples": 1}, "warnings": []}
+    return Study(settled, window, store, ledger=Ledger(folder / "ledger.jsonl"), now=now, provenance=provenance)
 
 
 def opened(url: str, **settings: Any) -> Any:

@@ -104,14 +104,20 @@ def command(page: Any, name: str, given: Any = None) -> None:
     page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given || {})", [name, given])
 
 
+# What the notebook in front holds: each code cell's number, by the model, since cells out of sight are not drawn.
+COUNTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === 'code').map(cell => cell.model.executionCount || 0)"""
+
+
 def run_all(page: Any) -> None:
-    """Run every cell, and wait until the kernel has nothing left to do."""
+    """Run every cell, and wait until each has run; a kernel that is still coming up would run none."""
+    idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+    page.wait_for_selector(idle, state="attached")
+    command(page, "notebook:clear-all-cell-outputs")
+    page.wait_for_function(f"() => ({COUNTS})().every(count => count === 0)")
     command(page, "runmenu:run-all")
-    page.wait_for_timeout(2_000)
-    page.wait_for_function("() => !document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=busy]')")
-    page.wait_for_function(
-        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(it => it.innerText.includes('*'))"
-    )
+    page.wait_for_function(f"() => ({COUNTS})().every(count => count > 0)")
+    page.wait_for_selector(idle, state="attached")
 
 
 @pytest.mark.parametrize(("name", "scheme"), [("05_readiness", "dark")])

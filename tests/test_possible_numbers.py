@@ -91,7 +91,6 @@ def impossible(summary: dict[str, Any], *, minutes: float, most_held: int) -> It
 
 def held_against(study: Study) -> list[Any]:
     """What is impossible in the summary of a study; it must be JSON without NaN, and the same when read again."""
-    study.provenance = study.provenance or {"source": {}, "lake": {"rollups": 1, "samples": 1}, "warnings": []}
     summary = json.loads(json.dumps(summarise(study), allow_nan=False))
     samples = study.cardinality.tenant_samples
     at_once = samples.groupby(["job", "instance", "time"], observed=True)["tenant"].nunique()

@@ -39,7 +39,6 @@ class Young(DemoSource):
 def opened(source: DemoSource, folder: Path, now: datetime, week: str = "current") -> tuple[Study, dict]:
     """The study, and its summary as the schema takes it."""
     study = study_over(MemorySnapshot(source), folder, named_window(week, now), now=now)
-    study.provenance = {"source": {"kind": "demo"}, "lake": {"rollups": 1, "samples": 1}, "warnings": []}
     summary = summarise(study)
     validate(summary, json.loads(SCHEMA.read_text(encoding="utf-8")))
     return study, summary

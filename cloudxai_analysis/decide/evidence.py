@@ -143,15 +143,17 @@ def _nights(case: Case) -> Found:
 def _routing(case: Case) -> Found:
     """Whether the environment's routing files pass the audits; what they hold, secrets perhaps, is no evidence."""
     settled, root = case.study.environment, project_folder()
-    of_demo = (Path("reference"),) if settled.source.startswith(DEMO_SOURCE) else ()
+    named = settled.settings.rules or ((Path("reference"),) if settled.source.startswith(DEMO_SOURCE) else ())
+    if not named:
+        return Found(NOT_KNOWN, "routing that can be audited: the settings name no `rules` for the environment")
     try:
-        corpus = read_corpus(settled.settings.rules or of_demo, contract=settled.contract, root=root)
+        corpus = read_corpus(named, contract=settled.contract, root=root)
         routed = sorted({one.file for one in corpus.routings})
         digests = {one: hashlib.sha256((root / one).read_bytes()).hexdigest() for one in routed}
     except (UsageError, OSError) as error:
         return Found(NOT_KNOWN, f"routing that can be audited, in `rules` of the environment: {error}")
     if not routed:
-        return Found(NOT_KNOWN, "routing that can be audited: `rules` of the environment names none")
+        return Found(NOT_KNOWN, "routing that can be audited: the files in `rules` of the environment hold none")
     faults = [one for one in audit(corpus) if one.file in routed and one.severity == "error"]
     said = rfc8785.dumps({"files": digests, "errors": [asdict(one) for one in faults]})
     shown = (Evidence("audit", ", ".join(routed), None, said),)

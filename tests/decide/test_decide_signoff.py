@@ -129,7 +129,10 @@ def test_routing_is_known_by_its_files(tmp_path: Path) -> None:
         study.ledger.path.unlink()
     assert found[0][0] == "not met"
     assert "routing/undefined-receiver" in found[0][1]
-    assert found[1] == ["not known", "routing that can be audited: `rules` of the environment names none"]
+    assert found[1] == ["not known", "routing that can be audited: the files in `rules` of the environment hold none"]
+    assert Signoff(study_with(tmp_path, *entries(), rules=None)).criteria.loc[2, "missing"] == (
+        "routing that can be audited: the settings name no `rules` for the environment"
+    )
 
 
 # Hours after the end of the study: which criteria are met by then. Of the days 36 h, of the night of the 15th at 02:00
