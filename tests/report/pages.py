@@ -23,7 +23,7 @@ PAGES = ("demo", "a thousand tenants", "ten minutes", "nothing")
 
 def notebook_of(study: Study) -> dict[str, Any]:
     """The weekly notebook's outputs on a study, as its file would hold them."""
-    # A study of its own: a summary is made once per study, and the demo's may be made, without criteria, by another test.
+    # A study of its own: a summary is made once per study, and another test may have made the demo's, without criteria.
     of = {"ledger": study.ledger, "now": study.now, "provenance": study.provenance}
     study = Study(study.environment, study.window, study.store, **of)
     bundles = [headline(study, signoff=Signoff(study).summary)._repr_mimebundle_()]
