@@ -160,9 +160,10 @@ BUILD_REQUIREMENTS := import tomllib; print("pip", *tomllib.load(open("pyproject
 .PHONY: lock
 lock: | $(VENV)/pyvenv.cfg ## write requirements/*.txt anew from pyproject.toml [UPGRADE=1]
 	@$(RUN) pip install --quiet uv
-	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --extra lab --extra send --extra test --output-file requirements/test.txt
+	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --extra lab --extra send --extra cluster --extra test --output-file requirements/test.txt
 	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --constraint requirements/test.txt --extra lab --output-file requirements/lab.txt
 	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --constraint requirements/test.txt --extra send --output-file requirements/send.txt
+	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --constraint requirements/test.txt --extra cluster --output-file requirements/cluster.txt
 	@$(BIN)/python -c '$(BUILD_REQUIREMENTS)' | $(LOCK) --constraint requirements/test.txt --output-file requirements/core.txt
 
 .PHONY: clean
