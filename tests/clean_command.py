@@ -16,13 +16,15 @@ _SEVERAL = """
 import contextlib, io, json, sys
 from cloudxai_analysis.cli import main
 for words in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main(words)
         except SystemExit as ended:
             code = ended.code
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+    for stream in (out, err):
+        stream.flush()
+    print(json.dumps([code, *(stream.buffer.getvalue().decode() for stream in (out, err))]))
 """
 COMMAND = (sys.executable, "-m", "cloudxai_analysis.cli")
 
@@ -49,14 +51,14 @@ def clean(**environment: str) -> dict[str, str]:
 
 
 def run(
-    *command: str, settings: Path | None = None, limit: int = RLIM_INFINITY, **environment: str
+    *command: str, settings: Path | None = None, limit: int = RLIM_INFINITY, cwd: Path = Path("/"), **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """What a command says and how it ends; no file that it writes grows over `limit` bytes."""
     named = {"CLOUDXAI_SETTINGS": str(settings)} if settings else {}
     return subprocess.run(
         command,
         env=clean(**named, **environment),
-        cwd="/",
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -74,10 +76,10 @@ def cloudxai(
     return run(*COMMAND, *words, settings=settings, **named, **how)
 
 
-def several(*commands: Sequence[str], outputs: Path, **environment: str) -> list[Done]:
+def several(*commands: Sequence[str], outputs: Path, cwd: Path = Path("/"), **environment: str) -> list[Done]:
     """How commands end that are given one after the other, in one process beside this one."""
     given = json.dumps([list(words) for words in commands])
-    told = run(sys.executable, "-c", _SEVERAL, given, CLOUDXAI_OUTPUTS=str(outputs), **environment)
+    told = run(sys.executable, "-c", _SEVERAL, given, cwd=cwd, CLOUDXAI_OUTPUTS=str(outputs), **environment)
     assert (told.returncode, told.stderr) == (0, ""), told.stderr
     ended = (json.loads(line) for line in told.stdout.splitlines())
     done = [Done(code, out.split("\n")[:-1], err.split("\n")[:-1]) for code, out, err in ended]

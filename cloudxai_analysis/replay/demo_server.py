@@ -57,8 +57,8 @@ def demo_server(source: Source, metrics: Iterable[str], window: Window) -> Itera
 
 def _load(url: str, batches: list[SeriesBatch]) -> None:
     """Send all samples, slice by slice, each slice with every series."""
-    times = np.concatenate([batch.times for batch in batches])
-    begins = range(int(times.min()), int(times.max()) + 1, _SLICE_MS) if len(times) else ()
+    ends = [(int(batch.times.min()), int(batch.times.max())) for batch in batches if len(batch.times)]
+    begins = range(min(first for first, _ in ends), max(last for _, last in ends) + 1, _SLICE_MS) if ends else ()
     with requests.Session() as session:
         session.trust_env = False
         for begin in begins:
