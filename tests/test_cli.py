@@ -61,6 +61,7 @@ def test_the_same_again_is_the_same_and_a_week_before_makes_a_since_and_fail_on_
     before = {path: path.stat().st_mtime_ns for path in lake.rglob("*.parquet")}
     (done,) = several(["report"], outputs=published)
     assert (done.code, [line for line in done.err if "pull:" in line]) == (0, [])
+    assert done.out[0] == "Nothing that it is made of has changed: the published report stands."
     assert {path: path.stat().st_mtime_ns for path in lake.rglob("*.parquet")} == before
     assert shown(published) == shown(good[0])
     later = several(["report", "--week", "2026-W45"], ["report", "--fail-on", "warn"], outputs=published)
@@ -147,7 +148,8 @@ def test_after_a_fault_the_last_good_report_stays_and_is_marked_stale(published,
         ended, said = 5, flip_largest(published)
         (done,) = several(["report"], outputs=published)
     else:
-        told = cloudxai("report", outputs=published, limit=int(fault.split()[0]) << 10)
+        rows = {"CLOUDXAI_LIMITS__TABLE_ROWS": "11"}  # so that it is made anew
+        told = cloudxai("report", outputs=published, limit=int(fault.split()[0]) << 10, **rows)
         done, ended, said = Done(told.returncode, [], told.stderr.split("\n")), 5, "File too large"
         assert "cannot be written" in done.line or "could not write" in done.line
     assert (done.code, said in done.line) == (ended, True), done

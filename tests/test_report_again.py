@@ -13,6 +13,8 @@ import pytest
 from clean_command import cloudxai
 
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.platform.settings import Settings, resolve_environment
+from cloudxai_analysis.report.again import read_made, standing
 
 pytestmark = [pytest.mark.notebook]
 NOTE = {
@@ -140,3 +142,28 @@ def test_each_thing_that_stands_in_the_way_is_named_in_one_line(changed: Path) -
     summary["provenance"]["lake"]["rollups"] = 999
     file.write_text(json.dumps(summary), encoding="utf-8")
     assert "lake version 999 cannot be read" in again(file, changed)[1]
+
+
+def test_what_nothing_has_changed_of_stands_as_published_and_else_does_not(changed: Path) -> None:
+    folder, settings = changed / "demo", Settings(outputs=changed)
+    environment = resolve_environment(settings, source="demo://", name=None)
+    published = folder / "reports" / WEEK
+    made, run = read_made(published / "summary.json"), json.loads((published / "run.json").read_text(encoding="utf-8"))
+    pinned = {"source": made.source, "lake_version": made.lake_version}
+
+    def stands(pinned=pinned, head=made.head, of=made.of, *, analyst: bool = False) -> bool:
+        return standing(environment, published, pinned, head, of, analyst=analyst) == made.summary
+
+    assert stands()
+    assert not stands({**pinned, "lake_version": 2})
+    assert not stands(head=Ledger(environment.ledger).head())
+    assert not any(stands(of=made.of | {key: "other"}) for key in made.of)
+    assert not stands(analyst=True)
+    page, tile = published / "weekly_report.html", next((folder / "lake").rglob("*.parquet"))
+    for file in (page, tile):
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + b" ")
+        assert not stands()
+        file.write_bytes(content)
+    assert stands()
+    assert set(run["files"]) == {"summary.json", "weekly_report.html", "weekly_report.ipynb"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -68,25 +68,15 @@ def _anew(asked: Asked, *, analyst: bool) -> tuple[Path, dict[str, Any]]:
     """
     from cloudxai_analysis.report.run import kernel_under_way
 
-    with kernel_under_way() as kernel:
-        from cloudxai_analysis.cli.terminal import show_progress
-        from cloudxai_analysis.ledger.ledger import Ledger, published_heads
-        from cloudxai_analysis.platform.settings import load_settings
-        from cloudxai_analysis.report.parameters import find_notebook
+    target = asked.environment.reports / asked.window.name
+    # The kernel starts while samples are pulled; of a published report first is seen whether it is needed.
+    with nullcontext() if target.exists() else kernel_under_way() as kernel:
         from cloudxai_analysis.report.publish import mark_stale
         from cloudxai_analysis.report.weeks import index_reports
-        from cloudxai_analysis.study.opening import refresh
 
         say(first_look(asked), err=True)
-        settled, target = asked.environment, asked.environment.reports / asked.window.name
         try:
-            with show_progress() as steps:
-                # Told before minutes of pulling.
-                notebook = find_notebook(load_settings(), _NOTEBOOK)
-                pulled, source = refresh(asked, progress=steps.pull)
-                Ledger(settled.ledger).verify(published_heads(settled.reports)[0])
-                pinned: dict[str, Any] = {"source": source, "lake_version": pulled.version}
-                summary = _published(notebook, settled, asked.window, target, steps, kernel, analyst=analyst, **pinned)
+            summary = _pulled(asked, target, kernel, analyst=analyst)
         except Exception as error:
             expected = isinstance(error, CloudxaiError)
             # A disk that takes no note must not take the place of what went wrong.
@@ -97,11 +87,36 @@ def _anew(asked: Asked, *, analyst: bool) -> tuple[Path, dict[str, Any]]:
     return target, summary
 
 
+def _pulled(asked: Asked, target: Path, kernel: Kernel | None, *, analyst: bool) -> dict[str, Any]:
+    """Pull, and publish what is made of it, unless that would be what is published; gives its summary."""
+    from cloudxai_analysis.cli.terminal import show_progress
+    from cloudxai_analysis.ledger.ledger import Ledger, published_heads
+    from cloudxai_analysis.platform.settings import load_settings
+    from cloudxai_analysis.report.again import made_of, standing, tiles_of
+    from cloudxai_analysis.report.parameters import find_notebook
+    from cloudxai_analysis.report.publish import stale_file
+    from cloudxai_analysis.study.opening import refresh
+
+    settled = asked.environment
+    with show_progress() as steps:
+        # Told before minutes of pulling.
+        notebook = find_notebook(load_settings(), _NOTEBOOK)
+        pulled, source = refresh(asked, progress=steps.pull)
+        head = Ledger(settled.ledger).verify(published_heads(settled.reports)[0])
+        pinned: dict[str, Any] = {"source": source, "lake_version": pulled.version}
+        of = made_of(settled, asked.window, notebook) | {"tiles": tiles_of(settled, pulled.version)}
+        if (stands := standing(settled, target, pinned, head, of, analyst=analyst)) is None:
+            return _published(notebook, settled, asked.window, target, steps, kernel, of, analyst=analyst, **pinned)
+    stale_file(target).unlink(missing_ok=True)
+    say(["Nothing that it is made of has changed: the published report stands."])
+    return stands
+
+
 def _again(asked: Asked, made: Made) -> tuple[Path, dict[str, Any]]:
     """Make a published report again, beside it; where it lies, and its summary. Raises as `staged` and `hold`."""
     from cloudxai_analysis.cli.terminal import show_progress
     from cloudxai_analysis.platform.settings import load_settings
-    from cloudxai_analysis.report.again import hold, staged
+    from cloudxai_analysis.report.again import hold, made_of, staged, tiles_of
     from cloudxai_analysis.report.page import ANALYST_FILE
     from cloudxai_analysis.report.parameters import find_notebook
     from cloudxai_analysis.report.run import kernel_under_way
@@ -113,7 +128,8 @@ def _again(asked: Asked, made: Made) -> tuple[Path, dict[str, Any]]:
         notebook = find_notebook(load_settings(), _NOTEBOOK)
         there = staged(made, asked.environment, notebook, Path(scratch))
         with kernel_under_way(outputs=Path(scratch)) as kernel:
-            summary = _published(notebook, there, asked.window, target, steps, kernel, analyst=analyst, **pinned)
+            of = made_of(there, asked.window, notebook) | {"tiles": tiles_of(there, made.lake_version)}
+            summary = _published(notebook, there, asked.window, target, steps, kernel, of, analyst=analyst, **pinned)
     say([f"The same, to the byte: {', '.join(hold(made, target))}."])
     return target, summary
 
@@ -124,19 +140,20 @@ def _published(
     window: Window,
     target: Path,
     steps: Steps,
-    kernel: Kernel,
+    kernel: Kernel | None,
+    of: dict[str, Any],
     *,
     analyst: bool,
     **pinned: Any,
 ) -> dict[str, Any]:
     """Run the notebook on a version of the lake, and publish its page with what it was made of; gives its summary."""
-    from cloudxai_analysis.report.again import made_of, tiles_of
+    from cloudxai_analysis.report.again import files_of
     from cloudxai_analysis.report.page import ANALYST_FILE, render, render_analyst
     from cloudxai_analysis.report.publish import building, publish
     from cloudxai_analysis.report.run import execute, keep_failed, prove_summary
 
     seconds = settled.limits.notebook_seconds
-    of, run = made_of(settled, window, notebook), uuid.uuid4().hex
+    run = uuid.uuid4().hex
     with written(f"Report {target}"), building(target) as folder:
         executed = folder / f"{_NOTEBOOK}.ipynb"
         parameters: dict[str, Any] = {"week": window.name, "environment": settled.name, **pinned}
@@ -147,13 +164,13 @@ def _published(
             kept = keep_failed(executed, target.with_name(f"{target.name}.failed.ipynb"))
             raise NotebookFailed(str(error).replace(str(executed), str(kept))) from None
         summary = prove_summary(folder, run)
-        said = {"run": run, "of": of | {"tiles": tiles_of(settled, pinned["lake_version"])}}
-        (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         content = json.loads(executed.read_text(encoding="utf-8"))
         page = render(content, linked=ANALYST_FILE if analyst else "")
         (folder / f"{_NOTEBOOK}.html").write_text(page, encoding="utf-8")
         if analyst:
             (folder / ANALYST_FILE).write_text(render_analyst(content), encoding="utf-8")
+        said = {"run": run, "of": of, "files": files_of(folder)}
+        (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         publish(folder, target)
     return summary
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
-from pathlib import Path
 
 import pandas as pd
 import rfc8785
@@ -23,7 +22,7 @@ from cloudxai_analysis.measures.days import LEAST_DAYS
 from cloudxai_analysis.measures.rates import further_needed
 from cloudxai_analysis.operate.nights import GREEN_NIGHTS, green_run, kept_in, nights
 from cloudxai_analysis.platform.published import published_summaries
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, project_folder
+from cloudxai_analysis.platform.settings import project_folder
 from cloudxai_analysis.study.numbers import rounded
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count, percent, several
@@ -143,11 +142,10 @@ def _nights(case: Case) -> Found:
 def _routing(case: Case) -> Found:
     """Whether the environment's routing files pass the audits; what they hold, secrets perhaps, is no evidence."""
     settled, root = case.study.environment, project_folder()
-    named = settled.settings.rules or ((Path("reference"),) if settled.source.startswith(DEMO_SOURCE) else ())
-    if not named:
+    if not settled.rules:
         return Found(NOT_KNOWN, "routing that can be audited: the settings name no `rules` for the environment")
     try:
-        corpus = read_corpus(named, contract=settled.contract, root=root)
+        corpus = read_corpus(settled.rules, contract=settled.contract, root=root)
         routed = sorted({one.file for one in corpus.routings})
         digests = {one: hashlib.sha256((root / one).read_bytes()).hexdigest() for one in routed}
     except (UsageError, OSError) as error:

@@ -248,6 +248,12 @@ class Environment(_Table):
         """File of the last run of the harness."""
         return self.folder / "harness.json"
 
+    @property
+    def rules(self) -> tuple[Path, ...]:
+        """Files and folders of its rules and routing, from the project's folder; the demo's are the reference."""
+        demo = (Path("reference"),) if self.source.startswith(DEMO_SOURCE) else ()
+        return self.settings.rules or demo
+
     def command(self, *words: str) -> str:
         """A command line that means this environment: 'cloudxai report --environment beta'."""
         known = bool(self.settings.source) or self.name == "demo"

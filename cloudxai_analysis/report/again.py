@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -20,11 +20,12 @@ from cloudxai_analysis.cards.summary import summary_sha256, summary_text
 from cloudxai_analysis.ground.errors import CloudxaiError, LakeDamaged, NotebookFailed, UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.lake.tables import open_lake
+from cloudxai_analysis.lake.tiles import checked
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.ledger import Head
 from cloudxai_analysis.platform.published import published_summaries
-from cloudxai_analysis.platform.settings import Environment
-from cloudxai_analysis.report.page import PAGE_FILE
+from cloudxai_analysis.platform.settings import Environment, project_folder
+from cloudxai_analysis.report.page import ANALYST_FILE, PAGE_FILE
 from cloudxai_analysis.report.run import LIBRARIES
 from cloudxai_analysis.words.phrases import count
 
@@ -37,6 +38,7 @@ _CHANGED = {
     "notebook": "the notebook has changed",
     "contract": "the contract has changed",
     "evaluation": "the evaluation of its own weeks has changed",
+    "rules": "the rule and routing files have changed",
 }
 
 
@@ -79,13 +81,13 @@ def made_of(environment: Environment, window: Window, notebook: Path) -> dict[st
     settings = environment.settings.model_dump(mode="json", exclude=set(_BRINGING.split()))
     settings |= {f"bounds.{key}": float(bound) for key, bound in environment.bounds.model_dump().items()}
     settings["table_rows"] = environment.limits.table_rows
-    files = (path for path in _PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return {
         "package": version("cloudxai-analysis"),
-        "code": _sha256(sorted((str(path.relative_to(_PACKAGE)), _sha256(path.read_bytes())) for path in files)),
+        "code": _tree([_PACKAGE]),
         "notebook": _sha256(notebook.read_bytes()),
         "contract": _sha256(environment.contract.model_dump(mode="json")),
         "evaluation": _sha256(environment.evaluation.read_bytes() if environment.evaluation.is_file() else b""),
+        "rules": _tree([project_folder() / path for path in environment.rules]),
         "settings": {key: _sha256(value) for key, value in settings.items()},
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         "earlier": _before(environment, window),
@@ -96,9 +98,41 @@ def _before(environment: Environment, window: Window) -> dict[str, str]:
     return {said["window"]["name"]: summary_sha256(said) for said in earlier_summaries(environment.reports, window)}
 
 
+def _tree(places: Sequence[Path]) -> str:
+    """A hash of files, and of all that lie below folders, by their names and contents."""
+    files = {(place, file) for place in places for file in (place, *place.rglob("*")) if file.is_file()}
+    of = [(place, file) for place, file in files if file.suffix != ".pyc"]
+    return _sha256(sorted((str(file.relative_to(place)), _sha256(file.read_bytes())) for place, file in of))
+
+
 def _sha256(content: Any) -> str:
     data = content if isinstance(content, bytes) else json.dumps(content, sort_keys=True).encode()
     return hashlib.sha256(data).hexdigest()
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """A hash of each file that a report's readers open."""
+    return {file.name: _sha256(file.read_bytes()) for file in sorted(folder.glob("*.*")) if file.name != "run.json"}
+
+
+def standing(
+    environment: Environment, target: Path, pinned: dict[str, Any], head: Head, of: dict[str, Any], *, analyst: bool
+) -> dict[str, Any] | None:
+    """The summary of the report published at `target`, where one made now, of all this, would be the same.
+
+    `pinned` is the source with the version of the lake. None is it also where a file that readers
+    open, or a tile that it was made of, is not as it was written.
+    """
+    try:
+        made, recorded = read_made(target / "summary.json"), json.loads((target / "run.json").read_bytes())
+        then = {"source": made.source, "lake_version": made.lake_version}, made.head, made.of, recorded["files"]
+    except (UsageError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if then != (pinned, head, of, files_of(target)) or (ANALYST_FILE in recorded["files"]) != analyst:
+        return None
+    lake = open_lake(environment.lake)
+    whole = not any(checked(file.path(lake.path))[1] for file in lake.snapshot(made.lake_version).files)
+    return made.summary if whole else None
 
 
 def staged(made: Made, environment: Environment, notebook: Path, folder: Path) -> Environment:

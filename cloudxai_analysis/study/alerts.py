@@ -126,6 +126,11 @@ def _paging_rules(contract: Contract, rules: pd.DataFrame | None, episodes: pd.D
     return tuple(name for name, pages in wakes.items() if pages)
 
 
+def _flapping_window(seen: Window, reach: Window) -> Window:
+    """The window judged, and two days before: what still flaps when it begins is said to."""
+    return Window(seen.start - 2 * DAY, reach.end, seen.name)
+
+
 def _storms(episodes: pd.DataFrame, alert_window: Window, known: Window, month: Watched) -> pd.DataFrame:
     """Alert storms of the 28 days, and of what is known beyond them."""
     fired = episodes["fired_at"]
@@ -210,9 +215,15 @@ class Alerts(Topic):
     missed_incidents = frame(judgement.missed_incidents, "judged", "week_incidents", "pendings")
     storms = frame(_storms, "episodes", "alert_window", "known", "month")
     flapping_alerts = frame(noise.flapping, "episodes")
+    flapping_window = value(_flapping_window, "seen", "reach")
     flapping_tenants = frame(
         noise.tenant_flapping,
-        frame(counters.counter_steps, samples("tenant_transitions", "reach"), "telemetry.scrapes", "telemetry.starts"),
+        frame(
+            counters.counter_steps,
+            samples("tenant_transitions", "flapping_window"),
+            part("telemetry.scrapes", "time", "flapping_window", says="Successful scrapes of those days."),
+            "telemetry.starts",
+        ),
     )
     noise = frame(noise.weekly_noise, "week_episodes", zone=_ZONE)
     dips = part("readiness.outage_history", "start", "alert_window", says="When the platform was not ready in 28 days.")
