@@ -125,4 +125,4 @@ def test_flapping_of_alerts_is_told_of_the_alerts_and_its_action_names_whom(tmp_
     found = judge.check(study_of(platform(**tenants(FORTNIGHT, WEEK.end), ALERTS=fired), tmp_path, WEEK), "flapping")
     assert found.finding.startswith("Alerts of 2 tenants flapped in 2026-W47")
     assert found.size == "6 repeated alerts"
-    assert found.action == "Find out why acme, bolt wavered, and draft a longer 'for'."
+    assert found.action == "Find out why acme, bolt wavered, and draft a longer 'for' of the alert."

@@ -82,6 +82,6 @@ def test_a_critical_outage_leads_over_few_labels_left_and_no_action_asks_for_wha
     asked = {item["check"]: item["text"] for item in summary["considerations"]}
     assert len(asked) <= 4
     # The incident is in the ledger, the burn is over, and the full cap is the names' doing.
-    assert asked["outages"] == "Decide what keeps INC-001 from happening again."
+    assert asked["outages"] == "Decide what keeps outage INC-001 of Thu 12 Nov from happening again."
     assert "req-" in asked["identifiers"]
     assert not {"burn", "headroom"} & set(asked)

@@ -151,7 +151,7 @@ def _cost(study: Study) -> Told:
     names = change_by_names(study)
     by_names = f"; {signed(money(names, currency), names)} of the change by generated names" if names else ""
     words = {"tenants": tenants, "generated": tenants - real, "relative": relative, "in_part": seen}
-    words |= {"by_names": by_names if math.isfinite(change) else ""}
+    words |= {"by_names": by_names if math.isfinite(change) and not _unlike(study) else ""}
     return Told(NUMBERS["cost.total"](study), total, _unlike(study), words, change)
 
 
@@ -164,7 +164,7 @@ def change_by_names(study: Study) -> float:
 def _false_positives(study: Study) -> Told:
     weeks = study.alerts.weekly_pooled.set_index("week")
     change = weeks["change"].iloc[-1] if len(weeks) else ""
-    unsure = "" if change in ("better", "worse") else f", {change}"
+    unsure = {"not distinguishable": ", which may be chance"}.get(change, "")
     pooled = study.alerts.pooled_false_positives.iloc[0]
     bound = study.bounds.false_positive_rate
     stands = "over" if pooled["low"] > bound else "within" if pooled["high"] <= bound else "not shown to be over"

@@ -16,7 +16,6 @@ from cloudxai_analysis.checks.finding import ROWS
 from cloudxai_analysis.ground.window import HOUR
 from cloudxai_analysis.study.alerts import ONE_DAY
 from cloudxai_analysis.study.study import Study
-from cloudxai_analysis.words.phrases import count
 from cloudxai_analysis.words.sentences import say
 
 MOST_CONSIDERATIONS = 4
@@ -107,9 +106,22 @@ def _within(check: Check, head: Check) -> bool:
 
 def headline(study: Study, status: Status, checks: list[Check]) -> str:
     """The verdict as a title with the two causes that hurt most: 'Warning: …; …. Both are over.'."""
-    said = [in_brief(check) for check in _in_title(status, checks)]
     words = {"status": WORDS["status"][status], "so_far": " so far" * study.partial}
+    if status == "unknown":
+        return _unknown_headline(study, checks, words)
+    said = [in_brief(check) for check in _in_title(status, checks)]
     return sentence("headline", **words, found="; ".join(said), over=_over(_in_title(status, checks), study.seen.end))
+
+
+def _unknown_headline(study: Study, checks: list[Check], words: dict[str, Any]) -> str:
+    """Why there is no verdict: nothing was seen, or too little, or what the verdict needs is not known."""
+    if not study.telemetry.seen_seconds:
+        return sentence("nothing_seen", window=study.observed.name)
+    if study.telemetry.seen_seconds < ONE_DAY:
+        return sentence("too_early", **words, seen=study.telemetry.seen_seconds)
+    blind = [check.key for check in checks if check.status == "unknown"]
+    names = [ROWS[key].title for key in NEEDED if key in blind]
+    return sentence("cannot_tell", **words, checks=checks, unknown=len(blind), names=names)
 
 
 def _in_title(status: Status, checks: list[Check]) -> list[Check]:
@@ -135,28 +147,24 @@ def _over(found: list[Check], end: datetime) -> str:
 def paragraph(study: Study, status: Status, checks: list[Check]) -> str:
     """What happened beside the title, whom it hit, and how things stood when last seen, in at most sixty words."""
     found, titled = causes(checks), _in_title(status, checks)
-    number, unknown = sum(len(cause.checks) for cause in found), sum(check.status == "unknown" for check in checks)
-    said = f"{count(number, 'finding')} of {count(len(found), 'cause')}" if found else "No finding"
-    telling = checks if found else [check for check in checks if check.status != "unknown"]
-    beside = [in_brief(cause.told) for cause in found if cause.told not in titled]
+    unknown, beside = sum(check.status == "unknown" for check in checks), [one.told for one in found]
+    also = [f"Also: {in_brief(check)}." for check in beside if check not in titled][:1]
     hit = [WORDS["hit"][check.key] for cause in found for check in cause.checks if check.key in WORDS["hit"]]
-    whom = sentence("hit", whom=", ".join(hit[:MOST_HIT])) if hit else ""
-    for also in (f" Also: {beside[0]}." if beside else "", ""):
-        happened = sentence("happened", said=said, checks=telling, also=also) if telling else ""
-        told = [happened, whom, _stands(study, unknown)]
-        if len(" ".join(told).split()) <= MOST_WORDS:
-            break
-    return " ".join(filter(None, told))
+    whom = [sentence("hit", whom=", ".join(hit[:MOST_HIT]))] if hit else []
+    number = {"findings": sum(len(cause.checks) for cause in found), "causes": len(found)}
+    tally = sentence("tally" if found else "tally_none", **number, checks=checks, unknown=unknown)
+    told = [*also, *whom, *_stands(study), tally]
+    return " ".join(told if len(" ".join(told).split()) <= MOST_WORDS else told[len(also) :])
 
 
-def _stands(study: Study, unknown: int) -> str:
-    """How things stood when last seen."""
+def _stands(study: Study) -> list[str]:
+    """How things stood when last seen, if they were."""
     hours, outages = study.within(study.cardinality.headroom, "hour"), study.readiness.outages
     if hours.empty or not study.readiness.availability["seen_minutes"].iloc[0]:
-        return sentence("unseen", unknown=unknown)
+        return []
     ready = "not ready" if outages["end"].isna().any() else "ready"
     left, cap = int(hours["headroom"].iloc[-1]), study.contract.tenant_cap
-    return sentence("stands", ready=ready, left=left, cap=cap, unknown=unknown)
+    return [sentence("stands", ready=ready, left=left, cap=cap)]
 
 
 def unknowns(checks: list[Check]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from cloudxai_analysis.checks.finding import Case, Found, Words, events_of, find
 from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 from cloudxai_analysis.study.alerts import ONE_DAY
-from cloudxai_analysis.words.phrases import count, moment, percent, short, span
+from cloudxai_analysis.words.phrases import count, day, moment, percent, short, span
 
 BUDGET_NEARLY_USED = 0.1
 
@@ -95,8 +95,8 @@ def _to_do(outages: pd.DataFrame, incidents: pd.DataFrame) -> str:
         if not meets.any():
             whose = f" of {short(row['tenant'])}" if "tenant" in row else ""
             return f"Write an incident{whose} for {moment(row['start'])} into the ledger, with its cause."
-        known.append(short(incidents.loc[meets, "id"].iloc[0]))
-    return f"Decide what keeps {', '.join(dict.fromkeys(known))} from happening again."
+        known.append(f"{short(incidents.loc[meets, 'id'].iloc[0])} of {day(row['start'])}")
+    return f"Decide what keeps outage {', '.join(dict.fromkeys(known))} from happening again."
 
 
 @finds("burn")

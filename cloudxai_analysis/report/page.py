@@ -11,6 +11,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
@@ -27,10 +28,12 @@ from cloudxai_analysis.checks.finding import ROWS as CHECKS
 from cloudxai_analysis.figures.svg import allowed_svg, sparkline
 from cloudxai_analysis.ground.errors import NotebookFailed
 from cloudxai_analysis.ground.secrets import bare
+from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Bounds
 from cloudxai_analysis.words import phrases
 from cloudxai_analysis.words.csv_cells import neutral
 from cloudxai_analysis.words.markdown import markdown_text
+from cloudxai_analysis.words.sentences import say
 
 _HERE = Path(__file__).parent
 _EVALUATION = _HERE.parent / "operate" / "evaluation.json"
@@ -68,10 +71,13 @@ def _rendered(template: str, notebook: dict[str, Any], linked: str) -> str:
     checks = {check["key"]: check for check in summary["checks"]}
     # A section that has no card still has its place, and so has one that is new to us.
     names = dict.fromkeys([*PAGE, *(look["section"] for look in looks)])
-    sections = [_section(name, checks, looks) for name in names]
+    window = summary["window"]
+    period = Window(*map(datetime.fromisoformat, (window["start"], window["end"])), window["name"]).period
+    sections = [_section(name, checks, looks, period) for name in names]
     shown = looks if template.startswith("analyst") else [look for section in sections for look in section["evidence"]]
     page = template_of(template).render(
         summary=summary,
+        period=period,
         since=head["since"],
         sections=sections,
         again=_again(summary),
@@ -152,7 +158,7 @@ def _outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict
     return head, list(looks.values())
 
 
-def _section(name: str, checks: dict[str, Any], looks: list[dict[str, Any]]) -> dict[str, Any]:
+def _section(name: str, checks: dict[str, Any], looks: list[dict[str, Any]], period: str) -> dict[str, Any]:
     """What a section shows: its answer, what was found by cause, two figures, and the evidence behind them, folded."""
     row = PAGE.get(name) or Section(title=name.capitalize(), notebook="weekly_report")
     of_it, own = ([one for one in some if one["section"] == name] for some in (checks.values(), looks))
@@ -168,7 +174,7 @@ def _section(name: str, checks: dict[str, Any], looks: list[dict[str, Any]]) -> 
     kept = {row.answer, *row.figures, *row.tables, *row.evidence, *asking}
     return {
         "name": name,
-        "title": row.title,
+        "title": say(row.title, {"period": period}),
         "notebook": row.notebook,
         "status": min((check["status"] for check in of_it), key=SEVERITY.__getitem__, default=no_check),
         "checks": of_it,

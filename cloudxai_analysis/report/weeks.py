@@ -156,4 +156,4 @@ def _trends(rows: list[Row]) -> Iterator[dict[str, Any]]:
         line = sparkline([one[1].value if one else None for one in values], most=len(values), width=520)
         known = sorted(course.values(), key=lambda one: float(one[1].value or 0))
         drawn = Markup(line)  # noqa: S704 - drawn of numbers alone
-        yield {"newest": number, "line": drawn, "least": known[:1], "most": known[-1:]}
+        yield {"newest": number, "line": drawn, "least": known[:1], "most": known[-1:], "known": len(known)}

@@ -157,7 +157,7 @@ def _flapping_rows() -> list[Planted]:
             "ReadinessLatencyHigh fired 5 times in 40 minutes from Wed 11 Nov, 10:00 UTC.",
             value=0.0,
             events=(),
-            action="Find out why the alert wavered, and draft a longer 'for'.",
+            action="Find out why the alert wavered, and draft a longer 'for' of the alert.",
         ),
         flapping(before=[("", "acme", 4, at("08 23:50"), at("09 00:20"))]).says(
             "warn",
@@ -209,7 +209,7 @@ def _false_positives_rows() -> list[Planted]:
         false_positives("false", "true", "false", "true", "standing").says(
             "unknown",
             f"2 of 4 alert groups of rules that wake someone in {MONTH_NAME} were false: 50 % (95 % interval 15 % to "
-            f"85 %), {open_to}21 more, all true, would do.",
+            f"85 %), {open_to}21 more alert groups, all true, would show it within.",
             value=None,
             bound=0.25,
         ),
@@ -225,11 +225,13 @@ def _false_positives_rows() -> list[Planted]:
         # Wilson, 0 of 12: 0 to 0.2425; 0 of 11: 0 to 0.2588; 1 of 4: 0.046 to 0.699.
         false_positives(*["true"] * 12).says("pass", value=0.0),
         false_positives(*["true"] * 11).says(
-            "unknown", f"…(95 % interval 0 % to 26 %), {open_to}1 more, all true, would do.", value=None
+            "unknown",
+            f"…(95 % interval 0 % to 26 %), {open_to}1 more alert group, all true, would show it within.",
+            value=None,
         ),
         # Nor is a rate at the bound a proof of it; by Wilson's formula 18 of 19 must be true.
         false_positives("false", "true", "true", "true").says(
-            "unknown", "…nor within it; 15 more, all true, would do."
+            "unknown", "…nor within it; 15 more alert groups, all true, would show it within."
         ),
         false_positives("true", "false", others=("false", "unjudged")).says(
             "unknown", events=(("false_alert", "Breach", 1.0, "episode"), ("false_alert", "Ticket", 1.0, "episode"))
@@ -281,7 +283,7 @@ def _rules_rows() -> list[Planted]:
             action="Drop Page, or draft another: it caught 0 incidents, and nothing would be missed without it.",
             size="10 false alert groups of 3 rules, 10 of them at night",
         ),
-        rules(slow).says("warn", "…were false, and woke nobody; surely over 25 %: Slow."),
+        rules(slow).says("warn", "…were false, and woke nobody."),
         rules(("Page", ["false", "true"]), ("Other", ["true"] * 3)).says(
             "unknown",
             "Too few alert groups to judge 2 of 2 rules against 25 %: Other needs 9 more, all true.",

@@ -181,7 +181,7 @@ ROWS = [
     ),
     outages(OUTAGE, before=[EARLIER], not_ready=25).says("warn", f"{ONCE}; for the first…", events=(GLOBAL,)),
     outages(OUTAGE, incidents=[("INC-7", "2026-11-12 10:00", None)]).says(
-        "warn", action="Decide what keeps INC-7 from happening again."
+        "warn", action="Decide what keeps outage INC-7 of Thu 12 Nov from happening again."
     ),
     outages(OUTAGE, incidents=[("INC-7", "2026-11-12 10:43", None)]).says("warn", action=WRITE),
     outages().says("pass", "The platform was ready for all of 2026-W46.", value=0.0),
