@@ -71,8 +71,8 @@ def _rendered(template: str, notebook: dict[str, Any], linked: str) -> str:
     checks = {check["key"]: check for check in summary["checks"]}
     # A section that has no card still has its place, and so has one that is new to us.
     names = dict.fromkeys([*PAGE, *(look["section"] for look in looks)])
-    window = summary["window"]
-    period = Window(*map(datetime.fromisoformat, (window["start"], window["end"])), window["name"]).period
+    start, end = (datetime.fromisoformat(summary["window"][edge]) for edge in ("start", "end"))
+    period = Window(start, end, summary["window"]["name"]).period
     sections = [_section(name, checks, looks, period) for name in names]
     shown = looks if template.startswith("analyst") else [look for section in sections for look in section["evidence"]]
     page = template_of(template).render(
