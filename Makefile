@@ -127,6 +127,7 @@ servers:
 	command -v chromium >/dev/null || missing+=" chromium"; \
 	command -v victoria-metrics >/dev/null || missing+=" victoria-metrics"; \
 	command -v openssl >/dev/null || missing+=" openssl"; \
+	command -v strace >/dev/null || missing+=" strace"; \
 	command -v systemd-analyze >/dev/null || missing+=" systemd"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -109,7 +109,7 @@ def no_link(folder: Path) -> Path:
 
 
 def make_folder(folder: Path, *, mode: int = 0o755) -> None:
-    """Make a folder and those above it, which nobody else can write to under any umask.
+    """Make a folder and those above it, on disk, which nobody else can write to under any umask.
 
     Raises RefusedForSecurity (a link stands in its place).
     """
@@ -122,6 +122,7 @@ def make_folder(folder: Path, *, mode: int = 0o755) -> None:
             raise
     else:
         folder.chmod(shared(mode))
+        sync(folder.parent)
 
 
 @contextmanager

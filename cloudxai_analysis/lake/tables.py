@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction
 
 from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
 from cloudxai_analysis.ground.files import enough_descriptors, make_folder, one_writer, sync
@@ -27,8 +27,12 @@ from cloudxai_analysis.lake.tiles import KINDS, SCHEMAS, TileFile
 
 KEYS = [("metric", pa.string()), ("date", pa.string())]
 _METADATA = "cloudxai"
+_INTERVAL = "delta.checkpointInterval"
 _LISTED = ["partition.metric", "partition.date", "path", "num_records", "size_bytes"]
-_RESCUE = "Restore it from a copy, or move the lake aside and pull again"
+_RESCUE = (
+    "`cloudxai lake verify` sets aside what a power cut left of it; else restore it from a copy, or move the lake "
+    "aside and pull again"
+)
 
 
 class Lake:
@@ -118,14 +122,19 @@ class Lake:
                 schema=table.schema(),
                 partition_by=[name for name, _ in KEYS],
                 commit_properties=CommitProperties(custom_metadata={_METADATA: json.dumps(metadata, sort_keys=True)}),
+                post_commithook_properties=PostCommitHookProperties(create_checkpoint=False),
             )
             table.update_incremental()
+            _sync_log(folder, table.version())
+            # A checkpoint whose log a power cut took would end the table: nothing could be committed after it.
+            if not (table.version() + 1) % int(table.metadata().configuration.get(_INTERVAL, 100)):
+                table.create_checkpoint()
+                _sync_log(folder, table.version())
         except DeltaError as error:
             # As where something else stands in the place of the next log; a disk that fails is an OSError.
             raise LakeDamaged(
                 f"Lake table {folder} takes no version after {table.version()}: {_first_line(error)}. {_RESCUE}."
             ) from None
-        _sync_log(folder, table.version())
         return table.version()
 
 
@@ -174,9 +183,10 @@ def _create_table(folder: Path, schema: pa.Schema) -> None:
 
 
 def _sync_log(folder: Path, version: int) -> None:
-    """Have a commit on disk, which deltalake does not see to."""
+    """Have a commit on disk, with a checkpoint that it made, which deltalake does not see to."""
     log = log_file(folder, version)
-    for path in (log, log.parent, folder):
+    made = [log.parent / "_last_checkpoint", *log.parent.glob(f"{version:020d}.*"), log.parent, folder]
+    for path in filter(Path.exists, made):
         sync(path)
 
 

@@ -65,7 +65,9 @@ def publish(folder: Path, target: Path) -> None:
     link.symlink_to(Path(_PUBLISHED) / final.name)
     os.replace(link, target)
     sync(target.parent)
+    # Only now: an old report that came back without its mark would pass for a fresh one.
     stale_file(target).unlink(missing_ok=True)
+    sync(target.parent)
     before = [old for old in final.parent.glob(f"{target.name}-*") if old != final]
     for old in sorted(before, key=lambda old: old.stat().st_ctime_ns, reverse=True)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
