@@ -83,12 +83,14 @@ def contract() -> Contract:
     return whole.model_copy(update={"metrics": {role: whole.metrics[role] for role in ROLES}})
 
 
-def pull_days(path: str, days: float, *, hours: float = 0, gate: str = "", lock_seconds: float = 10) -> int:
+def pull_days(
+    path: str, days: float, *, hours: float = 0, gate: str = "", lock_seconds: float = 10, executor: str = "threads"
+) -> int:
     """Pull so many days from the start, as of `hours` after their end or, where 0, of long after; the version."""
     window = Window(START, START + days * DAY)
     now = window.start + hours * HOUR if hours else LATER
     source, lake = Steady(gate=gate), open_lake(Path(path))
-    return pull(source, lake, contract(), window, now=now, lock_seconds=lock_seconds).version
+    return pull(source, lake, contract(), window, now=now, lock_seconds=lock_seconds, executor=executor).version
 
 
 def fingerprint(snapshot: Snapshot) -> str:

@@ -149,7 +149,7 @@ def _moments(times: bytes) -> list[str]:
 
 @contextmanager
 def _running(folder: Path, command: list[str], listen: str) -> Iterator[Server]:
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     (folder / "data").mkdir(exist_ok=True)
     with (folder / "log").open("wb") as log:
         try:
@@ -169,7 +169,7 @@ def _running(folder: Path, command: list[str], listen: str) -> Iterator[Server]:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -48,6 +48,15 @@ def _made(_context: click.Context, _option: click.Parameter, file: str) -> Any:
     return read_made(Path(file)) if file else None
 
 
+EXECUTOR = click.option(
+    "--executor",
+    default="threads",
+    show_default=True,
+    metavar="WHERE",
+    help="Where tiles are pulled: threads, dask (processes here), dask://HOST:PORT (a cluster).",
+)
+
+
 FROM = click.option(
     "--from", "made", default="", metavar="FILE", callback=_made, help="The same report again, by its summary.json."
 )

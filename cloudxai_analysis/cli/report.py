@@ -14,7 +14,16 @@ import click
 
 from cloudxai_analysis.cli.connect import first_look
 from cloudxai_analysis.cli.door import say
-from cloudxai_analysis.cli.options import FROM, NOW, WEEK, in_environment, in_week, of_environment, one_at_a_time
+from cloudxai_analysis.cli.options import (
+    EXECUTOR,
+    FROM,
+    NOW,
+    WEEK,
+    in_environment,
+    in_week,
+    of_environment,
+    one_at_a_time,
+)
 from cloudxai_analysis.ground.errors import CloudxaiError, NotebookFailed
 from cloudxai_analysis.ground.files import written
 from cloudxai_analysis.ground.secrets import hidden
@@ -39,9 +48,10 @@ _NOTEBOOK = "weekly_report"
 @NOW
 @FROM
 @click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
+@EXECUTOR
 @click.option("--edition", type=click.Choice(["page", "analyst"]), default="page", help="'analyst' adds a file to it.")
 @one_at_a_time
-def report(asked: Asked, made: Made | None, fail_on: str, edition: str) -> int:
+def report(asked: Asked, made: Made | None, fail_on: str, executor: str, edition: str) -> int:
     """Pull what is missing, run the weekly notebook, and publish the report.
 
     The page is for those who decide. With `--edition analyst` a second file, analysts_edition.html,
@@ -51,7 +61,8 @@ def report(asked: Asked, made: Made | None, fail_on: str, edition: str) -> int:
     again, from the same version of the lake and the same entries of the ledger, into
     outputs/ENVIRONMENT/again/WEEK, and held against it to the byte.
     """
-    folder, summary = _again(asked, made) if made else _anew(asked, analyst=edition == "analyst")
+    analyst = edition == "analyst"
+    folder, summary = _again(asked, made) if made else _anew(asked, executor=executor, analyst=analyst)
     grave = sorted(summary["checks"], key=lambda check: ("fail", "warn", "unknown", "pass").index(check["status"]))
     worst = {check["section"]: check for check in reversed(grave)}
     sections = dict.fromkeys(check["section"] for check in summary["checks"])
@@ -61,7 +72,7 @@ def report(asked: Asked, made: Made | None, fail_on: str, edition: str) -> int:
     return 1 if summary["status"] in failing else 0
 
 
-def _anew(asked: Asked, *, analyst: bool) -> tuple[Path, dict[str, Any]]:
+def _anew(asked: Asked, *, executor: str, analyst: bool) -> tuple[Path, dict[str, Any]]:
     """Pull, and publish the report; where it lies, and its summary. The last good report stays until then.
 
     Raises LakeDamaged where the ledger lacks entries that an earlier report was made from.
@@ -76,7 +87,7 @@ def _anew(asked: Asked, *, analyst: bool) -> tuple[Path, dict[str, Any]]:
 
         say(first_look(asked), err=True)
         try:
-            summary = _pulled(asked, target, kernel, analyst=analyst)
+            summary = _pulled(asked, target, kernel, executor=executor, analyst=analyst)
         except Exception as error:
             expected = isinstance(error, CloudxaiError)
             # A disk that takes no note must not take the place of what went wrong.
@@ -87,7 +98,7 @@ def _anew(asked: Asked, *, analyst: bool) -> tuple[Path, dict[str, Any]]:
     return target, summary
 
 
-def _pulled(asked: Asked, target: Path, kernel: Kernel | None, *, analyst: bool) -> dict[str, Any]:
+def _pulled(asked: Asked, target: Path, kernel: Kernel | None, *, executor: str, analyst: bool) -> dict[str, Any]:
     """Pull, and publish what is made of it, unless that would be what is published; gives its summary."""
     from cloudxai_analysis.cli.terminal import show_progress
     from cloudxai_analysis.ledger.ledger import Ledger, published_heads
@@ -101,7 +112,7 @@ def _pulled(asked: Asked, target: Path, kernel: Kernel | None, *, analyst: bool)
     with show_progress() as steps:
         # Told before minutes of pulling.
         notebook = find_notebook(load_settings(), _NOTEBOOK)
-        pulled, source = refresh(asked, progress=steps.pull)
+        pulled, source = refresh(asked, executor=executor, progress=steps.pull)
         head = Ledger(settled.ledger).verify(published_heads(settled.reports)[0])
         pinned: dict[str, Any] = {"source": source, "lake_version": pulled.version}
         of = made_of(settled, asked.window, notebook) | {"tiles": tiles_of(settled, pulled.version)}
@@ -178,7 +189,8 @@ def _published(
 @click.command()
 @in_week
 @click.option("--dry-run", is_flag=True, help="Say what it would bring and take, and pull nothing.")
-def pull(asked: Asked, dry_run: bool) -> int:
+@EXECUTOR
+def pull(asked: Asked, dry_run: bool, executor: str) -> int:
     """Pull what the lake lacks of a window and the weeks before it."""
     from cloudxai_analysis.cli.terminal import show_progress
     from cloudxai_analysis.study.opening import preview, refresh
@@ -189,7 +201,7 @@ def pull(asked: Asked, dry_run: bool) -> int:
         say([f"{name}: {plan_line(preview(asked))}"])
         return 0
     with show_progress() as steps:
-        pulled, _ = refresh(asked, progress=steps.pull)
+        pulled, _ = refresh(asked, executor=executor, progress=steps.pull)
     resumed = f" ({pulled.tiles_resumed} from an interrupted pull)" if pulled.tiles_resumed else ""
     done = f"{pulled.samples_pulled:,} samples in {pulled.tiles_pulled} of {pulled.tiles} tiles{resumed}"
     say([f"{name}: {done}, {pulled.seconds:.1f} s; the lake is at version {pulled.version}."])

@@ -19,17 +19,17 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _DESCRIPTORS = 12  # a runtime of Rust's, and a file or two beside it
 
 
-def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600) -> None:
+def replace_whole(file: Path, content: str | bytes | memoryview, *, mode: int = 0o600, own: str = "") -> None:
     """Put a file on disk in the place of the one that was there: a reader finds the old or the new one, whole.
 
     A file that was there keeps its permissions, and a link its place; a new file has `mode`, as far
-    as it may be `shared`.
+    as it may be `shared`. Writers who may write the same file at once each have a word of their `own`.
 
     Raises OSError (it cannot be written; the old one is as it was).
     """
     real = file.resolve()
     # A crash leaves it behind, and the next writer of the same file overwrites it.
-    unfinished = real.with_name(unfinished_name(real.name))
+    unfinished = real.with_name(unfinished_name(f"{real.name}{own}"))
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         with os.fdopen(os.open(unfinished, flags, mode), "wb") as stream:

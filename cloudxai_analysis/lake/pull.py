@@ -7,16 +7,18 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cloudxai_analysis.ground.errors import NoData, SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import DAY, Window
+from cloudxai_analysis.lake.executor import opened_executor
 from cloudxai_analysis.lake.read import Snapshot, losses, omissions
 from cloudxai_analysis.lake.tables import Lake
 from cloudxai_analysis.lake.tiles import Tile, TileFile, TileKey, left_tile, remove_unfinished, write_tile
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from cloudxai_analysis.sources.server import ServerSource
 
 REWIND = timedelta(hours=1)
-TILE_FORMAT = 4  # raised when the same samples would be written otherwise
+TILE_FORMAT = 5  # raised when the same samples would be written otherwise
 # At most, on disk: a sample with its share of the rollups, and a tile's files without any.
 SAMPLE_BYTES, TILE_BYTES = 12, 10_000
 Progress = Callable[[int, int, int], None]
@@ -55,6 +57,9 @@ class Wanted:
     def window(self) -> Window:
         """What is asked for: the day, up to now where it is still growing."""
         return Window(self.day.start, min(self.day.end, self.asked))
+
+
+Task = tuple[Wanted, TileFile | None, int]  # a tile, that of the lake, and how many samples it must have
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,7 @@ def pull(
     now: datetime,
     rewind: timedelta = REWIND,
     concurrency: int = 2,
+    executor: str = "threads",
     progress: Progress | None = None,
     lock_seconds: float = 10.0,
     noted: Mapping[str, Any] = MappingProxyType({}),
@@ -147,11 +153,12 @@ def pull(
     left out is told until it is brought anew. Series that differ in `replica_labels` only are one.
     `progress` is called with tiles done, tiles missing and samples so far. Nothing is visible
     before the one commit at the end, and the next pull takes up what an interrupted one had
-    finished. What was `noted` of the source stands in the provenance.
+    finished. What was `noted` of the source stands in the provenance. Where tiles are made says
+    `executor`, in the words of `opened_executor`: their bytes are the same.
 
     Raises NoData (no sample of the contract in the window), UsageError (the lake holds telemetry of
     another source or other matchers), LakeLocked, SourceAnswerError (samples came that were not
-    asked for).
+    asked for), and what `opened_executor` does.
     """
     started = time.monotonic()
     # A tile's name says to the second how far it was asked for.
@@ -172,12 +179,16 @@ def pull(
         # What an unpublished tile must have been made from and by, as a word for its file's name.
         made = [identity, described.get("way"), contract.tenant_label, TILE_FORMAT]
         mark = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:8]
-        fetch = partial(_fetch, source, lake, contract, before, identity, mark)
+        fetch = partial(_fetch, source, lake.path.absolute(), contract, identity, mark)
         if isinstance(source, Foreseeing):
             for metric, tiles in groupby(sorted(missing, key=lambda tile: tile.metric), key=lambda tile: tile.metric):
                 windows = [_reached(tile, identity) for tile in tiles]
                 source.foresee(metric, identity["matchers"][contract.scope_of(metric)], windows)
-        fetched = _fetched(fetch, missing, concurrency, progress)
+        held, most = before.by_tile["samples"] if before else {}, _most(before)
+        tasks = [(tile, held.get(tile.key), most.get(tile.key, 0)) for tile in missing]
+        with opened_executor(executor, concurrency) as pool:
+            fetched = _fetched(fetch, tasks, pool, progress)
+        _refuse_other_disk(lake, executor, [file for tile, _ in fetched for file in tile.files])
         taken, shrunk, refused = _weighed(before, [tile.files for tile, _ in fetched])
         fresh = {files[0].tile for files in taken}
         rows = [[*tile.files[0].tile, *one] for tile, _ in fetched for one in sorted(tile.left_out.items())]
@@ -204,7 +215,8 @@ def pull(
             "left_out": [*_staying(before, fresh), *left_out],
             "shrunk": [[*key, *counts] for key, counts in sorted(shrunk.items())],
         }
-        version = lake.publish([file for files in taken for file in files], stated)
+        published = [file for files in taken for file in files]
+        version = lake.publish(published, stated, after=before.version if before else 0)
     resumed = sum(taken_up for _, taken_up in fetched)
     return Pulled(version, len(wanted), len(taken), samples, time.monotonic() - started, warnings, resumed)
 
@@ -257,20 +269,28 @@ def _reached(tile: Wanted, identity: Mapping[str, Any]) -> Window:
     return Window(tile.window.start - lead, tile.window.end)
 
 
+def _refuse_other_disk(lake: Lake, executor: str, files: Sequence[TileFile]) -> None:
+    """What workers on another machine wrote to a disk of their own must not be committed."""
+    if unseen := sum(not file.path(lake.path).is_file() for file in files):
+        raise UsageError(
+            f"Executor '{executor}' wrote {unseen:,} of {len(files):,} files to where Lake {lake.path} is not: nothing "
+            "was committed. Give the workers the same folder under the same path."
+        )
+
+
 def _fetch(
     source: Source,
-    lake: Lake,
+    path: Path,
     contract: Contract,
-    before: Snapshot | None,
     identity: Mapping[str, Any],
     mark: str,
     tile: Wanted,
+    held: TileFile | None,
+    least: int,
 ) -> Fetched:
-    """A tile, and whether an earlier pull had left it."""
+    """A tile, and whether an earlier pull had left it; a worker may do it, who has these arguments alone."""
     where = (tile.day, tile.asked, contract.tenant_label)
-    held = before.by_tile["samples"].get(tile.key) if before else None
-    least = _most(before).get(tile.key, 0)
-    left = left_tile(lake.path, tile.metric, *where, identity=mark, held=held, least=least)
+    left = left_tile(path, tile.metric, *where, identity=mark, held=held, least=least)
     if left:
         return left, True
     replica_labels, asked = identity.get("replica_labels", ()), _reached(tile, identity)
@@ -283,22 +303,21 @@ def _fetch(
         )
     if replica_labels:
         batch = merge_replicas(batch, replica_labels, tile.window, counter=contract.counts(tile.metric))
-    return write_tile(lake.path, batch, *where, identity=mark), False
+    return write_tile(path, batch, *where, identity=mark), False
 
 
 def _fetched(
-    fetch: Callable[[Wanted], Fetched], missing: list[Wanted], concurrency: int, progress: Progress | None
+    fetch: Callable[..., Fetched], tasks: list[Task], pool: Executor, progress: Progress | None
 ) -> list[Fetched]:
     """The missing tiles, or what was raised for the first that failed; no other is begun then."""
-    with ThreadPoolExecutor(concurrency) as pool:
-        futures = [pool.submit(fetch, tile) for tile in missing]
-        samples = 0
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                samples += future.result()[0].files[0].rows
-                if progress:
-                    progress(done, len(missing), samples)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    futures = [pool.submit(fetch, *task) for task in tasks]
+    samples = 0
+    try:
+        for done, future in enumerate(as_completed(futures), start=1):
+            samples += future.result()[0].files[0].rows
+            if progress:
+                progress(done, len(tasks), samples)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
     return [future.result() for future in futures]

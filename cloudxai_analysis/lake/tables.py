@@ -17,10 +17,10 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
-from cloudxai_analysis.ground.errors import LakeDamaged, UsageError
+from cloudxai_analysis.ground.errors import LakeDamaged, LakeLocked, UsageError
 from cloudxai_analysis.ground.files import enough_descriptors, make_folder, one_writer, sync
 from cloudxai_analysis.lake.read import Snapshot, Stated
 from cloudxai_analysis.lake.tiles import KINDS, SCHEMAS, TileFile
@@ -75,8 +75,11 @@ class Lake:
             )
         return Snapshot(self.path, version, samples_version, stated, files)
 
-    def publish(self, fresh: Iterable[TileFile], stated: Stated) -> int:
+    def publish(self, fresh: Iterable[TileFile], stated: Stated, *, after: int | None = None) -> int:
         """Commit tiles, replacing those of the same metric and day, and return the version of `rollups`.
+
+        `after` is the version that they were made beside, 0 for none: the same publication again is
+        the one that is there, and LakeLocked is raised where another one has come since.
 
         Both commits go by what is published: what an interrupted publication left in `samples` is
         taken out, and what it took out is put back. Each step is on disk before the next: the
@@ -85,6 +88,9 @@ class Lake:
         for kind in KINDS:
             if not is_table(self.path / kind):
                 _create_table(self.path / kind, SCHEMAS[kind])
+        newest = self._published()
+        if after is not None and newest is not None and newest.version() != after:
+            return self._published_before(stated)
         fresh = list(fresh)
         replaced = {file.tile for file in fresh}
         published = self.snapshot().files if self.exists else []
@@ -97,6 +103,13 @@ class Lake:
             return None
         table = open_table(self.path / "rollups")
         return table if table.version() else None
+
+    def _published_before(self, stated: Stated) -> int:
+        newest = self.snapshot()
+        there = {name: said for name, said in newest.provenance.items() if name != "samples_version"}
+        if there != json.loads(json.dumps(stated)):
+            raise _overtaken(self.path)
+        return newest.version
 
     def _commit(self, kind: str, files: Iterable[TileFile], metadata: Mapping[str, Any]) -> int:
         """Bring a table to hold those of the files that are its, no others; return its version."""
@@ -115,13 +128,15 @@ class Lake:
         removed = [
             RemoveAction(**_action(file), deletion_timestamp=now) for name, file in held.items() if name not in wanted
         ]
+        # One writer's number is taken but once, even where no lock reaches the other writer.
+        own = Transaction(_METADATA, table.version() + 1)
         try:
             table.create_write_transaction(
                 [*added, *removed],
                 mode="append",
                 schema=table.schema(),
                 partition_by=[name for name, _ in KEYS],
-                commit_properties=CommitProperties(custom_metadata={_METADATA: json.dumps(metadata, sort_keys=True)}),
+                commit_properties=CommitProperties({_METADATA: json.dumps(metadata, sort_keys=True)}, None, [own]),
                 post_commithook_properties=PostCommitHookProperties(create_checkpoint=False),
             )
             table.update_incremental()
@@ -130,12 +145,20 @@ class Lake:
             if not (table.version() + 1) % int(table.metadata().configuration.get(_INTERVAL, 100)):
                 table.create_checkpoint()
                 _sync_log(folder, table.version())
+        except CommitFailedError as error:
+            if "oncurrent transaction" not in str(error):
+                raise
+            raise _overtaken(folder) from None
         except DeltaError as error:
             # As where something else stands in the place of the next log; a disk that fails is an OSError.
             raise LakeDamaged(
                 f"Lake table {folder} takes no version after {table.version()}: {_first_line(error)}. {_RESCUE}."
             ) from None
         return table.version()
+
+
+def _overtaken(path: Path) -> LakeLocked:
+    return LakeLocked(f"Lake {path} was written by another run meanwhile, and nothing was published. Run again.")
 
 
 def open_lake(path: Path) -> Lake:

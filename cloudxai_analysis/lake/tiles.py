@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -103,9 +104,10 @@ def write_tile(
         path = lake / kind / name
         for folder in (path.parent.parent, path.parent):
             make_folder(folder, mode=0o700)
-        replace_whole(path, memoryview(data))
+        # Two workers may write one tile, where one of them was taken for lost.
+        replace_whole(path, memoryview(data), own=uuid4().hex[:8])
         written.append(TileFile(kind, batch.metric, day.name, name, rows, data.size))
-    return Tile(written, batch.left_out)
+    return Tile(written, dict(batch.left_out))
 
 
 def left_tile(
@@ -245,9 +247,14 @@ def _rollup_table(
 
 def _spread(rows: NDArray[np.int32], columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """Columns of a value a series, where `rows` holds the place of each row's series."""
-    # The places are our own, so that they need not be held against the column's bounds again.
-    places = pa.array(rows)
-    return {name: pa.DictionaryArray.from_arrays(places, column, safe=False) for name, column in columns.items()}
+    places, spread = pa.array(rows), {}
+    for name, column in columns.items():
+        # Of a value that stands twice in a dictionary pyarrow writes one, and memory of anybody's for the other.
+        found = column.dictionary_encode()
+        own = places if len(found.dictionary) == len(column) else found.indices.take(places)
+        # The places are our own, so that they need not be held against the column's bounds again.
+        spread[name] = pa.DictionaryArray.from_arrays(own, found.dictionary, safe=False)
+    return spread
 
 
 def _packed(contents: Iterable[pa.Table], left_out: Mapping[str, int]) -> tuple[pa.Buffer, int]:

@@ -44,6 +44,10 @@ class Counts:
         for run in _runs(stretches):
             self._runs.update(dict.fromkeys(run, run))
 
+    def foreseen(self) -> list[list[Stretch]]:
+        """The runs of days that are still to be counted together."""
+        return list({id(run): run for run in self._runs.values()}.values())
+
     def before(self, stretch: Stretch) -> Counted:
         """What there is to be read; raises SourceAnswerError where it is more than may be, and what `count` does."""
         with self._lock:

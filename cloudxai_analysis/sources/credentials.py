@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -15,7 +17,15 @@ from requests.auth import AuthBase
 from cloudxai_analysis.ground.errors import RefusedForSecurity, UsageError
 from cloudxai_analysis.ground.secrets import LEAST_CHARACTERS, hidden, keep
 from cloudxai_analysis.platform.settings import EnvironmentSettings
-from cloudxai_analysis.sources.http_config import BasicAuth, HttpConfig, content_of, read_http_config, tell_if_open
+from cloudxai_analysis.sources.http_config import (
+    Authorization,
+    BasicAuth,
+    Header,
+    HttpConfig,
+    content_of,
+    read_http_config,
+    tell_if_open,
+)
 
 TENANT_HEADER = "X-Scope-OrgID"
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -60,6 +70,10 @@ class Credentials(AuthBase):
 
     def __repr__(self) -> str:
         return "<secret>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What the files hold now goes along to another process, which may not have them; those of TLS stay files."""
+        return partial(Credentials, _in_hand(self.config), tenant=self._tenant), ()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the tenant, the headers and the credentials on a request."""
@@ -129,6 +143,34 @@ class Credentials(AuthBase):
                     "told from ordinary words, and hidden. Give it a longer one."
                 )
             self._secrets |= keep(secret)
+
+
+def _in_hand(config: HttpConfig) -> HttpConfig:
+    """The same with what its files hold; raises UsageError where one cannot be read."""
+
+    def held(given: SecretStr | None, file: Path | None) -> SecretStr | None:
+        return given if file is None else SecretStr(_text(None, file))
+
+    basic, token = config.basic_auth, config.token
+    headers = {
+        name: Header(values=one.values, secrets=(*one.secrets, *(SecretStr(_text(None, file)) for file in one.files)))
+        for name, one in config.http_headers.items()
+    }
+    return config.model_copy(
+        update={
+            "basic_auth": basic
+            and BasicAuth(
+                username=held(basic.username, basic.username_file), password=held(basic.password, basic.password_file)
+            ),
+            "authorization": token
+            and Authorization.model_construct(
+                type=token.type, credentials=held(token.credentials, token.credentials_file)
+            ),
+            "bearer_token": None,
+            "bearer_token_file": None,
+            "http_headers": headers,
+        }
+    )
 
 
 def _text(given: SecretStr | None, file: Path | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class RangeSelectors:
 
     About `samples_per_answer` are asked for at once: that bounds memory here and there.
     """
+
+    way: Final = "range_selectors"
 
     def __init__(self, session: ObservingSession, *, samples_per_answer: int = SAMPLES_PER_ANSWER) -> None:
         self.session = session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import cramjam
 import google_crc32c
@@ -45,6 +45,8 @@ class RemoteRead:
     Staleness markers and every other NaN keep their bits. Source: Prometheus docs, 'Remote read
     API'.
     """
+
+    way: Final = "remote_read"
 
     def __init__(self, ranges: RangeSelectors) -> None:
         self._ranges = ranges

@@ -36,6 +36,11 @@ class ServerSource:
         self._way = way
         self._ranges = RangeSelectors(session)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads in the way that was chosen here, and asks for itself what else it must know."""
+        counts, way = self._ranges.counts, self._chosen[0].way
+        return _opened_again, (self.session, way, self._tenant, counts.foreseen())
+
     @property
     def name(self) -> str:
         """The server's base URL without credentials."""
@@ -124,3 +129,12 @@ class ServerSource:
             return way if way.offered() else None
         except Declined:
             return None
+
+
+def _opened_again(
+    session: ObservingSession, way: WayName, tenant: str | None, foreseen: list[list[Stretch]]
+) -> ServerSource:
+    source = ServerSource(session, way=way, tenant=tenant)
+    for run in foreseen:
+        source._ranges.counts.foresee(run)
+    return source

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -80,6 +81,10 @@ class ObservingSession(requests.Session):
         self.limits = limits
         with self._named():
             self._pools = pools_of(credentials, tls=self.base.startswith("https:"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes connections of its own."""
+        return partial(ObservingSession, self.base, limits=self.limits, credentials=self._credentials), ()
 
     def close(self) -> None:
         """Close every connection."""

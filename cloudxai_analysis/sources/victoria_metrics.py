@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -34,6 +34,8 @@ class Export:
     its source, `AddRows` of lib/storage). Source: VictoriaMetrics docs, 'How to export data in JSON
     line format'.
     """
+
+    way: Final = "export"
 
     def __init__(self, ranges: RangeSelectors) -> None:
         self._ranges = ranges

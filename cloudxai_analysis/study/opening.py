@@ -42,10 +42,10 @@ def _judged(origin: Source, now: datetime) -> tuple[datetime, timedelta]:
     return (now - ahead if ahead > _CLOCKS_MAY_DIFFER else now), ahead
 
 
-def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, str]:
+def refresh(asked: Asked, *, executor: str = "threads", progress: Progress | None = None) -> tuple[Pulled, str]:
     """Pull what the lake lacks of the window and of the weeks before; what was pulled, and the source's name.
 
-    Raises whatever the source or the lake raises.
+    `executor` is as in `pull`. Raises whatever the source or the lake raises.
     """
     settled, settings, limits = asked.environment, asked.environment.settings, asked.environment.limits
     origin = open_source(settled.source, limits=limits, settings=settings)
@@ -63,6 +63,7 @@ def refresh(asked: Asked, *, progress: Progress | None = None) -> tuple[Pulled, 
         now=now,
         rewind=timedelta(minutes=settings.rewind_minutes),
         concurrency=limits.concurrency,
+        executor=executor,
         progress=progress,
         lock_seconds=limits.lock_seconds,
         noted={

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from _memory import MemorySnapshot
@@ -276,3 +277,15 @@ def test_a_file_that_is_another_is_named_and_the_rest_stays_readable(lake: Lake,
         read_all(lake.snapshot(), kind)
     assert len(lake.snapshot().samples("m", SECOND)) == 48
     assert lake.snapshot().lost() == (set() if file.is_file() else {("m", "2026-11-02")})
+
+
+def test_the_same_samples_are_the_same_bytes_whatever_memory_held_before(tmp_path: Path) -> None:
+    """Tenants stand twice, and pyarrow writes what was left in memory for a value that a dictionary has twice."""
+    labels = [{"tenant": f"tenant-{number // 2}", "instance": str(number % 2)} for number in range(40)]
+    batch = SeriesBatch.of("m", [(one, np.array([START_MS]), np.ones(1)) for one in labels])
+    names = set()
+    for number in range(1, 30):
+        left = [pa.array(np.full(size, number, dtype=np.int64) * 0x0101010101010101) for size in range(20, 200, 7)]
+        del left
+        names.add(tuple(file.name for file in write_tile(tmp_path, batch, DAYS, DAYS.end, "tenant").files))
+    assert len(names) == 1

@@ -58,6 +58,10 @@ class DemoSource:
             )
         return cls(int(given["seed"]), named_scenario(given["scenario"]))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes the same world anew."""
+        return _made_again, (self.seed, self.scenario.model_dump(mode="json"))
+
     @property
     def name(self) -> str:
         """The demo's URL with everything that decides its samples."""
@@ -120,6 +124,10 @@ class DemoSource:
                 made = _alerts(self._world) if metric == "ALERTS" else self._world.series(metric)
                 self._by_metric[metric] = made
             return self._by_metric[metric]
+
+
+def _made_again(seed: int, scenario: dict[str, Any]) -> DemoSource:
+    return DemoSource(seed, Scenario.model_validate(scenario))
 
 
 def _alerts(world: World) -> list[Trace]:
