@@ -19,8 +19,8 @@ import rfc8785
 
 from cloudxai_analysis.decide.signoff import WORDS, Signoff
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.files import private, sync, written
-from cloudxai_analysis.report.publish import building
+from cloudxai_analysis.ground.files import private, written
+from cloudxai_analysis.report.publish import write_folder
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:cloudxai:signoff-evidence:v1"
@@ -36,14 +36,8 @@ def write_bundle(signoff: Signoff, folder: Path, *, bagged_on: date) -> None:
     if os.path.lexists(folder):
         raise UsageError(f"Bundle {folder} is there already, and none is overwritten. Name another folder.")
     files = _bag(_payload(signoff), bagged_on)
-    with private(), written(f"Bundle {folder}"), building(folder) as unfinished:
-        for name, content in files.items():
-            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
-            (unfinished / name).write_bytes(content)
-        for path in (*unfinished.rglob("*"), unfinished):
-            sync(path)
-        os.rename(unfinished, folder)
-        sync(folder.parent)
+    with private(), written(f"Bundle {folder}"):
+        write_folder(files, folder)
 
 
 def _payload(signoff: Signoff) -> dict[str, bytes]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.contract import Contract, Metric
+from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.promql import quoted
 
 Kind = Literal["renamed", "appeared", "vanished", "type", "unit", "label", "meaning"]
@@ -24,7 +23,7 @@ _UNITS = {
 }
 
 
-class Change(BaseModel):
+class Change(Table):
     """One metric that is not what it was; `old` and `new` are names of series, '' where there is none.
 
     `factor` is the new value over the old one, `labels` gives the new name of each label that has
@@ -32,8 +31,6 @@ class Change(BaseModel):
     `unit` with the factor 1 no factor is known. A `locked` change breaks a meaning that was
     promised never to change.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     old: str = ""
@@ -53,30 +50,14 @@ class Change(BaseModel):
         return self
 
 
-class Changes(BaseModel):
-    """The file of changes: one table `[[change]]` each."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Changes(Table):
     change: tuple[Change, ...] = ()
 
 
 def read_changes(path: Path) -> tuple[Change, ...]:
-    """The changes kept in the TOML file at `path`.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be read, is no TOML, or a key of it is unknown, missing or wrong.
-    """
-    try:
-        return Changes.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).change
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"Changes {path} cannot be read: {error}. Give the file that drift wrote.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"Changes {path}, key '{where}': {first['msg']}. Mend the file.") from None
+    """The changes kept in the TOML file at `path`; raises UsageError, which names the row and the key."""
+    otherwise = "Give the file that drift wrote."
+    return read_table(path, _Changes, of="Changes", otherwise=otherwise, rows={"change": Change}).change
 
 
 def written_changes(rows: Iterable[Change]) -> str:

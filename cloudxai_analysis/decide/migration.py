@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -12,25 +11,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloudxai_analysis.decide.places import SUFFIXES, Place, Unplaced, places
-from cloudxai_analysis.decide.rewriting import Edit, Plan, Rewriting, refused, rewriting
+from cloudxai_analysis.decide.rewriting import Edit, Plan, edited, refused, rewriting
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.lint import Code, Finding, found
+from cloudxai_analysis.lint import Finding, codes_of, found
 from cloudxai_analysis.lint.corpus import files_at
 from cloudxai_analysis.lint.documents import LARGEST_BYTES
 from cloudxai_analysis.words.phrases import count
 
-CODES = {
-    code: Code(**texts)
-    for code, texts in tomllib.loads(Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")).items()
-}
+CODES = codes_of(Path(__file__).with_name("codes.toml"))
 _LONGEST_CHAIN = 5  # rules that record from each other
 
 
 class Read(NamedTuple):
-    """One file: its path, its name in findings, its text, and the places in it."""
+    """One file: its path, its text, the places in it, what is not looked into, and why it cannot be read."""
 
     path: Path
-    name: str
     text: str
     encoding: str
     places: list[Place]
@@ -44,7 +39,6 @@ class Migrated(NamedTuple):
     path: Path
     findings: list[Finding]
     content: bytes | None
-    encoding: str
 
 
 def migrated(paths: Sequence[Path], plan: Plan) -> list[Migrated]:
@@ -71,11 +65,11 @@ def _read(path: Path) -> Read:
         text = content.decode(encoding)
     except (OSError, UnicodeDecodeError) as error:
         said = f"The file cannot be read: {getattr(error, 'strerror', None) or error}."
-        return Read(path, name, "", "utf-8", [], [], [found("files/unreadable", said, name, 1)])
+        return Read(path, "", "utf-8", [], [], [found("files/unreadable", said, name, 1)])
     try:
-        return Read(path, name, text, encoding, *places(text, name))
+        return Read(path, text, encoding, *places(text, name))
     except ValueError:  # a scalar that is written as no other one
-        return Read(path, name, text, encoding, [], [Unplaced(0, "Its texts cannot be told apart")], [])
+        return Read(path, text, encoding, [], [Unplaced(0, "Its texts cannot be told apart")], [])
 
 
 def _with_recorded(plan: Plan, recording: list[Place]) -> Plan:
@@ -111,20 +105,11 @@ def _migrated(file: Read, plan: Plan) -> Migrated:
         told += [(one.at, "migration/not-read", "", f"{one.said}; this was not looked into.") for one in file.left]
         told += [(lines[min(one.line, len(lines)) - 1], "migration/not-read", "", one.message) for one in file.faults]
     findings = [
-        Finding(
-            file.name,
-            bisect_right(lines, at),
-            code,
-            CODES[code].severity,
-            subject,
-            said,
-            CODES[code].why,
-            CODES[code].action,
-        )
+        found(code, said, file.path.as_posix(), bisect_right(lines, at), subject, of=CODES)
         for at, code, subject, said in dict.fromkeys(told)
     ]
-    text = Rewriting(list(edits), [], {}).of(file.text)
-    return Migrated(file.path, sorted(findings), text.encode(file.encoding) if edits else None, file.encoding)
+    text = edited(file.text, edits)
+    return Migrated(file.path, sorted(findings), text.encode(file.encoding) if edits else None)
 
 
 def _of_place(place: Place, plan: Plan) -> tuple[list[Edit], list[tuple[int, str, str]]]:

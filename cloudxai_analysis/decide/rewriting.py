@@ -46,6 +46,15 @@ class Edit(NamedTuple):
     text: str
 
 
+def edited(text: str, edits: Iterable[Edit]) -> str:
+    """The text with its edits."""
+    parts, at = [], 0
+    for edit in sorted(edits):
+        parts += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*parts, text[at:]])
+
+
 class Told(NamedTuple):
     """What is to be seen at a place: a code of `codes.toml`, and the words."""
 
@@ -130,11 +139,7 @@ class Rewriting(NamedTuple):
 
     def of(self, text: str) -> str:
         """The text with its edits."""
-        parts, at = [], 0
-        for edit in sorted(self.edits):
-            parts += [text[at : edit.start], edit.text]
-            at = edit.end
-        return "".join([*parts, text[at:]])
+        return edited(text, self.edits)
 
 
 def rewriting(text: str, plan: Plan) -> Rewriting:

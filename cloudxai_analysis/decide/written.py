@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cloudxai_analysis.decide.migration import Migrated
 from cloudxai_analysis.decide.rewriting import Plan, rewriting
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.files import make_folder, no_link, replace_whole, shared, written
-from cloudxai_analysis.lint.documents import Node, documents_in, read_text
-from cloudxai_analysis.lint.rules import group_lists
-from cloudxai_analysis.lint.tools import rule_form
+from cloudxai_analysis.ground.files import no_link, written
 from cloudxai_analysis.platform.contract import Contract
+from cloudxai_analysis.report.publish import write_folder
 from cloudxai_analysis.words.phrases import plain
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -126,7 +122,7 @@ def write(
     Raises
     ------
     UsageError
-        The folder is there, two files would have one name, or promtool refuses what it did not refuse before.
+        The folder is there, or two files would have one name.
     RefusedForSecurity, LakeUnwritable
         A link stands in the folder's place; it cannot be written. In every case nothing is.
     """
@@ -142,51 +138,14 @@ def write(
     forth = _numbers(old) <= _numbers(new)
     ordered = (plan, old, new) if forth else (plan.back(), new, old)
     contents[f"schema-{_version(ordered[2])}.yaml"] = schema(*ordered).encode("utf-8", "replace")
-    _refuse_broken(files, {name: contents[name].decode() for name in BRIDGES})
-    with written(f"Folder {folder}"):
-        _publish(contents, folder)
-    return list(contents)
-
-
-def _publish(contents: dict[str, bytes], folder: Path) -> None:
-    """All files under their names in a folder that appears whole."""
     if no_link(folder).exists():
         raise UsageError(f"Folder {folder} is there already, and nothing is overwritten. Choose another --output.")
-    make_folder(folder.parent)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        for name, content in contents.items():
-            make_folder((unfinished / name).parent)
-            replace_whole(unfinished / name, content, mode=0o644)
-        unfinished.chmod(shared(0o755))
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with written(f"Folder {folder}"):
+        write_folder(contents, folder, for_others=True)
+    return list(contents)
 
 
 def _below(path: Path, paths: Sequence[Path]) -> str:
     """A file's name from the folder that it was found in; its own where it was named itself."""
     root = next(one for one in paths if path == one or path.is_relative_to(one))
     return path.name if path == root else (Path(root.resolve().name) / path.relative_to(root)).as_posix()
-
-
-def _refuse_broken(files: Sequence[Migrated], bridges: dict[str, str]) -> None:
-    """Raise UsageError where promtool refuses what would be written, and not for what it refuses now."""
-    own = [file for file in files if file.content is not None]
-    before = [(file.path.as_posix(), file.path.read_bytes().decode(file.encoding)) for file in own]
-    after = [(file.path.as_posix(), (file.content or b"").decode(file.encoding)) for file in own]
-    known = _refusals(before)
-    for name, said in _refusals([*after, *bridges.items()]):
-        if (name, said) not in known:
-            raise UsageError(
-                f"promtool refuses what {name} would become: {said} Nothing was written; change it by hand."
-            )
-
-
-def _refusals(texts: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    documents = []
-    for name, text in texts:
-        trees, _ = read_text(text, name, as_json=name.endswith((".json", ".ipynb")))
-        carried = (document for tree in trees for document, _ in documents_in(tree, name))
-        documents += [(name, Node({"groups": one}, one.line)) for document in carried for one in group_lists(document)]
-    return [(finding.file, finding.message) for finding in rule_form(documents)]

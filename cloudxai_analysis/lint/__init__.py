@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -61,9 +61,17 @@ class Said(NamedTuple):
 
 
 Check = Callable[[Any, Any], Iterable[Said]]
+Codes = Mapping[str, Code]
 RULES: dict[str, list[Check]] = defaultdict(list)
-_TEXTS = tomllib.loads(Path(__file__).with_name("codes.toml").read_text(encoding="utf-8"))
-CODES = {code: Code(**texts) for code, texts in _TEXTS.items()}
+
+
+def codes_of(file: Path) -> dict[str, Code]:
+    """The codes that a file beside the code holds."""
+    texts = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {code: Code(**said) for code, said in texts.items()}
+
+
+CODES = codes_of(Path(__file__).with_name("codes.toml"))
 
 
 def rule(of: str) -> Callable[[Check], Check]:
@@ -79,9 +87,11 @@ def rule(of: str) -> Callable[[Check], Check]:
     return marked
 
 
-def found(code: str, message: str, file: str, line: int, subject: str = "", *, assumed: bool = False) -> Finding:
+def found(
+    code: str, message: str, file: str, line: int, subject: str = "", *, assumed: bool = False, of: Codes = CODES
+) -> Finding:
     """The finding of that code at that place; what is `assumed` is no error."""
-    shared = CODES[code]
+    shared = of[code]
     severity: Severity = "warning" if assumed and shared.severity == "error" else shared.severity
     message = f"{message} (Assumed.)" if assumed and "as its name says" not in message else message
     return Finding(file, line, code, severity, subject, message, shared.why, shared.action)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.words.phrases import near_miss
@@ -16,6 +16,12 @@ from cloudxai_analysis.words.phrases import near_miss
 LARGEST_BYTES = 1 << 20
 Model = TypeVar("Model", bound=BaseModel)
 _NONE: Mapping[str, type[BaseModel]] = MappingProxyType({})
+
+
+class Table(BaseModel):
+    """A table of what people write: what is in it is known, stays as it is, and is not repeated in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def read_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -43,6 +43,20 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for beside in (".link", ".lock"):
         folder.with_suffix(beside).unlink(missing_ok=True)
+
+
+def write_folder(files: Mapping[str, bytes], folder: Path, *, for_others: bool = False) -> None:
+    """Write these files, by their names in it, to a new folder, which appears whole and on disk, or not at all."""
+    with building(folder) as unfinished:
+        for name, content in files.items():
+            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / name).write_bytes(content)
+        for path in (*unfinished.rglob("*"), unfinished):
+            if for_others:
+                path.chmod(shared(0o777 if path.is_dir() else 0o666))
+            sync(path)
+        os.rename(unfinished, folder)
+        sync(folder.parent)
 
 
 def publish(folder: Path, target: Path) -> None:

@@ -118,13 +118,13 @@ def test_a_file_of_changes_gives_back_what_was_written_whatever_the_names_hold(t
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[[change]]\nkind = "renamed"\nold = "a"', "key 'change.0': Value error, renamed: 'appeared' has `new` alone"),
+        ('[[change]]\nkind = "renamed"\nold = "a"', "row 1 of [[change]]: renamed: 'appeared' has `new` alone"),
         ('[[change]]\nkind = "renamed"\nold = "a"\nnew = "a"', "only what is 'renamed' has another name"),
         (
             '[[change]]\nkind = "unit"\nold = "a"\nnew = "a"\nfactor = 0',
-            "key 'change.0.factor': Input should be greater",
+            "row 1 of [[change]], key 'factor': Input should be greater",
         ),
-        ('[[change]]\nkind = "unit"\nold = "a"\nnew = "a"\nfactor = inf', "key 'change.0.factor': "),
+        ('[[change]]\nkind = "unit"\nold = "a"\nnew = "a"\nfactor = inf', "row 1 of [[change]], key 'factor': "),
         ('[[changes]]\nkind = "unit"', "key 'changes': Extra inputs"),
         ("change = [", "cannot be read: "),
     ],
