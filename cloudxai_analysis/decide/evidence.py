@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 import pandas as pd
@@ -13,7 +13,7 @@ import rfc8785
 
 from cloudxai_analysis.cards.log import Log
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import DAY, WEEK
+from cloudxai_analysis.ground.window import DAY, WEEK, midnight
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.entries import Attestation, Entry, Harness
 from cloudxai_analysis.lint.audit import audit
@@ -85,10 +85,6 @@ def finds(kind: str) -> Callable[[Finder], Finder]:
     return keep
 
 
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 def _entries(ledger: Ledger, entries: Iterable[Entry]) -> tuple[Evidence, ...]:
     """Entries of a ledger, each by its line as it stands in the file."""
     lines = ledger.lines()
@@ -135,7 +131,7 @@ def _nights(case: Case) -> Found:
         return Found(MET, "", own[GREEN_NIGHTS - 1].at, last.at, _entries(ledger, own))
     why = f" ({run.broken_by})" if run.broken_by else ""
     missing = f"{count(GREEN_NIGHTS - run.nights, 'more green night')}{why}"
-    return Found(run.state, missing, _midnight(last.date - run.nights * DAY), last.at, _entries(ledger, own))
+    return Found(run.state, missing, midnight(last.date - run.nights * DAY), last.at, _entries(ledger, own))
 
 
 @finds("routing")
@@ -245,7 +241,7 @@ def _attested(case: Case) -> Found:
     since = own[-1].date
     for one in reversed(own):
         since = one.date if since - one.date <= case.holds else since
-    return Found(MET, "", _midnight(since), _midnight(own[-1].date), _entries(case.study.ledger, own[-1:]))
+    return Found(MET, "", midnight(since), midnight(own[-1].date), _entries(case.study.ledger, own[-1:]))
 
 
 def attestations(ledger: Ledger, at: datetime) -> list[Attestation]:

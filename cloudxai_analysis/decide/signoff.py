@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter, field_validator
 
 from cloudxai_analysis.decide.evidence import FINDERS, MET, NOT_KNOWN, NOT_MET, Case, Found, attestations
 from cloudxai_analysis.ground.window import HOUR
 from cloudxai_analysis.ledger import Ledger
+from cloudxai_analysis.platform.tables import Table
 from cloudxai_analysis.study.numbers import NUMBERS, number
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import several
@@ -33,11 +34,7 @@ _Said = Annotated[str, Field(min_length=1)]
 _Level = Literal["low", "medium", "high"]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Asked(_Row):
+class Asked(Table):
     """Evidence that a criterion asks for: what finds it, when it goes stale and why, and what renews it."""
 
     key: _Key
@@ -59,7 +56,7 @@ class Asked(_Row):
         return self.stale_after_hours * HOUR
 
 
-class Criterion(_Row):
+class Criterion(Table):
     """A criterion: its text, its evidence, who attests it in the end, and where to read what to do."""
 
     key: _Key
@@ -69,7 +66,7 @@ class Criterion(_Row):
     evidence: Annotated[tuple[Asked, ...], Field(min_length=1)]
 
 
-class Risk(_Row):
+class Risk(Table):
     """A row of the risk matrix: the number of the study that stands beside it, how that is said, and what to do."""
 
     risk: _Said
@@ -123,22 +120,12 @@ class Signoff:
         newest (evidence), fresh_until (NaT where it does not age), evidence (how many pieces),
         missing, because (it goes stale then).
         """
-        rows = [
-            (
-                *(
-                    place,
-                    asked.key,
-                    found.status,
-                    found.since,
-                    found.newest,
-                    found.newest and found.newest + asked.holds,
-                ),
-                *(len(found.evidence), found.missing, asked.because),
-            )
-            for place, _, asked, found in self.found
-        ]
-        names = "number part status since newest fresh_until evidence missing because"
-        return _typed(rows, names)
+        rows = []
+        for place, _, asked, found in self.found:
+            times = (found.since, found.newest, found.newest and found.newest + asked.holds)
+            told = (len(found.evidence), found.missing, asked.because)
+            rows.append((place, asked.key, found.status, *times, *told))
+        return _typed(rows, "number part status since newest fresh_until evidence missing because")
 
     @cached_property
     def criteria(self) -> pd.DataFrame:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.settings import Environment, near_miss, project_folder
-from cloudxai_analysis.platform.tables import read_table
+from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.study.frame import values
 
 SHIPPED = Path(__file__).with_name("canary.toml")
@@ -19,11 +19,7 @@ _Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Stage(_Row):
+class Stage(Table):
     """One stage: which share of the units has the new version, and what its looks may spend on a false roll-back."""
 
     name: _Text
@@ -36,7 +32,7 @@ class Stage(_Row):
         return self.alpha * _FIRST_ATTEMPT * (1 - _FIRST_ATTEMPT) ** (attempt - 1)
 
 
-class Signal(_Row):
+class Signal(Table):
     """What is compared: a frame of the study by tenant and time, and how much worse would be tolerated."""
 
     title: _Text
@@ -68,7 +64,7 @@ class Signal(_Row):
         return f"{change:+.3g} {self.unit}".rstrip()
 
 
-class Rollout(_Row):
+class Rollout(Table):
     """The stages of a rollout and its signals."""
 
     looks: int = Field(7, ge=2, le=28, description="days of a stage, and so its daily looks")
@@ -97,6 +93,6 @@ class Rollout(_Row):
 def rollout_of(environment: Environment | None = None) -> Rollout:
     """The table that an environment names in `canary`, else the shipped one; a UsageError names what is wrong."""
     own = environment.settings.canary if environment else None
-    rows: dict[str, type[BaseModel]] = {"stages": Stage, "signals": Signal}
+    rows: dict[str, type[Table]] = {"stages": Stage, "signals": Signal}
     file = project_folder() / own if own else SHIPPED
     return read_table(file, Rollout, of="Canary table", otherwise="Correct the file, or `canary`.", rows=rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from cloudxai_analysis.decide.canary import HOLD, Arms, Look, lost_unlike, power
 from cloudxai_analysis.decide.cohorts import Pairs, applies, changes, drawn, of_units, pairs, units_before
 from cloudxai_analysis.decide.stages import Rollout
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ground.window import DAY, WEEK, Window
+from cloudxai_analysis.ground.window import DAY, WEEK, Window, midnight
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.canary import CanaryLook, Cohort
 from cloudxai_analysis.study.study import Study
@@ -199,5 +199,5 @@ def trial_in(study: Study, table: Rollout, *, stage: int, seed: int = 1) -> tupl
 
 def stage_window(first_day: date, looks: int) -> Window:
     """A stage with the week before it."""
-    start = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
-    return Window(start - WEEK, start + timedelta(days=looks), f"the stage from {first_day}")
+    start = midnight(first_day)
+    return Window(start - WEEK, start + looks * DAY, f"the stage from {first_day}")

@@ -135,7 +135,7 @@ def parse_window(name: str) -> Window:
             return _week(year, week)
         first, count = (3 * quarter - 2, 3) if match[3] else (month, 1)
         after = first - 1 + count
-        return Window(_midnight(date(year, first, 1)), _midnight(date(year + after // 12, after % 12 + 1, 1)), name)
+        return Window(midnight(date(year, first, 1)), midnight(date(year + after // 12, after % 12 + 1, 1)), name)
     except (ValueError, OverflowError):
         if not match[2]:
             raise UsageError(f"Invalid window '{name}'. A window is named like {_FORMS}.") from None
@@ -162,9 +162,10 @@ def named_window(name: str, now: datetime) -> Window:
 
 
 def _week(year: int, week: int) -> Window:
-    start = _midnight(date.fromisocalendar(year, week, 1))
+    start = midnight(date.fromisocalendar(year, week, 1))
     return Window(start, start + WEEK, f"{year:04d}-W{week:02d}")
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When a day begins, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

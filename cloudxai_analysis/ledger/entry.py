@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from cloudxai_analysis.ground.window import midnight
+
 
 def _no_number(moment: Any) -> Any:
     if isinstance(moment, int | float) or (isinstance(moment, str) and moment.strip().lstrip("+-").isdecimal()):
@@ -63,7 +65,7 @@ class Entry(BaseModel):
             if (found := getattr(self, field, None)) is not None:
                 return found
         day = getattr(self, "date", None)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else self.written_at
+        return midnight(day) if day else self.written_at
 
     def said(self) -> dict[str, Any]:
         """All that it says of the thing itself, whoever wrote it and when."""

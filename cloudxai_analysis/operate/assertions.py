@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.operate.probes import PROBES
 from cloudxai_analysis.platform.contract import Contract, Metric, load_contract
 from cloudxai_analysis.platform.settings import Environment, project_folder
-from cloudxai_analysis.platform.tables import read_table
+from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.promql import quoted, selector
 from cloudxai_analysis.words.phrases import near_miss
 
@@ -27,15 +27,13 @@ _SUFFIX = {"metric": "_bucket", "counter": "_count"}
 _Comparator = Literal["==", "!=", "<", "<=", ">", ">=", "absent", "present"]
 
 
-class Row(BaseModel):
+class Row(Table):
     """One assertion as a file has it: a query and what its answer must be, or the name of a probe.
 
     `each` makes one of it for every metric, counter or cost of the contract, under an id of its
     own. `only_where` is a query without whose answer there is nothing to assert. `left_out` says
     why it is not asked at all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")
     title: str = Field("", max_length=200)
@@ -75,8 +73,7 @@ class Row(BaseModel):
         return self
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Assertions(Table):
     assertion: tuple[Row, ...] = ()
 
     @field_validator("assertion")
@@ -109,7 +106,7 @@ def assertions(environment: Environment) -> list[Row]:
 def read_rows(file: Path) -> tuple[Row, ...]:
     """The rows of a file of assertions; raises UsageError, whose line names the row."""
     otherwise = "Correct the file, or `nightly` in the settings."
-    return read_table(file, _Table, of="Assertions", otherwise=otherwise, rows={"assertion": Row}).assertion
+    return read_table(file, _Assertions, of="Assertions", otherwise=otherwise, rows={"assertion": Row}).assertion
 
 
 def _of_contract(row: Row, environment: Environment, file: Path | None) -> Iterator[Row]:

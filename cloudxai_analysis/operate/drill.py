@@ -6,7 +6,6 @@ on where it was. A good answer is told by words that it names: that is a search,
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Protocol
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, RootModel
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Incident, Ledger
@@ -22,6 +21,7 @@ from cloudxai_analysis.ledger.entries import Harness
 from cloudxai_analysis.ledger.tabletop import Answered, Tabletop
 from cloudxai_analysis.operate.exercises import Exercise, Inject, Scene, fitting
 from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, near_miss, project_folder
+from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeededSource, Source
 from cloudxai_analysis.words.phrases import count, number, short
@@ -43,8 +43,7 @@ class Team(Protocol):
         """What the team says; None where nobody is there to answer any more."""
 
 
-class _Given(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Given(Table):
     answer: Annotated[str, Field(max_length=10_000)]
     minutes: Annotated[float, Field(ge=0, le=1_440, allow_inf_nan=False)] = 0.0
 
@@ -53,13 +52,8 @@ class Rehearsal:
     """A team whose answers, and how long each took, stand in a file; its clock is set, and nobody waits."""
 
     def __init__(self, file: Path, exercise: Exercise, now: datetime) -> None:
-        try:
-            given = TypeAdapter(dict[str, _Given]).validate_python(tomllib.loads(file.read_text(encoding="utf-8")))
-        except ValidationError as error:
-            key = ".".join(map(str, error.errors()[0]["loc"]))
-            raise UsageError(f"Answers {file}, key '{key}': {error.errors()[0]['msg']}.") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(f"Answers {file} cannot be read: {error}.") from None
+        otherwise = "See docs/howto/hold-a-drill.md."
+        given = read_table(file, RootModel[dict[str, _Given]], of="Answers", otherwise=otherwise).root
         known = [one.id for one in exercise.injects]
         for name in given.keys() - set(known):
             near = near_miss(name, known)

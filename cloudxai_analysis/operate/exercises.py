@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.ledger import Incident
 from cloudxai_analysis.ledger.entries import Harness
 from cloudxai_analysis.platform.settings import Environment
-from cloudxai_analysis.platform.tables import read_table
+from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.series import Source
 from cloudxai_analysis.words.phrases import count, moment, several
 
@@ -32,11 +32,7 @@ Series = tuple[dict[str, str], Any, Any]
 _Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Inject(_Row):
+class Inject(Table):
     """What is shown and asked at a minute of an incident, how long an answer may take, and words of a good one."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")
@@ -56,7 +52,7 @@ class Inject(_Row):
         return self
 
 
-class Exercise(_Row):
+class Exercise(Table):
     """The injects of one kind of incident, in their order."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")
@@ -72,14 +68,14 @@ class Exercise(_Row):
         return self
 
 
-class _Table(_Row):
+class _Exercises(Table):
     exercises: Annotated[tuple[Exercise, ...], Field(min_length=1)]
 
 
 def read_exercises(file: Path = SHIPPED) -> tuple[Exercise, ...]:
     """The exercises of a TOML file; raises UsageError, which names the key."""
     otherwise = "See docs/howto/hold-a-drill.md."
-    return read_table(file, _Table, of="Exercises", otherwise=otherwise, rows={"exercises": Exercise}).exercises
+    return read_table(file, _Exercises, of="Exercises", otherwise=otherwise, rows={"exercises": Exercise}).exercises
 
 
 def fitting(exercises: tuple[Exercise, ...], played: Incident | Harness) -> Exercise | None:

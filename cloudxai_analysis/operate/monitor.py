@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, cast
 
 import pandas as pd
 
 from cloudxai_analysis.checks import judge, week_status
 from cloudxai_analysis.ground.errors import NoData, UsageError
-from cloudxai_analysis.ground.window import DAY, HOUR, Window
+from cloudxai_analysis.ground.window import DAY, HOUR, Window, midnight
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
@@ -67,8 +67,8 @@ def monitor(
     the source, the lake or the ledger raises; then nothing of the day is written.
     """
     settled, now = asked.environment, earlier_clock(asked)
-    today = _midnight(now.date())
-    last = _midnight(day) if day else today - DAY
+    today = midnight(now.date())
+    last = midnight(day) if day else today - DAY
     if last > now:
         raise UsageError(f"Day {last:%Y-%m-%d} has not begun: it is {now:%Y-%m-%d %H:%M} UTC at the source.")
     ledger = Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
@@ -106,7 +106,7 @@ def _due(ledger: Ledger, last: datetime) -> list[datetime]:
     """The days up to `last` that are not in the ledger, or there in part; the last one in any case."""
     partial = {day.date: day.partial for day in ledger.days()}
     most = last - (MOST_DAYS - 1) * DAY
-    first = min(last, max(most, _midnight(min(partial)))) if partial else most
+    first = min(last, max(most, midnight(min(partial)))) if partial else most
     days = (first + number * DAY for number in range((last - first) // DAY + 1))
     return [one for one in days if partial.get(one.date(), True) or one == last]
 
@@ -114,7 +114,7 @@ def _due(ledger: Ledger, last: datetime) -> list[datetime]:
 def _held(days: Sequence[datetime], snapshot: Snapshot, known: set[date]) -> Iterator[datetime]:
     """The days that do not lie before all telemetry; raises NoData where the last one does."""
     extent = snapshot.extent()
-    begin = min([_midnight(one) for one in known] + ([extent.start] if extent else []), default=None)
+    begin = min([midnight(one) for one in known] + ([extent.start] if extent else []), default=None)
     if begin is None or days[-1] < begin:
         since = f"the telemetry begins on {begin:%Y-%m-%d}" if begin else "the lake is empty"
         raise NoData(f"Nothing is held of {days[-1]:%Y-%m-%d}: {since}. Give a later --day.")
@@ -260,7 +260,3 @@ def _alert_words(day: DayObserved) -> str:
     judged = [alert.actionable for alert in day.alerts_fired if alert.actionable is not None]
     said = f" ({sum(judged)} actionable)" if judged else ", none judged" if day.alerts_fired else ""
     return f"{count(len(day.alerts_fired), 'alert')}{said}"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

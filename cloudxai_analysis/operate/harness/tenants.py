@@ -11,10 +11,10 @@ from random import Random
 from typing import Any, Literal
 from zlib import crc32
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cloudxai_analysis.operate.harness.exporter import Fault
-from cloudxai_analysis.platform.tables import read_table
+from cloudxai_analysis.platform.tables import Table, read_table
 
 DEFAULT_SCRIPT = Path(__file__).with_name("script.toml")
 # What each kind of event needs beside `at`, and what it may have.
@@ -37,10 +37,9 @@ Turn = Literal["start", "start_elsewhere", "kill", "leave"]
 _Wish = tuple[float, str, Any, Any]  # second, what, of whom, and its value
 
 
-class Event(BaseModel):
+class Event(Table):
     """What happens at a share `at` of the run, or from there `until` another; its `kind` has its own keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     kind: Literal["arrivals", "burst", "flapping", "outage", "cost", "restart", "rollout"]
     at: float = Field(ge=0, lt=1)
     until: float = Field(1, gt=0, le=1)
@@ -66,10 +65,9 @@ class Event(BaseModel):
         return self
 
 
-class Script(BaseModel):
+class Script(Table):
     """What is loaded, and how."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     tenants: int = Field(100, ge=0, le=1_000_000)
     processes: int = Field(1, gt=0, le=16)
     replicas: int = Field(1, gt=0, le=4)
