@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import quote
 import click
 
 from cloudxai_analysis.cli.door import hand_over, say
-from cloudxai_analysis.cli.options import settled_environment
+from cloudxai_analysis.cli.options import fail_on, settled_environment
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.words.phrases import count
 
@@ -33,7 +33,7 @@ _DOCS = "docs/audits.md"
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-@click.option("--fail-on", type=click.Choice(["never", "error", "warning", "info"]), default="error", show_default=True)
+@fail_on(*_LEVELS, default="error")
 @click.option("--silences", default="", metavar="FILE", help="What not to tell [.cloudxai-audit.yml].")
 @click.option("--source", default="", metavar="URL", help="A server whose metrics the files are held against, too.")
 @click.option("--environment", default="", metavar="NAME", help="Environment of the settings.")
@@ -42,7 +42,7 @@ _DOCS = "docs/audits.md"
 def audit(
     paths: tuple[Path, ...],
     form: str,
-    fail_on: str,
+    failing: tuple[str, ...],
     silences: str,
     source: str,
     environment: str,
@@ -72,13 +72,12 @@ def audit(
     else:
         data = _as_data(left, corpus, len(hidden)) if form == "json" else as_sarif(left)
         hand_over(f"{json.dumps(data, indent=1, ensure_ascii=True)}\n")
-    return exit_code(left, fail_on)
+    return exit_code(left, failing)
 
 
-def exit_code(findings: Sequence[Finding], fail_on: str) -> int:
+def exit_code(findings: Sequence[Finding], failing: Collection[str]) -> int:
     """1 where a finding is as grave as --fail-on says."""
-    grave = list(_LEVELS)[: ["never", *_LEVELS].index(fail_on)]
-    return 1 if any(finding.severity in grave for finding in findings) else 0
+    return int(any(finding.severity in failing for finding in findings))
 
 
 def _of_server(settled: Environment) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudxai_analysis.cli.door import say
-from cloudxai_analysis.cli.options import NOW, of_environment
+from cloudxai_analysis.cli.options import NOW, currently, fail_on
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.words.phrases import count, percent
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
-
-_FAILING = {"never": (), "roll-back": ("roll back",), "hold": ("roll back", "hold")}
 _MOST_NAMED = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -36,7 +34,7 @@ def canary() -> None:
 def _of_stage(command: Callable[..., Any]) -> Callable[..., Any]:
     stage = click.option("--stage", type=int, required=True, help="Number of the stage; the first one is 0.")
     named = click.option("--rollout", required=True, metavar="NAME", help="What is rolled out, such as v1.0.0.")
-    return named(stage(NOW(of_environment(command))))
+    return named(stage(currently(NOW(command))))
 
 
 def _before(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,23 +47,23 @@ def _before(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @canary.command()
 @_before
-def plan(**given: Any) -> int:
+def plan(asked: Asked, **given: Any) -> int:
     """Say what a stage will be able to show before it begins: its cohort, and which harm that finds. Writes nothing."""
-    _set_up(**given)
+    _set_up(asked, **given)
     return 0
 
 
 @canary.command()
 @_before
 @click.option("--by", required=True, metavar="NAME", help="Who stands for it.")
-def draw(by: str, **given: Any) -> int:
+def draw(asked: Asked, by: str, **given: Any) -> int:
     """Draw a stage's cohort, one unit of each stratum of like load, or take one that is given, into the ledger.
 
     Do it before the stage's first day is over: a cohort that is written later is never promoted.
     """
     from cloudxai_analysis.ledger.canary import Cohort
 
-    trial = _set_up(**given)
+    trial = _set_up(asked, **given)
     entry = Cohort(
         rollout=trial.rollout,
         stage=trial.stage,
@@ -74,22 +72,25 @@ def draw(by: str, **given: Any) -> int:
         seed=None if given["cohort"] else given["seed"],
         unit=trial.table.cluster_label,
         by=by,
-        **({"written_at": given["now"]} if given["now"] else {}),
+        **_written(asked),
     )
     kept = trial.study.ledger.append_all([entry], unless_current=True)
     say([f"{'Written to' if kept else 'Already in'} the ledger: {count(len(entry.tenants), 'tenant')}."])
     return 0
 
 
-def _set_up(
-    rollout: str, stage: int, start: datetime, seed: int, cohort: Path | None, now: datetime | None, **place: Any
-) -> Trial:
+def _written(asked: Asked) -> dict[str, datetime]:
+    """When an entry is written, by a clock that was set."""
+    return {"written_at": asked.now} if asked.set_clock else {}
+
+
+def _set_up(asked: Asked, rollout: str, stage: int, start: datetime, seed: int, cohort: Path | None) -> Trial:
     """The trial of a stage that is yet to begin, said."""
     from dataclasses import replace
 
     from cloudxai_analysis.decide.trial import Trial
 
-    study, table = _opened(_asked(now, **place), start.date())
+    study, table = _opened(asked, start.date())
     trial = Trial(study, table, rollout, stage, start.date())
     trial = replace(trial, cohort=_listed(cohort, {*trial.tenants["tenant"]})) if cohort else trial.drawn(seed)
     units, chosen = int((trial.in_cohort == 1).sum()), sorted(trial.cohort)
@@ -120,10 +121,8 @@ def _promises(trial: Trial, units: int) -> list[str]:
 @_of_stage
 @click.option("--day", type=_DAY, metavar="DAY", help="The last day to look at; default: the last one that is over.")
 @click.option("--by", default="cloudxai canary", show_default=True, metavar="NAME", help="Who looks.")
-@click.option("--fail-on", type=click.Choice([*_FAILING]), default="never", show_default=True)
-def look(
-    rollout: str, stage: int, day: datetime | None, by: str, fail_on: str, now: datetime | None, **place: Any
-) -> int:
+@fail_on("roll-back", "hold")
+def look(asked: Asked, rollout: str, stage: int, day: datetime | None, by: str, failing: tuple[str, ...]) -> int:
     """Recommend on a stage as of a day: promote, hold or roll back, with the reason; kept in the ledger.
 
     One look a day is paid for; looking again on the same day changes nothing. What is not known is
@@ -132,27 +131,20 @@ def look(
     from cloudxai_analysis.decide.trial import cohort_of, trial_of
     from cloudxai_analysis.ledger import Ledger
 
-    asked = _asked(now, **place)
     cohort = cohort_of(Ledger(asked.environment.ledger), rollout, stage)
     study, table = _opened(asked, cohort.date)
     last = (study.end.floor("D") - timedelta(days=1)).date()
     chosen = min(day.date() if day else last, cohort.date + timedelta(days=table.looks - 1))
     if chosen > last or chosen < cohort.date:
         raise UsageError(f"Day {chosen} is not one of the stage's days that are over: {cohort.date} to {last}.")
-    told = trial_of(study, table, cohort).entry(chosen, by=by, **({"written_at": now} if now else {}))
+    told = trial_of(study, table, cohort).entry(chosen, by=by, **_written(asked))
     study.ledger.append_all([told], unless_current=True)
     where = f"{rollout}, stage {stage}, {table.stage(stage).name}, {chosen}"
     say([f"{told.recommendation.upper()} ({where}): {told.reason}"])
     say(f"  {table.signals[one.name].title}: {one.state} ({one.cohort} and {one.rest} units)" for one in told.signals)
     left_out = [one.title for name, one in table.signals.items() if name not in {seen.name for seen in told.signals}]
     say([f"  left out, since nothing here names a tenant: {', '.join(left_out)}"] if told.signals and left_out else [])
-    return int(told.recommendation in _FAILING[fail_on])
-
-
-def _asked(now: datetime | None, **place: Any) -> Asked:
-    from cloudxai_analysis.study import settle
-
-    return settle("current", now=now, **place)
+    return int(told.recommendation in failing)
 
 
 def _opened(asked: Asked, first_day: date) -> tuple[Study, Rollout]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudxai_analysis.cli.door import say
-from cloudxai_analysis.cli.options import in_environment
+from cloudxai_analysis.cli.options import fail_on, in_environment
 
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--script", default=None, metavar="FILE", type=click.Path(path_type=Path), help="What the tenants do.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same operations.")
 @click.option("--broken-guard", type=click.Choice(["leaky", "early", "uncounted"]), help="See that it is found.")
-@click.option("--fail-on", type=click.Choice(["never", "fail", "unknown"]), default="never", show_default=True)
+@fail_on("fail", "unknown")
 def harness(
     settled: Environment,
     minutes: float,
@@ -33,7 +33,7 @@ def harness(
     script: Path | None,
     seed: int,
     broken_guard: str | None,
-    fail_on: str,
+    failing: tuple[str, ...],
 ) -> int:
     """Load a platform of our own under a real Prometheus, and say whether the guard's promises hold.
 
@@ -67,5 +67,4 @@ def harness(
 
     say(lines(result))
     say([f"Kept: {settled.harness}"])
-    bad = {"never": (), "fail": ("fail",), "unknown": ("fail", "unknown")}[fail_on]
-    return int(worst(result) in bad)
+    return int(worst(result) in failing)

@@ -20,7 +20,6 @@ from cloudxai_analysis.cli.compare import compare
 from cloudxai_analysis.cli.connect import connect
 from cloudxai_analysis.cli.digest import digest
 from cloudxai_analysis.cli.door import say, streams
-from cloudxai_analysis.cli.drift import drift
 from cloudxai_analysis.cli.drill import drill
 from cloudxai_analysis.cli.focus import focus
 from cloudxai_analysis.cli.harness import harness
@@ -57,7 +56,6 @@ for command in (
     *(drill, canary, digest, weekly_log),
 ):
     main_group.add_command(command)
-migrate.add_command(drift)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,23 @@ import click
 
 from cloudxai_analysis.cli.audit import as_sarif, exit_code, lines_by_code, sums
 from cloudxai_analysis.cli.door import hand_over, say
-from cloudxai_analysis.cli.options import of_environment, settled_environment
-from cloudxai_analysis.words.phrases import count, moment, plain
+from cloudxai_analysis.cli.options import NOW, fail_on, in_week, settled_environment, write_export
+from cloudxai_analysis.cli.options import moment as moment_of
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
+from cloudxai_analysis.words.phrases import count, moment, plain, short
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cloudxai_analysis.decide.rewriting import Plan
+    from cloudxai_analysis.ground.window import Window
     from cloudxai_analysis.platform.contract import Contract
+    from cloudxai_analysis.study import Asked
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-_MOST = 20  # episodes that are listed
-_FAIL_ON = click.Choice(["never", "error", "warning", "info"])
+_MOST, _MOST_CHANGES = 20, 60  # episodes, and changes, that are listed
 
 
 @click.group()
@@ -64,9 +70,11 @@ def _contract(named: str) -> Contract:
 @_PATHS
 @_of_changes
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-@click.option("--fail-on", type=_FAIL_ON, default="error", show_default=True)
+@fail_on("error", "warning", "info", default="error")
 @click.option("--most", type=click.IntRange(min=0), default=20, show_default=True, help="Places of one code.")
-def check(plan: Plan, was: Contract, now: Contract, paths: tuple[Path, ...], form: str, fail_on: str, most: int) -> int:
+def check(
+    plan: Plan, was: Contract, now: Contract, paths: tuple[Path, ...], form: str, failing: tuple[str, ...], most: int
+) -> int:
     """Find what rules, routes, dashboards and notebooks in files and folders must change.
 
     Exit code 1 where a finding is as grave as --fail-on says.
@@ -83,7 +91,7 @@ def check(plan: Plan, was: Contract, now: Contract, paths: tuple[Path, ...], for
         changes = [row.model_dump(mode="json", exclude_defaults=True) for row in plan.changes]
         data = {"changes": changes, "findings": [asdict(one) for one in findings], "files": len(files)}
         hand_over(f"{json.dumps(data if form == 'json' else as_sarif(findings), indent=1)}\n")
-    return exit_code(findings, fail_on)
+    return exit_code(findings, failing)
 
 
 @migrate.command()
@@ -105,28 +113,25 @@ def write(plan: Plan, was: Contract, now: Contract, paths: tuple[Path, ...], fol
     left = [one for file in files for one in file.findings if one.code not in done]
     told = f"{count(len(names), 'file')} written to {folder}; left to be done by hand: {sums(left)}."
     say([*(f"{folder / name}" for name in names), *lines_by_code(left, 20), f"{told} See docs/migration.md"])
-    return exit_code(left, "error")
+    return exit_code(left, ["error"])
 
 
 @migrate.command()
 @click.argument("before", type=click.Path(path_type=Path), metavar="OLD_RULES")
 @click.argument("after", type=click.Path(path_type=Path), metavar="NEW_RULES")
 @_of_changes
-@of_environment
-@click.option("--week", default="last", metavar="WEEK", help="The last of the weeks, as 2026-W46 or 'last'.")
-@click.option("--weeks", type=click.IntRange(1, 52), default=6, show_default=True, help="How many weeks.")
-@click.option("--fail-on", type=click.Choice(["never", "differs", "unknown"]), default="differs", show_default=True)
+@in_week
+@click.option("--weeks", type=click.IntRange(1, 52), default=6, show_default=True, help="How many, up to this one.")
+@fail_on("differs", "unknown", default="differs")
 def prove(
     plan: Plan,
     was: Contract,
     now: Contract,
+    asked: Asked,
     before: Path,
     after: Path,
-    source: str,
-    environment: str,
-    week: str,
     weeks: int,
-    fail_on: str,
+    failing: tuple[str, ...],
 ) -> int:
     """Replay OLD_RULES on the old names and NEW_RULES on the new ones over the same past, and compare episodes.
 
@@ -134,9 +139,7 @@ def prove(
     """
     from cloudxai_analysis.decide.proof import proved
     from cloudxai_analysis.replay.rules import rules_in
-    from cloudxai_analysis.study import settle
 
-    asked = settle(week, source=source, environment=environment)
     (old, _), (new, _) = rules_in([before]), rules_in([after])
     found = proved(asked.environment, asked.window, asked.now, plan, old, new, weeks=weeks)
     for row in found.rules.itertuples():
@@ -151,5 +154,96 @@ def prove(
     told = ", ".join(f"{many.get(status, 0):,} {status}" for status in ("same", "differs", "unknown"))
     versions = f"{was.platform_version} → {now.platform_version}"
     say([f"{count(len(found.rules), 'alert')} over {count(weeks, 'week')}, {versions}: {told}. See docs/migration.md"])
-    worst = {"never": (), "differs": ("differs",), "unknown": ("differs", "unknown")}[fail_on]
-    return int(found.rules["status"].isin(worst).any())
+    return int(found.rules["status"].isin(failing).any())
+
+
+@migrate.command()
+@in_week
+@NOW
+@click.option("--against", default="", metavar="WEEK", help="The week before the release. [default: the week before]")
+@click.option("--at", default="", metavar="TIME", help="When the new build began, as 2026-11-12T14:00Z.")
+@click.option("--hours", default=168.0, show_default=True, help="With --at: so long before and after it.")
+@click.option("--job", "jobs", multiple=True, metavar="JOB", help="Metrics of this job; may be repeated.")
+@click.option("--write", "file", default="", metavar="FILE", help="Write what is known for `migrate check --changes`.")
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+@fail_on("locked", "any", default="locked")
+def drift(
+    asked: Asked,
+    against: str,
+    at: str,
+    hours: float,
+    jobs: tuple[str, ...],
+    file: str,
+    as_json: bool,
+    failing: tuple[str, ...],
+) -> int:
+    """Say which metrics and labels came, went, or changed name, type, unit or meaning, as telemetry shows it.
+
+    A week is held against the one before, at the moment of the release where a build label or --at
+    tells it. Exit code 1 where it is as bad as --fail-on says (locked: the meaning of a metric that
+    was promised never to change, as readiness), 4 where of such a metric it cannot be told.
+    """
+    from cloudxai_analysis.decide.changes import written_changes
+    from cloudxai_analysis.decide.drift import UNKNOWN, changes_of
+    from cloudxai_analysis.decide.drift import drift as found_between
+    from cloudxai_analysis.decide.sides import read_samples, released, split
+
+    settled, contract = asked.environment, asked.environment.contract
+    window, times, why = _times(asked, against, at, hours)
+    samples, left_out = read_samples(settled, window, jobs or settled.settings.jobs or contract.jobs)
+    if not at and times[1] == times[2]:
+        why, times = released(samples) or (why, times)
+    before, after = split(samples, times)
+    locked = {name for metric in contract.metrics.values() if metric.locked for name in metric.series_names}
+    rows = found_between(before, after, process_labels=contract.process_labels, locked=locked)
+    if file:
+        write_export(Path(file), written_changes(changes_of(rows)))
+    sides = {"before": _said(before), "after": _said(after), "because": why}
+    if as_json:
+        hand_over(json.dumps({**sides, "left_out": left_out, "changes": rows.to_dict("records")}, indent=1) + "\n")
+    else:
+        say([*_lines(rows), *(f"{name}: {told}" for name, told in sides.items()), *left_out])
+    unknown = rows["sure"] == UNKNOWN
+    bad = ~unknown & (rows["locked"] | ("any" in failing))
+    open_ = rows[unknown & rows["locked"]]
+    if failing and not bad.any() and len(open_):
+        raise SourceAnswerError(
+            f"Cannot tell whether {open_['old'].iloc[0]}, which is never to change, means what it did: see above."
+        )
+    return int(bool(failing) and bad.any())
+
+
+def _said(side: pd.DataFrame) -> str:
+    span = f"{side['time'].min():%Y-%m-%d %H:%M} to {side['time'].max():%Y-%m-%d %H:%M} UTC" if len(side) else "nothing"
+    return f"{count(side['metric'].nunique(), 'metric')}, {span}"
+
+
+def _lines(rows: pd.DataFrame) -> Iterator[str]:
+    """What changed, the broken promises first; then what is not known."""
+    ranked = rows.assign(rank=(rows["sure"] == "not known") - 2 * rows["locked"]).sort_values("rank", kind="stable")
+    if ranked.empty:
+        yield "Nothing changed: every metric and label goes on as it was."
+    for row in ranked.head(_MOST_CHANGES).itertuples():
+        name = " → ".join(short(one) for one in dict.fromkeys((row.old, row.new)) if one)
+        fail = "FAIL, this was never to change: " if row.locked and row.sure != "not known" else ""
+        yield f"{fail}{row.kind} ({row.sure}): {name}: {row.evidence}."
+    if len(ranked) > _MOST_CHANGES:
+        yield f"and {len(ranked) - _MOST_CHANGES} more; --json tells all"
+
+
+def _times(asked: Asked, against: str, at: str, hours: float) -> tuple[Window, list[datetime], str]:
+    """What is read; since when the old build was there, when it ended, when the new one began; and why so."""
+    from cloudxai_analysis.ground.window import Window, named_window, week_of
+
+    if (against and at) or not 0 < hours <= 24 * 366:
+        raise UsageError("Give one of --against and --at; --hours lies above 0 and within a year.")
+    if at:
+        began, width = moment_of(at, "--at"), timedelta(hours=hours)
+        window = Window(began - width, min(began + width, max(asked.now, began)))
+        return window, [window.start, began, began], f"The release was said to be at {at}."
+    start, end = asked.window.start, min(asked.window.end, asked.now)
+    earlier = named_window(against, asked.now) if against else week_of(start - timedelta(hours=1))
+    if earlier.end > start:
+        raise UsageError(f"--against {earlier.name} does not end before {asked.window.name}. Give an earlier week.")
+    why = "Two weeks are held against each other: no build label says when a release was."
+    return Window(earlier.start, end), [earlier.start, earlier.end, start], why

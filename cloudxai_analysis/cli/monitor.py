@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from cloudxai_analysis.cli.door import say
-from cloudxai_analysis.cli.options import NOW, of_environment, one_at_a_time
+from cloudxai_analysis.cli.options import NOW, currently, one_at_a_time
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.study import Asked
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
 
 @click.command()
-@of_environment
+@currently
 @click.option(
     "--day",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -27,14 +31,7 @@ from cloudxai_analysis.cli.options import NOW, of_environment, one_at_a_time
 @NOW
 @one_at_a_time
 def monitor(
-    source: str,
-    environment: str,
-    day: datetime | None,
-    notes: tuple[str, ...],
-    ci_status: str,
-    artifacts: tuple[str, ...],
-    by: str,
-    now: datetime | None,
+    asked: Asked, day: datetime | None, notes: tuple[str, ...], ci_status: str, artifacts: tuple[str, ...], by: str
 ) -> int:
     """Write what was seen of yesterday (UTC) into the ledger, once, however often it runs.
 
@@ -44,11 +41,9 @@ def monitor(
     """
     from cloudxai_analysis.cli.terminal import show_progress
     from cloudxai_analysis.operate.monitor import monitor as observed
-    from cloudxai_analysis.study import settle
 
-    asked = settle("current", source=source, environment=environment, now=now)
     beside = {"notes": notes, "ci_status": ci_status, "ci_artifacts": artifacts}
     with show_progress() as steps:
-        for one in observed(asked, day=day and day.date(), by=by, beside=beside, written_at=now, progress=steps.pull):
+        for one in observed(asked, day=day and day.date(), by=by, beside=beside, progress=steps.pull):
             say([str(one)])
     return 0

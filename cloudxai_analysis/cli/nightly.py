@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudxai_analysis.cli.door import hand_over, say
-from cloudxai_analysis.cli.options import NOW, in_environment, one_at_a_time, write_export
+from cloudxai_analysis.cli.options import NOW, fail_on, in_environment, one_at_a_time, write_export
 from cloudxai_analysis.ground.errors import SourceAnswerError, SourceUnreachable
 
 if TYPE_CHECKING:
     from cloudxai_analysis.ledger.entries import Night
     from cloudxai_analysis.platform.settings import Environment
 
-_FAILING = {"never": (), "fail": ("fail",), "warn": ("fail", "warn")}
-
 
 @click.command()
 @in_environment
 @click.option("--again", is_flag=True, help="Run, although this night's result is in the ledger; both are kept.")
-@click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="fail", show_default=True)
+@fail_on("fail", "warn", default="fail")
 @click.option("--junit", default="", metavar="FILE", help="Write JUnit XML there.")
 @click.option("--markdown", default="", metavar="FILE", help="Write a summary in Markdown there.")
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations; in its workflows they always are.")
@@ -33,7 +31,7 @@ _FAILING = {"never": (), "fail": ("fail",), "warn": ("fail", "warn")}
 def nightly(
     settled: Environment,
     again: bool,
-    fail_on: str,
+    failing: tuple[str, ...],
     junit: str,
     markdown: str,
     annotations: bool,
@@ -66,13 +64,13 @@ def nightly(
     ):
         if file:
             write_export(Path(file), text)
-    return _ended(night, fail_on)
+    return _ended(night, failing)
 
 
-def _ended(night: Night, fail_on: str) -> int:
+def _ended(night: Night, failing: tuple[str, ...]) -> int:
     found = {check.status for check in night.checks}
     if night.away:
         raise SourceUnreachable(f"{night.away} The night is kept as unknown, and is no green one.")
-    if found & {*_FAILING[fail_on]}:
+    if found & {*failing}:
         return 1
-    return SourceAnswerError.exit_code if "unknown" in found and fail_on != "never" else 0
+    return SourceAnswerError.exit_code if "unknown" in found and failing else 0

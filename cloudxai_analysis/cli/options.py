@@ -79,10 +79,17 @@ def in_environment(command: Command) -> Command:
 
 
 def in_week(command: Command) -> Command:
-    """The same with `--week`, of a command whose first argument is what was `Asked`, by `NOW` where it has that."""
+    """The same with `--week`, the last whole one by default."""
+    return WEEK(currently(command))
+
+
+def currently(command: Command) -> Command:
+    """The same, of a command that is given what was `Asked` of the week under way, by `NOW` where it has that."""
 
     @wraps(command)
-    def settled(week: str, source: str, environment: str, now: datetime | None = None, **given: Any) -> Any:
+    def settled(
+        *first: Any, source: str, environment: str, week: str = "current", now: datetime | None = None, **given: Any
+    ) -> Any:
         from cloudxai_analysis.study import settle
 
         if made := given.get("made"):
@@ -90,9 +97,19 @@ def in_week(command: Command) -> Command:
                 raise UsageError("--from names its own week, source and environment. Leave the others out.")
             week, source, now = made.window.name, made.source, made.window.end
             environment = made.summary["environment"]
-        return command(settle(week, source=source, environment=environment, now=now), **given)
+        return command(*first, settle(week, source=source, environment=environment, now=now), **given)
 
-    return WEEK(of_environment(settled))
+    return of_environment(settled)
+
+
+def fail_on(*levels: str, default: str = "never") -> Callable[[Command], Command]:
+    """The option `--fail-on`, of levels from the worst on; the command gets `failing`, those that are as bad."""
+
+    def reached(_context: click.Context, _option: click.Parameter, level: str) -> tuple[str, ...]:
+        return tuple(one.replace("-", " ") for one in levels[: ("never", *levels).index(level)])
+
+    choice = click.Choice(["never", *levels])
+    return click.option("--fail-on", "failing", type=choice, default=default, show_default=True, callback=reached)
 
 
 def one_at_a_time(command: Command) -> Command:
@@ -102,15 +119,14 @@ def one_at_a_time(command: Command) -> Command:
     """
 
     @wraps(command)
-    def noted(*first: Any, **given: Any) -> int:
+    def noted(asked: Any, **given: Any) -> int:
         from cloudxai_analysis.operate.runs import run_of
 
         if given.get("only_list") or given.get("made"):  # which is no run
-            return command(*first, **given)
-        settled = first[0] if first else settled_environment(given["source"], given["environment"])
-        settled = getattr(settled, "environment", settled)
+            return command(asked, **given)
+        settled = getattr(asked, "environment", asked)
         with run_of(command.__name__, settled.folder, lock_seconds=settled.limits.lock_seconds) as outcome:
-            outcome.code = command(*first, **given)
+            outcome.code = command(asked, **given)
         return outcome.code
 
     return noted

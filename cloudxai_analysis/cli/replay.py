@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cloudxai_analysis.cli.door import hand_over, say
-from cloudxai_analysis.cli.options import of_environment
+from cloudxai_analysis.cli.options import in_week
 from cloudxai_analysis.ground.errors import UsageError
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.study import Asked
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@of_environment
-@click.option("--week", default="last", metavar="WEEK", help="The last of the weeks, as 2026-W46 or 'last'.")
-@click.option("--weeks", type=click.IntRange(1, 52), default=4, show_default=True, help="How many weeks.")
+@in_week
+@click.option("--weeks", type=click.IntRange(1, 52), default=4, show_default=True, help="How many, up to this one.")
 @click.option("--rule", "only", multiple=True, metavar="NAME", help="Only this rule; may be given again.")
 @click.option("--proposed", multiple=True, type=click.Path(path_type=Path), metavar="PATH", help="Proposed rules.")
 @click.option("--vary/--as-it-is", default=True, show_default=True, help="Vary threshold, for and keep_firing_for.")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 def replay(
+    asked: Asked,
     paths: tuple[Path, ...],
-    source: str,
-    environment: str,
-    week: str,
     weeks: int,
     only: tuple[str, ...],
     proposed: tuple[Path, ...],
@@ -38,9 +39,7 @@ def replay(
     from cloudxai_analysis.replay.rules import rules_in
     from cloudxai_analysis.replay.session import opened
     from cloudxai_analysis.replay.written import as_data, as_markdown
-    from cloudxai_analysis.study import settle
 
-    asked = settle(week, source=source, environment=environment)
     suggested, faults = rules_in(proposed)
     given, wrong = rules_in(paths)
     say((f"warning: {one.file}:{one.line}: {one.message}" for one in (*wrong, *faults)), err=True)

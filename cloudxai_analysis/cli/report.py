@@ -19,6 +19,7 @@ from cloudxai_analysis.cli.options import (
     FROM,
     NOW,
     WEEK,
+    fail_on,
     in_environment,
     in_week,
     of_environment,
@@ -47,11 +48,11 @@ _NOTEBOOK = "weekly_report"
 @in_week
 @NOW
 @FROM
-@click.option("--fail-on", type=click.Choice(["never", "fail", "warn"]), default="never", show_default=True)
+@fail_on("fail", "warn")
 @EXECUTOR
 @click.option("--edition", type=click.Choice(["page", "analyst"]), default="page", help="'analyst' adds a file to it.")
 @one_at_a_time
-def report(asked: Asked, made: Made | None, fail_on: str, executor: str, edition: str) -> int:
+def report(asked: Asked, made: Made | None, failing: tuple[str, ...], executor: str, edition: str) -> int:
     """Pull what is missing, run the weekly notebook, and publish the report.
 
     The page is for those who decide. With `--edition analyst` a second file, analysts_edition.html,
@@ -68,8 +69,7 @@ def report(asked: Asked, made: Made | None, fail_on: str, executor: str, edition
     sections = dict.fromkeys(check["section"] for check in summary["checks"])
     lines = (f"  {name:<12} {worst[name]['status']:>7}  {worst[name]['finding']}" for name in sections)
     say([f"{summary['window']['name']}: {summary['headline']}", *lines, f"Report: {folder / _NOTEBOOK}.html"])
-    failing = {"never": (), "fail": ("fail",), "warn": ("fail", "warn")}[fail_on]
-    return 1 if summary["status"] in failing else 0
+    return int(summary["status"] in failing)
 
 
 def _anew(asked: Asked, *, executor: str, analyst: bool) -> tuple[Path, dict[str, Any]]:

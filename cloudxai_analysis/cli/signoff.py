@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudxai_analysis.cli.door import say
-from cloudxai_analysis.cli.options import NOW, in_week
+from cloudxai_analysis.cli.options import NOW, fail_on, in_week
 from cloudxai_analysis.words.phrases import count
 
 if TYPE_CHECKING:
     from cloudxai_analysis.study import Asked
 
 # Everything that takes seconds to import is imported inside the command, so that help and mistakes answer at once.
-_FAILING = {"never": set(), "not-met": {"not met"}, "not-known": {"not met", "not known"}}
 
 
 @click.command()
 @in_week
 @NOW
-@click.option("--fail-on", type=click.Choice(list(_FAILING)), default="never", show_default=True)
+@fail_on("not-met", "not-known")
 @click.option("--bundle", default="", metavar="FOLDER", help="Write the evidence there, for others' tools to check.")
-def signoff(asked: Asked, fail_on: str, bundle: str) -> int:
+def signoff(asked: Asked, failing: tuple[str, ...], bundle: str) -> int:
     """Say of each of the six criteria for v1.0 whether it is met, not met or not known, and what is missing.
 
     Telemetry is that of the week; days, nights, runs of the harness and attestations come from the
@@ -44,4 +43,4 @@ def signoff(asked: Asked, fail_on: str, bundle: str) -> int:
     if bundle:
         write_bundle(found, Path(bundle).absolute(), bagged_on=asked.now.date())
         say([f"Bundle: {bundle}, {count(len(found.evidence), 'piece')} of evidence; unsigned"])
-    return int(bool(_FAILING[fail_on] & set(found.criteria["status"])))
+    return int(found.criteria["status"].isin(failing).any())

@@ -18,19 +18,8 @@ from pydantic import BaseModel
 
 from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.files import one_writer, replace_whole
-from cloudxai_analysis.ledger.entries import (
-    COURSE,
-    Attestation,
-    Complete,
-    DayObserved,
-    Drill,
-    Entry,
-    Label,
-    Observation,
-    Planned,
-    checked,
-    parsed,
-)
+from cloudxai_analysis.ledger import entries as kinds
+from cloudxai_analysis.ledger.entries import Entry, checked, parsed
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.platform.published import published_summaries
 
@@ -38,16 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RESCUE = "Restore the file from a copy; entries are only ever added by the suite."
-_TIME = "datetime64[us, UTC]"
-_TYPES = {"start": _TIME, "end": _TIME, "acknowledged_at": _TIME, "fired_at": _TIME, "written_at": _TIME}
-_TYPES |= {
-    "alerts": "object",
-    "tenants": "object",
-    "follow_ups": "object",
-    "mitigated_at": _TIME,
-    "at": _TIME,
-    "date": _TIME,
-}
+_TIMES = ("start", "end", "at", "date", "acknowledged_at", "mitigated_at", "fired_at", "written_at")
+_TYPES = dict.fromkeys(_TIMES, "datetime64[us, UTC]")
+_TYPES |= {**dict.fromkeys(("alerts", "tenants", "follow_ups"), "object"), "refused": "float64"}
 _TROUBLE = ("id", "start", "end", "tenant", "alerts", "severity", "summary", "source")
 
 
@@ -157,7 +139,7 @@ class Ledger:
         course, missing where nobody wrote it: trigger, evidence, immediate_action, mitigated_at,
         root_cause, fix, hotfix, approved_by, follow_ups (tuple), lessons.
         """
-        return _by_start(_frame(map(dict, self.standing().incidents()), *_TROUBLE, "acknowledged_at", *COURSE))
+        return _by_start(_frame(map(dict, self.standing().incidents()), *_TROUBLE, "acknowledged_at", *kinds.COURSE))
 
     def proposals(self) -> pd.DataFrame:
         """What jobs took for incidents, by start; only one whose `state` is 'confirmed' is an incident.
@@ -172,16 +154,15 @@ class Ledger:
 
     def labels(self) -> pd.DataFrame:
         """Analysts' labels, the last one of each episode: alertname, tenant, fired_at, judgement, by, written_at."""
-        columns = ("alertname", "tenant", "fired_at", "judgement", "by", "written_at")
-        return _frame(map(dict, self.standing().counting(Label)), *columns)
+        return self._counting(kinds.Label, "alertname", "tenant", "fired_at", "judgement", "by", "written_at")
 
     def complete(self) -> pd.DataFrame:
         """Times for which the ledger is declared complete: start, end, by."""
-        return _frame(map(dict, self.standing().counting(Complete)), "start", "end", "by")
+        return self._counting(kinds.Complete, "start", "end", "by")
 
     def stretches(self) -> pd.DataFrame:
         """Maintenance and deploys: kind, start, end, tenant ('' for all), summary."""
-        return _frame(map(dict, self.standing().counting(Planned)), "kind", "start", "end", "tenant", "summary")
+        return self._counting(kinds.Planned, "kind", "start", "end", "tenant", "summary")
 
     def drills(self) -> pd.DataFrame:
         """Drills and load tests, by start.
@@ -189,27 +170,27 @@ class Ledger:
         Columns: id, start, end, tenants (names or stems ending in `*`; empty for any), refused (NaN
         where not counted), summary.
         """
-        columns = ("id", "start", "end", "tenants", "refused", "summary")
-        found = _by_start(_frame(map(dict, self.standing().counting(Drill)), *columns))
-        return found.astype({"refused": "float64"})
+        return _by_start(self._counting(kinds.Drill, "id", "start", "end", "tenants", "refused", "summary"))
 
     def observations(self) -> pd.DataFrame:
         """What people saw at a time: at, tenant ('' for all), summary, link, by."""
-        return _frame(map(dict, self.standing().counting(Observation)), "at", "tenant", "summary", "link", "by")
+        return self._counting(kinds.Observation, "at", "tenant", "summary", "link", "by")
 
     def attestations(self) -> pd.DataFrame:
         """What people have signed elsewhere: date, name, role, summary, link, by."""
-        columns = ("date", "name", "role", "summary", "link", "by")
-        return _frame(map(dict, self.standing().counting(Attestation)), *columns)
+        return self._counting(kinds.Attestation, "date", "name", "role", "summary", "link", "by")
 
-    def days(self) -> list[DayObserved]:
+    def days(self) -> list[kinds.DayObserved]:
         """The days that were observed, as last written, in their order."""
-        return sorted(self.standing().counting(DayObserved), key=lambda day: day.date)
+        return sorted(self.standing().counting(kinds.DayObserved), key=lambda day: day.date)
 
     def provenance(self) -> dict[str, Any]:
         """How many `entries` the ledger holds, the SHA-256 of the last line (`head`), and that of all (`sha256`)."""
         head = self.head()
         return {"entries": head.entries, "head": head.head, "sha256": _sha256(self._content or b"")}
+
+    def _counting(self, kind: type[Entry], *columns: str) -> pd.DataFrame:
+        return _frame(map(dict, self.standing().counting(kind)), *columns)
 
     def _writing(self) -> AbstractContextManager[None]:
         return one_writer(Path(f"{self.path}.lock"), self._lock_seconds, of=f"Ledger {self.path}")

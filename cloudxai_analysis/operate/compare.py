@@ -97,13 +97,8 @@ class _Tally:
             return
         for kind, own in rows.groupby("kind", observed=True)["time"]:
             self.minutes[str(kind)].update((own // _MINUTE_MS).unique().tolist())
-        summed = {
-            "samples": ("time", "size"),
-            "start": ("time", "min"),
-            "end": ("time", "max"),
-            "needed": ("needed", "max"),
-        }
-        grouped = rows.groupby(["kind", "series"], observed=True).agg(**summed)
+        summed = {"samples": ("time", "size"), "start": ("time", "min"), "end": ("time", "max")}
+        grouped = rows.groupby(["kind", "series"], observed=True).agg(**summed, needed=("needed", "max"))
         self.found.append(grouped.reset_index().astype({"series": "str"}).assign(metric=metric))
         if len(self.found) > 200:
             self.found = [self.by_series()]
@@ -162,13 +157,8 @@ def compare(
     edges = [side.edges(Window(window.start, min(window.end, now))) for side in sides]
     stretch, notes = _stretch(sides, edges, window, now)
     hidden = (bool(a.described["hides_markers"]), bool(b.described["hides_markers"]))
-    likeness = Likeness(
-        late_ms=LATE // timedelta(milliseconds=1),
-        added=_added(sides, stretch),
-        ignored=frozenset(ignored),
-        decimals=any("precision" in side.described for side in sides),
-        hidden=hidden,
-    )
+    decimals = any("precision" in side.described for side in sides)
+    likeness = Likeness(LATE // timedelta(milliseconds=1), _added(sides, stretch), frozenset(ignored), decimals, hidden)
     bare = [f"{side.name} (by {side.described['way']})" for side in sides if side.described["hides_markers"]]
     unseen = "without staleness markers, so that nobody can say whether series end at the same time"
     tally, doubts = _Tally(), [f"{' and '.join(bare)} can be read only {unseen}"] if bare else []
@@ -251,9 +241,8 @@ def _stretch(sides: Sequence[Side], edges: Sequence[Window], window: Window, now
     end = min(window.end, max(newest - UNSETTLED, now - UNSENT))
     behind = edges[0].end - edges[1].end
     if end < window.end and behind > UNSETTLED:
-        held = (
-            "it may still come" if end < newest else f"what is over {span(UNSENT.total_seconds())} old counts as lost"
-        )
+        lost = f"what is over {span(UNSENT.total_seconds())} old counts as lost"
+        held = "it may still come" if end < newest else lost
         notes.append(
             f"B is {span(behind.total_seconds())} behind: its newest sample is of {edges[1].end:%Y-%m-%d %H:%M:%S} "
             f"UTC. What A has after {end:%H:%M:%S} is not compared; {held}."

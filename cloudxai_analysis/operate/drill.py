@@ -23,7 +23,8 @@ from cloudxai_analysis.operate.exercises import Exercise, Inject, Scene, fitting
 from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, near_miss, project_folder
 from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.series import SeededSource, Source
+from cloudxai_analysis.sources.series import Source
+from cloudxai_analysis.study.opening import ledger_of
 from cloudxai_analysis.words.phrases import count, number, short
 
 EXAMPLE = "reference/tabletop.jsonl"
@@ -121,12 +122,9 @@ class Drill:
 
 
 def opened(environment: Environment) -> tuple[Ledger, Source]:
-    """The ledger and the source of an environment; the demo's ledger is written if it was not."""
+    """The ledger and the source of an environment."""
     source = open_source(environment.source, limits=environment.limits, settings=environment.settings)
-    ledger = Ledger(environment.ledger, lock_seconds=environment.limits.lock_seconds)
-    if isinstance(source, SeededSource):
-        ledger.seed(source.ledger_entries())
-    return ledger, source
+    return ledger_of(environment, source), source
 
 
 def playable(ledger: Ledger, exercises: tuple[Exercise, ...], now: datetime) -> dict[str, tuple[Played, Exercise]]:
@@ -154,14 +152,10 @@ def begun(
     ledger, source = opened(environment)
     known = playable(ledger, exercises, now)
     if not known or (incident and incident not in known):
-        which = (
-            f"No incident '{short(incident)}' that an exercise fits"
-            if incident
-            else "No incident that an exercise fits"
-        )
-        near = near_miss(incident, list(known)) if incident else ""
+        which, near = f" '{short(incident)}'" if incident else "", near_miss(incident, list(known)) if incident else ""
         raise UsageError(
-            f"{which} in ledger {ledger.path}.{near} `cloudxai drill --list` names those that can be played."
+            f"No incident{which} that an exercise fits in ledger {ledger.path}.{near} `cloudxai drill --list` names "
+            "those that can be played."
         )
     played, exercise = known[incident or list(known)[-1]]
     scene = Scene(environment, source, played, exercise.injects[-1].minute)
@@ -170,13 +164,11 @@ def begun(
         **{"incident": str(played.id), "alerted": scene.alerted},
         summary=f"{exercise.about}: {short(played.summary or str(played.id))}",
     )
-    same = ("incident", "exercise", "injects")
-    unfinished = [
-        one
-        for one in ledger.standing().counting(Tabletop)
-        if one.end is None and all(getattr(one, name) == getattr(held, name) for name in same)
-    ]
-    return Drill(ledger, exercise, scene, unfinished[-1] if unfinished and not again else held)
+    for one in [] if again else ledger.standing().counting(Tabletop)[::-1]:
+        same = (one.incident, one.exercise, one.injects) == (held.incident, held.exercise, held.injects)
+        if same and one.end is None:
+            return Drill(ledger, exercise, scene, one)
+    return Drill(ledger, exercise, scene, held)
 
 
 def drills(environment: Environment, end: datetime) -> tuple[list[Tabletop], str]:
@@ -198,17 +190,13 @@ def debrief(drill: Tabletop) -> pd.DataFrame:
     (that the answer took), within (that it may take), planted (words of a good answer), named
     ('yes', 'no', or '' where nothing is to be named), in_time (flag), practise (the runbook's entry).
     """
-    rows = [
-        {
-            **one.model_dump(include={"inject", "minute", "shown", "asked", "answer", "minutes", "within", "practise"}),
-            "planted": one.names,
-            "named": ("yes" if _names(one) else "no") if one.names else "",
-            "in_time": one.minutes <= one.within,
-        }
-        for one in drill.answers
-    ]
-    names = ["inject", "minute", "shown", "asked", "answer", "minutes", "within", "planted", "named", "in_time"]
-    return pd.DataFrame(rows, columns=[*names, "practise"])
+    rows = []
+    for one in drill.answers:
+        named = ("yes" if _names(one) else "no") if one.names else ""
+        told = {"planted": one.names, "named": named, "in_time": one.minutes <= one.within}
+        rows.append({**dict(one), **told})
+    names = "inject minute shown asked answer minutes within planted named in_time practise"
+    return pd.DataFrame(rows, columns=names.split())
 
 
 def course(drill: Tabletop) -> str:
@@ -218,9 +206,8 @@ def course(drill: Tabletop) -> str:
         after = [one.minute + one.minutes for one in drill.answers if one.marks == mark and _names(one)]
         told.append(f"{word} {number(min(after), 1)} minutes after the page" if after else f"not {word}")
     asked = f"{len(drill.answers)} of {count(drill.injects, 'inject')} answered"
-    late = (
-        "no alert told of it" if drill.alerted is None else f"its alert fired after {number(drill.alerted, 1)} minutes"
-    )
+    fired = f"its alert fired after {number(drill.alerted or 0, 1)} minutes"
+    late = "no alert told of it" if drill.alerted is None else fired
     return f"{drill.incident}, {drill.exercise}: {late}; {told[0]}, {told[1]}; {asked}."
 
 

@@ -141,11 +141,8 @@ class Scene:
         down = sorted({labels["tenant"] for labels, value in now if value == 0})
         held = Counter(labels.get("instance", "") for labels, _ in now)
         begun = self.played.time.timestamp() * 1000
-        new = [
-            labels["tenant"]
-            for labels, times, _ in self._series["tenant_readiness"]
-            if begun <= times[0] <= at.timestamp() * 1000
-        ]
+        came = ((labels["tenant"], times[0]) for labels, times, _ in self._series["tenant_readiness"])
+        new = [tenant for tenant, first in came if begun <= first <= at.timestamp() * 1000]
         most = [f"{place or 'a process'} shows {count(number, 'tenant')}" for place, number in held.most_common()]
         told = f"{count(len(down), 'tenant')} not ready: {several(down, most=5)}"
         return {

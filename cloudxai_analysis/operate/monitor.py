@@ -55,7 +55,6 @@ def monitor(
     day: date | None = None,
     by: str,
     beside: Beside | None = None,
-    written_at: datetime | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Observed]:
     """Observe the day before, and what was missed, or one day; each is in the ledger when it is given.
@@ -72,6 +71,7 @@ def monitor(
     if last > now:
         raise UsageError(f"Day {last:%Y-%m-%d} has not begun: it is {now:%Y-%m-%d %H:%M} UTC at the source.")
     ledger = Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
+    written_at = asked.now if asked.set_clock else None
     days = [last] if day else _due(ledger, last)
     refresh(replace(asked, window=Window(days[0], days[-1] + DAY)), progress=progress)
     snapshot = open_lake(settled.lake).snapshot()
@@ -127,17 +127,11 @@ def _kept(
     """The day as it is now in the ledger; what people said beside an earlier entry of it stays."""
     before = next((day for day in ledger.days() if day.date == seen["date"]), None)
     said: dict[str, Any] = before.model_dump() if before else {"backfilled": late}
-    entry: dict[str, Any] = {
-        **seen,
-        "kind": "day",
-        "by": by,
-        "backfilled": said["backfilled"],
-        "ci_status": beside.get("ci_status") or said.get("ci_status", ""),
-    }
+    entry = {**seen, "kind": "day", "by": by, "backfilled": said["backfilled"]}
+    entry |= {"ci_status": beside.get("ci_status") or said.get("ci_status", "")}
     for name in ("ci_artifacts", "notes"):
         entry[name] = tuple(dict.fromkeys((*said.get(name, ()), *beside.get(name, ()))))
-    if written_at:
-        entry["written_at"] = written_at
+    entry |= {"written_at": written_at} if written_at else {}
     kept = ledger.append_all([entry], unless_current=True)
     return Observed(cast("DayObserved", kept[0] if kept else before), bool(kept), before is not None)
 
@@ -151,7 +145,7 @@ def observation(study: Study) -> dict[str, Any]:
     least, ready = number(study, "cardinality.headroom_least"), study.readiness.availability.iloc[0]
     known = ready["seen_minutes"] > 0
     flips = study.within(study.readiness.transitions)
-    cap = study.contract.tenant_cap
+    cap, generated = study.contract.tenant_cap, number(study, "cardinality.generated_names")
     return {
         "date": day.start.date(),
         "environment": study.environment.name,
@@ -163,13 +157,13 @@ def observation(study: Study) -> dict[str, Any]:
         "ready_minutes": rounded(ready["seen_minutes"] - ready["not_ready_minutes"]) if known else None,
         "transitions": int(flips["transitions"].sum()) if len(flips) else None,
         "tenants_observed": _whole(number(study, "cardinality.active_tenants_most")),
-        "tenants_generated": _whole(_known(study, found, "identifiers", "cardinality.generated_names")),
+        "tenants_generated": _whole(generated if _knows(found, "identifiers") else None),
         "tenants_held": None if least is None else round(cap - least),
         "cap": cap,
         "rejections": _whole(found["rejections"].value) if "rejections" in found else None,
         "alerts_fired": _alerts(study),
         "costs": _costs(study),
-        "cost_anomalies": _events(found, "anomalies"),
+        "cost_anomalies": len(found["anomalies"].events) if _knows(found, "anomalies") else None,
         "metrics": _metrics(study, seen),
         "findings": [
             {"check": check.key, "status": check.status, "finding": check.finding}
@@ -192,13 +186,9 @@ def _why_partial(study: Study, coverage: float) -> str:
     return f"{percent(coverage)} of it was seen, and {percent(study.bounds.coverage, 0)} make a covered day"
 
 
-def _known(study: Study, found: Mapping[str, Any], check: str, key: str) -> float | None:
-    """A number of the report, where the check beside it knows."""
-    return number(study, key) if check in found and found[check].status != "unknown" else None
-
-
-def _events(found: Mapping[str, Any], key: str) -> int | None:
-    return len(found[key].events) if key in found and found[key].status != "unknown" else None
+def _knows(found: Mapping[str, Any], check: str) -> bool:
+    """Whether a check knows what stands beside it."""
+    return check in found and found[check].status != "unknown"
 
 
 def _whole(value: float | None) -> int | None:
@@ -233,13 +223,12 @@ def _costs(study: Study) -> list[dict[str, Any]] | None:
 def _metrics(study: Study, seen: float) -> dict[str, str] | None:
     """Whether each metric that the platform's version promises was there; None where nobody looked."""
     inventory = study.telemetry.inventory.set_index("metric")["samples"]
-    own = [
-        metric for role, metric in study.contract.promised.items() if metric.scope == "target" and role not in ANYBODYS
-    ]
-    there = {metric.name: bool(inventory.reindex(list(metric.series_names)).sum() > 0) for metric in own}
-    if not seen and not any(there.values()):
-        return None
-    return {name: "present" if found else "MISSING" for name, found in there.items()}
+    found = {}
+    for role, metric in study.contract.promised.items():
+        if metric.scope == "target" and role not in ANYBODYS:
+            there = inventory.reindex(list(metric.series_names)).sum() > 0
+            found[metric.name] = "present" if there else "MISSING"
+    return found if seen or "present" in found.values() else None
 
 
 def day_line(day: DayObserved) -> str:

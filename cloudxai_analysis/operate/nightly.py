@@ -33,16 +33,11 @@ from cloudxai_analysis.words.phrases import count
 
 BY = "cloudxai nightly"
 MOST_SERIES = 1_000  # of one answer: an assertion counts, and does not list
+_TOO_MANY = f", and an assertion takes {MOST_SERIES:,}. Use count() or topk() in its query."
 _MOST_BYTES = 1 << 20
 _PAUSES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # shares of the budget: doubling, and all of it in the end
-_HOLDS = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+_HOLDS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt}
+_HOLDS |= {"<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _Rows = list[tuple[Labels, float]]
 
 
@@ -189,7 +184,7 @@ def _rows(source: ServerSource, query: str, *, moment: datetime | None) -> _Rows
             kind = "histograms" if data["resultType"] == "vector" else f"a {one_line(data['resultType'], most=20)}"
             raise UsageError(f"gave {kind}. An assertion needs a query with one number a series.")
         if len(data["result"]) > MOST_SERIES:
-            raise _too_many(f"{len(data['result']):,} series")
+            raise UsageError(f"gave {len(data['result']):,} series{_TOO_MANY}")
         return [(texts_of(one["metric"]), float(one["value"][1])) for one in data["result"]]
 
     fields = {"query": query, "timeout": source.session.patience, **WHOLE_ANSWERS}
@@ -198,8 +193,4 @@ def _rows(source: ServerSource, query: str, *, moment: datetime | None) -> _Rows
         with source.session.narrowed(_MOST_BYTES):
             return source.session.ask(f"Asked for {one_line(query, most=120)}", "query", fields, read=read)
     except TooManySamples:
-        raise _too_many("more than it can take in") from None
-
-
-def _too_many(what: str) -> UsageError:
-    return UsageError(f"gave {what}, and an assertion takes {MOST_SERIES:,}. Use count() or topk() in its query.")
+        raise UsageError(f"gave more than it can take in{_TOO_MANY}") from None

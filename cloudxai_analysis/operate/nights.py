@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 
 from cloudxai_analysis.cards.card import html_table, table_cells
+from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.entries import Asserted, Night
 from cloudxai_analysis.measures.rates import wilson_interval
@@ -19,7 +20,6 @@ EXAMPLE = "reference/nights.jsonl"
 
 NIGHTS = 30  # of a check's record
 GREEN_NIGHTS = 7  # in a row: what the sign-off asks for
-_DAY = timedelta(days=1)
 _WORST = ("fail", "unknown", "warn", "pass")
 _SIGNS = {"pass": "●", "flaky": "○", "warn": "▲", "fail": "■", "unknown": "?", "left out": "·"}
 MISSED = "–"
@@ -56,11 +56,6 @@ def status_of(night: Night) -> str:
     return next((status for status in _WORST if status in found), "unknown")
 
 
-def is_green(night: Night) -> bool:
-    """Whether all that was asked holds, with no warning and nothing unknown; a flaky pass is green, and told."""
-    return status_of(night) == "pass"
-
-
 @dataclass(frozen=True)
 class GreenRun:
     """How many nights in a row were green up to the last one, how many of them had a flaky pass, what ended it before.
@@ -85,17 +80,18 @@ class GreenRun:
 def green_run(nights: Iterable[Night], *, today: date | None = None) -> GreenRun:
     """The run of green nights up to `today`, whose own night may be yet to come, or else to the last that is known.
 
-    A night that was missed, or had a fail, a warning or an unknown, ends it.
+    A night that was missed, or had a fail, a warning or an unknown, ends it; a flaky pass is green, and told.
     """
     known = {night.date: night for night in nights}
     if not known:
         return GreenRun(0, 0, "", "not known")
     day = today or max(known)
-    day -= _DAY if day not in known else timedelta(0)
+    if day not in known:
+        day -= DAY
     run: list[Night] = []
-    while (night := known.get(day)) and is_green(night):
+    while (night := known.get(day)) and status_of(night) == "pass":
         run.append(night)
-        day -= _DAY
+        day -= DAY
     broken = f"the night of {day} {_ended(night) if night else 'was missed'}" if day >= min(known) else ""
     flaky = sum(any(check.flaky for check in night.checks) for night in run)
     return GreenRun(len(run), flaky, broken, "met" if len(run) >= GREEN_NIGHTS else "not met")
@@ -140,10 +136,7 @@ class Grid:
 
     def __repr__(self) -> str:
         width = max(map(len, self.cells.index), default=0)
-        rows = [
-            f"{name:<{width}}  {''.join(own)}"
-            for name, own in zip(self.cells.index, self.cells.to_numpy(), strict=True)
-        ]
+        rows = [f"{row[0]:<{width}}  {''.join(row[1:])}" for row in self.cells.itertuples()]
         span = [f"{self.cells.columns[0]} to {self.cells.columns[-1]}"] if len(self.cells) else ["no night is known"]
         return "\n".join([*span, *rows, SIGNS])
 
@@ -182,12 +175,11 @@ def flake_rates(nights: Sequence[Night], *, most: int = NIGHTS) -> pd.DataFrame:
         rate = flaky / len(known) if len(known) else float("nan")
         rows.append((name, len(known), fails, flaky, len(own) - len(known), rate, low, high, worth))
     columns = ["check", "nights", "fails", "flaky", "unknown", "rate", "low", "high", "worth"]
-    return pd.DataFrame(rows, columns=columns).sort_values(
-        ["flaky", "check"], ascending=[False, True], ignore_index=True
-    )
+    found = pd.DataFrame(rows, columns=columns)
+    return found.sort_values(["flaky", "check"], ascending=[False, True], ignore_index=True)
 
 
 def _last(nights: Sequence[Night], most: int) -> list[Night]:
     """The nights of the last so many days."""
     ordered = sorted(nights, key=lambda night: night.date)
-    return [night for night in ordered if night.date > ordered[-1].date - _DAY * most]
+    return [night for night in ordered if night.date > ordered[-1].date - DAY * most]

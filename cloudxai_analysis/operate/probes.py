@@ -45,17 +45,16 @@ def shown(things: Iterable[str]) -> str:
 def targets_up(source: ServerSource, environment: Environment) -> Seen:
     """Whether every job has a target and each is up, with the scrape's own error; by `up` where none is told of."""
 
-    def read(data: Any) -> list[tuple[str, str, str]]:
-        told = [(one["labels"], one) for one in data["activeTargets"]]
-        return [
-            (str(labels["job"]), str(labels.get("instance", "")), one["lastError"] if one["health"] == "down" else "")
-            for labels, one in told
-            if labels["job"] in jobs and one["health"] != "unknown" and labels.items() >= matchers.items()
-        ]
+    def read(data: Any) -> Iterator[tuple[str, str, str]]:
+        for one in data["activeTargets"]:
+            labels, error = one["labels"], one["lastError"] if one["health"] == "down" else ""
+            if labels["job"] in jobs and one["health"] != "unknown" and labels.items() >= matchers.items():
+                yield str(labels["job"]), str(labels.get("instance", "")), error
 
     jobs, matchers = environment.contract.jobs, environment.settings.matchers
     try:
-        targets = source.session.ask("Asked for its targets", "targets", {"state": "active"}, read=read)
+        active = {"state": "active"}
+        targets = source.session.ask("Asked for its targets", "targets", active, read=lambda data: [*read(data)])
     except Declined:
         targets = []
     # Another server may scrape, and this one only keep.
@@ -105,11 +104,10 @@ def rules_healthy(source: ServerSource, environment: Environment) -> Seen:
     del environment
     rules = _loaded(source)
     waiting = [rule for rule in rules if rule.health not in ("ok", "err")]
-    ill = [
-        f"{rule.name} (group {rule.group}): {rule.error or 'no reason given'}" for rule in rules if rule.health == "err"
-    ]
+    ill = [rule for rule in rules if rule.health == "err"]
     if ill:
-        return Seen("no", f"{len(ill):,} of {count(len(rules), 'rule')} failed: {shown(ill)}")
+        why = shown(f"{rule.name} (group {rule.group}): {rule.error or 'no reason given'}" for rule in ill)
+        return Seen("no", f"{len(ill):,} of {count(len(rules), 'rule')} failed: {why}")
     if waiting or not rules:
         said = f"{shown(rule.name for rule in waiting)} not evaluated yet" if rules else "the server has no rules"
         return Seen("unknown", said, soon=bool(rules))
@@ -137,11 +135,8 @@ def rules_as_written(source: ServerSource, environment: Environment) -> Seen:
     differences = list(_differences(written, loaded))
     if differences:
         return Seen("no", f"otherwise than the files: {shown(differences)}")
-    return Seen("yes", f"{count(len(written), 'rule')} as in {shown(_shown_files(files, folder))}")
-
-
-def _shown_files(files: Iterable[Path], folder: Path) -> Iterator[str]:
-    return (str(file.relative_to(folder) if file.is_relative_to(folder) else file) for file in files)
+    told = (str(file.relative_to(folder) if file.is_relative_to(folder) else file) for file in files)
+    return Seen("yes", f"{count(len(written), 'rule')} as in {shown(told)}")
 
 
 def _loaded(source: ServerSource) -> list[AlertingRule]:

@@ -72,9 +72,16 @@ def refresh(asked: Asked, *, executor: str = "threads", progress: Progress | Non
             "clock_ahead_seconds": round(ahead.total_seconds()) if apart and not asked.set_clock else 0,
         },
     )
-    if isinstance(origin, SeededSource):
-        Ledger(settled.ledger).seed(origin.ledger_entries())
+    ledger_of(settled, origin)
     return pulled, origin.name
+
+
+def ledger_of(settled: Environment, origin: Source) -> Ledger:
+    """The ledger of an environment; that of a source which makes entries up is written where there is none."""
+    ledger = Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
+    if isinstance(origin, SeededSource):
+        ledger.seed(origin.ledger_entries())
+    return ledger
 
 
 def _found_jobs(origin: Source, settled: Environment, window: Window) -> list[str]:

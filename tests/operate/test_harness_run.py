@@ -17,9 +17,8 @@ from clean_command import COMMAND, clean, cloudxai
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.operate.harness.fired import Fired
 from cloudxai_analysis.operate.harness.processes import Platform, platform_words
-from cloudxai_analysis.operate.harness.run import run_kept, scripted
+from cloudxai_analysis.operate.harness.run import Fired, run_kept, scripted
 from cloudxai_analysis.operate.harness.tenants import Script
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.platform.settings import DEMO_SOURCE, Settings, resolve_environment

@@ -42,16 +42,16 @@ def loaded(folder: Path, contract: Contract, *, cap: int, most: int, pairs: int 
         noise = _noise(server, contract, min(cap, most), ended, pairs)
         server.scrape(one.instance for one in arms.values())
         steps, stopped = _steps(server, arms, _sizes(min(cap, most), most))
-    knees = {
-        arm: next((step["tenants"] for step in steps if step["arm"] == arm and step["knee"]), None) for arm in ARMS
-    }
+    own = {arm: [step for step in steps if step["arm"] == arm] for arm in ARMS}
+    knees = {arm: next((step["tenants"] for step in own[arm] if step["knee"]), None) for arm in ARMS}
+    tried = {arm: max(step["tenants"] for step in own[arm]) for arm in ARMS}
     return {
         "noise": noise,
         "steps": steps,
         "knees": knees,
-        "most_tried": {arm: max(step["tenants"] for step in steps if step["arm"] == arm) for arm in ARMS},
+        "most_tried": tried,
         "stopped": stopped,
-        "per_series": _per_series(steps),
+        "per_series": _per_series(own["unguarded"]),
     }
 
 
@@ -113,14 +113,13 @@ def _noise(server: Server, contract: Contract, tenants: int, ended: ExitStack, p
     several = min(len(first), len(second)) // _SCRAPES
     if not several:
         return {"scrapes": 0, "differ": 0.0, "floor": 1.0}
-    blocks = [
-        np.median(first[at * _SCRAPES : (at + 1) * _SCRAPES]) / np.median(second[at * _SCRAPES : (at + 1) * _SCRAPES])
-        for at in range(several)
-    ]
+    whole = several * _SCRAPES
+    blocks = [np.median(twin[:whole].reshape(several, _SCRAPES), axis=1) for twin in (first, second)]
     differ = abs(np.median(first) / np.median(second) - 1)
     # What two medians of as many scrapes as a step has were seen to differ by, at most.
-    floor = max(differ, *(max(ratio, 1 / ratio) - 1 for ratio in blocks))
-    return {"scrapes": int(several * _SCRAPES), "differ": round(float(differ), 4), "floor": round(float(floor), 4)}
+    ratios = blocks[0] / blocks[1]
+    floor = max(differ, *(np.maximum(ratios, 1 / ratios) - 1))
+    return {"scrapes": whole, "differ": round(float(differ), 4), "floor": round(float(floor), 4)}
 
 
 def _fill(platform: Platform, first: int, last: int) -> None:
@@ -181,9 +180,8 @@ def _since(server: Server, metric: str, platform: Platform, begun: datetime) -> 
 
 
 def _per_series(steps: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """What one more series cost, by the unguarded arm from its first size to its last; 0 where it grew too little."""
-    own = [step for step in steps if step["arm"] == "unguarded"]
-    first, last = own[0], own[-1]
+    """What one more series cost, from the first size of an arm to its last; 0 where it grew too little."""
+    first, last = steps[0], steps[-1]
     tenants, series = last["tenants"] - first["tenants"], last["server_series"] - first["server_series"]
     if tenants <= 0 or series < _TELLING:
         return {"series_of_a_tenant": 0, "bytes_of_memory": 0, "scrape_bytes_of_a_tenant": 0}

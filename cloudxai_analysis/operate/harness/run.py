@@ -8,12 +8,14 @@ import math
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from cloudxai_analysis.ground.errors import SourceUnreachable, UsageError
 from cloudxai_analysis.ground.files import make_folder, replace_whole, written
@@ -22,7 +24,6 @@ from cloudxai_analysis.lake.pull import pull
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.operate.harness.exporter import OPERATIONS
-from cloudxai_analysis.operate.harness.fired import Fired
 from cloudxai_analysis.operate.harness.load import PAIRS, loaded
 from cloudxai_analysis.operate.harness.processes import (
     EVALUATION_SECONDS,
@@ -38,7 +39,7 @@ from cloudxai_analysis.operate.harness.verdicts import judged
 from cloudxai_analysis.platform.contract import Contract, Metric
 from cloudxai_analysis.platform.settings import Environment, EnvironmentSettings
 from cloudxai_analysis.sources.open import open_source
-from cloudxai_analysis.sources.series import SeededSource
+from cloudxai_analysis.study.opening import ledger_of
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import several
 
@@ -48,10 +49,40 @@ _STARTS_WITHIN = 60.0
 BY = "cloudxai harness"
 FIELDS = {"I1": "within_cap", "I2": "only_at_cap", "I3": "counted_exactly"}
 Progress = Callable[[int, int, str], None]
+Alert = tuple[str, str, str, pd.Timestamp]  # alertname, tenant, instance, active since
 
 
 def _silent(*_: Any) -> None:
     """No word of how far it is."""
+
+
+class Fired:
+    """Episodes told from one look at a server to the next, which lie less than an evaluation apart.
+
+    The replicas of a pair may fire an evaluation apart: while one of them is pending, or fires, it is
+    one alert, active since the first of them was.
+    """
+
+    def __init__(self) -> None:
+        self.episodes: set[Alert] = set()
+        self._pending: dict[Any, pd.Timestamp] = {}
+        self._firing: dict[Any, set[pd.Timestamp]] = {}
+
+    def look(self, alerts: Iterable[Mapping[str, Any]]) -> None:
+        """Note what is active now."""
+        active: dict[str, dict[Any, set[pd.Timestamp]]] = {"pending": {}, "firing": {}}
+        for alert in alerts:
+            key = frozenset(item for item in alert["labels"].items() if item[0] != "replica")
+            since = pd.Timestamp(alert["activeAt"]).floor("s")
+            active.get(alert["state"], {}).setdefault(key, set()).add(since)
+        pending = {key: min(self._pending.get(key, min(since)), *since) for key, since in active["pending"].items()}
+        for key, since in active["firing"].items():
+            if not since & self._firing.get(key, set()):
+                waited = {places[key] for places in (self._pending, pending) if key in places}
+                labels = dict(key)
+                names = (labels["alertname"], labels.get("tenant", ""), labels.get("instance", ""))
+                self.episodes.add((*names, min(since | waited)))
+        self._pending, self._firing = pending, active["firing"]
 
 
 @dataclass
@@ -109,11 +140,8 @@ def run_kept(settled: Environment, script: Script, *, pairs: int = PAIRS, **how:
     with written(f"The result {settled.harness}"):
         make_folder(settled.folder, mode=0o700)
         replace_whole(settled.harness, text)
-    origin = open_source(settled.source, limits=settled.limits, settings=settled.settings)
-    ledger = Ledger(settled.ledger)
-    if isinstance(origin, SeededSource):
-        # Its entries are written where there is no ledger yet: this one's would keep them out.
-        ledger.seed(origin.ledger_entries())
+    # What a source makes up is written first: it is so only where there is no ledger yet.
+    ledger = ledger_of(settled, open_source(settled.source, limits=settled.limits, settings=settled.settings))
     ledger.append_all([*_entries(script, found, hashlib.sha256(text.encode()).hexdigest())])
     return found
 
@@ -304,13 +332,10 @@ def _left_out(script: Script, minutes: float, found: dict[str, Any]) -> list[str
     """What this run cannot speak of, each as a sentence."""
     said = ["Only what was written down in the script happened: no network between the processes, no disk that fills."]
     if not found["counts"]["rules"]:
-        said.append(
-            "The reference rules lie beside the repository, not in the installed package: no alert was compared."
-        )
+        said += ["The reference rules lie beside the repository, not in the installed package: no alert was compared."]
     if minutes < 10:
-        said.append(
-            f"In {minutes:g} minutes an alert that waits for two of them is seen to fire only once an outage lasts."
-        )
+        told = "an alert that waits for two of them is seen to fire only once an outage lasts"
+        said += [f"In {minutes:g} minutes {told}."]
     if script.targets:
-        said.append("Its targets were not started here: no restart, no rollout, and their memory is not known.")
+        said += ["Its targets were not started here: no restart, no rollout, and their memory is not known."]
     return said
