@@ -18,7 +18,6 @@ from cloudxai_analysis.words.phrases import count, several, short
 if TYPE_CHECKING:
     from cloudxai_analysis.operate.compare import Side
     from cloudxai_analysis.platform.settings import Environment
-    from cloudxai_analysis.study import Asked
 
 # Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
 
@@ -53,6 +52,7 @@ def compare(
     from cloudxai_analysis.cli.terminal import show_progress
     from cloudxai_analysis.operate.compare import UNKNOWN
     from cloudxai_analysis.operate.compare import compare as compared
+    from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.study import settle
 
     (named_a, environment_a), (named_b, environment_b) = (
@@ -62,7 +62,8 @@ def compare(
     metrics = tuple(dict.fromkeys(metrics)) or asked.environment.contract.series_names()
     a = _side("A", asked.environment, metrics)
     b = _side("B", settled_environment(named_b, environment_b), metrics)
-    now = _now(a, asked)
+    # Of a server that scrapes, whose clock made the samples' times.
+    now = a.source.clock() if isinstance(a.source, ServerSource) else asked.now
     window = _between(since, until, now) if since or until else asked.window
     with show_progress() as steps:
         found = compared(a, b, window, now, ignored=ignored, progress=steps.metrics)
@@ -130,16 +131,9 @@ def _between(since: str, until: str, now: datetime) -> Window:
         raise UsageError("--to needs a --from, the beginning of what is compared.")
     start, end = moment(since, "--from"), moment(until, "--to") if until else now
     if start >= min(end, now):
-        raise UsageError(
-            f"--from {since} is not before the end, {min(end, now):%Y-%m-%d %H:%M} UTC. Give an earlier one."
-        )
+        last = f"{min(end, now):%Y-%m-%d %H:%M} UTC"
+        raise UsageError(f"--from {since} is not before the end, {last}. Give an earlier one.")
     return Window(start, end)
-
-
-def _now(side: Side, asked: Asked) -> datetime:
-    """The time at the server that scrapes, whose clock made the samples' times."""
-    clock = getattr(side.source, "clock", None)
-    return clock() if clock else asked.now
 
 
 def _moment(iso: str) -> str:

@@ -69,7 +69,7 @@ def drill(
     held = begun(settled, table, incident=incident, by=by, now=clock, again=again)
     done, every_one = len(held.held.answers), held.held.injects
     say([f"{held.held.summary}. {every_one} injects" + (f", of which {done} are answered." if done else ".")])
-    team = Rehearsal(answers, held.exercise, clock) if answers else _AtTheTable(speed, every_one)
+    team = Rehearsal(answers, held.exercise, clock) if answers else _AtTheTable(speed)
     for one in held.play(team):
         say([f"{one.inject}: answered after {number(one.minutes, 1)} minutes"])
     if held.held.end is None:
@@ -81,8 +81,8 @@ def drill(
 class _AtTheTable:
     """A team at the terminal; `speed` minutes of the incident pass in one."""
 
-    def __init__(self, speed: float, injects: int) -> None:
-        self._speed, self._injects = speed, injects
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
 
     def now(self) -> datetime:
         """The time of day; thinking takes as long as it takes."""
@@ -97,8 +97,5 @@ class _AtTheTable:
     def answer(self, asked: Answered) -> str:
         """What is typed at the terminal, in one line."""
         say(["", f"Minute {number(asked.minute, 1)}. {asked.shown}", asked.asked])
-        return (
-            str(click.prompt("", prompt_suffix="> ", default="", show_default=False))
-            .encode("utf-8", "replace")
-            .decode()[:10_000]
-        )
+        said = str(click.prompt("", prompt_suffix="> ", default="", show_default=False))
+        return said.encode("utf-8", "replace").decode()[:10_000]

@@ -111,11 +111,8 @@ def is_tolerated(signal: Signal, cohort: Numbers, rest: Numbers) -> bool:
 
 
 def _harm(signal: Signal, seen: SignalSeen) -> str:
-    by = (
-        f"the middle unit by {signal.shown(seen.shift)} more than the rest's"
-        if (seen.shift or 0) > 0
-        else "some by much"
-    )
+    middle = f"the middle unit by {signal.shown(seen.shift)} more than the rest's"
+    by = middle if (seen.shift or 0) > 0 else "some by much"
     return (
         f"Worse in {signal.title}, {by}: a cohort like the rest would be so by a chance of {seen.chance:.2g}, "
         f"and this look may spend {seen.level:.2g}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -82,15 +82,6 @@ def _lines(row: Change) -> Iterator[str]:
         yield f"{name} = {said}"
 
 
-class _Pair(NamedTuple):
-    """One role's metric in both contracts."""
-
-    was: Metric
-    now: Metric
-    labels: dict[str, str]
-    added: tuple[str, ...]
-
-
 def between(old: Contract, new: Contract) -> list[Change]:
     """What differs between two contracts' metrics, role by role, in the order of the old one, what appeared last.
 
@@ -101,7 +92,7 @@ def between(old: Contract, new: Contract) -> list[Change]:
     rows: list[Change] = []
     for role, metric in was.items():
         if role in now:
-            rows += _role_changes(_pair(metric, now[role], old, new))
+            rows += _role_changes(metric, now[role], *_labels(metric, now[role], old, new))
         else:
             note = f"{new.platform} {new.platform_version} promises it no more"
             rows += [Change(kind="vanished", old=name, note=note) for name in metric.series_names]
@@ -113,36 +104,33 @@ def between(old: Contract, new: Contract) -> list[Change]:
     return rows
 
 
-def _pair(was: Metric, now: Metric, old: Contract, new: Contract) -> _Pair:
+def _labels(was: Metric, now: Metric, old: Contract, new: Contract) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The new name of each label that has another one, and those that only the new metric has."""
     called = {old.tenant_label: new.tenant_label}
     if len(old.process_labels) == len(new.process_labels):
         called |= dict(zip(old.process_labels, new.process_labels, strict=True))
     before = {old.tenant_label if name == "tenant" else name for name in was.labels}
-    after = {new.tenant_label if name == "tenant" else name for name in now.labels}
-    may = {new.tenant_label if name == "tenant" else name for name in now.optional_labels}
+    after, may = (
+        {new.tenant_label if name == "tenant" else name for name in own} for own in (now.labels, now.optional_labels)
+    )
     names = {name: called.get(name, name) for name in sorted(before)}
-    labels = {
-        name: to if to in after | may else "" for name, to in names.items() if to != name or to not in after | may
-    }
-    return _Pair(was, now, labels, tuple(sorted(after - set(names.values()) - set(was.optional_labels))))
+    there = {name: to if to in after | may else "" for name, to in names.items()}
+    labels = {name: to for name, to in there.items() if to != name}
+    return labels, tuple(sorted(after - set(names.values()) - set(was.optional_labels)))
 
 
-def _role_changes(pair: _Pair) -> Iterator[Change]:
-    was, now = pair.was, pair.now
+def _role_changes(was: Metric, now: Metric, labels: dict[str, str], added: tuple[str, ...]) -> Iterator[Change]:
     factor = _factor(was.unit, now.unit)
     alike = (was.kind == "histogram") == (now.kind == "histogram")
-    names = (
-        zip(was.series_names, now.series_names, strict=True) if alike else [(was.series_names[0], now.series_names[0])]
-    )
-    for name, to in names:
+    parts = None if alike else 1
+    for name, to in zip(was.series_names[:parts], now.series_names[:parts], strict=True):
         valued = not (was.kind == "histogram" and name.endswith("_count"))
         bounds = {"le": ""} if name.endswith("_bucket") and alike and was.kind == "histogram" and factor != 1 else {}
         own = 1.0 if bounds or not valued else factor or 1.0
         kind: Kind = "renamed" if name != to else "unit" if own != 1 else "label"
         note = f"unit: {was.unit} → {now.unit}" if factor != 1 and valued else ""
-        if name != to or own != 1 or pair.labels or pair.added or bounds:
-            told = {"labels": pair.labels | bounds, "added": pair.added}
-            yield Change(kind=kind, old=name, new=to, factor=own, note=note, **told)
+        if name != to or own != 1 or labels or added or bounds:
+            yield Change(kind=kind, old=name, new=to, factor=own, note=note, labels=labels | bounds, added=added)
         if factor is None and valued:
             yield Change(kind="unit", old=to, new=to, note=f"{note}, of which no factor is known", locked=was.locked)
     if was.kind != now.kind:

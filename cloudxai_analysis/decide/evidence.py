@@ -197,9 +197,8 @@ def _reports(study: Study) -> Iterator[Evidence]:
         said, name = (one.said or {}).get("window"), one.file.parent.name
         end = pd.to_datetime(said.get("end") if isinstance(said, dict) else None, utc=True, errors="coerce")
         if one.file.parent.parent == reports and name[0] != "." and window.start < end <= window.end:
-            yield Evidence(
-                "report", name, end.to_pydatetime(), one.file.read_bytes(), f"reports/{name}/weekly_report.html"
-            )
+            link = f"reports/{name}/weekly_report.html"
+            yield Evidence("report", name, end.to_pydatetime(), one.file.read_bytes(), link)
 
 
 @finds("harness")

@@ -113,9 +113,8 @@ def _by_block(series: Numbers, at: Numbers, value: Numbers, span: tuple[int, int
     every = pd.MultiIndex.from_product([range(int(series[-1]) + 1), range(BLOCKS)])
     sums = frame.groupby(keys).sum().reindex(every, fill_value=0.0)
     levels = pd.Series(value).groupby(keys).quantile(_QUANTILES, interpolation="nearest").unstack().reindex(every)
-    return levels.to_numpy().reshape(-1, BLOCKS, len(_QUANTILES)), sums.to_numpy().reshape(
-        -1, BLOCKS, len(sums.columns)
-    )
+    by_level, by_sum = (found.to_numpy().reshape(-1, BLOCKS, len(found.columns)) for found in (levels, sums))
+    return by_level, by_sum
 
 
 class Both(NamedTuple):
@@ -142,9 +141,9 @@ def both_of(old: Shown, new: Shown, alignment: Alignment) -> Both | None:
     """The groups of an alignment on both sides; None where too few samples are in any of them."""
     counted = old.samples, new.samples
     groups = [
-        pair
-        for pair in alignment.groups
-        if all(samples[rows].max() >= LEAST_SAMPLES for samples, rows in zip(counted, pair, strict=True))
+        (ours, theirs)
+        for ours, theirs in alignment.groups
+        if min(counted[0][ours].max(), counted[1][theirs].max()) >= LEAST_SAMPLES
     ]
     if not groups:
         return None

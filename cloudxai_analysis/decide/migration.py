@@ -19,6 +19,8 @@ from cloudxai_analysis.lint.documents import LARGEST_BYTES
 from cloudxai_analysis.words.phrases import count
 
 CODES = codes_of(Path(__file__).with_name("codes.toml"))
+# How a text about series names a label of theirs.
+_NAMED = {"template": r"\$labels\.({})\b", "legend": r"\{{\{{\s*({})\s*\}}\}}"}
 _LONGEST_CHAIN = 5  # rules that record from each other
 
 
@@ -130,12 +132,7 @@ def _of_place(place: Place, plan: Plan) -> tuple[list[Edit], list[tuple[int, str
     placed = [Edit(place.at[one.start], place.at[one.end - 1] + 1, one.text) for one in edits]
     for template in place.templates:
         for old, new in made.labels.items():
-            form = (
-                rf"\$labels\.({re.escape(old)})\b"
-                if template.kind == "template"
-                else rf"\{{\{{\s*({re.escape(old)})\s*\}}\}}"
-            )
-            for one in re.finditer(form, template.text):
+            for one in re.finditer(_NAMED[template.kind].format(re.escape(old)), template.text):
                 start, end = template.at[one.start(1)], template.at[one.end(1) - 1] + 1
                 placed += [Edit(start, end, new)] if new else []
                 code, said = ("renamed", f"{old} is called {new}") if new else ("by-hand", f"Label {old} is gone")

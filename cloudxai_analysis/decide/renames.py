@@ -149,9 +149,8 @@ def _of_values(both: Both, old: Shown, new: Shown) -> tuple[float, float]:
     size = float(np.median(apart[known]))
     fits = _fits(size - np.log(FACTORS), float(np.median(width[known]))) - _ANOTHER_UNIT * (np.array(FACTORS) != 1)
     factor, best = FACTORS[int(fits.argmax())], float(fits.max())
-    if (
-        old.behaves == new.behaves == RESTS
-    ):  # 0 and small numbers are everywhere; a large one that is there again is not
+    if old.behaves == new.behaves == RESTS:
+        # 0 and small numbers are everywhere; a large one that is there again is not.
         telling = int((np.abs(np.unique(old.levels[np.isfinite(old.levels)])) > 100).sum())
         return min(best, 1.0 + telling if telling else 0.0), factor
     return best + _of_pattern(median(was, 0)[known], median(now, 0)[known], (apart - size)[known], width[known]), factor

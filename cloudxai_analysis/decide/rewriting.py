@@ -117,9 +117,8 @@ class Plan:
 
     def with_labels(self, names: Mapping[str, Mapping[str, str]]) -> Plan:
         """The same, and these labels changed on these series."""
-        return Plan(
-            [*self.changes, *(Change(kind="label", old=one, new=one, labels=dict(to)) for one, to in names.items())]
-        )
+        more = (Change(kind="label", old=one, new=one, labels=dict(to)) for one, to in names.items())
+        return Plan([*self.changes, *more])
 
 
 def _backwards(row: Change) -> Change:
@@ -147,11 +146,9 @@ def rewriting(text: str, plan: Plan) -> Rewriting:
     if not any(name in text for name in plan.names):
         return Rewriting([], [], {})
     found = _Expression(text, plan).rewriting()
-    if found.edits and not _OF_GRAFANA.match(text):
-        why = refused(text) or refused(found.of(text))
-        if why:
-            start = found.edits[0].start
-            return Rewriting([], [*found.told, Told(start, "migration/by-hand", f"It cannot be read: {why}.")], {})
+    if found.edits and not _OF_GRAFANA.match(text) and (why := refused(text) or refused(found.of(text))):
+        unread = Told(found.edits[0].start, "migration/by-hand", f"It cannot be read: {why}.")
+        return Rewriting([], [*found.told, unread], {})
     return found
 
 
@@ -213,11 +210,9 @@ class _Expression:
         """The planned name that the selector has which this token names; '' of all else."""
         token, opener = self.tokens[number], self._text(self.inside[number]) if self.inside[number] >= 0 else ""
         if token.kind == "name" and opener not in ("{", "[") and self._role(self.inside[number]) != "list":
-            before, after = (self.tokens[at] if 0 <= at < len(self.tokens) else None for at in (number - 1, number + 1))
-            glued = any(
-                one and one.kind == "variable" and one.end >= token.start and one.start <= token.end
-                for one in (before, after)
-            )
+            beside = self.tokens[max(number - 1, 0) : number + 2]
+            touching = (one for one in beside if one.end >= token.start and one.start <= token.end)
+            glued = any(one.kind == "variable" for one in touching)
             return token.text if token.text in self.plan and self._text(number + 1) != "(" and not glued else ""
         if token.kind == "text" and opener == "{" and token.text[1:-1] in self.plan:
             named = self._text(number - 1) == "=" and self._text(number - 2) == "__name__"
@@ -280,10 +275,8 @@ class _Expression:
             within = self.tokens[last + 2 : self.partner.get(last + 1, 0)]
             if not any(":" in one.text for one in within):
                 if function not in _LINEAR:
-                    self._by_hand(
-                        first,
-                        f"{move.new} is {move.factor:g} times {move.old}, here under {function or 'no function'}.",
-                    )
+                    under = f"here under {function or 'no function'}"
+                    self._by_hand(first, f"{move.new} is {move.factor:g} times {move.old}, {under}.")
                     return
                 first, last = around - 1, self.partner[around]
         else:
@@ -297,12 +290,8 @@ class _Expression:
         end = self.tokens[last].end
         there = re.match(r" [/*] [\w.+-]+\)", self.text[end:])
         opens = first - 1
-        if (
-            there
-            and there[0] == f"{_factor(1 / factor)})"
-            and self._text(opens) == "("
-            and self._role(opens) == "group"
-        ):
+        in_group = self._text(opens) == "(" and self._role(opens) == "group"
+        if there and there[0] == f"{_factor(1 / factor)})" and in_group:
             start, stop = self.tokens[opens].start, self.tokens[opens].end
             listed = "()" if self.text[:start].endswith("()") and self._text(opens - 3) in _SIDES else ""
             self.cuts += [Edit(start - len(listed), stop, ""), Edit(end, end + len(there[0]), "")]

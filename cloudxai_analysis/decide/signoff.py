@@ -158,7 +158,11 @@ class Signoff:
     @cached_property
     def risks(self) -> pd.DataFrame:
         """The risk matrix. Columns: risk, likelihood, impact, owner, now (the present figure, in words)."""
-        rows = [(one.risk, one.likelihood, one.impact, one.owner, _present(self.study, one)) for one in RISKS]
+        rows = []
+        for one in RISKS:
+            value = number(self.study, one.figure)
+            now = NOT_KNOWN if value is None else say(one.says, {"value": value})
+            rows.append((one.risk, one.likelihood, one.impact, one.owner, now))
         return pd.DataFrame(rows, columns=["risk", "likelihood", "impact", "owner", "now"], dtype="str")
 
     @property
@@ -203,11 +207,6 @@ class Signoff:
             return found
         words = {"newest": found.newest, "seconds": asked.holds.total_seconds(), "renew": asked.renew}
         return replace(found, status=NOT_KNOWN, since=stale, missing=say(WORDS["stale"], words))
-
-
-def _present(study: Study, risk: Risk) -> str:
-    value = number(study, risk.figure)
-    return NOT_KNOWN if value is None else say(risk.says, {"value": value})
 
 
 def _typed(rows: Sequence[tuple[object, ...]], names: str) -> pd.DataFrame:

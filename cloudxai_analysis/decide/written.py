@@ -33,9 +33,8 @@ def unbridged(name: str, plan: Plan) -> str:
         return "It keeps its name, so that one server cannot hold both. Read with the factor or label instead."
     if not (_NAME.fullmatch(name) and _NAME.fullmatch(move.new)):
         return "Its name is none that a rule can record on every server."
-    return (
-        "" if all(map(_LABEL.fullmatch, (*move.labels, *move.labels.values()))) else "A label's name is no plain one."
-    )
+    is_plain = all(map(_LABEL.fullmatch, (*move.labels, *move.labels.values())))
+    return "" if is_plain else "A label's name is no plain one."
 
 
 def bridge(plan: Plan, *, when: str) -> str:
@@ -51,10 +50,8 @@ def bridge(plan: Plan, *, when: str) -> str:
     if len(left) < len(names):
         lines += ["  - name: migration", "    rules:"]
     for name in (name for name in names if name not in left):
-        lines += [
-            f"      - record: {json.dumps(name)}",
-            f"        expr: {json.dumps(_bridged(name, plan), ensure_ascii=False)}",
-        ]
+        lines.append(f"      - record: {json.dumps(name)}")
+        lines.append(f"        expr: {json.dumps(_bridged(name, plan), ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
 
 
@@ -92,14 +89,10 @@ def schema(plan: Plan, old: Contract, new: Contract) -> str:
         "schema_url": f"https://schemas.example.com/{re.sub(r'[^a-z0-9]+', '-', new.platform.lower())}/{now}",
         "versions": {was: None, now: {"metrics": {"changes": changes}} if changes else None},
     }
-    notes = [
-        f"{row.kind}: {row.old or row.new}{f', {row.note}' if row.note else ''}"
-        for row in plan.changes
-        if row.kind != "renamed"
-    ]
-    notes += [
-        f"factor: {move.new} is {move.factor:.6g} times {name}" for name, move in moves.items() if move.factor != 1
-    ]
+    others = [row for row in plan.changes if row.kind != "renamed"]
+    scaled = {name: move for name, move in moves.items() if move.factor != 1}
+    notes = [f"{row.kind}: {row.old or row.new}{f', {row.note}' if row.note else ''}" for row in others]
+    notes += [f"factor: {move.new} is {move.factor:.6g} times {name}" for name, move in scaled.items()]
     comments = [f"# {plain(' '.join(note.split()))}\n" for note in notes]
     head = "# Put the address at which you publish this file in place of the example host.\n"
     return head + "".join(comments) + yaml.safe_dump(said, sort_keys=False, allow_unicode=True).replace(": null", ":")
@@ -117,14 +110,10 @@ def _version(contract: Contract) -> str:
 def write(
     files: Sequence[Migrated], paths: Sequence[Path], plan: Plan, folder: Path, *, old: Contract, new: Contract
 ) -> list[str]:
-    """Write the copies, the bridges and the schema file to a new folder; the names of all files in it.
+    """Write the copies, the bridges and the schema file to a new folder, or nothing; the names of all files in it.
 
-    Raises
-    ------
-    UsageError
-        The folder is there, or two files would have one name.
-    RefusedForSecurity, LakeUnwritable
-        A link stands in the folder's place; it cannot be written. In every case nothing is.
+    Raises UsageError (the folder is there, or two files would have one name), RefusedForSecurity (a
+    link stands in its place), LakeUnwritable.
     """
     contents: dict[str, bytes] = {}
     for file in files:

@@ -20,7 +20,7 @@ from cloudxai_analysis.ledger import Incident, Ledger
 from cloudxai_analysis.ledger.entries import Harness
 from cloudxai_analysis.ledger.tabletop import Answered, Tabletop
 from cloudxai_analysis.operate.exercises import Exercise, Inject, Scene, fitting
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, near_miss, project_folder
+from cloudxai_analysis.platform.settings import Environment, near_miss, project_folder
 from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import Source
@@ -177,7 +177,7 @@ def drills(environment: Environment, end: datetime) -> tuple[list[Tabletop], str
     if own:
         return own, f"{count(len(own), 'drill')} of {environment.name}"
     file = project_folder() / EXAMPLE
-    if environment.source.startswith(DEMO_SOURCE) and file.is_file():
+    if environment.is_demo and file.is_file():
         known = Ledger(file).standing().counting(Tabletop)
         return known, f"{count(len(known), 'drill')} of an example, {EXAMPLE}: the demo has no team"
     return [], f"no drill of {environment.name} is known; `{environment.command('drill')}` holds one"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import Field, model_validator
 
 from cloudxai_analysis.ground.window import Window
@@ -23,12 +23,12 @@ from cloudxai_analysis.words.phrases import count, moment, several
 SHIPPED = Path(__file__).with_name("drill.toml")
 # An alert from 10 minutes before an incident until 30 after it tells of it; a sample holds 5 minutes.
 _BEFORE, _AFTER, _HELD = timedelta(minutes=10), timedelta(minutes=30), timedelta(minutes=5)
+_LABELS = ("alertname", "alertstate", "tenant", "instance")
 _ROLES = ("alerts", "readiness", "tenant_readiness", "rejections")
 _WORDS = ["time", "firing", "ready", "not_ready", "refused", "held", "newcomers", "rules", "tenant", "place"]
 _PROMISES = ("within_cap", "only_at_cap", "counted_exactly")
 _WORDS += ["most_tenants", "cap", "differing", "broken", *_PROMISES]
 _WORD = re.compile(r"\{(\w+)\}")
-Series = tuple[dict[str, str], Any, Any]
 _Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
@@ -90,24 +90,23 @@ class Scene:
 
     def __init__(self, environment: Environment, source: Source, played: Incident | Harness, minutes: float) -> None:
         self.played, self.cap = played, environment.contract.tenant_cap
-        self._series: dict[str, list[Series]] = {}
+        self._samples: dict[str, pd.DataFrame] = {}
+        fired = None
         if isinstance(played, Incident):
             window = Window(played.start - _BEFORE, (played.end or played.start) + timedelta(minutes=minutes + 1))
-            self._series = {role: list(_read(environment, source, role, window)) for role in _ROLES}
-        fired = self._fired(played) if isinstance(played, Incident) else None
+            self._samples = {role: _read(environment, source, role, window) for role in _ROLES}
+            fired = self._fired(played)
         self.alerted = None if fired is None else round((fired - played.time).total_seconds() / 60, 1)
         self.page = fired or played.time
 
     def _fired(self, incident: Incident) -> datetime | None:
         """When the first of the incident's alerts fired, if one did from 10 minutes before it until 30 after it."""
-        last = ((incident.end or incident.start) + _AFTER).timestamp() * 1000
-        begun = [
-            int(times[0])
-            for labels, times, _ in self._series["alerts"]
-            if labels.get("alertstate") == "firing" and labels["alertname"] in incident.alerts
-            if incident.tenant in ("", labels.get("tenant", "")) and times[0] <= last
-        ]
-        return datetime.fromtimestamp(min(begun) / 1000, UTC) if begun else None
+        alerts = self._samples["alerts"]
+        own = alerts["alertname"].isin(incident.alerts) & (alerts["alertstate"] == "firing")
+        own &= alerts["time"] <= (incident.end or incident.start) + _AFTER
+        if incident.tenant:
+            own &= alerts["tenant"] == incident.tenant
+        return alerts.loc[own, "time"].min().to_pydatetime() if own.any() else None
 
     def said(self, text: str, minute: float) -> str:
         """A text with its words as they were so many minutes after the page."""
@@ -123,27 +122,25 @@ class Scene:
         told = self._tenants(at) | self._processes(at) | self._alerts(at)
         return {**told, "rules": " ".join(self.played.alerts), "tenant": self.played.tenant, "time": moment(at)}
 
-    def _now(self, role: str, at: datetime) -> Iterator[tuple[dict[str, str], float]]:
-        """The value of each series of a role that has one in the last five minutes."""
-        end, oldest = at.timestamp() * 1000, (at - _HELD).timestamp() * 1000
-        for labels, times, values in self._series[role]:
-            last = int(np.searchsorted(times, end, side="right")) - 1
-            if last >= 0 and times[last] > oldest and not np.isnan(values[last]):
-                yield labels, float(values[last])
+    def _now(self, role: str, at: datetime) -> pd.DataFrame:
+        """The last sample of each series of a role that has one in the last five minutes."""
+        known = self._samples[role]
+        last = known[known["time"] <= at].drop_duplicates("series", keep="last")
+        return last[(last["time"] > at - _HELD) & last["value"].notna()]
 
-    def _alerts(self, at: datetime) -> dict[str, Any]:
-        firing = Counter(one["alertname"] for one, _ in self._now("alerts", at) if one.get("alertstate") == "firing")
+    def _alerts(self, at: datetime) -> dict[str, str]:
+        now = self._now("alerts", at)
+        firing = Counter(now.loc[now["alertstate"] == "firing", "alertname"])
         told = [name if number == 1 else f"{name} ({number})" for name, number in firing.most_common()]
         return {"firing": f"Firing: {several(told, most=5)}" if told else "No alert is seen to fire"}
 
-    def _tenants(self, at: datetime) -> dict[str, Any]:
-        now = list(self._now("tenant_readiness", at))
-        down = sorted({labels["tenant"] for labels, value in now if value == 0})
-        held = Counter(labels.get("instance", "") for labels, _ in now)
-        begun = self.played.time.timestamp() * 1000
-        came = ((labels["tenant"], times[0]) for labels, times, _ in self._series["tenant_readiness"])
-        new = [tenant for tenant, first in came if begun <= first <= at.timestamp() * 1000]
-        most = [f"{place or 'a process'} shows {count(number, 'tenant')}" for place, number in held.most_common()]
+    def _tenants(self, at: datetime) -> dict[str, str]:
+        now, known = self._now("tenant_readiness", at), self._samples["tenant_readiness"]
+        down = sorted(set(now.loc[now["value"] == 0, "tenant"]))
+        began = known.drop_duplicates("series")
+        new = began.loc[began["time"].between(self.played.time, at), "tenant"]
+        held = Counter(now["instance"]).most_common()
+        most = [f"{place or 'a process'} shows {count(number, 'tenant')}" for place, number in held]
         told = f"{count(len(down), 'tenant')} not ready: {several(down, most=5)}"
         return {
             "not_ready": told if down else "No tenant is seen not ready",
@@ -151,25 +148,27 @@ class Scene:
             "newcomers": several(sorted(new), most=5) or "none",
         }
 
-    def _processes(self, at: datetime) -> dict[str, Any]:
-        states = {labels.get("instance", ""): value for labels, value in self._now("readiness", at)}
-        ready = f"{sum(value == 1 for value in states.values())} of {count(len(states), 'process', 'processes')} ready"
-        refused: Counter[str] = Counter()
-        for labels, times, values in self._series["rejections"]:
-            known = values[(times <= at.timestamp() * 1000) & ~np.isnan(values)]
-            refused[labels.get("instance", "")] += int(np.diff(known).clip(min=0).sum())
-        down = [place for place, value in states.items() if value == 0]
+    def _processes(self, at: datetime) -> dict[str, str]:
+        states = self._now("readiness", at).groupby("instance")["value"].last()
+        ready = f"{(states == 1).sum()} of {count(len(states), 'process', 'processes')} ready"
+        known = self._samples["rejections"].dropna(subset="value")
+        known = known[known["time"] <= at]
+        steps = known.groupby("series")["value"].diff().clip(lower=0)
+        refused = steps.groupby(known["instance"]).sum().sort_values(ascending=False, kind="stable")
+        places = [*refused.index[refused > 0], *states.index[states == 0]]
         return {
-            "ready": ready if states else "No process tells whether it is ready",
-            "refused": f"{count(refused.total(), 'request')} refused since shortly before it began",
-            "place": next((place for place, number in refused.most_common() if number), "".join(down[:1])),
+            "ready": ready if len(states) else "No process tells whether it is ready",
+            "refused": f"{count(refused.sum(), 'request')} refused since shortly before it began",
+            "place": places[0] if places else "",
         }
 
 
-def _read(environment: Environment, source: Source, role: str, window: Window) -> Iterator[Series]:
-    """Labels, times and values of the series of a role in a window."""
+def _read(environment: Environment, source: Source, role: str, window: Window) -> pd.DataFrame:
+    """The samples of a role in a window. Columns: series, time, value, and labels, '' where a series has them not."""
     metric, settings = environment.contract[role], environment.settings
     matchers = settings.rule_matchers if metric.scope == "rules" else settings.matchers
     batch = source.read(metric.name, matchers, window)
-    for labels, first, last in zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True):
-        yield environment.contract.named(labels), batch.times[first:last], batch.values[first:last]
+    series = np.repeat(np.arange(len(batch.labels)), np.diff(batch.offsets))
+    named = pd.DataFrame(map(environment.contract.named, batch.labels), columns=list(_LABELS)).fillna("")
+    times = pd.to_datetime(batch.times, unit="ms", utc=True)
+    return named.loc[series].assign(series=series, time=times, value=batch.values)

@@ -21,7 +21,6 @@ from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.entries import DayObserved
 from cloudxai_analysis.measures.days import LEAST_DAYS
-from cloudxai_analysis.platform.settings import DEMO_SOURCE
 from cloudxai_analysis.sources.catalogue import ANYBODYS
 from cloudxai_analysis.study import Asked
 from cloudxai_analysis.study.numbers import number, rounded, totals
@@ -89,7 +88,7 @@ def demo_log(study: Study) -> Ledger:
 
     The incidents of such a source are made up, and its days lie beside them in a file of their own.
     """
-    if study.environment.source.startswith(DEMO_SOURCE) and isinstance(study.store, Snapshot):
+    if study.environment.is_demo and isinstance(study.store, Snapshot):
         ledger = Ledger(study.environment.ledger.with_name("beta-log.jsonl"))
         known = {day.date for day in ledger.days()}
         for one in Window(study.seen.end - LEAST_DAYS * DAY, study.seen.end).days():

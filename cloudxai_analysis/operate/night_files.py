@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudxai_analysis.ledger.entries import Night
 from cloudxai_analysis.operate.assertions import Row
-from cloudxai_analysis.operate.nights import sign, status_of, told
+from cloudxai_analysis.operate.nights import STATUSES, sign, status_of, told
 from cloudxai_analysis.words.markdown import markdown_table, markdown_text
 from cloudxai_analysis.words.phrases import plain
 
@@ -18,14 +18,13 @@ _ANNOTATED = {"fail": "error", "unknown": "error", "warn": "warning"}
 # GitHub, 'Workflow commands': a message escapes the first three, a property all of them.
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _OF_PROPERTIES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
-_STATUSES = ("fail", "unknown", "warn", "pass", "left out")
 
 
 def summary_line(night: Night, environment: str) -> str:
     """'beta, night of 2026-11-12: pass; 40 pass, 6 left out, 1 flaky'."""
     tally: Counter[str] = Counter(check.status for check in night.checks)
     flaky = sum(check.flaky for check in night.checks)
-    parts = [f"{tally[status]} {status}" for status in _STATUSES if tally[status]]
+    parts = [f"{tally[status]} {status}" for status in STATUSES if tally[status]]
     parts += [f"{flaky} flaky"] if flaky else []
     away = f"; the source was away: {night.away}" if night.away else ""
     return f"{environment}, night of {night.date}: {status_of(night)}; {', '.join(parts)}{away}"
@@ -33,7 +32,7 @@ def summary_line(night: Night, environment: str) -> str:
 
 def lines(night: Night) -> Iterator[str]:
     """What did not simply pass, a line each, the worst first: its sign, status, id and what was found."""
-    for status in _STATUSES:
+    for status in STATUSES:
         for check in night.checks:
             if check.status == status and (status != "pass" or check.attempts):
                 yield f"{sign(check)} {check.status:<8} {check.id}: {told(check)}"

@@ -13,14 +13,14 @@ from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.entries import Asserted, Night
 from cloudxai_analysis.measures.rates import wilson_interval
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, project_folder
+from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.words.phrases import count
 
 EXAMPLE = "reference/nights.jsonl"
 
 NIGHTS = 30  # of a check's record
 GREEN_NIGHTS = 7  # in a row: what the sign-off asks for
-_WORST = ("fail", "unknown", "warn", "pass")
+STATUSES = ("fail", "unknown", "warn", "pass", "left out")  # the worst first
 _SIGNS = {"pass": "●", "flaky": "○", "warn": "▲", "fail": "■", "unknown": "?", "left out": "·"}
 MISSED = "–"
 SIGNS = "● pass, ○ flaky pass, ▲ warn, ■ fail, ? unknown, · left out, – no such night, or not asked in it"
@@ -34,7 +34,7 @@ def nights(ledger: Ledger) -> list[Night]:
 def kept_in(environment: Environment, end: date) -> Ledger:
     """The ledger that holds an environment's nights before `end`; of the demo, which has none, that of an example."""
     own, file = Ledger(environment.ledger), project_folder() / EXAMPLE
-    is_demo = environment.source.startswith(DEMO_SOURCE) and file.is_file()
+    is_demo = environment.is_demo and file.is_file()
     return Ledger(file) if is_demo and not any(night.date < end for night in nights(own)) else own
 
 
@@ -53,7 +53,7 @@ def history(environment: Environment, end: date) -> tuple[list[Night], str]:
 def status_of(night: Night) -> str:
     """A night's worst: 'fail', else 'unknown', which a source that was away is, else 'warn', else 'pass'."""
     found = {check.status for check in night.checks}
-    return next((status for status in _WORST if status in found), "unknown")
+    return next((status for status in STATUSES[:-1] if status in found), "unknown")
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,15 @@ class GreenRun:
         return f"{count(self.nights, 'green night')} in a row{told}{before}. {asked}."
 
 
-def green_run(nights: Iterable[Night], *, today: date | None = None) -> GreenRun:
-    """The run of green nights up to `today`, whose own night may be yet to come, or else to the last that is known.
+def green_run(nights: Iterable[Night]) -> GreenRun:
+    """The run of green nights up to the last that is known.
 
     A night that was missed, or had a fail, a warning or an unknown, ends it; a flaky pass is green, and told.
     """
     known = {night.date: night for night in nights}
     if not known:
         return GreenRun(0, 0, "", "not known")
-    day = today or max(known)
-    if day not in known:
-        day -= DAY
+    day = max(known)
     run: list[Night] = []
     while (night := known.get(day)) and status_of(night) == "pass":
         run.append(night)
@@ -141,9 +139,9 @@ class Grid:
         return "\n".join([*span, *rows, SIGNS])
 
 
-def grid(nights: Sequence[Night], *, most: int = NIGHTS) -> Grid:
+def grid(nights: Sequence[Night]) -> Grid:
     """The last nights, by check."""
-    shown = _last(nights, most)
+    shown = _last(nights)
     days = pd.date_range(shown[0].date, shown[-1].date) if shown else []
     signs = {(night.date, check.id): sign(check) for night in shown for check in night.checks}
     ids = pd.Index(dict.fromkeys(name for _, name in signs), name="check", dtype="str")
@@ -156,7 +154,7 @@ def sign(check: Asserted) -> str:
     return _SIGNS["flaky" if check.flaky and check.status == "pass" else check.status]
 
 
-def flake_rates(nights: Sequence[Night], *, most: int = NIGHTS) -> pd.DataFrame:
+def flake_rates(nights: Sequence[Night]) -> pd.DataFrame:
     """Each check's record over the last nights: how often it was flaky, and what it was worth.
 
     The rate is that of the nights in which it was seen to hold or not, with Wilson's 95 % interval.
@@ -166,7 +164,7 @@ def flake_rates(nights: Sequence[Night], *, most: int = NIGHTS) -> pd.DataFrame:
     flakiest first.
     """
     rows = []
-    shown = record(_last(nights, most))
+    shown = record(_last(nights))
     for name, own in shown[shown["status"] != "left out"].groupby("check", sort=False):
         known = own[own["status"] != "unknown"]
         fails, flaky = int(known["status"].isin(["fail", "warn"]).sum()), int(known["flaky"].sum())
@@ -179,7 +177,7 @@ def flake_rates(nights: Sequence[Night], *, most: int = NIGHTS) -> pd.DataFrame:
     return found.sort_values(["flaky", "check"], ascending=[False, True], ignore_index=True)
 
 
-def _last(nights: Sequence[Night], most: int) -> list[Night]:
-    """The nights of the last so many days."""
+def _last(nights: Sequence[Night]) -> list[Night]:
+    """The nights of the last 30 days."""
     ordered = sorted(nights, key=lambda night: night.date)
-    return [night for night in ordered if night.date > ordered[-1].date - DAY * most]
+    return [night for night in ordered if night.date > ordered[-1].date - DAY * NIGHTS]

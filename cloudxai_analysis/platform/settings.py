@@ -224,6 +224,11 @@ class Environment(_Table):
         return no_link(self.outputs / self.name)
 
     @property
+    def is_demo(self) -> bool:
+        """Whether its telemetry is made up."""
+        return self.source.startswith(DEMO_SOURCE)
+
+    @property
     def lake(self) -> Path:
         """Folder of its lake."""
         return self.folder / "lake"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, named_window
-from cloudxai_analysis.platform.settings import DEMO_SOURCE, Environment, load_settings, resolve_environment
+from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
 from cloudxai_analysis.sources.scenario import EXTENT
 
 
@@ -28,7 +28,7 @@ def settle(week: str = "last", *, source: str = "", environment: str = "", now: 
     """
     settled = resolve_environment(load_settings(), source=source or None, name=environment or None)
     # The demo's clock stands at its end; any other's is ours, in whole minutes so that a pull can be repeated.
-    seeded = EXTENT.end if settled.source.startswith(DEMO_SOURCE) else None
+    seeded = EXTENT.end if settled.is_demo else None
     clock = now or seeded or datetime.now(UTC).replace(second=0, microsecond=0)
     return Asked(settled, named_window(week, clock), clock, set_clock=now is not None)
 
