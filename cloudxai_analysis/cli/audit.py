@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.lint.corpus import Corpus
     from cloudxai_analysis.platform.settings import Environment
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _DOCS = "docs/audits.md"
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.study import Asked
     from cloudxai_analysis.study.study import Study
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 _MOST_NAMED = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.operate.compare import Side
     from cloudxai_analysis.platform.settings import Environment
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 _MOST_SAID = 7
 
 

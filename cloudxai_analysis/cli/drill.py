@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.ledger.tabletop import Answered
     from cloudxai_analysis.platform.settings import Environment
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.command()
 @in_environment

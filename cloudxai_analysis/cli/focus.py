@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from cloudxai_analysis.study.study import Study
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.command()
 @click.argument("window", metavar="WINDOW")

@@ -13,8 +13,6 @@ from cloudxai_analysis.cli.options import fail_on, in_environment
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.command()
 @in_environment

@@ -17,8 +17,6 @@ from cloudxai_analysis.words.phrases import count
 if TYPE_CHECKING:
     from cloudxai_analysis.platform.settings import Environment
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.group()
 def lake() -> None:

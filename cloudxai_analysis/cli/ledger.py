@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.ledger.standing import Standing
     from cloudxai_analysis.platform.settings import Environment
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 _IN_COLUMNS = {"kind", "id", "tenant", "by", "written_at", "start", "at", "fired_at", "date", "checks"}
 _DONE = {"add": "added", "correct": "corrected", "skip": "skipped", "refuse": "refused"}
 _WOULD = {**_DONE, "add": "would be added", "correct": "would be corrected"}

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.platform.contract import Contract
     from cloudxai_analysis.study import Asked
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 _MOST, _MOST_CHANGES = 20, 60  # episodes, and changes, that are listed
 

@@ -13,8 +13,6 @@ from cloudxai_analysis.cli.options import NOW, currently, one_at_a_time
 if TYPE_CHECKING:
     from cloudxai_analysis.study import Asked
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.command()
 @currently

@@ -15,8 +15,6 @@ from cloudxai_analysis.ground.errors import UsageError
 if TYPE_CHECKING:
     from cloudxai_analysis.study import Asked
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")

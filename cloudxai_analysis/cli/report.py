@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from cloudxai_analysis.report.run import Kernel
     from cloudxai_analysis.study import Asked
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 _NOTEBOOK = "weekly_report"
 
 

@@ -15,8 +15,6 @@ from cloudxai_analysis.words.phrases import count
 if TYPE_CHECKING:
     from cloudxai_analysis.study import Asked
 
-# Everything that takes seconds to import is imported inside a command, so that help and mistakes answer at once.
-
 
 @click.command()
 @click.argument("whose", type=click.Choice(["all"]), default="all", metavar="[all]", expose_value=False)

@@ -14,8 +14,6 @@ from cloudxai_analysis.words.phrases import count
 if TYPE_CHECKING:
     from cloudxai_analysis.study import Asked
 
-# Everything that takes seconds to import is imported inside the command, so that help and mistakes answer at once.
-
 
 @click.command()
 @in_week
