@@ -17,7 +17,7 @@ import pytest
 import scraped
 import servers
 
-from cloudxai_analysis.ledger.entries import Asserted
+from cloudxai_analysis.ledger.jobs import Asserted
 from cloudxai_analysis.operate.assertions import assertions
 from cloudxai_analysis.operate.nightly import ask
 from cloudxai_analysis.platform.contract import DEFAULT_CONTRACT

@@ -14,7 +14,7 @@ from clean_command import Done
 from hostile_server import Handler, Hostile, vector
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ledger.entries import Asserted, Night
+from cloudxai_analysis.ledger.jobs import Asserted, Night
 from cloudxai_analysis.operate.assertions import SHIPPED, assertions, read_rows
 from cloudxai_analysis.operate.night_files import as_junit, as_markdown, github_lines
 from cloudxai_analysis.operate.nightly import ask, judged

@@ -23,7 +23,7 @@ from clean_command import COMMAND, Done, clean
 from hostile_server import Handler, Hostile, hostile_server, vector
 
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import Night
+from cloudxai_analysis.ledger.jobs import Night
 from cloudxai_analysis.operate.assertions import assertions
 from cloudxai_analysis.operate.nightly import ask
 from cloudxai_analysis.operate.nights import flake_rates, green_run, grid, is_green, nights

@@ -14,7 +14,7 @@ from cloudxai_analysis.cards.compose import TERMS
 from cloudxai_analysis.figures.calendar import calendar as drawn
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import DayObserved
+from cloudxai_analysis.ledger.jobs import DayObserved
 from cloudxai_analysis.measures.days import LEAST_DAYS, MISSING, MOST_DAYS, PARTIAL, calendar, covered_run
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.markdown import markdown_text

@@ -59,7 +59,7 @@ def draw(asked: Asked, by: str, **given: Any) -> int:
 
     Do it before the stage's first day is over: a cohort that is written later is never promoted.
     """
-    from cloudxai_analysis.ledger.canary import Cohort
+    from cloudxai_analysis.ledger.jobs import Cohort
 
     trial = _set_up(asked, **given)
     entry = Cohort(

@@ -16,7 +16,7 @@ from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.words.phrases import number
 
 if TYPE_CHECKING:
-    from cloudxai_analysis.ledger.tabletop import Answered
+    from cloudxai_analysis.ledger.jobs import Answered
     from cloudxai_analysis.platform.settings import Environment
 
 

@@ -14,7 +14,7 @@ from cloudxai_analysis.cli.options import NOW, fail_on, in_environment, one_at_a
 from cloudxai_analysis.ground.errors import SourceAnswerError, SourceUnreachable
 
 if TYPE_CHECKING:
-    from cloudxai_analysis.ledger.entries import Night
+    from cloudxai_analysis.ledger.jobs import Night
     from cloudxai_analysis.platform.settings import Environment
 
 

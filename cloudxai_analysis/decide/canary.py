@@ -19,7 +19,7 @@ from scipy.stats import fisher_exact
 
 from cloudxai_analysis.decide.ranks import Numbers, harm_chance, nominal_levels, share_limit, shift_limit
 from cloudxai_analysis.decide.stages import Rollout, Signal
-from cloudxai_analysis.ledger.canary import SignalSeen
+from cloudxai_analysis.ledger.jobs import SignalSeen
 from cloudxai_analysis.words.phrases import count
 
 PROMOTE: Literal["promote"] = "promote"

@@ -15,7 +15,8 @@ from cloudxai_analysis.cards.log import Log
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import DAY, WEEK, midnight
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import Attestation, Entry, Harness
+from cloudxai_analysis.ledger.entries import Attestation, Entry
+from cloudxai_analysis.ledger.jobs import Harness
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import read_corpus
 from cloudxai_analysis.measures.days import LEAST_DAYS

@@ -15,7 +15,7 @@ from cloudxai_analysis.decide.stages import Rollout
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import DAY, WEEK, Window, midnight
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.canary import CanaryLook, Cohort
+from cloudxai_analysis.ledger.jobs import CanaryLook, Cohort
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import count
 

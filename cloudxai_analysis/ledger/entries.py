@@ -1,4 +1,4 @@
-"""The kinds of entries: what each says, what it must hold, and the `id` by which a later entry supersedes it."""
+"""The kinds of entries; what those of people hold, and the `id` by which a later entry supersedes one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.ledger.canary import CanaryLook, Cohort
-from cloudxai_analysis.ledger.entry import Day, Entry, Link, Moment, Name, Part, Text, Told, linked
-from cloudxai_analysis.ledger.tabletop import Tabletop
-
-Verdict = Literal["pass", "fail", "unknown"]
+from cloudxai_analysis.ledger import jobs
+from cloudxai_analysis.ledger.entry import Day, Entry, Link, Moment, Name, Text, Told, linked
 
 
 class Planned(Entry):
@@ -195,120 +192,6 @@ class Drill(Entry):
     summary: Text
 
 
-class FiredAlert(Part):
-    """An alert that began on a day; `actionable` None where nobody has judged it."""
-
-    alertname: Text
-    tenant: Name = ""
-    fired_at: Moment
-    topic: Text
-    actionable: bool | None = None
-
-
-class DayCost(Part):
-    """What the tenants cost over a window, in one currency."""
-
-    amount: Annotated[float, Field(allow_inf_nan=False)]
-    currency: Text
-    start: Moment
-    end: Moment
-
-
-class DayFinding(Part):
-    """What a check of the report found of a day."""
-
-    check: Text
-    status: Literal["warn", "fail"]
-    finding: Text
-
-
-class DayObserved(Entry):
-    """What was seen of one UTC day; None is what is not known. A part of a day is `partial`, and `why` says so."""
-
-    kind: Literal["day"] = "day"
-    natural_key: ClassVar[tuple[str, ...]] = ("date",)
-    date: Day
-    environment: Text
-    status: Literal["pass", "warn", "fail", "unknown"]
-    partial: bool
-    why: Name = ""
-    backfilled: bool = False
-    coverage: float | None = None
-    seen_minutes: float | None = None
-    ready_minutes: float | None = None
-    transitions: int | None = None
-    tenants_observed: int | None = None
-    tenants_generated: int | None = None
-    tenants_held: int | None = None
-    cap: int
-    rejections: int | None = None
-    alerts_fired: tuple[FiredAlert, ...] | None = None
-    costs: tuple[DayCost, ...] | None = None
-    cost_anomalies: int | None = None
-    metrics: dict[Text, Literal["present", "MISSING"]] | None = None
-    findings: tuple[DayFinding, ...] = ()
-    not_known: tuple[Text, ...] = ()
-    ci_status: Name = ""
-    ci_artifacts: tuple[Text, ...] = ()
-    notes: tuple[Text, ...] = ()
-
-
-class Asserted(Part):
-    """What a night's run found of one assertion; `attempts` are the causes of those that failed before."""
-
-    id: Text
-    status: Literal["pass", "warn", "fail", "unknown", "left out"]
-    finding: Name = ""
-    attempts: tuple[Name, ...] = ()
-
-    @property
-    def flaky(self) -> bool:
-        """Whether it holds, but not at the first attempt."""
-        return bool(self.attempts) and self.status in ("pass", "warn")
-
-
-class Night(Entry):
-    """What was asserted in one night, by its date (UTC); `away` says why the source could not be asked, if so."""
-
-    kind: Literal["night"] = "night"
-    natural_key: ClassVar[tuple[str, ...]] = ("date",)
-    date: Day
-    at: Moment
-    source: Name = ""
-    checks: Annotated[tuple[Asserted, ...], Field(min_length=1, max_length=10_000)]
-    away: Name = ""
-
-
-class Harness(Entry):
-    """A run of the harness: whether each promise of the guard held under load, and the hash of its result."""
-
-    kind: Literal["harness"] = "harness"
-    natural_key: ClassVar[tuple[str, ...]] = ("at",)
-    at: Moment
-    within_cap: Verdict
-    only_at_cap: Verdict
-    counted_exactly: Verdict
-    differing: int = Field(ge=0, description="numbers of the suite that were not what the harness knew")
-    cap: int = Field(gt=0)
-    most_tenants: int = Field(gt=0, description="that were tried at once")
-    seed: int
-    fault: Name = Field("", description="the guard was broken on purpose")
-    result: Text = Field(description="SHA-256 of the file with the result")
-    summary: Name = ""
-
-
-class Sent(Entry):
-    """What was sent to a recipient about a report: `begun` before, then how it ended; `content` is its SHA-256."""
-
-    kind: Literal["sent"] = "sent"
-    natural_key: ClassVar[tuple[str, ...]] = ("report", "to", "content")
-    report: Text
-    to: Text
-    content: Text
-    state: Literal["begun", "sent", "refused", "unclear"]
-    attempt: int = Field(gt=0)
-
-
 class Withdrawal(Entry):
     """Takes back what the entries of one `id` say, without another in its place."""
 
@@ -321,7 +204,7 @@ class Withdrawal(Entry):
 _KINDS: tuple[type[Entry], ...] = (
     *(Incident, Label, Complete, Maintenance, Deploy, Observation),
     *(Decision, Attestation, Proposal, Confirmation, Rejection, Withdrawal),
-    *(Drill, DayObserved, Night, Harness, Tabletop, Cohort, CanaryLook, Sent),
+    *(Drill, jobs.DayObserved, jobs.Night, jobs.Harness, jobs.Tabletop, jobs.Cohort, jobs.CanaryLook, jobs.Sent),
 )
 KINDS = tuple(str(kind.model_fields["kind"].default) for kind in _KINDS)
 COLUMNS = tuple(dict.fromkeys(name for kind in _KINDS for name in kind.model_fields))

@@ -20,6 +20,7 @@ from cloudxai_analysis.ground.errors import LakeDamaged
 from cloudxai_analysis.ground.files import one_writer, replace_whole
 from cloudxai_analysis.ledger import entries as kinds
 from cloudxai_analysis.ledger.entries import Entry, checked, parsed
+from cloudxai_analysis.ledger.jobs import DayObserved
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.platform.published import published_summaries
 
@@ -180,9 +181,9 @@ class Ledger:
         """What people have signed elsewhere: date, name, role, summary, link, by."""
         return self._counting(kinds.Attestation, "date", "name", "role", "summary", "link", "by")
 
-    def days(self) -> list[kinds.DayObserved]:
+    def days(self) -> list[DayObserved]:
         """The days that were observed, as last written, in their order."""
-        return sorted(self.standing().counting(kinds.DayObserved), key=lambda day: day.date)
+        return sorted(self.standing().counting(DayObserved), key=lambda day: day.date)
 
     def provenance(self) -> dict[str, Any]:
         """How many `entries` the ledger holds, the SHA-256 of the last line (`head`), and that of all (`sha256`)."""

@@ -17,8 +17,7 @@ from pydantic import Field, RootModel
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Incident, Ledger
-from cloudxai_analysis.ledger.entries import Harness
-from cloudxai_analysis.ledger.tabletop import Answered, Tabletop
+from cloudxai_analysis.ledger.jobs import Answered, Harness, Tabletop
 from cloudxai_analysis.operate.exercises import Exercise, Inject, Scene, fitting
 from cloudxai_analysis.platform.settings import Environment, near_miss, project_folder
 from cloudxai_analysis.platform.tables import Table, read_table

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.ledger import Incident
-from cloudxai_analysis.ledger.entries import Harness
+from cloudxai_analysis.ledger.jobs import Harness
 from cloudxai_analysis.platform.settings import Environment
 from cloudxai_analysis.platform.tables import Table, read_table
 from cloudxai_analysis.sources.series import Source

@@ -19,7 +19,7 @@ from cloudxai_analysis.ground.window import DAY, HOUR, Window, midnight
 from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import DayObserved
+from cloudxai_analysis.ledger.jobs import DayObserved
 from cloudxai_analysis.measures.days import LEAST_DAYS
 from cloudxai_analysis.sources.catalogue import ANYBODYS
 from cloudxai_analysis.study import Asked

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cloudxai_analysis.ledger.entries import Night
+from cloudxai_analysis.ledger.jobs import Night
 from cloudxai_analysis.operate.assertions import Row
 from cloudxai_analysis.operate.nights import STATUSES, sign, status_of, told
 from cloudxai_analysis.words.markdown import markdown_table, markdown_text

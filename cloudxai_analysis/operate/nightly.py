@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from cloudxai_analysis.ground.errors import CloudxaiError, SourceUnreachable, UsageError
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import Asserted, Night
+from cloudxai_analysis.ledger.jobs import Asserted, Night
 from cloudxai_analysis.operate.assertions import Row, assertions
 from cloudxai_analysis.operate.nights import nights
 from cloudxai_analysis.operate.probes import PROBES, Seen, shown

@@ -11,7 +11,7 @@ import pandas as pd
 from cloudxai_analysis.cards.card import html_table, table_cells
 from cloudxai_analysis.ground.window import DAY
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import Asserted, Night
+from cloudxai_analysis.ledger.jobs import Asserted, Night
 from cloudxai_analysis.measures.rates import wilson_interval
 from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.words.phrases import count

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 from cloudxai_analysis.ground import secrets
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, SourceUnreachable, UsageError
 from cloudxai_analysis.ledger import Ledger
-from cloudxai_analysis.ledger.entries import Sent
+from cloudxai_analysis.ledger.jobs import Sent
 from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.platform.tables import read_table
 from cloudxai_analysis.report.digest import Digest

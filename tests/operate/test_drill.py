@@ -17,7 +17,7 @@ from written import HARNESS, OUTAGE, TABLETOP
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.entries import checked
-from cloudxai_analysis.ledger.tabletop import Answered, Tabletop
+from cloudxai_analysis.ledger.jobs import Answered, Tabletop
 from cloudxai_analysis.operate.drill import course, debrief, to_practise
 from cloudxai_analysis.operate.exercises import SHIPPED, read_exercises
 from cloudxai_analysis.sources.demo import DemoSource

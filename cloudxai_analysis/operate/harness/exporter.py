@@ -118,13 +118,10 @@ class Platform:
         self._families = {role: Family(name, kind, said, label) for role, (name, kind, said) in metrics.items()}
         self._values: dict[tuple[str, str], float] = {}
         self._checks: list[float] = [0] * len(BUCKETS)
-        for role, value in (
-            ("readiness", 1),
-            ("readiness_transitions", 0),
-            ("rejections", 0),
-            ("process_start", began),
-        ):
-            self._put(role, value)
+        for role in ("readiness_transitions", "rejections"):
+            self._put(role, 0)
+        self._put("readiness", 1)
+        self._put("process_start", began)
         self._check(None)
         self._families["operations"] = Family(OPERATIONS, "counter", "Operations of the harness that were carried out.")
         self._put("operations", 0)

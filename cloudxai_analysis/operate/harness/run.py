@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -191,7 +191,12 @@ def _played(
     started = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     record = Record(unanswered=plan.unanswered)
     said = platform_words(contract, cap=cap, fault=script.fault)
-    with _fleet(server, said, script, record, places) as fleet:
+    fleet = _Fleet(server, said, record, script.replicas)
+    with ExitStack() as ended:
+        ended.callback(fleet.end)
+        for process in range(script.processes):
+            there = Platform(places[process % len(places)]) if places else Platform.started(said)
+            fleet.take(process, there)
         fleet.all_scraped()
         if places:
             _refuse_unfit(server, len(set(places)))
@@ -280,20 +285,6 @@ class _Fleet:
     def _scrape(self, until: dict[str, float]) -> None:
         self._scraped = until
         self.server.scrape(until, replicas=self._replicas)
-
-
-@contextmanager
-def _fleet(
-    server: Server, said: dict[str, Any], script: Script, record: Record, places: Sequence[tuple[str, int]]
-) -> Iterator[_Fleet]:
-    fleet = _Fleet(server, said, record, script.replicas)
-    try:
-        for process in range(script.processes):
-            known = Platform(places[process % len(places)]) if places else None
-            fleet.take(process, known or Platform.started(said))
-        yield fleet
-    finally:
-        fleet.end()
 
 
 def _drive(fleet: _Fleet, plan: Plan) -> None:
