@@ -80,10 +80,10 @@ def exit_code(findings: Sequence[Finding], failing: Collection[str]) -> int:
 
 def _of_server(settled: Environment) -> dict[str, Any]:
     from cloudxai_analysis.sources.catalogue import metric_names, metric_types
-    from cloudxai_analysis.sources.open import open_source
+    from cloudxai_analysis.sources.open import source_of
     from cloudxai_analysis.sources.server import ServerSource
 
-    source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    source = source_of(settled)
     if not isinstance(source, ServerSource):
         raise UsageError("--source of an audit is a server, http(s)://host:port; the demo has the contract's metrics.")
     known = {"known_metrics": metric_names(source), "metric_types": metric_types(source)}

@@ -129,7 +129,7 @@ def look(asked: Asked, rollout: str, stage: int, day: datetime | None, by: str, 
     from cloudxai_analysis.decide.trial import cohort_of, trial_of
     from cloudxai_analysis.ledger import Ledger
 
-    cohort = cohort_of(Ledger(asked.environment.ledger), rollout, stage)
+    cohort = cohort_of(Ledger.of(asked.environment), rollout, stage)
     study, table = _opened(asked, cohort.date)
     last = (study.end.floor("D") - timedelta(days=1)).date()
     chosen = min(day.date() if day else last, cohort.date + timedelta(days=table.looks - 1))

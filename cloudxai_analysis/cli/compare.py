@@ -115,9 +115,9 @@ def _kinds(found: dict[str, Any]) -> Iterator[str]:
 
 def _side(name: str, settled: Environment, metrics: tuple[str, ...]) -> Side:
     from cloudxai_analysis.operate.compare import Side
-    from cloudxai_analysis.sources.open import open_source
+    from cloudxai_analysis.sources.open import source_of
 
-    source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    source = source_of(settled)
     own = {"target": settled.settings.matchers, "rules": settled.settings.rule_matchers}
     matchers = {metric: own[settled.contract.scope_of(metric)] for metric in metrics}
     return Side(name, source, matchers, source.describe())

@@ -90,11 +90,11 @@ def first_look(asked: Asked) -> Iterator[str]:
 
 
 def _server(asked: Asked) -> ServerSource | None:
-    from cloudxai_analysis.sources.open import open_source
+    from cloudxai_analysis.sources.open import source_of
     from cloudxai_analysis.sources.server import ServerSource
 
     settled = asked.environment
-    source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    source = source_of(settled)
     return source if isinstance(source, ServerSource) else None
 
 

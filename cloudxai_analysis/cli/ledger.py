@@ -203,4 +203,4 @@ def _moment(text: str) -> datetime:
 def _opened(settled: Environment) -> Ledger:
     from cloudxai_analysis.ledger import Ledger
 
-    return Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
+    return Ledger.of(settled)

@@ -111,7 +111,7 @@ def _pulled(asked: Asked, target: Path, kernel: Kernel | None, *, executor: str,
         # Told before minutes of pulling.
         notebook = find_notebook(load_settings(), _NOTEBOOK)
         pulled, source = refresh(asked, executor=executor, progress=steps.pull)
-        head = Ledger(settled.ledger).verify(published_heads(settled.reports)[0])
+        head = Ledger.of(settled).verify(published_heads(settled.reports)[0])
         pinned: dict[str, Any] = {"source": source, "lake_version": pulled.version}
         of = made_of(settled, asked.window, notebook) | {"tiles": tiles_of(settled, pulled.version)}
         if (stands := standing(settled, target, pinned, head, of, analyst=analyst)) is None:
@@ -238,7 +238,7 @@ def status(settled: Environment) -> int:
             f"version {snapshot.version}, {tiles['samples'].sum():,} samples of {tiles['metric'].nunique()} metrics, "
             f"{tiles['date'].min()} to {tiles['date'].max()}, from {snapshot.provenance['source']['source']}"
         )
-    entries = count(Ledger(settled.ledger).verify(published_heads(settled.reports)[0]).entries, "entry", "entries")
+    entries = count(Ledger.of(settled).verify(published_heads(settled.reports)[0]).entries, "entry", "entries")
     file = settings_file()
     used = file if file.is_file() else f"none at {file}; defaults"
     say(

@@ -33,7 +33,7 @@ def signoff(asked: Asked, failing: tuple[str, ...], bundle: str) -> int:
     from cloudxai_analysis.ledger.ledger import Ledger, published_heads
     from cloudxai_analysis.study.opening import study_at
 
-    Ledger(asked.environment.ledger).verify(published_heads(asked.environment.reports)[0])
+    Ledger.of(asked.environment).verify(published_heads(asked.environment.reports)[0])
     with show_progress() as steps:
         study = study_at(asked, progress=steps.pull)
     found = Signoff(study, at=asked.now)

@@ -18,7 +18,7 @@ from cloudxai_analysis.measures.frames import TIME, typed
 from cloudxai_analysis.platform.settings import Environment
 from cloudxai_analysis.replay.history import History
 from cloudxai_analysis.replay.session import past
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import source_of
 from cloudxai_analysis.sources.rules import AlertingRule
 from cloudxai_analysis.sources.series import Labels, SeededSource, SeriesBatch
 from cloudxai_analysis.words.phrases import count
@@ -93,7 +93,7 @@ def proved(
         raise UsageError("There is no alerting rule on one of the two sides. Give files with rules of Prometheus.")
     end = min(window.end, now)
     span, contract = Window(end - weeks * WEEK, end), environment.contract
-    origin = open_source(environment.source, limits=environment.limits, settings=environment.settings)
+    origin = source_of(environment)
     seeded = isinstance(origin, SeededSource)
     names = contract.series_names()
     back = {to: was for row in plan.changes for was, to in row.labels.items() if to}

@@ -17,7 +17,7 @@ from cloudxai_analysis.ground.errors import NoData, UsageError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Environment
 from cloudxai_analysis.sources.catalogue import metric_metadata, words_in
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import source_of
 from cloudxai_analysis.sources.promql import Steps, promql_range, quoted, selector
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels
 from cloudxai_analysis.sources.server import ServerSource
@@ -37,7 +37,7 @@ def read_samples(settled: Environment, window: Window, jobs: Sequence[str]) -> t
 
     Raises NoData where the jobs have none, UsageError where they have too many, and whatever the source raises.
     """
-    source = open_source(settled.source, limits=settled.limits, settings=settled.settings)
+    source = source_of(settled)
     step = max(1, ceil(window.duration.total_seconds() / (2 * POINTS))) * 1000
     matchers, contract = dict(settled.settings.matchers), settled.contract
     own = [{**matchers, "job": job} for job in jobs]

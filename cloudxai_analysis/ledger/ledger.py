@@ -23,6 +23,7 @@ from cloudxai_analysis.ledger.entries import Entry, checked, parsed
 from cloudxai_analysis.ledger.jobs import DayObserved
 from cloudxai_analysis.ledger.standing import Standing
 from cloudxai_analysis.platform.published import published_summaries
+from cloudxai_analysis.platform.settings import Environment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,11 @@ class Ledger:
         self._lock_seconds = lock_seconds
         self._content: bytes | None = None
         self._chain: tuple[list[Entry], list[str]] = ([], [])
+
+    @classmethod
+    def of(cls, environment: Environment) -> Ledger:
+        """The ledger of an environment."""
+        return cls(environment.ledger, lock_seconds=environment.limits.lock_seconds)
 
     def append(self, entry: Mapping[str, Any] | BaseModel) -> Entry:
         """Write one entry and return it as kept; raises as `append_all`."""

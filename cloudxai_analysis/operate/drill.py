@@ -21,7 +21,7 @@ from cloudxai_analysis.ledger.jobs import Answered, Harness, Tabletop
 from cloudxai_analysis.operate.exercises import Exercise, Inject, Scene, fitting
 from cloudxai_analysis.platform.settings import Environment, near_miss, project_folder
 from cloudxai_analysis.platform.tables import Table, read_table
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import source_of
 from cloudxai_analysis.sources.series import Source
 from cloudxai_analysis.study.opening import ledger_of
 from cloudxai_analysis.words.phrases import count, number, short
@@ -122,7 +122,7 @@ class Drill:
 
 def opened(environment: Environment) -> tuple[Ledger, Source]:
     """The ledger and the source of an environment."""
-    source = open_source(environment.source, limits=environment.limits, settings=environment.settings)
+    source = source_of(environment)
     return ledger_of(environment, source), source
 
 
@@ -172,7 +172,7 @@ def begun(
 
 def drills(environment: Environment, end: datetime) -> tuple[list[Tabletop], str]:
     """The tabletop drills that began before `end`, and where they are from; of the demo, which has none, an example."""
-    own = [one for one in Ledger(environment.ledger).standing().counting(Tabletop) if one.start < end]
+    own = [one for one in Ledger.of(environment).standing().counting(Tabletop) if one.start < end]
     if own:
         return own, f"{count(len(own), 'drill')} of {environment.name}"
     file = project_folder() / EXAMPLE

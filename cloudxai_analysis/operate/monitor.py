@@ -69,7 +69,7 @@ def monitor(
     last = midnight(day) if day else today - DAY
     if last > now:
         raise UsageError(f"Day {last:%Y-%m-%d} has not begun: it is {now:%Y-%m-%d %H:%M} UTC at the source.")
-    ledger = Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
+    ledger = Ledger.of(settled)
     written_at = asked.now if asked.set_clock else None
     days = [last] if day else _due(ledger, last)
     refresh(replace(asked, window=Window(days[0], days[-1] + DAY)), progress=progress)

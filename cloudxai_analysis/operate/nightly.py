@@ -70,7 +70,7 @@ def nightly(environment: Environment, *, now: datetime, live: bool = True, again
     night is unknown.
     """
     asked, limits, day = assertions(environment), environment.limits, now.astimezone(UTC).date()
-    ledger = Ledger(environment.ledger, lock_seconds=limits.lock_seconds)
+    ledger = Ledger.of(environment)
     known = next((one for one in nights(ledger) if one.date == day), None)
     if known and not again:
         return known, False

@@ -33,7 +33,7 @@ def nights(ledger: Ledger) -> list[Night]:
 
 def kept_in(environment: Environment, end: date) -> Ledger:
     """The ledger that holds an environment's nights before `end`; of the demo, which has none, that of an example."""
-    own, file = Ledger(environment.ledger), project_folder() / EXAMPLE
+    own, file = Ledger.of(environment), project_folder() / EXAMPLE
     is_demo = environment.is_demo and file.is_file()
     return Ledger(file) if is_demo and not any(night.date < end for night in nights(own)) else own
 

@@ -256,7 +256,7 @@ class Environment(_Table):
     @property
     def rules(self) -> tuple[Path, ...]:
         """Files and folders of its rules and routing, from the project's folder; the demo's are the reference."""
-        demo = (Path("reference"),) if self.source.startswith(DEMO_SOURCE) else ()
+        demo = (Path("reference"),) if self.is_demo else ()
         return self.settings.rules or demo
 
     def command(self, *words: str) -> str:

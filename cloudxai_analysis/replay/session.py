@@ -22,7 +22,7 @@ from cloudxai_analysis.replay.episodes import agreement_counts
 from cloudxai_analysis.replay.history import WARM_UP, History, Named
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.written import PRESENT, RuleReplay, Variants, drafted, reason
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import open_source, source_of
 from cloudxai_analysis.sources.rules import AlertingRule, loaded_rules
 from cloudxai_analysis.sources.series import SeededSource
 
@@ -103,8 +103,8 @@ def opened(
     """
     end = min(window.end, now)
     span = Window(end - weeks * WEEK, end, window.name if weeks == 1 else "")
-    origin = open_source(environment.source, limits=environment.limits, settings=environment.settings)
-    ledger = Ledger(environment.ledger)
+    origin = source_of(environment)
+    ledger = Ledger.of(environment)
     if isinstance(origin, SeededSource):
         ledger.seed(origin.ledger_entries())
         rules = list(given) or rules_in([project_folder() / "reference" / "rules"])[0]

@@ -173,7 +173,7 @@ def _lake_gone(made: Made, environment: Environment) -> Iterator[str]:
 
 def _ledger_gone(made: Made, environment: Environment, there: Environment) -> Iterator[str]:
     try:
-        if Ledger(environment.ledger).verify([("it", made.head)]).entries:
+        if Ledger.of(environment).verify([("it", made.head)]).entries:
             lines = environment.ledger.read_bytes().splitlines(keepends=True)
             there.ledger.write_bytes(b"".join(lines[: made.head.entries]))
     except LakeDamaged as error:

@@ -68,7 +68,7 @@ class Post:
             for some in (to.reports, to.errors)
         )
         self._of, self._report, self._at = environment.name, report, at
-        self._ledger = Ledger(environment.ledger, lock_seconds=environment.limits.lock_seconds)
+        self._ledger = Ledger.of(environment)
 
     def send(self, digest: Digest, *, again: tuple[str, ...] = ()) -> Iterator[str]:
         """Send to everybody under [reports], and give a line each.

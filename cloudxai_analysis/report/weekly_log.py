@@ -66,7 +66,7 @@ def ci_of(junit: Path) -> str:
 
 def _facts(environment: Environment, window: Window, *, ci: str) -> dict[str, Any]:
     """What the week's report and the ledger say."""
-    said, ledger = read_summary(environment, window.name), Ledger(environment.ledger)
+    said, ledger = read_summary(environment, window.name), Ledger.of(environment)
     standing = ledger.standing()
     return {
         **{"said": said, "sha256": summary_sha256(said), "page": page_of(environment, window.name), "ci": ci},

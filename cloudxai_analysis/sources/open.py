@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.platform.settings import EnvironmentSettings, Limits, project_folder, settings_file
+from cloudxai_analysis.platform.settings import Environment, EnvironmentSettings, Limits, project_folder, settings_file
 
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.demo import DemoSource
     from cloudxai_analysis.sources.server import ServerSource
 
 _FORMS = "A source is demo:// or the base URL of a Prometheus, like http://host:9090 or https://host/prometheus"
+
+
+def source_of(settled: Environment) -> DemoSource | ServerSource:
+    """The source of an environment; raises as `open_source` does."""
+    return open_source(settled.source, limits=settled.limits, settings=settled.settings)
 
 
 def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> DemoSource | ServerSource:

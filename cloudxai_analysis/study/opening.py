@@ -15,7 +15,7 @@ from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, load_settings, resolve_environment
 from cloudxai_analysis.sources.catalogue import exporting_jobs, nothing_of
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import source_of
 from cloudxai_analysis.sources.series import SeededSource, Source
 from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.study import Asked, as_text, settle
@@ -29,7 +29,7 @@ Progress = Callable[[int, int, int], None]
 def earlier_clock(asked: Asked) -> datetime:
     """What time it is by the earlier of two clocks, ours and the source's; raises whatever the source raises."""
     settled = asked.environment
-    return _judged(open_source(settled.source, limits=settled.limits, settings=settled.settings), asked.now)[0]
+    return _judged(source_of(settled), asked.now)[0]
 
 
 def _judged(origin: Source, now: datetime) -> tuple[datetime, timedelta]:
@@ -48,7 +48,7 @@ def refresh(asked: Asked, *, executor: str = "threads", progress: Progress | Non
     `executor` is as in `pull`. Raises whatever the source or the lake raises.
     """
     settled, settings, limits = asked.environment, asked.environment.settings, asked.environment.limits
-    origin = open_source(settled.source, limits=limits, settings=settings)
+    origin = source_of(settled)
     now, ahead = _judged(origin, asked.now)
     apart = abs(ahead) > _CLOCKS_MAY_DIFFER
     window = asked.window.reach(settings.history_weeks, now)
@@ -78,7 +78,7 @@ def refresh(asked: Asked, *, executor: str = "threads", progress: Progress | Non
 
 def ledger_of(settled: Environment, origin: Source) -> Ledger:
     """The ledger of an environment; that of a source which makes entries up is written where there is none."""
-    ledger = Ledger(settled.ledger, lock_seconds=settled.limits.lock_seconds)
+    ledger = Ledger.of(settled)
     if isinstance(origin, SeededSource):
         ledger.seed(origin.ledger_entries())
     return ledger
@@ -109,7 +109,7 @@ def preview(asked: Asked) -> Plan:
     settled, settings = asked.environment, asked.environment.settings
     window, rewind = asked.window.reach(settings.history_weeks, asked.now), timedelta(minutes=settings.rewind_minutes)
     return estimate(
-        open_source(settled.source, limits=settled.limits, settings=settings),
+        source_of(settled),
         open_lake(settled.lake),
         settled.contract,
         wanted_tiles(settled.contract, window, asked.now, rewind),
@@ -199,4 +199,4 @@ def study_on(snapshot: Snapshot, settled: Environment, window: Window, *, now: d
         if not settled.settings.jobs:
             contract = settled.contract.model_copy(update={"jobs": tuple(jobs)})
             settled = settled.model_copy(update={"contract": contract})
-    return Study(settled, window, snapshot, ledger=Ledger(settled.ledger), now=now, provenance=provenance)
+    return Study(settled, window, snapshot, ledger=Ledger.of(settled), now=now, provenance=provenance)

@@ -19,7 +19,7 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.measures.frames import typed
 from cloudxai_analysis.platform.contract import Metric, joined
 from cloudxai_analysis.platform.settings import Environment
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import source_of
 from cloudxai_analysis.sources.promql import Steps, promql_range
 from cloudxai_analysis.sources.series import SeriesBatch
 from cloudxai_analysis.sources.server import ServerSource
@@ -233,7 +233,7 @@ class Study:
 
     def _source(self) -> Any:
         settled = self.environment
-        return open_source(settled.source, limits=settled.limits, settings=settled.settings)
+        return source_of(settled)
 
 
 def _labels(columns: Mapping[str, tuple[str, ...]]) -> list[str]:

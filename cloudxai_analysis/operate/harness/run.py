@@ -38,7 +38,7 @@ from cloudxai_analysis.operate.harness.tenants import GENERATED, NAMED, Plan, Sc
 from cloudxai_analysis.operate.harness.verdicts import judged
 from cloudxai_analysis.platform.contract import Contract, Metric
 from cloudxai_analysis.platform.settings import Environment, EnvironmentSettings
-from cloudxai_analysis.sources.open import open_source
+from cloudxai_analysis.sources.open import source_of
 from cloudxai_analysis.study.opening import ledger_of
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.phrases import several
@@ -141,7 +141,7 @@ def run_kept(settled: Environment, script: Script, *, pairs: int = PAIRS, **how:
         make_folder(settled.folder, mode=0o700)
         replace_whole(settled.harness, text)
     # What a source makes up is written first: it is so only where there is no ledger yet.
-    ledger = ledger_of(settled, open_source(settled.source, limits=settled.limits, settings=settled.settings))
+    ledger = ledger_of(settled, source_of(settled))
     ledger.append_all([*_entries(script, found, hashlib.sha256(text.encode()).hexdigest())])
     return found
 
