@@ -26,7 +26,7 @@ from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.jobs import Night
 from cloudxai_analysis.operate.assertions import assertions
 from cloudxai_analysis.operate.nightly import ask
-from cloudxai_analysis.operate.nights import flake_rates, green_run, grid, is_green, nights
+from cloudxai_analysis.operate.nights import flake_rates, green_run, grid, nights, status_of
 from cloudxai_analysis.platform.settings import Environment, EnvironmentSettings, Limits, Settings, resolve_environment
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.series import SeriesBatch
@@ -178,7 +178,7 @@ def test_in_thirty_nights_every_fault_fails_every_flake_is_told_and_none_is_the_
         flaky = {name: len(check.attempts) for name, check in found.items() if check.flaky}
         assert flaky == ({FLAKES[night][0]: FLAKES[night][2]} if night in FLAKES else {})
     assert codes == {night: 1 if night in FAULTS else 3 if night == AWAY else 0 for night in kept}
-    green = [night for night, entry in kept.items() if is_green(entry)]
+    green = [night for night, entry in kept.items() if status_of(entry) == "pass"]
     assert green == sorted({*range(NIGHTS)} - {*FAULTS, AWAY, MISSED})
     # 21 to 25 were green, 26 could not run, 27 to 29 were green again.
     run = green_run(kept.values())
