@@ -169,6 +169,7 @@ def _read(environment: Environment, source: Source, role: str, window: Window) -
     matchers = settings.rule_matchers if metric.scope == "rules" else settings.matchers
     batch = source.read(metric.name, matchers, window)
     series = np.repeat(np.arange(len(batch.labels)), np.diff(batch.offsets))
-    named = pd.DataFrame(map(environment.contract.named, batch.labels), columns=list(_LABELS)).fillna("")
+    sets = [environment.contract.named(labels) for labels in batch.labels]
+    named = pd.DataFrame({name: [labels.get(name, "") for labels in sets] for name in _LABELS}, dtype="str")
     times = pd.to_datetime(batch.times, unit="ms", utc=True)
     return named.loc[series].assign(series=series, time=times, value=batch.values)
