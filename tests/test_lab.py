@@ -19,6 +19,8 @@ import pytest
 from clean_command import PROJECT, cloudxai
 from contrast import LIGHT
 
+from cloudxai_analysis.ledger import Ledger
+
 pytestmark = [pytest.mark.browser, pytest.mark.notebook]
 
 SECONDS = 120
@@ -50,12 +52,17 @@ CONTRASTS = (
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of its own, with the demo's week pulled: what is saved here is not the repository's."""
+    """A project of its own, whose ledger judges no alert: what is saved and clicked here is not the repository's."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "cloudxai.toml").write_text('[environments.demo]\nsource = "demo://"\nhistory_weeks = 1\n')
-    shutil.copytree(PROJECT / "notebooks", folder / "notebooks")
-    shutil.copytree(PROJECT / "docs", folder / "docs")
+    for part in ("notebooks", "docs", "reference"):
+        shutil.copytree(PROJECT / part, folder / part)
+    ledger_of(folder).append({"kind": "observation", "at": "2026-11-09T00:00Z", "summary": "a first day", "by": "ada"})
     return folder
+
+
+def ledger_of(project: Path) -> Ledger:
+    return Ledger(project / "outputs" / "demo" / "ledger" / "incidents.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -84,69 +91,135 @@ def url(project: Path) -> Iterator[str]:
         log.close()
 
 
+# Whether the notebook in front is read and its kernel answers: cells that are run before are not.
+READY = """async () => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    await panel.revealed;
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
+}"""
+# What each cell shows, drawn one by one: those out of sight are not.
+SHOWN = (
+    "async () => { const poor = "
+    + CONTRASTS
+    + """;
+    const notebook = window.jupyterapp.shell.currentWidget.content, found = new Map();
+    for (let at = 0; at < notebook.widgets.length; at++) {
+        await notebook.scrollToItem(at);
+        await new Promise(done => setTimeout(done, 50));
+        for (const [ratio, text] of poor()) found.set(text, Math.min(ratio, found.get(text) ?? 99));
+    }
+    return [...found].map(([text, ratio]) => [ratio, text]);
+}"""
+)
+
+
 def opened(browser: Any, url: str, path: str, scheme: str) -> Any:
-    """A page of the lab that shows a file in a theme; `said` is what its console complains of."""
+    """A page of the lab that shows a file in a theme; `said` is what its console complains of, `asked` whom it asks."""
     page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
     page.set_default_timeout(SECONDS * 1000)
-    page.said = []
+    page.said, page.asked = [], set()
     page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("console", lambda line: page.said.append(line.text) if line.type == "error" else None)
+    page.on("request", lambda request: page.asked.add(urlsplit(request.url).hostname or "the page itself"))
     host, token = urlsplit(url), url.partition("token=")[2]
     page.goto(f"{host.scheme}://{host.netloc}/lab/tree/{path}?reset&token={token}")
     page.wait_for_selector(".jp-Document")
+    page.evaluate(READY)
     theme = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[scheme]
-    command(page, "apputils:change-theme", {"theme": theme})
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
     page.wait_for_selector(f"body[data-jp-theme-light={'true' if scheme == 'light' else 'false'}]", state="attached")
     return page
 
 
-def command(page: Any, name: str, given: Any = None) -> None:
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given || {})", [name, given])
+def look_at(page: Any, code: str) -> None:
+    """Bring the cell that begins with `code` into sight, with what it shows."""
+    page.evaluate(
+        """async code => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            const at = notebook.widgets.findIndex(cell => cell.model.sharedModel.source.startsWith(code));
+            await notebook.scrollToItem(at, 'start');
+        }""",
+        code,
+    )
 
 
-# What the notebook in front holds: each code cell's number, by the model, since cells out of sight are not drawn.
-COUNTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
-    .filter(cell => cell.model.type === 'code').map(cell => cell.model.executionCount || 0)"""
+def follow_a_finding(page: Any, project: Path) -> None:
+    """A click on a row shows the samples of its place, and the picked tenant those of its own."""
+    look_at(page, "explore(")
+    second = page.locator(".dt-container tbody tr").nth(1)
+    place = second.locator("td").nth(3).inner_text()
+    second.click()
+    page.wait_for_selector(f".jupyter-widgets strong:has-text({json.dumps(f'of {place}, ')})")
+    tenant = page.get_by_role("combobox", name="Tenant", exact=True)
+    tenant.fill("dawnpatrl")
+    tenant.press("Enter")
+    page.wait_for_selector(".jupyter-widgets :text('No tenant')")
+    tenant.fill("dawnpatrol")
+    tenant.press("Enter")
+    page.wait_for_selector(".jupyter-widgets strong:has-text('dawnpatrol in 2026-W46')")
+    page.get_by_role("button", name="Zoom").click()
+    page.wait_for_selector(".jupyter-matplotlib canvas")
+    page.get_by_role("button", name="Zoom").click()
+    page.wait_for_selector(".jupyter-widgets .cloudxai-figure svg")
 
 
-def run_all(page: Any) -> None:
-    """Run every cell, and wait until each has run; a kernel that is still coming up would run none."""
-    idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-    page.wait_for_selector(idle, state="attached")
-    command(page, "notebook:clear-all-cell-outputs")
-    page.wait_for_function(f"() => ({COUNTS})().every(count => count === 0)")
-    command(page, "runmenu:run-all")
-    page.wait_for_function(f"() => ({COUNTS})().every(count => count > 0)")
-    page.wait_for_selector(idle, state="attached")
+def judge_an_alert(page: Any, project: Path) -> None:
+    """Without a name nothing is written; with one a click is one entry, and a second click none."""
+    before = ledger_of(project).entries()
+    look_at(page, "labelling.pictures(")
+    noise = page.get_by_role("button", name="noise").first
+    noise.click()
+    page.wait_for_selector(".jupyter-widgets :text('Nothing was written')")
+    assert ledger_of(project).entries() == before
+    page.get_by_role("textbox", name="Judged by").fill("grace")
+    noise.dblclick()
+    page.wait_for_selector(".jupyter-widgets button.mod-success:has-text('noise'):disabled")
+    added = ledger_of(project).entries()[len(before) :]
+    assert [(one.kind, one.judgement, one.by) for one in added] == [("label", "noise", "grace")]
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("05_readiness", "dark")])
+USED = {"02_cardinality": follow_a_finding, "04_alerts": judge_an_alert}
+NOTEBOOKS = sorted(path.stem for path in (PROJECT / "notebooks").glob("*.ipynb"))
+SCHEMES = ("dark", "light")
+
+
+@pytest.mark.parametrize(("name", "scheme"), [(name, SCHEMES[at % 2]) for at, name in enumerate(NOTEBOOKS)])
 def test_run_all_twice_saved_and_reloaded_it_shows_what_it_showed(
     browser: Any, url: str, project: Path, name: str, scheme: str
 ) -> None:
     page = opened(browser, url, f"notebooks/{name}.ipynb", scheme)
-    page.wait_for_selector(".jp-Notebook")
     for _ in range(2):
-        run_all(page)
-    command(page, "docmanager:save")
-    kept = project / "notebooks" / f"{name}.ipynb"
-    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
-    cells = [cell for cell in json.loads(kept.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+        assert page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    if name in USED:
+        USED[name](page, project)
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    saved = json.loads((project / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in saved["cells"] if cell["cell_type"] == "code"]
     assert min(cell["execution_count"] for cell in cells) > len(cells)
     assert [it for cell in cells for it in cell["outputs"] if it["output_type"] == "error"] == []
+    assert [it for cell in cells for it in cell["outputs"] if it.get("name") == "stderr"] == []
+    # The kernel is gone: what is shown is what was saved.
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.reload()
-    page.wait_for_selector(".cloudxai-figure svg")
-    page.wait_for_timeout(3_000)
-    shown = page.locator(".jp-OutputArea-output").all_inner_texts()
-    assert len(shown) > 5
-    assert [text for text in shown if "Loading" in text or "Traceback" in text] == []
-    # A figure has the theme's colour, and is as wide as its cell, up to a line that can be read.
-    width = page.evaluate("() => document.querySelector('.cloudxai-figure svg').getBoundingClientRect().width")
-    assert width > 700
-    assert page.locator(".cloudxai-figure img:visible").count() == 0
-    poor = [found for found in page.evaluate(CONTRASTS) if found[0] < 4.5]
-    assert poor == []
+    page.wait_for_selector(".jp-Document")
+    page.evaluate(READY)
+    found = page.evaluate(SHOWN)
+    assert len(found) > 5
+    assert [text for _, text in found if "Loading" in text or "Traceback" in text or "Error displaying" in text] == []
+    assert [one for one in found if one[0] < 4.5] == []
+    if name in USED:
+        look_at(page, "explore(")
+        page.wait_for_selector(".dt-container tbody tr")
+        # A figure has the theme's colour, and is as wide as its cell, up to a line that can be read.
+        figure = page.locator(".cloudxai-figure svg").first
+        assert figure.evaluate("figure => figure.getBoundingClientRect().width") > 700
+        assert page.locator(".cloudxai-figure img:visible").count() == 0
     assert page.said == []
+    assert page.asked <= {"127.0.0.1", "the page itself"}
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.context.close()
 
 
 def test_a_notebook_that_is_not_there_is_one_line(project: Path) -> None:

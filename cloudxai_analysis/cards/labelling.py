@@ -12,6 +12,7 @@ import pandas as pd
 from cloudxai_analysis.cards import alerts
 from cloudxai_analysis.cards.card import Card
 from cloudxai_analysis.cards.compose import compose
+from cloudxai_analysis.cards.lab import asking, looked_on
 from cloudxai_analysis.cards.notebook import of_place, shown_samples
 from cloudxai_analysis.checks.finding import when
 from cloudxai_analysis.ground.errors import UsageError
@@ -38,13 +39,28 @@ def unjudged(study: Study) -> Card:
 
 
 def pictures(study: Study, most: int = 6) -> None:
-    """Show the first of the unjudged episodes, each with the signal around it."""
+    """Show the first of the unjudged episodes, each with the signal around it; to who looks on, with buttons below."""
     from IPython.display import display, publish_display_data
 
     left = study.alerts.unjudged["episode"].head(most)
     if left.empty:
         publish_display_data({"text/plain": "No episode of the 28 days is left to judge."})
-    display(*(picture(study, int(number)) for number in left))
+    elif not looked_on():
+        display(*(picture(study, int(number)) for number in left))
+    else:
+        _asked(study, [int(number) for number in left])
+
+
+def _asked(study: Study, episodes: list[int]) -> None:
+    """Each picture over the buttons that judge it, under the name that stands above them all."""
+    from IPython.display import display
+    from ipywidgets import Text
+
+    name = Text(description="Judged by", placeholder="your name")
+    display(name)
+    for episode in episodes:
+        write = lambda judgement, episode=episode: label(study, episode, judgement, by=name.value)  # noqa: E731
+        display(picture(study, episode), asking(JUDGEMENTS, write))
 
 
 def picture(study: Study, episode: int, *, metric: str = "") -> Card:

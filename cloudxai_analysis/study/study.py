@@ -188,12 +188,16 @@ class Study:
 
     def tenant(self, name: str) -> str:
         """The name of a tenant that was seen up to the window's end; a UsageError names the near ones of another."""
-        seen = (self.cardinality.tenant_hours["tenant"], self.cost.cost_hours["tenant"])
-        known = {*pd.concat([one.astype("str") for one in seen])} - {""}
-        if name not in known:
-            near = near_miss(name, sorted(known), most=3)
+        if name not in self.tenants:
+            near = near_miss(name, self.tenants, most=3)
             raise UsageError(f"No tenant '{name}' up to the end of {self.window.name}.{near}")
         return name
+
+    @cached_property
+    def tenants(self) -> list[str]:
+        """Every tenant that was seen up to the window's end, by name."""
+        seen = (self.cardinality.tenant_hours["tenant"], self.cost.cost_hours["tenant"])
+        return sorted({*pd.concat([one.astype("str") for one in seen])} - {""})
 
     def going_on(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of `frame`, with start and end, that began before the window and were not over when it began."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cloudxai_analysis.cards import alerts, cost, labelling
+from cloudxai_analysis.cards import alerts, cost, lab, labelling
 from cloudxai_analysis.cards import rules as audits
 from cloudxai_analysis.cards.notebook import WhatToDo, closing, events, samples_behind, verdicts
 from cloudxai_analysis.ground.errors import UsageError
@@ -102,6 +102,20 @@ def test_a_tenant_is_its_whole_name_by_any_metric(demo_study: Study) -> None:
     assert set(card.table["tenant"]) == {name}
     assert card.table["value"].isin([0.0, 1.0]).all()
     assert samples_behind(demo_study, "incidents").empty
+
+
+def test_a_rule_is_its_alerts_of_the_window(demo_study: Study) -> None:
+    card = samples_behind(demo_study, "readiness", rule=BREACH)
+    fired = demo_study.samples("alerts", demo_study.seen)
+    assert len(card.table) == (fired["alertname"] == BREACH).sum() > 0
+    assert set(card.table["alertname"]) == {BREACH}
+
+
+def test_where_nobody_looks_on_a_frame_is_itself(demo_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That what a run shows is plain, too, is seen in the notebooks, which nbval runs."""
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    found = events(demo_study, "cost")
+    assert lab.browse(found) is found
 
 
 @pytest.mark.parametrize(
