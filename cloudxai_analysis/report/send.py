@@ -29,7 +29,9 @@ from cloudxai_analysis.words.phrases import moment, near_miss
 
 _ADDRESSES = 'Give [reports], and [errors] for whom failures are told, each as NAME = "address as apprise has it".'
 # Nobody was there, or whoever was there said no: it did not arrive. All else may have.
-_REFUSED = re.compile(r"Errno (-\d+|101|111|113)\]|NewConnectionError|ConnectTimeout|error=4\d\d|\([45]\d\d, b")
+_REFUSED = re.compile(
+    r"Errno (-\d+|101|111|113)\]|NewConnectionError|ConnectTimeout|CERTIFICATE_VERIFY_FAILED|error=4\d\d|\([45]\d\d, b"
+)
 _TAKEN = re.compile(r"\bSent\b")  # by some of the several that one address may name
 _DIRECT = {"NO_PROXY": "*", "no_proxy": "*", "NETRC": os.devnull}
 

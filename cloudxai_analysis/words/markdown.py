@@ -10,6 +10,8 @@ from cloudxai_analysis.words.phrases import plain
 _MARKS = re.compile(r"([\\`*_\[\]!~$^])")
 # What a code host would make a link, a mention, a symbol or an issue of.
 _LINKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "#": "&#35;", "|": "&#124;"}
+# What begins a list, a rule or an underlined heading where it begins a line.
+_BEGINS = re.compile(r"^(\d{0,9})([-+=]|(?<=\d)[.)])(?=[\s=-]|$)")
 _COLON = re.compile(r":(?!\s|$)")
 _WWW = re.compile(r"(?i)www\.")
 
@@ -19,6 +21,7 @@ def markdown_text(text: object, *, most: int = 200) -> str:
     line = plain(" ".join(str(text).split()))
     line = line if len(line) <= most else f"{line[:most]}…"
     escaped = "".join(_LINKS.get(sign) or _MARKS.sub(r"\\\1", sign) for sign in line)
+    escaped = _BEGINS.sub(r"\1\\\2", escaped)
     return _WWW.sub(lambda match: f"{match[0][:3]}&#46;", _COLON.sub("&#58;", escaped))
 
 

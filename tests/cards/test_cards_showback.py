@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hostile_strings import STRINGS
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as some
 from small_platform import study_of, study_over
@@ -97,6 +99,24 @@ def test_a_page_has_its_tenants_numbers_as_by_hand(tmp_path: Path, semantics: st
     assert "bolt" not in said["acme"]
     with pytest.raises(UsageError, match=r"No tenant 'acne' up to the end of 2026-W46\. Did you mean 'acme'\?"):
         tenants(study, ["acne"])
+
+
+def elements(page: str) -> list[str]:
+    """The tags of a page, but for those that keep a name from moving its neighbours."""
+    return [tag for tag in re.findall(r"<[a-z][^>]*>", page.partition("</style>")[2]) if tag[1:4] not in ("bdi", "spa")]
+
+
+def test_a_hostile_name_is_its_own_text_and_names_nobody_else(tmp_path: Path) -> None:
+    names = [*STRINGS, "acme"]
+    series = platform(tenant_cost_estimate=[({"tenant": name}, minutes[::60], 2.0) for name in names])
+    made = pages(study_of(series, tmp_path, WEEK))
+    assert set(made) == set(names)
+    for name, page in made.items():
+        assert elements(page) == elements(made["acme"]), name
+        assert f"<bdi>{html.escape(name, quote=False)}</bdi>" in page.replace("&#34;", '"').replace("&#39;", "'"), name
+        assert not [
+            other for other in names if len(other) > 9 and other not in name and other in html.unescape(words(page))
+        ]
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,6 @@ from typing import Any
 LOOK = "application/vnd.cloudxai.look+json"
 SUMMARY = "application/vnd.cloudxai.summary+json"
 SVG = "image/svg+xml"
-HOSTILE = (
-    "<img src=x onerror=alert(1)>",
-    "</style><script>alert(1)</script>",
-    "javascript:alert(1)",
-    '"><svg onload=alert(1)>',
-    "{{ 7 * 7 }}",
-    "a&amp;b<b>",
-    "abc\u202egnp.exe",
-    "שלום-1",
-    "=HYPERLINK(1)",
-    "x" * 300,
-)
 START, END = "2026-11-09T00:00:00+00:00", "2026-11-16T00:00:00+00:00"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from contrast import LIGHT
-from executed import HOSTILE, notebook
+from executed import notebook
+from hostile_strings import STRINGS
 
 from cloudxai_analysis.report.page import render
 
@@ -72,7 +73,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 def test_a_hostile_name_runs_nothing_loads_nothing_and_is_its_own_text(
     opened: Callable[..., Any], tmp_path: Path
 ) -> None:
-    for name in HOSTILE:
+    for name in STRINGS:
         page = opened(name)
         assert page.said == [], name
         assert page.asked == [(tmp_path / "page.html").as_uri()], name

@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 import servers
 from aiosmtpd.controller import Controller
+from certificates import new_authority, server_context
 from clean_command import COMMAND, clean
-from executed import HOSTILE, summary
+from executed import summary
 from hostile_server import Hostile, hostile_server
+from hostile_strings import STRINGS, readable
 from markdown_it import MarkdownIt
 
 from cloudxai_analysis.cli.main import main
@@ -76,10 +78,10 @@ def test_it_is_complete_in_under_120_words_in_every_form(headline: str, paragrap
     assert LONG.strip() not in made.text()  # a line is there as a whole, or not
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", STRINGS)
 def test_a_hostile_name_is_its_own_text_in_every_form(name: str) -> None:
     plain, own = digested(summary(), "p"), digested(summary(name), "p")
-    shown = " ".join(name.replace("\u202e", "\ufffd").split())
+    shown = readable(name)
     found = f"Warning: {shown} took the last tenant label."
     assert (own.subject, own.text().splitlines()[0]) == (found, found)
     assert Text(own.html()).seen == Text(plain.html()).seen
@@ -95,10 +97,10 @@ def test_a_hostile_name_is_its_own_text_in_every_form(name: str) -> None:
 class Box:
     """A mail server on the loopback that keeps what it takes, and answers as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, **tls: Any) -> None:
         self.taken: list[EmailMessage] = []
         self.answer = "250 OK"
-        self.server = Controller(self, hostname="127.0.0.1", port=servers._free_port())
+        self.server = Controller(self, hostname="127.0.0.1", port=servers._free_port(), **tls)
 
     @property
     def url(self) -> str:
@@ -191,6 +193,23 @@ def test_nothing_is_sent_unasked_and_nothing_twice(sender: Sender, box: Box, hoo
     assert sender("--send")[0] == 0
     assert sender("--send", "--again", "chat")[0] == 0
     assert (len(box.taken), len(hook.seen)) == (2, 3)
+
+
+def test_by_starttls_the_server_shows_a_certificate_that_is_verified_before_anything_is_sent(
+    sender: Sender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = new_authority(tmp_path)
+    box = Box(tls_context=server_context(authority.issue("mail")), require_starttls=True)
+    box.server.start()
+    try:
+        sender.to(board=box.url.replace("insecure", "starttls"))
+        code, said = sender("--send")  # nobody vouches for that authority
+        assert (code, "not sent: " in said, box.taken) == (3, True, [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert sender("--send") == (0, "board: sent\n")
+        assert [mail["subject"] for mail in box.taken] == ["Warning: acme took the last tenant label."]
+    finally:
+        box.server.stop()
 
 
 def test_who_refuses_or_is_away_is_asked_again_and_who_may_have_it_is_not(

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from executed import FIGURE, HOSTILE, SUMMARY, SVG, check, look, notebook, summary
+from executed import FIGURE, SUMMARY, SVG, check, look, notebook, summary
+from hostile_strings import STRINGS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def test_nothing_is_asked_of_anybody_and_nothing_runs_but_the_one_style() -> Non
     assert policy.split("; ")[:3] == ["default-src 'none'", f"style-src 'sha256-{told}'", "img-src data:"]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", STRINGS)
 def test_a_hostile_name_stands_everywhere_as_its_own_text(name: str) -> None:
     plain, hostile = shown("acme"), shown(name)
     kept = [(tag, sorted(attributes)) for tag, attributes in plain.elements if tag not in ("bdi", "span")]
@@ -220,14 +221,14 @@ def test_findings_of_one_cause_are_one_and_nothing_that_is_not_known_or_wrong_is
 def test_the_method_section_says_what_would_be_found_on_this_platform() -> None:
     """Outages of a minute were found once of six times, of two minutes six of six; of storms nothing was planted."""
     outage = {"kind": "readiness_incident", "check": "outages", "unit": "minutes", "smallest": 2.0}
-    storm = {"kind": "alert_storm", "check": "storms", "unit": HOSTILE[0], "smallest": None}
+    storm = {"kind": "alert_storm", "check": "storms", "unit": STRINGS[0], "smallest": None}
     sizes = [{"size": 1, "runs": 6, "found": 1}, {"size": 2, "runs": 6, "found": 6}]
     curves = [
         {**outage, "sizes": sizes},
         {**storm, "sizes": [{"size": 5, "runs": 0, "found": 0}]},
         {**storm, "kind": "restart", "sizes": [{"size": 1, "runs": 1, "found": 0}]},
     ]
-    findings = [{"check": "restarts", "status": "warn", "finding": HOSTILE[1]}]
+    findings = [{"check": "restarts", "status": "warn", "finding": STRINGS[1]}]
     weeks = [{"week": "2026-W46", "findings": findings}, {"week": "2026-W45", "findings": []}]
     text = analysts(evaluation={"environment": "prod", "weeks": weeks, "curves": curves}).text
     assert "planted into copies of 2026-W45, 2026-W46." in text
