@@ -225,7 +225,8 @@ def _child(order: dict[str, Any], sink: int) -> None:
     os.write(sink, json.dumps(answer).encode())
 
 
-def _serve() -> None:
+def serve() -> None:
+    """Fork a child for each order that comes as a line of JSON."""
     # numba's compiled code is loaded before the first fork, not by each child.
     assert kernels.roll_up_groups
     running: dict[int, int] = {}
@@ -298,9 +299,9 @@ def refused(met: dict[str, Any], cause: str) -> None:
 
 
 @contextmanager
-def mortals(before: Sequence[str] = ()) -> Iterator[Mortals]:
-    """The program, run by the words in `before` if there are any."""
-    command = [*before, sys.executable, __file__]
+def mortals(before: Sequence[str] = (), *, program: Sequence[str] = (__file__,)) -> Iterator[Mortals]:
+    """The program, or another that serves further orders, run by the words in `before` if there are any."""
+    command = [*before, sys.executable, *program]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Mortals(process)
         assert process.stdin is not None
@@ -308,4 +309,4 @@ def mortals(before: Sequence[str] = ()) -> Iterator[Mortals]:
 
 
 if __name__ == "__main__":
-    _serve()
+    serve()

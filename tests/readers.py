@@ -84,10 +84,8 @@ def bits_of(batch: SeriesBatch) -> Samples:
 
 def within(samples: Samples, window: Window) -> Samples:
     """What of the samples lies in the half-open window, one by one."""
-    kept = {
-        labels: [(time, bits) for time, bits in pairs if window.start_ms <= time < window.end_ms]
-        for labels, pairs in samples.items()
-    }
+    start, end = window.start_ms, window.end_ms
+    kept = {labels: [(time, bits) for time, bits in pairs if start <= time < end] for labels, pairs in samples.items()}
     return {labels: pairs for labels, pairs in kept.items() if pairs}
 
 

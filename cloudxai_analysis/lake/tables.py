@@ -190,6 +190,7 @@ def log_file(folder: Path, version: int) -> Path:
 def _create_table(folder: Path, schema: pa.Schema) -> None:
     """An empty table; version 0 holds nothing and is no publication."""
     make_folder(folder, mode=0o700)
+    enough_descriptors(f"Lake table {folder}")
     DeltaTable.create(
         folder,
         schema=pa.schema([*KEYS, *schema]),

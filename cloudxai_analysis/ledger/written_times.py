@@ -63,7 +63,10 @@ def lasting(text: str) -> timedelta:
         raise ValueError(f"'{short(text)}' is no duration; give it like 19 min or 1 h 20 min")
     if unknown := {unit for _, unit in parts} - _SECONDS.keys():
         raise ValueError(f"'{short(text)}' is no duration: '{min(unknown)}' is no unit; give it like 1 h 20 min")
-    return timedelta(seconds=sum(size * _SECONDS[unit] for size, unit in parts))
+    try:
+        return timedelta(seconds=sum(size * _SECONDS[unit] for size, unit in parts))
+    except OverflowError:
+        raise ValueError(f"'{short(text)}' is longer than all time; give it like 1 h 20 min") from None
 
 
 def _parsed(text: str, default: datetime) -> datetime:

@@ -173,6 +173,12 @@ def test_a_file_that_cannot_be_written(run: Mortals, path: Path, old: str, new: 
     comes_to(path, old, new)
 
 
+@pytest.mark.parametrize("most", [9, 14, 20, 26])
+def test_a_first_pull_that_may_open_too_few_files(run: Mortals, tmp_path: Path, new: str, most: int) -> None:
+    refused(run("pull_days", tmp_path / "first", 3, spoilt={"limit": ("NOFILE", most)}), "too many open files")
+    comes_to(tmp_path / "first", "", new)
+
+
 def test_what_the_holder_of_the_lock_cannot_write_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LakeUnwritable, match=r"cannot be written: Not a directory \(.*file/lake\)"):

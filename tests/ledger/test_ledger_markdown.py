@@ -224,6 +224,7 @@ REFUSED = [
     ("## INC-1\nWhen: 2026-11-10 10:00-10:20 UTC\nTenants: acme, globex", "'acme, globex' are several"),
     ("## INC-1\nWhen: 2026-11-10 10:00-10:20 UTC\nLasted: 2 h", "duration, line 3: '2 h' does not fit end"),
     ("## INC-1\nWhen: 2026-11-10 10:00-10:20 UTC\nLasted: a while", "'a while' is no duration"),
+    (f"## INC-1\nWhen: 2026-11-10 10:00 UTC\nLasted: {'9' * 30} min", "is longer than all time"),
     ("## INC-1\nWhen: 2026-11-10 10:00-10:20 UTC\nLasted: 2 fortnights", "'fortnight' is no unit"),
     ("## INC-1 (2026-11-10 10:00 UTC)\nStart: 2026-11-10 11:00 UTC", "does not fit start 2026-11-10T11:00:00+00:00"),
     ("## INC-1\nID: INC-2\nTicket: INC-3\nStart: 2026-11-10 11:00 UTC", "id, line 3: 'INC-3' is another than 'INC-2'"),
