@@ -215,7 +215,9 @@ LAKE: dict[str, Callable[[Path, Random], object]] = {
     "a torn newest log": _tear,
 }
 OTHERS = ("a clock that is behind", "a second writer")
+# A writer of one small file needs fewer files than a pull.
 BESIDE = ("soak_note", "soak_publish")
+WRITER = {**PROCESS, "too few files": lambda chance: {"limit": ("NOFILE", chance.randrange(3, 7))}}
 ALL = {*SOURCE, *PROCESS, *LAKE, *OTHERS, *(f"{order}: {fault}" for order in BESIDE for fault in PROCESS)}
 
 
@@ -406,7 +408,7 @@ class Soak:
         for order in BESIDE:
             fault = chance.choice([*PROCESS, *[""] * len(PROCESS)])
             if fault:
-                outcome = self._do(order, day, spoilt=PROCESS[fault](chance))
+                outcome = self._do(order, day, spoilt=WRITER[fault](chance))
                 reports = [set(), {page(day - 1)}, {page(day)}]
                 self._is("the report is another", self._report() in (reports[1:] if day else reports), True)
                 self._met(f"{order}: {fault}", outcome, reached=outcome[0] != "did")

@@ -29,7 +29,7 @@ class Block:
 def blocks_of(text: str) -> Iterator[Block]:
     """The blocks in their order; comments are none."""
     # What stands before the first heading between two lines of dashes would be a heading itself.
-    text = re.sub(r"\A---\n(.*?\n)---\n", r"\n\1\n", text.replace("\r\n", "\n"), flags=re.DOTALL)
+    text = re.sub(r"\A---\n(.*?\n)---\n", r"\n\1\n", text.replace("\r\n", "\n").replace("\r", "\n"), flags=re.DOTALL)
     root = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
     yield from _blocks(root, 0, text.split("\n"))
 

@@ -184,6 +184,8 @@ def test_what_a_log_tells_and_what_of_it_is_not_read(name: str) -> None:
     assert log.refused == []
     assert told(log) == rows
     assert log.unread == unread
+    # An old Macintosh ends its lines otherwise.
+    assert read(text.replace("\n", "\r")) == log
 
 
 # A section of an incident; the zone given; what becomes of it.
@@ -246,7 +248,7 @@ def test_a_file_without_an_incident_is_refused(content: bytes) -> None:
 
 
 MARKS = st.sampled_from(
-    [*"#*-|:`[]()<>!&\\ \n\t", "\n## ", "\n- ", "Start: ", "2026-11-10 10:00 UTC", "INC-1", "| a |\n|---|"]
+    [*"#*-|:`[]()<>!&\\ \n\r\t", "\n## ", "\n- ", "Start: ", "2026-11-10 10:00 UTC", "INC-1", "| a |\n|---|"]
 )
 
 
