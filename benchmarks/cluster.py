@@ -76,24 +76,24 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.parquet")}
 
 
-def measured(scratch: Path) -> dict[str, Any]:
+def measured(scratch: Path, days: int, rounds: int) -> dict[str, Any]:
     """Smallest seconds by number of workers, and whether each lake is that of threads."""
     truth, seconds, same = scratch / "threads", dict.fromkeys(WORKERS, float("inf")), dict.fromkeys(WORKERS, True)
-    threads = pulled(truth, "threads", DAYS)
-    for number in range(ROUNDS):
+    threads = pulled(truth, "threads", days)
+    for number in range(rounds):
         for workers in WORKERS:
             place = scratch / f"{number}-{workers}"
             place.mkdir()
             with dask_cluster(place, *(f"worker-{one}" for one in range(workers))) as cluster:
-                pulled(place / "warm", cluster.word, 2 * max(WORKERS))
-                seconds[workers] = min(seconds[workers], pulled(place / "lake", cluster.word, DAYS))
+                pulled(place / "warm", cluster.word, max(WORKERS))
+                seconds[workers] = min(seconds[workers], pulled(place / "lake", cluster.word, days))
             same[workers] &= files(place / "lake") == files(truth)
     return {
         "two_workers_x_one": round(seconds[1] / seconds[2], 2),
         "identical": same,
         "seconds": {number: round(taken, 2) for number, taken in seconds.items()},
         "threads_seconds": round(threads, 2),
-        "samples": SERIES * DAYS * 86_400_000 // STEP_MS * len(METRICS),
+        "samples": SERIES * days * 86_400_000 // STEP_MS * len(METRICS),
         "processors": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -102,10 +102,12 @@ def measured(scratch: Path) -> dict[str, Any]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--json", action="store_true")
-    began, as_json = time.monotonic(), arguments.parse_args().json
+    arguments.add_argument("--days", type=int, default=DAYS)
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    given, began = arguments.parse_args(), time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        found = measured(Path(scratch))
-    if as_json:
+        found = measured(Path(scratch), given.days, given.rounds)
+    if given.json:
         print(json.dumps(found, indent=1))
         return
     print(f"{found['samples']:,} samples, {found['processors']} processors, load {found['load']}; in threads "
