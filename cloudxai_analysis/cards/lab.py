@@ -117,9 +117,11 @@ def zoomable(draw: Callable[[Any], Any], size: tuple[float, float]) -> Any:
     from cloudxai_analysis.figures import new_axes
 
     axes = new_axes(*size)
-    axes.figure.patch.set_visible(True)
+    axes.figure.set_dpi(100)
     draw(axes)
+    axes.figure.patch.set(visible=True, facecolor="white")
     canvas = Canvas(axes.figure)
+    canvas.header_visible, canvas.toolbar_visible = False, "visible"
     FigureManager(canvas, 0)
     return canvas
 
