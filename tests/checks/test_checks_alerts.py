@@ -221,6 +221,10 @@ def _false_positives_rows() -> list[Planted]:
             samples="5 pages of Breach in the 28 days…100 % judged; n = 4, worth 4.0 independent ones",
             since=datetime(2026, 11, 1, tzinfo=UTC),
         ),
+        # Since the first false one of those who wake somebody: a true one, and a false ticket, came before it.
+        false_positives("true", *["false"] * 5, others=("false",)).says(
+            "fail", since=datetime(2026, 11, 1, 2, tzinfo=UTC)
+        ),
         false_positives(watched=three_days).says("pass", f"…in the 3 days seen of {MONTH_NAME}…"),
         # Wilson, 0 of 12: 0 to 0.2425; 0 of 11: 0 to 0.2588; 1 of 4: 0.046 to 0.699.
         false_positives(*["true"] * 12).says("pass", value=0.0),

@@ -119,10 +119,14 @@ REFUSED = "requests of new tenants refused in 2026-W46"
 GENERATED = "53 tenant labels look generated: "
 AT_EDGE = [(INSTANCE, "2026-11-08 23:30", "2026-11-09 01:10", 100.0, 42.0)]
 LATE = [(INSTANCE, "2026-11-15 23:30", "2026-11-16 00:30", 100.0, 60.0)]
+ONE = (INSTANCE, "2026-11-10 09:48", "2026-11-10 09:48", 1.0)
 TWO_MORE = [(INSTANCE, "2026-11-10 09:48", "2026-11-10 20:01", 386.0)]
 ROWS = [
     in_a_drill(rejections(STRETCH), window_steps=steps(IN_IT)).says(
         "pass", "The guard refused 384 requests in 2026-W46, all in a drill: 384 by the drill 'load'.", value=384.0
+    ),
+    in_a_drill(rejections(ONE, hours=[("2026-11-10 09:00", 1.0)]), window_steps=steps((*IN_IT[:2], 1.0))).says(
+        "pass", "…all in a drill: 1 by…"
     ),
     in_a_drill(rejections(*TWO_MORE, hours=[("2026-11-10 09:00", 386.0)]), window_steps=steps(IN_IT, AFTER_IT)).says(
         "warn", "386 requests of new tenants refused in 2026-W46…; of them 384 by the drill 'load'.", value=386.0

@@ -20,7 +20,7 @@ from cloudxai_analysis.sources.demo import DemoSource
 
 HOURS = pd.DataFrame({"hour": pd.date_range("2026-11-09", periods=168, freq="h", tz="UTC", unit="us"), "covered": True})
 COVERED = pd.DataFrame({"day": pd.date_range("2026-10-12", "2026-11-15", tz="UTC", unit="us"), "covered": True})
-FEW = COVERED.assign(covered=COVERED["day"] >= pd.Timestamp("2026-11-14", tz="UTC"))
+FEW, THREE = (COVERED.assign(covered=COVERED["day"] >= at(day)) for day in ("11-14", "11-13"))
 HOLES = COVERED.assign(covered=COVERED["day"] != pd.Timestamp("2026-11-12", tz="UTC"))
 NAN, ENDLESS, MIDNIGHT = float("nan"), "x\ny" + "z" * 5000, at("12 00:00")
 SPIKE = {
@@ -190,6 +190,7 @@ ROWS = [
     semantics(told=["elsewhere"]).says("unknown"),
     semantics(amounts=()).says("unknown"),
     semantics(covered=FEW).says("unknown", says("2 covered days")),
+    semantics(covered=THREE).says("pass"),
     reconciliation(DRIFTED, {**DRIFTED, "tenant": "b", "estimate": 50.0, "other": 50.0, "drift": 0.0}).says(
         "warn", "…by over 5 % for 1 of 2 tenants, most of all for acme: 90.00 EUR against 100 EUR.", value=0.1
     ),
@@ -215,6 +216,7 @@ ROWS = [
     agreement().says("unknown", "…it exports none."),
     conservation().says("unknown", "Whether the tenants' 90.00 EUR of 2026-W46 are the whole cost is unknown…"),
     *(conservation(total).says(status) for total, status in ((94.0, "pass"), (80.0, "warn"), (0.0, "unknown"))),
+    conservation(90.0).says("pass", "…unallocated…", value=0.0),
     conservation(100.0).says(
         "warn",
         "The tenants' costs of 2026-11-09 to 2026-11-16 are 90.00 EUR of a total of 100 EUR (invoice 2026-11): 10.00 "

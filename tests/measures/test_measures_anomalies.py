@@ -239,6 +239,9 @@ def test_the_expected_course_is_the_one_the_anomalies_are_judged_by():
     assert course.loc[course["cost"] > course["high"], "hour"].tolist() == [at(SPIKE + hour) for hour in range(6)]
     # Without the configured amount the band is 5 % of the median hour; all together is a row of its own.
     assert expected_costs(grid, tenant="", currency="EUR", floor=0.0)["high"].iloc[0] == pytest.approx(2.1)
+    two = grid_of(joined(hours_of(steady()), hours_of(steady(level=7.0), tenant="beta", series=2)))
+    for tenant, level in (("acme", 2.0), ("beta", 7.0), ("", 9.0)):
+        assert set(expected_costs(two, tenant=tenant, currency="EUR", floor=0.5)["cost"]) == {level}
 
 
 @pytest.mark.parametrize("costs", [[], [1.0], [np.nan] * HOURS])

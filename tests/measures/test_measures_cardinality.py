@@ -149,15 +149,13 @@ def test_each_tenant_of_a_week_is_in_one_set():
         *(("a", name, "05 12:00", "05 12:59") for name in ("stays", "leaves")),  # the week before
         *(("a", name, "09 00:00", "09 00:59") for name in ("stays", "back", "new")),
         ("a", "later", "16 00:00", "16 00:59"),
+        ("a", "marked", "09 00:00", "09 00:00"),  # a staleness marker, and no sample
     ]
-    found = dict(said(measure.tenant_sets(hours(*rows), WEEK), "tenant set"))
+    there = hours(*rows, samples=[name != "marked" for _, name, *_ in rows])
+    found = dict(said(measure.tenant_sets(there, WEEK), "tenant set"))
     assert found == {"stays": "stayed", "leaves": "lost", "back": "returning", "new": "new"}
-    assert set(measure.tenant_sets(hours(*rows), WEEK, begins=True)["set"]) == {
-        "stayed",
-        "lost",
-        "returning",
-        "unknown",
-    }
+    begun = measure.tenant_sets(there, WEEK, begins=True)
+    assert set(begun["set"]) == {"stayed", "lost", "returning", "unknown"}
 
 
 def test_each_weeks_tenants_are_followed_to_the_end_and_lives_run_from_first_to_last():
