@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudxai_analysis.lint import Finding, Said, findings_of, found, rule
-from cloudxai_analysis.lint.auditor import Auditor
-from cloudxai_analysis.lint.expressions import COMPARISONS, RATES, SET_OPERATORS, Term, Unparsed, parse
-from cloudxai_analysis.lint.facts import Labels
+from cloudxai_analysis.lint.auditor import Auditor, Labels
+from cloudxai_analysis.lint.expressions import COMPARISONS, RATES, SET_OPERATORS, Term, readable
 from cloudxai_analysis.lint.rules import Rule, duration_text
 
 if TYPE_CHECKING:
@@ -43,14 +42,14 @@ def rule_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
     findings: list[Finding] = []
     read: list[tuple[Rule, Term]] = []
     for one in corpus.rules:
-        place = (one.file, one.expr_line, one.name, one.kind)
-        root, faults = auditor.findings(one.expr, *place)
-        findings += [fault for fault in faults if fault.code == "files/templated" or not one.templated]
+        root, faults = auditor.findings(one.expr, one.file, one.expr_line, one.name, one.kind)
         if one.templated:
+            findings += [fault for fault in faults if fault.code == "files/templated"]
             continue
+        findings += faults
         read += [(one, root)] if root is not None else []
         if one.kind == "alert":
-            alert = Alert(one, root, Labels() if root is None else auditor.inference.of(root).labels)
+            alert = Alert(one, root, auditor.of(root).labels)
             findings += findings_of(alert, auditor, of="alert", file=one.file, line=one.line, subject=one.name)
     return [*findings, *_twice(read)]
 
@@ -59,7 +58,7 @@ def rule_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:
 def _no_condition(alert: Alert, auditor: Auditor) -> Iterator[Said]:
     """Alerts, or one side of their `or`, that fire for whatever value."""
     root, line, metrics = alert.root, alert.rule.expr_line, auditor.metrics
-    for side in _sides(root) if root is not None else ():
+    for side in root.sides(["or"]) if root is not None else ():
         terms, names = list(side.walk()), side.metrics - {"ALERTS"}
         computed = any(term.does in RATES or term.form == "aggregation" for term in terms)
         filtered = any(term.compares or term.does in _FILTERS for term in terms)
@@ -73,21 +72,12 @@ def _no_condition(alert: Alert, auditor: Auditor) -> Iterator[Said]:
             yield Said("rules/no-condition", f"{side} is compared with nothing.", line, assumed=unsure)
 
 
-def _sides(term: Term) -> list[Term]:
-    return [side for part in term.parts for side in _sides(part)] if term.does == "or" else [term]
-
-
 @rule("alert")
 def _absent_without_for(alert: Alert, _: Auditor) -> Iterator[Said]:
     """None on absence: each restart of the server sets it off."""
-    waiting = [alert.root] if alert.root and not alert.rule.for_seconds else []
-    while waiting:
-        term = waiting.pop()
-        if term.does in ("or", "and") or term.compares:
-            waiting += reversed(term.parts)
-        elif term.does == "absent":
-            yield Said("rules/absent-without-for", f"{term} holds at once, without `for`.", alert.rule.expr_line)
-            return
+    sides = alert.root.sides(["or", "and"], compared=True) if alert.root and not alert.rule.for_seconds else ()
+    for term in [one for one in sides if one.does == "absent"][:1]:
+        yield Said("rules/absent-without-for", f"{term} holds at once, without `for`.", alert.rule.expr_line)
 
 
 @rule("alert")
@@ -141,12 +131,8 @@ def _differs(alert: Alert, auditor: Auditor) -> Iterator[Said]:
 
 def _as_loaded(one: Any) -> dict[str, object]:
     """What file and server are held against each other by; a server writes expressions anew."""
-    try:
-        expression: object = parse(one.expr)
-    except Unparsed:
-        expression = one.expr.split()
     waits = {"`for`": one.for_seconds, "`keep_firing_for`": one.keep_firing_for_seconds}
-    return {**waits, "labels": dict(one.labels), "expression": expression}
+    return {**waits, "labels": dict(one.labels), "expression": readable(one.expr) or one.expr.split()}
 
 
 def _twice(rules: Iterable[tuple[Rule, Term]]) -> Iterator[Finding]:

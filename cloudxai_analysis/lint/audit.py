@@ -17,8 +17,8 @@ from cloudxai_analysis.lint.alerts import rule_findings
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.corpus import Corpus
 from cloudxai_analysis.lint.dashboards import dashboard_findings
-from cloudxai_analysis.lint.documents import Node, read_tree
-from cloudxai_analysis.lint.routing_faults import routing_findings
+from cloudxai_analysis.lint.documents import read_tree
+from cloudxai_analysis.lint.routing import routing_findings
 from cloudxai_analysis.lint.tools import routing_form, rule_form, version_of
 
 SILENCES_FILE = ".cloudxai-audit.yml"
@@ -35,9 +35,7 @@ def audit(corpus: Corpus, *, ask_tools: bool = True) -> list[Finding]:
     Without `ask_tools`, promtool and amtool are not asked whether a server would take the files.
     """
     auditor = Auditor(corpus)
-    findings = [*corpus.findings]
-    findings += rule_findings(corpus, auditor)
-    findings += routing_findings(corpus, auditor)
+    findings = [*corpus.findings, *rule_findings(corpus, auditor), *routing_findings(corpus, auditor)]
     findings += dashboard_findings(corpus, auditor)
     others = corpus.templated | {one.file for one in findings if one.code == "files/other-language"}
     findings += _form(corpus, others) if ask_tools else []
@@ -88,28 +86,23 @@ class Silence(BaseModel):
 def read_silences(path: Path) -> list[tuple[Silence, str, int]]:
     """The silences in a YAML file, each with its place: a list under `silences`, of code, reason, file, subject, until.
 
-    Raises
-    ------
-    UsageError
-        The file cannot be read, or an entry lacks its code or reason, has an unknown key, or a date that is none.
+    Raises UsageError where the file cannot be read, or an entry is not of that form.
     """
     documents, wrong = read_tree(path)
     if wrong:
         raise UsageError(f"Silences {path}, line {wrong[0].line}: {wrong[0].message} Mend the file.")
-    entries = [entry for one in documents for entry in (one.get("silences").items() or one.items())]
-    return [(_silence(entry, path), path.as_posix(), entry.line) for entry in entries]
-
-
-def _silence(entry: Node, path: Path) -> Silence:
-    try:
-        return Silence.model_validate(entry.plain())
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "entry"
-        raise UsageError(
-            f"Silences {path}, line {entry.line}: {key}: {first['msg']}. A silence has code and reason, and may have "
-            "file, subject and until, a day like 2026-12-31."
-        ) from None
+    silences = []
+    for entry in [entry for one in documents for entry in (one.get("silences").items() or one.items())]:
+        try:
+            silences.append((Silence.model_validate(entry.plain()), path.as_posix(), entry.line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"])) or "entry"
+            raise UsageError(
+                f"Silences {path}, line {entry.line}: {key}: {first['msg']}. A silence has code and reason, and may "
+                "have file, subject and until, a day like 2026-12-31."
+            ) from None
+    return silences
 
 
 def silenced(
@@ -123,10 +116,9 @@ def silenced(
     hidden = [finding for finding in findings if any(one.fits(finding) for one in current)]
     left = [finding for finding in findings if finding not in hidden]
     for one, file, line in silences:
+        said = f"Silence of {one.code} "
         if one not in current:
-            said = f"Silence of {one.code} ended on {one.until}."
-            left.append(found("audit/expired-silence", said, file, line, one.code))
+            left.append(found("audit/expired-silence", f"{said}ended on {one.until}.", file, line, one.code))
         elif not any(map(one.fits, hidden)):
-            said = f"Silence of {one.code} fits no finding."
-            left.append(found("audit/unused-silence", said, file, line, one.code))
+            left.append(found("audit/unused-silence", f"{said}fits no finding.", file, line, one.code))
     return left, hidden

@@ -68,8 +68,8 @@ class Corpus:
             return True
         known = False
         for document, faults in documents_in(tree, file):
-            known = self._take(document, file) or bool(faults) or known
             self.note(*faults)
+            known |= self._take(document, file) or bool(faults)
         return known
 
     def _take(self, tree: Node, file: str) -> bool:
@@ -113,11 +113,7 @@ def read_corpus(paths: Sequence[Path], *, contract: Contract, root: Path = _HERE
     """What the files at `paths` hold; of a folder every file below it that ends in .yml, .yaml, .json or .rules.
 
     Relative paths begin at `root`, and findings name files from there; `known` is what a `Corpus` knows of a server.
-
-    Raises
-    ------
-    UsageError
-        A path does not exist, or there is no file to audit, or there are more than 20,000.
+    Raises UsageError where there is no file to audit, and as `files_at`.
     """
     corpus = Corpus(contract, **known)
     for path, named in files_at([root / path for path in paths]).items():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudxai_analysis.lint import Finding, found
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.documents import Node
-from cloudxai_analysis.lint.expressions import STAND_IN, Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import STAND_IN, Term, readable
 from cloudxai_analysis.lint.metrics import NAMES
 from cloudxai_analysis.lint.rules import language_of
 from cloudxai_analysis.words.phrases import count
@@ -137,7 +137,7 @@ def without_variables(text: str) -> tuple[str, bool]:
         parts += [[text[end:start]], [instead] if instead else _names_or_numbers(name, text[:start], text[stop:])]
         end = stop
     trials = list(islice(map("".join, product(*parts, [text[end:]])), _MOST_TRIALS))
-    return next(filter(_can_be_parsed, trials), trials[0]), certain
+    return next(filter(readable, trials), trials[0]), certain
 
 
 def _number_or_duration(name: str, before: str, after: str) -> str:
@@ -152,13 +152,6 @@ def _names_or_numbers(name: str, before: str, after: str) -> list[str]:
         # Without underscores, so that its end can be seen in the name around it.
         return [f"{STAND_IN}{name.replace('_', '')}"]
     return ["1", STAND_IN + name, "sum"]
-
-
-def _can_be_parsed(text: str) -> bool:
-    try:
-        return bool(parse(text))
-    except Unparsed:
-        return False
 
 
 def dashboard_findings(corpus: Corpus, auditor: Auditor) -> list[Finding]:

@@ -190,20 +190,19 @@ class _Reader:
             return Node(value, line, start=source.start_mark.index, end=source.end_mark.index)
         if id(source) not in self._read:
             self._read[id(source)] = source, None
-            node = self._list(source, line) if isinstance(source, yaml.SequenceNode) else self._mapping(source, line)
-            if node.size > MOST_VALUES:
+            is_list = isinstance(source, yaml.SequenceNode)
+            value, lines = ([self.node(one) for one in source.value], {}) if is_list else self._mapping(source)
+            size = 1 + sum(one.size for one in (value.values() if isinstance(value, dict) else value))
+            if size > MOST_VALUES:
                 raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
-            self._read[id(source)] = source, node
+            self._read[id(source)] = source, Node(value, line, lines, size)
         known = self._read[id(source)][1]
         if known is None:
             raise _marked("an alias of itself", source)
         return known
 
-    def _list(self, source: Any, line: int) -> Node:
-        members = [self.node(one) for one in source.value]
-        return Node(members, line, size=1 + sum(one.size for one in members))
-
-    def _mapping(self, source: Any, line: int) -> Node:
+    def _mapping(self, source: Any) -> tuple[dict[str, Node], dict[str, int]]:
+        """The values of a mapping, and the lines of its keys."""
         values: dict[str, Node] = {}
         lines: dict[str, int] = {}
         merged: list[Node] = []
@@ -223,7 +222,7 @@ class _Reader:
                 values[key.value] = inside
         for name, inside in (pair for base in merged for pair in base.pairs()):
             values.setdefault(name, inside)
-        return Node(values, line, lines, 1 + sum(one.size for one in values.values()))
+        return values, lines
 
 
 def documents_in(tree: Node, file: str) -> Iterator[tuple[Node, list[Finding]]]:

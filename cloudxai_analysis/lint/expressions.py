@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import promql_parser as promql
 
@@ -21,6 +21,7 @@ _HARMLESS = 200  # characters that cannot be deep enough to exhaust the parser's
 _SIGNS = re.compile(
     r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*|[(\[{]|[)\]}]|[-+*/%^<>=!]+|\b(?:and|or|unless|atan2)\b"""
 )
+_BRACKETS = dict.fromkeys("([{", 1) | dict.fromkeys(")]}", -1)
 TURNED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
 COMPARISONS = frozenset(TURNED)
 SET_OPERATORS = frozenset({"and", "or", "unless"})
@@ -36,14 +37,16 @@ class Unparsed(ValueError):
     """The text is no PromQL that the parser knows, or too long or deep to be given to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(NamedTuple):
     """How two vectors are matched: `on` these labels or all but these; `group` is the side with many, or ''."""
 
-    on: bool
-    labels: frozenset[str]
-    group: Literal["", "left", "right"]
-    include: frozenset[str]
+    on: bool = False
+    labels: frozenset[str] = frozenset()
+    group: Literal["", "left", "right"] = ""
+    include: frozenset[str] = frozenset()
+
+
+BY_ALL = Matching()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Term:
     moved: bool = False
     labels: frozenset[str] = frozenset()
     grouping: Literal["", "by", "without"] = ""
-    matching: Matching | None = None
+    matching: Matching = BY_ALL
     as_bool: bool = False
     text: str = ""
     source: Any = field(default=None, compare=False, repr=False)
@@ -100,6 +103,14 @@ class Term:
         for part in self.parts:
             yield from part.walk()
 
+    def sides(self, of: Collection[str], *, compared: bool = False) -> Iterator[Term]:
+        """What stands on both sides of these operators, and with `compared` of comparisons, however deep."""
+        if self.does not in of and not (compared and self.compares):
+            yield self
+        else:
+            for part in self.parts:
+                yield from part.sides(of, compared=compared)
+
 
 @lru_cache(maxsize=16384)
 def parse(text: str) -> Term:
@@ -110,6 +121,14 @@ def parse(text: str) -> Term:
     except ValueError as error:
         raise Unparsed(_shortened(str(error))) from None
     return _term(parsed)
+
+
+def readable(text: str) -> Term | None:
+    """The expression that `text` is, None where it cannot be read."""
+    try:
+        return parse(text)
+    except Unparsed:
+        return None
 
 
 def _shortened(text: str, most: int = 300) -> str:
@@ -126,14 +145,11 @@ def _refuse_too_deep(text: str) -> None:
     depth = operators = 0
     in_braces = False
     for sign in (found[0] for found in _SIGNS.finditer(text)):
-        if sign in ("(", "[", "{"):
-            depth += 1
+        if sign in _BRACKETS:
+            depth += _BRACKETS[sign]
             in_braces = sign == "{"
             if depth > DEEPEST:
                 raise Unparsed(f"it is nested deeper than {DEEPEST} brackets")
-        elif sign in (")", "]", "}"):
-            depth -= 1
-            in_braces = False
         elif sign[0] not in "\"'`#" and not in_braces:
             operators += len(sign)
     if operators > MOST_OPERATORS:
@@ -195,12 +211,6 @@ def _operation(parsed: Any) -> Term:
         return term
     how, card = modifier.matching, str(modifier.card)
     group: Literal["", "left", "right"] = "left" if "ManyToOne" in card else "right" if "OneToMany" in card else ""
-    matching = None
-    if how is not None or group:
-        matching = Matching(
-            on=how is not None and str(how.type).endswith(("On", "Include")),
-            labels=frozenset(how.labels if how is not None else ()),
-            group=group,
-            include=frozenset(modifier.group_labels or ()),
-        )
+    on, labels = (str(how.type).endswith(("On", "Include")), frozenset(how.labels)) if how else (False, frozenset())
+    matching = Matching(on, labels, group, frozenset(modifier.group_labels or ()))
     return replace(term, matching=matching, as_bool=bool(modifier.return_bool))

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from cloudxai_analysis.lint import Said, rule
 from cloudxai_analysis.lint.auditor import Asked
-from cloudxai_analysis.lint.expressions import COMPARISONS, DIFFERENCES, RATES, SET_OPERATORS, TURNED, Term
+from cloudxai_analysis.lint.expressions import BY_ALL, COMPARISONS, DIFFERENCES, RATES, SET_OPERATORS, TURNED, Term
 from cloudxai_analysis.lint.matchers import Matcher, contradiction
 from cloudxai_analysis.lint.metrics import NAMES, meant
 from cloudxai_analysis.lint.rules import duration_text
@@ -34,12 +34,8 @@ _SOMETHING = frozenset({(">", 0.0), ("!=", 0.0), (">=", 1.0)})
 @rule("expression")
 def _topk_in_alert(root: Term, asked: Asked) -> Iterator[Said]:
     """An alert on the first few, whose members change from one evaluation to the next."""
-    waiting = [root] if asked.use == "alert" else []
-    while waiting:
-        term = waiting.pop()
-        if term.compares or term.does in SET_OPERATORS:
-            waiting += term.parts
-        elif term.does in ("topk", "bottomk"):
+    for term in root.sides(SET_OPERATORS, compared=True) if asked.use == "alert" else ():
+        if term.does in ("topk", "bottomk"):
             said = f"{term}: who is among the first changes, and with it which alerts there are."
             yield Said("promql/topk-in-alert", said)
 
@@ -61,9 +57,8 @@ def _compared_with_a_number(term: Term, asked: Asked) -> Iterator[Said]:
         said = f"{side} is compared with == {bound:g}, but an extrapolated increase is hardly ever a whole number."
         yield Said("promql/equality-of-rate", said)
     if facts.never(sign, bound):
-        yield Said(
-            "promql/never-true", f"{term}: {side} lies between {facts.low:g} and {facts.high:g}, so this is never true."
-        )
+        said = f"{term}: {side} lies between {facts.low:g} and {facts.high:g}, so this is never true."
+        yield Said("promql/never-true", said)
 
 
 def _raw_counter(side: Term, sign: str, bound: float, term: Term, asked: Asked) -> Iterator[Said]:
@@ -225,21 +220,19 @@ def _matched(term: Term, asked: Asked) -> Iterator[Said]:
     matching, sides = term.matching, [(part, one.labels) for part, one in facts if not one.scalar]
     if len(sides) < 2:
         return
-    for label in sorted(matching.labels) if matching is not None and matching.on else ():
+    for label in sorted(matching.labels) if matching.on else ():
         lacking = " and ".join(str(part) for part, labels in sides if not labels.may_have(label))
         if lacking and not any(label in labels.sure for _, labels in sides):
             yield Said("promql/lost-label", f"on ({label}), but {lacking} has no label '{label}'.")
-    for label in sorted(matching.include) if matching is not None else ():
-        part, labels = sides[matching is not None and matching.group == "left"]
+    for label in sorted(matching.include):
+        part, labels = sides[matching.group == "left"]
         if not labels.may_have(label):
             yield Said("promql/lost-label", f"The label '{label}' is to be taken from {part}, which lacks it.")
     for (_, has), (part, lacks) in (sides, sides[::-1]) if term.name != "or" else ():
         # One side surely has a label that the other surely lacks.
-        sure = has.sure - {"__name__"}
-        if matching is not None:
-            sure = sure & matching.labels if matching.on else sure - matching.labels - matching.include
+        sure, how = has.sure - {"__name__"}, "on (…)" if matching.on else "all labels"
+        sure = sure & matching.labels if matching.on else sure - matching.labels - matching.include
         if lost := ", ".join(f"'{label}'" for label in sorted(sure) if not lacks.may_have(label)):
-            how = "on (…)" if matching is not None and matching.on else "all labels"
             said = f"'{term.name}' matches {how}, but {part} lacks {lost}, which the other has."
             yield Said("promql/never-matches", said)
             return
@@ -248,7 +241,7 @@ def _matched(term: Term, asked: Asked) -> Iterator[Said]:
 @rule("operation")
 def _one_sided_label(term: Term, asked: Asked) -> Iterator[Said]:
     """A label that a selector of one side asks for by its value, and that nothing of the other side speaks of."""
-    if term.name not in ("and", "unless") or term.matching or term.parts[0].metrics & term.parts[1].metrics:
+    if term.name not in ("and", "unless") or term.matching != BY_ALL or term.parts[0].metrics & term.parts[1].metrics:
         return
     lone: set[str] = set()
     for part, other in (term.parts, term.parts[::-1]):

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from cloudxai_analysis.lint.auditor import Auditor
 from cloudxai_analysis.lint.corpus import Corpus
-from cloudxai_analysis.lint.expressions import STAND_IN, Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import STAND_IN, Term, readable
 from cloudxai_analysis.lint.matchers import Matcher
 
 _STAND_INS = re.compile(rf"{STAND_IN}[a-zA-Z0-9]+")
@@ -32,7 +32,7 @@ def unused_metrics(corpus: Corpus, samples_per_second: Mapping[str, float]) -> l
     """
     names: set[str] = set()
     patterns: list[Matcher] = []
-    for selector in [selector for _, expression in _looks(corpus) for selector in expression.selectors]:
+    for selector in (selector for _, expression in _looks(corpus) for selector in expression.selectors):
         names.add(selector.name)
         # What is nothing but a variable could be any metric, which says nothing.
         if STAND_IN in selector.name and not _STAND_INS.fullmatch(selector.name):
@@ -63,7 +63,7 @@ def _shows_tenants(name: str, auditor: Auditor) -> bool:
     metrics = auditor.metrics
     label = metrics.contract.tenant_label
     if name in metrics.recorded:
-        return label in auditor.inference.recorded(name).labels.sure
+        return label in auditor.recorded(name).labels.sure
     metric = metrics.promised(name)
     return metric is not None and not {label, "tenant"}.isdisjoint(metric.labels)
 
@@ -76,8 +76,4 @@ def _looks(corpus: Corpus) -> Iterator[tuple[Look, Term]]:
         for board in corpus.dashboards
         for query in board.queries
     ]
-    for look, text in looks:
-        try:
-            yield look, parse(text)
-        except Unparsed:
-            continue
+    return ((look, term) for look, text in looks if (term := readable(text)) is not None)

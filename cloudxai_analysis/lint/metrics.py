@@ -4,47 +4,41 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cloudxai_analysis.lint.rules import Rule
-from cloudxai_analysis.platform.contract import Contract, Metric
+from cloudxai_analysis.platform.contract import Metric
+
+if TYPE_CHECKING:
+    from cloudxai_analysis.lint.corpus import Corpus
 
 Kind = Literal["counter", "gauge", ""]
 NAMES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
 TARGET_LABELS = frozenset(NAMES["target_labels"])
 # By the shape of a name; what is neither comes first.
-_KINDS = {kind: re.compile("|".join(map(translate, names))) for kind, names in NAMES["kinds"].items()}
+_KINDS: dict[Kind, re.Pattern[str]] = {
+    kind: re.compile("|".join(map(translate, names))) for kind, names in NAMES["kinds"].items()
+}
 BY_NAME = "as its name says"
 _GENERAL_ROLES = frozenset({"process_start", "up", "scrape_duration", "scrape_samples", "alerts"})
 
 
 class Metrics:
-    """The metrics of a contract, of recording rules and of a server, asked by name.
+    """The metrics of a corpus' contract, of its recording rules and of the server that was asked, by name."""
 
-    `names` are those that a server has, or None where none was asked; `types` are its metadata.
-    """
-
-    def __init__(
-        self,
-        contract: Contract,
-        rules: Iterable[Rule] = (),
-        *,
-        names: Iterable[str] | None = None,
-        types: Mapping[str, str] | None = None,
-    ) -> None:
-        self.contract = contract
+    def __init__(self, corpus: Corpus) -> None:
+        self.contract, self._types = corpus.contract, corpus.metric_types
         self.recorded: dict[str, list[Rule]] = {}
-        for rule in rules:
+        for rule in corpus.rules:
             if rule.kind == "record":
                 self.recorded.setdefault(rule.name, []).append(rule)
-        self.names = None if names is None else frozenset(names)
-        self._types = dict(types or {})
-        self._promised = {name: role for role, one in contract.metrics.items() for name in one.series_names}
+        self.names = None if corpus.known_metrics is None else frozenset(corpus.known_metrics)
+        self._promised = {name: role for role, one in self.contract.metrics.items() for name in one.series_names}
         self._own = sorted(name for name in self._promised if self.is_own(name))
         # The first word of the platform's own names: what begins like them is meant to be one of them.
         self._stems = tuple({f"{name.split('_')[0]}_" for name in self._own})
@@ -70,7 +64,7 @@ class Metrics:
                 told = "counter"
         if told in ("counter", "gauge"):
             return "counter" if told == "counter" else "gauge", "says the server's metadata"
-        return _kind_by_name(name), BY_NAME
+        return next((kind for kind, shape in _KINDS.items() if shape.match(name)), ""), BY_NAME
 
     def labels(self, name: str) -> tuple[frozenset[str] | None, frozenset[str]]:
         """The labels that the series of that name can have (None: any), and those that they have for sure.
@@ -117,7 +111,3 @@ class Metrics:
 def meant(near: list[str]) -> str:
     """The end of a message on a name that nobody knows, and that may be nearly another."""
     return f"; is '{near[0]}' meant?" if near else "."
-
-
-def _kind_by_name(name: str) -> Kind:
-    return next((kind for kind, pattern in _KINDS.items() if pattern.match(name)), "")

@@ -42,8 +42,7 @@ def version_of(tool: str) -> str:
 
 def _run(tool: str, *arguments: str) -> str:
     """All that the tool says."""
-    command = [tool, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)  # noqa: S603
+    done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False, timeout=_SECONDS)  # noqa: S603
     return f"{done.stdout}\n{done.stderr}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cloudxai_analysis.lint import Finding
 from cloudxai_analysis.lint.corpus import read_corpus
-from cloudxai_analysis.lint.expressions import TURNED, Term, Unparsed, parse
+from cloudxai_analysis.lint.expressions import BY_ALL, TURNED, Term, readable
 from cloudxai_analysis.lint.tools import rule_form
 from cloudxai_analysis.platform.contract import load_contract
 from cloudxai_analysis.sources.rules import AlertingRule
@@ -54,17 +54,14 @@ class Split:
 @lru_cache(maxsize=4096)
 def split(expression: str) -> Split | None:
     """The parts of an expression whose top level compares a vector with a number, without `bool`; None of others."""
-    try:
-        root = parse(expression)
-        if not root.compares or root.matching is not None:
-            return None
-        (left, right), comparison = root.parts, root.name
-        if _number(right) is None:
-            left, right, comparison = right, left, TURNED[comparison]
-        threshold, written = _number(right), str(left.source.prettify())
-        if threshold is None or _number(left) is not None or parse(written) != left:
-            return None
-    except Unparsed:
+    root = readable(expression)
+    if root is None or not root.compares or root.matching != BY_ALL:
+        return None
+    (left, right), comparison = root.parts, root.name
+    if _number(right) is None:
+        left, right, comparison = right, left, TURNED[comparison]
+    threshold, written = _number(right), str(left.source.prettify())
+    if threshold is None or _number(left) is not None or readable(written) != left:
         return None
     return Split(written, comparison, threshold)
 
