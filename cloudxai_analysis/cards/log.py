@@ -15,7 +15,7 @@ from cloudxai_analysis.figures.calendar import calendar as drawn
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.jobs import DayObserved
-from cloudxai_analysis.measures.days import LEAST_DAYS, MISSING, MOST_DAYS, PARTIAL, calendar, covered_run
+from cloudxai_analysis.measures.telemetry import LEAST_DAYS, MISSING, MOST_DAYS, PARTIAL, calendar, covered_run
 from cloudxai_analysis.study.study import Study
 from cloudxai_analysis.words.markdown import markdown_text
 from cloudxai_analysis.words.phrases import count, money, percent, several
@@ -55,7 +55,7 @@ class Log:
             table=self.table(),
             caption="Days of the log",
             definition="{term}: {text}".format(**TERMS["log"]),
-            measure="measures.days.calendar",
+            measure="measures.telemetry.calendar",
             window=self.window,
             empty="" if self.days else "no day was observed; `cloudxai monitor` does it",
             rows=MOST_DAYS,

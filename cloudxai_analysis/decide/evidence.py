@@ -19,8 +19,8 @@ from cloudxai_analysis.ledger.entries import Attestation, Entry
 from cloudxai_analysis.ledger.jobs import Harness
 from cloudxai_analysis.lint.audit import audit
 from cloudxai_analysis.lint.corpus import read_corpus
-from cloudxai_analysis.measures.days import LEAST_DAYS
 from cloudxai_analysis.measures.rates import further_needed
+from cloudxai_analysis.measures.telemetry import LEAST_DAYS
 from cloudxai_analysis.operate.nights import GREEN_NIGHTS, green_run, kept_in, nights
 from cloudxai_analysis.platform.published import published_summaries
 from cloudxai_analysis.platform.settings import project_folder

@@ -52,7 +52,7 @@ def cost_agreement(
     frame["known"] = np.isfinite(frame["ours"] + frame["theirs"]) & ~young
     frame["drift"] = drift(frame["ours"], frame["theirs"]).where(frame["known"])
     schema = {"at": TIME, "tenant": "str", label: "str", **types("currency ours theirs drift"), "known": "bool"}
-    return typed(frame.sort_values(["at", label, "tenant", "currency"], ignore_index=True), schema)
+    return typed(frame, schema, by=f"at {label} tenant currency")
 
 
 def agreement_counts(held: pd.DataFrame, *, label: str) -> pd.DataFrame:
@@ -129,4 +129,4 @@ def conservation(hourly: pd.DataFrame, covered: pd.DataFrame, bills: Iterable[An
         row = {"source": bill.source, "start": days.start, "end": days.end, "currency": bill.currency}
         row |= {"allocated": allocated, "total": bill.amount, "rest": bill.amount - allocated}
         rows.append(row | {"covered_share": float(own["coverage"].sum()) / len(list(days.days()))})
-    return typed(rows, conservation).sort_values("end", ignore_index=True)
+    return typed(rows, conservation, by="end")

@@ -180,9 +180,8 @@ def identified(alerts: pd.DataFrame, series: pd.DataFrame, *, replica_labels: Co
 def evaluation_intervals(alerts: pd.DataFrame, *, default_seconds: float, least_steps: int = 10) -> pd.DataFrame:
     """How often each rule is evaluated: the median step between neighbouring samples of one series of ALERTS.
 
-    What a rule's samples cannot tell is `default_seconds`: fewer than `least_steps` steps, more
-    than a quarter of them further than a tenth from the median one, or a median over five minutes,
-    which Prometheus itself takes for silence.
+    What a rule's samples cannot tell is `default_seconds`: too few or uneven steps, or a median
+    that Prometheus itself takes for silence.
 
     Columns: alertname, interval_seconds, steps (that it was measured from; 0 for the default).
     """
@@ -203,8 +202,7 @@ def evaluation_gaps(alerts: pd.DataFrame, up: pd.DataFrame, *, interval_seconds:
     """Stretches in which the server left nothing at all, neither of a rule nor of a scrape: it was down itself.
 
     Silence of the rules alone says nothing, since a quiet platform has no ALERTS; `up` has a sample
-    at every scrape. A gap is longer than 2.5 steps, of the evaluation or of all targets' scrapes
-    together, whichever is longer.
+    at every scrape.
 
     Columns: start (last sample before), end (first one after), seconds.
     """

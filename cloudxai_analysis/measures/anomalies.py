@@ -85,7 +85,7 @@ def cost_anomalies(grid: Grid, *, floor: float, hour_floor: float) -> pd.DataFra
         if row["tenant"] == TOGETHER and _explained(row, told) < row["excess"] / 2:
             names = grid.generated[grid.generated.index == row["currency"]].to_numpy()
             told = [*told, row | {"generated": float(np.nansum(names[:, row["place"]]))}]
-    return typed(told, cost_anomalies).sort_values(["start", "tenant"], ignore_index=True)
+    return typed(told, cost_anomalies, by="start tenant")
 
 
 def expected_costs(grid: Grid, *, tenant: str, currency: str, floor: float) -> pd.DataFrame:

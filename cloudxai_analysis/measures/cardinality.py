@@ -10,7 +10,7 @@ import pandas as pd
 
 from cloudxai_analysis.ground.window import Window, week_of
 from cloudxai_analysis.measures.counters import readable
-from cloudxai_analysis.measures.frames import TARGET, TIME, sure, typed, with_text
+from cloudxai_analysis.measures.frames import TARGET, TIME, ordered, sure, typed, with_text
 from cloudxai_analysis.measures.identifiers import names_in
 
 _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
@@ -101,7 +101,7 @@ def held_tenants(arrivals: pd.DataFrame, window: Window, starts: pd.DataFrame) -
     found = _held_at(moments[[*TARGET, "time"]], arrivals, starts)
     # Of the rows that are left: an empty frame would take all of those of another one.
     found = found[found["begin"].notna()].assign(hour=lambda frame: frame["time"].dt.floor("h"))
-    return typed(found.sort_values([*TARGET, "hour"], ignore_index=True), held_tenants)
+    return typed(found, held_tenants, by="job instance hour")
 
 
 def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -109,7 +109,7 @@ def headroom(held: pd.DataFrame, *, cap: int, shown: pd.DataFrame | None = None)
 
     Columns: hour, headroom, job, instance, held.
     """
-    fullest = held.sort_values(["hour", "held", "instance"], ascending=[True, False, True]).drop_duplicates("hour")
+    fullest = ordered(held, "hour -held instance").drop_duplicates("hour")
     left = cap - fullest["held"]
     if shown is not None:
         most = fullest.merge(shown[[*TARGET, "most_tenants"]], how="left", on=TARGET)["most_tenants"].fillna(0)
@@ -156,8 +156,7 @@ def tenant_sets(hours: pd.DataFrame, window: Window, *, begins: bool = False) ->
     )
     which = [span["now"] & span["last"], span["now"] & span["earlier"], span["now"], span["last"]]
     span["set"] = np.select(which, ["stayed", "returning", "unknown" if begins else "new", "lost"], "")
-    found = span[span["set"] != ""].reset_index().sort_values(["set", "tenant"], ignore_index=True)
-    return typed(found, tenant_sets)
+    return typed(span[span["set"] != ""].reset_index(), tenant_sets, by="set tenant")
 
 
 def tenant_cohorts(
@@ -165,8 +164,7 @@ def tenant_cohorts(
 ) -> pd.DataFrame:
     """Of those who came in a week, how many were still seen in each week after it.
 
-    Those of the week in which the telemetry begins (at `begin`, else with the first tenant) were
-    already there.
+    Those of the week of the telemetry's `begin`, else of the first tenant, were already there.
 
     Columns: cohort, start, already_there, weeks_later, tenants, present, share.
     """
@@ -179,7 +177,7 @@ def tenant_cohorts(
     present = pd.crosstab(seen["start"], seen["week"]).reindex(columns=weeks, fill_value=0).astype("float64")
     present.loc[:, ~weeks.isin(_week(sure(covered)))] = np.nan
     found = present.rename_axis(columns="week").melt(value_name="present", ignore_index=False).reset_index()
-    found = found[found["week"] >= found["start"]].sort_values(["start", "week"], ignore_index=True)
+    found = ordered(found[found["week"] >= found["start"]], "start week")
     found["tenants"] = found["start"].map(seen.groupby("start")["tenant"].nunique())
     found["cohort"] = [week_of(start.to_pydatetime()).name for start in found["start"]]
     found["already_there"] = found["start"] <= (begin or weeks[0])
@@ -203,7 +201,7 @@ def tenant_lifetimes(hours: pd.DataFrame, *, end: pd.Timestamp, begin: pd.Timest
     found["days"] = (found["last_seen"] - found["first_seen"]) / _DAY
     found["gone"] = found["last_seen"] < end - _DAY
     found["already_there"] = found["first_seen"] < (begin or found["first_seen"].min()) + _HOUR
-    return typed(found.sort_values(["days", "tenant"], ascending=[False, True], ignore_index=True), tenant_lifetimes)
+    return typed(found, tenant_lifetimes, by="-days tenant")
 
 
 def rejections(steps: pd.DataFrame) -> pd.DataFrame:
@@ -228,7 +226,7 @@ def refusals(steps: pd.DataFrame, window: Window) -> pd.DataFrame:
         start=("time", "min"), end=("time", "max"), rejections=("step", "sum"), inside=("inside", "sum")
     )
     found = found[(found["start"] < window.end) & (found["end"] >= window.start)].reset_index()
-    return typed(found.sort_values(["start", "instance"], ignore_index=True), refusals)
+    return typed(found, refusals, by="start instance")
 
 
 def guard_invariants(
@@ -296,7 +294,7 @@ def tainted_stretches(
     found = frame.groupby([*TARGET, "until"], as_index=False).agg(
         start=("start", "min"), last_refusal=("end", "max"), over=("over", "first"), rejections=("rejections", "sum")
     )
-    found = found[found["until"] > window.start].sort_values(["start", "instance"], ignore_index=True)
+    found = ordered(found[found["until"] > window.start], "start instance")
     missing = [_missing(row, steps, tenants, generated) for row in found.itertuples()]
     least, most = np.array(missing, dtype=float).reshape(-1, 2).T
     return typed(found.assign(missing_least=least, missing_most=most), tainted_stretches)

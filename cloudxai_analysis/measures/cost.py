@@ -98,8 +98,7 @@ def tenant_costs(hourly: pd.DataFrame, window: Window) -> pd.DataFrame:
     Columns: tenant, currency, cost.
     """
     inside = hourly[(hourly["hour"] >= window.start) & (hourly["hour"] < window.end)]
-    costs = typed(summed(inside, _WHOSE, "cost"), tenant_costs)
-    return costs.sort_values(["cost", "tenant"], ascending=[False, True], ignore_index=True)
+    return typed(summed(inside, _WHOSE, "cost"), tenant_costs, by="-cost tenant")
 
 
 def unserved_costs(hourly: pd.DataFrame, tenant_hours: pd.DataFrame) -> pd.DataFrame:
@@ -120,8 +119,7 @@ def unserved_costs(hourly: pd.DataFrame, tenant_hours: pd.DataFrame) -> pd.DataF
         rest=costs["cost"].where(not_ready.isna(), 0.0),
     )
     days = costs.groupby(["day", *_WHOSE])[["cost", "amount", "rest"]].sum().reset_index()
-    found = typed(days[(days["amount"] > 0) | (days["rest"] > 0)], unserved_costs)
-    return found.sort_values(["amount", "tenant", "day"], ascending=[False, True, True], ignore_index=True)
+    return typed(days[(days["amount"] > 0) | (days["rest"] > 0)], unserved_costs, by="-amount tenant day")
 
 
 def window_costs(hours: pd.DataFrame, *, window_label: str) -> pd.DataFrame:
@@ -155,17 +153,6 @@ def cost_per_tenant(daily: pd.DataFrame) -> pd.DataFrame:
     """
     found = _by(daily, "day")
     return typed(found.assign(cost_per_tenant=found["cost"] / found["tenants"]), cost_per_tenant)
-
-
-def cost_of_groups(costs: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
-    """What each group of tenants cost, by `groups` from tenant to group; all else are 'all others'.
-
-    Columns: group, currency, tenants, cost, share; the dearest first, 'all others' last.
-    """
-    found = _by(costs.assign(group=[groups.get(str(tenant), "all others") for tenant in costs["tenant"]]), "group")
-    total = found.groupby("currency", observed=True)["cost"].transform("sum")
-    found = found.assign(share=found["cost"] / total.where(total != 0), last=found["group"] == "all others")
-    return typed(found.sort_values(["last", "cost"], ascending=[True, False], ignore_index=True), cost_of_groups)
 
 
 def _by(costs: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -300,8 +287,7 @@ def budget_course(
         row, found = _ahead(by_day, covered, month, until)
         row |= {"tenant": name, "currency": currency, "budget": budget, "spent_share": row["spent"] / budget}
         rows.append(row | _lasts(_spent(by_day, month, until), row, found, until))
-    found = typed(rows, budget_course)
-    return found.sort_values(["spent_share", "tenant"], ascending=[False, True], ignore_index=True)
+    return typed(rows, budget_course, by="-spent_share tenant")
 
 
 def _lasts(spent: pd.Series, row: dict[str, Any], found: Forecast, until: pd.Timestamp) -> dict[str, Any]:

@@ -31,10 +31,11 @@ _DICTIONARY: dict[str, str] = tomllib.loads(Path(__file__).with_name("columns.to
 _COLUMN = re.compile(r"(\w+)(?: \(((?:[^()]|\([^()]*\))*)\))?(, and |, | and |[.;]|$)")
 
 
-def typed(rows: Any, schema: Mapping[str, str] | Callable[..., Any]) -> pd.DataFrame:
+def typed(rows: Any, schema: Mapping[str, str] | Callable[..., Any], by: str = "") -> pd.DataFrame:
     """A frame of just the columns of `schema`, or those that a measure says it gives, each of its type.
 
-    `rows` is whatever a frame can be made of, or a list of frames.
+    `rows` is whatever a frame can be made of, or a list of frames; `by` names what it is sorted by,
+    with a minus before what falls.
     """
     if isinstance(rows, list) and any(isinstance(part, pd.DataFrame) for part in rows):
         rows = pd.concat(rows, ignore_index=True)
@@ -46,7 +47,14 @@ def typed(rows: Any, schema: Mapping[str, str] | Callable[..., Any]) -> pd.DataF
             frame[column] = pd.to_datetime(frame[column], utc=True)
         elif kind == "str":
             frame[column] = as_text(frame[column])
-    return frame.astype(dict(types))
+    return ordered(frame.astype(dict(types)), by) if by else frame.astype(dict(types))
+
+
+def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
+    """A frame sorted by some columns, those with a minus before their name from the largest on, and numbered anew."""
+    names = by.split()
+    up = [not name.startswith("-") for name in names]
+    return frame.sort_values([name.lstrip("-") for name in names], ascending=up, ignore_index=True)
 
 
 def types(names: str) -> dict[str, str]:

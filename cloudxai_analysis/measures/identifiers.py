@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import typed
+from cloudxai_analysis.measures.frames import ordered, typed
 
 
 class Shape(NamedTuple):
@@ -66,7 +66,7 @@ def generated_names(arrivals: pd.DataFrame, *, refusals: pd.DataFrame, gaps: pd.
     looks = looks[looks.groupby(["stem", "shape"])["tenant"].transform("size").astype(float) >= few]
     if looks.empty:
         return typed([], generated_names)
-    names = looks.merge(_lives(arrivals, gaps), on="tenant").sort_values(["first_seen", "tenant"], ignore_index=True)
+    names = ordered(looks.merge(_lives(arrivals, gaps), on="tenant"), "first_seen tenant")
     names["refusing"] = False
     for start in refusals["start"]:
         names["refusing"] |= names["first_seen"].between(start - _HOUR, start + _HOUR)
@@ -126,7 +126,7 @@ def unstable_identifiers(names: pd.DataFrame, window: Window) -> pd.DataFrame:
         first_seen=("first_seen", "min"),
         last_seen=("last_seen", "max"),
     )
-    return typed(found.sort_values(["count", "stem"], ascending=[False, True], ignore_index=True), unstable_identifiers)
+    return typed(found, unstable_identifiers, by="-count stem")
 
 
 def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
@@ -134,12 +134,12 @@ def generated_bursts(names: pd.DataFrame) -> pd.DataFrame:
 
     Columns: stem, shape, start, end, names; by start.
     """
-    own = names.sort_values(["stem", "shape", "first_seen"], ignore_index=True)
+    own = ordered(names, "stem shape first_seen")
     apart = own.groupby(["stem", "shape"])["first_seen"].diff() > _HOUR
     found = own.groupby(["stem", "shape", apart.cumsum().rename("part")], as_index=False).agg(
         start=("first_seen", "min"), end=("last_seen", "max"), names=("tenant", "size")
     )
-    return typed(found[found["names"] >= _EXAMPLES].sort_values(["start", "stem"], ignore_index=True), generated_bursts)
+    return typed(found[found["names"] >= _EXAMPLES], generated_bursts, by="start stem")
 
 
 def names_in(names: pd.Series, generated: pd.DataFrame) -> set[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cloudxai_analysis.measures.frames import TIME, micros, typed, types
+from cloudxai_analysis.measures.frames import TIME, micros, ordered, typed, types
 from cloudxai_analysis.measures.rates import wilson_interval
 from cloudxai_analysis.measures.readiness import OUTAGE_MINUTES, TENANT_MINUTES
 
@@ -31,15 +31,9 @@ def judged(
 ) -> pd.DataFrame:
     """The episodes, each with what the ledger says of it.
 
-    An incident speaks of the episodes of its tenant (a global one of all) and of its `alerts`,
-    where it names them. A label speaks of the episode of its rule and tenant that fired nearest to
-    its time, within `label_seconds`.
-
-    It is 'true' where `fired_at` lies in an incident widened by 10 min before and 30 after,
-    'standing' where it began at most `already_firing_minutes` before the incident's start and still
-    fires in it, else 'false' where the ledger is declared complete for `fired_at`. A label beats an
-    incident, and the last written counts; only a label judges an episode cut off by the window's
-    start.
+    A label speaks of the episode of its rule and tenant that fired nearest to its time, within
+    `label_seconds`; only a label judges an episode cut off by the window's start. What is 'true',
+    'standing' or 'false', docs/definitions.md says.
 
     Columns: the episodes' own, judgement, incident (that it caught or was firing in), by ('label',
     'incident', 'ledger' (declared complete) or '').
@@ -73,7 +67,7 @@ def matches(episodes: pd.DataFrame, incidents: pd.DataFrame, *, already_firing_m
     row, place = np.nonzero(caught | (before & (start - fired <= already_firing_minutes * _MINUTE)))
     away = np.abs(fired[row, 0] - start[place])
     pairs = pd.DataFrame({"row": row, "place": place, "caught": caught[row, place], "away": away})
-    pairs = pairs.sort_values(["row", "caught", "away"], ascending=[True, False, True], ignore_index=True)
+    pairs = ordered(pairs, "row -caught away")
     return pairs.assign(id=incidents["id"].astype("str").to_numpy()[pairs["place"]])[["row", "place", "id", "caught"]]
 
 
@@ -142,7 +136,7 @@ def near_misses(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.Data
     hit = found.merge(caught, how="left", on=["id", "alertname"])["hit"].notna().to_numpy()
     rows = found[~hit].sort_values("pending_at").groupby(["id", "alertname"], as_index=False)
     rows = rows.agg({"tenant": "first", "pending_at": "min", "pending_seconds": "max"})
-    return typed(rows, near_misses).sort_values(["id", "pending_at", "alertname"], ignore_index=True)
+    return typed(rows, near_misses, by="id pending_at alertname")
 
 
 def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd.DataFrame) -> pd.DataFrame:
@@ -150,8 +144,7 @@ def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd
 
     Columns: id, start, end, tenant, summary, near_miss.
     """
-    missed = incidents[~incidents["id"].isin(first_catches(judged, incidents)["id"])]
-    missed = missed.sort_values(["start", "id"], ignore_index=True)
+    missed = ordered(incidents[~incidents["id"].isin(first_catches(judged, incidents)["id"])], "start id")
     near = near_misses(judged, missed, pendings).drop_duplicates("id").set_index("id")["alertname"]
     return typed(missed.assign(near_miss=missed["id"].map(near).fillna("")), missed_incidents)
 
@@ -159,10 +152,8 @@ def missed_incidents(judged: pd.DataFrame, incidents: pd.DataFrame, pendings: pd
 def proposed_incidents(outages: pd.DataFrame, tenant_outages: pd.DataFrame) -> pd.DataFrame:
     """What the telemetry lets take for an incident, by start: proposed truth, none of which counts as truth.
 
-    `outages` and `tenant_outages` as `measures.readiness` gives them, the latter with tenant. Those
-    of one tenant at most 30 minutes apart are one proposal: alerts count for an incident that long
-    after its end. Left out are a tenant's dips inside a global one, and dips of no more than 2.1
-    minutes in all, of the platform a minute.
+    Outages of one tenant at most 30 minutes apart are one proposal: alerts count for an incident
+    that long after its end.
 
     Columns: id, start, end (NaT: it goes on), tenant, alerts (none: any), severity, summary,
     source, evidence.
@@ -183,7 +174,7 @@ def proposed_incidents(outages: pd.DataFrame, tenant_outages: pd.DataFrame) -> p
         }
         for row in pd.concat([everybody, single[~inside.any(axis=1)]]).itertuples()
     ]
-    return typed(rows, proposed_incidents).sort_values(["start", "id"], ignore_index=True)
+    return typed(rows, proposed_incidents, by="start id")
 
 
 def not_known(proposed: pd.DataFrame, incidents: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import typed, types
+from cloudxai_analysis.measures.frames import ordered, typed, types
 
 _CROWDED = types("series_id labels group hour")
 _REPLICA_WORDS = ("replica", "prometheus", "monitor")
@@ -91,9 +91,9 @@ def series_by_metric(series: pd.DataFrame, window: Window, *, tenant: str = "ten
     )
     how = {"labels": "size", "tenants": "nunique", **dict.fromkeys(("samples", "newcomers", "leavers"), "sum")}
     found = frame.groupby("metric", as_index=False).agg({**how, "first_seen": "min", "last_seen": "max"})
-    found = found.rename(columns={"labels": "series"}).sort_values(["series", "metric"], ascending=[False, True])
+    found = ordered(found.rename(columns={"labels": "series"}), "-series metric")
     share, churn = found["series"] / found["series"].sum(), (found["newcomers"] + found["leavers"]) / found["series"]
-    return typed(found.assign(share=share, churn=churn).reset_index(drop=True), series_by_metric)
+    return typed(found.assign(share=share, churn=churn), series_by_metric)
 
 
 def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.DataFrame:
@@ -109,5 +109,4 @@ def label_savings(series: pd.DataFrame, *, needed: Collection[str] = ()) -> pd.D
             saving = len(sets) - left
             counts = (sets[label].nunique(), len(sets), left, saving, saving / len(sets))
             rows.append((metric, label, *counts, label in needed))
-    found = typed(rows, label_savings)
-    return found.sort_values(["saving", "metric", "label"], ascending=[False, True, True], ignore_index=True)
+    return typed(rows, label_savings, by="-saving metric label")

@@ -16,11 +16,8 @@ def storms(
 ) -> pd.DataFrame:
     """Times in which very many alerts began, by start.
 
-    A storm is a stretch of `minutes` minutes in which at least `least` episodes began, and more
-    than a Poisson process would bring anywhere `a_year` times a year; its mean is that of the
-    `hours` seen, storms left out. Where alerts ordinarily come in bursts, it is bursts that are
-    counted. Overlapping stretches are one storm. Episodes cut off by the window's start are left
-    out: all of them would seem to begin at once.
+    At least `least` episodes in `minutes` minutes, more than a Poisson process of the `hours` seen
+    brings `a_year` times a year. Those cut off by the window's start would seem to begin at once.
 
     Columns: start, end (of the last such stretch), episodes, alertname (most frequent).
     """
@@ -91,7 +88,7 @@ def flapping(episodes: pd.DataFrame, *, minutes: float = 60, least: int = 3) -> 
     names = {name: (name, "first") for name in ("alertname", "tenant")}
     times = {"start": ("fired_at", "min"), "end": ("resolved_at", "max")}
     found = of_one.agg(**names, episodes=("fired_at", "size"), **times)
-    return typed(found, flapping).sort_values(["start", "alertname", "tenant"], ignore_index=True)
+    return typed(found, flapping, by="start alertname tenant")
 
 
 def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 10) -> pd.DataFrame:
@@ -112,7 +109,7 @@ def tenant_flapping(steps: pd.DataFrame, *, most: float = 10, minutes: float = 1
         own = steps.iloc[oldest[stretch[0]] : stretch[-1] + 1]
         first, last = own.iloc[0], own.iloc[-1]
         rows.append((str(first["tenant"]), first["before"], last["time"], own["step"].sum()))
-    return typed(rows, tenant_flapping).sort_values(["start", "tenant"], ignore_index=True)
+    return typed(rows, tenant_flapping, by="start tenant")
 
 
 def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 300) -> pd.DataFrame:
@@ -131,8 +128,7 @@ def weekly_noise(episodes: pd.DataFrame, *, zone: str, short_seconds: float = 30
         at_night=("at_night", "sum"),
         seconds=("seconds", "sum"),
     )
-    noise = noise.reset_index().sort_values(["episodes", "alertname"], ascending=[False, True], ignore_index=True)
-    return typed(noise, weekly_noise)
+    return typed(noise.reset_index(), weekly_noise, by="-episodes alertname")
 
 
 def at_night(moments: pd.Series, zone: str) -> pd.Series:

@@ -26,9 +26,8 @@ _Z = _NORMAL.inv_cdf(1 - LEVEL)
 def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
     """False-positive rate of each rule: false / (true + false positives), with its 95 % interval.
 
-    Episodes of one rule and one judgement that begin within 60 min of the first of them are one
-    alert group. The interval is Wilson's, of as many independent groups as these are worth by
-    `time_clusters` and `design_effect`.
+    The interval is Wilson's, of as many independent groups as these are worth by `time_clusters`
+    and `design_effect`.
 
     Columns: alertname, severity, episodes (all of the rule, judged or not), trials (alert groups,
     true and false ones), true_positives, false_positives, rate, low, high (NaN without a group),
@@ -39,14 +38,13 @@ def false_positive_rates(judged: pd.DataFrame) -> pd.DataFrame:
         {"alertname": str(name), "severity": str(severity), **_rate(group, opens)}
         for (name, severity), group in judged.groupby(_RULE, observed=True)
     ]
-    frame = typed(rows, false_positive_rates)
-    return frame.sort_values(["false_positives", "alertname"], ascending=[False, True], ignore_index=True)
+    return typed(rows, false_positive_rates, by="-false_positives alertname")
 
 
 def pooled_rate(judged: pd.DataFrame, alertnames: Collection[str]) -> pd.DataFrame:
     """False-positive rate of several rules together: one row as `false_positive_rates` gives, whatever was judged.
 
-    Alert groups are made within each rule and added up; `alertname` lists the rules.
+    `alertname` lists the rules, within each of which alert groups are made.
     """
     ours = judged[judged["alertname"].isin(list(alertnames))]
     row = {"alertname": ", ".join(alertnames), "severity": "", **_rate(ours, _opens_group(ours))}
@@ -70,8 +68,7 @@ def weekly_rates(
         own = judged[inside].reset_index(drop=True)
         rates = false_positive_rates(own) if pooled is None else pooled_rate(own, pooled)
         parts.append(rates.assign(week=week.name, start=week.start, change=""))
-    frame = typed(pd.concat(parts, ignore_index=True) if parts else [], weekly_rates)
-    frame = frame.sort_values(["start", *_RULE], ignore_index=True)
+    frame = typed(parts, weekly_rates, by="start alertname severity")
     before = frame[[*_RULE, "start", "low", "high"]].assign(start=frame["start"] + pd.Timedelta(days=7))
     both = frame.merge(before, how="left", on=[*_RULE, "start"], suffixes=("", "_before"))
     unknown = both["low_before"].isna() | both["low"].isna()

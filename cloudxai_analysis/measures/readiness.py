@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cloudxai_analysis.ground.window import Window
-from cloudxai_analysis.measures.frames import TARGET, TIME, as_text, typed, with_text
+from cloudxai_analysis.measures.frames import TARGET, TIME, as_text, ordered, typed, with_text
 from cloudxai_analysis.measures.time_seen import holds, joined, seconds_before, seconds_within, sweep
 
 OUTAGE_MINUTES = 1.1  # what lasted no longer is counted, and is no outage to be told: one scrape a minute may fail
@@ -131,8 +131,7 @@ def burn_stretches(readiness: pd.DataFrame, window: Window, *, slo: float, days:
         found = found.agg(start=("at", "first"), end=("next", lambda after: after.iloc[-1]), most=("long", "max"))
         share = found["most"] * (pair[1] / (days * _DAY))
         parts.append(found.assign(threshold=pair[0], long_hours=pair[1] / _HOUR, budget_share=share))
-    found = typed(parts, burn_stretches)
-    return found.sort_values(["start", "threshold"], ascending=[True, False], ignore_index=True)
+    return typed(parts, burn_stretches, by="start -threshold")
 
 
 def _burns(
@@ -195,7 +194,7 @@ def tenant_outages(samples: pd.DataFrame) -> pd.DataFrame:
         tenant=("tenant", "first"), instances=("instance", "nunique"), start=("start", "first"), end=("end", "max")
     )
     found["end"] = found["end"].where(found["end"] < _NEVER)
-    found = found.sort_values(["start", "tenant"], ignore_index=True)
+    found = ordered(found, "start tenant")
     return typed(found.assign(minutes=_seen_minutes(with_text(held, ["tenant"]), found)), tenant_outages)
 
 
@@ -239,9 +238,7 @@ def isolation_breaches(
         both = near["end"].clip(upper=ended) - near["start"].clip(lower=start)
         either = near["end"].clip(lower=ended) - near["start"].clip(upper=start)
         near = near.assign(overlap=both / either, lead_seconds=(start - near["start"]).dt.total_seconds())
-        near = near[near["overlap"] >= OVERLAP].sort_values(
-            ["overlap", "start", "nearest"], ascending=[False, True, True]
-        )
+        near = ordered(near[near["overlap"] >= OVERLAP], "-overlap start nearest")
         tenants = near["nearest"].nunique()
         row = {"start": start, "end": ended, "seen": seen, "tenants": tenants, "verdict": "alone", "nearest": ""}
         if tenants:
@@ -305,4 +302,4 @@ def tenant_availability(hours: pd.DataFrame) -> pd.DataFrame:
     weighed = there.assign(seconds=seconds, ready=seconds * there["sum"] / there["samples"])
     found = weighed.groupby("tenant", observed=True)[["samples", "seconds", "ready", "changes"]].sum().reset_index()
     found = found.assign(availability=found["ready"] / found["seconds"], transitions=found["changes"])
-    return typed(found, tenant_availability).sort_values(["availability", "tenant"], ignore_index=True)
+    return typed(found, tenant_availability, by="availability tenant")

@@ -46,8 +46,7 @@ def false_burden(judged: pd.DataFrame, *, paging: Collection[str], zone: str) ->
     number, night = frame["size"], frame["sum"]
     frame["paging"] = frame["alertname"].isin(list(paging))
     frame["weight"] = number.where(~frame["paging"], PAGE_WEIGHT * (number - night) + NIGHT_WEIGHT * night)
-    rows = typed(frame.assign(false_at_night=night), false_burden)
-    return rows.sort_values(["weight", "alertname"], ascending=[False, True], ignore_index=True)
+    return typed(frame.assign(false_at_night=night), false_burden, by="-weight alertname")
 
 
 def _rules(judged: pd.DataFrame) -> list[str]:
@@ -87,8 +86,7 @@ def rule_overview(
     found["per_week"] = found["episodes"] / days * 7
     counts = [name for name, kind in columns_of(rule_overview).items() if kind == "int64"]
     found[counts] = found[counts].fillna(0)
-    order = ["weight", "episodes", "alertname"]
-    return typed(found, rule_overview).sort_values(order, ascending=[False, False, True], ignore_index=True)
+    return typed(found, rule_overview, by="-weight -episodes alertname")
 
 
 def rule_history(
@@ -96,9 +94,8 @@ def rule_history(
 ) -> pd.DataFrame:
     """What each alert rule of a file did over a window, the ones to look at first.
 
-    `rules`: alertname, file, line. A rule 'fires nearly always' where one label set fired for the
-    share `always` of the window or more. Without an episode or pending stretch of any rule nothing
-    is known: the server may not keep ALERTS.
+    `rules`: alertname, file, line. Without an episode or pending stretch of any rule nothing is
+    known: the server may not keep ALERTS.
 
     Columns: alertname, file, line, answer, episodes, pendings, firing_share, last_fired.
     """
@@ -124,9 +121,7 @@ def cofiring_pairs(episodes: pd.DataFrame, window: Window, *, since: pd.Timestam
     """Of each rule's episodes, how many began while another rule fired, one row per ordered pair that ever did.
 
     Another rule counts where it fires within 5 minutes of the begin, for the same tenant or for
-    all. A pair is linked where that holds for at least 3 episodes and half of them, and twice as
-    often as chance would have it: `expected` is the share of the window, from `since` on, in which
-    the other rule fires, so widened.
+    all; `expected` is the share of the window, from `since` on, in which it does.
 
     Columns: alertname, other, episodes (of the first), together, share, expected, linked; the
     largest share first.
@@ -157,8 +152,7 @@ def cofiring_pairs(episodes: pd.DataFrame, window: Window, *, since: pd.Timestam
     frame = pd.DataFrame(rows, columns=["alertname", "other", "episodes", "together", "expected"])
     frame["share"] = frame["together"] / frame["episodes"]
     frame["linked"] = (frame["together"] >= 3) & (frame["share"] >= np.maximum(0.5, 2 * frame["expected"]))
-    order = ["share", "together", "alertname", "other"]
-    return typed(frame, cofiring_pairs).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
+    return typed(frame, cofiring_pairs, by="-share -together alertname other")
 
 
 def _within(times: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def semantics_breaks(
     if len(falls):
         falls = falls[~_near_start(falls, starts, within=2 * scrape)]
     found = _only_grows(steps, falls, covered) if semantics == "rate" else _falls_in_window(steps, falls, _GAP * scrape)
-    return typed(found, semantics_breaks).sort_values("tenant", ignore_index=True)
+    return typed(found, semantics_breaks, by="tenant")
 
 
 def _near_start(falls: pd.DataFrame, starts: pd.DataFrame, *, within: pd.Timedelta) -> NDArray[np.bool_]:

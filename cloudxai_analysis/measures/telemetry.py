@@ -1,8 +1,9 @@
-"""The telemetry itself: what was scraped of what was expected, its holes, processes that began."""
+"""The telemetry itself: what was scraped of what was expected, holes, processes that began, days that were observed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,10 @@ import pandas as pd
 from cloudxai_analysis.ground.window import DAY, Window
 from cloudxai_analysis.measures.frames import TARGET, typed, with_text
 from cloudxai_analysis.measures.time_seen import STEPS, joined, moments, seconds_within, sweep
+
+LEAST_DAYS, MOST_DAYS = 14, 30  # that a sign-off asks for
+WHOLE, PARTIAL, MISSING = "whole", "partial", "missing"
+
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999: what lies beyond it, or before 1970, is no time
 _CLOCK_SECONDS = 2.0  # by which a start may move where a client computes it from a clock that is being set
@@ -71,7 +76,7 @@ def scrape_gaps(held: pd.DataFrame, states: pd.DataFrame, *, end: pd.Timestamp) 
     every = pd.concat([targets, jobs[~np.array(told, dtype=bool)]], ignore_index=True)
     every["seconds"] = (every["end"] - every["start"]).dt.total_seconds()
     every["missing"] = (every["seconds"] / every["step"].where(every["step"] > 0)).round().fillna(1).astype("int64") - 1
-    return typed(every.sort_values(["start", *TARGET], ignore_index=True), scrape_gaps)
+    return typed(every, scrape_gaps, by="start job instance")
 
 
 def fewer_targets(held: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -162,3 +167,24 @@ def inventory(hours_by_metric: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     rows = [(name, hours["series_id"].nunique(), hours["samples"].sum()) for name, hours in hours_by_metric.items()]
     return typed(rows, inventory)
+
+
+def calendar(observed: Sequence[dict[str, Any]], window: Window) -> pd.DataFrame:
+    """Each UTC day of a window: whether it was observed whole, in part or not at all, and its worst finding.
+
+    `observed` are the days of the ledger that count: date, partial, status.
+
+    Columns: day, state ('whole', 'partial', 'missing'), status ('' of a missing day).
+    """
+    own = {one["date"]: one for one in observed}
+    rows = []
+    for day in window.days():
+        found = own.get(day.start.date())
+        state = MISSING if found is None else PARTIAL if found["partial"] else WHOLE
+        rows.append((day.start, state, found["status"] if found else ""))
+    return typed(rows, calendar)
+
+
+def covered_run(days: pd.DataFrame) -> int:
+    """How many whole days stand in a row at a calendar's end."""
+    return int((days["state"][::-1] == WHOLE).cumprod().sum())

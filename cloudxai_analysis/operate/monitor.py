@@ -20,7 +20,7 @@ from cloudxai_analysis.lake.read import Snapshot
 from cloudxai_analysis.lake.tables import open_lake
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.ledger.jobs import DayObserved
-from cloudxai_analysis.measures.days import LEAST_DAYS
+from cloudxai_analysis.measures.telemetry import LEAST_DAYS
 from cloudxai_analysis.sources.catalogue import ANYBODYS
 from cloudxai_analysis.study import Asked
 from cloudxai_analysis.study.numbers import number, rounded, totals

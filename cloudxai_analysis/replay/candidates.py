@@ -38,12 +38,6 @@ _THRESHOLDS, _WAITS, _HOLDS = 12, 7, 4
 _LOUD = 5  # times as many episodes as the present rule, beyond which a candidate is not judged
 _QUIET = 200  # episodes that a candidate may always have
 _LABEL_SECONDS = 60  # a label speaks of the episode that fired at its time, to within so much
-_QUALITY = (
-    dict.fromkeys(["variant", "episodes", "trials", "true_positives", "false_positives", "unjudged"], "int64")
-    | dict.fromkeys(["rate", "low", "high"], "float64")
-    | dict.fromkeys(["incidents", "caught", "misses"], "int64")
-    | dict.fromkeys(["detection_seconds", "reset_seconds", "pages_a_week"], "float64")
-)
 
 
 class Variant(NamedTuple):
@@ -190,7 +184,7 @@ def quality(judged: pd.DataFrame, truth: Truth, window: Window, *, alertname: st
     frame["incidents"] = theirs["id"].nunique()
     frame["misses"] = frame["incidents"] - frame["caught"]
     frame["pages_a_week"] = frame["episodes"] / (window.duration / WEEK)
-    return typed(frame, _QUALITY)
+    return typed(frame, quality)
 
 
 def frontier(candidates: pd.DataFrame) -> Mask:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.measures.alerts import episodes as alert_episodes
-from cloudxai_analysis.measures.frames import TIME, columns_of, micros, typed
+from cloudxai_analysis.measures.frames import columns_of, micros, typed
 from cloudxai_analysis.sources.promql import Steps
 from cloudxai_analysis.sources.series import SeriesBatch
 
@@ -31,7 +31,6 @@ _EDGES = ["fired_at", "resolved_at"]
 _KEY = [*_LABELS, "first", "last", "again"]
 _COMMIT_MS = 100  # what the server does between the end of a scrape and its commit
 _STATUS = {"both": "same", "left_only": "other", "right_only": "extra"}
-_AGREEMENT = dict.fromkeys(["status", *_LABELS], "str") | dict.fromkeys(_EDGES, TIME)
 _COUNTS = {"alertname": "str", **dict.fromkeys(["fired", "same", "other", "extra", "apart"], "int64")}
 
 
@@ -56,8 +55,7 @@ def runs(batch: SeriesBatch, steps: Steps, evaluated: Mask, *, kept: Mask | None
     """The unbroken runs of each series; `evaluated` says which of the steps took place, `kept` which points count."""
     place = (batch.times - steps.first) // steps.step
     there = evaluated[place] if kept is None else evaluated[place] & kept
-    series = np.repeat(np.arange(len(batch), dtype=np.int64), np.diff(batch.offsets))[there]
-    place = place[there]
+    series, place = batch.owners[there], place[there]
     opens = np.flatnonzero((np.diff(place, prepend=-2) != 1) | (np.diff(series, prepend=-1) != 0))
     return Runs(series[opens], place[opens], place[_closes(opens, len(place))])
 
@@ -161,7 +159,7 @@ def agreement(
         settled = row.end + pd.Timedelta(seconds=settle_seconds)
         apart |= (frame["begun"] <= settled) & (frame["resolved_at"] >= row.start)
     frame["status"] = frame["status"].mask(apart, "apart")
-    return typed(frame.sort_values(["fired_at", *_LABELS], ignore_index=True), _AGREEMENT)
+    return typed(frame, agreement, by=f"fired_at {' '.join(_LABELS)}")
 
 
 def agreement_counts(agreed: pd.DataFrame) -> pd.DataFrame:

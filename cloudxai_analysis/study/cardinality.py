@@ -43,11 +43,6 @@ def _label_savings(series: pd.DataFrame, contract: Contract, unexpected: pd.Data
     return labels.label_savings(series, needed=needed)
 
 
-def _refused_names(steps: pd.DataFrame) -> list[str]:
-    """Tenants whose requests a guard refused in the window, where its counter carries their names."""
-    return [name for name in steps.loc[steps["step"] > 0, "tenant"].astype("str").unique() if name]
-
-
 def _real(hours: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
     """The rows of `tenant_hours` that are of no generated name."""
     return hours[~hours["tenant"].isin(names)]
@@ -95,7 +90,6 @@ class Cardinality(Topic):
     rejections = frame(measure.rejections, "history_steps")
     refusals = frame(measure.refusals, "rejection_steps", "seen")
     all_refusals = frame(measure.refusals, "history_steps", "history", says="The same, over the history.")
-    refused_names = value(_refused_names, "window_steps")
     tainted = frame(
         measure.tainted_stretches,
         *("all_refusals", "telemetry.starts", "rejection_steps", "lifetimes", "generated_names", "seen"),

@@ -61,12 +61,6 @@ def _per_tenant(daily: pd.DataFrame, names: Collection[str], covered: pd.DataFra
     return found.assign(cost_per_tenant=found["cost_per_tenant"].where(found["day"].isin(sure(covered))))
 
 
-def _groups(costs: pd.DataFrame, names: Collection[str], refused_names: Collection[str]) -> pd.DataFrame:
-    """Cost of generated names, and of those that any process refused by name, beside all others."""
-    groups = dict.fromkeys(refused_names, "refused by a process") | dict.fromkeys(names, "generated names")
-    return measure.cost_of_groups(costs, groups)
-
-
 def _cost_movers(same_hours: tuple[pd.DataFrame, pd.DataFrame, set[str], int], names: Collection[str]) -> pd.DataFrame:
     """Change of each tenant's cost, of generated names as one, over hours covered in both weeks."""
     costs, before, some, hours = same_hours
@@ -141,7 +135,6 @@ class Cost(Topic):
     pooled_costs = frame(_pooled, "costs", _NAMES)
     covered_share = value(telemetry.seen_share, _COVERED, "seen")
     per_tenant = frame(_per_tenant, "daily_costs", _NAMES, _COVERED)
-    groups = frame(_groups, "costs", _NAMES, "cardinality.refused_names")
     concentration = frame(measure.concentration, "real_costs")
 
     same_hours = value(measure.same_hours, "hourly_costs", "seen", "telemetry.covered_hours")

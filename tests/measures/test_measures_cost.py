@@ -163,11 +163,6 @@ def test_concentration_by_hand(values, top10, gini):
     assert found[["top10_share", "gini"]].values.tolist()[0] == pytest.approx([top10, gini], nan_ok=True)
 
 
-def test_cost_of_groups_names_the_rest():
-    found = cost.cost_of_groups(costs_of(r1=1.0, r2=2.0, acme=7.0), dict.fromkeys(["r1", "r2", "nobody"], "generated"))
-    assert found.values.tolist() == [["generated", "EUR", 2, 3.0, 0.3], ["all others", "EUR", 1, 7.0, 0.7]]
-
-
 def test_window_costs_take_the_last_sample_of_each_labelled_window():
     rows = [("acme", -200, 80), ("acme", 166, 30), ("acme", 167, 31), ("idle", 166, 5), ("idle", 167, np.nan)]
     hours = hours_of(*rows, currency="EUR", samples=[60, 60, 60, 60, 0])
