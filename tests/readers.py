@@ -13,7 +13,7 @@ from hostile_server import Handler, Hostile, matrix, vector
 
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Limits
-from cloudxai_analysis.sources.http_config import HttpConfig
+from cloudxai_analysis.sources.credentials import HttpConfig
 from cloudxai_analysis.sources.range_selectors import SAMPLES_PER_ANSWER, RangeSelectors
 from cloudxai_analysis.sources.remote_read import RemoteRead
 from cloudxai_analysis.sources.series import SeriesBatch, canonical_labels

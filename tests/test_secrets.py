@@ -77,7 +77,6 @@ def access(way: str, folder: Path, secret: str, proxy: str) -> dict[str, Any]:
         "password": {"basic_auth": {"username": "joe", "password": secret}},
         "password in a file": {"basic_auth": {"username": "joe", "password_file": "secret"}},
         "token": {"authorization": {"credentials": secret}},
-        "older token in a file": {"bearer_token_file": "secret"},
         "header": {"http_headers": {"X-Key": {"values": [secret]}}},
         "header's secret": {"http_headers": {"X-Key": {"secrets": [f"Bearer {secret}"]}}},
         "header in a file": {"http_headers": {"X-Key": {"files": ["secret"]}}},
@@ -156,7 +155,7 @@ def test_what_lets_us_in_is_found_nowhere_afterwards(
 @pytest.mark.notebook
 def test_a_notebook_keeps_no_secret_either(hostile: Hostile, tmp_path: Path) -> None:
     """Not as a parameter, for which it is refused, and not in what a cell raises."""
-    (tmp_path / "http.yml").write_text(json.dumps({"bearer_token": PLAIN}))
+    (tmp_path / "http.yml").write_text(json.dumps({"authorization": {"credentials": PLAIN}}))
     settings = tmp_path / "cloudxai.toml"
     settings.write_text(f'[environments.own]\nsource = "{hostile.url}"\nhttp_config_file = "http.yml"\n')
     hostile.script, run = in_errors, ["run", "weekly_report", "-p", "environment", "own", "-p", "source"]

@@ -197,13 +197,11 @@ def alert_samples(
     series = pd.DataFrame([named(labels) for labels in own.labels], columns=_SHOWN, dtype="str").fillna("")
     series["series_id"] = np.arange(len(own))
     series["alert"] = pd.factorize(pd.Series(keys, dtype="str"), sort=True)[0]
-    frame = series.loc[np.repeat(np.arange(len(own)), np.diff(own.offsets))].reset_index(drop=True)
+    frame = series.loc[own.owners].reset_index(drop=True)
     frame["time"] = moments(own.times)
     frame["value"] = np.where(own.values.view(np.int64) == STALENESS_MARKER_BITS, np.nan, own.values)
     return frame
 
 
 def _of(batch: SeriesBatch, wanted: Callable[[Labels], bool]) -> SeriesBatch:
-    edges = zip(batch.labels, batch.offsets[:-1], batch.offsets[1:], strict=True)
-    own = [(labels, batch.times[low:high], batch.values[low:high]) for labels, low, high in edges if wanted(labels)]
-    return SeriesBatch.of(batch.metric, own)
+    return SeriesBatch.of(batch.metric, [series for series in batch if wanted(series[0])])

@@ -17,9 +17,9 @@ from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.replay.candidates import Truth, Variant, candidates, proposal, quality, variants
-from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.episodes import agreement_counts
 from cloudxai_analysis.replay.history import WARM_UP, History, Named
+from cloudxai_analysis.replay.own_server import demo_server
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.replay.written import PRESENT, RuleReplay, Variants, drafted, reason
 from cloudxai_analysis.sources.open import open_source, source_of

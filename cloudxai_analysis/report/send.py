@@ -24,7 +24,7 @@ from cloudxai_analysis.ledger.jobs import Sent
 from cloudxai_analysis.platform.settings import Environment, project_folder
 from cloudxai_analysis.platform.tables import read_table
 from cloudxai_analysis.report.digest import Digest
-from cloudxai_analysis.sources.http_config import tell_if_open
+from cloudxai_analysis.sources.credentials import tell_if_open
 from cloudxai_analysis.words.phrases import moment, near_miss
 
 _ADDRESSES = 'Give [reports], and [errors] for whom failures are told, each as NAME = "address as apprise has it".'

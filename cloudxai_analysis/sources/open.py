@@ -34,8 +34,7 @@ def open_source(url: str, *, limits: Limits, settings: EnvironmentSettings) -> D
         return DemoSource.from_url(url)
     if scheme not in ("http", "https"):
         raise UsageError(f"The source is neither the demo nor an http(s) URL. {_FORMS}.")
-    from cloudxai_analysis.sources.credentials import settled_credentials
-    from cloudxai_analysis.sources.http_config import tell_if_open
+    from cloudxai_analysis.sources.credentials import settled_credentials, tell_if_open
     from cloudxai_analysis.sources.server import ServerSource
     from cloudxai_analysis.sources.session import ObservingSession
 

@@ -35,10 +35,6 @@ class Asked(Protocol):
 
     session: ObservingSession
 
-    @property
-    def name(self) -> str:
-        """The server's base URL."""
-
 
 @dataclass(frozen=True)
 class Steps:
@@ -103,7 +99,7 @@ def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
 
     if time.tzinfo is None:
         raise UsageError(f"Moment {time.isoformat()} has no time zone. Give times with tzinfo=UTC.")
-    client = PrometheusConnect(url=source.name, session=source.session)
+    base, client = source.session.base, PrometheusConnect(url=source.session.base, session=source.session)
     asked = f"Asked for {one_line(expression)} at {time.isoformat()}"
     fields = {"time": time.isoformat(), "timeout": source.session.patience, **WHOLE_ANSWERS}
     try:
@@ -118,11 +114,11 @@ def promql(source: Asked, expression: str, time: datetime) -> pd.DataFrame:
             )
         labels, values = [texts_of(item["metric"]) for item in result], [float(item["value"][1]) for item in result]
     except MISSHAPEN:
-        raise SourceAnswerError(f"{asked}: source {source.name} answered with values that are no numbers.") from None
+        raise SourceAnswerError(f"{asked}: source {base} answered with values that are no numbers.") from None
     names = sorted(set().union(*labels))
     if len(names) > source.session.limits.labels or len(names) * len(labels) > MOST_VALUES:
         raise SourceAnswerError(
-            f"{asked}: source {source.name} gave {len(labels):,} series with {len(names):,} different labels, more "
+            f"{asked}: source {base} gave {len(labels):,} series with {len(names):,} different labels, more "
             "than a table may have. Leave labels out with `by`, or raise `limits.labels`."
         )
     columns = {name: [one.get(name, "") for one in labels] for name in names}

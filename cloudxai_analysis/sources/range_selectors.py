@@ -1,20 +1,129 @@
-"""Raw samples by range selectors, which every server answers; and what makes any reading a whole one."""
+"""Raw samples by range selectors, which every server answers, and its counts, by which any reading is a whole one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources.answers import TooManySamples
-from cloudxai_analysis.sources.counts import Counts
-from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, matrix, pairs_of
+from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, Steps, matrix, pairs_of, promql_range
 from cloudxai_analysis.sources.series import Labels, SeriesBatch
-from cloudxai_analysis.sources.series_parts import Assembly, Stretch
+from cloudxai_analysis.sources.series_parts import Assembly, Stretch, evaluated, too_many
 from cloudxai_analysis.sources.session import ObservingSession
+
+DAY_MS = 86_400_000
+MOST_DAYS = 14  # counted by one query: a server gives up a long one
+
+
+class Counts:
+    """A server's counts, markers left out: a query for a run of days, where it is known what will be read."""
+
+    def __init__(self, session: ObservingSession) -> None:
+        self.session = session
+        self._runs: dict[Stretch, list[Stretch]] = {}
+        self._known: dict[Stretch, tuple[int, int]] = {}
+        self._lock = Lock()
+
+    def foresee(self, stretches: Iterable[Stretch]) -> None:
+        """Take note of what will be read, so that days are counted together."""
+        for run in _runs(stretches):
+            self._runs.update(dict.fromkeys(run, run))
+
+    def foreseen(self) -> list[list[Stretch]]:
+        """The runs of days that are still to be counted together."""
+        return list({id(run): run for run in self._runs.values()}.values())
+
+    def before(self, stretch: Stretch) -> int:
+        """The samples to be read; raises SourceAnswerError where these or their series are too many, and as `count`.
+
+        Series are counted only where there are more samples than series may be.
+        """
+        with self._lock:
+            if run := self._runs.get(stretch):
+                for one in run:
+                    del self._runs[one]
+                with suppress(SourceAnswerError):  # those not known are counted alone, and in smaller stretches
+                    self._known.update(zip(run, self._of_days(run), strict=True))
+            known = self._known.pop(stretch, None)
+        counted = known or self._of(stretch)
+        for limit, found in zip(("samples", "series"), counted, strict=True):
+            if found > (most := getattr(self.session.limits, limit)):
+                raise SourceAnswerError(
+                    f"{stretch}: source {self.session.base} has {found:,} {limit}, more than "
+                    f"{too_many(most, limit, limit)}"
+                )
+        return counted[0]
+
+    def count(self, stretch: Stretch, *, cut: int = 0) -> int:
+        """The samples in the stretch without its first `cut` milliseconds.
+
+        Up to Prometheus 2 the sample of the millisecond before the stretch may be among them.
+        """
+        if stretch.end - stretch.start <= cut:  # PromQL has no range of no length
+            return 0
+        try:
+            return self._ask(replace(stretch, start=stretch.start + cut), "sum")
+        except TooManySamples:
+            if stretch.end - stretch.start == 1:
+                raise
+            # No sample may be counted in both halves.
+            return sum(self.count(half, cut=1) for half in stretch.parts(2))
+
+    def by_day(self, stretches: Sequence[Stretch], how: str) -> list[int]:
+        """The `sum` of samples in each stretch, or the `count` of series; raises what `promql_range` does."""
+        found: dict[Stretch, int] = {}
+        for run in _runs(stretches):
+            steps = Steps(run[0].end - 1, DAY_MS, len(run))
+            batch = promql_range(self, _query(run[0], how), steps)
+            if len(batch) > 1 or not ((batch.values >= 0) & (batch.values < 2**53)).all():
+                raise SourceAnswerError(f"{run[0]}: source {self.session.base} counted what is no number of samples.")
+            counted = dict(zip(batch.times.tolist(), batch.values.tolist(), strict=True))
+            found |= {one: int(counted.get(one.end - 1, 0)) for one in run}
+        return [found[one] for one in stretches]
+
+    def _of_days(self, run: list[Stretch]) -> list[tuple[int, int]]:
+        samples = self.by_day(run, "sum")
+        many = max(samples) > self.session.limits.series
+        return list(zip(samples, self.by_day(run, "count") if many else [0] * len(run), strict=True))
+
+    def _of(self, stretch: Stretch) -> tuple[int, int]:
+        samples = self.count(stretch)
+        try:
+            return samples, self._ask(stretch, "count") if samples > self.session.limits.series else 0
+        except TooManySamples:
+            return samples, 0  # reading ends where there are too many
+
+    def _ask(self, stretch: Stretch, how: str) -> int:
+        def number(data: Any) -> int:
+            return sum(int(float(one["value"][1])) for one in data["result"])
+
+        return evaluated(self.session, stretch, _query(stretch, how), number)
+
+
+def _query(stretch: Stretch, how: str) -> str:
+    return f"{how}(count_over_time({stretch.range_selector}))"
+
+
+def _runs(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
+    """Stretches of equal length that end a day apart, so many together as one query may count."""
+    run: list[Stretch] = []
+    for one in sorted(stretches, key=lambda one: (one.end - one.start, one.selector, one.end)):
+        last = run[-1] if run else one
+        follows = one.end - last.end == DAY_MS and replace(last, window=one.window, start=one.start, end=one.end) == one
+        if run and not (follows and one.end - one.start == last.end - last.start and len(run) < MOST_DAYS):
+            yield run
+            run = []
+        run.append(one)
+    if run:
+        yield run
+
 
 SAMPLES_PER_ANSWER = 500_000
 
@@ -71,7 +180,7 @@ class RangeSelectors:
         for attempt in range(self.session.limits.retries + 1):
             if attempt:
                 time.sleep(2 ** (attempt - 1))
-            counted = self.counts.count(stretch) if attempt else self.counts.before(stretch).samples
+            counted = self.counts.count(stretch) if attempt else self.counts.before(stretch)
             try:
                 assembly = read(counted)
             except Garbled:
@@ -91,16 +200,12 @@ class RangeSelectors:
 
     def _collect(self, stretch: Stretch, assembly: Assembly) -> None:
         try:
-            self._ask(stretch, stretch.range_selector, lambda data: _take(data, stretch, assembly))
+            evaluated(self.session, stretch, stretch.range_selector, lambda data: _take(data, stretch, assembly))
         except TooManySamples:
             if stretch.end - stretch.start == 1:
                 raise
             for half in stretch.parts(2):
                 self._collect(half, assembly)
-
-    def _ask(self, stretch: Stretch, query: str, read: Any) -> Any:
-        fields = {"query": query, "time": stretch.edges["end"], "timeout": self.session.patience, **WHOLE_ANSWERS}
-        return self.session.ask(str(stretch), "query", fields, read=read)
 
 
 def _take(data: Any, stretch: Stretch, assembly: Assembly) -> None:

@@ -15,7 +15,7 @@ import requests
 from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.sources import chunk_kernels as kernels
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.http_config import parsed_yaml
+from cloudxai_analysis.sources.credentials import parsed_yaml
 from cloudxai_analysis.sources.promql import selector, texts_of
 from cloudxai_analysis.sources.range_selectors import Garbled, RangeSelectors
 from cloudxai_analysis.sources.series import Labels, SeriesBatch, canonical_labels

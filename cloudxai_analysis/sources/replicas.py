@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,18 +28,15 @@ def merge_replicas(batch: SeriesBatch, replica_labels: Sequence[str], window: Wi
     between, a clock is off, not the counter: those samples are left out. (Thanos' querier, too,
     stays with one replica until it has a gap.)
     """
-    groups: dict[str, tuple[Labels, list[tuple[str, int]]]] = {}
-    for index, labels in enumerate(batch.labels):
+    groups: dict[str, tuple[Labels, dict[str, _Samples]]] = {}
+    for labels, all_times, all_values in batch:
         kept: Labels = {name: value for name, value in labels.items() if name not in replica_labels}
-        groups.setdefault(canonical_labels(kept), (kept, []))[1].append((canonical_labels(labels), index))
+        groups.setdefault(canonical_labels(kept), (kept, {}))[1][canonical_labels(labels)] = (all_times, all_values)
     series = []
     for own, members in groups.values():
-        pieces = [slice(*batch.offsets[index : index + 2]) for _, index in sorted(members)]
-        merged = batch.times[pieces[0]], batch.values[pieces[0]]
-        for piece in pieces[1:]:
-            merged = _filled(merged, (batch.times[piece], batch.values[piece]), counter=counter)
-        inside = (merged[0] >= window.start_ms) & (merged[0] < window.end_ms)
-        series.append((own, merged[0][inside], merged[1][inside]))
+        times, values = reduce(partial(_filled, counter=counter), (members[name] for name in sorted(members)))
+        inside = (times >= window.start_ms) & (times < window.end_ms)
+        series.append((own, times[inside], values[inside]))
     return SeriesBatch.of(batch.metric, series, batch.left_out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -63,8 +63,18 @@ class SeriesBatch:
         """Number of samples in the batch, markers included."""
         return len(self.times)
 
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """For each sample the place of its series."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __iter__(self) -> Iterator[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]:
+        """Each series: labels, times and values."""
+        for labels, low, high in zip(self.labels, self.offsets[:-1], self.offsets[1:], strict=True):
+            yield labels, self.times[low:high], self.values[low:high]
 
 
 class Source(Protocol):

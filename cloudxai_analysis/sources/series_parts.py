@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -16,8 +16,9 @@ from cloudxai_analysis.ground.errors import SourceAnswerError
 from cloudxai_analysis.ground.window import Window
 from cloudxai_analysis.platform.settings import Limits
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.promql import seconds_text, selector
+from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, seconds_text, selector
 from cloudxai_analysis.sources.series import STALENESS_MARKER_BITS, Labels, SeriesBatch, canonical_labels
+from cloudxai_analysis.sources.session import ObservingSession, T
 
 DOUBLES_LEFT_OUT = "samples stood beside another one of the same time with another value; the first was kept."
 HISTOGRAMS_LEFT_OUT = "native histogram samples were left out; only classic ones are read."
@@ -68,6 +69,12 @@ class Stretch:
 
     def __str__(self) -> str:
         return f"Asked for {one_line(self.selector)} in {self.window}"
+
+
+def evaluated(session: ObservingSession, stretch: Stretch, query: str, read: Callable[[Any], T]) -> T:
+    """What `read` makes of a query at the stretch's last millisecond; raises what `session.ask` does."""
+    fields = {"query": query, "time": stretch.edges["end"], "timeout": session.patience, **WHOLE_ANSWERS}
+    return session.ask(str(stretch), "query", fields, read=read)
 
 
 def too_many(most: int, what: str, limit: str) -> str:

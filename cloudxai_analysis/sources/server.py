@@ -104,15 +104,13 @@ class ServerSource:
 
     @cached_property
     def _chosen(self) -> tuple[RemoteRead | Export | RangeSelectors, str]:
-        if self._way == "range_selectors":
-            return self._ranges, "the settings ask for it"
-        if self._way == "auto":
-            passed_over: list[str] = []
-            for name in ("remote_read", "export"):
-                if found := self._offered(name):
-                    return found, "; ".join([*passed_over, "the server offers it"])
-                passed_over.append(f"{name} is not offered")
-            return self._ranges, "; ".join(passed_over)
+        told: list[str] = []
+        for name in ("remote_read", "export") if self._way == "auto" else ():
+            if found := self._offered(name):
+                return found, "; ".join([*told, "the server offers it"])
+            told.append(f"{name} is not offered")
+        if told or self._way == "range_selectors":
+            return self._ranges, "; ".join(told) or "the settings ask for it"
         if found := self._offered(self._way):
             return found, "the settings ask for it"
         raise UsageError(

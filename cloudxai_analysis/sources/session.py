@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -79,6 +79,7 @@ class ObservingSession(requests.Session):
         self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"})
         self._credentials = credentials
         self.limits = limits
+        self._named = partial(asking, f"Source {self.base}", then=" ")
         with self._named():
             self._pools = pools_of(credentials, tls=self.base.startswith("https:"))
 
@@ -150,13 +151,6 @@ class ObservingSession(requests.Session):
         with asking(what):
             request = self.prepare_request(requests.Request(method, url, headers=dict(headers or {}), **fields))
             return self._persistent(request, read)
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except CloudxaiError as error:
-            raise type(error)(f"Source {self.base} {error}") from None
 
     def _say(self, words: object) -> str:
         return one_line(self._credentials.hide(str(words)))
@@ -299,12 +293,12 @@ class ObservingSession(requests.Session):
 
 
 @contextmanager
-def asking(what: str) -> Iterator[None]:
+def asking(what: str, *, then: str = ": ") -> Iterator[None]:
     """Put what was asked before every error of ours that is raised inside."""
     try:
         yield
     except CloudxaiError as error:
-        raise type(error)(f"{what}: {error}") from None
+        raise type(error)(f"{what}{then}{error}") from None
 
 
 def _repeated() -> RefusedForSecurity:
@@ -327,11 +321,8 @@ def _normal(base: str) -> str:
 def _wait(retry: Retry, response: requests.Response | None, deadline: float) -> float:
     """Seconds to wait before the next attempt; raises TimeoutError where the deadline would pass meanwhile."""
     asked = None
-    if response is not None:
-        try:
-            asked = retry.get_retry_after(response.raw)
-        except exceptions.InvalidHeader:
-            asked = None
+    with suppress(exceptions.InvalidHeader):
+        asked = retry.get_retry_after(response.raw) if response is not None else None
     wait = min(retry.get_backoff_time() if asked is None else asked, LONGEST_WAIT_SECONDS)
     if time.monotonic() + wait > deadline:
         raise TimeoutError

@@ -14,8 +14,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyM
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from cloudxai_analysis.ground.errors import UsageError
-from cloudxai_analysis.sources.credentials import Credentials
-from cloudxai_analysis.sources.http_config import TlsConfig, content_of, tell_if_open
+from cloudxai_analysis.sources.credentials import Credentials, TlsConfig, content_of, tell_if_open
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 

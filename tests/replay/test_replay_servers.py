@@ -21,10 +21,9 @@ from cloudxai_analysis.cli.replay import replay
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.ground.window import Window, parse_window
 from cloudxai_analysis.lint.tools import version_of
-from cloudxai_analysis.replay.demo_server import demo_server
 from cloudxai_analysis.replay.episodes import agreement_counts
 from cloudxai_analysis.replay.history import History
-from cloudxai_analysis.replay.own_server import NeedsServer
+from cloudxai_analysis.replay.own_server import NeedsServer, demo_server
 from cloudxai_analysis.replay.rules import rules_in
 from cloudxai_analysis.sources.demo import DemoSource
 from cloudxai_analysis.study.study import Study

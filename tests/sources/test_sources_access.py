@@ -20,8 +20,7 @@ from readers import QUICK, ask
 from cloudxai_analysis.ground.errors import CloudxaiError, RefusedForSecurity, UsageError
 from cloudxai_analysis.platform.contract import Metric
 from cloudxai_analysis.platform.settings import EnvironmentSettings
-from cloudxai_analysis.sources.credentials import settled_credentials
-from cloudxai_analysis.sources.http_config import HttpConfig, read_http_config
+from cloudxai_analysis.sources.credentials import HttpConfig, read_http_config, settled_credentials
 from cloudxai_analysis.sources.open import open_source
 from cloudxai_analysis.sources.server import ServerSource
 from cloudxai_analysis.sources.session import ObservingSession
@@ -88,8 +87,7 @@ def test_anything_else_is_refused_in_one_line_that_does_not_repeat_it(url: str) 
 @pytest.mark.parametrize(
     ("config", "header", "value"),
     [
-        ("bearer_token: abcdefgh", "Authorization", "Bearer abcdefgh"),
-        ("bearer_token_file: one", "Authorization", "Bearer first-word"),
+        ("authorization: {credentials_file: one}", "Authorization", "Bearer first-word"),
         ("basic_auth: {username: joe, password: 00700700}", "Authorization", basic("joe", "00700700")),
         ("basic_auth: {username: jürgen, password: 'pä:ßpä:ß'} # told", "Authorization", basic("jürgen", "pä:ßpä:ß")),
         ("http_headers:\n  X-Key:\n    values: [true, 'null']", "X-Key", "true, null"),
@@ -134,7 +132,7 @@ def test_what_is_configured_is_sent(hostile: Hostile, tmp_path: Path, config: st
         ("http_headers: {X: {value: [geheim]}}", r"unknown key 'http_headers\.X\.value'\."),
         ("basic_auth: {username: x, password:geheim}", r"unknown key 'basic_auth\.…'\."),
         # Prometheus' own rules of what excludes what, from Validate in its common/config.
-        ("authorization: {credentials: geheim}\nbearer_token: x", "'authorization' and 'bearer_token' excl"),
+        ("bearer_token: geheim", "unknown key 'bearer_token'"),
         ("basic_auth: {username: a}\nauthorization: {credentials: geheim}", "'basic_auth' and 'authorization' excl"),
         ("basic_auth: {password: geheim, password_file: b}", "'password' and 'password_file' exclude each other"),
         ("authorization: {type: Bearer geheim, credentials: x}", "key 'authorization.type'"),
@@ -291,7 +289,7 @@ def echo_spelt(handler: Handler, _: Mapping[str, str]) -> None:
     "config",
     [
         {"basic_auth": {"username": "joe", "password": "seven77"}},
-        {"bearer_token": "seven77"},
+        {"authorization": {"credentials": "seven77"}},
         {"authorization": {"credentials_file": "secret"}},
         {"http_headers": {"X-Key": {"secrets": ["seven77"]}}},
         {"http_headers": {"X-Key": {"files": ["secret"]}}},
@@ -315,9 +313,9 @@ def test_files_of_credentials_that_everybody_can_read_are_told(
     hostile.script = lambda handler, _: handler.document(vector("1"))
     named = file_of(tmp_path, "long-enough", "access/token")
     for mode, config, told in (
-        (0o600, {"bearer_token_file": "token"}, []),
-        (0o644, {"bearer_token_file": "token"}, [named]),
-        (0o644, {"bearer_token": "long-enough"}, [tmp_path / "access" / "http.yml"]),
+        (0o600, {"authorization": {"credentials_file": "token"}}, []),
+        (0o644, {"authorization": {"credentials_file": "token"}}, [named]),
+        (0o644, {"authorization": {"credentials": "long-enough"}}, [tmp_path / "access" / "http.yml"]),
     ):
         caplog.clear()
         named.chmod(mode)

@@ -14,8 +14,7 @@ from readers import QUICK, ask
 
 from cloudxai_analysis.ground.errors import UsageError
 from cloudxai_analysis.platform.settings import EnvironmentSettings
-from cloudxai_analysis.sources.credentials import settled_credentials
-from cloudxai_analysis.sources.http_config import read_http_config
+from cloudxai_analysis.sources.credentials import read_http_config, settled_credentials
 from cloudxai_analysis.sources.session import ObservingSession
 
 pytestmark = pytest.mark.needs("promtool")
