@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ _LABEL = re.compile(r"\{\{-?\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*-?\}\}")
 Named = Callable[[Labels], dict[str, str]]
 
 
+@dataclass(eq=False)
 class History:
     """One window of a server's past, asked for `rules`; the server is asked for each thing once.
 
@@ -37,41 +39,36 @@ class History:
     not take the expression.
     """
 
-    def __init__(
-        self,
-        server: Asked,
-        watched: Source,
-        window: Window,
-        rules: Collection[AlertingRule],
-        *,
-        evaluation_seconds: float,
-        rule_matchers: Mapping[str, str] | None = None,
-        replica_labels: Collection[str] = (),
-        named: Named = dict,
-    ) -> None:
-        self.window = window
-        self._rules, self._watched, self._usual = list(rules), watched, evaluation_seconds
-        self._matchers, self._replicas, self._named = dict(rule_matchers or {}), list(replica_labels), named
-        self._points = cache(lambda expression, steps: promql_range(server, expression, steps))
+    server: Asked
+    watched: Source
+    window: Window
+    rules: Collection[AlertingRule]
+    evaluation_seconds: float
+    rule_matchers: Mapping[str, str] = field(default_factory=dict)
+    replica_labels: Collection[str] = ()
+    named: Named = dict
+
+    def __post_init__(self) -> None:
+        self._points = cache(partial(promql_range, self.server))
         self._told = cache(self._evaluations)
         self.down = cache(self._down)
 
     @cached_property
     def alerts(self) -> SeriesBatch:
         """The raw samples of ALERTS in the window."""
-        return self._watched.read("ALERTS", self._matchers, self.window)
+        return self.watched.read("ALERTS", self.rule_matchers, self.window)
 
     @cached_property
     def markers(self) -> bool:
         """Whether the server's own alerts end with staleness markers, which vmalert's replay leaves out."""
         bits = self.alerts.values.view(np.int64)
-        shown = not self._watched.describe().get("hides_markers", True)
+        shown = not self.watched.describe().get("hides_markers", True)
         return shown and bool(not len(bits) or (bits == STALENESS_MARKER_BITS).any())
 
     @cached_property
     def scrapes(self) -> SeriesBatch:
         """How long each scrape in the window took; nothing where the server does not say."""
-        return self._watched.read("scrape_duration_seconds", {}, self.window)
+        return self.watched.read("scrape_duration_seconds", {}, self.window)
 
     def steps(self, rule: AlertingRule) -> Steps:
         """The due evaluations of the rule's group, over the window and what may still fire when it begins."""
@@ -92,7 +89,7 @@ class History:
         """The replayed episodes held against those that the server fired, as `agreement` gives it."""
         steps = self.steps(rule)
         seconds = steps.step / 1000
-        samples = alert_samples(self.alerts, rule, replica_labels=self._replicas, named=self._named)
+        samples = alert_samples(self.alerts, rule, replica_labels=self.replica_labels, named=self.named)
         return agreement(
             measured.episodes(samples, interval_seconds=seconds, window=self.window),
             replayed,
@@ -137,16 +134,16 @@ class History:
                 f"Rule '{rule.name}': several series of its expression make the same alert, of which Prometheus fails "
                 "the evaluation. Aggregate by the labels that the alert should have."
             )
-        return LeftSide(batch, [self._named(own) for own in labels], steps, self._evaluated(steps))
+        return LeftSide(batch, [self.named(own) for own in labels], steps, self._evaluated(steps))
 
     def _timing(self, rule: AlertingRule) -> tuple[Steps, str]:
-        step = round((rule.interval_seconds or self._usual) * 1000)
+        step = round((rule.interval_seconds or self.evaluation_seconds) * 1000)
         return self._told(rule.place, step, rule.last_evaluation)
 
     def _evaluations(self, place: tuple[str, str], step: int, last: int | None) -> tuple[Steps, str]:
         """The due evaluations of a rule's group, and the words that say where their times are known from."""
         # They follow whole intervals by a hash of file and name (Prometheus, `rules/group.go`, `EvalTimestamp`).
-        together = {rule.name for rule in self._rules if rule.place == place}
+        together = {rule.name for rule in self.rules if rule.place == place}
         alerts = _of(self.alerts, lambda labels: labels.get("alertname") in together)
         offsets, many = np.unique(alerts.times % step, return_counts=True)
         if len(offsets):
