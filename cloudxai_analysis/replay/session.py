@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from cloudxai_analysis.ground.errors import RefusedForSecurity, SourceAnswerError, SourceUnreachable, UsageError
+from cloudxai_analysis.ground.errors import SourceAnswerError, UsageError
 from cloudxai_analysis.ground.window import WEEK, Window
 from cloudxai_analysis.ledger import Ledger
 from cloudxai_analysis.platform.settings import Environment, project_folder
@@ -58,8 +58,6 @@ class Session:
         """The variants of one rule replayed and judged, and with `vary` its candidates, too."""
         try:
             return self._replayed(beside, vary=vary)
-        except (RefusedForSecurity, SourceUnreachable):
-            raise
         except (SourceAnswerError, UsageError) as error:
             return RuleReplay(beside, unknown=str(error))
 
