@@ -7,7 +7,6 @@ values', 'Querying metric metadata'.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,12 @@ from cloudxai_analysis.ground.errors import NoData, SourceAnswerError, UsageErro
 from cloudxai_analysis.ground.window import HOUR, Window
 from cloudxai_analysis.platform.contract import Contract
 from cloudxai_analysis.sources.answers import one_line
-from cloudxai_analysis.sources.promql import WHOLE_ANSWERS, Asked, promql, seconds_text, selector
+from cloudxai_analysis.sources.promql import LABEL_NAME, WHOLE_ANSWERS, Asked, promql, seconds_text, selector
 from cloudxai_analysis.sources.series import Labels
 
 if TYPE_CHECKING:
     from cloudxai_analysis.sources.server import ServerSource
 
-_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 # What every target has, whoever made it: it tells nothing of the platform.
 ANYBODYS = frozenset({"up", "scrape_duration", "scrape_samples", "process_start"})
 
@@ -129,7 +127,7 @@ def told_apart_by(source: ServerSource, contract: Contract, end: datetime, match
     found = []
     for label in sorted(set(labels_of(source, contract, Window(end - HOUR, end), matchers)) - known):
         alike = " or ".join(f"count without ({label}) ({one})" for one in _selectors(contract, matchers))
-        if _LABEL.fullmatch(label) and promql(source, f"max({alike})", end)["value"].gt(1).any():
+        if LABEL_NAME.fullmatch(label) and promql(source, f"max({alike})", end)["value"].gt(1).any():
             found.append(label)
     return found
 

@@ -24,7 +24,7 @@ NORMAL_NAN_BITS = 0x7FF8000000000001
 # Thanos and VictoriaMetrics give what they have unless told otherwise; Prometheus passes over it.
 WHOLE_ANSWERS = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 _NOT_ONE_NUMBER = {"values", "histogram", "histograms"}
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NUMBERS = re.compile(r"[0-9+\-.eEInfNa]*")
 
 _Series = tuple[Labels, NDArray[np.int64], NDArray[np.float64]]
@@ -73,7 +73,7 @@ def selector(metric: str, matchers: Labels) -> str:
     label's name cannot be one. Source: Prometheus docs, 'Instant vector selectors'.
     """
     for name in matchers:
-        if not _LABEL_NAME.fullmatch(name) or name == "__name__":
+        if not LABEL_NAME.fullmatch(name) or name == "__name__":
             raise UsageError(
                 f"Matcher {name!r} names no label. A label's name has letters, digits and '_', begins with no digit, "
                 "and is not __name__; correct `matchers` in the settings."
