@@ -18,16 +18,7 @@ from cloudxai_analysis.measures.frames import TIME, summed, typed, types
 NATIONAL_CURRENCY = "[A-WYZ][A-Z]{2}|XAF|XCD|XCG|XOF|XPF"
 _COSTS = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 _TIMES = ("BillingPeriodEnd", "BillingPeriodStart", "ChargePeriodEnd", "ChargePeriodStart")
-_TEXTS = """
-BillingAccountId BillingAccountName BillingCurrency ChargeCategory ChargeClass ChargeDescription ChargeFrequency
-InvoiceId InvoiceIssuerName PricingUnit ProviderName PublisherName ServiceCategory ServiceName SubAccountId
-SubAccountName
-"""
-_KINDS = {
-    **dict.fromkeys((*_COSTS, "PricingQuantity"), "float64"),
-    **dict.fromkeys(_TIMES, TIME),
-    **dict.fromkeys(_TEXTS.split(), "str"),
-}
+_NULLS = ("BillingAccountName", "ChargeClass", "InvoiceId", "PricingQuantity", "PricingUnit")
 _OWN = {"x_CostBasis": "str", "x_SourceMetric": "str", "x_TelemetryCoverage": "float64", "x_TelemetryCovered": "str"}
 
 
@@ -64,8 +55,9 @@ def focus_rows(
         "x_TelemetryCoverage": costs["day"].map(seen["coverage"]),
         "x_TelemetryCovered": costs["day"].map(seen["covered"].map({True: "true", False: "false"})),
     }
-    kinds = {name: _KINDS[name] for name in sorted(_KINDS)} | _OWN
-    return typed(pd.DataFrame(found, index=costs.index).reindex(columns=list(kinds)), kinds)
+    kinds = dict.fromkeys((*_COSTS, "PricingQuantity"), "float64") | dict.fromkeys(_TIMES, TIME) | _OWN
+    names = [*sorted({*found, *_NULLS} - _OWN.keys()), *_OWN]
+    return typed(pd.DataFrame(found, index=costs.index), {name: kinds.get(name, "str") for name in names})
 
 
 def days_without_rows(rows: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
