@@ -77,6 +77,7 @@ def access(way: str, folder: Path, secret: str, proxy: str) -> dict[str, Any]:
         "password": {"basic_auth": {"username": "joe", "password": secret}},
         "password in a file": {"basic_auth": {"username": "joe", "password_file": "secret"}},
         "token": {"authorization": {"credentials": secret}},
+        "token in a file": {"authorization": {"credentials_file": "secret"}},
         "header": {"http_headers": {"X-Key": {"values": [secret]}}},
         "header's secret": {"http_headers": {"X-Key": {"secrets": [f"Bearer {secret}"]}}},
         "header in a file": {"http_headers": {"X-Key": {"files": ["secret"]}}},
@@ -84,7 +85,7 @@ def access(way: str, folder: Path, secret: str, proxy: str) -> dict[str, Any]:
     }[way]
 
 
-WAYS = ["password", "password in a file", "token", "older token in a file", "header", "header's secret"]
+WAYS = ["password", "password in a file", "token", "token in a file", "header", "header's secret"]
 WAYS += ["header in a file", "proxy", "URL in the settings", "URL on the command line", "URL in a variable"]
 COMMANDS = ["status", "connect", "pull", "pull --dry-run", "audit", "ledger", "replay", "focus", "explain"]
 
