@@ -67,6 +67,26 @@ PLACES: dict[str, Callable[[Path], None]] = {
     "a folder": Path.mkdir,
     "a link that leads nowhere": lambda file: file.symlink_to(file.parent / "absent"),
 }
+BYTES, TOML_TEXT = ("empty", "torn", "no text"), ("a number", "other values", "deep TOML")
+DOCUMENT = ("cut between two lines", "a list", "a number", "other values", "deep JSON")
+# What its reader may meet: nobody takes the lock for a document, nor TOML for JSON.
+READ_AS = {"tile": (), "lock": (), "settings": TOML_TEXT, "contract": TOML_TEXT}
+
+
+def shapes_of(name: str) -> tuple[str, ...]:
+    return (*BYTES, *READ_AS.get(name, DOCUMENT), *PLACES)
+
+
+def spoil(file: Path, shape: str) -> None:
+    """Put something else in the place of a file."""
+    whole = file.read_bytes()
+    file.unlink()
+    if shape in PLACES:
+        PLACES[shape](file)
+    else:
+        file.write_bytes(SHAPES[shape](whole))
+
+
 COMMANDS = [
     ["status"],
     ["lake", "status"],
@@ -110,12 +130,8 @@ def test_a_file_of_our_own_that_is_not_what_it_should_be_ends_in_one_line(
     root = project / "outputs" if "/" in FILES[name] else project
     file = next(iter(sorted(root.glob(FILES[name]))))
     whole = file.read_bytes()
-    for shape in (*SHAPES, *PLACES):
-        file.unlink()
-        if shape in PLACES:
-            PLACES[shape](file)
-        else:
-            file.write_bytes(SHAPES[shape](whole))
+    for shape in shapes_of(name):
+        spoil(file, shape)
         for command in COMMANDS:
             with pytest.raises(SystemExit) as ended:
                 main(command)
@@ -134,17 +150,12 @@ def test_a_pull_over_such_a_file_ends_in_one_line_or_makes_it_good(
     project: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each in a copy, for a pull may mend what it finds."""
-    for number, shape in enumerate((*SHAPES, *PLACES)):
+    for number, shape in enumerate(shapes_of(name)):
         copy = tmp_path / str(number)
         shutil.copytree(project, copy, copy_function=os.link)
         monkeypatch.setenv("CLOUDXAI_SETTINGS", str(copy / "cloudxai.toml"))
         file = next(iter(sorted((copy / "outputs" if "/" in FILES[name] else copy).glob(FILES[name]))))
-        whole = file.read_bytes()
-        file.unlink()
-        if shape in PLACES:
-            PLACES[shape](file)
-        else:
-            file.write_bytes(SHAPES[shape](whole))
+        spoil(file, shape)
         with pytest.raises(SystemExit) as ended:
             main(["pull", "--week", WEEK])
         told = capsys.readouterr().err.splitlines()
@@ -186,12 +197,8 @@ def test_a_report_over_such_a_file_is_made_or_leaves_the_last_good_one(
     shutil.copytree(reported, copy, symlinks=True)
     file = next(iter(sorted((copy / "outputs" if "/" in FILES[name] else copy).glob(FILES[name]))))
     page = copy / "outputs" / REPORT / "weekly_report.html"
-    whole, good = file.read_bytes(), page.read_bytes()
-    file.unlink()
-    if shape in PLACES:
-        PLACES[shape](file)
-    else:
-        file.write_bytes(SHAPES[shape](whole))
+    good = page.read_bytes()
+    spoil(file, shape)
     done = cloudxai("report", "--week", WEEK, settings=copy / "cloudxai.toml")
     told = done.stderr.splitlines()
     assert done.returncode == code, told

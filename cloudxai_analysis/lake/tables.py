@@ -145,11 +145,9 @@ class Lake:
             if not (table.version() + 1) % int(table.metadata().configuration.get(_INTERVAL, 100)):
                 table.create_checkpoint()
                 _sync_log(folder, table.version())
-        except CommitFailedError as error:
-            if "oncurrent transaction" not in str(error):
-                raise
-            raise _overtaken(folder) from None
         except DeltaError as error:
+            if isinstance(error, CommitFailedError) and "oncurrent transaction" in str(error):
+                raise _overtaken(folder) from None
             # As where something else stands in the place of the next log; a disk that fails is an OSError.
             raise LakeDamaged(
                 f"Lake table {folder} takes no version after {table.version()}: {_first_line(error)}. {_RESCUE}."
