@@ -107,6 +107,19 @@ class HttpConfig(_Table):
     follow_redirects: bool = True
     enable_http2: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, given: Any) -> Any:
+        """The older `bearer_token` and `bearer_token_file`, which many files still hold, as `authorization`."""
+        older = {"bearer_token": "credentials", "bearer_token_file": "credentials_file"}
+        if not isinstance(given, dict) or not (used := [key for key in older if given.get(key)]):
+            return given
+        for key in ("basic_auth", "authorization", *used[1:]):
+            if given.get(key):
+                raise ValueError(f"'{key}' and '{used[0]}' exclude each other; keep one of them")
+        kept = {key: value for key, value in given.items() if key not in older}
+        return kept | {"authorization": {older[used[0]]: given[used[0]]}}
+
 
 def read_http_config(file: Path) -> HttpConfig:
     """The configuration in the YAML file, its relative paths starting at the file's folder.

@@ -88,6 +88,8 @@ def test_anything_else_is_refused_in_one_line_that_does_not_repeat_it(url: str) 
     ("config", "header", "value"),
     [
         ("authorization: {credentials_file: one}", "Authorization", "Bearer first-word"),
+        ("bearer_token: abcdefgh", "Authorization", "Bearer abcdefgh"),
+        ("bearer_token_file: one", "Authorization", "Bearer first-word"),
         ("basic_auth: {username: joe, password: 00700700}", "Authorization", basic("joe", "00700700")),
         ("basic_auth: {username: jürgen, password: 'pä:ßpä:ß'} # told", "Authorization", basic("jürgen", "pä:ßpä:ß")),
         ("http_headers:\n  X-Key:\n    values: [true, 'null']", "X-Key", "true, null"),
@@ -132,7 +134,8 @@ def test_what_is_configured_is_sent(hostile: Hostile, tmp_path: Path, config: st
         ("http_headers: {X: {value: [geheim]}}", r"unknown key 'http_headers\.X\.value'\."),
         ("basic_auth: {username: x, password:geheim}", r"unknown key 'basic_auth\.…'\."),
         # Prometheus' own rules of what excludes what, from Validate in its common/config.
-        ("bearer_token: geheim", "unknown key 'bearer_token'"),
+        ("authorization: {credentials: geheim}\nbearer_token: x", "'authorization' and 'bearer_token' exclude each"),
+        ("bearer_token: geheim\nbearer_token_file: x", "'bearer_token_file' and 'bearer_token' exclude each other"),
         ("basic_auth: {username: a}\nauthorization: {credentials: geheim}", "'basic_auth' and 'authorization' excl"),
         ("basic_auth: {password: geheim, password_file: b}", "'password' and 'password_file' exclude each other"),
         ("authorization: {type: Bearer geheim, credentials: x}", "key 'authorization.type'"),
