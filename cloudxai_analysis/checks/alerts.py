@@ -57,7 +57,7 @@ def rules(case: Case) -> Found:
     first = bad.iloc[0]
     at_night = f", {first['false_at_night']} of them at night" if first["false_at_night"] else ", and each woke someone"
     return found(
-        "bad",
+        "one" if len(bad) == 1 else "bad",
         len(bad),
         since=_first_false(alerts.judged, [first["alertname"]]),
         first=first,

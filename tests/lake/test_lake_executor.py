@@ -121,9 +121,9 @@ def other_version(folder: Path) -> str:
 
 
 def no_suite(folder: Path) -> str:
-    """A folder whose package of our name is none of ours."""
-    (folder / "none" / "cloudxai_analysis").mkdir(parents=True)
-    (folder / "none" / "cloudxai_analysis" / "__init__.py").write_text("")
+    """A folder with a module of our name, in which nothing of ours is found, however the suite is installed."""
+    (folder / "none").mkdir()
+    (folder / "none" / "cloudxai_analysis.py").write_text("")
     return str(folder / "none")
 
 
