@@ -15,6 +15,7 @@ from cloudxai_analysis.words.phrases import count, moment, money, monies, percen
 
 LEAST_DAYS = 3  # covered, under which no gauge is judged by its declared semantics
 _TOGETHER = "all tenants together"
+_BUT_NEWCOMERS = f"{_TOGETHER}, newcomers of the last weeks aside,"
 
 
 @finds("anomalies")
@@ -23,7 +24,7 @@ def anomalies(case: Case) -> Found:
     study, every = case.study, case.study.cost.cost_stretches
     every = every.assign(
         currency=every["currency"].astype("str").where(every["currency"] != "", study.contract.currency),
-        who=[short(name) if name else _TOGETHER for name in every["tenant"]],
+        who=[short(name) if name else _BUT_NEWCOMERS for name in every["tenant"]],
     )
     own = _in_drills(study, every)
     of_drills, every = own[own != ""].value_counts(sort=False), every[own == ""]

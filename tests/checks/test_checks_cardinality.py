@@ -148,14 +148,14 @@ ROWS = [
     headroom(14, 2, 20, hours=("2026-11-09 10:00", "2026-11-11 11:00", "2026-11-15 23:00")).says(
         "warn",
         "cloudxai-0:8080 had only 2 tenant labels left on Wed 11 Nov; 20 of 100 were left at the end of 2026-W46.",
-        size="2 hours under 15 labels",
+        size="under 15 labels in 2 hours",
         since=at("09 10:00"),
     ),
     headroom(10, 0, 0, 54).says(
-        "warn", "cloudxai-0:8080 had no tenant label left for 2 hours on Mon 9 Nov; 54 of 100…"
+        "warn", "cloudxai-0:8080 had no tenant label left in 2 hours, on Mon 9 Nov; 54 of 100…"
     ),
     headroom(0, 0, 54, hours=("2026-11-10 23:00", "2026-11-11 02:00", "2026-11-11 03:00")).says(
-        "warn", "…for 2 hours from Tue 10 Nov;…"
+        "warn", "…in 2 hours, from Tue 10 Nov;…"
     ),
     headroom(10, 0).says(
         "fail", "cloudxai-0:8080 has no tenant label left at the end of 2026-W46: all 100 are held.", value=0.0

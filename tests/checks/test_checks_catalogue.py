@@ -72,7 +72,7 @@ def test_a_bound_is_rounded_once(tmp_path: Path) -> None:
     check = judge.judged(study, "headroom")
     tile = next(one for one in tiles(study) if one["key"] == "headroom")
     assert (check.bound, check.status, tile["bound"], tile["bound_text"]) == (5.0, "warn", 5, "warn under 5")
-    assert check.size == "1 hour under 5 labels"
+    assert check.size == "under 5 labels in 1 hour"
     axes = new_axes()
     headroom(study).draw(axes)
     assert "warn under 5" in [text.get_text() for text in axes.texts]

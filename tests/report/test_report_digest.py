@@ -100,7 +100,7 @@ class Box:
     def __init__(self, **tls: Any) -> None:
         self.taken: list[EmailMessage] = []
         self.answer = "250 OK"
-        self.server = Controller(self, hostname="127.0.0.1", port=servers._free_port(), **tls)
+        self.server = Controller(self, hostname="127.0.0.1", port=servers.free_port(), **tls)
 
     @property
     def url(self) -> str:
@@ -215,7 +215,7 @@ def test_by_starttls_the_server_shows_a_certificate_that_is_verified_before_anyt
 def test_who_refuses_or_is_away_is_asked_again_and_who_may_have_it_is_not(
     sender: Sender, box: Box, hook: Hostile
 ) -> None:
-    away = f"json://127.0.0.1:{servers._free_port()}"
+    away = f"json://127.0.0.1:{servers.free_port()}"
     sender.to(board=box.url, chat=hook.url.replace("http", "json"), away=away)
     take, box.answer = hook.script, "554 no"
     hook.script = lambda handler, _: handler.say(b"", status=403)
@@ -282,7 +282,7 @@ def test_no_proxy_no_netrc_no_redirect_and_no_secret_in_what_is_said(
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login joe password netrcnetrc\n")
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{servers._free_port()}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{servers.free_port()}")
     sender.to(chat=hook.url.replace("http", "json"))
     assert sender("--send")[0] == 0
     assert "Authorization" not in hook.seen[0].headers

@@ -64,7 +64,7 @@ def test_the_page_says_the_verdict_its_numbers_and_how_it_was_made_and_no_secret
         "no data Unknown",
         "nobody knows what acme cost",
         "This is the first report, so no check can be compared.",
-        "The platform team. Why: 10 hours. What for: room.",
+        "Who decides: the platform team. Why: 10 hours. What for: room.",
         "No total is configured. Known once one is.",
         "Drafts; people decide.",
         "was not measured yet: run make evaluate ENVIRONMENT=",
