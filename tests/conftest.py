@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +33,9 @@ hypothesis.settings.register_profile("quick", max_examples=100 if IN_CI else 50,
 hypothesis.settings.register_profile("soak", max_examples=20_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+
+# What a shell runs in the background ignores this signal, and so would all that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW = set((Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split())
 WAITING = ("server", "needs", "notebook", "browser", "slow")

@@ -78,8 +78,6 @@ def test_a_team_answers_at_a_terminal_and_an_interrupt_loses_no_answer(outputs: 
         stdout=theirs,
         stderr=theirs,
         env=clean(CLOUDXAI_OUTPUTS=str(outputs.parent), CLOUDXAI_SETTINGS=os.environ["CLOUDXAI_SETTINGS"]),
-        # Tests that a shell runs in the background ignore this signal, and what they start would, too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     os.close(theirs)
 
