@@ -15,7 +15,7 @@ from cloudxai_analysis.words.phrases import count, moment, money, monies, percen
 
 LEAST_DAYS = 3  # covered, under which no gauge is judged by its declared semantics
 _TOGETHER = "all tenants together"
-_BUT_NEWCOMERS = f"{_TOGETHER}, newcomers of the last weeks aside,"
+_BUT_NEWCOMERS = f"{_TOGETHER}, newcomers aside,"
 
 
 @finds("anomalies")
