@@ -98,7 +98,7 @@ def false_positive_rates(ax: Axes, rates: pd.DataFrame, *, bound: float) -> Axes
     else:
         worst = known.iloc[int(known["false_positives"].to_numpy().argmax())]
         name, of = shortened(str(worst["alertname"]), _TITLE_NAME), count(worst["trials"], "alert group")
-        message = f"{name} has the most false ones: {worst['false_positives']:.0f} of {of}"
+        message = f"Most false: {name}, {worst['false_positives']:.0f} of {of}"
     out = left_out(drawn, len(rates), "rules")
     return title(ax, message, f"False share of alert groups in 28 days, 95 % interval; dashed: the bound{out}")
 

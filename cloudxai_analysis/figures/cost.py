@@ -107,7 +107,7 @@ def movers(ax: Axes, moved: pd.DataFrame, *, period: str = "week") -> Axes:
 def anomaly(ax: Axes, hourly: pd.DataFrame, found: pd.Series) -> Axes:
     """What one tenant cost by hour, beside what is expected; the stretch `found` is marked."""
     (start, end), unit = days([found["start"], found["end"]]).tolist(), _unit(str(found["currency"]))
-    name = shortened(str(found["tenant"]), _TITLE_NAME) if found["tenant"] else "All together, newcomers aside,"
+    name = shortened(str(found["tenant"]), _TITLE_NAME) if found["tenant"] else "All but newcomers"
 
     x = days(hourly["hour"])
     cost, expected, high = (hourly[column].to_numpy(float) for column in ("cost", "expected", "high"))

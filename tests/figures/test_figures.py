@@ -138,7 +138,7 @@ FIGURES = {
     "rates": (
         lambda ax, frame: alerts.false_positive_rates(ax, frame, bound=0.1),
         RATES,
-        "Slow has the most false ones: 5 of 6 alert groups",
+        "Most false: Slow, 5 of 6 alert groups",
         {"5 of 6 false", "0 of 4 false", "none judged"},
     ),
     "availability": (
